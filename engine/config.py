@@ -1,0 +1,217 @@
+"""The settings: one YAML file, every key optional, every mistake named with its line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Sandbox
+
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNITS_BYTES = {"": 1, "b": 1} | {
+    f"{letter}{suffix}": base**power
+    for power, letter in enumerate("kmgt", start=1)
+    for suffix, base in (("", 1024), ("b", 1000), ("ib", 1024))
+}
+
+
+class Duration(float):
+    """A length of time in seconds, written `90`, `90s`, `5m`, `12h`, `30d` or `2w`."""
+
+    @classmethod
+    def parse(cls, value: object) -> Duration:
+        """Read a duration; raises ValueError, saying what is allowed."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", str(value))
+        if not found or isinstance(value, bool):
+            raise ValueError("a duration such as 90s, 5m, 12h or 30d is needed")
+        return cls(float(found[1]) * _UNITS_S[found[2] or "s"])
+
+
+class Size(int):
+    """A number of bytes, written `500`, `500MB`, `2GiB` or `2G`."""
+
+    @classmethod
+    def parse(cls, value: object) -> Size:
+        """Read a size; raises ValueError, saying what is allowed."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
+        if not found or isinstance(value, bool) or found[2] not in _UNITS_BYTES:
+            raise ValueError("a size such as 500MB or 2GiB is needed")
+        return cls(float(found[1]) * _UNITS_BYTES[found[2]])
+
+
+Positive = Annotated[int, Meta(ge=1, le=1000)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Codex(_Section):
+    """How Codex is started."""
+
+    bin: str | None = None
+    model: str | None = None
+    sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
+    config: dict[str, Any] = {}
+
+
+class Queue(_Section):
+    """How the queue starts runs."""
+
+    per_project: Positive | None = None
+    stagger_s: Seconds = 0.5
+
+
+class Watchdog(_Section):
+    """When a run counts as stalled, and what is done then."""
+
+    silent_s: Seconds = 300
+    first_event_s: Seconds = 60
+    action: Literal["notice", "resume", "fail"] = "notice"
+
+
+class WorkspaceSettings(_Section):
+    """How workspaces are made."""
+
+    copy_limit: Size = Size(2 * 1024**3)
+    setup: tuple[str, ...] = ()
+    copy_files: tuple[str, ...] = (".env",)
+
+
+class Webhook(_Section):
+    """A receiver of events."""
+
+    name: str
+    url: str
+    events: tuple[str, ...] = ()
+    secret_env: str | None = None
+
+
+class Notify(_Section):
+    """How people are told."""
+
+    bell: bool = True
+    apprise: tuple[str, ...] = ()
+
+
+class Cleanup(_Section):
+    """What is cleaned up, and when."""
+
+    auto: bool = False
+    older_than: Duration = Duration(30 * 86400)
+    keep: int = 20
+    budget: Size = Size(50 * 1024**3)
+    trash_days: int = 7
+
+
+class Ui(_Section):
+    """How the dashboard looks and which keys it takes."""
+
+    theme: str = "swarm-dark"
+    keys: dict[str, str] = {}
+    columns: tuple[str, ...] = ("status", "title", "progress", "elapsed", "changes")
+
+
+def _slots() -> int:
+    return max(2, os.cpu_count() or 2)
+
+
+class Config(_Section):
+    """All settings, with their defaults."""
+
+    slots: Positive = msgspec.field(default_factory=_slots)
+    grace_s: Seconds = 5.0
+    codex: Codex = Codex()
+    queue: Queue = Queue()
+    watchdog: Watchdog = Watchdog()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    webhooks: tuple[Webhook, ...] = ()
+    notify: Notify = Notify()
+    cleanup: Cleanup = Cleanup()
+    ui: Ui = Ui()
+
+
+def load(path: Path) -> Config:
+    """Read the settings at `path`; a missing file gives the defaults.
+
+    Raises `UserError` CONFIG_INVALID, naming file, line and the nearest valid key.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeError) as error:
+        raise user_error("CONFIG_INVALID", f"{path} cannot be read: {error}.") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Config:
+    """Read settings from `text`; `name` stands in errors for the file."""
+    import yaml  # slow to import, and most homes have no settings file
+
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        what = getattr(error, "problem", None) or "this is not YAML"
+        raise user_error("CONFIG_INVALID", f"{where}: {what}.") from error
+    if values is None:
+        return Config()
+    try:
+        return msgspec.convert(values, Config, dec_hook=_decode)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _located(str(error), tree, name) from error
+
+
+def _decode(kind: type, value: object) -> object:
+    return kind.parse(value) if kind in (Duration, Size) else value
+
+
+def _located(problem: str, tree: Any, name: str) -> UserError:  # noqa: ANN401  a YAML node
+    what, _, where = problem.partition(" - at `$")
+    keys = [key for key in re.split(r"[.\[\]`]+", where) if key and key != "..."]
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        keys.append(unknown[1])
+        nearest = difflib.get_close_matches(unknown[1], _valid_keys(keys[:-1]), n=1, cutoff=0.4)
+        hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
+        what = f"unknown key `{'.'.join(keys)}`.{hint}"
+    elif keys:
+        what = f"`{'.'.join(keys)}`: {what}."
+    return user_error("CONFIG_INVALID", f"{name}:{_line(tree, keys)}: {what}")
+
+
+def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
+    line = node.start_mark.line + 1
+    for key in keys:
+        if isinstance(node.value, list) and key.isdigit():
+            node = node.value[int(key)]
+            line = node.start_mark.line + 1
+            continue
+        pairs = [pair for pair in node.value if isinstance(pair, tuple) and pair[0].value == key]
+        if not pairs:
+            break
+        line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
+    return line
+
+
+def _valid_keys(path: list[str]) -> list[str]:
+    kind: Any = Config
+    for key in path:
+        if key.isdigit():
+            kind = get_args(kind)[0]
+            continue
+        kind = next((f.type for f in msgspec.structs.fields(kind) if f.name == key), None)
+        if kind is None:
+            return []
+    return [field.name for field in msgspec.structs.fields(kind)]

@@ -1,0 +1,163 @@
+"""Everything that can go wrong for a user: one exception, one catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.domain.model import ErrorInfo
+
+DOCS = "docs/errors.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A catalogue entry: what happened when nothing more precise is known, and what to do."""
+
+    message: str
+    recovery: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    "CODEX_CLI_MISSING": Entry(
+        "The Codex CLI was not found.",
+        "Install it with `npm install -g @openai/codex`, or install this package with its "
+        "`codex` extra, or name the file with --codex-bin.",
+    ),
+    "CODEX_TOO_OLD": Entry(
+        "This Codex CLI is too old.", "Update it with `npm install -g @openai/codex@latest`."
+    ),
+    "CODEX_AUTH_REQUIRED": Entry("Codex is not logged in.", "Run `codex login`, then retry."),
+    "CODEX_AUTH_FAILED": Entry(
+        "The model provider refused the login.",
+        "Check the API key or run `codex login` again, then retry.",
+    ),
+    "CODEX_CONFIG_INVALID": Entry(
+        "Codex cannot read its settings.",
+        "Mend the place it names in config.toml, then retry.",
+    ),
+    "API_UNREACHABLE": Entry(
+        "The model provider could not be reached.",
+        "Check the network and any proxy, then retry: the run goes on from where it stood.",
+    ),
+    "API_OVERLOADED": Entry(
+        "The model provider is overloaded.", "Wait a little, then retry."
+    ),
+    "RATE_LIMITED": Entry(
+        "The model provider's rate limit was reached.",
+        "Wait for it to reset, or use fewer slots, then retry.",
+    ),
+    "QUOTA_EXCEEDED": Entry(
+        "The account's quota is used up.", "Check the plan and billing details, then retry."
+    ),
+    "USAGE_LIMIT_REACHED": Entry(
+        "The plan's usage limit was reached.", "Wait for the limit to reset, then resume the run."
+    ),
+    "CONTEXT_WINDOW_EXCEEDED": Entry(
+        "The thread no longer fits into the model's context window.",
+        "Start over with `retry --fresh` and a smaller task, or choose a model with more room.",
+    ),
+    "THREAD_NOT_FOUND": Entry(
+        "Codex no longer knows this thread.", "Start over with `retry --fresh`."
+    ),
+    "WORKSPACE_MISSING": Entry(
+        "The run's workspace is gone.", "Start over with `retry --fresh`."
+    ),
+    "WORKSPACE_TOO_LARGE": Entry(
+        "The folder is too large to copy.",
+        "Copy a smaller folder, or raise workspace.copy_limit in the settings.",
+    ),
+    "WORKSPACE_UNSAFE": Entry(
+        "This folder may not serve as a workspace.", "Name a project folder instead."
+    ),
+    "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
+    "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
+    "RUN_AMBIGUOUS": Entry("Several runs match.", "Give more characters of the id."),
+    "RUN_NOT_CANCELLABLE": Entry(
+        "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
+    ),
+    "RUN_NOT_RETRYABLE": Entry(
+        "The run has not ended yet.", "Wait for it, or cancel it first."
+    ),
+    "RUN_STALLED": Entry(
+        "The run showed no sign of life for too long.",
+        "Read its log, then retry: it goes on from its last good checkpoint.",
+    ),
+    "RUN_TIMED_OUT": Entry(
+        "The run reached its time limit.", "Give it more with --timeout, then retry."
+    ),
+    "RUN_INTERRUPTED": Entry(
+        "The agent's process vanished without a result.",
+        "Retry: the run goes on from its last good checkpoint.",
+    ),
+    "BUDGET_EXCEEDED": Entry(
+        "The run used up its token budget.", "Raise the budget, then resume the run."
+    ),
+    "VERIFY_FAILED": Entry(
+        "The verify command failed.", "Read its output in the log, then resume the run."
+    ),
+    "AGENT_CRASHED": Entry(
+        "Codex ended without a result.",
+        "Read the end of its stderr with `swarm-tui logs --stderr`, then retry.",
+    ),
+    "TEMPLATE_NOT_FOUND": Entry("No such template.", "List them with `swarm-tui templates`."),
+    "TEMPLATE_INVALID": Entry(
+        "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."
+    ),
+    "TEMPLATE_PARAM_MISSING": Entry(
+        "The template needs a parameter.", "Give it with -p KEY=VALUE."
+    ),
+    "CONFIG_INVALID": Entry(
+        "The settings cannot be used.", "Mend the line named, or remove it for the default."
+    ),
+    "DISK_FULL": Entry(
+        "The disk is full.", "Free some space, for example with `swarm-tui cleanup`."
+    ),
+    "DATABASE_LOCKED": Entry(
+        "Another program keeps the database locked.",
+        "Close the program that holds swarm.db open, then try again.",
+    ),
+    "DATABASE_CORRUPT": Entry(
+        "The database is damaged.",
+        "It was set aside beside the new one; recover it with sqlite3's `.recover`.",
+    ),
+    "DATABASE_UNUSABLE": Entry(
+        "The database cannot be used.", "Check that its folder exists and that you may write there."
+    ),
+    "DATABASE_NEWER": Entry(
+        "The database was written by a newer swarm-tui.", "Update swarm-tui."
+    ),
+    "WEBHOOK_FAILED": Entry(
+        "A webhook could not be delivered.", "Check its address with `swarm-tui webhooks test`."
+    ),
+    "NOT_A_TERMINAL": Entry(
+        "The dashboard needs a terminal.",
+        "Start it in a terminal, or use the line commands: `swarm-tui --help`.",
+    ),
+    "INPUT_INVALID": Entry("This input cannot be used.", "Correct it and try again."),
+    "INTERNAL": Entry(
+        "Something went wrong inside swarm-tui.", "Please report it with the log file named."
+    ),
+}
+
+
+class UserError(Exception):
+    """Something the user can understand and mend: what happened, what to do, a stable code."""
+
+    def __init__(self, message: str, recovery: str, code: str, docs_url: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.recovery = recovery
+        self.code = code
+        self.docs_url = docs_url
+
+    @property
+    def info(self) -> ErrorInfo:
+        """The error as data."""
+        return ErrorInfo(self.code, self.message, self.recovery, self.docs_url)
+
+
+def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
+    """Make the catalogue's error for `code`; what is given says it more precisely."""
+    entry = CATALOGUE[code]
+    docs_url = f"{DOCS}#{code.lower()}"
+    return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)

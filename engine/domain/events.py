@@ -1,0 +1,203 @@
+"""The events of a run: one frozen dataclass for each type of the public contract."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The run went from one status to another; `exit_code` is Codex's, where it ended."""
+
+    type: ClassVar[str] = "status"
+    status: Status
+    previous: Status | None = None
+    reason: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The run reached a stage; `percent` 0–100 never goes back within an attempt."""
+
+    type: ClassVar[str] = "progress"
+    stage: Stage
+    message: str
+    percent: int
+    details: dict[str, Any] | None = None
+    elapsed_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One changed file, its path relative to the workspace."""
+
+    path: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something the agent did or said."""
+
+    type: ClassVar[str] = "step"
+    role: str
+    kind: str
+    phase: str
+    text: str = ""
+    command: str | None = None
+    exit_code: int | None = None
+    output: str | None = None
+    changes: tuple[FileChange, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The agent's own plan, whole."""
+
+    type: ClassVar[str] = "plan"
+    items: tuple[PlanItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """What the watcher saw change in the workspace, coalesced."""
+
+    type: ClassVar[str] = "files"
+    changes: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesMeasured:
+    """The summary against the baseline."""
+
+    type: ClassVar[str] = "changes"
+    files: int
+    insertions: int
+    deletions: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCounted:
+    """Tokens of this run so far, all its attempts together."""
+
+    type: ClassVar[str] = "usage"
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    context_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSeen:
+    """Codex's rate-limit windows: each {name, used_percent, window_minutes, resets_at}."""
+
+    type: ClassVar[str] = "limits"
+    windows: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Worth knowing, not a failure; `level` is `info` or `warning`."""
+
+    type: ClassVar[str] = "notice"
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointTaken:
+    """The workspace as it stands can be returned to."""
+
+    type: ClassVar[str] = "checkpoint"
+    n: int
+    stage: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSaved:
+    """A file of the run that can be fetched; `path` is relative to the run's own folder."""
+
+    type: ClassVar[str] = "artifact"
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRaised:
+    """Why the run failed, and the way out."""
+
+    type: ClassVar[str] = "error"
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Something this version does not know, kept whole."""
+
+    type: ClassVar[str] = "raw"
+    data: Any
+
+
+Body = (
+    StatusChanged
+    | Progressed
+    | Step
+    | PlanChanged
+    | FilesChanged
+    | ChangesMeasured
+    | UsageCounted
+    | LimitsSeen
+    | Notice
+    | CheckpointTaken
+    | ArtifactSaved
+    | ErrorRaised
+    | Raw
+)
+
+BODIES: dict[str, type[Body]] = {
+    kind.type: kind
+    for kind in (
+        StatusChanged,
+        Progressed,
+        Step,
+        PlanChanged,
+        FilesChanged,
+        ChangesMeasured,
+        UsageCounted,
+        LimitsSeen,
+        Notice,
+        CheckpointTaken,
+        ArtifactSaved,
+        ErrorRaised,
+        Raw,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a run's ordered stream; `at` in seconds since 1970 (UTC)."""
+
+    run: str
+    seq: int
+    at: float
+    attempt: int
+    body: Body
+
+
+def iso(at: float) -> str:
+    """Write a time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """Give the event as the JSON object of the public contract; absent values are left out."""
+    fields = {name: value for name, value in asdict(event.body).items() if value is not None}
+    envelope = {"run": event.run, "seq": event.seq, "at": iso(event.at), "attempt": event.attempt}
+    return {**envelope, "type": event.body.type, **fields}

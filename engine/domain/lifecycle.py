@@ -1,0 +1,32 @@
+"""Which status may follow which: the only place that says so."""
+
+from __future__ import annotations
+
+from engine.domain.model import Status
+
+S = Status
+FOLLOWS: dict[Status, frozenset[Status]] = {
+    S.QUEUED: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
+    S.PREPARING: frozenset({S.RUNNING, S.CANCELLING, S.FAILED, S.INTERRUPTED}),
+    S.RUNNING: frozenset({S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
+    S.VERIFYING: frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
+    S.CANCELLING: frozenset({S.CANCELLED}),
+    # A finished run starts again only by a new attempt.
+    S.SUCCEEDED: frozenset({S.QUEUED}),
+    S.FAILED: frozenset({S.QUEUED}),
+    S.CANCELLED: frozenset({S.QUEUED}),
+    S.INTERRUPTED: frozenset({S.QUEUED}),
+}
+
+FINISHED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.INTERRUPTED})
+"""Nothing more happens to such a run unless the user asks."""
+
+ACTIVE = frozenset({S.PREPARING, S.RUNNING, S.VERIFYING, S.CANCELLING})
+"""Somebody is working on it now, and it holds a slot."""
+
+CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
+
+
+def may_follow(previous: Status, following: Status) -> bool:
+    """Say whether a run in `previous` may go on to `following`."""
+    return following in FOLLOWS[previous]

@@ -1,0 +1,170 @@
+"""What a run is: plain data, no behaviour that needs a disk, a process or a screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a run stands; `lifecycle` says which may follow which."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class Stage(StrEnum):
+    """The stages a run passes within one attempt, in order."""
+
+    WORKSPACE_PREP = "workspace_prep"
+    WORKSPACE_CLONED = "workspace_cloned"
+    EXECUTING = "executing"
+    VERIFYING = "verifying"
+    EXTRACTING_PATTERNS = "extracting_patterns"
+    COMPLETE = "complete"
+
+
+class WorkspaceKind(StrEnum):
+    """Where the folder an agent works in comes from."""
+
+    EMPTY = "empty"
+    COPY = "copy"
+    WORKTREE = "worktree"
+    FROM_RUN = "from-run"
+    IN_PLACE = "in-place"
+
+
+class Sandbox(StrEnum):
+    """Codex's sandbox modes, by Codex's own names."""
+
+    READ_ONLY = "read-only"
+    WORKSPACE_WRITE = "workspace-write"
+    DANGER_FULL_ACCESS = "danger-full-access"
+
+
+class Agent(StrEnum):
+    """Who does the work: the real Codex, or the built-in stand-in."""
+
+    CODEX = "codex"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceSpec:
+    """What the user asked the workspace to be; `source` is an absolute path or a run id."""
+
+    kind: WorkspaceKind = WorkspaceKind.EMPTY
+    source: str | None = None
+    include_uncommitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What the user asked for, kept as it was said."""
+
+    prompt: str
+    title: str
+    project: str
+    agent: Agent = Agent.CODEX
+    codex_bin: str | None = None
+    workspace: WorkspaceSpec = WorkspaceSpec()
+    model: str | None = None
+    sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
+    codex_config: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    retries: int = 0
+    verify: str | None = None
+    template: str | None = None
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, of one run."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.input + other.input, self.cached + other.cached, self.output + other.output)
+
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(self.input - other.input, self.cached - other.cached, self.output - other.output)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCount:
+    """How much a run changed, against its baseline."""
+
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One line of the agent's own plan."""
+
+    text: str
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """A `UserError` as data: what an error event and the run object carry."""
+
+    code: str
+    message: str
+    recovery: str
+    docs_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder of a run as it was made."""
+
+    path: str
+    kind: WorkspaceKind
+    source: str | None = None
+    branch: str | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """A run as its events tell it, times in seconds since 1970 (UTC).
+
+    Only `projection.fold` makes new ones from old; everybody else treats a Run as frozen.
+    """
+
+    id: str
+    spec: RunSpec
+    created_at: float
+    status: Status = Status.QUEUED
+    reason: str = ""
+    seq: int = 0
+    attempt: int = 1
+    queued_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    last_event_at: float = 0.0
+    stage: Stage | None = None
+    percent: int = 0
+    doing: str = ""
+    doing_since: float = 0.0
+    open_items: int = 0
+    plan: tuple[PlanItem, ...] = ()
+    thread_id: str | None = None
+    usage: Usage = Usage()
+    changes: ChangeCount = field(default_factory=ChangeCount)
+    workspace: Workspace | None = None
+    error: ErrorInfo | None = None
+    exit_code: int | None = None
+    notice: str = ""

@@ -1,0 +1,166 @@
+"""Events folded into runs: one pure fold, used live, on replay and by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+
+from engine.domain import lifecycle
+from engine.domain.events import (
+    Body,
+    ChangesMeasured,
+    ErrorRaised,
+    Event,
+    Notice,
+    PlanChanged,
+    Progressed,
+    StatusChanged,
+    Step,
+    UsageCounted,
+)
+from engine.domain.model import ChangeCount, Run, Status, Usage, Workspace, WorkspaceKind
+
+NETWORK_WAIT = "waiting for network"
+THINKING = "thinking"
+
+
+def fold(run: Run, events: Iterable[Event]) -> Run:
+    """Give the run as it is after `events`; those it already knows (by `seq`) change nothing."""
+    draft = copy(run)
+    for event in events:
+        if event.seq <= draft.seq:
+            continue
+        draft.seq = event.seq
+        draft.last_event_at = event.at
+        if event.attempt > draft.attempt:
+            _begin_attempt(draft, event.attempt)
+        _apply(draft, event.body, event.at)
+    return draft
+
+
+def _apply(run: Run, body: Body, at: float) -> None:
+    match body:
+        case Step():
+            _step(run, body, at)
+        case StatusChanged():
+            _status(run, body, at)
+        case Progressed():
+            _progress(run, body, at)
+        case Notice():
+            _notice(run, body, at)
+        case _:
+            _measure(run, body)
+
+
+def _begin_attempt(run: Run, attempt: int) -> None:
+    run.attempt = attempt
+    run.started_at = run.finished_at = None
+    run.stage, run.percent = None, 0
+    run.plan = ()
+    run.error = run.exit_code = None
+    run.notice = run.reason = ""
+    _do(run, "", run.last_event_at)
+
+
+def _do(run: Run, doing: str, at: float) -> None:
+    run.doing, run.doing_since, run.open_items = doing, at, 0
+
+
+def _status(run: Run, body: StatusChanged, at: float) -> None:
+    run.status, run.reason = body.status, body.reason
+    if body.exit_code is not None:
+        run.exit_code = body.exit_code
+    if body.status is Status.QUEUED:
+        run.queued_at = at
+    if body.status is Status.PREPARING:
+        run.started_at = at
+    if body.status in lifecycle.FINISHED:
+        run.finished_at = at
+    _do(run, "", at)
+
+
+def _progress(run: Run, body: Progressed, at: float) -> None:
+    run.stage = body.stage
+    run.percent = max(run.percent, body.percent)
+    details = body.details or {}
+    thread_id, folder = details.get("thread_id"), details.get("path")
+    if isinstance(thread_id, str):
+        run.thread_id = thread_id
+    if isinstance(folder, str):
+        run.workspace = Workspace(
+            path=folder,
+            kind=WorkspaceKind(details.get("kind", WorkspaceKind.EMPTY)),
+            source=details.get("source"),
+            branch=details.get("branch"),
+        )
+    _do(run, body.message, at)
+
+
+def _step(run: Run, body: Step, at: float) -> None:
+    if body.phase == "started":
+        run.open_items += 1
+        run.doing, run.doing_since = _words(body), at
+        return
+    if body.role == "tool":
+        run.open_items = max(0, run.open_items - 1)
+    if not run.open_items:
+        run.doing, run.doing_since = THINKING, at
+
+
+def _words(step: Step) -> str:
+    if step.kind == "command":
+        return f"running `{step.command}`"
+    if step.kind == "file_change":
+        count = len(step.changes or ())
+        return f"editing {count} file{'' if count == 1 else 's'}"
+    if step.kind == "web_search":
+        return "searching the web"
+    return f"using {step.text}" if step.kind == "mcp" else step.text
+
+
+def _notice(run: Run, body: Notice, at: float) -> None:
+    run.notice = body.text
+    if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:
+        _do(run, NETWORK_WAIT, at)
+
+
+def _measure(run: Run, body: Body) -> None:
+    match body:
+        case PlanChanged():
+            run.plan = body.items
+        case UsageCounted():
+            run.usage = Usage(body.input_tokens, body.cached_input_tokens, body.output_tokens)
+        case ChangesMeasured():
+            run.changes = ChangeCount(body.files, body.insertions, body.deletions)
+        case ErrorRaised():
+            run.error = body.error
+        case _:
+            pass
+
+
+class View:
+    """All runs as their events tell them; faces read it, only `apply` changes it."""
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self.runs: dict[str, Run] = {run.id: run for run in runs}
+
+    def apply(self, events: Iterable[Event]) -> set[str]:
+        """Fold the events in and give the ids of the runs that changed; unknown runs are skipped."""
+        by_run: dict[str, list[Event]] = {}
+        for event in events:
+            by_run.setdefault(event.run, []).append(event)
+        known = by_run.keys() & self.runs.keys()
+        for run_id in known:
+            self.runs[run_id] = fold(self.runs[run_id], by_run[run_id])
+        return set(known)
+
+    def put(self, run: Run) -> None:
+        """Take in a run that is new here, or known better elsewhere."""
+        known = self.runs.get(run.id)
+        if known is None or known.seq < run.seq:
+            self.runs[run.id] = run
+
+    def queue(self) -> list[Run]:
+        """Give the queued runs in the order in which they will start."""
+        waiting = (run for run in self.runs.values() if run.status is Status.QUEUED)
+        return sorted(waiting, key=lambda run: (run.queued_at, run.id))

@@ -1,0 +1,43 @@
+"""Bodies become events: numbered, timed, and checked against the lifecycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.domain import lifecycle
+from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.model import Run, Status
+from engine.domain.projection import fold
+
+
+class NotAllowed(Exception):
+    """A status that may not follow the one the run is in."""
+
+
+def stamp(run: Run, bodies: Iterable[Body], at: float) -> tuple[list[Event], Run]:
+    """Give the run's next events and the run after them; raises `NotAllowed`.
+
+    Time never goes back within a run, whatever the clock does.
+    """
+    events: list[Event] = []
+    seq, attempt, status = run.seq, run.attempt, run.status
+    at = max(at, run.last_event_at)
+    for body in bodies:
+        if isinstance(body, StatusChanged):
+            body, attempt = _checked(body, status, attempt, first=seq == 0)
+            status = body.status
+        seq += 1
+        events.append(Event(run.id, seq, at, attempt, body))
+    return events, fold(run, events)
+
+
+def _checked(
+    body: StatusChanged, previous: Status, attempt: int, *, first: bool
+) -> tuple[StatusChanged, int]:
+    if first:
+        return body, attempt
+    if not lifecycle.may_follow(previous, body.status):
+        raise NotAllowed(f"{previous} → {body.status}")
+    again = body.status is Status.QUEUED
+    return replace(body, previous=previous), attempt + again

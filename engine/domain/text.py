@@ -1,0 +1,58 @@
+"""Outside text made safe to show, once, at the edge.
+
+Agents, files and prompts may hold terminal escape sequences (ECMA-48), bidirectional controls
+(Unicode TR 36, "Trojan Source") and bytes that are no text at all. None of it may reach a screen.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPES = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI … final byte: colours, cursor moves
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)"  # OSC, DCS …
+    "|\x1b[ -/]*[0-~]"  # two-character escapes
+)
+_HIDDEN = (
+    "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff"
+)
+_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Give `text` without anything that could act on a terminal; newlines and tabs stay.
+
+    Escape sequences vanish, other control characters become U+FFFD. With `limit`, text that is
+    longer in characters is cut, and says by how much.
+    """
+    if limit is not None and len(text) > limit:
+        text = f"{text[:limit]}… ({len(text) - limit} characters more)"
+    if not _UNSAFE.search(text):
+        return text
+    text = text.replace("\r\n", "\n")
+    return _UNSAFE.sub("\ufffd", _ESCAPES.sub("", text))
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Give the first line of `text` that says something, printable and at most `limit` long."""
+    for line in printable(text[: limit * 20]).splitlines():
+        words = " ".join(line.split())
+        if words:
+            return words if len(words) <= limit else words[: limit - 1] + "…"
+    return ""
+
+
+def printable_name(name: str) -> str:
+    """Give a file name with every unsafe character written as a backslash escape, unmistakably."""
+    if not _UNSAFE_IN_LINE.search(name):
+        return name
+    return _UNSAFE_IN_LINE.sub(lambda found: _escaped(found[0]), name)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as os.fsdecode gives it
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

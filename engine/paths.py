@@ -1,0 +1,135 @@
+"""Where everything lies: the home of runs, the settings, the folders of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import user_error
+
+APP = "codex-swarm"
+_NAME_LIMIT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFolder:
+    """The files of one attempt; nothing else knows their names."""
+
+    path: Path
+
+    @property
+    def prompt(self) -> Path:
+        """What Codex reads on stdin."""
+        return self.path / "prompt.md"
+
+    @property
+    def stdout(self) -> Path:
+        """The spool file: Codex's own lines, as it wrote them."""
+        return self.path / "stdout.jsonl"
+
+    @property
+    def stderr(self) -> Path:
+        """What Codex said beside them."""
+        return self.path / "stderr.log"
+
+    @property
+    def last_message(self) -> Path:
+        """The agent's last message, written by Codex."""
+        return self.path / "last-message.md"
+
+    @property
+    def pid(self) -> Path:
+        """The process group's leader; who creates this file first may start or refuse the start."""
+        return self.path / "pid"
+
+    @property
+    def exit(self) -> Path:
+        """The exit status, written when Codex has ended; it outlives every dashboard."""
+        return self.path / "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders of one home and the settings beside it."""
+
+    home: Path
+    config: Path
+
+    @property
+    def database(self) -> Path:
+        """All runs and their events."""
+        return self.home / "swarm.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the engine that supervises this home."""
+        return self.home / "supervisor.lock"
+
+    @property
+    def log(self) -> Path:
+        """What went wrong inside, for reports."""
+        return self.home / "swarm.log"
+
+    @property
+    def simulated_codex_home(self) -> Path:
+        """The simulated agent's own CODEX_HOME: it never touches the user's."""
+        return self.home / "simulated"
+
+    def workspace(self, project: str, run: str) -> Path:
+        """The folder an agent works in."""
+        return self.home / "workspaces" / safe_name(project) / safe_name(run)
+
+    def run(self, run: str) -> Path:
+        """The folder of a run's own files."""
+        return self.home / "runs" / safe_name(run)
+
+    def attempt(self, run: str, attempt: int) -> AttemptFolder:
+        """The folder of one attempt's files."""
+        return AttemptFolder(self.run(run) / f"attempt-{attempt}")
+
+    def prepare(self) -> None:
+        """Create the home, readable by its owner only; raises `UserError` where that fails."""
+        try:
+            private_folder(self.home)
+        except OSError as error:
+            raise user_error(
+                "INPUT_INVALID",
+                f"The home {self.home} cannot be used: {error.strerror}.",
+                "Name a folder you can write to in SWARM_HOME.",
+            ) from error
+
+
+def find() -> Paths:
+    """Give the user's paths: SWARM_HOME and SWARM_CONFIG, or the platform's own places."""
+    home, config = os.environ.get("SWARM_HOME"), os.environ.get("SWARM_CONFIG")
+    if home and config:
+        return Paths(Path(home).absolute(), Path(config).absolute())
+    import platformdirs  # only where it is needed: every command pays for its imports
+
+    return Paths(
+        Path(home or platformdirs.user_data_path(APP, appauthor=False)).absolute(),
+        Path(config or platformdirs.user_config_path(APP, appauthor=False) / "config.yaml").absolute(),
+    )
+
+
+def private_folder(path: Path) -> Path:
+    """Create a folder and its parents with mode 0700, or tell that it exists."""
+    if not path.is_dir():
+        private_folder(path.parent) if not path.parent.exists() else None
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def safe_name(name: str) -> str:
+    """Give a file name for any `name` at all: one component, never empty, `.` or `..`, bounded.
+
+    A name that had to be changed carries a digest of the original, so that two stay two.
+    """
+    plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:_NAME_LIMIT]
+    if plain == name:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain or 'project'}-{digest}"

@@ -1,0 +1,78 @@
+"""Connections to the database, and its errors in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from engine.domain.errors import user_error
+from engine.store.migrations import MIGRATIONS
+
+BUSY_TIMEOUT_MS = 5000
+
+
+@asynccontextmanager
+async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqlite.Connection]:
+    """Open one connection, in WAL mode, closed at the end; raises `UserError`."""
+    with translated(path):
+        if migrate:
+            path.touch(mode=0o600)
+        db = await aiosqlite.connect(path, isolation_level=None)
+        try:
+            await db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            await db.execute("PRAGMA foreign_keys = ON")
+            await db.execute("PRAGMA synchronous = NORMAL")
+            if migrate:
+                await db.execute("PRAGMA journal_mode = WAL")
+                await _migrate(db)
+            yield db
+        finally:
+            await db.close()
+
+
+async def _migrate(db: aiosqlite.Connection) -> None:
+    version = await _version(db)
+    if version > len(MIGRATIONS):
+        raise user_error("DATABASE_NEWER")
+    while version < len(MIGRATIONS):
+        await db.execute("BEGIN IMMEDIATE")
+        version = await _version(db)  # another process may have been quicker
+        if version < len(MIGRATIONS):
+            for statement in MIGRATIONS[version]:
+                await db.execute(statement)
+            version += 1
+            await db.execute(f"PRAGMA user_version = {version}")
+        await db.execute("COMMIT")
+
+
+async def _version(db: aiosqlite.Connection) -> int:
+    (row,) = await db.execute_fetchall("PRAGMA user_version")
+    return row[0]
+
+
+@contextmanager
+def translated(path: Path | None = None) -> Generator[None]:
+    """Turn SQLite's errors into `UserError`s; `path` names the file where it is known."""
+    name = path or "The database"
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            raise user_error("DATABASE_LOCKED") from error
+        if "full" in text:
+            raise user_error("DISK_FULL", f"{name} cannot be written: the disk is full.") from error
+        if "malformed" in text:
+            raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {text}.") from error
+        raise user_error("DATABASE_UNUSABLE", f"{name} cannot be used: {text}.") from error
+    except sqlite3.DatabaseError as error:
+        raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
+    except PermissionError as error:
+        raise user_error(
+            "DATABASE_UNUSABLE", f"{os.fspath(path or '')} may not be written."
+        ) from error

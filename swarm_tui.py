@@ -1,0 +1,18 @@
+"""The command `swarm-tui`: puts its own folder first on the path, then starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Run swarm-tui; its own `engine` and `tui` win over any of those names on PYTHONPATH."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from tui.__main__ import main as run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()
