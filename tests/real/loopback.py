@@ -37,7 +37,7 @@ MODEL = "gpt-5.5"
 PLAN_TOOL = "tools.update_plan={enabled=true}"
 DEFAULT = "default"
 
-_MARKER = re.compile(r"\[script:([\w.-]+)\]")
+_MARKER = re.compile(r"\[script:([\w.-]+)(?:@(\d+)\+(\d+))?\]")
 _INSERTED = re.compile(r"\s*(<[a-z_]+>|# AGENTS\.md)")
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _CALLS = frozenset({"function_call", "custom_tool_call"})
@@ -264,8 +264,9 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: Json
-    script: str = ""
-    position: int = 0
+    script: str
+    position: int
+    """The step it got; -1 where Codex asked to sum up a long thread."""
 
 
 class LoopbackServer:
@@ -323,14 +324,25 @@ class LoopbackServer:
 
     def choose(self, path: str, headers: Mapping[str, str], body: Json) -> Step:
         """Find the step that this request is due, and keep the request."""
-        name, turn, outputs = _place(body)
+        if '"request_kind":"compaction"' in headers.get("x-codex-turn-metadata", ""):
+            return self._compact(path, headers, body)
+        name, turn, outputs = _place(body["input"])
         steps = self._turn(name, turn)
         position = _position(steps, outputs)
-        with self._lock:
-            self.requests.append(Request(path, headers, body, name, position))
-            self._lock.notify_all()
+        self._keep(Request(path, headers, body, name, position))
         step = steps[position] if position < len(steps) else message("(end of the script)")
-        return self._unlucky(step, (_thread_id(headers, body), name, turn, position))
+        return self._unlucky(step, (headers.get("thread-id", ""), name, turn, position))
+
+    def _compact(self, path: str, headers: Mapping[str, str], body: Json) -> Step:
+        """Answer a request to sum up the thread: the summary keeps the place in the script."""
+        name, turn, outputs = _place(body["input"][:-1])
+        self._keep(Request(path, headers, body, name, -1))
+        return message(f"[script:{name}@{turn}+{outputs}] What happened so far.")
+
+    def _keep(self, request: Request) -> None:
+        with self._lock:
+            self.requests.append(request)
+            self._lock.notify_all()
 
     def hold(self, gate: threading.Event | None) -> None:
         """Wait for the gate, or for the server to close; without a gate only for the latter."""
@@ -372,15 +384,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the test output clean."""
 
     def do_GET(self) -> None:
-        """Know no models: Codex has its own list."""
-        self._answer(404, {"content-type": "application/json"}, "{}")
+        """List no models: Codex has its own list, only `codex doctor` asks."""
+        self._answer(200, {"content-type": "application/json"}, '{"object":"list","data":[]}')
 
     def do_POST(self) -> None:
         """Play the step that is due."""
         owner = cast("_Http", self.server).owner
         length = int(self.headers.get("content-length", "0"))
         body = cast("Json", json.loads(self.rfile.read(length) or b"{}"))
-        step = owner.choose(self.path, dict(self.headers.items()), body)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        step = owner.choose(self.path, headers, body)
         if step.gate is not None:
             owner.hold(step.gate)
         if step.status != 200:
@@ -432,18 +445,20 @@ def _events(step: Step) -> list[Json]:
     return events
 
 
-def _place(body: Json) -> tuple[str, int, int]:
+def _place(items: Sequence[Json]) -> tuple[str, int, int]:
     """Find the script, the turn and the number of tool outputs since the last user message."""
     name, turn, outputs = DEFAULT, 0, 0
-    for item in cast("list[Json]", body.get("input", [])):
+    for item in items:
         if item.get("type") in _OUTPUTS:
             outputs += 1
         text = _prompt(item)
         if text is None:
             continue
-        outputs = 0
         marker = _MARKER.search(text)
-        name, turn = (marker.group(1), 0) if marker else (name, turn + 1)
+        if marker is None:
+            turn, outputs = turn + 1, 0
+        else:
+            name, turn, outputs = marker[1], int(marker[2] or 0), int(marker[3] or 0)
     return name, turn, outputs
 
 
@@ -463,10 +478,6 @@ def _position(steps: Sequence[Step], outputs: int) -> int:
             return index
         outputs -= max(step.calls, 1)
     return len(steps)
-
-
-def _thread_id(headers: Mapping[str, str], body: Json) -> str:
-    return str(body.get("prompt_cache_key") or headers.get("session_id") or "")
 
 
 # --- running the real Codex -----------------------------------------------------------------

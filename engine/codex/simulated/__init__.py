@@ -23,11 +23,10 @@ would read them. Times are in seconds.
 | `delete PATH` | really deletes one |
 | `search QUERY` | a web search |
 | `mcp SERVER TOOL [error=TEXT]` | an MCP tool call |
-| `usage [input=0] [cached=0] [output=0] [reasoning=0]` | a model request of this size; a script \
-with this directive counts no others |
-| `limits primary=PERCENT [window=300] [resets_in=3600] [secondary=PERCENT] \
-[secondary_window=10080] [secondary_resets_in=86400]` | rate-limit windows (minutes, seconds) |
-| `numbered N [every=0] [from=1\|last]` | N messages `n 1`, `n 2`, …; `last`: after the thread's last |
+| `usage [input=0] [cached=0] [output=0] [reasoning=0]` | one such model request, and no others |
+| `limits primary=PERCENT [window=300] [resets_in=3600]` | a rate-limit window: minutes, seconds |
+| … `[secondary=PERCENT] [secondary_window=10080] [secondary_resets_in=86400]` | and a longer one |
+| `numbered N [every=0] [from=1\|last]` | messages `n 1`, `n 2`, …; `last`: where the thread was |
 | `flood N [size=120]` | N messages of SIZE characters, as fast as it can |
 | `bigline BYTES` | one message of that size |
 | `raw LINE`, `rawcut TEXT` | these bytes on stdout (`\xff` is one byte), with and without a newline |
@@ -35,7 +34,7 @@ with this directive counts no others |
 | `warning TEXT` | an error item, which is not a failure |
 | `reconnecting N` | N transient error lines |
 | `network` | "waiting for network", for ever |
-| `fail CAUSE` | turn.failed, exit 1; auth, rate, quota, usage, overloaded, stream, context, or TEXT |
+| `fail CAUSE` | turn.failed, exit 1: auth, rate, quota, usage, overloaded, stream, context, TEXT |
 | `stderr TEXT` | a line on stderr |
 | `hang` | nothing any more, for ever |
 | `crash` | a panic on stderr, exit 101, no closing event |

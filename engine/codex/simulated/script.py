@@ -60,11 +60,14 @@ _NONE = Form()
 _FILE = Form("text", text=True)
 _COUNTS = {"input": "whole", "cached": "whole", "output": "whole", "reasoning": "whole"}
 _WINDOWS = {"primary": "number", "window": "whole", "resets_in": "whole"}
-_SECONDARY = {f"secondary{key.removeprefix('primary')}": kind for key, kind in (
-    ("primary", "number"), ("_window", "whole"), ("_resets_in", "whole"))}  # fmt: skip
+_SECONDARY = {
+    "secondary": "number",
+    "secondary_window": "whole",
+    "secondary_resets_in": "whole",
+}
 
 FORMS: dict[str, Form] = {
-    "speed": _NUMBER,
+    "speed": Form("factor"),
     "wait": _NUMBER,
     "default": _NONE,
     "think": _TEXT,
@@ -204,8 +207,8 @@ def _checked(kind: str, value: str) -> str:
         digits = value.removesuffix("+") if kind == "attempt" else value
         if not (digits.isascii() and digits.isdigit()):
             raise ValueError(f"{value!r} is not a whole number")
-    elif kind in ("number", "child"):
+    elif kind in ("number", "factor", "child"):
         number = float(value)
-        if not math.isfinite(number) or number < 0:
+        if not math.isfinite(number) or number < 0 or (kind == "factor" and not number):
             raise ValueError(f"{value!r} is not a time or an amount")
     return value

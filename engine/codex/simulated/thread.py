@@ -1,0 +1,190 @@
+"""A thread and its rollout: the file that tokens, limits and a resumed turn are read from."""
+# ruff: noqa: PTH - importing pathlib would take a quarter of the time to start.
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+
+from .script import directives
+
+CONTEXT_WINDOW = 258400
+USAGE_KEYS = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "output_tokens",
+    "reasoning_output_tokens",
+)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NUMBERED = re.compile(r"n ([0-9]+)")
+
+
+class Thread:
+    """One thread, kept in its rollout alone: killed at any moment it can be resumed."""
+
+    def __init__(self, thread_id: str, path: str) -> None:
+        """Refer to a thread; `create` and `find` make one."""
+        self.id = thread_id
+        self.path = path
+        self.totals: dict[str, int] = dict.fromkeys(USAGE_KEYS, 0)
+        self.rate_limits: dict[str, object] = {
+            "limit_id": "codex",
+            "limit_name": None,
+            "primary": None,
+            "secondary": None,
+            "credits": None,
+            "plan_type": None,
+            "rate_limit_reached_type": None,
+        }
+        self.last_number = 0
+        self.last_script: list[str] = []
+        self._last_request: dict[str, int] = dict(self.totals)
+        self._ordinal = 0
+        self._file = -1
+
+    def open(self) -> None:
+        """Open the rollout for appending."""
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        self._file = os.open(self.path, flags, 0o600)
+
+    def record(self, kind: str, payload: Mapping[str, object]) -> None:
+        """Append one line to the rollout."""
+        now = time.time()
+        line = {
+            "timestamp": f"{_utc('%Y-%m-%dT%H:%M:%S', now)}.{int(now * 1000) % 1000:03d}Z",
+            "ordinal": self._ordinal,
+            "type": kind,
+            "payload": payload,
+        }
+        self._ordinal += 1
+        os.write(self._file, json.dumps(line).encode() + b"\n")
+
+    def record_message(self, role: str, text: str) -> None:
+        """Append what the user or the agent said."""
+        kind = "input_text" if role == "user" else "output_text"
+        content = [{"type": kind, "text": text}]
+        self.record("response_item", {"type": "message", "role": role, "content": content})
+
+    def count(self, request: dict[str, int]) -> None:
+        """Add one model request to the running total and say so in the rollout."""
+        for key in USAGE_KEYS:
+            self.totals[key] += request.get(key, 0)
+        self._last_request = {key: request.get(key, 0) for key in USAGE_KEYS}
+        self.record_tokens()
+
+    def record_tokens(self) -> None:
+        """Append the token counts and the rate limits as they stand."""
+        info = {
+            "total_token_usage": _with_sum(self.totals),
+            "last_token_usage": _with_sum(self._last_request),
+            "model_context_window": CONTEXT_WINDOW,
+        }
+        payload = {"type": "token_count", "info": info, "rate_limits": self.rate_limits}
+        self.record("event_msg", payload)
+
+    def load(self) -> None:
+        """Read back what an earlier turn left, however it ended."""
+        with open(self.path, "rb") as rollout:
+            lines = rollout.read().split(b"\n")
+        for line in lines:
+            try:
+                self._recall(line)
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a process that was killed
+        self._ordinal = sum(1 for line in lines if line)
+        self.open()
+        if lines[-1]:
+            os.write(self._file, b"\n")
+
+    def _recall(self, line: bytes) -> None:
+        entry: dict[str, dict[str, object]] = json.loads(line)
+        payload = entry["payload"]
+        if payload["type"] == "token_count":
+            tokens: dict[str, dict[str, dict[str, int]]] = json.loads(line)["payload"]
+            self.totals = {key: tokens["info"]["total_token_usage"][key] for key in USAGE_KEYS}
+            self.rate_limits.update(tokens["rate_limits"])
+        elif payload["type"] == "message":
+            text: str = json.loads(line)["payload"]["content"][0]["text"]
+            number = _NUMBERED.fullmatch(text)
+            if payload["role"] == "user":
+                self.last_script = directives(text) or self.last_script
+            elif number:
+                self.last_number = int(number[1])
+
+
+def create(home: str, cwd: str, version: str) -> Thread:
+    """Begin a thread and its rollout."""
+    now = time.time()
+    thread_id = _uuid7(now)
+    name = f"rollout-{_utc('%Y-%m-%dT%H-%M-%S', now)}-{thread_id}.jsonl"
+    thread = Thread(thread_id, os.path.join(home, "sessions", _utc("%Y/%m/%d", now), name))
+    thread.open()
+    thread.record(
+        "session_meta",
+        {
+            "id": thread_id,
+            "timestamp": _utc("%Y-%m-%dT%H:%M:%SZ", now),
+            "cwd": cwd,
+            "originator": "codex_exec",
+            "cli_version": version,
+            "source": "exec",
+            "model_provider": "simulated",
+        },
+    )
+    return thread
+
+
+def find(home: str, thread_id: str) -> Thread | None:
+    """Find a thread by its id, with all that it has counted so far."""
+    for folder, _, names in os.walk(os.path.join(home, "sessions")):
+        for name in names:
+            if name.startswith("rollout-") and name.endswith(f"-{thread_id}.jsonl"):
+                thread = Thread(thread_id, os.path.join(folder, name))
+                thread.load()
+                return thread
+    return None
+
+
+def is_thread_id(word: str) -> bool:
+    """Tell an id from a thread's name."""
+    return _UUID.fullmatch(word) is not None
+
+
+def count_attempt(home: str, cwd: str, script: list[str]) -> int:
+    """Count one more playing of this script in this folder, and say which one it is."""
+    import hashlib  # costs 4 ms, and few scripts ask for it
+
+    key = hashlib.sha256("\0".join([os.path.realpath(cwd), *script]).encode("utf-8", "replace"))
+    folder = os.path.join(home, "simulated", "attempts")
+    os.makedirs(folder, exist_ok=True)
+    # One byte an attempt: appending is atomic, and the size is the count.
+    counter = os.open(
+        os.path.join(folder, key.hexdigest()), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+    )
+    try:
+        os.write(counter, b".")
+        return os.lseek(counter, 0, os.SEEK_CUR)
+    finally:
+        os.close(counter)
+
+
+def _with_sum(usage: Mapping[str, int]) -> dict[str, int]:
+    return {**usage, "total_tokens": usage["input_tokens"] + usage["output_tokens"]}
+
+
+def _utc(form: str, at: float) -> str:
+    return time.strftime(form, time.gmtime(at))
+
+
+def _uuid7(at: float) -> str:
+    random_bits = int.from_bytes(os.urandom(10), "big")
+    value = (int(at * 1000) << 80) | random_bits
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

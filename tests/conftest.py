@@ -1,0 +1,23 @@
+"""What all tests share: a throw-away home that no user's settings reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Paths
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("SWARM_CODEX", "CODEX_HOME", "CODEX_SQLITE_HOME", "OPENAI_API_KEY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SWARM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SWARM_CONFIG", str(tmp_path / "config.yaml"))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """The throw-away home."""
+    return Paths(tmp_path / "home", tmp_path / "config.yaml")
