@@ -1,0 +1,64 @@
+# Needs Python >= 3.11 with venv, git and make; everything else is put into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Further words for the program or for pytest: make run ARGS="ls", make test ARGS="-k cancel".
+ARGS ?=
+# Another interpreter: make PYTHON=/path/to/python3.13.
+PYTHON ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# Sets $$python to the first interpreter that will do; a name that only looks like one does not.
+PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 none; do \
+	"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& break; done; \
+	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
+
+.PHONY: help run demo test check format snapshots constraints clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(READY) ## Open the dashboard on your own home (ARGS="ls": any command)
+	@$(BIN)/swarm-tui $(ARGS)
+
+demo: $(READY) ## Show it all with simulated runs on a throw-away home
+	@$(BIN)/swarm-tui demo $(ARGS)
+
+test: $(READY) ## Run all tests (ARGS="-k name": some)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(READY) ## Check format, lint, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+snapshots: $(READY) ## Make the dashboard's snapshots anew, after looking at the changes
+	@$(BIN)/python -m pytest -n auto tests/tui --snapshot-update $(ARGS)
+
+constraints: ## Write constraints.txt anew: the newest versions that fit
+	@rm -rf $(VENV)-new; $(PICK_PYTHON); "$$python" -m venv $(VENV)-new
+	@$(VENV)-new/bin/python -m pip install --quiet 'pip>=25.1'
+	@$(VENV)-new/bin/python -m pip install --quiet --group dev --editable .
+	@$(VENV)-new/bin/python -m pip list --format=freeze --exclude swarm-tui \
+		--exclude pip --exclude setuptools > constraints.txt
+	@rm -rf $(VENV)-new
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# All at exactly these versions, the build backend included: nothing is fetched into a build
+# environment of its own, and the pip that came with Python will do.
+$(READY): pyproject.toml constraints.txt
+	@$(BIN)/python -c '' 2>/dev/null || { $(PICK_PYTHON); \
+		echo "Making $(VENV) with $$python …"; "$$python" -m venv --clear $(VENV); }
+	@echo 'Installing what swarm-tui needs …'
+	@$(PIP) install --quiet --requirement constraints.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
