@@ -1,0 +1,113 @@
+"""How Codex is found and started: argv and environment, nothing of it hidden."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import Config
+from engine.domain.errors import user_error
+from engine.domain.model import Agent, RunSpec
+from engine.paths import AttemptFolder, Paths
+
+SIMULATED = Path(__file__).parent / "simulated" / "__main__.py"
+PLAN_ON = "tools.update_plan={enabled=true}"
+"""Codex's plan tool is off by default; its plan is the honest source of a progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to start: the arguments and what the environment has beside ours."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def find_codex(named: str | None, configured: str | None) -> str:
+    """Give the Codex executable's absolute path; raises `UserError` CODEX_CLI_MISSING.
+
+    Looked for in this order: `named` (--codex-bin), SWARM_CODEX, `configured` or `codex` on the
+    PATH, the Python package `codex_cli_bin`.
+    """
+    wanted = named or os.environ.get("SWARM_CODEX")
+    if wanted:
+        return _executable(wanted)
+    if configured:
+        return _executable(configured)
+    found = shutil.which("codex")
+    return os.path.abspath(found) if found else _packaged()  # noqa: PTH100  links must stay
+
+
+def _executable(name: str) -> str:
+    found = shutil.which(os.path.expanduser(name))  # noqa: PTH111  may be a bare name
+    if not found:
+        raise user_error("CODEX_CLI_MISSING", f"The Codex CLI was not found at {name}.")
+    return os.path.abspath(found)  # noqa: PTH100  links must stay
+
+
+def _packaged() -> str:
+    if importlib.util.find_spec("codex_cli_bin") is None:
+        raise user_error("CODEX_CLI_MISSING")
+    import codex_cli_bin
+
+    try:
+        return str(codex_cli_bin.bundled_codex_path())
+    except FileNotFoundError as error:
+        raise user_error("CODEX_CLI_MISSING", str(error)) from error
+
+
+def command(
+    spec: RunSpec, config: Config, paths: Paths, run: str, folder: AttemptFolder, thread: str | None
+) -> Command:
+    """Give the command of one attempt, which continues `thread` where there is one.
+
+    The prompt is read from stdin: it may have any length, and stays out of the process list.
+    """
+    argv = [*_program(spec, config), "exec"]
+    options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
+    settings = [PLAN_ON, *_settings(config), *spec.codex_config]
+    if thread:
+        # `exec resume` knows no -s: the sandbox goes in as a setting.
+        argv.append("resume")
+        settings.insert(0, f'sandbox_mode="{spec.sandbox}"')
+    else:
+        options += ["-s", spec.sandbox.value]
+    model = spec.model or config.codex.model
+    if model:
+        options += ["-m", model]
+    for setting in settings:
+        options += ["-c", setting]
+    argv += [*options, *([thread] if thread else []), "-"]
+    # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
+    env = {"CODEX_SQLITE_HOME": str(paths.run(run) / "codex")}
+    if spec.agent is Agent.SIMULATED:
+        env["CODEX_HOME"] = str(paths.simulated_codex_home)
+    return Command(tuple(argv), env)
+
+
+def _program(spec: RunSpec, config: Config) -> list[str]:
+    if spec.agent is Agent.SIMULATED:
+        return [sys.executable, "-I", "-S", str(SIMULATED)]
+    return [find_codex(spec.codex_bin, config.codex.bin)]
+
+
+def _settings(config: Config) -> list[str]:
+    return [f"{key}={_toml(value)}" for key, value in config.codex.config.items()]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value)  # a JSON string is a TOML string
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(inner) for inner in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())}}}"
+    return str(value)

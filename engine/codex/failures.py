@@ -1,0 +1,53 @@
+"""Codex's ways to fail, as errors with a way out."""
+
+from __future__ import annotations
+
+import re
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import printable
+
+STDERR_TAIL = 600  # characters of stderr that an error quotes
+
+# What `codex exec` was seen to say (docs/codex.md); the first that matches decides.
+_TURN_FAILED = (
+    ("CODEX_AUTH_FAILED", r"401 Unauthorized|\b401\b.*API key"),
+    ("USAGE_LIMIT_REACHED", r"hit your usage limit|usage limit has been reached"),
+    ("QUOTA_EXCEEDED", r"Quota exceeded|insufficient_quota"),
+    ("RATE_LIMITED", r"\b429\b|Too Many Requests|rate limit"),
+    ("CONTEXT_WINDOW_EXCEEDED", r"context window|context_length_exceeded"),
+    ("API_OVERLOADED", r"high demand|overloaded|at capacity|status:? 5\d\d|\b50[0234]\b"),
+    ("API_UNREACHABLE", r"stream disconnected|error sending request|[Cc]onnection|network"),
+)
+_STDERR = (
+    ("CODEX_CONFIG_INVALID", r"Error loading config\.toml|Error loading configuration"),
+    ("THREAD_NOT_FOUND", r"no rollout found for thread|thread/resume failed"),
+    ("CODEX_AUTH_REQUIRED", r"Not logged in"),
+)
+
+
+def from_turn(message: str) -> UserError:
+    """Give the error for what a `turn.failed` said."""
+    return _matching(_TURN_FAILED, message, message) or user_error("AGENT_CRASHED", message)
+
+
+def from_exit(exit_code: int | None, stderr: str, last_error: str) -> UserError:
+    """Give the error for a Codex that ended with no word about its turn."""
+    tail = printable(stderr[-STDERR_TAIL * 4 :]).strip()
+    found = _matching(_STDERR, stderr, tail) or _matching(_TURN_FAILED, last_error, last_error)
+    if found:
+        return found
+    ended = "vanished" if exit_code is None else f"ended with exit code {exit_code}"
+    said = tail[-STDERR_TAIL:] or last_error
+    return user_error(
+        "AGENT_CRASHED", f"Codex {ended} without a result{f': {said}' if said else '.'}"
+    )
+
+
+def _matching(table: tuple[tuple[str, str], ...], text: str, said: str) -> UserError | None:
+    for code, pattern in table:
+        if re.search(pattern, text):
+            general = user_error(code)
+            message = f"{general.message.rstrip('.')}: {said[:STDERR_TAIL]}"
+            return user_error(code, message)
+    return None

@@ -1,0 +1,194 @@
+"""Codex's lines become events of the run; here Codex's words end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from engine.codex.parse import Item, Line, Unreadable, parse, unreadable
+from engine.domain.events import (
+    Body,
+    FileChange,
+    Notice,
+    PlanChanged,
+    Progressed,
+    Raw,
+    Step,
+    UsageCounted,
+)
+from engine.domain.model import PlanItem, Stage, Usage
+from engine.domain.projection import NETWORK_WAIT
+from engine.domain.text import one_line, printable, printable_name
+
+TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
+EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
+_CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far an attempt's output was taken in, and what must be known to go on from there."""
+
+    offset: int = 0
+    thread_id: str | None = None
+    turn: str = ""
+    failure: str = ""
+    last_error: str = ""
+    percent: int = EXECUTING_PERCENT
+    plan: tuple[PlanItem, ...] = ()
+    usage_before: Usage = Usage()
+    """What the run had used on other threads, before this one."""
+    thread_usage: Usage = Usage()
+
+
+class Translator:
+    """Turns one attempt's lines into events, keeping its cursor; `root` is the workspace's path."""
+
+    def __init__(self, cursor: Cursor, root: str) -> None:
+        self.cursor = cursor
+        self._root = root.rstrip("/") + "/"
+
+    def translate(self, raw: bytes) -> list[Body]:
+        """Give the events of one line (without its newline); most lines give one, some none."""
+        line = parse(raw)
+        if isinstance(line, Unreadable):
+            return [Raw(line.data)]
+        match line.type:
+            case "item.started" | "item.updated" | "item.completed" if line.item:
+                return self._item(line.item, line.type, raw)
+            case "thread.started":
+                return self._thread(line)
+            case "turn.started":
+                return []
+            case "turn.completed" | "turn.failed":
+                return self._turn(line)
+            case "error":
+                return self._transient(line)
+            case _:
+                return [Raw(unreadable(raw).data)]
+
+    def _thread(self, line: Line) -> list[Body]:
+        thread = printable(line.thread_id or "", 100)
+        if thread != self.cursor.thread_id:
+            self.cursor.thread_id = thread
+            self.cursor.usage_before += self.cursor.thread_usage
+            self.cursor.thread_usage = Usage()
+        details = {"thread_id": thread}
+        return [Progressed(Stage.EXECUTING, "thinking", self.cursor.percent, details)]
+
+    def _turn(self, line: Line) -> list[Body]:
+        self.cursor.turn = line.type.removeprefix("turn.")
+        if line.error:
+            self.cursor.failure = printable(line.error.message, TEXT_LIMIT)
+        if not line.usage:
+            return []
+        usage = line.usage
+        self.cursor.thread_usage = Usage(
+            usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
+        )
+        total = self.cursor.usage_before + self.cursor.thread_usage
+        return [UsageCounted(total.input, total.cached, total.output)]
+
+    def _transient(self, line: Line) -> list[Body]:
+        text = printable(line.message or "", TEXT_LIMIT)
+        self.cursor.last_error = text
+        found = text.find(NETWORK_WAIT)
+        return [Notice("warning", text[found:] if found >= 0 else text)]
+
+    def _item(self, item: Item, kind: str, raw: bytes) -> list[Body]:
+        started = kind == "item.started"
+        match item.type:
+            case "todo_list":
+                return self._plan(item)
+            case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
+                return [] if kind == "item.updated" else [self._tool(item, started)]
+            case "agent_message" | "reasoning":
+                role = "assistant" if item.type == "agent_message" else "reasoning"
+                text = printable(item.text or "", TEXT_LIMIT)
+                return [Step(role, "message", "completed", text)] if not started else []
+            case "error":
+                return [Notice("warning", printable(item.message or "", TEXT_LIMIT))]
+            case _:
+                return [Raw(unreadable(raw).data)]
+
+    def _plan(self, item: Item) -> list[Body]:
+        items = tuple(
+            PlanItem(printable(todo.text, 1000), todo.completed) for todo in item.items or ()
+        )
+        if items == self.cursor.plan:
+            return []
+        self.cursor.plan = items
+        bodies: list[Body] = [PlanChanged(items)]
+        done = sum(todo.completed for todo in items)
+        if items:
+            span = EXECUTED_PERCENT - EXECUTING_PERCENT
+            percent = EXECUTING_PERCENT + span * done // len(items)
+            if percent > self.cursor.percent:
+                self.cursor.percent = percent
+                message = f"{done} of {len(items)} steps done"
+                bodies.append(Progressed(Stage.EXECUTING, message, percent))
+        return bodies
+
+    def _tool(self, item: Item, started: bool) -> Step:
+        phase = "started" if started else "failed" if item.status == "failed" else "completed"
+        match item.type:
+            case "command_execution":
+                return _command(item, phase)
+            case "file_change":
+                changes = tuple(self._changes(item))
+                text = ", ".join(change.path for change in changes)
+                return Step("tool", "file_change", phase, printable(text, 1000), changes=changes)
+            case "mcp_tool_call":
+                text = f"{one_line(item.server or '?')}.{one_line(item.tool or '?')}"
+                return Step("tool", "mcp", phase, text)
+            case _:
+                return Step("tool", "web_search", phase, one_line(item.query or ""))
+
+    def _changes(self, item: Item) -> Iterable[FileChange]:
+        for change in item.changes or ():
+            path = printable_name(change.path.removeprefix(self._root))
+            yield FileChange(path, _CHANGES.get(change.kind, "modified"))
+
+
+def _command(item: Item, phase: str) -> Step:
+    command = printable(item.command or "", TEXT_LIMIT)
+    output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
+    return Step(
+        role="tool",
+        kind="command",
+        phase=phase,
+        text=one_line(_unwrapped(command)),
+        command=command,
+        exit_code=item.exit_code,
+        output=output,
+    )
+
+
+def _unwrapped(command: str) -> str:
+    """Give what Codex runs through a shell without the shell around it."""
+    if not command.startswith("/") or " -" not in command[:40]:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    shell = len(words) == 3 and os.path.basename(words[0]) in ("sh", "bash", "zsh", "dash")  # noqa: PTH119  a name, not a file
+    return words[2] if shell and words[1] in ("-c", "-lc") else command
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Cursor).decode
+
+
+def cursor_text(cursor: Cursor) -> str:
+    """Write a cursor for the store."""
+    return _encode(cursor).decode()
+
+
+def cursor_from(text: str) -> Cursor:
+    """Read a stored cursor."""
+    return _decode(text)

@@ -1,0 +1,46 @@
+"""Who supervises a home: at most one engine at a time, by a lock that dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Ownership:
+    """The right to supervise a home.
+
+    The kernel frees the lock the moment its holder dies, however it dies: no clock is involved, and
+    nobody takes over from an engine that is only slow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Say whether this engine supervises."""
+        return self._file is not None
+
+    def take(self) -> bool:
+        """Try to become the one who supervises; True where we are."""
+        if self._file is not None:
+            return True
+        # Not inherited by children: the lock must not outlive us.
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+        return True
+
+    def give_up(self) -> None:
+        """Let another engine supervise."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,238 @@
+"""One attempt's processes: started into files, found again, stopped with all they started.
+
+Codex runs under a shell of a few lines that outlives this program: it claims the attempt, hands
+Codex its files, and writes the exit status where the next engine finds it. Everything below it
+carries the attempt's mark in its environment, so that also a descendant that left group and session
+is known as ours, and a process that merely got the same pid is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.paths import AttemptFolder, private_folder
+
+MARK = "SWARM_ATTEMPT"
+POLL_S = 0.05
+KILL_WAIT_S = 10.0
+CLAIM_TRIES = 100
+
+# $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
+# the pid file first decides. The trap keeps the shell alive to write the exit status; unlike an
+# ignored signal, a trapped one is back to its default in the command.
+_SHIM = """
+pid=$1 exit=$2; shift 2
+(set -C; echo $$ >"$pid") 2>/dev/null || exit 125
+trap : TERM INT HUP
+"$@"
+echo $? >"$exit"
+"""
+_ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt's process ended; no exit code where it vanished without leaving one."""
+
+    exit_code: int | None
+
+
+class Process:
+    """A started attempt, ours or one that another engine started."""
+
+    def __init__(self, folder: AttemptFolder, pid: int, child: subprocess.Popen[bytes] | None) -> None:
+        self.folder = folder
+        self.pid = pid
+        self._child = child
+        self._mark = mark(folder)
+
+    def ending(self) -> Ending | None:
+        """Say how it ended, or None while it lives; cheap, called often."""
+        code = _read_exit(self.folder.exit)
+        if code is not None:
+            if self._child:
+                self._child.poll()
+            return Ending(code)
+        if self._alive():
+            return None
+        # The status may have been written between the two looks; else only the shell was killed,
+        # and what it ran may still be at work.
+        code = _read_exit(self.folder.exit)
+        if code is None and self.members():
+            return None
+        return Ending(code)
+
+    def _alive(self) -> bool:
+        if self._child:
+            return self._child.poll() is None
+        return _environment_has(self.pid, self._mark)
+
+    def members(self) -> list[int]:
+        """Give the pids of everything alive that belongs to the attempt."""
+        return marked(self._mark)
+
+    def release(self) -> None:
+        """Let go of it, alive: whoever supervises next finds it by its files."""
+        if self._child and self._child.poll() is None:
+            self._child.returncode = 0  # otherwise Python warns of a child left behind
+
+    async def stop(self, grace_s: float) -> None:
+        """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
+        if grace_s > 0:
+            _signal_group(self.pid, signal.SIGTERM)
+            await self._wait_gone(grace_s)
+        await self.sweep()
+
+    async def sweep(self) -> int:
+        """Kill whatever of the attempt is still alive, and give how many processes that were."""
+        killed: set[int] = set()
+        deadline = asyncio.get_running_loop().time() + KILL_WAIT_S
+        while members := await asyncio.to_thread(self.members):
+            # The shell goes last: it writes down how the command ended.
+            victims = [pid for pid in members if pid != self.pid] or members
+            for pid in victims:
+                killed.add(pid)
+                _signal(pid, signal.SIGKILL)
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            self.ending()
+            await asyncio.sleep(POLL_S / 5)
+        return len(killed)
+
+    async def _wait_gone(self, limit_s: float) -> None:
+        deadline = asyncio.get_running_loop().time() + limit_s
+        while asyncio.get_running_loop().time() < deadline:
+            if self.ending() is not None and not await asyncio.to_thread(self.members):
+                return
+            await asyncio.sleep(POLL_S)
+
+
+async def start(
+    folder: AttemptFolder, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+) -> Process:
+    """Start an attempt in a session of its own, its output going to its files.
+
+    Raises OSError where the shell cannot be started.
+    """
+    return await asyncio.to_thread(_start, folder, argv, env, cwd)
+
+
+def _start(
+    folder: AttemptFolder, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+) -> Process:
+    private_folder(folder.path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    with (
+        folder.prompt.open("rb") as stdin,
+        os.fdopen(os.open(folder.stdout, flags, 0o600), "wb") as stdout,
+        os.fdopen(os.open(folder.stderr, flags, 0o600), "wb") as stderr,
+    ):
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", _SHIM, "swarm-tui", str(folder.pid), str(folder.exit), *argv],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=cwd,
+            env={**os.environ, **env, MARK: mark(folder)},
+            start_new_session=True,
+        )
+    return Process(folder, child.pid, child)
+
+
+async def find(folder: AttemptFolder) -> Process | None:
+    """Find an attempt that an earlier engine started; None says that it was never started.
+
+    After None it never will be: the claim is taken, so that a shell that comes late gives up.
+    """
+    return await asyncio.to_thread(_find, folder)
+
+
+def _find(folder: AttemptFolder) -> Process | None:
+    try:
+        with folder.pid.open("x") as claim:
+            claim.write(_ABANDONED)
+        return None
+    except FileExistsError:
+        text = _claim(folder)
+    except FileNotFoundError:
+        return None
+    return Process(folder, int(text), None) if text.isdigit() else None
+
+
+def _claim(folder: AttemptFolder) -> str:
+    """Read who claimed the attempt; the shell writes its pid just after it made the file."""
+    for _ in range(CLAIM_TRIES):
+        text = folder.pid.read_text("ascii", "replace").strip()
+        if text:
+            return text
+        time.sleep(POLL_S / 5)
+    return ""
+
+
+def mark(folder: AttemptFolder) -> str:
+    """Give what the environment of every process of the attempt carries."""
+    return str(folder.path)
+
+
+def marked(value: str) -> list[int]:
+    """Give the pids of all living processes whose environment carries the mark `value`."""
+    return [pid for pid in _pids() if pid != os.getpid() and _environment_has(pid, value)]
+
+
+def _pids() -> Iterable[int]:
+    if sys.platform == "linux":
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  hot
+    import psutil
+
+    return psutil.pids()
+
+
+def _environment_has(pid: int, value: str) -> bool:
+    if sys.platform != "linux":
+        return _psutil_environment_has(pid, value)
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  hot
+            found = f"{MARK}={value}".encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+    return found
+
+
+def _psutil_environment_has(pid: int, value: str) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return process.environ().get(MARK) == value and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
+
+
+def _read_exit(path: Path) -> int | None:
+    try:
+        text = path.read_text("ascii", "replace")
+    except OSError:
+        return None
+    return int(text) if text.endswith("\n") and text.strip().isdigit() else None
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

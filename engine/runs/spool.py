@@ -1,0 +1,64 @@
+"""Spool files read as they grow: one poller for all attempts."""
+
+from __future__ import annotations
+
+import os
+
+CHUNK_BYTES = 256 * 1024
+LINE_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class Spool:
+    """Reads whole lines from a growing file, from `offset` (bytes) on."""
+
+    def __init__(self, path: os.PathLike[str], offset: int) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._pending = bytearray()
+        self.offset = offset
+        """Just behind the last line given out: where a later reader goes on."""
+        self._read_to = offset
+
+    def lines(self, limit_bytes: int = CHUNK_BYTES) -> list[bytes]:
+        """Give the lines that have ended since the last call, without their newlines.
+
+        A line may have any length; what goes beyond 64 MiB of it is left out of the line.
+        """
+        chunk = self._read(limit_bytes)
+        whole, newline, rest = chunk.rpartition(b"\n")
+        if not newline:
+            if len(self._pending) < LINE_LIMIT_BYTES:
+                self._pending += chunk
+            return []
+        lines = (bytes(self._pending) + whole).split(b"\n")
+        self._pending = bytearray(rest)
+        self.offset = self._read_to - len(rest)
+        return lines
+
+    def rest(self) -> bytes:
+        """Give what stands after the last newline, for a file that will not grow any more."""
+        rest = bytes(self._pending)
+        self._pending.clear()
+        self.offset = self._read_to
+        return rest
+
+    @property
+    def behind(self) -> bool:
+        """Say whether the file holds more than was read."""
+        return self._file is not None and os.fstat(self._file).st_size > self._read_to
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _read(self, limit_bytes: int) -> bytes:
+        if self._file is None:
+            try:
+                self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                return b""
+        chunk = os.pread(self._file, limit_bytes, self._read_to)
+        self._read_to += len(chunk)
+        return chunk
