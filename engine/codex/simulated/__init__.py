@@ -1,4 +1,5 @@
-r"""The built-in stand-in for Codex: speaks `codex exec --json`, scripted by its prompt.
+r"""
+The built-in stand-in for Codex: speaks `codex exec --json`, scripted by its prompt.
 
 It has the real one's arguments, events, exit codes, rollouts and resume, runs no command and
 asks no model. Start it by path: `python -I -S engine/codex/simulated/__main__.py exec --json …`.
@@ -29,7 +30,7 @@ would read them. Times are in seconds.
 | `numbered N [every=0] [from=1\|last]` | messages `n 1`, `n 2`, …; `last`: where the thread was |
 | `flood N [size=120]` | N messages of SIZE characters, as fast as it can |
 | `bigline BYTES` | one message of that size |
-| `raw LINE`, `rawcut TEXT` | these bytes on stdout (`\xff` is one byte), with and without a newline |
+| `raw LINE`, `rawcut TEXT` | bytes on stdout (`\xff` is one), with and without a newline |
 | `unknown` | an event type and an item type that nobody knows |
 | `warning TEXT` | an error item, which is not a failure |
 | `reconnecting N` | N transient error lines |
@@ -41,10 +42,9 @@ would read them. Times are in seconds.
 | `exit N` | ends with this code at once, without turn.completed |
 | `ignore-term` | SIGTERM and SIGINT are ignored from here on |
 | `child [ignore-term] [new-session] [SECONDS]` | leaves a real process that sleeps (300 s) |
-| `attempt N` … `end` | the lines between are played in attempt N only (`N+`: from N on); \
-the next `attempt` ends it too |
+| `attempt N` … `end` (or the next `attempt`) | only in attempt N (`N+`: from N on) |
 
-Attempts are counted under `$CODEX_HOME/simulated`, by working directory and directives. A resumed
+Attempts are counted under `$CODEX_HOME/simulated`, by working directory and script. A resumed
 turn whose message has no directives plays the thread's last script again if that one has `attempt`
 lines, so that "hangs first, goes well when resumed" can be said. Writing needs a sandbox that
 allows it (`-s workspace-write`); a write that is refused, or that would leave the working directory

@@ -1,5 +1,6 @@
 """The stand-in's executable: run by path, it depends on nothing but the standard library."""
-# ruff: noqa: PTH - importing pathlib would take a quarter of the time to start.
+# Not pathlib: importing it would take a fifth of the time to start.
+# ruff: noqa: PTH100, PTH120
 
 import os
 import sys

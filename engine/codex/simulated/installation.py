@@ -1,5 +1,6 @@
 """What the stand-in says of itself: version, login and doctor."""
-# ruff: noqa: PTH - importing pathlib would take a quarter of the time to start.
+# Not pathlib: importing it would take a fifth of the time to start.
+# ruff: noqa: PTH100
 
 from __future__ import annotations
 

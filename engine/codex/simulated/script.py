@@ -104,7 +104,7 @@ FORMS: dict[str, Form] = {
 
 
 def unescape(text: str, *, as_bytes: bool = False) -> str:
-    """Replace Python's escapes; `as_bytes` keeps `\\xff` one byte, as a surrogate escape."""
+    r"""Replace Python's escapes; `as_bytes` keeps `\xff` one byte, as a surrogate escape."""
 
     def replace(match: re.Match[str]) -> str:
         found = match[1]

@@ -1,5 +1,6 @@
 """A thread and its rollout: the file that tokens, limits and a resumed turn are read from."""
-# ruff: noqa: PTH - importing pathlib would take a quarter of the time to start.
+# Not pathlib: importing it would take a fifth of the time to start.
+# ruff: noqa: PTH103, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 

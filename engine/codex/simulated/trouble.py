@@ -1,5 +1,4 @@
 """The directives that go wrong: failures, silence, deaths and children left behind."""
-# ruff: noqa: PTH - importing pathlib would take a quarter of the time to start.
 
 from __future__ import annotations
 
