@@ -544,7 +544,7 @@ def test_without_network_it_waits_for_ever(new_codex: NewCodex) -> None:
 
 def test_without_network_and_bounded_it_fails(new_codex: NewCodex) -> None:
     codex = new_codex(at=closed_port(), stream_max_retries=1)
-    result = codex.exec("hello", "--disable", "unbounded_connection_retries")
+    result = codex.exec("hello", "-c", "features.unbounded_connection_retries=false")
     text = "Connection failed: error sending request"
     assert (result.code, result.failure) == (1, text)
     assert result.errors == [f"Reconnecting... 1/1 ({text})", text]
@@ -638,10 +638,11 @@ def test_resume_after_sigterm(codex: Codex, server: LoopbackServer, lab: Path) -
     turns = [[command("echo one > one.txt"), command(HOLD)], [command("cat one.txt"), message("x")]]
     process = codex.start(server.script("kill", *turns), *WRITE)
     with (codex.workspace / "alive").open() as alive:
+        lines = _until(process, "sleep 300")
         assert alive.readline() == "up\n"
         process.terminate()
-        out, _ = process.communicate(timeout=60)
-    thread = Result(process.returncode, _events(out), "").thread
+        process.communicate(timeout=60)
+    thread = json.loads(lines[0])["thread_id"]
     assert len(codex.rollout("token_count")) == 1  # the request under way is not counted
     (codex.workspace / "alive").unlink()
 
@@ -698,12 +699,14 @@ def test_workspace_write_confines(codex: Codex, server: LoopbackServer, lab: Pat
     assert not (lab / "outside").exists()
 
 
-def test_quick_denied_command_leaves_no_item(
+def test_quick_denied_commands_leave_no_item(
     codex: Codex, server: LoopbackServer, lab: Path
 ) -> None:
-    steps = [command(f"echo x > {lab}/outside"), message("x")]
+    steps = [*[command(f"echo x > {lab}/outside")] * 8, message("x")]
     result = codex.exec(server.script("quick", steps), *WRITE)
-    assert (result.code, result.items("command_execution", "item.started")) == (0, [])
+    assert result.code == 0
+    assert len(server.requests) == 9
+    assert len(result.items("command_execution")) < 8  # none, but for slow moments of a machine
     assert "Read-only file system" in server.requests[-1].body["input"][-1]["output"]
 
 
