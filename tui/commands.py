@@ -1,0 +1,164 @@
+"""The one table of commands: bindings, footer, palette, help and the README's keys come from it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from textual.binding import Binding, BindingType
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something the user can ask for: one id for its key, its palette entry and its help.
+
+    `does` is scope and action: who carries it out, and what. `footer` ranks the command in the
+    footer (the smallest first, 0 for none). A command without keys lives in the palette alone.
+    """
+
+    id: str
+    keys: str
+    label: str
+    does: str
+    help: str
+    footer: int = 0
+
+    @property
+    def scope(self) -> str:
+        """The screen or widget that carries the command out."""
+        return self.does.partition(".")[0]
+
+    @property
+    def action(self) -> str:
+        """The action's name there."""
+        return self.does.partition(".")[2]
+
+
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "Runs": (
+        Command("run.new", "n", "new", "app.new_run", "Start a new run", 10),
+        Command("run.open", "enter", "open", "list.open", "Open the run: go to its log", 15),
+        Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
+        Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
+        Command("run.retry", "r", "retry", "runs.retry_run", "Start the run's next attempt", 30),
+        Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
+    ),
+    "List": (
+        Command("move.down", "j,down", "down", "list.cursor_down", "Next run"),
+        Command("move.up", "k,up", "up", "list.cursor_up", "Previous run"),
+        Command("move.top", "g,home", "top", "list.cursor_top", "First run"),
+        Command("move.bottom", "G,end", "bottom", "list.cursor_bottom", "Last run"),
+        Command("move.page_down", "pagedown", "page", "list.page_down", "A page down"),
+        Command("move.page_up", "pageup", "page", "list.page_up", "A page up"),
+        Command("list.filter", "slash", "filter", "runs.filter", "Filter as you type", 40),
+        Command("list.needs_me", "w", "needs me", "runs.needs_me", "Only what needs me", 90),
+        Command("list.sort", "s", "sort", "runs.sort", "Sort by the next column", 85),
+        Command("list.reverse", "S", "reverse", "runs.reverse", "Reverse the order"),
+    ),
+    "Panes": (
+        Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
+        Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
+        Command("log.follow", "F", "follow", "runs.follow", "Follow the end of the log", 80),
+        Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
+        Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
+        Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
+        Command("tab.previous", "[", "previous tab", "runs.previous_pane", "Previous tab"),
+        Command("pane.zoom", "z", "zoom", "runs.zoom", "Zoom the pane, and back", 70),
+        Command("view.back", "escape", "back", "runs.back", "Back"),
+    ),
+    "Program": (
+        Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
+        Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
+        Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
+        Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
+        Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
+    ),
+}
+
+COMMANDS: tuple[Command, ...] = tuple(chain.from_iterable(GROUPS.values()))
+BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+
+_NAMES = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "f1": "F1",
+}
+
+
+def bindings(scope: str) -> list[BindingType]:
+    """Give the bindings of everything that `scope` carries out."""
+    return [
+        Binding(
+            command.keys,
+            command.action,
+            command.label,
+            show=bool(command.footer),
+            tooltip=command.help,
+            id=command.id,
+        )
+        for command in COMMANDS
+        if command.scope == scope and command.keys
+    ]
+
+
+def rank(command_id: str | None) -> int:
+    """Give a command's place in the footer; what the table does not know comes last."""
+    command = BY_ID.get(command_id or "")
+    return command.footer if command and command.footer else 1000
+
+
+def key_name(key: str) -> str:
+    """Write a key as people read it: `slash` as `/`, `escape` as `esc`."""
+    return _NAMES.get(key, key)
+
+
+def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
+    """Give the keys of a command as people read them, the user's own where there are any."""
+    keys = keymap.get(command.id, command.keys)
+    return [key_name(key.strip()) for key in keys.split(",") if key.strip()]
+
+
+def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Give the part of `ui.keys` that can be used, and what is wrong with the rest."""
+    usable: dict[str, str] = {}
+    problems: list[str] = []
+    for command_id, chosen in keys.items():
+        command = BY_ID.get(command_id)
+        if command is None:
+            near = difflib.get_close_matches(command_id, BY_ID, n=1, cutoff=0.4)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            problems.append(f"ui.keys: there is no command {command_id}.{hint}")
+        elif not chosen.strip():
+            problems.append(f"ui.keys: {command_id} needs a key.")
+        else:
+            usable[command_id] = chosen
+    return usable, problems + _clashes(usable)
+
+
+def _clashes(keymap: Mapping[str, str]) -> Iterable[str]:
+    taken: dict[str, str] = {}
+    for command in COMMANDS:
+        for key in keys_of(command, keymap):
+            other = taken.setdefault(key, command.id)
+            if other != command.id:
+                yield f"ui.keys: {key} means both {other} and {command.id}."
+
+
+def markdown() -> str:
+    """Write the README's table of keys."""
+    lines = ["| keys | do |", "|---|---|"]
+    for command in COMMANDS:
+        keys = " ".join(f"`{key}`" for key in keys_of(command, {}))
+        if keys:
+            lines.append(f"| {keys} | {command.help} |")
+    return "\n".join(lines) + "\n"

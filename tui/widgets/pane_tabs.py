@@ -1,0 +1,51 @@
+"""The panes by name, where only one of them has room."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+
+class PaneTabs(Widget):
+    """One line of pane names, the shown one lit."""
+
+    DEFAULT_CSS = """
+    PaneTabs { height: 1; padding: 0 1; color: $secondary; }
+    """
+
+    class Chosen(Message):
+        """A pane's name was clicked."""
+
+        def __init__(self, pane: str) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, panes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.panes = panes
+        self.shown = panes[0]
+
+    def show(self, pane: str) -> None:
+        """Light the name of `pane`."""
+        self.shown = pane
+        self.refresh()
+
+    def render(self) -> Content:
+        """Draw the names."""
+        parts: list[Content | tuple[str, str]] = []
+        for pane in self.panes:
+            lit = pane == self.shown
+            style = "bold $background on $accent" if lit else "$secondary"
+            parts += [(f" {pane} ", style), ("  ", "")]
+        return Content.assemble(*parts, ("[ ]", "$secondary 60%"))
+
+    def on_click(self, event: events.Click) -> None:
+        """Say which pane was clicked."""
+        offset = event.get_content_offset(self)
+        at = 0
+        for pane in self.panes:
+            if offset is not None and at <= offset.x < at + len(pane) + 2:
+                self.post_message(self.Chosen(pane))
+            at += len(pane) + 4

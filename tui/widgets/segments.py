@@ -1,0 +1,76 @@
+"""One of a few, on one line: all choices in sight, the chosen one lit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+
+class Segments(Widget, can_focus=True):
+    """A choice of one word; arrows, space or a click change it."""
+
+    DEFAULT_CSS = """
+    Segments { height: 1; width: auto; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "step(-1)", show=False),
+        Binding("right,l,space", "step(1)", show=False),
+    ]
+
+    class Changed(Message):
+        """Another word was chosen."""
+
+        def __init__(self, segments: Segments) -> None:
+            super().__init__()
+            self.segments = segments
+
+    def __init__(self, words: Sequence[str], chosen: int = 0, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._words = list(words)
+        self.chosen = chosen
+
+    def choose(self, place: int) -> None:
+        """Choose the word at `place`, around the ends."""
+        self.chosen = place % len(self._words)
+        self.refresh()
+        self.post_message(self.Changed(self))
+
+    def action_step(self, by: int) -> None:
+        """Choose the next word or the one before."""
+        self.choose(self.chosen + by)
+
+    def get_content_width(self, *_: object) -> int:
+        """Give the width of all words."""
+        return sum(len(word) + 3 for word in self._words)
+
+    def render(self) -> Content:
+        """Draw the words."""
+        lit = "bold $background on $accent" if self.has_focus else "bold $foreground on $panel"
+        parts: list[Content | tuple[str, str]] = []
+        for place, word in enumerate(self._words):
+            parts += [(f" {word} ", lit if place == self.chosen else "$secondary"), (" ", "")]
+        return Content.assemble(*parts)
+
+    def on_focus(self) -> None:
+        """Light up."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Go dim."""
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the word that was clicked."""
+        offset = event.get_content_offset(self)
+        at = 0
+        for place, word in enumerate(self._words):
+            if offset is not None and at <= offset.x < at + len(word) + 2:
+                self.choose(place)
+            at += len(word) + 3
