@@ -1,0 +1,31 @@
+"""How a fact looks: the only place that decides glyphs, words, tones and figures."""
+
+from tui.show.events import EventLine, change_letter, event_line
+from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
+from tui.show.runs import GLYPHS, TONES, figure, glyph, label, style, title, tone, word
+from tui.show.terminal import sign, unicode_ok
+
+__all__ = [
+    "GLYPHS",
+    "TONES",
+    "EventLine",
+    "age",
+    "ago",
+    "bar",
+    "bar_parts",
+    "change_letter",
+    "changes",
+    "event_line",
+    "figure",
+    "glyph",
+    "label",
+    "sign",
+    "size",
+    "style",
+    "time_of_day",
+    "title",
+    "tokens",
+    "tone",
+    "unicode_ok",
+    "word",
+]

@@ -1,0 +1,78 @@
+"""Numbers, sizes and lengths of time as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine.domain.model import ChangeCount
+from tui.show.terminal import sign, unicode_ok
+
+
+def tokens(number: int) -> str:
+    """Write a number of tokens as `950`, `12.3k`, `1.2M`."""
+    if number < 1000:
+        return str(number)
+    value = number / 1000
+    for unit in "kMG":
+        if value < 999.95:
+            return f"{value:.1f}{unit}"
+        value /= 1000
+    return f"{value:.1f}T"
+
+
+def size(number: float) -> str:
+    """Write a number of bytes as `512 B`, `1.2 KiB`, `3.4 GiB`."""
+    if number < 1024:
+        return f"{int(number)} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        number /= 1024
+        if number < 1023.95:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} TiB"
+
+
+def age(seconds: float) -> str:
+    """Write a length of time in its largest unit only: `42s`, `5m`, `3h`, `2d`, `9w`."""
+    for unit_s, name, below in ((1, "s", 60), (60, "m", 60), (3600, "h", 24), (86400, "d", 14)):
+        count = max(0, int(seconds // unit_s))
+        if count < below:
+            return f"{count}{name}"
+    return f"{int(seconds // 604800)}w"
+
+
+def ago(at: float, now: float) -> str:
+    """Write how long ago something was: `just now`, `5m ago`."""
+    return "just now" if now - at < 1 else f"{age(now - at)} ago"
+
+
+def changes(count: ChangeCount) -> str:
+    """Write a change summary as `+120 −8`, or nothing where nothing changed."""
+    if not (count.files or count.insertions or count.deletions):
+        return ""
+    return f"+{count.insertions} {sign('−', '-')}{count.deletions}"
+
+
+def bar_parts(
+    percent: float | None, width: int, *, unicode: bool | None = None, beat: int = 0
+) -> tuple[str, str, str]:
+    """Give a bar as what is empty before, what is filled, and what is empty after.
+
+    Without a percentage the filled part is a short piece that moves with `beat`.
+    """
+    full, empty = ("━", "─") if (unicode_ok() if unicode is None else unicode) else ("#", "-")
+    if percent is None:
+        piece = max(1, width // 3)
+        start = beat % max(1, width - piece + 1)
+        return empty * start, full * piece, empty * (width - start - piece)
+    filled = round(width * min(100.0, max(0.0, percent)) / 100)
+    return "", full * filled, empty * (width - filled)
+
+
+def bar(percent: float | None, width: int, unicode: bool | None = None, *, beat: int = 0) -> str:
+    """Draw a bar of `width` cells; `unicode` None asks the terminal."""
+    return "".join(bar_parts(percent, width, unicode=unicode, beat=beat))
+
+
+def time_of_day(at: float) -> str:
+    """Write a time as `12:34:56`, in the user's own zone."""
+    return datetime.fromtimestamp(at).strftime("%H:%M:%S")

@@ -1,0 +1,80 @@
+"""How a run and its status look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.domain.model import Agent, Run, Stage, Status
+from tui.cells import clean
+from tui.show.terminal import sign
+
+TONES: dict[str, str] = {
+    "plain": "$foreground",
+    "dim": "$secondary",
+    "good": "$success",
+    "bad": "$error",
+    "warn": "$warning",
+    "live": "$primary",
+    "busy": "$accent",
+}
+"""Each tone's name, and the theme variable that colours it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    glyph: str
+    ascii: str
+    tone: str
+
+
+_STATUS: dict[Status, _Look] = {
+    Status.QUEUED: _Look("○", "o", "dim"),
+    Status.PREPARING: _Look("◔", "~", "busy"),
+    Status.RUNNING: _Look("●", ">", "live"),
+    Status.VERIFYING: _Look("◕", "?", "busy"),
+    Status.CANCELLING: _Look("◌", "-", "warn"),
+    Status.SUCCEEDED: _Look("✓", "+", "good"),
+    Status.FAILED: _Look("✗", "x", "bad"),
+    Status.CANCELLED: _Look("⊘", "/", "dim"),
+    Status.INTERRUPTED: _Look("↯", "!", "warn"),
+}
+
+GLYPHS: dict[Status, str] = {status: look.glyph for status, look in _STATUS.items()}
+"""The glyph of each status where the terminal can do Unicode; `glyph` knows what to use instead."""
+
+
+def glyph(status: Status) -> str:
+    """Give the one-cell sign of a status."""
+    return sign(_STATUS[status].glyph, _STATUS[status].ascii)
+
+
+def word(status: Status) -> str:
+    """Give a status in words, the contract's own."""
+    return status.value
+
+
+def tone(status: Status) -> str:
+    """Give the name of a status's tone, a key of `TONES`."""
+    return _STATUS[status].tone
+
+
+def style(status: Status) -> str:
+    """Give a status's colour as the theme variable that `Content` styles take."""
+    return TONES[tone(status)]
+
+
+def label(run: Run) -> str:
+    """Give what has to stand beside the run's title: `simulated`, or nothing."""
+    return "simulated" if run.spec.agent is Agent.SIMULATED else ""
+
+
+def title(run: Run) -> str:
+    """Give a run's title, or its id where it has none, as one harmless line."""
+    return clean(run.spec.title, 300).strip() or run.id
+
+
+def figure(run: Run) -> int | None:
+    """Give the percentage to show, or None while there is work without an honest figure."""
+    if run.status is Status.RUNNING and run.stage is Stage.EXECUTING and not run.plan:
+        return None
+    return run.percent

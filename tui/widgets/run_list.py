@@ -1,0 +1,221 @@
+"""The list of runs: one line each, drawn only while visible, current at any rate of events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from engine.domain import lifecycle
+from engine.domain.model import Run, Status
+from engine.domain.projection import View
+from tui import commands, show
+from tui.widgets.line_view import LineView
+from tui.widgets.run_columns import GAP, Column, Moment, lay_out
+
+DEFAULT_COLUMNS = ("status", "title", "progress", "elapsed", "changes")
+
+
+class RunList(LineView):
+    """Runs in the order given; the screen sorts and filters, the list keeps the place."""
+
+    BINDINGS = commands.bindings("list")
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor is on another run; None where no run is left."""
+
+        run_list: RunList
+        run_id: str | None
+
+        @property
+        def control(self) -> RunList:
+            """The list."""
+            return self.run_list
+
+    @dataclass
+    class Opened(Message):
+        """The user opened a run."""
+
+        run_list: RunList
+        run_id: str
+
+        @property
+        def control(self) -> RunList:
+            """The list."""
+            return self.run_list
+
+    @dataclass
+    class MarksChanged(Message):
+        """Other runs are marked than before."""
+
+        run_list: RunList
+
+        @property
+        def control(self) -> RunList:
+            """The list."""
+            return self.run_list
+
+    def __init__(
+        self,
+        *,
+        columns: Sequence[str] = DEFAULT_COLUMNS,
+        clock: Callable[[], float] = time.time,
+        position: Callable[[str], int | None] | None = None,
+        title: str = "Runs",
+        empty_text: str = "",
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
+        self.columns = tuple(columns)
+        self.marks: set[str] = set()
+        self._clock = clock
+        self._position = position
+        self._now = clock()
+        self._runs: list[Run] = []
+        self._lines: dict[str, int] = {}
+        self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
+        self._announced: str | None = None
+
+    # What is shown
+
+    def show(self, runs: Sequence[Run]) -> None:
+        """Show these runs in this order; the cursor stays on its run, where it was on screen.
+
+        Runs that are no longer shown lose their mark: actions apply to what is seen.
+        """
+        cursor_id, line = self.cursor_run, self.cursor_line
+        top = self.scroll_offset.y
+        self._now = self._clock()
+        self._runs = list(runs)
+        self._lines = {run.id: index for index, run in enumerate(self._runs)}
+        new = self._lines.get(cursor_id or "", line)
+        if top and new != line:
+            top += new - line
+        if hidden := self.marks - self._lines.keys():
+            self.marks -= hidden
+            self.post_message(self.MarksChanged(self))
+        self.set_lines(len(self._runs), cursor=new, top=top)
+        if not top:
+            self.show_line(self.cursor_line)
+        self._announce()
+
+    def refresh_runs(self, view: View, ids: Iterable[str]) -> None:
+        """Take the runs named as they are now and draw again what of them is visible."""
+        self._now = self._clock()
+        for run_id in ids:
+            line, run = self._lines.get(run_id), view.runs.get(run_id)
+            if line is not None and run is not None:
+                self._runs[line] = run
+                self.repaint(line)
+
+    def tick(self, now: float | None = None) -> None:
+        """Let the clocks of the visible rows go on; call it once a second."""
+        self._now = self._clock() if now is None else now
+        if not self.is_on_screen:
+            return
+        for line in self.visible_lines():
+            if self._runs[line].status not in lifecycle.FINISHED or "age" in self.columns:
+                self.repaint(line)
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The runs shown, in order."""
+        return self._runs
+
+    @property
+    def cursor_run(self) -> str | None:
+        """The id of the run the cursor is on."""
+        return self._runs[self.cursor_line].id if self._runs else None
+
+    def move_to(self, run_id: str) -> bool:
+        """Put the cursor on a run, and say whether it is in the list."""
+        line = self._lines.get(run_id)
+        if line is None:
+            return False
+        self.move_cursor(line)
+        return True
+
+    # Marks
+
+    def toggle_mark(self) -> None:
+        """Mark the run under the cursor or unmark it, and go on to the next."""
+        run_id = self.cursor_run
+        if run_id is None:
+            return
+        self.marks ^= {run_id}
+        self.repaint(self.cursor_line)
+        self.post_message(self.MarksChanged(self))
+        self.action_cursor_down()
+
+    def set_marks(self, ids: Iterable[str]) -> None:
+        """Mark exactly these runs, as far as they are shown."""
+        self.marks = set(ids) & self._lines.keys()
+        self.refresh(self.size.region)
+        self.post_message(self.MarksChanged(self))
+
+    # Moving about
+
+    def cursor_moved(self) -> None:
+        """Say which run the cursor is on."""
+        self._announce()
+
+    def _announce(self) -> None:
+        run_id = self.cursor_run
+        if run_id != self._announced:
+            self._announced = run_id
+            self.post_message(self.Highlighted(self, run_id))
+
+    def action_open(self) -> None:
+        """Open the run under the cursor."""
+        if self.cursor_run is not None:
+            self.post_message(self.Opened(self, self.cursor_run))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row clicked; a double click opens it."""
+        line = self.line_at(event)
+        if line is None:
+            return
+        self.move_cursor(line)
+        if event.chain == 2:
+            self.action_open()
+
+    # Drawing
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw the row of one run."""
+        run = self._runs[line]
+        cursor, marked = line == self.cursor_line, run.id in self.marks
+        alive = run.status not in lifecycle.FINISHED or "age" in self.columns
+        queued = run.status is Status.QUEUED and "activity" in self.columns
+        place = self._position(run.id) if queued and self._position else None
+        moment = Moment(self._now, place)
+        second = (moment.beat, moment.position) if alive else None
+        key = (run.id, run.seq, width, cursor, marked, second)
+        return self.kept(key) or self.keep(key, self._row(run, moment, width, cursor, marked))
+
+    def _row(self, run: Run, moment: Moment, width: int, cursor: bool, marked: bool) -> Strip:
+        if self._layout[0] != width:
+            self._layout = (width, lay_out(self.columns, width - 3))
+        gutter = show.sign("▌", "|") if cursor else " "
+        mark = show.sign("◆", "*") if marked else " "
+        segments = [Segment(gutter, self.look("live")), Segment(mark, self.look("warn"))]
+        for index, (column, cells) in enumerate(self._layout[1]):
+            if index:
+                segments.append(Segment(" " * GAP))
+            for text, tone in column.cell(run, moment, cells):
+                if text:
+                    segments.append(Segment(text, self._style(tone, column, cursor)))
+        return self.strip(segments, width, cursor=cursor)
+
+    def _style(self, tone: str, column: Column, cursor: bool) -> Style:
+        style = self.look(tone)
+        return style + self.strong() if cursor and column.name == "title" else style
