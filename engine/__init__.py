@@ -1,0 +1,1 @@
+"""The engine of swarm-tui: supervises Codex, keeps runs; needs no screen."""

@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -54,7 +54,7 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Codex(_Section):
+class Codex(_Section, frozen=True):
     """How Codex is started."""
 
     bin: str | None = None
@@ -63,14 +63,14 @@ class Codex(_Section):
     config: dict[str, Any] = {}
 
 
-class Queue(_Section):
+class Queue(_Section, frozen=True):
     """How the queue starts runs."""
 
     per_project: Positive | None = None
     stagger_s: Seconds = 0.5
 
 
-class Watchdog(_Section):
+class Watchdog(_Section, frozen=True):
     """When a run counts as stalled, and what is done then."""
 
     silent_s: Seconds = 300
@@ -78,7 +78,7 @@ class Watchdog(_Section):
     action: Literal["notice", "resume", "fail"] = "notice"
 
 
-class WorkspaceSettings(_Section):
+class WorkspaceSettings(_Section, frozen=True):
     """How workspaces are made."""
 
     copy_limit: Size = Size(2 * 1024**3)
@@ -86,7 +86,7 @@ class WorkspaceSettings(_Section):
     copy_files: tuple[str, ...] = (".env",)
 
 
-class Webhook(_Section):
+class Webhook(_Section, frozen=True):
     """A receiver of events."""
 
     name: str
@@ -95,14 +95,14 @@ class Webhook(_Section):
     secret_env: str | None = None
 
 
-class Notify(_Section):
+class Notify(_Section, frozen=True):
     """How people are told."""
 
     bell: bool = True
     apprise: tuple[str, ...] = ()
 
 
-class Cleanup(_Section):
+class Cleanup(_Section, frozen=True):
     """What is cleaned up, and when."""
 
     auto: bool = False
@@ -112,7 +112,7 @@ class Cleanup(_Section):
     trash_days: int = 7
 
 
-class Ui(_Section):
+class Ui(_Section, frozen=True):
     """How the dashboard looks and which keys it takes."""
 
     theme: str = "swarm-dark"
@@ -124,7 +124,7 @@ def _slots() -> int:
     return max(2, os.cpu_count() or 2)
 
 
-class Config(_Section):
+class Config(_Section, frozen=True):
     """All settings, with their defaults."""
 
     slots: Positive = msgspec.field(default_factory=_slots)
@@ -158,7 +158,7 @@ def parse(text: str, name: str) -> Config:
     import yaml  # slow to import, and most homes have no settings file
 
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = _nodes(text)
         values = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -191,18 +191,35 @@ def _located(problem: str, tree: Any, name: str) -> UserError:  # noqa: ANN401  
     return user_error("CONFIG_INVALID", f"{name}:{_line(tree, keys)}: {what}")
 
 
+def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and have no types
+    import yaml
+
+    compose: Any = getattr(yaml, "compose")  # noqa: B009  untyped in its stubs
+    return compose(text, Loader=yaml.SafeLoader)
+
+
 def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
-    line = node.start_mark.line + 1
+    line: int = node.start_mark.line + 1
     for key in keys:
-        if isinstance(node.value, list) and key.isdigit():
-            node = node.value[int(key)]
-            line = node.start_mark.line + 1
-            continue
-        pairs = [pair for pair in node.value if isinstance(pair, tuple) and pair[0].value == key]
-        if not pairs:
+        found = _child(node, key)
+        if found is None:
             break
-        line, node = pairs[-1][0].start_mark.line + 1, pairs[-1][1]
+        mark, node = found
+        line = mark.line + 1
     return line
+
+
+def _child(node: Any, key: str) -> tuple[Any, Any] | None:  # noqa: ANN401  a YAML node
+    """Give where `key` stands in a mapping or sequence, and what stands there."""
+    children: list[Any] = node.value
+    for place, child in enumerate(children):
+        if isinstance(child, tuple):
+            name, value = cast("tuple[Any, Any]", child)
+            if name.value == key:
+                return name.start_mark, value
+        elif str(place) == key:
+            return child.start_mark, child
+    return None
 
 
 def _valid_keys(path: list[str]) -> list[str]:

@@ -79,15 +79,15 @@ class Paths:
         return self.home / "simulated"
 
     def workspace(self, project: str, run: str) -> Path:
-        """The folder an agent works in."""
+        """Give the folder an agent works in."""
         return self.home / "workspaces" / safe_name(project) / safe_name(run)
 
     def run(self, run: str) -> Path:
-        """The folder of a run's own files."""
+        """Give the folder of a run's own files."""
         return self.home / "runs" / safe_name(run)
 
     def attempt(self, run: str, attempt: int) -> AttemptFolder:
-        """The folder of one attempt's files."""
+        """Give the folder of one attempt's files."""
         return AttemptFolder(self.run(run) / f"attempt-{attempt}")
 
     def prepare(self) -> None:
@@ -109,16 +109,16 @@ def find() -> Paths:
         return Paths(Path(home).absolute(), Path(config).absolute())
     import platformdirs  # only where it is needed: every command pays for its imports
 
-    return Paths(
-        Path(home or platformdirs.user_data_path(APP, appauthor=False)).absolute(),
-        Path(config or platformdirs.user_config_path(APP, appauthor=False) / "config.yaml").absolute(),
-    )
+    data = home or platformdirs.user_data_path(APP, appauthor=False)
+    settings = config or platformdirs.user_config_path(APP, appauthor=False) / "config.yaml"
+    return Paths(Path(data).absolute(), Path(settings).absolute())
 
 
 def private_folder(path: Path) -> Path:
-    """Create a folder and its parents with mode 0700, or tell that it exists."""
+    """Create a folder, and the parents it lacks, with mode 0700, unless it is there."""
     if not path.is_dir():
-        private_folder(path.parent) if not path.parent.exists() else None
+        if not path.parent.exists():
+            private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
     return path
 

@@ -1,0 +1,1 @@
+"""The faces of swarm-tui: the dashboard and the command line."""

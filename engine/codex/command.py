@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from engine.config import Config
 from engine.domain.errors import user_error
@@ -107,7 +108,8 @@ def _toml(value: object) -> str:
     if isinstance(value, str):
         return json.dumps(value)  # a JSON string is a TOML string
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_toml(inner) for inner in value)}]"
+        return f"[{', '.join(_toml(inner) for inner in cast('list[object]', value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())}}}"
+        pairs = cast("dict[str, object]", value).items()
+        return f"{{{', '.join(f'{key} = {_toml(inner)}' for key, inner in pairs)}}}"
     return str(value)

@@ -25,6 +25,8 @@ _STDERR = (
     ("CODEX_AUTH_REQUIRED", r"Not logged in"),
 )
 
+_NOT_STARTED = (126, 127)  # the shell's codes for a file that cannot be run, or is not there
+
 
 def from_turn(message: str) -> UserError:
     """Give the error for what a `turn.failed` said."""
@@ -37,6 +39,8 @@ def from_exit(exit_code: int | None, stderr: str, last_error: str) -> UserError:
     found = _matching(_STDERR, stderr, tail) or _matching(_TURN_FAILED, last_error, last_error)
     if found:
         return found
+    if exit_code in _NOT_STARTED:
+        return user_error("CODEX_CLI_MISSING", f"Codex could not be started: {tail}")
     ended = "vanished" if exit_code is None else f"ended with exit code {exit_code}"
     said = tail[-STDERR_TAIL:] or last_error
     return user_error(

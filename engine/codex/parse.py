@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -112,7 +112,8 @@ def _safe(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  any JSON
     if depth > _DEPTH_LIMIT:
         return "…"
     if isinstance(value, list):
-        return [_safe(inner, depth + 1) for inner in value]
+        return [_safe(inner, depth + 1) for inner in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {printable(str(key), 200): _safe(inner, depth + 1) for key, inner in value.items()}
+        pairs = cast("dict[Any, Any]", value).items()
+        return {printable(str(key), 200): _safe(inner, depth + 1) for key, inner in pairs}
     return value

@@ -38,6 +38,8 @@ class Cursor:
     turn: str = ""
     failure: str = ""
     last_error: str = ""
+    held: str = ""
+    """An `error` line that may turn out to be the announcement of `turn.failed`."""
     percent: int = EXECUTING_PERCENT
     plan: tuple[PlanItem, ...] = ()
     usage_before: Usage = Usage()
@@ -55,8 +57,14 @@ class Translator:
     def translate(self, raw: bytes) -> list[Body]:
         """Give the events of one line (without its newline); most lines give one, some none."""
         line = parse(raw)
+        held, self.cursor.held = self.cursor.held, ""
         if isinstance(line, Unreadable):
-            return [Raw(line.data)]
+            return [*_notices(held), Raw(line.data)]
+        if line.type == "turn.failed":
+            return self._turn(line)
+        return [*_notices(held), *self._known(line, raw)]
+
+    def _known(self, line: Line, raw: bytes) -> list[Body]:
         match line.type:
             case "item.started" | "item.updated" | "item.completed" if line.item:
                 return self._item(line.item, line.type, raw)
@@ -64,7 +72,7 @@ class Translator:
                 return self._thread(line)
             case "turn.started":
                 return []
-            case "turn.completed" | "turn.failed":
+            case "turn.completed":
                 return self._turn(line)
             case "error":
                 return self._transient(line)
@@ -97,7 +105,11 @@ class Translator:
         text = printable(line.message or "", TEXT_LIMIT)
         self.cursor.last_error = text
         found = text.find(NETWORK_WAIT)
-        return [Notice("warning", text[found:] if found >= 0 else text)]
+        if found >= 0 or text.startswith("Reconnecting"):
+            return _notices(text[max(0, found) :])
+        # Codex says why a turn fails twice, here and in `turn.failed`: told once, there.
+        self.cursor.held = text
+        return []
 
     def _item(self, item: Item, kind: str, raw: bytes) -> list[Body]:
         started = kind == "item.started"
@@ -152,6 +164,10 @@ class Translator:
         for change in item.changes or ():
             path = printable_name(change.path.removeprefix(self._root))
             yield FileChange(path, _CHANGES.get(change.kind, "modified"))
+
+
+def _notices(text: str) -> list[Body]:
+    return [Notice("warning", text)] if text else []
 
 
 def _command(item: Item, phase: str) -> Step:

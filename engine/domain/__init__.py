@@ -1,0 +1,1 @@
+"""What a run is: data and rules, no input or output."""

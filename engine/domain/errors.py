@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from engine.domain.model import ErrorInfo
@@ -39,9 +40,7 @@ CATALOGUE: dict[str, Entry] = {
         "The model provider could not be reached.",
         "Check the network and any proxy, then retry: the run goes on from where it stood.",
     ),
-    "API_OVERLOADED": Entry(
-        "The model provider is overloaded.", "Wait a little, then retry."
-    ),
+    "API_OVERLOADED": Entry("The model provider is overloaded.", "Wait a little, then retry."),
     "RATE_LIMITED": Entry(
         "The model provider's rate limit was reached.",
         "Wait for it to reset, or use fewer slots, then retry.",
@@ -59,9 +58,7 @@ CATALOGUE: dict[str, Entry] = {
     "THREAD_NOT_FOUND": Entry(
         "Codex no longer knows this thread.", "Start over with `retry --fresh`."
     ),
-    "WORKSPACE_MISSING": Entry(
-        "The run's workspace is gone.", "Start over with `retry --fresh`."
-    ),
+    "WORKSPACE_MISSING": Entry("The run's workspace is gone.", "Start over with `retry --fresh`."),
     "WORKSPACE_TOO_LARGE": Entry(
         "The folder is too large to copy.",
         "Copy a smaller folder, or raise workspace.copy_limit in the settings.",
@@ -75,9 +72,7 @@ CATALOGUE: dict[str, Entry] = {
     "RUN_NOT_CANCELLABLE": Entry(
         "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
     ),
-    "RUN_NOT_RETRYABLE": Entry(
-        "The run has not ended yet.", "Wait for it, or cancel it first."
-    ),
+    "RUN_NOT_RETRYABLE": Entry("The run has not ended yet.", "Wait for it, or cancel it first."),
     "RUN_STALLED": Entry(
         "The run showed no sign of life for too long.",
         "Read its log, then retry: it goes on from its last good checkpoint.",
@@ -123,9 +118,7 @@ CATALOGUE: dict[str, Entry] = {
     "DATABASE_UNUSABLE": Entry(
         "The database cannot be used.", "Check that its folder exists and that you may write there."
     ),
-    "DATABASE_NEWER": Entry(
-        "The database was written by a newer swarm-tui.", "Update swarm-tui."
-    ),
+    "DATABASE_NEWER": Entry("The database was written by a newer swarm-tui.", "Update swarm-tui."),
     "WEBHOOK_FAILED": Entry(
         "A webhook could not be delivered.", "Check its address with `swarm-tui webhooks test`."
     ),
@@ -161,3 +154,10 @@ def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
     entry = CATALOGUE[code]
     docs_url = f"{DOCS}#{code.lower()}"
     return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)
+
+
+def os_failure(error: OSError) -> UserError:
+    """Give the error for what the operating system refused."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return user_error("DISK_FULL")
+    return user_error("INTERNAL", f"The system refused: {error}.", "Check the file it names.")

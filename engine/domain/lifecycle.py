@@ -10,7 +10,8 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
     S.PREPARING: frozenset({S.RUNNING, S.CANCELLING, S.FAILED, S.INTERRUPTED}),
     S.RUNNING: frozenset({S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
     S.VERIFYING: frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
-    S.CANCELLING: frozenset({S.CANCELLED}),
+    # Twice: first the polite way, then at once.
+    S.CANCELLING: frozenset({S.CANCELLING, S.CANCELLED}),
     # A finished run starts again only by a new attempt.
     S.SUCCEEDED: frozenset({S.QUEUED}),
     S.FAILED: frozenset({S.QUEUED}),

@@ -94,10 +94,9 @@ class Usage:
     output: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.input + other.input, self.cached + other.cached, self.output + other.output)
-
-    def __sub__(self, other: Usage) -> Usage:
-        return Usage(self.input - other.input, self.cached - other.cached, self.output - other.output)
+        return Usage(
+            self.input + other.input, self.cached + other.cached, self.output + other.output
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _step(run: Run, body: Step, at: float) -> None:
 
 def _words(step: Step) -> str:
     if step.kind == "command":
-        return f"running `{step.command}`"
+        return f"running `{step.text}`"
     if step.kind == "file_change":
         count = len(step.changes or ())
         return f"editing {count} file{'' if count == 1 else 's'}"
@@ -139,28 +139,45 @@ def _measure(run: Run, body: Body) -> None:
 
 
 class View:
-    """All runs as their events tell them; faces read it, only `apply` changes it."""
+    """All runs as their events tell them; faces read it, only `apply` and `put` change it."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self.runs: dict[str, Run] = {run.id: run for run in runs}
+        self.runs: dict[str, Run] = {}
+        self.live: set[str] = set()
+        """The runs that have not ended: what is asked for often costs as much as there is of it."""
+        for run in runs:
+            self.put(run)
 
     def apply(self, events: Iterable[Event]) -> set[str]:
-        """Fold the events in and give the ids of the runs that changed; unknown runs are skipped."""
+        """Fold the events in, and give the ids of the runs that changed; skip unknown runs."""
         by_run: dict[str, list[Event]] = {}
         for event in events:
             by_run.setdefault(event.run, []).append(event)
         known = by_run.keys() & self.runs.keys()
         for run_id in known:
-            self.runs[run_id] = fold(self.runs[run_id], by_run[run_id])
-        return set(known)
+            self._set(fold(self.runs[run_id], by_run[run_id]))
+        return known
 
     def put(self, run: Run) -> None:
         """Take in a run that is new here, or known better elsewhere."""
         known = self.runs.get(run.id)
         if known is None or known.seq < run.seq:
-            self.runs[run.id] = run
+            self._set(run)
 
     def queue(self) -> list[Run]:
         """Give the queued runs in the order in which they will start."""
-        waiting = (run for run in self.runs.values() if run.status is Status.QUEUED)
+        live = (self.runs[run_id] for run_id in self.live)
+        waiting = (run for run in live if run.status is Status.QUEUED)
         return sorted(waiting, key=lambda run: (run.queued_at, run.id))
+
+    def active(self) -> list[Run]:
+        """Give the runs that somebody works on now."""
+        live = (self.runs[run_id] for run_id in self.live)
+        return [run for run in live if run.status in lifecycle.ACTIVE]
+
+    def _set(self, run: Run) -> None:
+        self.runs[run.id] = run
+        if run.status in lifecycle.FINISHED:
+            self.live.discard(run.id)
+        else:
+            self.live.add(run.id)

@@ -1,0 +1,1 @@
+"""What moves: processes, their output, the queue."""

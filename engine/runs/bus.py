@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Self
+from weakref import WeakSet
 
 from engine.domain.events import Event
 
@@ -17,36 +19,48 @@ class Batch:
     runs: set[str] = field(default_factory=set)
 
 
+class Batches:
+    """An endless iterator of batches; nothing published after it was made is missed."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._batch = Batch()
+        self._ready = asyncio.Event()
+        self._first = True
+
+    def add(self, events: list[Event], runs: set[str]) -> None:
+        """Take in what was published."""
+        self._batch.events += events
+        self._batch.runs |= runs
+        self._ready.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        if not self._first:
+            await asyncio.sleep(self._interval_s)
+        self._first = False
+        await self._ready.wait()
+        self._ready.clear()
+        batch, self._batch = self._batch, Batch()
+        return batch
+
+
 class Bus:
-    """Hands every listener everything published after it began to listen."""
+    """Hands every listener everything published while it is there."""
 
     def __init__(self) -> None:
-        self._listeners: set[_Listener] = set()
+        self._listeners: WeakSet[Batches] = WeakSet()
 
     def publish(self, events: Iterable[Event], runs: Iterable[str]) -> None:
         """Hand out events, and the ids of the runs they changed; both may be empty."""
         events, runs = list(events), set(runs)
         for listener in self._listeners:
-            listener.batch.events += events
-            listener.batch.runs |= runs
-            listener.ready.set()
+            listener.add(events, runs)
 
-    async def batches(self, interval_s: float) -> AsyncGenerator[Batch]:
-        """Give batches as they come, at least `interval_s` apart."""
-        listener = _Listener()
+    def batches(self, interval_s: float) -> Batches:
+        """Listen from now on, to batches at least `interval_s` seconds apart."""
+        listener = Batches(interval_s)
         self._listeners.add(listener)
-        try:
-            while True:
-                await listener.ready.wait()
-                listener.ready.clear()
-                batch, listener.batch = listener.batch, Batch()
-                yield batch
-                await asyncio.sleep(interval_s)
-        finally:
-            self._listeners.discard(listener)
-
-
-class _Listener:
-    def __init__(self) -> None:
-        self.batch = Batch()
-        self.ready = asyncio.Event()
+        return listener

@@ -48,7 +48,9 @@ class Ending:
 class Process:
     """A started attempt, ours or one that another engine started."""
 
-    def __init__(self, folder: AttemptFolder, pid: int, child: subprocess.Popen[bytes] | None) -> None:
+    def __init__(
+        self, folder: AttemptFolder, pid: int, child: subprocess.Popen[bytes] | None
+    ) -> None:
         self.folder = folder
         self.pid = pid
         self._child = child

@@ -45,7 +45,10 @@ class Spool:
     @property
     def behind(self) -> bool:
         """Say whether the file holds more than was read."""
-        return self._file is not None and os.fstat(self._file).st_size > self._read_to
+        try:
+            return os.stat(self._path).st_size > self._read_to  # noqa: PTH116  hot
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file."""

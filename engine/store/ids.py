@@ -10,7 +10,7 @@ _TIME_CHARS, _RANDOM_CHARS = 8, 2
 
 
 def new_id(now: float, newest: str | None) -> str:
-    """Make an id for `now` (seconds since 1970) that sorts after `newest`, whatever the clock does."""
+    """Make an id for `now` (seconds since 1970); it sorts after `newest`, whatever the clock."""
     ticks = max(0, int((now - _EPOCH_S) * 1000))
     if newest is not None:
         ticks = max(ticks, _ticks(newest[:_TIME_CHARS]) + 1)
@@ -18,7 +18,9 @@ def new_id(now: float, newest: str | None) -> str:
     for _ in range(_TIME_CHARS):
         ticks, digit = divmod(ticks, len(ALPHABET))
         chars.append(ALPHABET[digit])
-    return "".join(reversed(chars)) + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM_CHARS))
+    chars.reverse()
+    chars += (secrets.choice(ALPHABET) for _ in range(_RANDOM_CHARS))
+    return "".join(chars)
 
 
 def _ticks(text: str) -> int:

@@ -1,0 +1,1 @@
+"""The folders agents work in."""

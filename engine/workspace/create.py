@@ -56,9 +56,12 @@ def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
     """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
 
-    `home` is left out of copies; `stop` is asked between files whether to give up (InterruptedError).
+    `home` is left out of copies; `stop` is asked between folders whether to give up, which raises
+    InterruptedError.
     """
-    if target.is_symlink() or target.exists():
+    if target.is_symlink():
+        target.unlink()
+    elif target.exists():
         shutil.rmtree(target)
     private_folder(target.parent)
     if spec.kind is WorkspaceKind.EMPTY or not spec.source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -38,10 +39,14 @@ def list_folder(root: Path, path: str = "") -> list[TreeEntry]:
         ) from error
     try:
         with os.scandir(handle) as found:
-            entries = [_entry(path, entry) for entry, _ in zip(found, range(MAX_ENTRIES), strict=False)]
+            entries = [_entry(path, entry) for entry in islice(found, MAX_ENTRIES)]
     finally:
         os.close(handle)
-    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name.casefold(), entry.name))
+    return sorted(entries, key=_order)
+
+
+def _order(entry: TreeEntry) -> tuple[bool, str, str]:
+    return not entry.is_folder, entry.name.casefold(), entry.name
 
 
 def _open_below(root: Path, path: str) -> int:

@@ -1,5 +1,4 @@
-r"""
-The built-in stand-in for Codex: speaks `codex exec --json`, scripted by its prompt.
+r"""The built-in stand-in for Codex: speaks `codex exec --json`, scripted by its prompt.
 
 It has the real one's arguments, events, exit codes, rollouts and resume, runs no command and
 asks no model. Start it by path: `python -I -S engine/codex/simulated/__main__.py exec --json …`.

@@ -1,0 +1,138 @@
+"""Live attempts followed: their spool files become events, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
+from engine.domain.errors import UserError
+from engine.domain.events import Body
+from engine.runs.process import Ending, Process
+from engine.runs.spool import Spool
+from engine.store.store import Entry
+
+TICK_S = 0.05
+LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
+RETRY_S = 1.0
+
+Commit = Callable[[Sequence[Entry]], Awaitable[object]]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Following:
+    """One attempt that is followed; `done` tells how it ended, once all it said is stored."""
+
+    run: str
+    process: Process
+    translator: Translator
+    spool: Spool
+    stored: str | None
+    done: asyncio.Future[Ending]
+    bodies: list[Body] = field(default_factory=list)
+    moved: bool = False
+
+    @property
+    def cursor(self) -> Cursor:
+        """What is known of the attempt."""
+        return self.translator.cursor
+
+    def read(self) -> int:
+        """Take in the next lines, and give how many."""
+        lines = self.spool.lines()
+        for line in lines:
+            if line:
+                self.bodies += self.translator.translate(line)
+        self._move()
+        return len(lines)
+
+    def read_rest(self) -> None:
+        """Take in a last line that was cut short."""
+        if rest := self.spool.rest():
+            self.bodies += self.translator.translate(rest)
+        self._move()
+
+    def _move(self) -> None:
+        self.moved |= self.cursor.offset != self.spool.offset
+        self.cursor.offset = self.spool.offset
+
+
+class Follower:
+    """One poller for all attempts: every tick is one transaction, whatever the number of runs."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._followed: dict[str, Following] = {}
+        self._turn = 0
+
+    def follow(self, run: str, process: Process, stored: str | None, root: str) -> Following:
+        """Follow an attempt from its stored cursor on; `root` is the workspace's path."""
+        cursor = cursor_from(stored) if stored else Cursor()
+        following = Following(
+            run=run,
+            process=process,
+            translator=Translator(cursor, root),
+            spool=Spool(process.folder.stdout, cursor.offset),
+            stored=stored,
+            done=asyncio.get_running_loop().create_future(),
+        )
+        self._followed[run] = following
+        return following
+
+    def forget(self, run: str) -> None:
+        """Follow it no longer."""
+        following = self._followed.pop(run, None)
+        if following:
+            following.spool.close()
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        while True:
+            busy = False
+            try:
+                busy = await self._tick()
+            except UserError as error:
+                # Nothing is lost: what was not stored is kept, and tried again.
+                _log.warning("events are not stored yet: %s", error.message)
+                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(0 if busy else TICK_S)
+
+    async def _tick(self) -> bool:
+        budget = LINES_A_TICK
+        endings: list[tuple[Following, Ending]] = []
+        for following in self._in_turn():
+            ending = following.process.ending()
+            if budget > 0 and not following.bodies:
+                budget -= following.read()
+            if ending and not following.spool.behind:
+                following.read_rest()
+                endings.append((following, ending))
+        await self._store()
+        for following, ending in endings:
+            if not following.done.done():
+                following.done.set_result(ending)
+            self.forget(following.run)
+        return budget <= 0
+
+    def _in_turn(self) -> list[Following]:
+        """Give all, each time beginning with another: no flood starves the others."""
+        followed = list(self._followed.values())
+        self._turn = (self._turn + 1) % max(1, len(followed))
+        return followed[self._turn :] + followed[: self._turn]
+
+    async def _store(self) -> None:
+        moving = [(f, cursor_text(f.cursor)) for f in self._followed.values() if f.moved]
+        if not moving:
+            return
+        await self._commit(
+            [
+                Entry(f.run, tuple(f.bodies), cursor=text, cursor_before=f.stored)
+                for f, text in moving
+            ]
+        )
+        for following, text in moving:
+            following.stored, following.moved = text, False
+            following.bodies.clear()

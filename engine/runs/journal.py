@@ -1,0 +1,94 @@
+"""The stream of all runs' events, in order, whoever wrote them.
+
+What this process appends is handed on at once; what others appended is read from the database. Both
+come out in the order of the database, each event once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from engine.domain.errors import UserError
+from engine.domain.events import Body, Event
+from engine.domain.model import Run, RunSpec
+from engine.domain.projection import View
+from engine.store.store import Committed, Entry, Store
+
+POLL_S = 0.1
+PAGE = 5000
+Publish = Callable[[Sequence[Event], set[str]], None]
+_log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Appends events, and keeps `view` and the listeners current with everybody's."""
+
+    def __init__(self, store: Store, view: View, publish: Publish) -> None:
+        self._store = store
+        self._view = view
+        self._publish = publish
+        self._last_id: int | None = None
+        self._turn = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Take in all runs as they are stored."""
+        self._last_id = await self._store.last_id()
+        for run in await self._store.runs():
+            self._view.put(run)
+
+    async def follow(self) -> None:
+        """Hand on what other processes append, for ever."""
+        version = 0
+        while True:
+            try:
+                if version != (now := await self._store.version()):
+                    version = now
+                    await self._catch_up()
+            except UserError as error:
+                _log.warning("cannot follow the database: %s", error.message)
+            await asyncio.sleep(POLL_S)
+
+    async def create(self, spec: RunSpec, first: Sequence[Body] = ()) -> Committed:
+        """Add a queued run."""
+        return await self._handed_on(await self._store.create(spec, first))
+
+    async def append(self, entries: Sequence[Entry]) -> Committed:
+        """Append to runs, all or nothing."""
+        return await self._handed_on(await self._store.append(entries))
+
+    async def change(self, run: str, decide: Callable[[Run], Sequence[Body]]) -> Committed:
+        """Append what `decide` makes of the run as it is stored at this moment."""
+        return await self._handed_on(await self._store.change(run, decide))
+
+    async def _handed_on(self, done: Committed) -> Committed:
+        if self._last_id is None or not done.events:
+            return done
+        async with self._turn:
+            if done.first_id == self._last_id + 1:
+                self._last_id = done.last_id
+                for run in done.runs.values():
+                    self._view.put(run)
+                self._publish(done.events, set(done.runs))
+            elif done.first_id > self._last_id:
+                await self._read_on()
+        return done
+
+    async def _catch_up(self) -> None:
+        async with self._turn:
+            await self._read_on()
+
+    async def _read_on(self) -> None:
+        assert self._last_id is not None
+        while True:
+            events, last_id = await self._store.events_between(self._last_id, PAGE)
+            if not events:
+                return
+            unknown = {event.run for event in events} - self._view.runs.keys()
+            if unknown:
+                for run in await self._store.runs(ids=unknown):
+                    self._view.put(run)
+            self._last_id = last_id
+            self._view.apply(events)
+            self._publish(events, {event.run for event in events})
