@@ -24,6 +24,7 @@ from engine.runs.journal import Journal
 from engine.runs.owner import Ownership
 from engine.runs.scheduler import Scheduler
 from engine.runs.supervisor import KILL, Tools
+from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
 from engine.workspace import create
 from engine.workspace.tree import TreeEntry, list_folder
@@ -201,8 +202,9 @@ class Engine:
             await asyncio.sleep(OWNER_RETRY_S)
         try:
             commit = self._journal.append
-            follower = Follower(commit)
-            tools = Tools(self.paths, self.config, self._store, commit, follower)
+            tools = Tools(
+                self.paths, self.config, self._store, commit, Follower(commit), Watcher(commit)
+            )
             self._scheduler = Scheduler(self.view, tools, lambda: self.slots)
             await self._scheduler.run()
         finally:

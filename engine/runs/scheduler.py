@@ -37,7 +37,8 @@ class Scheduler:
 
     async def run(self) -> None:
         """Schedule until cancelled; what is live then stays alive, for the next engine."""
-        following = asyncio.create_task(self._tools.follower.run())
+        polls = (self._tools.follower.run(), self._tools.watcher.run())
+        polling = [asyncio.create_task(poll) for poll in polls]
         try:
             while True:
                 self._wake.clear()
@@ -50,7 +51,7 @@ class Scheduler:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), pause_s)
         finally:
-            tasks = [following, *(task for _, task in self._carried.values())]
+            tasks = [*polling, *(task for _, task in self._carried.values())]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

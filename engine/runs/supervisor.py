@@ -25,6 +25,7 @@ from engine.paths import AttemptFolder, Paths, private_folder
 from engine.runs import outcome, process
 from engine.runs.follower import Follower, Following
 from engine.runs.process import Ending, Process
+from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
 from engine.workspace.create import create
 
@@ -41,6 +42,7 @@ class Tools:
     store: Store
     commit: Callable[[Sequence[Entry]], Awaitable[Committed]]
     follower: Follower
+    watcher: Watcher
 
 
 class Supervisor:
@@ -82,6 +84,7 @@ class Supervisor:
         finally:
             self._closing = True
             self._tools.follower.forget(self._run.id)
+            self._tools.watcher.forget(self._run.id)
             if self._process:
                 self._process.release()
 
@@ -141,10 +144,10 @@ class Supervisor:
         if left:
             plural = "" if left == 1 else "es"
             bodies.append(Notice("warning", f"ended {left} process{plural} that Codex left behind"))
-        if folder.last_message.is_file():
-            path = folder.last_message
+        path = folder.last_message
+        if path.is_file() and (size_bytes := path.stat().st_size):
             name = str(path.relative_to(self._tools.paths.run(self._run.id)))
-            bodies.append(ArtifactSaved(name, path.stat().st_size))
+            bodies.append(ArtifactSaved(name, size_bytes))
         bodies += outcome.bodies(error, ending.exit_code, elapsed_s(self._run, time.time()))
         await self._say(*bodies)
 
@@ -169,6 +172,8 @@ class Supervisor:
         self._process = found
         stored = await self._tools.store.cursor(run.id, run.attempt)
         root = run.workspace.path if run.workspace else ""
+        if root:
+            self._tools.watcher.watch(run.id, root)
         self._following = self._tools.follower.follow(run.id, found, stored, root)
         return self._following
 
