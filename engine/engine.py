@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from engine import config as settings
+from engine.checks import check_spec
 from engine.codex.command import find_codex
+from engine.codex.doctor import login
 from engine.config import Config
-from engine.domain.errors import user_error
-from engine.domain.events import Body, Event, StatusChanged
-from engine.domain.lifecycle import CANCELLABLE, FINISHED
-from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.doctor import Finding, Health, examine
+from engine.domain import requests
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, Event
+from engine.domain.lifecycle import ACTIVE, LIVE
+from engine.domain.model import Ask, Pause, Run, RunSpec
 from engine.domain.projection import View
+from engine.domain.queue import Rules
 from engine.domain.text import printable_name
 from engine.paths import Paths
+from engine.runs import orphans
+from engine.runs.background import start_if_needed
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.follower import Follower
 from engine.runs.journal import Journal
+from engine.runs.orphans import Orphan
 from engine.runs.owner import Ownership
 from engine.runs.scheduler import Scheduler
-from engine.runs.supervisor import KILL, Tools
+from engine.runs.shared import SharedSettings
+from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
-from engine.workspace import create
 from engine.workspace.tree import TreeEntry, list_folder
 
-__all__ = ["Batch", "Batches", "Engine", "TreeEntry"]
+__all__ = ["Batch", "Batches", "Engine", "Finding", "Health", "Orphan", "TreeEntry"]
 
 OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
-CANCEL = "cancelled by the user"
+MAX_SLOTS = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -45,11 +53,10 @@ class Engine:
         self.config = config
         self.view = view
         """All runs as they are now, if the engine follows; faces only read it."""
-        self.slots = config.slots
-        """How many runs may be active at a time."""
         self._store = store
+        self._shared = SharedSettings(store, config.slots)
         self._bus = Bus()
-        self._journal = Journal(store, view, self._publish)
+        self._journal = Journal(store, view, self._publish, self._shared_changed)
         self._scheduler: Scheduler | None = None
         self._ownership = Ownership(paths.lock)
 
@@ -72,12 +79,28 @@ class Engine:
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(paths.database))
             engine = cls(paths, config, store, View())
+            await engine._shared.refresh()
             if follow or supervise:
                 await engine._journal.load()
                 stack.push_async_callback(_ended, asyncio.create_task(engine._journal.follow()))
             if supervise:
                 stack.push_async_callback(_ended, asyncio.create_task(engine._supervise()))
             yield engine
+
+    @property
+    def slots(self) -> int:
+        """How many runs may be active at a time."""
+        return self._shared.slots
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why the queue starts nothing, and until when; None while it goes on."""
+        return self._shared.pause
+
+    @property
+    def supervises(self) -> bool:
+        """Whether this engine, and no other, runs what is queued."""
+        return self._ownership.held
 
     # What happens
 
@@ -133,38 +156,44 @@ class Engine:
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
-        await asyncio.to_thread(self._check, spec)
+        await asyncio.to_thread(check_spec, spec, self.config)
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
+        return await self._change(run, lambda current: requests.cancel(current, kill=kill))
 
-        def decide(current: Run) -> Sequence[Body]:
-            reason = KILL if kill else CANCEL
-            if current.status is Status.QUEUED:
-                return [StatusChanged(Status.CANCELLED, reason=reason)]
-            if current.status in CANCELLABLE or (kill and current.status is Status.CANCELLING):
-                return [StatusChanged(Status.CANCELLING, reason=reason)]
-            if current.status is Status.CANCELLING:
-                return []
-            raise user_error(
-                "RUN_NOT_CANCELLABLE", f"The run {run} has already ended: {current.status}."
-            )
+    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+        """Queue a finished run's next attempt: it goes on in its workspace and its thread.
 
-        return (await self._journal.change(run, decide)).runs[run]
-
-    async def retry(self, run: str) -> Run:
-        """Queue a finished run's next attempt, in its workspace as it stands."""
-
-        def decide(current: Run) -> Sequence[Body]:
-            if current.status not in FINISHED:
-                raise user_error("RUN_NOT_RETRYABLE", f"The run {run} is {current.status}.")
-            return [StatusChanged(Status.QUEUED, reason="retry")]
-
+        With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
+        """
         found = await self.find(run)
-        await asyncio.to_thread(self._check, found.spec)
-        return (await self._journal.change(run, decide)).runs[run]
+        await asyncio.to_thread(check_spec, found.spec, self.config)
+        ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
+        return await self._change(run, requests.retry, ask)
+
+    async def resume(self, run: str, message: str) -> Run:
+        """Continue a finished run's Codex thread with a message."""
+        found = await self.find(run)
+        if not message.strip():
+            raise user_error("INPUT_INVALID", "The message is empty.", "Say what is to be done.")
+        await asyncio.to_thread(check_spec, found.spec, self.config)
+        ask = Ask(message, resume=True)
+        return await self._change(run, lambda current: requests.resume(current, message), ask)
+
+    async def set_slots(self, slots: int) -> None:
+        """Allow `slots` runs at a time, from now on and for every process of this home."""
+        if not 1 <= slots <= MAX_SLOTS:
+            raise user_error("INPUT_INVALID", f"Slots must be between 1 and {MAX_SLOTS}.")
+        await self._shared.set_slots(slots)
+        self._publish((), set())
+
+    async def set_pause(self, pause: Pause | None) -> None:
+        """Let the queue start nothing more, or with None, go on; live runs are not touched."""
+        await self._shared.set_pause(pause)
+        self._publish((), set())
 
     async def settle(self) -> None:
         """Wait until no run is queued or active."""
@@ -179,15 +208,63 @@ class Engine:
             return []
         return await asyncio.to_thread(list_folder, Path(known.workspace.path), path)
 
+    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
+        """Check what may keep runs from working here, and say what to do about each."""
+        left = await self.orphans()
+        return await examine(self.paths, self.config, self._store, len(left), codex_bin)
+
+    async def orphans(self) -> list[Orphan]:
+        """Find processes of runs that have ended: a dead engine left them."""
+        live = {run.id for run in await self._store.runs(statuses=ACTIVE)}
+        return await orphans.find(self.paths, live)
+
+    async def end_orphans(self) -> int:
+        """End what `orphans` finds, and give how many runs that were."""
+        found = await self.orphans()
+        for orphan in found:
+            await orphans.end(self.paths, orphan, self.config.grace_s)
+        return len(found)
+
+    async def leave_running(self, command: Sequence[str]) -> bool:
+        """Start `command`, which supervises this home, unless somebody does; tell whether it was.
+
+        It takes over as soon as this engine is closed.
+        """
+        if not self.view.live and not await self._store.runs(statuses=LIVE, limit=1):
+            return False
+        if self.supervises:
+            self._ownership.give_up()
+        return await asyncio.to_thread(start_if_needed, self.paths, command)
+
     # Inside
 
-    def _check(self, spec: RunSpec) -> None:
-        """Check what a run needs before it costs anything."""
-        if not spec.prompt.strip():
-            raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
-        if spec.agent is Agent.CODEX:
-            find_codex(spec.codex_bin, self.config.codex.bin)
-        create.check(spec.workspace, self.config.workspace.copy_limit)
+    async def _change(
+        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
+    ) -> Run:
+        return (await self._journal.change(run, decide, ask)).runs[run]
+
+    def _rules(self) -> Rules:
+        return Rules(self.slots, self.config.queue.per_project, self.pause)
+
+    async def _check_login(self, spec: RunSpec) -> UserError | None:
+        """Say why Codex cannot be started for `spec`, if so."""
+        try:
+            return await login(find_codex(spec.codex_bin, self.config.codex.bin))
+        except UserError as error:
+            return error
+
+    async def _shared_changed(self) -> None:
+        """Take over what another process set for all."""
+        if await self._shared.refresh():
+            self._publish((), set())
+
+    async def _pause_until(self, pause: Pause | None) -> None:
+        """Pause for a cause, or end that pause; one the user asked for stays as it is."""
+        known = self.pause
+        if known is None or known.until is not None:
+            if pause and pause.until and known and known.until:
+                pause = max(pause, known, key=lambda held: held.until or 0.0)
+            await self.set_pause(pause)
 
     def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
         self._bus.publish(events, runs)
@@ -203,9 +280,15 @@ class Engine:
         try:
             commit = self._journal.append
             tools = Tools(
-                self.paths, self.config, self._store, commit, Follower(commit), Watcher(commit)
+                paths=self.paths,
+                config=self.config,
+                store=self._store,
+                commit=commit,
+                pause=self._pause_until,
+                follower=Follower(commit),
+                watcher=Watcher(commit),
             )
-            self._scheduler = Scheduler(self.view, tools, lambda: self.slots)
+            self._scheduler = Scheduler(self.view, tools, self._rules, self._check_login)
             await self._scheduler.run()
         finally:
             self._scheduler = None

@@ -92,6 +92,13 @@ def command(
     return Command(tuple(argv), env)
 
 
+def codex_home(spec: RunSpec, paths: Paths) -> Path:
+    """Give Codex's home for a run: the user's, or the simulated agent's own."""
+    if spec.agent is Agent.SIMULATED:
+        return paths.simulated_codex_home
+    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+
+
 def _program(spec: RunSpec, config: Config) -> list[str]:
     if spec.agent is Agent.SIMULATED:
         return [sys.executable, "-I", "-S", str(SIMULATED)]

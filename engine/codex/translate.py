@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from engine.codex.parse import Item, Line, Unreadable, parse, unreadable
+from engine.codex.parse import Item, Line, TokenUsage, Unreadable, parse, unreadable
+from engine.codex.rollout import TokenCount
 from engine.domain.events import (
     Body,
     FileChange,
+    LimitsSeen,
     Notice,
     PlanChanged,
     Progressed,
@@ -20,7 +22,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import PlanItem, Stage, Usage
+from engine.domain.model import LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
 from engine.domain.text import one_line, printable, printable_name
 
@@ -45,6 +47,9 @@ class Cursor:
     usage_before: Usage = Usage()
     """What the run had used on other threads, before this one."""
     thread_usage: Usage = Usage()
+    context_window: int | None = None
+    windows: tuple[LimitWindow, ...] = ()
+    rollout_offset: int = 0
 
 
 class Translator:
@@ -94,12 +99,26 @@ class Translator:
             self.cursor.failure = printable(line.error.message, TEXT_LIMIT)
         if not line.usage:
             return []
-        usage = line.usage
-        self.cursor.thread_usage = Usage(
-            usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
-        )
-        total = self.cursor.usage_before + self.cursor.thread_usage
-        return [UsageCounted(total.input, total.cached, total.output)]
+        return self._usage(line.usage, self.cursor.context_window)
+
+    def counted(self, count: TokenCount) -> list[Body]:
+        """Give the events of what the rollout file counted, as far as it is new."""
+        bodies: list[Body] = []
+        if count.usage:
+            bodies += self._usage(count.usage, count.context_window)
+        if count.windows and count.windows != self.cursor.windows:
+            self.cursor.windows = count.windows
+            bodies.append(LimitsSeen(count.windows))
+        return bodies
+
+    def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
+        usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
+        known = (self.cursor.thread_usage, self.cursor.context_window)
+        if (usage, context_window) == known and usage != Usage():
+            return []
+        self.cursor.thread_usage, self.cursor.context_window = usage, context_window
+        total = self.cursor.usage_before + usage
+        return [UsageCounted(total.input, total.cached, total.output, context_window)]
 
     def _transient(self, line: Line) -> list[Body]:
         text = printable(line.message or "", TEXT_LIMIT)

@@ -37,7 +37,7 @@ def activity(run: Run, now: float, position: int | None = None) -> str:
     """Say what the run is doing at `now`; `position` is its place in the queue, from 1."""
     match run.status:
         case Status.QUEUED:
-            return f"waiting for a slot ({ordinal(position)})" if position else "waiting for a slot"
+            return _waiting(run, now, position)
         case Status.PREPARING:
             return run.doing or "preparing the workspace"
         case Status.CANCELLING:
@@ -48,11 +48,21 @@ def activity(run: Run, now: float, position: int | None = None) -> str:
             return run.error.message if run.error else run.reason
 
 
+def _waiting(run: Run, now: float, position: int | None) -> str:
+    not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    if now < not_before:
+        return f"{run.reason or 'waiting for its time'}, starts in {clock(not_before - now)}"
+    place = f" ({ordinal(position)})" if position else ""
+    if run.spec.after:
+        return f"waiting for {', '.join(run.spec.after)}{place}"
+    return f"waiting for a slot{place}"
+
+
 def _working(run: Run, now: float) -> str:
     busy_s = now - run.doing_since
     if run.doing.startswith("running "):
         return f"{run.doing} for {clock(busy_s)}"
-    silent_s = now - run.last_event_at
+    silent_s = now - run.last_sign_at
     if silent_s >= QUIET_S and not run.open_items:
         return f"silent for {clock(silent_s)}"
     return run.doing or "thinking"

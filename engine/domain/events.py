@@ -6,18 +6,22 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Status
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """The run went from one status to another; `exit_code` is Codex's, where it ended."""
+    """The run went from one status to another; `exit_code` is Codex's, where it ended.
+
+    A queued run does not start before `not_before` (seconds since 1970).
+    """
 
     type: ClassVar[str] = "status"
     status: Status
     previous: Status | None = None
     reason: str = ""
     exit_code: int | None = None
+    not_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,10 @@ class UsageCounted:
 
 @dataclass(frozen=True, slots=True)
 class LimitsSeen:
-    """Codex's rate-limit windows: each {name, used_percent, window_minutes, resets_at}."""
+    """Codex's rate-limit windows."""
 
     type: ClassVar[str] = "limits"
-    windows: tuple[dict[str, Any], ...]
+    windows: tuple[LimitWindow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +200,14 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_TIMES = {"not_before", "resets_at"}
+
+
 def event_json(event: Event) -> dict[str, Any]:
     """Give the event as the JSON object of the public contract; absent values are left out."""
     fields = {name: value for name, value in asdict(event.body).items() if value is not None}
+    for holder in (fields, *fields.get("windows", ())):
+        for name in _TIMES & holder.keys():
+            holder[name] = iso(holder[name])
     envelope = {"run": event.run, "seq": event.seq, "at": iso(event.at), "attempt": event.attempt}
     return {**envelope, "type": event.body.type, **fields}

@@ -8,8 +8,11 @@ S = Status
 FOLLOWS: dict[Status, frozenset[Status]] = {
     S.QUEUED: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
     S.PREPARING: frozenset({S.RUNNING, S.CANCELLING, S.FAILED, S.INTERRUPTED}),
-    S.RUNNING: frozenset({S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
-    S.VERIFYING: frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED}),
+    # Back to the queue: a limit, an outage or a stall that another attempt may get past.
+    S.RUNNING: frozenset(
+        {S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED, S.QUEUED}
+    ),
+    S.VERIFYING: frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED, S.QUEUED}),
     # Twice: first the polite way, then at once.
     S.CANCELLING: frozenset({S.CANCELLING, S.CANCELLED}),
     # A finished run starts again only by a new attempt.
@@ -24,6 +27,9 @@ FINISHED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.INTERRUPTED})
 
 ACTIVE = frozenset({S.PREPARING, S.RUNNING, S.VERIFYING, S.CANCELLING})
 """Somebody is working on it now, and it holds a slot."""
+
+LIVE = ACTIVE | {S.QUEUED}
+"""Something is still to happen to it."""
 
 CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
 

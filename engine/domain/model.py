@@ -83,6 +83,30 @@ class RunSpec:
     verify: str | None = None
     template: str | None = None
     batch: str | None = None
+    priority: int = 0
+    after: tuple[str, ...] = ()
+    """Runs that must have succeeded before this one starts."""
+    not_before: float | None = None
+    budget_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an attempt is to do, where that is not simply the run's prompt from its start."""
+
+    prompt: str
+    resume: bool = False
+    """Go on in the run's Codex thread."""
+    fresh: bool = False
+    """Begin with a new workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why the queue starts nothing, and until when (seconds since 1970; None: until asked)."""
+
+    reason: str
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +121,16 @@ class Usage:
         return Usage(
             self.input + other.input, self.cached + other.cached, self.output + other.output
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitWindow:
+    """One of the plan's rate-limit windows: `primary` or `secondary`."""
+
+    name: str
+    used_percent: float
+    window_minutes: int | None = None
+    resets_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +185,21 @@ class Run:
     seq: int = 0
     attempt: int = 1
     queued_at: float = 0.0
+    not_before: float | None = None
     started_at: float | None = None
     finished_at: float | None = None
     last_event_at: float = 0.0
+    last_sign_at: float = 0.0
+    """When the agent or its files last gave a sign of life."""
     stage: Stage | None = None
     percent: int = 0
     doing: str = ""
     doing_since: float = 0.0
     open_items: int = 0
+    tool_steps: int = 0
+    checkpoint: int | None = None
+    retries_used: int = 0
+    limit_hits: int = 0
     plan: tuple[PlanItem, ...] = ()
     thread_id: str | None = None
     usage: Usage = Usage()
@@ -167,3 +208,6 @@ class Run:
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""
+    stalled: str = ""
+    limits: tuple[LimitWindow, ...] = ()
+    context_window: int | None = None

@@ -9,8 +9,10 @@ from engine.domain import lifecycle
 from engine.domain.events import (
     Body,
     ChangesMeasured,
+    CheckpointTaken,
     ErrorRaised,
     Event,
+    LimitsSeen,
     Notice,
     PlanChanged,
     Progressed,
@@ -22,6 +24,9 @@ from engine.domain.model import ChangeCount, Run, Status, Usage, Workspace, Work
 
 NETWORK_WAIT = "waiting for network"
 THINKING = "thinking"
+STALLED = "stalled: "
+AUTO_RETRY = "automatic retry"
+LIMIT = "waiting for the limit to reset"
 
 
 def fold(run: Run, events: Iterable[Event]) -> Run:
@@ -34,6 +39,8 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
         draft.last_event_at = event.at
         if event.attempt > draft.attempt:
             _begin_attempt(draft, event.attempt)
+        if not (isinstance(event.body, Notice) and event.body.text.startswith(STALLED)):
+            draft.last_sign_at = event.at
         _apply(draft, event.body, event.at)
     return draft
 
@@ -58,7 +65,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.stage, run.percent = None, 0
     run.plan = ()
     run.error = run.exit_code = None
-    run.notice = run.reason = ""
+    run.notice = run.reason = run.stalled = ""
     _do(run, "", run.last_event_at)
 
 
@@ -71,12 +78,23 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
     if body.exit_code is not None:
         run.exit_code = body.exit_code
     if body.status is Status.QUEUED:
-        run.queued_at = at
+        _queue(run, body, at)
     if body.status is Status.PREPARING:
         run.started_at = at
     if body.status in lifecycle.FINISHED:
         run.finished_at = at
     _do(run, "", at)
+
+
+def _queue(run: Run, body: StatusChanged, at: float) -> None:
+    run.not_before = body.not_before
+    again = body.previous in lifecycle.ACTIVE
+    if not again:  # what was put back keeps its place
+        run.queued_at = at
+    run.retries_used += body.reason.startswith(AUTO_RETRY)
+    run.limit_hits += body.reason.startswith(LIMIT)
+    if not again:
+        run.retries_used = run.limit_hits = 0
 
 
 def _progress(run: Run, body: Progressed, at: float) -> None:
@@ -97,12 +115,14 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
 
 
 def _step(run: Run, body: Step, at: float) -> None:
+    run.stalled = ""
     if body.phase == "started":
         run.open_items += 1
         run.doing, run.doing_since = _words(body), at
         return
     if body.role == "tool":
         run.open_items = max(0, run.open_items - 1)
+        run.tool_steps += 1
     if not run.open_items:
         run.doing, run.doing_since = THINKING, at
 
@@ -120,6 +140,8 @@ def _words(step: Step) -> str:
 
 def _notice(run: Run, body: Notice, at: float) -> None:
     run.notice = body.text
+    if body.text.startswith(STALLED):
+        run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:
         _do(run, NETWORK_WAIT, at)
 
@@ -130,10 +152,15 @@ def _measure(run: Run, body: Body) -> None:
             run.plan = body.items
         case UsageCounted():
             run.usage = Usage(body.input_tokens, body.cached_input_tokens, body.output_tokens)
+            run.context_window = body.context_window or run.context_window
         case ChangesMeasured():
             run.changes = ChangeCount(body.files, body.insertions, body.deletions)
         case ErrorRaised():
             run.error = body.error
+        case LimitsSeen():
+            run.limits = body.windows
+        case CheckpointTaken():
+            run.checkpoint = body.n
         case _:
             pass
 
@@ -168,7 +195,7 @@ class View:
         """Give the queued runs in the order in which they will start."""
         live = (self.runs[run_id] for run_id in self.live)
         waiting = (run for run in live if run.status is Status.QUEUED)
-        return sorted(waiting, key=lambda run: (run.queued_at, run.id))
+        return sorted(waiting, key=lambda run: (-run.spec.priority, run.queued_at, run.id))
 
     def active(self) -> list[Run]:
         """Give the runs that somebody works on now."""

@@ -39,5 +39,5 @@ def _checked(
         return body, attempt
     if not lifecycle.may_follow(previous, body.status):
         raise NotAllowed(f"{previous} → {body.status}")
-    again = body.status is Status.QUEUED
-    return replace(body, previous=previous), attempt + again
+    # To be queued again, after an end or in the middle, is to begin a new attempt.
+    return replace(body, previous=previous), attempt + (body.status is Status.QUEUED)

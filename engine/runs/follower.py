@@ -6,17 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from engine.codex.rollout import Rollout
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.errors import UserError
 from engine.domain.events import Body
+from engine.files import Spool
 from engine.runs.process import Ending, Process
-from engine.runs.spool import Spool
 from engine.store.store import Entry
 
 TICK_S = 0.05
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
+ROLLOUT_S = 1.0
 
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
 _log = logging.getLogger(__name__)
@@ -32,8 +35,10 @@ class Following:
     spool: Spool
     stored: str | None
     done: asyncio.Future[Ending]
+    codex_home: Path
     bodies: list[Body] = field(default_factory=list)
     moved: bool = False
+    rollout: Rollout | None = None
 
     @property
     def cursor(self) -> Cursor:
@@ -55,6 +60,25 @@ class Following:
             self.bodies += self.translator.translate(rest)
         self._move()
 
+    def read_rollout(self) -> None:
+        """Take in what the rollout file counted."""
+        thread = self.cursor.thread_id
+        if thread and self.rollout is None:
+            self.rollout = Rollout(self.codex_home, thread, self.cursor.rollout_offset)
+        if not self.rollout:
+            return
+        for count in self.rollout.read():
+            self.bodies += self.translator.counted(count)
+        if self.cursor.rollout_offset != self.rollout.offset:
+            self.cursor.rollout_offset = self.rollout.offset
+            self.moved = True
+
+    def close(self) -> None:
+        """Close its files."""
+        self.spool.close()
+        if self.rollout:
+            self.rollout.close()
+
     def _move(self) -> None:
         self.moved |= self.cursor.offset != self.spool.offset
         self.cursor.offset = self.spool.offset
@@ -67,8 +91,11 @@ class Follower:
         self._commit = commit
         self._followed: dict[str, Following] = {}
         self._turn = 0
+        self._next_rollouts = 0.0
 
-    def follow(self, run: str, process: Process, stored: str | None, root: str) -> Following:
+    def follow(
+        self, run: str, process: Process, stored: str | None, root: str, codex_home: Path
+    ) -> Following:
         """Follow an attempt from its stored cursor on; `root` is the workspace's path."""
         cursor = cursor_from(stored) if stored else Cursor()
         following = Following(
@@ -78,6 +105,7 @@ class Follower:
             spool=Spool(process.folder.stdout, cursor.offset),
             stored=stored,
             done=asyncio.get_running_loop().create_future(),
+            codex_home=codex_home,
         )
         self._followed[run] = following
         return following
@@ -86,7 +114,7 @@ class Follower:
         """Follow it no longer."""
         following = self._followed.pop(run, None)
         if following:
-            following.spool.close()
+            following.close()
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -102,13 +130,17 @@ class Follower:
 
     async def _tick(self) -> bool:
         budget = LINES_A_TICK
+        count = self._rollouts_due()
         endings: list[tuple[Following, Ending]] = []
         for following in self._in_turn():
             ending = following.process.ending()
             if budget > 0 and not following.bodies:
                 budget -= following.read()
+                if count:
+                    following.read_rollout()
             if ending and not following.spool.behind:
                 following.read_rest()
+                following.read_rollout()
                 endings.append((following, ending))
         await self._store()
         for following, ending in endings:
@@ -116,6 +148,13 @@ class Follower:
                 following.done.set_result(ending)
             self.forget(following.run)
         return budget <= 0
+
+    def _rollouts_due(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        due = now >= self._next_rollouts
+        if due:
+            self._next_rollouts = now + ROLLOUT_S
+        return due
 
     def _in_turn(self) -> list[Following]:
         """Give all, each time beginning with another: no flood starves the others."""

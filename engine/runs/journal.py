@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
-from engine.domain.model import Run, RunSpec
+from engine.domain.model import Ask, Run, RunSpec
 from engine.domain.projection import View
 from engine.store.store import Committed, Entry, Store
 
@@ -25,10 +25,13 @@ _log = logging.getLogger(__name__)
 class Journal:
     """Appends events, and keeps `view` and the listeners current with everybody's."""
 
-    def __init__(self, store: Store, view: View, publish: Publish) -> None:
+    def __init__(
+        self, store: Store, view: View, publish: Publish, changed: Callable[[], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._view = view
         self._publish = publish
+        self._changed = changed
         self._last_id: int | None = None
         self._turn = asyncio.Lock()
 
@@ -46,6 +49,7 @@ class Journal:
                 if version != (now := await self._store.version()):
                     version = now
                     await self._catch_up()
+                    await self._changed()
             except UserError as error:
                 _log.warning("cannot follow the database: %s", error.message)
             await asyncio.sleep(POLL_S)
@@ -58,9 +62,11 @@ class Journal:
         """Append to runs, all or nothing."""
         return await self._handed_on(await self._store.append(entries))
 
-    async def change(self, run: str, decide: Callable[[Run], Sequence[Body]]) -> Committed:
-        """Append what `decide` makes of the run as it is stored at this moment."""
-        return await self._handed_on(await self._store.change(run, decide))
+    async def change(
+        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
+    ) -> Committed:
+        """Append what `decide` makes of the run as it is stored; `ask` is for its next attempt."""
+        return await self.append([Entry(run, decide=decide, ask=ask)])
 
     async def _handed_on(self, done: Committed) -> Committed:
         if self._last_id is None or not done.events:

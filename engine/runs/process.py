@@ -21,6 +21,7 @@ from pathlib import Path
 from engine.paths import AttemptFolder, private_folder
 
 MARK = "SWARM_ATTEMPT"
+_MARK_BYTES = f"{MARK}=".encode()
 POLL_S = 0.05
 KILL_WAIT_S = 10.0
 CLAIM_TRIES = 100
@@ -80,6 +81,10 @@ class Process:
     def members(self) -> list[int]:
         """Give the pids of everything alive that belongs to the attempt."""
         return marked(self._mark)
+
+    def cpu_s(self) -> float:
+        """Give the processor time, in seconds, that its living processes have used."""
+        return sum(_cpu_s(pid) for pid in self.members())
 
     def release(self) -> None:
         """Let go of it, alive: whoever supervises next finds it by its files."""
@@ -184,6 +189,16 @@ def mark(folder: AttemptFolder) -> str:
     return str(folder.path)
 
 
+def marks() -> dict[str, list[int]]:
+    """Give all marks that living processes carry, with their pids."""
+    found: dict[str, list[int]] = {}
+    for pid in _pids():
+        value = _mark_of(pid)
+        if value is not None and pid != os.getpid():
+            found.setdefault(value, []).append(pid)
+    return found
+
+
 def marked(value: str) -> list[int]:
     """Give the pids of all living processes whose environment carries the mark `value`."""
     return [pid for pid in _pids() if pid != os.getpid() and _environment_has(pid, value)]
@@ -198,24 +213,44 @@ def _pids() -> Iterable[int]:
 
 
 def _environment_has(pid: int, value: str) -> bool:
+    return _mark_of(pid) == value
+
+
+def _mark_of(pid: int) -> str | None:
+    """Give the mark in a process's environment, as it was started; a dead one has none."""
     if sys.platform != "linux":
-        return _psutil_environment_has(pid, value)
+        return _psutil_mark_of(pid)
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  hot
-            found = f"{MARK}={value}".encode() in file.read().split(b"\0")
+            environment = file.read()
     except OSError:
-        return False
-    return found
+        return None
+    start = environment.find(_MARK_BYTES)
+    if start < 0 or (start and environment[start - 1]):
+        return None
+    value = environment[start + len(_MARK_BYTES) :].partition(b"\0")[0]
+    return os.fsdecode(value)
 
 
-def _psutil_environment_has(pid: int, value: str) -> bool:
+def _psutil_mark_of(pid: int) -> str | None:
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return process.environ().get(MARK) == value and process.status() != psutil.STATUS_ZOMBIE
+        zombie = process.status() == psutil.STATUS_ZOMBIE
+        return None if zombie else process.environ().get(MARK)
     except (psutil.Error, OSError):
-        return False
+        return None
+
+
+def _cpu_s(pid: int) -> float:
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return times.user + times.system
 
 
 def _read_exit(path: Path) -> int | None:

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
+from engine.domain.errors import UserError
 from engine.domain.events import Body, StatusChanged
-from engine.domain.model import Run, Status
+from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
+from engine.domain.queue import Rules, hopeless, next_run, paused
 from engine.domain.stamp import NotAllowed
 from engine.runs.supervisor import Supervisor, Tools
 from engine.store.store import Entry
 
 TICK_S = 1.0
+AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED"})
+AUTH_FAILURES = 2
 _log = logging.getLogger(__name__)
 
 
 class Scheduler:
     """Starts queued runs while slots are free, and gives every active run a supervisor."""
 
-    def __init__(self, view: View, tools: Tools, slots: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        view: View,
+        tools: Tools,
+        rules: Callable[[], Rules],
+        check_login: Callable[[RunSpec], Awaitable[UserError | None]],
+    ) -> None:
         self._view = view
         self._tools = tools
-        self._slots = slots
+        self._rules = rules
+        self._check_login = check_login
+        self._login_checked = False
+        self._auth_failures = 0
         self._carried: dict[str, tuple[Supervisor, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
 
     def saw(self, runs: Iterable[str]) -> None:
-        """Take note that these runs changed."""
+        """Take note that these runs changed, or with none, that the rules did."""
         for run_id in runs:
             if run_id in self._carried:
                 self._carried[run_id][0].poke(self._view.runs[run_id])
@@ -43,13 +58,13 @@ class Scheduler:
             while True:
                 self._wake.clear()
                 self._carry_active()
-                started = await self._start_next()
-                pause_s = self._tools.config.queue.stagger_s if started else TICK_S
-                if started:
-                    await asyncio.sleep(pause_s)
+                if await self._start_next():
+                    # Starts are spread: Codex's own start is the heaviest moment of a run.
+                    stagger_s = self._tools.config.queue.stagger_s
+                    await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
                     continue
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause_s)
+                    await asyncio.wait_for(self._wake.wait(), TICK_S)
         finally:
             tasks = [*polling, *(task for _, task in self._carried.values())]
             for task in tasks:
@@ -70,20 +85,66 @@ class Scheduler:
 
     def _carried_to_end(self, run_id: str, task: asyncio.Task[None]) -> None:
         self._carried.pop(run_id, None)
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled():
+            return
+        if error := task.exception():
             _log.error("run %s: the supervisor failed", run_id, exc_info=error)
             return
+        run = self._view.runs[run_id]
+        if run.status is Status.SUCCEEDED:
+            self._auth_failures = 0
+        elif run.error and run.error.code in AUTH:
+            self._auth_failures += 1
         self._wake.set()
 
     async def _start_next(self) -> bool:
-        """Start the first queued run if a slot is free, and tell whether one was started."""
-        queue = self._view.queue()
-        if not queue or len(self._carried) >= self._slots():
+        """Start the next run if one may start, and tell whether one was started."""
+        await self._drop_hopeless()
+        await self._end_pause()
+        run = next_run(self._view, self._rules(), time.time())
+        if run is None or len(self._carried) >= self._rules().slots:
+            return False
+        if not await self._login_holds(run):
             return False
         with suppress(NotAllowed):
-            await self._tools.commit([Entry(queue[0].id, decide=_prepare)])
+            await self._tools.commit([Entry(run.id, decide=_prepare)])
         self._carry_active()
         return True
+
+    async def _end_pause(self) -> None:
+        """Let the queue go on when the time of a pause has come."""
+        pause = self._rules().pause
+        if pause is None:
+            return
+        self._login_checked = False
+        if not paused(pause, time.time()):
+            await self._tools.pause(None)
+
+    async def _login_holds(self, run: Run) -> bool:
+        """Check the login once, before the first start; pause the queue where it does not hold."""
+        if run.spec.agent is not Agent.CODEX:
+            return True
+        if self._auth_failures >= AUTH_FAILURES:
+            self._auth_failures, self._login_checked = 0, False
+            await self._tools.pause(Pause(f"{AUTH_FAILURES} runs in a row were refused the login"))
+            return False
+        if self._login_checked:
+            return True
+        error = await self._check_login(run.spec)
+        if error:
+            await self._tools.pause(Pause(f"{error.message} {error.recovery}"))
+            return False
+        self._login_checked = True
+        return True
+
+    async def _drop_hopeless(self) -> None:
+        """Cancel queued runs that wait for one that ended without success."""
+        for run in self._view.queue():
+            other = hopeless(self._view, run) if run.spec.after else None
+            if other:
+                gone = StatusChanged(Status.CANCELLED, reason=f"{other} did not succeed")
+                with suppress(NotAllowed):
+                    await self._tools.commit([Entry(run.id, [gone])])
 
 
 def _prepare(run: Run) -> list[Body]:

@@ -12,25 +12,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.codex.command import command
-from engine.codex.translate import Cursor, cursor_text
+from engine.codex.command import codex_home
+from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
-from engine.domain.activity import elapsed_s
-from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.errors import UserError, os_failure
 from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Run, Stage, Status
+from engine.domain.model import Ask, Pause, Run, Stage, Status, Workspace
+from engine.domain.requests import KILL
 from engine.domain.stamp import NotAllowed
-from engine.paths import AttemptFolder, Paths, private_folder
-from engine.runs import outcome, process
+from engine.paths import AttemptFolder, Paths
+from engine.runs import ending as endings
+from engine.runs import launch, watchdog
 from engine.runs.follower import Follower, Following
 from engine.runs.process import Ending, Process
 from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
 from engine.workspace.create import create
 
-KILL = "killed by the user"
-LATE_START_S = 0.5
+CHECK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Tools:
     config: Config
     store: Store
     commit: Callable[[Sequence[Entry]], Awaitable[Committed]]
+    pause: Callable[[Pause | None], Awaitable[None]]
     follower: Follower
     watcher: Watcher
 
@@ -56,6 +57,8 @@ class Supervisor:
         self._closing = False
         self._process: Process | None = None
         self._following: Following | None = None
+        self._verdict: UserError | None = None
+        self._cpu_s = 0.0
 
     def poke(self, run: Run) -> None:
         """Tell that the run is now as given."""
@@ -65,7 +68,7 @@ class Supervisor:
             self._poked.set()
 
     async def carry(self) -> None:
-        """Carry the run until it has ended; raises only what is a fault in this program."""
+        """Carry the run's attempt until it has ended; raises what is a fault in this program."""
         steps = {
             Status.PREPARING: self._prepare,
             Status.RUNNING: self._work,
@@ -92,31 +95,60 @@ class Supervisor:
 
     async def _prepare(self) -> None:
         run = self._run
-        await self._say(Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0))
+        ask = await self._ask()
         workspace = run.workspace
-        if workspace is None or not Path(workspace.path).is_dir():
-            target = self._tools.paths.workspace(run.spec.project, run.id)
-            stop = self._stop_asked
-            try:
-                workspace = await asyncio.to_thread(
-                    create, run.spec.workspace, target, self._tools.paths.home, stop
-                )
-            except InterruptedError:
+        if workspace is None or not Path(workspace.path).is_dir() or (ask and ask.fresh):
+            workspace = await self._make_workspace()
+            if workspace is None:
                 return
-        await asyncio.to_thread(self._write_prompt)
+        await asyncio.to_thread(
+            launch.write_prompt, self._folder, ask.prompt if ask else run.spec.prompt
+        )
+        before = await self._tools.store.cursor(run.id, run.attempt - 1)
+        cursor = launch.first_cursor(run, ask, cursor_from(before) if before else None)
         # Settled before anything starts: who takes over finds the attempt's place from the start.
         ready = Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(workspace))
-        cursor = cursor_text(Cursor(usage_before=run.usage))
         self._prepared = True
-        await self._append([ready, StatusChanged(Status.RUNNING)], cursor)
+        await self._append([ready, StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
+
+    async def _make_workspace(self) -> Workspace | None:
+        """Make the workspace; None where a cancel came in between."""
+        run = self._run
+        await self._say(Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0))
+        # A fresh start gets a folder of its own: what was done before stays where it is.
+        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
+        target = self._tools.paths.workspace(run.spec.project, name)
+        try:
+            return await asyncio.to_thread(
+                create, run.spec.workspace, target, self._tools.paths.home, self._stop_asked
+            )
+        except InterruptedError:
+            return None
 
     async def _work(self) -> None:
-        ending = await self._ended_or_poked(await self._follow())
+        following = await self._follow(may_start=True)
+        assert following is not None
+        ending = await self._ended_or_poked(following, CHECK_S)
         if ending is not None:
-            await self._finish(ending)
+            await self._finish(following, ending)
+        elif self._run.status in (Status.RUNNING, Status.VERIFYING):
+            await self._check(following)
+
+    async def _check(self, following: Following) -> None:
+        """Look after a run that is at work."""
+        now, settings = time.time(), self._tools.config.watchdog
+        quiet = now - self._run.last_sign_at > settings.silent_s / 2
+        cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
+        idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
+        stalled = watchdog.stall(self._run, now, settings, idle=idle)
+        if stalled and not self._run.stalled:
+            await self._say(Notice("warning", stalled))
+        self._verdict = watchdog.verdict(self._run, now, settings, stalled)
+        if self._verdict:
+            await following.process.stop(self._tools.config.grace_s)
 
     async def _stop(self) -> None:
-        following = await self._follow(start=False)
+        following = await self._follow(may_start=False)
         if following is None:
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
@@ -134,22 +166,24 @@ class Supervisor:
             StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
         )
 
-    async def _finish(self, ending: Ending) -> None:
-        following = self._following
-        assert following is not None
+    async def _finish(self, following: Following, ending: Ending) -> None:
         left = await following.process.sweep()
         folder = following.process.folder
-        error = outcome.failure(ending, following.cursor, folder.stderr)
+        error = endings.failure(ending, following.cursor, folder.stderr)
+        error = (self._verdict or error) if error else None
         bodies: list[Body] = []
-        if left:
+        if left and not self._verdict:
             plural = "" if left == 1 else "es"
             bodies.append(Notice("warning", f"ended {left} process{plural} that Codex left behind"))
         path = folder.last_message
         if path.is_file() and (size_bytes := path.stat().st_size):
             name = str(path.relative_to(self._tools.paths.run(self._run.id)))
             bodies.append(ArtifactSaved(name, size_bytes))
-        bodies += outcome.bodies(error, ending.exit_code, elapsed_s(self._run, time.time()))
-        await self._say(*bodies)
+        settings = self._tools.config.watchdog
+        following_up = endings.what_next(self._run, error, ending.exit_code, settings, time.time())
+        if following_up.pause:
+            await self._tools.pause(following_up.pause)
+        await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
 
     async def _fail(self, error: UserError) -> None:
         if self._run.status is Status.CANCELLING:
@@ -159,46 +193,37 @@ class Supervisor:
 
     # What they are made of
 
-    async def _follow(self, *, start: bool = True) -> Following | None:
+    async def _follow(self, *, may_start: bool) -> Following | None:
         """Follow the attempt's process: the one we have, the one we find, or a new one."""
         if self._following:
             return self._following
-        run, folder = self._run, self._folder
-        found = None if self._prepared else await process.find(folder)
-        if found is None:
-            if not start:
-                return None
-            found = await self._start(folder)
-        self._process = found
-        stored = await self._tools.store.cursor(run.id, run.attempt)
+        run, tools = self._run, self._tools
+        self._process = await launch.find_or_start(
+            run,
+            await self._ask(),
+            tools.paths,
+            tools.config,
+            new=self._prepared,
+            may_start=may_start,
+        )
+        if self._process is None:
+            return None
+        stored = await tools.store.cursor(run.id, run.attempt)
         root = run.workspace.path if run.workspace else ""
-        if root:
-            self._tools.watcher.watch(run.id, root)
-        self._following = self._tools.follower.follow(run.id, found, stored, root)
+        tools.watcher.watch(run.id, root)
+        self._following = tools.follower.follow(
+            run.id, self._process, stored, root, codex_home(run.spec, tools.paths)
+        )
         return self._following
 
-    async def _start(self, folder: AttemptFolder) -> Process:
-        run = self._run
-        if run.workspace is None or not Path(run.workspace.path).is_dir():
-            raise user_error("WORKSPACE_MISSING")
-        what = command(run.spec, self._tools.config, self._tools.paths, run.id, folder, None)
-        for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
-            if name in what.env:
-                private_folder(Path(what.env[name]))
-        if not self._prepared:
-            # `find` claimed the attempt: a start that another engine had begun has given up by now.
-            await asyncio.sleep(LATE_START_S)
-            folder.pid.unlink(missing_ok=True)
-        try:
-            return await process.start(folder, what.argv, what.env, Path(run.workspace.path))
-        except OSError as error:
-            raise user_error("CODEX_CLI_MISSING", f"Codex could not be started: {error}") from error
-
-    async def _ended_or_poked(self, following: Following | None) -> Ending | None:
-        assert following is not None
+    async def _ended_or_poked(
+        self, following: Following, limit_s: float | None = None
+    ) -> Ending | None:
         poked = asyncio.create_task(self._poked.wait())
         try:
-            await asyncio.wait({following.done, poked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {following.done, poked}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             poked.cancel()
         self._poked.clear()
@@ -208,11 +233,8 @@ class Supervisor:
     def _folder(self) -> AttemptFolder:
         return self._tools.paths.attempt(self._run.id, self._run.attempt)
 
-    def _write_prompt(self) -> None:
-        folder = self._folder
-        private_folder(folder.path)
-        folder.prompt.touch(mode=0o600)
-        folder.prompt.write_text(self._run.spec.prompt, "utf-8", "surrogateescape")
+    async def _ask(self) -> Ask | None:
+        return await self._tools.store.ask(self._run.id, self._run.attempt)
 
     def _stop_asked(self) -> bool:
         return self._closing or self._run.status is Status.CANCELLING
@@ -220,9 +242,11 @@ class Supervisor:
     async def _say(self, *bodies: Body) -> None:
         await self._append(bodies)
 
-    async def _append(self, bodies: Sequence[Body], cursor: str | None = None) -> None:
+    async def _append(
+        self, bodies: Sequence[Body], *, cursor: str | None = None, ask: Ask | None = None
+    ) -> None:
         try:
-            done = await self._tools.commit([Entry(self._run.id, bodies, cursor=cursor)])
+            done = await self._tools.commit([Entry(self._run.id, bodies, cursor=cursor, ask=ask)])
         except NotAllowed:
             # Somebody was quicker, with a cancel for instance: go on from what is stored.
             (self._run,) = await self._tools.store.runs(ids=[self._run.id])

@@ -7,10 +7,11 @@ from dataclasses import fields
 import msgspec
 
 from engine.domain.events import BODIES, Body, Event
-from engine.domain.model import Run, RunSpec
+from engine.domain.model import Ask, Run, RunSpec
 
 _encode = msgspec.json.Encoder().encode
 _decode_run = msgspec.json.Decoder(Run).decode
+_decode_ask = msgspec.json.Decoder(Ask).decode
 _decode_body = {name: msgspec.json.Decoder(kind).decode for name, kind in BODIES.items()}
 _STATE = tuple(field.name for field in fields(Run) if field.name != "spec")
 
@@ -28,6 +29,16 @@ def state_text(run: Run) -> str:
 def run_from(spec: str, state: str) -> Run:
     """Read a run back from its two halves."""
     return _decode_run(f'{{"spec":{spec},{state[1:]}')
+
+
+def ask_text(ask: Ask) -> str:
+    """Write what an attempt is to do."""
+    return _encode(ask).decode()
+
+
+def ask_from(text: str) -> Ask:
+    """Read what an attempt is to do."""
+    return _decode_ask(text)
 
 
 def body_text(body: Body) -> str:

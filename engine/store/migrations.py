@@ -18,7 +18,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE attempts (
             run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
             n INTEGER NOT NULL,
-            cursor TEXT NOT NULL,
+            ask TEXT,
+            cursor TEXT,
             PRIMARY KEY (run, n)
         ) WITHOUT ROWID""",
         # The id orders the events of all runs: whoever follows the database asks for what is above

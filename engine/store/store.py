@@ -18,7 +18,7 @@ import aiosqlite
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
-from engine.domain.model import Run, RunSpec, Status
+from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import codec
 from engine.store.connect import connect, translated
@@ -26,6 +26,9 @@ from engine.store.ids import new_id
 
 INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
+
+
+_COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 
 
 class LostOwnership(Exception):
@@ -36,13 +39,15 @@ class LostOwnership(Exception):
 class Entry:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 
-    With `cursor`, the attempt's place in its spool file moves in the same transaction: from
-    `cursor_before` (None: there was none) to `cursor`.
+    `ask` says what the attempt that these bodies begin is to do. With `cursor`, the attempt's place
+    in its spool file moves in the same transaction: from `cursor_before` (None: there was none) to
+    `cursor`.
     """
 
     run: str
     bodies: Sequence[Body] = ()
     decide: Callable[[Run], Sequence[Body]] | None = None
+    ask: Ask | None = None
     cursor: str | None = None
     cursor_before: str | None = None
 
@@ -95,14 +100,12 @@ class Store:
         async with self._transaction() as db:
             return await self._append(db, entries)
 
-    async def change(self, run: str, decide: Callable[[Run], Sequence[Body]]) -> Committed:
-        """Append what `decide` makes of the run as it is stored at this moment."""
-        return await self.append([Entry(run, decide=decide)])
-
-    async def set_setting(self, name: str, value: str) -> None:
-        """Keep a setting that all processes of this home share."""
+    async def set_setting(self, name: str, value: str | None) -> None:
+        """Keep a setting that all processes of this home share; None removes it."""
         async with self._transaction() as db:
-            await db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+            await db.execute("DELETE FROM settings WHERE name = ?", (name,))
+            if value is not None:
+                await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[aiosqlite.Connection]:
@@ -131,6 +134,11 @@ class Store:
             for event in events:
                 body = event.body
                 rows += (key, event.seq, event.at, event.attempt, body.type, codec.body_text(body))
+            if entry.ask:
+                await db.execute(
+                    "INSERT OR REPLACE INTO attempts (run, n, ask) VALUES (?, ?, ?)",
+                    (key, run.attempt, codec.ask_text(entry.ask)),
+                )
             if entry.cursor is not None:
                 await self._move_cursor(db, key, run.attempt, entry)
         if rows:
@@ -195,6 +203,12 @@ class Store:
         rows = await self._read(query, (run, attempt))
         return rows[0][0] if rows else None
 
+    async def ask(self, run: str, attempt: int) -> Ask | None:
+        """Give what an attempt is to do; None: the run's prompt, from its start."""
+        query = "SELECT ask FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
+        rows = await self._read(query, (run, attempt))
+        return codec.ask_from(rows[0][0]) if rows and rows[0][0] else None
+
     async def runs(
         self,
         *,
@@ -253,6 +267,14 @@ class Store:
         """Give a number that changes with every commit by anybody."""
         rows = await self._read("PRAGMA data_version")
         return rows[0][0]
+
+    async def check(self) -> str:
+        """Look for damage; raises `UserError` DATABASE_CORRUPT, else says how much there is."""
+        rows = await self._read("PRAGMA quick_check(1)")
+        if rows[0][0] != "ok":
+            raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")
+        runs, events = (await self._read(_COUNTS))[0]
+        return f"{runs} runs, {events} events, no damage"
 
     async def settings(self) -> dict[str, str]:
         """Give the settings that all processes share."""

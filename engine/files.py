@@ -1,4 +1,4 @@
-"""Spool files read as they grow: one poller for all attempts."""
+"""Files read as they grow, whole line by whole line."""
 
 from __future__ import annotations
 

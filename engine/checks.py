@@ -1,0 +1,21 @@
+"""What a run needs, checked before it costs anything: no row, no workspace, no process."""
+
+from __future__ import annotations
+
+from engine.codex.command import find_codex
+from engine.config import Config
+from engine.domain.errors import user_error
+from engine.domain.model import Agent, RunSpec
+from engine.workspace import create
+
+
+def check_spec(spec: RunSpec, config: Config) -> None:
+    """Check a wish for a run; raises `UserError`. It looks at the disk: call it in a thread."""
+    if not spec.prompt.strip():
+        raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
+    for name, value in (("time limit", spec.timeout_s), ("token budget", spec.budget_tokens)):
+        if value is not None and value <= 0:
+            raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
+    if spec.agent is Agent.CODEX:
+        find_codex(spec.codex_bin, config.codex.bin)
+    create.check(spec.workspace, config.workspace.copy_limit)

@@ -1,0 +1,91 @@
+"""What Codex says about its own installation: version, login, settings, network."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import msgspec
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import one_line
+
+TIMEOUT_S = 20.0
+OLDEST = (0, 100, 0)
+"""`exec --json` as this program knows it; older ones speak differently."""
+
+
+class Check(msgspec.Struct):
+    """One check of Codex's own; status is `ok`, `warning` or `fail`."""
+
+    status: str = ""
+    summary: str = ""
+    remediation: str | None = None
+
+
+class _Report(msgspec.Struct):
+    checks: dict[str, Check] = {}
+
+
+async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a short command without input, and give exit code and stdout; raises `UserError`."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=env,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise user_error("CODEX_CLI_MISSING", f"{argv[0]} cannot be run: {error}") from error
+    try:
+        stdout, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    except BaseException as error:
+        process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            return 124, ""
+        raise
+    return process.returncode or 0, stdout.decode("utf-8", "replace")
+
+
+async def version(codex: str) -> str:
+    """Give the version of the Codex at the path `codex`; raises `UserError`."""
+    _, text = await output([codex, "--version"])
+    found = re.search(r"\d+\.\d+\.\d+\S*", text)
+    if not found:
+        raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not tell its version.")
+    if tuple(int(part) for part in re.findall(r"\d+", found[0])[:3]) < OLDEST:
+        raise user_error("CODEX_TOO_OLD", f"This Codex CLI is too old: {found[0]}.")
+    return found[0]
+
+
+async def checks(codex: str) -> dict[str, Check]:
+    """Give the checks of `codex doctor --json` by their ids; empty where it has none."""
+    _, text = await output([codex, "doctor", "--json"])
+    try:
+        report = msgspec.json.decode(text, type=_Report)
+    except msgspec.MsgspecError:
+        return {}
+    return report.checks
+
+
+async def login(codex: str) -> UserError | None:
+    """Say why Codex cannot log in, or None where it can or where it cannot be told.
+
+    `codex login status` knows only OpenAI's own provider; `codex doctor` knows them all.
+    """
+    found = await checks(codex)
+    if _failed(found, "config.load"):
+        what = one_line(found["config.load"].summary)
+        return user_error("CODEX_CONFIG_INVALID", f"Codex cannot read its settings: {what}.")
+    if _failed(found, "auth.credentials"):
+        return user_error("CODEX_AUTH_REQUIRED")
+    return None
+
+
+def _failed(found: dict[str, Check], name: str) -> bool:
+    return name in found and found[name].status == "fail"

@@ -1,0 +1,127 @@
+"""Tokens and rate limits, live, from the thread's rollout file: stdout does not tell them.
+
+The format is Codex's own (docs/codex.md): `token_count` events, one after each model request.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from engine.codex.parse import TokenUsage
+from engine.domain.model import LimitWindow
+from engine.files import Spool
+
+
+class _Window(Struct):
+    used_percent: float = 0.0
+    window_minutes: int | None = None
+    resets_at: float | None = None
+
+
+class _Limits(Struct):
+    primary: _Window | None = None
+    secondary: _Window | None = None
+
+
+class _Info(Struct):
+    total_token_usage: TokenUsage | None = None
+    model_context_window: int | None = None
+
+
+class _Payload(Struct):
+    type: str = ""
+    info: _Info | None = None
+    rate_limits: _Limits | None = None
+
+
+class _Line(Struct):
+    payload: _Payload
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """What one `token_count` event says; the usage is the thread's total."""
+
+    usage: TokenUsage | None
+    context_window: int | None
+    windows: tuple[LimitWindow, ...]
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_MARK = b'"token_count"'
+
+
+class Rollout:
+    """The rollout file of one thread, followed from `offset` (bytes)."""
+
+    def __init__(self, codex_home: Path, thread_id: str, offset: int) -> None:
+        self._sessions = codex_home / "sessions"
+        self._thread_id = thread_id
+        self._spool: Spool | None = None
+        self.offset = offset
+
+    def read(self) -> list[TokenCount]:
+        """Give what was counted since the last call; nothing while the file is not there."""
+        if self._spool is None:
+            path = find(self._sessions, self._thread_id)
+            if path is None:
+                return []
+            self._spool = Spool(path, self.offset)
+        lines = self._spool.lines()
+        self.offset = self._spool.offset
+        return [count for line in lines if (count := _count(line))]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._spool:
+            self._spool.close()
+
+
+def find(sessions: Path, thread_id: str) -> Path | None:
+    """Find a thread's rollout in `sessions`; its folder is the day that its id (UUID v7) tells."""
+    for day in _days(thread_id):
+        folder = sessions / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}"
+        found = sorted(folder.glob(f"rollout-*-{thread_id}.jsonl"))
+        if found:
+            return found[-1]
+    return None
+
+
+def _days(thread_id: str) -> Iterator[datetime]:
+    """Give the days on which the thread may have begun, in Codex's local time."""
+    try:
+        begun = datetime.fromtimestamp((uuid.UUID(thread_id).int >> 80) / 1000)
+    except (ValueError, OverflowError, OSError):
+        return
+    for shift in (0, -1, 1):
+        yield begun + timedelta(days=shift)
+
+
+def _count(line: bytes) -> TokenCount | None:
+    if _MARK not in line:
+        return None
+    try:
+        payload = _decode(line).payload
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if payload.type != "token_count":
+        return None
+    info = payload.info or _Info()
+    return TokenCount(info.total_token_usage, info.model_context_window, _windows(payload))
+
+
+def _windows(payload: _Payload) -> tuple[LimitWindow, ...]:
+    limits = payload.rate_limits or _Limits()
+    named = (("primary", limits.primary), ("secondary", limits.secondary))
+    return tuple(
+        LimitWindow(name, window.used_percent, window.window_minutes, window.resets_at)
+        for name, window in named
+        if window
+    )

@@ -1,0 +1,142 @@
+"""What may keep runs from working on this machine, and what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+import locale
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine import config as settings
+from engine.codex import doctor as codex
+from engine.codex.command import find_codex
+from engine.config import Config
+from engine.domain.errors import CATALOGUE, UserError, user_error
+from engine.paths import Paths
+from engine.store.store import Store
+
+LOW_DISK_BYTES = 2 * 1024**3
+OLDEST_GIT = (2, 31)
+
+
+class Health(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it stands, and what to do if that is not well."""
+
+    name: str
+    health: Health
+    message: str
+    recovery: str = ""
+
+
+async def examine(
+    paths: Paths, config: Config, store: Store, orphans: int, codex_bin: str | None = None
+) -> list[Finding]:
+    """Look at Codex, git, the disk, the database, the settings and the terminal."""
+
+    async def found() -> list[Finding]:
+        return await _codex(codex_bin, config)
+
+    async def database() -> list[Finding]:
+        return [_ok("database", f"{paths.database.name}: {await store.check()}")]
+
+    checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
+        ("codex", found),
+        ("git", _git),
+        ("database", database),
+    ]
+    findings: list[Finding] = []
+    for name, check in checks:
+        try:
+            findings += await check()
+        except UserError as error:
+            findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
+    findings += [_disk(paths), _settings(paths), *_terminal(), _orphans(orphans)]
+    return findings
+
+
+def _ok(name: str, message: str) -> Finding:
+    return Finding(name, Health.OK, message)
+
+
+async def _codex(named: str | None, config: Config) -> list[Finding]:
+    path = await asyncio.to_thread(find_codex, named, config.codex.bin)
+    version = await codex.version(path)
+    findings = [_ok("codex", f"Codex {version} at {path}")]
+    checks = await codex.checks(path)
+    if not checks:
+        findings.append(
+            Finding(
+                "codex doctor",
+                Health.WARNING,
+                "This Codex has no `codex doctor --json`: login and network were not checked.",
+                CATALOGUE["CODEX_TOO_OLD"].recovery,
+            )
+        )
+    for name, check in sorted(checks.items()):
+        if name == "auth.credentials" or check.status == "fail":
+            health = Health.FAIL if check.status == "fail" else Health.OK
+            recovery = (check.remediation or "") if health is Health.FAIL else ""
+            findings.append(Finding(f"codex {name}", health, check.summary, recovery))
+    return findings
+
+
+async def _git() -> list[Finding]:
+    git = shutil.which("git")
+    if git is None:
+        message = "git was not found: worktrees, diffs and checkpoints need it."
+        return [Finding("git", Health.FAIL, message, "Install git.")]
+    _, text = await codex.output([git, "--version"])
+    version = tuple(int(part) for part in text.split()[2].split(".")[:2] if part.isdigit())
+    if version < OLDEST_GIT:
+        return [Finding("git", Health.WARNING, f"{text.strip()} is old.", "Update git.")]
+    return [_ok("git", text.strip())]
+
+
+def _disk(paths: Paths) -> Finding:
+    usage = shutil.disk_usage(paths.home)
+    message = f"{usage.free / 1024**3:.1f} GiB free at {paths.home}"
+    if usage.free < LOW_DISK_BYTES:
+        return Finding("disk", Health.WARNING, message, CATALOGUE["DISK_FULL"].recovery)
+    return _ok("disk", message)
+
+
+def _settings(paths: Paths) -> Finding:
+    try:
+        settings.load(paths.config)
+    except UserError as error:
+        return Finding("settings", Health.FAIL, error.message, error.recovery)
+    there = "" if paths.config.exists() else " (not there: defaults)"
+    return _ok("settings", f"{paths.config}{there}")
+
+
+def _terminal() -> list[Finding]:
+    term = os.environ.get("TERM", "")
+    findings = [_ok("terminal", f"TERM={term or 'unset'}")]
+    if term in ("", "dumb"):
+        recovery = user_error("NOT_A_TERMINAL").recovery
+        findings = [Finding("terminal", Health.WARNING, f"TERM={term or 'unset'}", recovery)]
+    encoding = locale.getpreferredencoding(False)
+    if encoding.lower().replace("-", "") != "utf8":
+        message = f"The terminal's encoding is {encoding}: symbols are shown in ASCII."
+        recovery = "Set LANG to a UTF-8 locale."
+        findings.append(Finding("encoding", Health.WARNING, message, recovery))
+    return findings
+
+
+def _orphans(count: int) -> Finding:
+    if count:
+        message = f"{count} runs that have ended left processes alive."
+        return Finding("orphans", Health.WARNING, message, "Run `swarm-tui doctor --end-orphans`.")
+    return _ok("orphans", "no processes are left of runs that have ended")

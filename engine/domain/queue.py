@@ -1,0 +1,60 @@
+"""Which queued run may start next, and what the others wait for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Pause, Run, Status
+from engine.domain.projection import View
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the queue keeps to: `slots` runs active at a time, `per_project` of one project."""
+
+    slots: int
+    per_project: int | None = None
+    pause: Pause | None = None
+
+
+def next_run(view: View, rules: Rules, now: float) -> Run | None:
+    """Give the queued run that may start at `now`, the first in order; None if none may."""
+    if paused(rules.pause, now):
+        return None
+    active = view.active()
+    if len(active) >= rules.slots:
+        return None
+    busy = Counter(run.spec.project for run in active)
+    for run in view.queue():
+        full = rules.per_project is not None and busy[run.spec.project] >= rules.per_project
+        if not full and not waits(view, run, now):
+            return run
+    return None
+
+
+def paused(pause: Pause | None, now: float) -> bool:
+    """Say whether a pause holds at `now`."""
+    return pause is not None and (pause.until is None or now < pause.until)
+
+
+def waits(view: View, run: Run, now: float) -> bool:
+    """Say whether a queued run waits for a time or for other runs, not only for a slot."""
+    not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    return now < not_before or bool(unfinished(view, run))
+
+
+def unfinished(view: View, run: Run) -> list[str]:
+    """Give the runs that this one waits for and that have not succeeded yet."""
+    before = (view.runs.get(run_id) for run_id in run.spec.after)
+    return [other.id for other in before if other and other.status is not Status.SUCCEEDED]
+
+
+def hopeless(view: View, run: Run) -> str | None:
+    """Give the run this one waits for in vain: it ended without success, or is not there."""
+    for run_id in run.spec.after:
+        other = view.runs.get(run_id)
+        if other is None or (other.status in FINISHED and other.status is not Status.SUCCEEDED):
+            return run_id
+    return None

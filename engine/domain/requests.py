@@ -1,0 +1,56 @@
+"""What the user may ask of a run, as decisions on the run as it is stored: events, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.domain.errors import user_error
+from engine.domain.events import Body, Notice, StatusChanged
+from engine.domain.lifecycle import CANCELLABLE, FINISHED
+from engine.domain.model import Ask, Run, Status
+
+CANCEL = "cancelled by the user"
+KILL = "killed by the user"
+GO_ON = (
+    "Your work on this task was interrupted. Look at the state of the workspace, "
+    "then go on with the task until it is done."
+)
+
+
+def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
+    """End the run: politely, or at once with `kill`; a queued one just leaves the queue."""
+    reason = KILL if kill else CANCEL
+    if run.status is Status.QUEUED:
+        return [StatusChanged(Status.CANCELLED, reason=reason)]
+    if run.status in CANCELLABLE:
+        return [StatusChanged(Status.CANCELLING, reason=reason)]
+    if run.status is not Status.CANCELLING:
+        message = f"The run {run.id} has already ended: {run.status}."
+        raise user_error("RUN_NOT_CANCELLABLE", message)
+    return [StatusChanged(Status.CANCELLING, reason=reason)] if kill and run.reason != KILL else []
+
+
+def retry(run: Run) -> Sequence[Body]:
+    """Begin the next attempt of a run that has ended."""
+    if run.status not in FINISHED:
+        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    return [StatusChanged(Status.QUEUED, reason="retry")]
+
+
+def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> Ask:
+    """Say what a retry does: go on in the thread, or start over where that cannot be or is asked.
+
+    A `prompt` of its own starts a new thread in the workspace as it stands.
+    """
+    if fresh or prompt is not None or run.thread_id is None:
+        return Ask(prompt or run.spec.prompt, fresh=fresh)
+    return Ask(GO_ON, resume=True)
+
+
+def resume(run: Run, message: str) -> Sequence[Body]:
+    """Continue the thread of a run that has ended, with a message."""
+    if run.status not in FINISHED:
+        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    if run.thread_id is None:
+        raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a Codex thread.")
+    return [StatusChanged(Status.QUEUED, reason="resume"), Notice("info", f"you: {message}")]

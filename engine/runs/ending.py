@@ -1,0 +1,103 @@
+"""What an attempt's end means for the run: the end, or another attempt."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.codex import failures
+from engine.codex.limits import resets_at
+from engine.codex.translate import Cursor
+from engine.config import Watchdog
+from engine.domain.activity import elapsed_s
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.model import Ask, Pause, Run, Stage, Status
+from engine.domain.projection import AUTO_RETRY, LIMIT
+from engine.domain.requests import GO_ON
+from engine.runs.process import Ending
+
+STDERR_TAIL_BYTES = 16_384
+LIMITS = frozenset({"USAGE_LIMIT_REACHED", "RATE_LIMITED"})
+"""Causes that hold for every run alike: the queue waits, and no retry is used up."""
+PASSING = frozenset({"API_OVERLOADED", "API_UNREACHABLE"})
+"""Causes that can pass: automatic retries are for these, and for no others."""
+BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
+STALL_RESUMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next: last events of the attempt, what another is to do, a pause for all."""
+
+    bodies: list[Body]
+    ask: Ask | None = None
+    pause: Pause | None = None
+
+
+def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
+    """Give why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
+    if ending.exit_code == 0 and cursor.turn == "completed":
+        return None
+    if cursor.turn == "failed":
+        return failures.from_turn(cursor.failure)
+    if ending.exit_code is None:
+        return user_error("RUN_INTERRUPTED")
+    return failures.from_exit(ending.exit_code, _tail(stderr), cursor.last_error)
+
+
+def what_next(
+    run: Run, error: UserError | None, exit_code: int | None, settings: Watchdog, now: float
+) -> Next:
+    """Decide what follows an attempt that nobody cancelled and that ended with `error`, or well."""
+    if error is None:
+        elapsed = round(elapsed_s(run, now), 3)
+        done = Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=elapsed)
+        return Next([done, StatusChanged(Status.SUCCEEDED, exit_code=exit_code)])
+    if error.code in LIMITS:
+        return _wait_for_limit(run, error, exit_code, now)
+    if error.code in PASSING and run.retries_used < run.spec.retries:
+        return _again(run, error, exit_code, now)
+    resumes = settings.action == "resume" and run.retries_used < STALL_RESUMES
+    if error.code == "RUN_STALLED" and resumes:
+        return _again(run, error, exit_code, now)
+    interrupted = error.code == "RUN_INTERRUPTED"
+    status = Status.INTERRUPTED if interrupted else Status.FAILED
+    ended = StatusChanged(status, reason=error.code, exit_code=exit_code)
+    return Next([ErrorRaised(error.info), ended])
+
+
+def _wait_for_limit(run: Run, error: UserError, exit_code: int | None, now: float) -> Next:
+    until = resets_at(error.message, run.limits, run.limit_hits, now)
+    told = Notice("warning", error.message)
+    queued = StatusChanged(
+        Status.QUEUED, reason=f"{LIMIT}: {error.code}", exit_code=exit_code, not_before=until
+    )
+    return Next([told, queued], _go_on(run), Pause(f"{LIMIT} ({error.code})", until))
+
+
+def _again(run: Run, error: UserError, exit_code: int | None, now: float) -> Next:
+    wait_s = min(BACKOFF_S * 2.0**run.retries_used, BACKOFF_MAX_S) * random.uniform(0.75, 1.25)
+    told = Notice("warning", f"{error.message} Trying again in {wait_s:.0f} s.")
+    reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
+    queued = StatusChanged(
+        Status.QUEUED, reason=reason, exit_code=exit_code, not_before=now + wait_s
+    )
+    return Next([told, queued], _go_on(run))
+
+
+def _go_on(run: Run) -> Ask | None:
+    """Go on in the same thread, or from the start if there is none yet."""
+    return Ask(GO_ON, resume=True) if run.thread_id else None
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - STDERR_TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,87 @@
+"""An attempt's process: the one that is there, or a new one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+
+from engine.codex.command import command
+from engine.codex.translate import Cursor
+from engine.config import Config
+from engine.domain.errors import user_error
+from engine.domain.model import Ask, Run
+from engine.paths import AttemptFolder, Paths, private_folder
+from engine.runs import process
+from engine.runs.process import Process
+
+LATE_START_S = 0.5
+
+
+async def find_or_start(
+    run: Run, ask: Ask | None, paths: Paths, config: Config, *, new: bool, may_start: bool
+) -> Process | None:
+    """Give the process of the run's attempt; None if there is none and none may be started.
+
+    `new` says that nobody can have started it yet. Raises `UserError`.
+    """
+    folder = paths.attempt(run.id, run.attempt)
+    found = None if new else await process.find(folder)
+    if found or not may_start:
+        return found
+    if not new:
+        # `find` claimed the attempt: a start that another engine had begun has given up by now.
+        await asyncio.sleep(LATE_START_S)
+        folder.pid.unlink(missing_ok=True)
+    return await _start(run, ask, paths, config, folder)
+
+
+async def _start(
+    run: Run, ask: Ask | None, paths: Paths, config: Config, folder: AttemptFolder
+) -> Process:
+    if run.workspace is None or not Path(run.workspace.path).is_dir():
+        raise user_error("WORKSPACE_MISSING")
+    what = command(run.spec, config, paths, run.id, folder, thread_to_resume(run, ask))
+    for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
+        if name in what.env:
+            private_folder(Path(what.env[name]))
+    try:
+        return await process.start(folder, what.argv, what.env, Path(run.workspace.path))
+    except OSError as error:
+        raise user_error("CODEX_CLI_MISSING", f"Codex could not be started: {error}") from error
+
+
+def thread_to_resume(run: Run, ask: Ask | None) -> str | None:
+    """Give the thread that the attempt continues, if any; raises `UserError` THREAD_NOT_FOUND.
+
+    Codex takes an id that is no UUID for the name of a new thread (docs/codex.md).
+    """
+    if ask is None or not ask.resume or run.thread_id is None:
+        return None
+    try:
+        uuid.UUID(run.thread_id)
+    except ValueError:
+        raise user_error("THREAD_NOT_FOUND") from None
+    return run.thread_id
+
+
+def write_prompt(folder: AttemptFolder, prompt: str) -> None:
+    """Write what Codex reads on stdin."""
+    private_folder(folder.path)
+    folder.prompt.touch(mode=0o600)
+    folder.prompt.write_text(prompt, "utf-8", "surrogateescape")
+
+
+def first_cursor(run: Run, ask: Ask | None, before: Cursor | None) -> Cursor:
+    """Give the cursor with which an attempt begins; `before` is the one of the attempt before it.
+
+    Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
+    """
+    if before and thread_to_resume(run, ask) == before.thread_id:
+        return Cursor(
+            thread_id=before.thread_id,
+            usage_before=before.usage_before,
+            thread_usage=before.thread_usage,
+            rollout_offset=before.rollout_offset,
+        )
+    return Cursor(usage_before=run.usage)
