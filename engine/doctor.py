@@ -15,7 +15,10 @@ from engine.codex import doctor as codex
 from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
+from engine.domain.lifecycle import ACTIVE
 from engine.paths import Paths
+from engine.runs import orphans
+from engine.runs.orphans import Orphan
 from engine.store.store import Store
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -40,30 +43,48 @@ class Finding:
     recovery: str = ""
 
 
-async def examine(
-    paths: Paths, config: Config, store: Store, orphans: int, codex_bin: str | None = None
-) -> list[Finding]:
-    """Look at Codex, git, the disk, the database, the settings and the terminal."""
+class Doctor:
+    """Looks at what a home needs, and ends what should not be alive any more."""
 
-    async def found() -> list[Finding]:
-        return await _codex(codex_bin, config)
+    def __init__(self, paths: Paths, config: Config, store: Store) -> None:
+        self._paths = paths
+        self._config = config
+        self._store = store
 
-    async def database() -> list[Finding]:
-        return [_ok("database", f"{paths.database.name}: {await store.check()}")]
+    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
+        """Look at Codex, git, the disk, the database, the settings and the terminal."""
 
-    checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
-        ("codex", found),
-        ("git", _git),
-        ("database", database),
-    ]
-    findings: list[Finding] = []
-    for name, check in checks:
-        try:
-            findings += await check()
-        except UserError as error:
-            findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
-    findings += [_disk(paths), _settings(paths), *_terminal(), _orphans(orphans)]
-    return findings
+        async def found() -> list[Finding]:
+            return await _codex(codex_bin, self._config)
+
+        async def database() -> list[Finding]:
+            return [_ok("database", await self._store.check())]
+
+        checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {
+            "codex": found,
+            "git": _git,
+            "database": database,
+        }
+        findings: list[Finding] = []
+        for name, check in checks.items():
+            try:
+                findings += await check()
+            except UserError as error:
+                findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
+        findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
+        return [*findings, _orphans(len(await self.orphans()))]
+
+    async def orphans(self) -> list[Orphan]:
+        """Find the processes of runs that have ended: a dead engine left them."""
+        live = {run.id for run in await self._store.runs(statuses=ACTIVE)}
+        return await orphans.find(self._paths, live)
+
+    async def end_orphans(self) -> int:
+        """End what `orphans` finds, and give how many runs that were."""
+        found = await self.orphans()
+        for orphan in found:
+            await orphans.end(self._paths, orphan, self._config.grace_s)
+        return len(found)
 
 
 def _ok(name: str, message: str) -> Finding:

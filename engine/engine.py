@@ -13,22 +13,20 @@ from engine.checks import check_spec
 from engine.codex.command import find_codex
 from engine.codex.doctor import login
 from engine.config import Config
-from engine.doctor import Finding, Health, examine
+from engine.doctor import Doctor, Finding, Health
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
-from engine.domain.lifecycle import ACTIVE, LIVE
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules
 from engine.domain.text import printable_name
 from engine.paths import Paths
-from engine.runs import orphans
 from engine.runs.background import start_if_needed
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.follower import Follower
 from engine.runs.journal import Journal
-from engine.runs.orphans import Orphan
 from engine.runs.owner import Ownership
 from engine.runs.scheduler import Scheduler
 from engine.runs.shared import SharedSettings
@@ -37,7 +35,16 @@ from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
 from engine.workspace.tree import TreeEntry, list_folder
 
-__all__ = ["Batch", "Batches", "Engine", "Finding", "Health", "Orphan", "TreeEntry"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Engine",
+    "Finding",
+    "Health",
+    "TreeEntry",
+    "start_if_needed",
+    "supervise",
+]
 
 OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
@@ -59,6 +66,7 @@ class Engine:
         self._journal = Journal(store, view, self._publish, self._shared_changed)
         self._scheduler: Scheduler | None = None
         self._ownership = Ownership(paths.lock)
+        self.doctor = Doctor(paths, config, store)
 
     @classmethod
     @asynccontextmanager
@@ -208,34 +216,6 @@ class Engine:
             return []
         return await asyncio.to_thread(list_folder, Path(known.workspace.path), path)
 
-    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
-        """Check what may keep runs from working here, and say what to do about each."""
-        left = await self.orphans()
-        return await examine(self.paths, self.config, self._store, len(left), codex_bin)
-
-    async def orphans(self) -> list[Orphan]:
-        """Find processes of runs that have ended: a dead engine left them."""
-        live = {run.id for run in await self._store.runs(statuses=ACTIVE)}
-        return await orphans.find(self.paths, live)
-
-    async def end_orphans(self) -> int:
-        """End what `orphans` finds, and give how many runs that were."""
-        found = await self.orphans()
-        for orphan in found:
-            await orphans.end(self.paths, orphan, self.config.grace_s)
-        return len(found)
-
-    async def leave_running(self, command: Sequence[str]) -> bool:
-        """Start `command`, which supervises this home, unless somebody does; tell whether it was.
-
-        It takes over as soon as this engine is closed.
-        """
-        if not self.view.live and not await self._store.runs(statuses=LIVE, limit=1):
-            return False
-        if self.supervises:
-            self._ownership.give_up()
-        return await asyncio.to_thread(start_if_needed, self.paths, command)
-
     # Inside
 
     async def _change(
@@ -301,3 +281,14 @@ async def _ended(task: asyncio.Task[None]) -> None:
     for error in results:
         if isinstance(error, Exception):
             _log.error("%s failed", task.get_coro(), exc_info=error)
+
+
+async def supervise(paths: Paths, config: Config | None = None) -> None:
+    """Supervise a home until nothing is left to do there; raises `UserError`."""
+    while True:
+        async with Engine.open(paths, config, supervise=True) as engine:
+            await engine.settle()
+        # Whoever queued a run in the meantime saw the lock held, and started nobody: look again.
+        async with Engine.open(paths, config, follow=False) as engine:
+            if not await engine.runs(statuses=LIVE, limit=1):
+                return

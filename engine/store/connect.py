@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -53,6 +54,16 @@ async def _migrate(db: aiosqlite.Connection) -> None:
 async def _version(db: aiosqlite.Connection) -> int:
     (row,) = await db.execute_fetchall("PRAGMA user_version")
     return row[0]
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged database, with all that belongs to it, out of the way; nothing is deleted."""
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(stem + suffix))
+    return path.with_name(stem)
 
 
 @contextmanager

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import codec
-from engine.store.connect import connect, translated
+from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 
 INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
@@ -288,5 +288,14 @@ class Store:
 @asynccontextmanager
 async def open_store(path: Path) -> AsyncGenerator[Store]:
     """Open the database at `path`, made or migrated where needed; raises `UserError`."""
-    async with connect(path) as writer, connect(path, migrate=False) as reader:
+    async with AsyncExitStack() as stack:
+        try:
+            writer = await stack.enter_async_context(connect(path))
+        except UserError as error:
+            if error.code != "DATABASE_CORRUPT":
+                raise
+            aside = set_aside(path)
+            recovery = f"It was set aside as {aside.name}; a new one is made at the next start."
+            raise user_error("DATABASE_CORRUPT", error.message, recovery) from error
+        reader = await stack.enter_async_context(connect(path, migrate=False))
         yield Store(writer, reader)
