@@ -19,13 +19,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
 from engine.config import Config, Queue
 from engine.domain.events import Step
 from engine.domain.model import Agent, RunSpec, Status
-from engine.engine import Engine, supervise
+from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs.process import marks
 
@@ -33,9 +30,10 @@ CONFIG = Config(slots=4, queue=Queue(stagger_s=0.05))
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path
-sys.path[:0] = sys.argv[1:3]
-from storm import CONFIG, supervise, Paths
-home = Path(sys.argv[3])
+sys.path.insert(0, sys.argv[1])
+from storm import CONFIG, Paths
+from engine.engine import supervise
+home = Path(sys.argv[2])
 asyncio.run(supervise(Paths(home, home / "config.yaml"), CONFIG))
 """
 
@@ -79,7 +77,7 @@ def storm(home: Path, *, kills: int, runs: int, numbers: int, seed: int) -> Stor
 
 def _engine(home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, str(ROOT), str(ROOT / "tests/chaos"), str(home)],
+        [sys.executable, "-c", SUPERVISE, str(Path(__file__).parent), str(home)],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -6,9 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-
 from storm import storm
-
 
 FAULTS = ("lost", "doubled", "disordered", "gaps", "unfinished", "left_alive")
 
