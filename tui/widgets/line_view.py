@@ -7,11 +7,12 @@ of lines may change at any rate without a new layout of the screen.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import ClassVar, cast
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
@@ -35,9 +36,13 @@ MOVES = [
 class LineView(ScrollView, can_focus=True):
     """What every list of lines has in common: subclasses say how many there are and draw one."""
 
-    BINDINGS = MOVES
+    BINDINGS: ClassVar[list[BindingType]] = MOVES
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {f"tone--{name}" for name in show.TONES} | {"line--cursor", "line--strong"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{name}" for name in show.TONES} | {
+        "tone--faint",
+        "line--cursor",
+        "line--strong",
+    }
     DEFAULT_CSS = """
     LineView {
         overflow-x: hidden;
@@ -49,6 +54,7 @@ class LineView(ScrollView, can_focus=True):
         padding: 0;
         & > .tone--plain { color: $foreground; }
         & > .tone--dim { color: $secondary; }
+        & > .tone--faint { color: $secondary 60%; }
         & > .tone--good { color: $success; }
         & > .tone--bad { color: $error; }
         & > .tone--warn { color: $warning; }
