@@ -136,6 +136,14 @@ def change_letter(change: str) -> str:
     return _LETTERS.get(change, "M")
 
 
+_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad"}
+
+
+def change_tone(change: str) -> str:
+    """Give the tone of a change, a key of `TONES`."""
+    return _CHANGE_TONES.get(change, "warn")
+
+
 def paths(changed: Iterable[FileChange], limit: int = MAX_NAMED) -> str:
     """Name changed files on one line: `A new.py, M old.py and 3 more`."""
     changed = tuple(changed)

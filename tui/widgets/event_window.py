@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engine.domain.events import Event, Step
 from tui import show
-from tui.cells import wrap
+from tui.cells import cells, wrap
 
 MAX_EVENTS = 2_000
 MAX_LINES = 40_000
@@ -193,14 +193,16 @@ class EventWindow:
         self._number()
         return True
 
-    def toggle(self, line: int) -> bool:
-        """Unfold the event on a line, or fold it, and say whether that changed anything."""
-        entry, _, _ = self.at(line)
-        before = entry.rows
+    def can_unfold(self, entry: Entry) -> bool:
+        """Whether folding or unfolding changes what is seen of an event."""
+        line = entry.line
+        return entry.is_open or bool(line.extra) or cells(line.text) > self.width
+
+    def toggle(self, entry: Entry) -> None:
+        """Unfold an event, or fold it."""
         entry.is_open = not entry.is_open
         self._lay_out(entry)
         self._number()
-        return entry.rows != before
 
     def _number(self) -> None:
         self._starts = list(accumulate((len(entry.rows) for entry in self.entries), initial=0))
