@@ -97,10 +97,15 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
 def _explain(asked: dict[str, Any], *, as_json: bool) -> None:
     here = _here()
     chosen = asked["empty"] or asked["source"] is not None
-    if chosen or not any((folder / ".git").exists() for folder in (here, *here.parents)):
+    if chosen or not any(_is_repository(folder) for folder in (here, *here.parents)):
         return
     text = "note: worktrees are not there yet; the run works in a copy of this folder"
     output.say_aside(text) if as_json else output.say(text)
+
+
+def _is_repository(folder: Path) -> bool:
+    git = folder / ".git"
+    return git.is_file() or (git / "HEAD").exists()
 
 
 def _here() -> Path:
