@@ -79,7 +79,7 @@ def test_logs(simulated: Swarm, swarm: Swarm) -> None:
     )
     raw = swarm("logs", "@last", "--raw").out.splitlines()
     assert json.loads(raw[0])["type"] == "thread.started"
-    assert swarm("logs", "@last", "--stderr").out.strip().endswith("oh dear")
+    assert swarm("logs", "@last", "--stderr").out.startswith("oh dear\n")
 
 
 def test_now_and_then_nothing_was_written(simulated: Swarm, swarm: Swarm, paths) -> None:
