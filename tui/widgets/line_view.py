@@ -127,8 +127,8 @@ class LineView(Painted, can_focus=True):
             return self.draw(line, width)
         if not self._count and y == 0 and self._empty_text:
             text = crop(f" {clean(self._empty_text, 500)}", width)
-            return Strip([Segment(text, self.look("dim"))]).adjust_cell_length(width)
-        return Strip.blank(width)
+            return self.strip([Segment(text, self.look("dim"))], width)
+        return Strip.blank(width, self.ground(cursor=False))
 
     # Cursor
 
@@ -145,6 +145,8 @@ class LineView(Painted, can_focus=True):
 
     def show_line(self, line: int) -> None:
         """Scroll as little as is needed to have a line in view."""
+        if not self.size.height:
+            return  # not laid out yet; the first resize comes back here
         top = self.scroll_offset.y
         if line < top:
             self.scroll_to(y=line, animate=False, force=True)

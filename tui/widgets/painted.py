@@ -43,11 +43,11 @@ class Painted(ScrollView):
         & > .tone--live { color: $primary; }
         & > .tone--busy { color: $accent; }
         & > .line--strong { text-style: bold; }
-        & > .line--cursor { background: $block-cursor-blurred-background; }
+        & > .line--cursor { background: $primary 10%; }
         &:focus {
             border: round $border;
             border-title-color: $foreground;
-            & > .line--cursor { background: $block-cursor-background; }
+            & > .line--cursor { background: $primary 24%; }
         }
     }
     """
@@ -67,22 +67,23 @@ class Painted(ScrollView):
             style = self._styles_of[tone] = Style(color=full.color)
         return style
 
-    def cursor_style(self) -> Style:
-        """Give the background of the line the cursor is on."""
-        style = self._styles_of.get("cursor")
+    def ground(self, *, cursor: bool) -> Style:
+        """Give the background of a line; the cursor's line has one of its own."""
+        name = "cursor" if cursor else "ground"
+        style = self._styles_of.get(name)
         if style is None:
-            full = self.get_component_rich_style("line--cursor")
-            style = self._styles_of["cursor"] = Style(bgcolor=full.bgcolor)
+            full = self.get_component_rich_style("line--cursor") if cursor else self.rich_style
+            style = self._styles_of[name] = Style(bgcolor=full.bgcolor)
         return style
 
     def strong(self) -> Style:
         """Give what makes text stand out."""
         return self.get_component_rich_style("line--strong", partial=True)
 
-    def strip(self, segments: Iterable[Segment], width: int, *, cursor: bool) -> Strip:
-        """Make a strip of exactly `width` cells; the cursor's line gets its background."""
+    def strip(self, segments: Iterable[Segment], width: int, *, cursor: bool = False) -> Strip:
+        """Make a strip of exactly `width` cells on the line's background."""
         strip = Strip(segments).adjust_cell_length(width)
-        return strip.apply_style(self.cursor_style()) if cursor else strip
+        return strip.apply_style(self.ground(cursor=cursor))
 
     def kept(self, key: object) -> Strip | None:
         """Give the strip remembered under `key`."""

@@ -26,13 +26,14 @@ def segments(
     if line.entry is None:
         return [gutter, indent, Segment(crop(f"  {line.text}", room, mark), view.look("dim"))]
     letter, tone = _change(tree, line.entry)
+    name_tone = "plain" if line.entry.is_folder else tone
     size = f"{_size(line.entry, letter):>11}" if width >= WITH_SIZE else ""
     room -= len(size) + 3
     return [
         gutter,
         indent,
         Segment(_sign(tree, line.entry), view.look("dim")),
-        Segment(fit(_name(line.entry), room - 2, mark=mark), view.look(tone)),
+        Segment(fit(_name(line.entry), room - 2, mark=mark), view.look(name_tone)),
         Segment(size, view.look("faint")),
         Segment(f" {letter or ' '} ", view.look(tone)),
     ]
