@@ -99,11 +99,15 @@ def summary(run: Run) -> list[str]:
     """Say how a run ended, where its files are and what to type next, in a few lines."""
     lines = [f"{run.id} {show.word(run.status)} after {clock(elapsed_s(run, run.last_event_at))}"]
     lines[0] += f" · {full_title(run)}"
-    figures = [f"{show.tokens(run.usage.input)} tokens in", f"{show.tokens(run.usage.output)} out"]
+    figures: list[str] = []
+    if run.usage.input or run.usage.output:
+        used = run.usage
+        figures.append(f"{show.tokens(used.input)} tokens in · {show.tokens(used.output)} out")
     if run.changes.files:
         plural = "" if run.changes.files == 1 else "s"
         figures.append(f"{run.changes.files} file{plural} {show.changes(run.changes)}")
-    lines.append(f"  {' · '.join(figures)}")
+    if figures:
+        lines.append(f"  {' · '.join(figures)}")
     if run.workspace:
         lines.append(f"  workspace: {run.workspace.path}")
     return [*lines, *(f"  next: {words}" for words in next_steps(run))]
@@ -115,4 +119,5 @@ def next_steps(run: Run) -> list[str]:
         return [f"swarm-tui show {run.id}"]
     if run.status is Status.CANCELLED:
         return [f"swarm-tui retry {run.id}"]
-    return [f"swarm-tui logs {run.id} --stderr", f"swarm-tui retry {run.id}"]
+    crashed = run.error is not None and run.error.code == "AGENT_CRASHED"
+    return [f"swarm-tui logs {run.id}{' --stderr' if crashed else ''}", f"swarm-tui retry {run.id}"]

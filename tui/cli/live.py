@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.domain.activity import activity, clock, elapsed_s
-from engine.domain.events import Event, StatusChanged, Step
+from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import show
@@ -72,7 +72,8 @@ class LiveView:
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Add events above the moving part."""
-        told = [line for event in events if _is_news(event) for line in self._lines(event, runs)]
+        news = (event for event in events if self._is_news(event))
+        told = [line for event in news for line in self._lines(event, runs)]
         if told:
             self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
 
@@ -91,6 +92,13 @@ class LiveView:
             self._console.print(Text("\n".join(rest)))
 
     # What stays
+
+    def _is_news(self, event: Event) -> bool:
+        """Leave out what the moving part or the end shows anyway."""
+        body = event.body
+        if isinstance(body, Step):
+            return body.phase != "started"
+        return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
 
     def _lines(self, event: Event, runs: dict[str, Run]) -> list[Text]:
         line = show.event_line(event)
@@ -155,10 +163,3 @@ class LiveView:
         if run.stage:
             text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
         return text.append(clean(activity(run, now, self._follower.places.get(run.id)), 300))
-
-
-def _is_news(event: Event) -> bool:
-    """Leave out what the moving part shows already."""
-    body = event.body
-    started = isinstance(body, Step) and body.phase == "started"
-    return not started and not isinstance(body, StatusChanged)
