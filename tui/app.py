@@ -35,7 +35,8 @@ class SwarmApp(App[None]):
         super().__init__()
         self.engine = engine
         self.clock = clock
-        self._draft: Draft | None = None
+        self.draft: Draft | None = None
+        """What was typed into the form of a new run and not started yet."""
         for theme in THEMES:
             self.register_theme(theme)
         self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
@@ -94,10 +95,10 @@ class SwarmApp(App[None]):
         """Ask for a new run."""
         from tui.screens.new_run import Draft, NewRun
 
-        self._draft = self._draft or Draft()
-        run_id = await self.push_screen_wait(NewRun(self.engine, self._draft))
+        self.draft = self.draft or Draft()
+        run_id = await self.push_screen_wait(NewRun(self.engine, self.draft))
         if run_id and self.live_screen:
-            self._draft = None
+            self.draft = None
             self.live_screen.expect(run_id)
 
     @work(group="dialog")

@@ -38,7 +38,7 @@ class Draft:
     title: str = ""
     agent: Agent = Agent.CODEX
     kind: WorkspaceKind = WorkspaceKind.EMPTY
-    folder: str = field(default_factory=os.getcwd)
+    folder: str = field(default_factory=lambda: str(Path.cwd()))
 
     def problem(self) -> str:
         """Say what is still missing, or nothing."""
@@ -153,6 +153,7 @@ class NewRun(Dialog[str]):
     @on(Button.Pressed)
     def action_start(self) -> None:
         """Start the run; what speaks against it is shown in the form."""
+        self._check()
         problem = self._draft.problem()
         if problem:
             self._say(Content(problem), is_error=True)
