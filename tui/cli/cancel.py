@@ -7,10 +7,10 @@ import time
 import click
 
 from tui.cli import output
-from tui.cli.options import everywhere, json_option
+from tui.cli.options import everywhere, examples, json_option
 
 
-@click.command(epilog="Examples: swarm-tui cancel @last · swarm-tui cancel --all")
+@click.command(epilog=examples("cancel @last", "cancel --all --kill"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Stop every run that has not ended.")
 @click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from engine.domain.errors import user_error
 from engine.engine import Engine
 from tui.cli import output, session
 
+_log = logging.getLogger(__name__)
 Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
 
@@ -49,5 +51,7 @@ async def show(
         finally:
             if task:
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                (ended,) = await asyncio.gather(task, return_exceptions=True)
+                if isinstance(ended, Exception):
+                    _log.error("what ran beside the dashboard failed", exc_info=ended)
     return app.return_code or 0

@@ -12,7 +12,7 @@ import click
 from engine.domain.activity import activity, clock, elapsed_s
 from engine.domain.model import Run
 from tui.cli import output
-from tui.cli.options import STATUSES, Utf8, everywhere, json_option
+from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
 
 LATEST = 50
 HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
@@ -26,7 +26,7 @@ COLOURS = {
 }
 
 
-@click.command(epilog="Examples: swarm-tui ls --status failed · swarm-tui ls --json -n 10")
+@click.command(epilog=examples("ls --status failed", "ls --json -n 10"))
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
 @click.option("--project", type=Utf8(), help="Only runs of this project.")
 @click.option("--batch", type=Utf8(), help="Only runs of this batch.")
@@ -111,7 +111,7 @@ def _hint(*, any_run: bool, filtered: bool, more: bool) -> None:
         output.say_aside("There are more: -n NUMBER shows them.")
 
 
-@click.command(epilog="Examples: swarm-tui show @last · swarm-tui show 0f3 --json")
+@click.command(epilog=examples("show @last", "show 0f3 --json"))
 @click.argument("run", metavar="RUN")
 @json_option("Print the run object.")
 @everywhere()

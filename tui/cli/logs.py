@@ -10,12 +10,12 @@ import click
 from engine.domain.errors import user_error
 from engine.domain.text import printable
 from tui.cli import output
-from tui.cli.options import everywhere
+from tui.cli.options import everywhere, examples
 
 PIECE_BYTES = 1 << 20
 
 
-@click.command(epilog="Examples: swarm-tui logs @last · swarm-tui logs 0f3 --raw | jq .type")
+@click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type"))
 @click.argument("run", metavar="RUN")
 @click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
 @click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")

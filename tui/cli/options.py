@@ -61,6 +61,11 @@ def json_option(text: str) -> Callable[[Function], Function]:
     )
 
 
+def examples(*lines: str) -> str:
+    """Write a command's examples as its help ends with them, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}" for line in lines)
+
+
 class Nearest(click.Choice[str]):
     """One of a few words; a wrong one is answered with the nearest."""
 

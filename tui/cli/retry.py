@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from tui.cli.options import everywhere, json_option
+from tui.cli.options import everywhere, examples, json_option
 
 
-@click.command(epilog="Examples: swarm-tui retry @last · swarm-tui retry 0f3 0f4 --json")
+@click.command(epilog=examples("retry @last", "retry 0f3 0f4 --json"))
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @json_option("Print one event object a line, and nothing else.")
 @everywhere()

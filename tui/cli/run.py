@@ -12,7 +12,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
 from tui.cli import output
-from tui.cli.options import DurationType, Nearest, Utf8, everywhere, json_option
+from tui.cli.options import DurationType, Nearest, Utf8, everywhere, examples, json_option
 
 TITLE_LIMIT = 72
 
@@ -26,8 +26,11 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 
 
 @click.command(
-    epilog="Examples: swarm-tui run 'Fix the failing tests' · git diff | swarm-tui run - "
-    "· swarm-tui run --empty --agent simulated 'Write a game' --json"
+    epilog=examples(
+        "run 'Fix the failing tests'",
+        "run --copy ../shop --timeout 30m - < task.md",
+        "run --empty --agent simulated --json 'Write a game'",
+    )
 )
 @click.argument("prompt", type=Utf8())
 @click.option("--project", type=Utf8(), help="The label that groups runs.  [default: the folder]")

@@ -7,10 +7,10 @@ import signal
 
 import click
 
-from tui.cli.options import everywhere, json_option
+from tui.cli.options import everywhere, examples, json_option
 
 
-@click.command(epilog="Examples: swarm-tui watch @last · swarm-tui watch 0f3 0f4 --json")
+@click.command(epilog=examples("watch @last", "watch 0f3 0f4 --json"))
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option(
     "--since", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only later events."
