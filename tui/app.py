@@ -98,7 +98,7 @@ class SwarmApp(App[None]):
         self.draft = self.draft or Draft()
         run_id = await self.push_screen_wait(NewRun(self.engine, self.draft))
         if run_id and self.live_screen:
-            self.draft = None
+            self.draft = self.draft.rest()
             self.live_screen.expect(run_id)
 
     @work(group="dialog")
@@ -158,13 +158,13 @@ class SwarmApp(App[None]):
         if not live:
             self.exit()
             return
-        count = f"{len(live)} run is" if len(live) == 1 else f"{len(live)} runs are"
         choices = [
             # "Leave them running" comes first here once runs outlive their dashboard.
             Choice("cancel", "c", "cancel them and quit", is_danger=True),
             Choice("stay", "s", "stay"),
         ]
-        text = f"{count} not finished. Their workspaces stay as they are."
+        count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
+        text = f"{count} not finished. Workspaces stay as they are, whatever you choose."
         answer = await self.push_screen_wait(Confirm("Quit?", text, choices))
         if answer == "cancel":
             await self._cancel_all()

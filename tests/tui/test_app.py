@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from fake_engine import FakeEngine, app_on, screen_of, shown, taken, until
@@ -206,7 +207,7 @@ async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine)
         await pilot.press("tab", "tab", "right", "ctrl+s")
         await until(pilot, lambda: len(listed(app)) == 5)
         run = engine.view.runs["new1"]
-        assert run.spec == RunSpec("Do it\nnow", "Do it", "scratch", agent=Agent.SIMULATED)
+        assert run.spec == RunSpec("Do it\nnow", "Do it", Path.cwd().name, agent=Agent.SIMULATED)
         assert chosen(app) == "new1"
 
 

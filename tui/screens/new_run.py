@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
 KINDS = (WorkspaceKind.EMPTY, WorkspaceKind.COPY)
 TITLE_LIMIT = 120
-SCRATCH = "scratch"
-"""The project of runs that have no source folder."""
 
 
 @dataclass(slots=True)
@@ -49,6 +47,10 @@ class Draft:
         if self.kind is WorkspaceKind.COPY and not self.folder.strip():
             return "Name the folder to copy."
         return ""
+
+    def rest(self) -> Draft:
+        """Give what stays for the next run: everything but what this one was to do."""
+        return replace(self, prompt="", title="")
 
     def source(self) -> str | None:
         """Give the folder to copy as an absolute path."""
@@ -90,7 +92,7 @@ class NewRun(Dialog[str]):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]  # noqa: RUF012
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "start", "start", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "start", "start")]
 
     def __init__(self, engine: Engine, draft: Draft) -> None:
         super().__init__()
@@ -180,15 +182,13 @@ def _row(name: str, field_: Input | Segments) -> ComposeResult:
 
 
 def spec(draft: Draft, engine: Engine) -> RunSpec:
-    """Give the run that the draft asks for, with the settings' model and sandbox."""
+    """Give the run that the draft asks for, with the settings' sandbox."""
     source = draft.source()
-    settings = engine.config.codex
     return RunSpec(
         prompt=draft.prompt,
         title=one_line(draft.title, TITLE_LIMIT) or one_line(draft.prompt, 60),
-        project=Path(source).name if source else SCRATCH,
+        project=(Path(source) if source else Path.cwd()).name or "default",
         agent=draft.agent,
         workspace=WorkspaceSpec(draft.kind, source),
-        model=settings.model,
-        sandbox=settings.sandbox,
+        sandbox=engine.config.codex.sandbox,
     )

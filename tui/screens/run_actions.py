@@ -19,7 +19,7 @@ _ALLOWED = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": lifecycle.CANCELLABLE | {Status.CANCELLING},
     "retry_run": lifecycle.FINISHED,
-    "copy_id": frozenset(Status),
+    **dict.fromkeys(("copy_id", "log", "files", "follow"), frozenset(Status)),
 }
 """In which status a run has to be for each action."""
 
@@ -50,7 +50,9 @@ class RunActions(LiveScreen):
             return user_error("RUN_NOT_FOUND", "No run is chosen.", "Press n to start one.")
         if command_id in ("run.cancel", "run.kill"):
             message = f"The run {run.id} is {run.status}."
-            return user_error("RUN_NOT_CANCELLABLE", message)
+            stopping = run.status is Status.CANCELLING
+            way_out = "X kills it now." if stopping else "r starts its next attempt."
+            return user_error("RUN_NOT_CANCELLABLE", message, way_out)
         if command_id == "run.retry":
             return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
         return None

@@ -48,6 +48,7 @@ class RunsScreen(RunActions):
         super().__init__(engine)
         self._clock = clock
         self._selection = Selection()
+        self._listed: set[str] = set()
         self._expected: str | None = None
         self._acts: tuple[str, Status] | None = None
 
@@ -68,7 +69,7 @@ class RunsScreen(RunActions):
         runs = self.engine.view.runs
         self.top_bar.count(runs, runs)
         self.top_bar.tell(self.engine.slots)
-        self.panes.reckon_positions()
+        self.panes.reckon_positions(runs)
         self._rearrange()
 
     @property
@@ -90,17 +91,15 @@ class RunsScreen(RunActions):
         self.top_bar.count(view.runs, batch.runs)
         self.top_bar.tell(self.engine.slots)
         if batch.runs:
-            self.panes.reckon_positions()
+            self.panes.reckon_positions(batch.runs)
             self._update_list(batch.runs)
         self.panes.chosen.take(batch)
         self._meet_expected()
         self._refresh_keys()
 
     def _update_list(self, ids: set[str]) -> None:
-        run_list = self.panes.run_list
-        known = {run.id for run in run_list.runs}
-        if self._selection.is_fixed and ids <= known:
-            run_list.refresh_runs(self.engine.view, ids)
+        if self._selection.is_fixed and ids <= self._listed:
+            self.panes.run_list.refresh_runs(self.engine.view, ids)
         else:
             self._rearrange()
 
@@ -110,6 +109,7 @@ class RunsScreen(RunActions):
         shown = self._selection.arrange(runs.values(), self._clock())
         run_list.empty_text = self._why_empty()
         run_list.show(shown)
+        self._listed = {run.id for run in shown}
         state = self._selection.describe(len(shown), len(runs))
         run_list.set_title(state)
         self.tabs.note(state)

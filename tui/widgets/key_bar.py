@@ -22,7 +22,7 @@ class KeyBar(Widget):
     """Shows as many keys as fit, the most useful first, those that cannot act now greyed."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; padding: 0 1; background: $surface; color: $secondary; }
+    KeyBar { dock: bottom; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ class PaneTabs(Widget):
     """One line of pane names, the shown one lit."""
 
     DEFAULT_CSS = """
-    PaneTabs { height: 1; padding: 0 1; color: $secondary; }
+    PaneTabs { height: 1; padding: 0 1; text-wrap: nowrap; color: $secondary; }
     """
 
     class Chosen(Message):

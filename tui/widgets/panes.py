@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from engine.domain.model import Status
 from tui.toast import app_of
 from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_list import RunList
@@ -56,12 +57,13 @@ class Panes(Horizontal):
         self.pane = PANES[0]
         self.is_zoomed = False
         self.positions: dict[str, int] = {}
-        """The places of the queued runs, from 1: reckoned once a batch, asked for by every row."""
+        """The places of the queued runs, from 1: reckoned seldom, asked for by every row."""
 
-    def reckon_positions(self) -> None:
-        """Take in the queue as it is now."""
-        queue = self._engine.view.queue()
-        self.positions = {run.id: place for place, run in enumerate(queue, start=1)}
+    def reckon_positions(self, ids: Iterable[str]) -> None:
+        """Take in the queue as it is now, if one of the runs that changed was or is in it."""
+        view = self._engine.view
+        if any(id in self.positions or view.runs[id].status is Status.QUEUED for id in ids):
+            self.positions = {run.id: place for place, run in enumerate(view.queue(), start=1)}
 
     def compose(self) -> ComposeResult:
         """Lay the panes out."""

@@ -18,7 +18,7 @@ class RunHeader(Widget):
     """Title, status, elapsed time, attempt, tokens and changes of one run."""
 
     DEFAULT_CSS = """
-    RunHeader { height: 2; padding: 0 1; }
+    RunHeader { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ class RunProgress(Widget):
     """Two lines, three where a run failed: the bar, then the activity or the error's way out."""
 
     DEFAULT_CSS = """
-    RunProgress { height: 2; padding: 0 1; }
+    RunProgress { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     RunProgress.-error { height: 3; }
     """
 

@@ -28,7 +28,7 @@ class TopBar(Widget):
     """Counts that cost nothing for runs that did not change."""
 
     DEFAULT_CSS = """
-    TopBar { dock: top; height: 1; padding: 0 1; background: $surface; }
+    TopBar { dock: top; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
     """
 
     def __init__(self) -> None:
