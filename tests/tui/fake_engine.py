@@ -21,6 +21,8 @@ from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
 
+S = Status
+WIDE, NARROW = (120, 40), (80, 24)
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 LIMIT_S = 30
 
@@ -158,3 +160,34 @@ def shown(app: SwarmApp) -> str:
     """Everything the screen shows, as text."""
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in lines)
+
+
+def four_runs() -> FakeEngine:
+    """Four runs: succeeded, failed, running and, the newest, queued."""
+    engine = FakeEngine()
+    engine.add("a1", "Write the docs")
+    engine.pass_through("a1", S.PREPARING, S.RUNNING, S.SUCCEEDED)
+    engine.add("b2", "Fix the parser", project="parser")
+    engine.pass_through("b2", S.PREPARING, S.RUNNING, S.FAILED)
+    engine.add("c3", "Port the tests", agent=Agent.SIMULATED)
+    engine.pass_through("c3", S.PREPARING, S.RUNNING)
+    engine.add("d4", "Tidy up")
+    return engine
+
+
+def listed(app: SwarmApp) -> list[str]:
+    return [run.id for run in screen_of(app).panes.run_list.runs]
+
+
+def chosen(app: SwarmApp) -> str | None:
+    return screen_of(app).panes.chosen.run_id
+
+
+async def choose(pilot: Pilot[None], run_id: str) -> None:
+    assert isinstance(pilot.app, SwarmApp)
+    assert screen_of(pilot.app).panes.run_list.move_to(run_id)
+    await pilot.pause()
+
+
+def toasts(app: SwarmApp) -> list[str]:
+    return [f"{toast.title} {toast.message}" for toast in app._notifications]
