@@ -43,12 +43,12 @@ snapshots: $(READY) ## Make the dashboard's snapshots anew, after looking at the
 	@$(BIN)/python -m pytest -n auto tests/tui --snapshot-update $(ARGS)
 
 constraints: ## Write constraints.txt anew: the newest versions that fit
-	@rm -rf $(VENV)-new; $(PICK_PYTHON); "$$python" -m venv $(VENV)-new
-	@$(VENV)-new/bin/python -m pip install --quiet 'pip>=25.1'
-	@$(VENV)-new/bin/python -m pip install --quiet --group dev --editable .
-	@$(VENV)-new/bin/python -m pip list --format=freeze --exclude swarm-tui \
+	@rm -rf build/venv; mkdir -p build; $(PICK_PYTHON); "$$python" -m venv build/venv
+	@build/venv/bin/python -m pip install --quiet 'pip>=25.1'
+	@build/venv/bin/python -m pip install --quiet --group dev --editable .
+	@build/venv/bin/python -m pip list --format=freeze --exclude swarm-tui \
 		--exclude pip --exclude setuptools > constraints.txt
-	@rm -rf $(VENV)-new
+	@rm -rf build/venv
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -37,6 +37,11 @@ def clean(text: str, limit: int = MAX_LINE) -> str:
     return f"{text}…" if cut else text
 
 
+def cells(text: str) -> int:
+    """Give the cells that clean text takes up."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def crop(text: str, width: int, mark: str = "…") -> str:
     """Cut clean text to at most `width` cells; what was cut is replaced by `mark`, one cell."""
     if width <= 0:

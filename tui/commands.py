@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -80,6 +80,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
 COMMANDS: tuple[Command, ...] = tuple(chain.from_iterable(GROUPS.values()))
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
 
+_PLACES = {command.id: place for place, command in enumerate(COMMANDS)}
 _NAMES = {
     "slash": "/",
     "colon": ":",
@@ -117,6 +118,11 @@ def rank(command_id: str | None) -> int:
     return command.footer if command and command.footer else 1000
 
 
+def place(command_id: str | None) -> int:
+    """Give a command's place in the table; what it does not know comes first."""
+    return _PLACES.get(command_id or "", -1)
+
+
 def key_name(key: str) -> str:
     """Write a key as people read it: `slash` as `/`, `escape` as `esc`."""
     return _NAMES.get(key, key)
@@ -142,16 +148,16 @@ def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             problems.append(f"ui.keys: {command_id} needs a key.")
         else:
             usable[command_id] = chosen
-    return usable, problems + _clashes(usable)
+    return usable, problems + list(_clashes(usable))
 
 
-def _clashes(keymap: Mapping[str, str]) -> Iterable[str]:
-    taken: dict[str, str] = {}
+def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
+    taken: dict[str, Command] = {}
     for command in COMMANDS:
         for key in keys_of(command, keymap):
-            other = taken.setdefault(key, command.id)
-            if other != command.id:
-                yield f"ui.keys: {key} means both {other} and {command.id}."
+            other = taken.setdefault(key, command)
+            if {other.id, command.id} & keymap.keys() and other is not command:
+                yield f"ui.keys: {key} means both {other.id} and {command.id}."
 
 
 def markdown() -> str:

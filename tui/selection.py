@@ -67,6 +67,15 @@ class Selection:
         """Whether what happens to a run leaves its place as it is."""
         return self.is_all and self.sort in (Sort.NEWEST, Sort.TITLE)
 
+    def describe(self, shown: int, total: int) -> str:
+        """Say in a few words what is shown, and how it is sorted where that is not as usual."""
+        parts = [f"Runs {total}" if self.is_all else f"Runs {shown} of {total}"]
+        if self.needs_me:
+            parts.append("needs me")
+        if self.sort is not Sort.NEWEST or self.is_reversed:
+            parts.append(f"by {self.sort}{', reversed' if self.is_reversed else ''}")
+        return " · ".join(parts)
+
     def next_sort(self) -> Selection:
         """Sort by the next column."""
         order = list(Sort)

@@ -34,6 +34,7 @@ DARK = Theme(
         "scrollbar-background-active": "#0e1217",
         "scrollbar-corner-color": "#0e1217",
         "button-color-foreground": "#0e1217",
+        "button-focus-text-style": "bold",
     },
 )
 
@@ -67,6 +68,7 @@ LIGHT = Theme(
         "scrollbar-background-active": "#fbfbfa",
         "scrollbar-corner-color": "#fbfbfa",
         "button-color-foreground": "#fbfbfa",
+        "button-focus-text-style": "bold",
     },
 )
 

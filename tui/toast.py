@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from textual.app import App
 from textual.widget import Widget
@@ -14,21 +14,26 @@ from engine.domain.text import printable
 T = TypeVar("T")
 
 
-def report(app: App[object], error: UserError) -> None:
+def app_of(widget: Widget) -> App[None]:
+    """Give the app a widget is in; Textual's own property has no usable type."""
+    return cast("App[None]", widget.app)  # pyright: ignore[reportUnknownMemberType]
+
+
+def report(app: App[None], error: UserError) -> None:
     """Show the error as a toast."""
     text = f"{printable(error.message, 400)}\n{printable(error.recovery, 400)}"
     app.notify(text, title=error.code, severity="error", timeout=8, markup=False)
 
 
-def tell(app: App[object], text: str) -> None:
+def tell(app: App[None], text: str) -> None:
     """Show a short confirmation."""
     app.notify(printable(text, 400), timeout=3, markup=False)
 
 
-async def attempt(widget: Widget, asked: Awaitable[T]) -> T | None:
+async def attempt(app: App[None], asked: Awaitable[T]) -> T | None:
     """Wait for what the engine was asked for; a `UserError` becomes a toast and None."""
     try:
         return await asked
     except UserError as error:
-        report(widget.app, error)
+        report(app, error)
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -113,10 +114,15 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value)  # a JSON string is a TOML string
+        # Almost a TOML string, which knows no surrogate pairs and no bare DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(inner) for inner in cast('list[object]', value))}]"
     if isinstance(value, dict):
         pairs = cast("dict[str, object]", value).items()
-        return f"{{{', '.join(f'{key} = {_toml(inner)}' for key, inner in pairs)}}}"
+        return f"{{{', '.join(f'{_key(key)} = {_toml(inner)}' for key, inner in pairs)}}}"
     return str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

@@ -13,14 +13,17 @@ STDERR_TAIL = 600  # characters of stderr that an error quotes
 _TURN_FAILED = (
     ("CODEX_AUTH_FAILED", r"401 Unauthorized|\b401\b.*API key"),
     ("USAGE_LIMIT_REACHED", r"hit your usage limit|usage limit has been reached"),
-    ("QUOTA_EXCEEDED", r"Quota exceeded|insufficient_quota"),
+    ("QUOTA_EXCEEDED", r"Quota exceeded|insufficient_quota|To use Codex with your ChatGPT plan"),
     ("RATE_LIMITED", r"\b429\b|Too Many Requests|rate limit"),
     ("CONTEXT_WINDOW_EXCEEDED", r"context window|context_length_exceeded"),
     ("API_OVERLOADED", r"high demand|overloaded|at capacity|status:? 5\d\d|\b50[0234]\b"),
     ("API_UNREACHABLE", r"stream disconnected|error sending request|[Cc]onnection|network"),
 )
 _STDERR = (
-    ("CODEX_CONFIG_INVALID", r"Error loading config\.toml|Error loading configuration"),
+    (
+        "CODEX_CONFIG_INVALID",
+        r"Error loading config\.toml|Error loading configuration|Model provider `.*` not found",
+    ),
     ("THREAD_NOT_FOUND", r"no rollout found for thread|thread/resume failed"),
     ("CODEX_AUTH_REQUIRED", r"Not logged in"),
 )

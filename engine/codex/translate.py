@@ -66,14 +66,15 @@ class Translator:
         if isinstance(line, Unreadable):
             return [*_notices(held), Raw(line.data)]
         if line.type == "turn.failed":
-            return self._turn(line)
+            bodies = self._turn(line)
+            return [*_notices("" if held == self.cursor.failure else held), *bodies]
         return [*_notices(held), *self._known(line, raw)]
 
     def _known(self, line: Line, raw: bytes) -> list[Body]:
         match line.type:
             case "item.started" | "item.updated" | "item.completed" if line.item:
                 return self._item(line.item, line.type, raw)
-            case "thread.started":
+            case "thread.started" if line.thread_id:
                 return self._thread(line)
             case "turn.started":
                 return []
@@ -132,6 +133,8 @@ class Translator:
 
     def _item(self, item: Item, kind: str, raw: bytes) -> list[Body]:
         started = kind == "item.started"
+        if item.type != "error":
+            self.cursor.last_error = ""  # the agent got over it
         match item.type:
             case "todo_list":
                 return self._plan(item)

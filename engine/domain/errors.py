@@ -113,7 +113,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DATABASE_CORRUPT": Entry(
         "The database is damaged.",
-        "It was set aside beside the new one; recover it with sqlite3's `.recover`.",
+        "Move it aside to begin anew; sqlite3's `.recover` reads what is left of it.",
     ),
     "DATABASE_UNUSABLE": Entry(
         "The database cannot be used.", "Check that its folder exists and that you may write there."

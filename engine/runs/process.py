@@ -24,6 +24,7 @@ MARK = "SWARM_ATTEMPT"
 _MARK_BYTES = f"{MARK}=".encode()
 POLL_S = 0.05
 KILL_WAIT_S = 10.0
+SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
 
 # $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
@@ -86,6 +87,10 @@ class Process:
         """Give the processor time, in seconds, that its living processes have used."""
         return sum(_cpu_s(pid) for pid in self.members())
 
+    def _leads(self) -> bool:
+        """Say whether the group is still ours: its number may be a stranger's by now."""
+        return self._alive() or any(_group(pid) == self.pid for pid in self.members())
+
     def release(self) -> None:
         """Let go of it, alive: whoever supervises next finds it by its files."""
         if self._child and self._child.poll() is None:
@@ -93,32 +98,45 @@ class Process:
 
     async def stop(self, grace_s: float) -> None:
         """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
-        if grace_s > 0:
+        if grace_s > 0 and await asyncio.to_thread(self._leads):
             _signal_group(self.pid, signal.SIGTERM)
             await self._wait_gone(grace_s)
         await self.sweep()
 
     async def sweep(self) -> int:
-        """Kill whatever of the attempt is still alive, and give how many processes that were."""
+        """Kill whatever of the attempt is still alive, and give how many it had left behind."""
         killed: set[int] = set()
-        deadline = asyncio.get_running_loop().time() + KILL_WAIT_S
-        while members := await asyncio.to_thread(self.members):
-            # The shell goes last: it writes down how the command ended.
-            victims = [pid for pid in members if pid != self.pid] or members
+        now = asyncio.get_running_loop().time
+        deadline, alone_until = now() + KILL_WAIT_S, 0.0
+        while (members := await asyncio.to_thread(self.members)) and now() < deadline:
+            # The shell goes last, and not at once: it writes down how the command ended.
+            victims = [pid for pid in members if pid != self.pid]
+            if victims:
+                alone_until = now() + SHELL_WAIT_S
+            elif now() >= alone_until:
+                victims = members
             for pid in victims:
                 killed.add(pid)
                 _signal(pid, signal.SIGKILL)
-            if asyncio.get_running_loop().time() > deadline:
-                break
             self.ending()
             await asyncio.sleep(POLL_S / 5)
-        return len(killed)
+        else:
+            if self._child:
+                await asyncio.to_thread(self._child.wait)  # dead by now; unasked, it stays a zombie
+        return len(killed - {self.pid})
 
     async def _wait_gone(self, limit_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + limit_s
+        asked: set[int] = set()
         while asyncio.get_running_loop().time() < deadline:
-            if self.ending() is not None and not await asyncio.to_thread(self.members):
-                return
+            if self.ending() is not None:
+                left = await asyncio.to_thread(self.members)
+                if not left:
+                    return
+                # Codex does not hand the signal on to commands that run without a sandbox.
+                for pid in set(left) - asked:
+                    _signal(pid, signal.SIGTERM)
+                asked.update(left)
             await asyncio.sleep(POLL_S)
 
 
@@ -259,6 +277,13 @@ def _read_exit(path: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.endswith("\n") and text.strip().isdigit() else None
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 
 import msgspec
@@ -12,18 +13,33 @@ from engine.domain.model import Ask, Run, RunSpec
 _encode = msgspec.json.Encoder().encode
 _decode_run = msgspec.json.Decoder(Run).decode
 _decode_ask = msgspec.json.Decoder(Ask).decode
+_decode_spec = msgspec.json.Decoder(RunSpec).decode
 _decode_body = {name: msgspec.json.Decoder(kind).decode for name, kind in BODIES.items()}
 _STATE = tuple(field.name for field in fields(Run) if field.name != "spec")
 
 
+def _text(value: object) -> str:
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:
+        # A lone surrogate: Python has such text, UTF-8 and so the database do not.
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()
+
+
 def spec_text(spec: RunSpec) -> str:
     """Write what the user asked for; it never changes, and may be long."""
-    return _encode(spec).decode()
+    return _text(spec)
+
+
+def spec_from(text: str) -> RunSpec:
+    """Read a spec back."""
+    return _decode_spec(text)
 
 
 def state_text(run: Run) -> str:
     """Write the rest of the run: small, and rewritten with every batch of events."""
-    return _encode({name: getattr(run, name) for name in _STATE}).decode()
+    return _text({name: getattr(run, name) for name in _STATE})
 
 
 def run_from(spec: str, state: str) -> Run:
@@ -43,7 +59,7 @@ def ask_from(text: str) -> Ask:
 
 def body_text(body: Body) -> str:
     """Write an event's own fields."""
-    return _encode(body).decode()
+    return _text(body)
 
 
 def event_from(run: str, seq: int, at: float, attempt: int, kind: str, data: str) -> Event:

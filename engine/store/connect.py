@@ -83,6 +83,8 @@ def translated(path: Path | None = None) -> Generator[None]:
         raise user_error("DATABASE_UNUSABLE", f"{name} cannot be used: {text}.") from error
     except sqlite3.DatabaseError as error:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
+    except UnicodeEncodeError as error:
+        raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.") from error
     except PermissionError as error:
         raise user_error(
             "DATABASE_UNUSABLE", f"{os.fspath(path or '')} may not be written."

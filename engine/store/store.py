@@ -76,6 +76,8 @@ class Store:
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
+        text = codec.spec_text(spec)
+        spec = codec.spec_from(text)
         async with self._transaction() as db:
             row = await (await db.execute("SELECT max(id) FROM runs")).fetchone()
             now = self._clock()
@@ -88,7 +90,7 @@ class Store:
                     spec.project,
                     spec.batch,
                     run.status,
-                    codec.spec_text(spec),
+                    text,
                     codec.state_text(run),
                 ),
             )
@@ -111,8 +113,8 @@ class Store:
     async def _transaction(self) -> AsyncGenerator[aiosqlite.Connection]:
         async with self._lock:
             with translated():
-                await self._writer.execute("BEGIN IMMEDIATE")
                 try:
+                    await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
                     await self._writer.execute("COMMIT")
                 except BaseException:

@@ -1,0 +1,1 @@
+"""The command line: the dashboard's twin, on the same engine."""

@@ -1,6 +1,6 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
-from tui.show.events import EventLine, change_letter, event_line
+from tui.show.events import EventLine, change_letter, change_tone, event_line
 from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
 from tui.show.runs import GLYPHS, TONES, figure, glyph, label, style, title, tone, word
 from tui.show.terminal import sign, unicode_ok
@@ -14,6 +14,7 @@ __all__ = [
     "bar",
     "bar_parts",
     "change_letter",
+    "change_tone",
     "changes",
     "event_line",
     "figure",

@@ -41,7 +41,7 @@ class EventLine:
     """An event as a log shows it: one line, and more lines that are folded to a few.
 
     `tone` is a key of `TONES`. `prose` is meant to be read and wraps; of other extra lines the
-    last ones tell most, and stay when folded.
+    last `fold` stay when folded, as they tell most.
     """
 
     glyph: str
@@ -50,6 +50,7 @@ class EventLine:
     tone: str = "plain"
     extra: tuple[str, ...] = ()
     prose: bool = False
+    fold: int = 3
 
 
 def event_line(event: Event) -> EventLine:
@@ -98,7 +99,7 @@ def _step(body: Step) -> EventLine:
     text = clean(body.text or body.command or body.kind)
     if body.kind == "file_change":
         text, look = paths(body.changes or ()), "busy" if look == "plain" else look
-        return EventLine(sign("±", "*"), "edit", text or "no files", look)
+        return EventLine(sign("±", "*"), "edit", text or "no files", look, _each(body), fold=0)
     marks = {"mcp": (sign("◇", "*"), "tool"), "web_search": (sign("◎", "@"), "search")}
     mark, kind = marks.get(body.kind, (sign("·", "."), "step"))
     return EventLine(mark, kind, text, look, lines(body.output or ""))
@@ -107,7 +108,7 @@ def _step(body: Step) -> EventLine:
 def _saying(body: Step) -> EventLine:
     text, more = _prose(body.text)
     if body.role == "reasoning":
-        return EventLine(sign("∴", "~"), "thinks", text, "dim", more, prose=True)
+        return EventLine(sign("∴", "~"), "thinks", text.strip("*"), "dim", more, prose=True)
     return EventLine(sign("▪", "="), "says", text, "plain", more, prose=True)
 
 
@@ -124,6 +125,9 @@ def _command(body: Step) -> EventLine:
     return EventLine(mark, "ran", text, "bad" if failed else "good", lines(body.output or ""))
 
 
+MAX_NAMED = 6
+"""Changed files that one line names."""
+
 _LETTERS = {"added": "A", "modified": "M", "deleted": "D"}
 
 
@@ -132,13 +136,31 @@ def change_letter(change: str) -> str:
     return _LETTERS.get(change, "M")
 
 
-def paths(changed: Iterable[FileChange], limit: int = 6) -> str:
+_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad"}
+
+
+def change_tone(change: str) -> str:
+    """Give the tone of a change, a key of `TONES`."""
+    return _CHANGE_TONES.get(change, "warn")
+
+
+def paths(changed: Iterable[FileChange], limit: int = MAX_NAMED) -> str:
     """Name changed files on one line: `A new.py, M old.py and 3 more`."""
     changed = tuple(changed)
     names = ", ".join(
         f"{change_letter(one.change)} {clean(one.path, 200)}" for one in changed[:limit]
     )
     return f"{names} and {len(changed) - limit} more" if len(changed) > limit else names
+
+
+def _each(body: Step | FilesChanged) -> tuple[str, ...]:
+    """Give a line for each changed file, where they did not all fit on one."""
+    changed = body.changes or ()
+    if len(changed) <= MAX_NAMED:
+        return ()
+    return tuple(
+        f"{change_letter(one.change)} {clean(one.path, 500)}" for one in changed[:MAX_EXTRA]
+    )
 
 
 def _plan(body: PlanChanged) -> EventLine:
@@ -149,12 +171,17 @@ def _plan(body: PlanChanged) -> EventLine:
         f"{ticked if item.completed else open_} {clean(item.text, 300)}" for item in body.items
     )
     return EventLine(
-        sign("≡", "#"), "plan", f"{done}/{len(body.items)} · {current}", "busy", extra[:MAX_EXTRA]
+        sign("≡", "#"),
+        "plan",
+        f"{done}/{len(body.items)} · {current}",
+        "busy",
+        extra[:MAX_EXTRA],
+        fold=0,
     )
 
 
 def _files(body: FilesChanged) -> EventLine:
-    return EventLine(sign("±", "*"), "files", paths(body.changes), "dim")
+    return EventLine(sign("±", "*"), "files", paths(body.changes), "dim", _each(body), fold=0)
 
 
 def _changes(body: ChangesMeasured) -> EventLine:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.widget import Widget
 
-from tui.commands import key_name, rank
+from tui.commands import key_name, place, rank
+from tui.toast import app_of
 
 GAP = 2
+GREY = "$secondary 45%"
 
 
 class KeyBar(Widget):
     """Shows as many keys as fit, the most useful first, those that cannot act now greyed."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; padding: 0 1; background: $surface; color: $secondary; }
+    KeyBar { dock: bottom; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
     """
 
     def __init__(self) -> None:
@@ -27,35 +32,41 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
-        self.screen.bindings_updated_signal.subscribe(self, self._follow)
+        changed = cast("Signal[Screen[None]]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType]
+        changed.subscribe(self, self._follow)
 
-    def _follow(self, screen: Screen[object]) -> None:
+    def _follow(self, screen: Screen[None]) -> None:
         found: dict[str, tuple[Binding, bool]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.show and binding.description:
                 found.setdefault(binding.id or binding.action, (binding, active.enabled))
-        keys = sorted(found.values(), key=lambda entry: rank(entry[0].id))
+        keys = list(found.values())
         if keys != self._keys:
             self._keys = keys
             self.refresh()
+
+    def _fitting(self) -> list[tuple[Binding, bool]]:
+        """Give the most useful keys there is room for, in the table's order."""
+        room = self.size.width
+        chosen: list[tuple[Binding, bool]] = []
+        for entry in sorted(self._keys, key=lambda entry: rank(entry[0].id)):
+            room -= _width(entry[0]) + GAP
+            if room + GAP >= 0:
+                chosen.append(entry)
+        return sorted(chosen, key=lambda entry: place(entry[0].id))
 
     def render(self) -> Content:
         """Draw the keys that fit."""
         parts: list[Content] = []
         self._places = []
         at = 0
-        for binding, enabled in self._keys:
+        for binding, enabled in self._fitting():
             key, label = key_name(binding.key), binding.description
-            width = len(key) + 1 + len(label)
-            if at + width > self.size.width:
-                continue
-            look = ("bold $accent", "$foreground 75%") if enabled else ("$secondary 45%",) * 2
-            parts.append(
-                Content.assemble((key, look[0]), " ", (label, look[1]), " " * GAP),
-            )
-            self._places.append((at, at + width, binding.key))
-            at += width + GAP
+            strong, plain = ("bold $accent", "$foreground 75%") if enabled else (GREY, GREY)
+            parts.append(Content.assemble((key, strong), " ", (label, plain), " " * GAP))
+            self._places.append((at, at + _width(binding), binding.key))
+            at += _width(binding) + GAP
         return Content("").join(parts)
 
     def on_click(self, event: events.Click) -> None:
@@ -63,4 +74,8 @@ class KeyBar(Widget):
         offset = event.get_content_offset(self)
         for start, end, key in self._places:
             if offset is not None and start <= offset.x < end:
-                self.app.simulate_key(key)
+                app_of(self).simulate_key(key)
+
+
+def _width(binding: Binding) -> int:
+    return len(key_name(binding.key)) + 1 + len(binding.description)

@@ -6,24 +6,20 @@ of lines may change at any rate without a new layout of the screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from typing import ClassVar, cast
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import commands, show
+from tui import commands
 from tui.cells import clean, crop
-
-MAX_STRIPS = 2_000
-"""Drawn lines that are remembered."""
+from tui.widgets.painted import Painted
 
 MOVES = [
     binding
@@ -32,37 +28,11 @@ MOVES = [
 ]
 
 
-class LineView(ScrollView, can_focus=True):
+class LineView(Painted, can_focus=True):
     """What every list of lines has in common: subclasses say how many there are and draw one."""
 
-    BINDINGS = MOVES
+    BINDINGS: ClassVar[list[BindingType]] = MOVES
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {f"tone--{name}" for name in show.TONES} | {"line--cursor", "line--strong"}
-    DEFAULT_CSS = """
-    LineView {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size-vertical: 1;
-        border: round $border-blurred;
-        border-title-color: $secondary;
-        border-subtitle-color: $warning;
-        padding: 0;
-        & > .tone--plain { color: $foreground; }
-        & > .tone--dim { color: $secondary; }
-        & > .tone--good { color: $success; }
-        & > .tone--bad { color: $error; }
-        & > .tone--warn { color: $warning; }
-        & > .tone--live { color: $primary; }
-        & > .tone--busy { color: $accent; }
-        & > .line--strong { text-style: bold; }
-        & > .line--cursor { background: $block-cursor-blurred-background; }
-        &:focus {
-            border: round $border;
-            border-title-color: $foreground;
-            & > .line--cursor { background: $block-cursor-background; }
-        }
-    }
-    """
 
     def __init__(
         self,
@@ -77,8 +47,6 @@ class LineView(ScrollView, can_focus=True):
         self._empty_text = empty_text
         self._count = 0
         self._cursor = 0
-        self._styles_of: dict[str, Style] = {}
-        self._strips: dict[object, Strip] = {}
         if title:
             self.set_title(title)
 
@@ -108,49 +76,6 @@ class LineView(ScrollView, can_focus=True):
 
     def view_scrolled(self) -> None:
         """Do what follows when other lines came into view."""
-
-    def styles_changed(self) -> None:
-        """Do what follows when width or theme changed: everything drawn is void."""
-
-    def look(self, tone: str) -> Style:
-        """Give a tone's foreground; the background is the line's own."""
-        style = self._styles_of.get(tone)
-        if style is None:
-            full = self.get_component_rich_style(f"tone--{tone}")
-            style = self._styles_of[tone] = Style(color=full.color)
-        return style
-
-    def cursor_style(self) -> Style:
-        """Give the background of the line the cursor is on."""
-        style = self._styles_of.get("cursor")
-        if style is None:
-            full = self.get_component_rich_style("line--cursor")
-            style = self._styles_of["cursor"] = Style(bgcolor=full.bgcolor)
-        return style
-
-    def strong(self) -> Style:
-        """Give what makes text stand out."""
-        return self.get_component_rich_style("line--strong", partial=True)
-
-    def strip(self, segments: Iterable[Segment], width: int, *, cursor: bool) -> Strip:
-        """Make a strip of exactly `width` cells; the cursor's line gets its background."""
-        strip = Strip(segments).adjust_cell_length(width)
-        return strip.apply_style(self.cursor_style()) if cursor else strip
-
-    def kept(self, key: object) -> Strip | None:
-        """Give the strip remembered under `key`."""
-        return self._strips.get(key)
-
-    def keep(self, key: object, strip: Strip) -> Strip:
-        """Remember a strip."""
-        if len(self._strips) >= MAX_STRIPS:
-            self._strips.clear()
-        self._strips[key] = strip
-        return strip
-
-    def forget_strips(self) -> None:
-        """Forget everything drawn."""
-        self._strips.clear()
 
     # Lines
 
@@ -202,8 +127,8 @@ class LineView(ScrollView, can_focus=True):
             return self.draw(line, width)
         if not self._count and y == 0 and self._empty_text:
             text = crop(f" {clean(self._empty_text, 500)}", width)
-            return Strip([Segment(text, self.look("dim"))]).adjust_cell_length(width)
-        return Strip.blank(width)
+            return self.strip([Segment(text, self.look("dim"))], width)
+        return Strip.blank(width, self.ground(cursor=False))
 
     # Cursor
 
@@ -220,6 +145,8 @@ class LineView(ScrollView, can_focus=True):
 
     def show_line(self, line: int) -> None:
         """Scroll as little as is needed to have a line in view."""
+        if not self.size.height:
+            return  # not laid out yet; the first resize comes back here
         top = self.scroll_offset.y
         if line < top:
             self.scroll_to(y=line, animate=False, force=True)
@@ -270,13 +197,6 @@ class LineView(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self.view_scrolled()
-
-    def notify_style_update(self) -> None:
-        """Draw everything anew in the theme's new colours."""
-        super().notify_style_update()
-        self._styles_of.clear()
-        self.forget_strips()
-        self.styles_changed()
 
     def on_resize(self) -> None:
         """Draw everything anew for the new width, and keep the cursor in view."""

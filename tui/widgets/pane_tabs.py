@@ -12,7 +12,7 @@ class PaneTabs(Widget):
     """One line of pane names, the shown one lit."""
 
     DEFAULT_CSS = """
-    PaneTabs { height: 1; padding: 0 1; color: $secondary; }
+    PaneTabs { height: 1; padding: 0 1; text-wrap: nowrap; color: $secondary; }
     """
 
     class Chosen(Message):
@@ -26,11 +26,18 @@ class PaneTabs(Widget):
         super().__init__()
         self.panes = panes
         self.shown = panes[0]
+        self._note = ""
 
-    def show(self, pane: str) -> None:
+    def light(self, pane: str) -> None:
         """Light the name of `pane`."""
         self.shown = pane
         self.refresh()
+
+    def note(self, text: str) -> None:
+        """Write a few words at the end of the line."""
+        if text != self._note:
+            self._note = text
+            self.refresh()
 
     def render(self) -> Content:
         """Draw the names."""
@@ -39,7 +46,9 @@ class PaneTabs(Widget):
             lit = pane == self.shown
             style = "bold $background on $accent" if lit else "$secondary"
             parts += [(f" {pane} ", style), ("  ", "")]
-        return Content.assemble(*parts, ("[ ]", "$secondary 60%"))
+        left = Content.assemble(*parts, ("[ ]", "$secondary 60%"))
+        gap = max(1, self.size.width - left.cell_length - len(self._note))
+        return Content.assemble(left, " " * gap, (self._note, "$secondary"))
 
     def on_click(self, event: events.Click) -> None:
         """Say which pane was clicked."""

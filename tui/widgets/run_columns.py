@@ -9,7 +9,7 @@ from engine.domain import lifecycle
 from engine.domain.activity import activity, clock, elapsed_s
 from engine.domain.model import Run
 from tui import show
-from tui.cells import clean, crop, fit
+from tui.cells import cells, clean, crop, fit
 
 type_part = tuple[str, str]
 
@@ -56,7 +56,7 @@ def _title(run: Run, moment: Moment, width: int) -> list[Part]:
     if not label:
         return [(fit(show.title(run), width, mark=_mark()), "plain")]
     title = crop(show.title(run), width - len(label) - 1, _mark())
-    return [(f"{title} ", "plain"), (fit(label, width - _cells(title) - 1), "dim")]
+    return [(f"{title} ", "plain"), (fit(label, width - cells(title) - 1), "dim")]
 
 
 def _project(run: Run, moment: Moment, width: int) -> list[Part]:
@@ -115,12 +115,6 @@ def _attempt(run: Run, moment: Moment, width: int) -> list[Part]:
 
 def _mark() -> str:
     return show.sign("…", "~")
-
-
-def _cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 COLUMNS: dict[str, Column] = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
@@ -25,7 +27,7 @@ DEFAULT_COLUMNS = ("status", "title", "progress", "elapsed", "changes")
 class RunList(LineView):
     """Runs in the order given; the screen sorts and filters, the list keeps the place."""
 
-    BINDINGS = commands.bindings("list")
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("list")
 
     @dataclass
     class Highlighted(Message):

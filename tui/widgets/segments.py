@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
@@ -46,8 +47,9 @@ class Segments(Widget, can_focus=True):
         """Choose the next word or the one before."""
         self.choose(self.chosen + by)
 
-    def get_content_width(self, *_: object) -> int:
+    def get_content_width(self, container: Size, viewport: Size) -> int:
         """Give the width of all words."""
+        del container, viewport
         return sum(len(word) + 3 for word in self._words)
 
     def render(self) -> Content:

@@ -1,0 +1,125 @@
+"""The real command in processes of its own, on the test's throw-away home."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, str(ROOT / "swarm_tui.py")]
+PATIENCE_S = 60
+
+
+class Result:
+    """What a finished command left behind."""
+
+    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
+        self.code = done.returncode
+        self.out = done.stdout.decode()
+        self.err = done.stderr.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Swarm = Callable[..., Result]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The folder in which commands are typed."""
+    folder = tmp_path / "garden"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def swarm(here: Path) -> Swarm:
+    """Run a command to its end."""
+
+    def run(*words: str, stdin: bytes = b"", cwd: Path = here, **env: str) -> Result:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            input=stdin,
+            capture_output=True,
+            cwd=cwd,
+            env={**os.environ, **env},
+            timeout=PATIENCE_S,
+        )
+        return Result(done)
+
+    return run
+
+
+@pytest.fixture
+def simulated(swarm: Swarm) -> Swarm:
+    """Run a simulated agent, in an empty folder, to its end."""
+
+    def run(prompt: str, *words: str, **options: Any) -> Result:
+        return swarm("run", "--empty", "--agent", "simulated", *words, prompt, **options)
+
+    return run
+
+
+class Started:
+    """A command that is still running; its JSON lines are read as they come."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.events: list[dict[str, Any]] = []
+
+    def until(self, **wanted: Any) -> dict[str, Any]:
+        """Read on until an event has all the fields that are wanted."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event = json.loads(line)
+            self.events.append(event)
+            if wanted.items() <= event.items():
+                return event
+        raise AssertionError(f"it ended before {wanted}: {self.events}")
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Read the rest and give the exit code."""
+        assert self.process.stdout
+        self.events += [json.loads(line) for line in self.process.stdout]
+        return self.process.wait(PATIENCE_S)
+
+
+Starter = Callable[..., Started]
+
+
+@pytest.fixture
+def start(here: Path) -> Iterator[Starter]:
+    """Start a command with `--json` and leave it running."""
+    with ExitStack() as stack:
+
+        def begin(*words: str) -> Started:
+            process = subprocess.Popen(
+                [*COMMAND, *words, "--json"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=here,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return Started(process)
+
+        yield begin

@@ -1,0 +1,227 @@
+"""The group: help, wrong usage, failures, and what is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import pytest
+
+from engine.domain.errors import user_error
+from engine.paths import Paths
+from tui.cli import failure, listing
+from tui.cli.main import COMMANDS, group, run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "--help")
+    assert (code, err) == (0, "")
+    for name, lazy in COMMANDS.items():
+        assert f"  {name}" in out
+        assert lazy.summary in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    assert command.name == name
+    code, out, _ = _run(capsys, name, "--help")
+    assert code == 0
+    assert f"Usage: swarm-tui {name}" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(capsys, "--version") == (0, "swarm-tui 0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["cancle", "x"], "'cancel'"),
+        (["ls", "--jsno"], "'--json'"),
+        (["ls", "--status", "suceeded"], "'succeeded'"),
+        (["run", "--sandbox", "readonly", "x"], "'read-only'"),
+        (["run", "--agent", "codx", "x"], "'codex'"),
+    ],
+)
+def test_wrong_usage_names_the_nearest(
+    capsys: pytest.CaptureFixture[str], words: list[str], nearest: str
+) -> None:
+    code, out, err = _run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert nearest in err
+    assert "--help" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["run", "--empty", "--copy", ".", "x"],
+        ["run", "-c", "no-value", "x"],
+        ["run", "-c", "=1", "x"],
+        ["run", "--timeout", "soon", "x"],
+        ["run", "--timeout", "0", "x"],
+        ["run", "--title", "\udcff", "x"],
+        ["cancel"],
+        ["cancel", "--all", "abc"],
+        ["ls", "-n", "0"],
+        ["watch"],
+        ["watch", "--since", "-1", "x"],
+        ["retry"],
+    ],
+)
+def test_wrong_usage_costs_nothing(
+    capsys: pytest.CaptureFixture[str], paths: Paths, words: list[str]
+) -> None:
+    code, out, err = _run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "Error: " in err
+    assert not paths.home.exists()
+
+
+def test_user_error_is_one_panel_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "show", "nobody")
+    assert (code, out) == (3, "")
+    assert err.splitlines() == [
+        "Error: There is no run `nobody`.",
+        "List the runs with `swarm-tui ls`.",
+        "RUN_NOT_FOUND · docs/errors.md#run_not_found",
+    ]
+
+
+def test_user_error_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "show", "nobody", "--json")
+    assert (code, err) == (3, "")
+    assert json.loads(out) == {
+        "error": {
+            "code": "RUN_NOT_FOUND",
+            "message": "There is no run `nobody`.",
+            "recovery": "List the runs with `swarm-tui ls`.",
+            "docs_url": "docs/errors.md#run_not_found",
+        }
+    }
+
+
+def test_wrong_settings_are_a_user_error(capsys: pytest.CaptureFixture[str], paths: Paths) -> None:
+    paths.config.write_text("slotz: 3\n")
+    code, _, err = _run(capsys, "ls")
+    assert code == 3
+    assert "config.yaml:1: unknown key `slotz`. Did you mean `slots`?" in err
+
+
+def test_dashboard_needs_a_terminal(capsys: pytest.CaptureFixture[str], paths: Paths) -> None:
+    code, out, err = _run(capsys)
+    assert (code, out) == (3, "")
+    assert "NOT_A_TERMINAL" in err
+    assert not paths.home.exists()
+
+
+@pytest.fixture
+def broken_ls(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> NoReturn:
+        raise ValueError("the core \x1b[31mmelted")
+
+    monkeypatch.setattr(listing.ls, "callback", fail)
+
+
+@pytest.mark.usefixtures("broken_ls")
+def test_fault_is_short_and_written_down(capsys: pytest.CaptureFixture[str], paths: Paths) -> None:
+    code, out, err = _run(capsys, "ls")
+    assert (code, out) == (1, "")
+    assert "Something went wrong inside swarm-tui (ValueError: the core melted)." in err
+    assert str(paths.log) in err
+    assert "Traceback" not in err
+    assert "\x1b" not in err
+    assert "Traceback" in paths.log.read_text()
+    assert stat.S_IMODE(paths.log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(paths.home.stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("broken_ls")
+@pytest.mark.parametrize("words", [["--debug", "ls"], ["ls", "--debug"]])
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    code, out, err = _run(capsys, *words)
+    assert (code, out) == (1, "")
+    assert "Traceback" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.usefixtures("broken_ls")
+def test_fault_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "ls", "--json")
+    assert (code, err) == (1, "")
+    assert json.loads(out)["error"]["code"] == "INTERNAL"
+
+
+@pytest.mark.usefixtures("broken_ls")
+def test_fault_is_told_where_no_log_can_be_kept(
+    capsys: pytest.CaptureFixture[str], paths: Paths
+) -> None:
+    paths.home.write_text("not a folder")
+    code, _, err = _run(capsys, "ls")
+    assert code == 1
+    assert "ValueError" in err
+    assert str(paths.log) not in err
+
+
+def test_interrupt_is_quiet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing.ls, "callback", interrupted)
+    code, out, err = _run(capsys, "ls")
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+def test_the_error_inside_a_group_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ExceptionGroup(
+        "tasks", [ValueError("x"), ExceptionGroup("", [user_error("DISK_FULL")])]
+    )
+    assert failure.report(error, as_json=False, debug=False) == 3
+    assert "DISK_FULL" in capsys.readouterr().err
+
+
+HEAVY = ("textual", "rich.console", "rich.live", "yaml", "watchfiles", "psutil", "platformdirs")
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["run", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["ls"], HEAVY),
+        (["ls", "--json"], (*HEAVY, "rich")),
+        (["show", "nobody", "--json"], (*HEAVY, "rich")),
+    ],
+)
+def test_nobody_pays_for_what_is_not_used(words: list[str], absent: tuple[str, ...]) -> None:
+    program = (
+        "import sys; from tui.cli.main import run; run(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert not set(absent) & set(done.stderr.split())

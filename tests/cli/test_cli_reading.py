@@ -1,0 +1,91 @@
+"""`ls`, `show`, `logs`: what was, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Swarm
+
+
+@pytest.fixture
+def three(simulated: Swarm) -> None:
+    simulated("First\nsim: say one", "--project", "red")
+    simulated("Second\nsim: fail context", "--project", "blue")
+    simulated("Third\nsim: plan A | B\nsim: done 2\nsim: say three", "--project", "red")
+
+
+def _titles(text: str) -> list[str]:
+    return [line.split()[-2] for line in text.splitlines()[1:]]
+
+
+def test_an_empty_home_has_an_empty_table(swarm: Swarm) -> None:
+    done = swarm("ls")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.split() == ["ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE"]
+    assert swarm("ls", "--json").json == []
+
+
+@pytest.mark.usefixtures("three")
+def test_ls(swarm: Swarm) -> None:
+    table = swarm("ls").out
+    assert _titles(table) == ["Third", "Second", "First"]
+    columns = {line.index("FAILED" if "ID" in line else "red") for line in table.splitlines()[1::2]}
+    assert len(columns) == 1
+    assert _titles(swarm("ls", "--status", "succeeded").out) == ["Third", "First"]
+    assert _titles(swarm("ls", "--status", "failed", "--status", "queued").out) == ["Second"]
+    assert _titles(swarm("ls", "--project", "red", "-n", "1").out) == ["Third"]
+    assert _titles(swarm("ls", "--batch", "none").out) == []
+
+
+@pytest.mark.usefixtures("three")
+def test_ls_json(swarm: Swarm) -> None:
+    done = swarm("ls", "--json")
+    assert done.out.count("\n") == 1
+    assert [run["title"] for run in done.json] == ["Third", "Second", "First"]
+    assert [run["progress"] for run in done.json] == [100, 30, 100]
+    assert done.json[1]["error"]["code"] == "CONTEXT_WINDOW_EXCEEDED"
+
+
+@pytest.mark.usefixtures("three")
+def test_show(swarm: Swarm) -> None:
+    run = swarm("ls", "--json").json[0]
+    shown = swarm("show", run["id"][:-1]).out
+    facts = dict(line.split(None, 1) for line in shown.splitlines() if not line.startswith(" "))
+    assert facts["id"] == run["id"]
+    assert facts["status"] == "succeeded"
+    assert facts["plan"] == "[x] A"
+    assert swarm("show", "@last", "--json").json == run
+    failed = swarm("show", swarm("ls", "--json").json[1]["id"])
+    assert (failed.code, failed.err.splitlines()[-1].split()[0]) == (0, "CONTEXT_WINDOW_EXCEEDED")
+
+
+@pytest.mark.usefixtures("three")
+def test_an_ambiguous_run_lists_what_it_could_mean(swarm: Swarm) -> None:
+    ids = [run["id"] for run in swarm("ls", "--json").json]
+    done = swarm("show", ids[0][:3])
+    assert done.code == 3
+    assert all(run_id in done.err for run_id in ids)
+    assert "RUN_AMBIGUOUS" in done.err
+
+
+def test_logs(simulated: Swarm, swarm: Swarm) -> None:
+    simulated(
+        r"sim: command make takes=0 output='1\n2\n3\n4\n5\n6\n7\n8\n9'" + "\nsim: stderr oh dear"
+    )
+    told = swarm("logs", "@last").out
+    assert [line.strip() for line in told.splitlines() if line.strip().isdigit()] == list(
+        "123456789"
+    )
+    raw = swarm("logs", "@last", "--raw").out.splitlines()
+    assert json.loads(raw[0])["type"] == "thread.started"
+    assert swarm("logs", "@last", "--stderr").out.startswith("oh dear\n")
+
+
+def test_now_and_then_nothing_was_written(simulated: Swarm, swarm: Swarm, paths) -> None:
+    simulated("sim: say x")
+    run = swarm("show", "@last", "--json").json
+    paths.attempt(run["id"], 1).stdout.unlink()
+    done = swarm("logs", "@last", "--raw")
+    assert done.code == 3
+    assert "has written nothing yet" in done.err

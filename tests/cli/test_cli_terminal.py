@@ -1,0 +1,187 @@
+"""The command line on a terminal, as a terminal emulator sees it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pyte
+import pytest
+from conftest import COMMAND, PATIENCE_S, Swarm
+
+LINES, COLUMNS = 24, 80
+# Not pty.fork: Python warns of forking where there are threads.
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class Terminal:
+    """A command in a pseudo-terminal, and what is on its screen."""
+
+    def __init__(self, here: Path, words: tuple[str, ...], env: dict[str, str]) -> None:
+        self.screen = pyte.Screen(COLUMNS, LINES)
+        self.raw = b""
+        self._stream = pyte.ByteStream(self.screen)
+        self._file, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        unicode = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", TAKE_TERMINAL, *COMMAND, *words],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            cwd=here,
+            env={**os.environ, **unicode, **env},
+            start_new_session=True,
+        )
+        os.close(inner)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display).strip()
+
+    def until(self, *wanted: str) -> None:
+        """Read on until all of these are on the screen."""
+        while not all(text in self.text for text in wanted):
+            assert self._read(), f"it ended before {wanted}:\n{self.text}"
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._file, keys)
+
+    def end(self) -> int:
+        """Read the rest and give the exit code."""
+        while self._read():
+            pass
+        return self._process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        os.close(self._file)
+        self._process.kill()
+        self._process.wait(PATIENCE_S)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._file], [], [], PATIENCE_S)
+        assert ready, f"nothing for {PATIENCE_S} s:\n{self.text}"
+        try:
+            data = os.read(self._file, 65536)
+        except OSError:  # what Linux says when the other end has closed
+            data = b""
+        self.raw += data
+        self._stream.feed(data)
+        return bool(data)
+
+
+class Opener(Protocol):
+    def __call__(self, *words: str, **env: str) -> Terminal: ...
+
+
+@pytest.fixture
+def terminal(here: Path) -> Iterator[Opener]:
+    with ExitStack() as stack:
+
+        def begin(*words: str, **env: str) -> Terminal:
+            opened = Terminal(here, words, env)
+            stack.callback(opened.close)
+            return opened
+
+        yield begin
+
+
+def test_the_live_view(terminal: Opener) -> None:
+    script = (
+        "Paint\nsim: plan Sketch | Colour\nsim: write a.txt x\nsim: done 1\n"
+        r"sim: say [/red] \x1b]52;c;QQ==\x07 fine"
+        "\nsim: command brush takes=1 output=done"
+    )
+    shown = terminal("run", "--empty", "--agent", "simulated", script)
+    shown.until("● running  Paint (simulated)", "━", "55%", "running `brush` for 0:0")
+    assert shown.end() == 0
+    assert "✓ ran      " in shown.text
+    assert "edit     A a.txt" in shown.text
+    assert "[/red]" in shown.text
+    assert "succeeded after 0:0" in shown.text
+    assert "next: swarm-tui show " in shown.text
+    assert "running  Paint" not in shown.text
+    assert "━" not in shown.text
+    assert not shown.screen.cursor.hidden
+    assert b"]52;" not in shown.raw
+
+
+def test_ctrl_c_cancels(terminal: Opener) -> None:
+    shown = terminal("run", "--empty", "--agent", "simulated", "sim: say busy\nsim: hang")
+    shown.until("busy", "running")
+    shown.type(b"\x03")
+    assert shown.end() == 130
+    assert "cancelling (once more kills at once)" in shown.text
+    assert "⊘ " in shown.text
+    assert "next: swarm-tui retry " in shown.text
+    assert not shown.screen.cursor.hidden
+
+
+def test_a_failure_is_one_panel(terminal: Opener) -> None:
+    shown = terminal("run", "--empty", "--agent", "simulated", "sim: fail quota")
+    assert shown.end() == 1
+    assert "╭─ QUOTA_EXCEEDED ─" in shown.text
+    assert shown.text.count("The account's quota is used up") == 1
+
+
+def test_a_user_error_is_one_panel(terminal: Opener) -> None:
+    shown = terminal("show", "[bold]nobody")
+    assert shown.end() == 3
+    assert "╭─ RUN_NOT_FOUND ─" in shown.text
+    assert "There is no run `[bold]nobody`." in shown.text
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (["--no-color"], {}),
+        ([], {"NO_COLOR": "1"}),
+        ([], {"TERM": "dumb"}),
+    ],
+)
+def test_without_colours(
+    terminal: Opener, simulated: Swarm, words: list[str], env: dict[str, str]
+) -> None:
+    simulated("sim: say x")
+    plain = terminal("ls", *words, **env)
+    assert plain.end() == 0
+    assert b"\x1b" not in plain.raw
+    assert b"\x1b[" in (coloured := terminal("ls")).raw or coloured.end() == 0
+    assert b"\x1b[32msucceeded" in coloured.raw
+
+
+def test_a_dumb_terminal_gets_plain_lines(terminal: Opener) -> None:
+    shown = terminal("run", "--empty", "--agent", "simulated", "sim: say x", TERM="dumb")
+    assert shown.end() == 0
+    assert b"\x1b" not in shown.raw
+
+
+def test_long_titles_are_cut_at_the_edge(terminal: Opener, simulated: Swarm) -> None:
+    simulated("sim: say x", "--title", "🐝" * 60)
+    shown = terminal("ls")
+    assert shown.end() == 0
+    assert len(shown.text.splitlines()) == 2
+    assert shown.text.endswith("…")
+
+
+def test_several_runs_are_a_line_each(terminal: Opener, simulated: Swarm, swarm: Swarm) -> None:
+    simulated("One\nsim: say red")
+    simulated("Two\nsim: say blue")
+    shown = terminal("watch", *(run["id"] for run in swarm("ls", "--json").json))
+    assert shown.end() == 0
+    assert "One" in shown.text
+    assert "Two" in shown.text
+    assert shown.text.count("succeeded after") == 2

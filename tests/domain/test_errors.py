@@ -1,0 +1,59 @@
+"""Errors: a stable code, what happened in one sentence, what to do in the next."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import asdict
+
+import pytest
+
+from engine.domain.errors import CATALOGUE, os_failure, user_error
+
+PROMISED = """
+    CODEX_CLI_MISSING CODEX_TOO_OLD CODEX_AUTH_REQUIRED CODEX_AUTH_FAILED CODEX_CONFIG_INVALID
+    API_UNREACHABLE API_OVERLOADED RATE_LIMITED QUOTA_EXCEEDED USAGE_LIMIT_REACHED
+    CONTEXT_WINDOW_EXCEEDED THREAD_NOT_FOUND WORKSPACE_MISSING WORKSPACE_TOO_LARGE WORKSPACE_UNSAFE
+    SOURCE_NOT_FOUND RUN_NOT_FOUND RUN_AMBIGUOUS RUN_NOT_CANCELLABLE RUN_NOT_RETRYABLE RUN_STALLED
+    RUN_TIMED_OUT RUN_INTERRUPTED BUDGET_EXCEEDED VERIFY_FAILED AGENT_CRASHED TEMPLATE_NOT_FOUND
+    TEMPLATE_INVALID TEMPLATE_PARAM_MISSING CONFIG_INVALID DISK_FULL DATABASE_LOCKED
+    DATABASE_CORRUPT DATABASE_NEWER WEBHOOK_FAILED NOT_A_TERMINAL
+"""
+
+
+@pytest.mark.parametrize("code", PROMISED.split())
+def test_every_promised_code_is_in_the_catalogue(code: str) -> None:
+    assert code in CATALOGUE
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_message_and_recovery_are_one_sentence_each(code: str) -> None:
+    for text in (CATALOGUE[code].message, CATALOGUE[code].recovery):
+        assert re.fullmatch(r"[A-Z].*\.", text)
+        assert not re.search(r"[.!?] +[A-Z]", text)
+        assert "\n" not in text
+
+
+def test_a_missing_codex_says_how_to_install_it() -> None:
+    error = user_error("CODEX_CLI_MISSING")
+    assert "npm install -g @openai/codex" in error.recovery
+    assert "`codex` extra" in error.recovery
+
+
+def test_an_error_is_data_too() -> None:
+    error = user_error("RUN_NOT_FOUND", "There is no run `x`.")
+    assert str(error) == "There is no run `x`."
+    assert asdict(error.info) == {
+        "code": "RUN_NOT_FOUND",
+        "message": "There is no run `x`.",
+        "recovery": CATALOGUE["RUN_NOT_FOUND"].recovery,
+        "docs_url": "docs/errors.md#run_not_found",
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "DISK_FULL"), (errno.EDQUOT, "DISK_FULL"), (errno.EIO, "INTERNAL")],
+)
+def test_what_the_system_refuses_has_a_code(number: int, code: str) -> None:
+    assert os_failure(OSError(number, "refused")).code == code

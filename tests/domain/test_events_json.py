@@ -1,0 +1,81 @@
+"""An event as JSON: the keys that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.domain.events import (
+    BODIES,
+    ArtifactSaved,
+    Body,
+    ChangesMeasured,
+    CheckpointTaken,
+    ErrorRaised,
+    Event,
+    FileChange,
+    FilesChanged,
+    LimitsSeen,
+    Notice,
+    PlanChanged,
+    Progressed,
+    Raw,
+    StatusChanged,
+    Step,
+    UsageCounted,
+    event_json,
+)
+from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+
+CHANGE = FileChange("a.py", "added")
+STEP = "role kind phase text"
+ENVELOPE = {"run", "seq", "at", "attempt", "type"}
+EXAMPLES: list[tuple[Body, str]] = [
+    (StatusChanged(Status.RUNNING, Status.PREPARING), "status previous reason"),
+    (StatusChanged(Status.FAILED, Status.RUNNING, "X", 1), "status previous reason exit_code"),
+    (StatusChanged(Status.QUEUED), "status reason"),
+    (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
+    (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),
+    (Step("assistant", "message", "completed", "hello"), STEP),
+    (Step("tool", "command", "failed", "a", "a", 1, ""), f"{STEP} command exit_code output"),
+    (Step("tool", "file_change", "started", "a", changes=(CHANGE,)), f"{STEP} changes"),
+    (PlanChanged((PlanItem("a", True),)), "items"),
+    (FilesChanged((CHANGE,)), "changes"),
+    (ChangesMeasured(1, 2, 3), "files insertions deletions"),
+    (UsageCounted(1, 2, 3), "input_tokens cached_input_tokens output_tokens"),
+    (UsageCounted(1, 2, 3, 4), "input_tokens cached_input_tokens output_tokens context_window"),
+    (LimitsSeen(({"name": "primary", "used_percent": 4.0},)), "windows"),
+    (Notice("warning", "careful"), "level text"),
+    (CheckpointTaken(1, "executing", "abc"), "n stage ref"),
+    (ArtifactSaved("attempt-1/last-message.md", 5), "path bytes"),
+    (ErrorRaised(ErrorInfo("RATE_LIMITED", "m", "r", "d")), "error"),
+    (Raw({"type": "novelty"}), "data"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "fields"), EXAMPLES)
+def test_an_event_has_the_keys_of_its_type(body: Body, fields: str) -> None:
+    told = event_json(Event("abc", 7, 1_750_000_000.25, 2, body))
+    assert told.keys() == ENVELOPE | set(fields.split())
+    assert (told["run"], told["seq"], told["attempt"]) == ("abc", 7, 2)
+    assert told["at"] == "2025-06-15T15:06:40.250Z"
+    assert told["type"] == body.type
+    assert json.loads(json.dumps(told, allow_nan=False)).keys() == told.keys()
+
+
+def test_every_type_has_an_example() -> None:
+    assert {body.type for body, _ in EXAMPLES} == BODIES.keys()
+
+
+def test_what_is_inside_has_the_promised_keys() -> None:
+    inner = [event_json(Event("a", 1, 0.0, 1, body)) for body, _ in EXAMPLES]
+    by_type = {told["type"]: told for told in inner}
+    assert by_type["plan"]["items"][0] == {"text": "a", "completed": True}
+    assert by_type["files"]["changes"][0] == {"path": "a.py", "change": "added"}
+    assert by_type["error"]["error"].keys() == {"code", "message", "recovery", "docs_url"}
+
+
+def test_an_exit_code_of_zero_and_an_empty_output_are_told() -> None:
+    told = event_json(Event("a", 1, 0.0, 1, Step("tool", "command", "completed", "", "", 0, "")))
+    assert (told["exit_code"], told["output"]) == (0, "")

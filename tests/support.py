@@ -1,0 +1,96 @@
+"""What several folders of tests share: specs, scripts for the simulated agent, ways to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from engine.config import Config, Queue
+from engine.domain.events import Event
+from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.engine import Engine
+from engine.paths import Paths
+
+LIMIT_S = 60
+"""How long anything may take that is awaited; far more than it needs."""
+
+HOSTILE = (
+    "[/red]",
+    "[bold]x[/]",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]52;c;aGVsbG8=\x07",
+    "\x1b]0;title\x1b\\",
+    "\x9b2J",
+    "\x9d0;title\x9c",
+    "\x90q\x9c",
+    "\x1b",
+    "\x1b[",
+    "\x00\x07\x08\x7f",
+    "\x80\x85\x9f",
+    "line\r\nline\rline",
+    "\u202egnp.exe\u2066\u2069",
+    "\u200b\ufeff\u2028\u2029\U000e0041",
+    "\udc80\ud800",
+    "x" * 1_000_000,
+)
+
+
+def script(*lines: str) -> str:
+    """A prompt that the simulated agent plays."""
+    return "\n".join(f"sim: {line}" for line in lines)
+
+
+def spec(*lines: str, **more: Any) -> RunSpec:
+    """A run of the simulated agent that plays these directives."""
+    said = {"title": "a title", "project": "a project", "agent": Agent.SIMULATED, **more}
+    return RunSpec(prompt=script(*(lines or ("say hello",))), **said)
+
+
+def quick(**more: Any) -> Config:
+    """Settings under which nothing waits for the sake of politeness."""
+    return Config(**{"slots": 8, "queue": Queue(stagger_s=0), **more})
+
+
+@asynccontextmanager
+async def supervising(paths: Paths, **more: Any) -> AsyncGenerator[Engine]:
+    """An engine that runs what is queued."""
+    async with Engine.open(paths, quick(**more), supervise=True) as engine:
+        yield engine
+
+
+async def until(engine: Engine, holds: Callable[[], object]) -> None:
+    """Wait for what happens in the engine to make `holds` true."""
+    batches = engine.batches(0)
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():
+            await anext(batches)
+
+
+async def settled(engine: Engine) -> None:
+    """Wait until nothing is queued or active."""
+    async with asyncio.timeout(LIMIT_S):
+        await engine.settle()
+
+
+async def played(engine: Engine, *lines: str, **more: Any) -> Run:
+    """Start a run, wait for its end and give it."""
+    run = await engine.start(spec(*lines, **more))
+    await until(engine, lambda: engine.view.runs[run.id].finished_at)
+    return engine.view.runs[run.id]
+
+
+def texts(events: Iterable[Event]) -> list[str]:
+    """What the agent said, in order."""
+    return [event.body.text for event in events if getattr(event.body, "role", "") == "assistant"]
+
+
+def statuses(events: Iterable[Event]) -> list[Status]:
+    """The statuses a run went through, in order."""
+    return [event.body.status for event in events if event.body.type == "status"]
+
+
+def of_type(events: Iterable[Event], kind: str) -> list[Any]:
+    """The bodies of one type, in order."""
+    return [event.body for event in events if event.body.type == kind]

@@ -1,0 +1,193 @@
+"""An engine without processes or disk: tests say what happens, and see what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.config import Config, Ui
+from engine.domain import lifecycle
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.domain.projection import View
+from engine.domain.stamp import stamp
+from engine.engine import Batch, Batches, Engine, TreeEntry
+from engine.runs.bus import Bus
+from tui.app import SwarmApp
+from tui.screens.runs import RunsScreen
+
+S = Status
+WIDE, NARROW = (120, 40), (80, 24)
+NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
+LIMIT_S = 30
+
+
+class FakeEngine:
+    """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
+
+    def __init__(self, ui: Ui | None = None) -> None:
+        self.view = View()
+        self.config = Config(slots=4, ui=ui or Ui())
+        self.slots = 4
+        self.now = NOW
+        self.asked: list[tuple[str, str]] = []
+        self.is_slow = False
+        self.refusal: UserError | None = None
+        self.folders: dict[str, list[TreeEntry]] = {}
+        self._events: dict[str, list[Event]] = {}
+        self._bus = Bus()
+
+    # What tests say
+
+    def add(
+        self, run_id: str, title: str, *, agent: Agent = Agent.CODEX, project: str = "demo"
+    ) -> None:
+        """A run is queued."""
+        spec = RunSpec(prompt=f"Please {title}", title=title, project=project, agent=agent)
+        self._create(run_id, spec)
+
+    def happen(self, run_id: str, *bodies: Body, after_s: float = 0) -> None:
+        """Something happens to a run."""
+        self.now += after_s
+        events, run = stamp(self.view.runs[run_id], bodies, self.now)
+        self.view.put(run)
+        self._events[run_id] += events
+        self._bus.publish(events, {run_id})
+
+    def pass_through(self, run_id: str, *statuses: Status) -> None:
+        """A run goes from status to status."""
+        for status in statuses:
+            self.happen(run_id, StatusChanged(status))
+
+    def _create(self, run_id: str, spec: RunSpec) -> None:
+        self._events[run_id] = []
+        self.view.put(Run(id=run_id, spec=spec, created_at=self.now, queued_at=self.now))
+        self.happen(run_id, StatusChanged(Status.QUEUED), after_s=1)
+
+    # The engine's door
+
+    def batches(self, interval_s: float = 0.05) -> Batches:
+        return self._bus.batches(0)
+
+    async def events(
+        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+    ) -> list[Event]:
+        found = [
+            event
+            for event in self._events[run]
+            if event.seq > after and (before is None or event.seq < before)
+        ]
+        if limit < 0:
+            return found
+        return found[-limit:] if before is not None else found[:limit]
+
+    def position(self, run: str) -> int | None:
+        return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)
+
+    async def start(self, spec: RunSpec) -> Run:
+        self.asked.append(("start", spec.title))
+        if self.refusal:
+            raise self.refusal
+        run_id = f"new{len(self.asked)}"
+        self._create(run_id, spec)
+        return self.view.runs[run_id]
+
+    async def cancel(self, run: str, *, kill: bool = False) -> Run:
+        self.asked.append(("kill" if kill else "cancel", run))
+        status = self.view.runs[run].status
+        if self.refusal or status not in lifecycle.CANCELLABLE:
+            raise self.refusal or user_error("RUN_NOT_CANCELLABLE")
+        if not self.is_slow:
+            waits = status is Status.QUEUED
+            ways = (Status.CANCELLED,) if waits else (Status.CANCELLING, Status.CANCELLED)
+            self.pass_through(run, *ways)
+        return self.view.runs[run]
+
+    async def retry(self, run: str) -> Run:
+        self.asked.append(("retry", run))
+        if not self.is_slow:
+            self.pass_through(run, Status.QUEUED)
+        return self.view.runs[run]
+
+    async def settle(self) -> None:
+        assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
+
+    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
+        return self.folders.get(path, [])
+
+
+def app_on(engine: FakeEngine) -> SwarmApp:
+    """The dashboard on a fake engine, its clock standing still between events."""
+    return SwarmApp(cast(Engine, engine), clock=lambda: engine.now)
+
+
+def screen_of(app: SwarmApp) -> RunsScreen:
+    """The main screen, whatever dialog is above it."""
+    assert isinstance(app.live_screen, RunsScreen)
+    return app.live_screen
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
+    """Wait until `is_so`, looking again after each batch the screen has taken in."""
+    while not is_so():
+        await taken(pilot)
+    await pilot.pause()
+
+
+async def taken(pilot: Pilot[None]) -> None:
+    """Wait until the screen has taken in the next batch."""
+    screen = screen_of(cast(SwarmApp, pilot.app))
+    done = asyncio.Event()
+    take = screen.take
+
+    def watched(batch: Batch) -> None:
+        take(batch)
+        done.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen, "take", watched)
+        async with asyncio.timeout(LIMIT_S):
+            await done.wait()
+    await pilot.pause()
+
+
+def shown(app: SwarmApp) -> str:
+    """Everything the screen shows, as text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in lines)
+
+
+def four_runs() -> FakeEngine:
+    """Four runs: succeeded, failed, running and, the newest, queued."""
+    engine = FakeEngine()
+    engine.add("a1", "Write the docs")
+    engine.pass_through("a1", S.PREPARING, S.RUNNING, S.SUCCEEDED)
+    engine.add("b2", "Fix the parser", project="parser")
+    engine.pass_through("b2", S.PREPARING, S.RUNNING, S.FAILED)
+    engine.add("c3", "Port the tests", agent=Agent.SIMULATED)
+    engine.pass_through("c3", S.PREPARING, S.RUNNING)
+    engine.add("d4", "Tidy up")
+    return engine
+
+
+def listed(app: SwarmApp) -> list[str]:
+    return [run.id for run in screen_of(app).panes.run_list.runs]
+
+
+def chosen(app: SwarmApp) -> str | None:
+    return screen_of(app).panes.chosen.run_id
+
+
+async def choose(pilot: Pilot[None], run_id: str) -> None:
+    assert isinstance(pilot.app, SwarmApp)
+    assert screen_of(pilot.app).panes.run_list.move_to(run_id)
+    await pilot.pause()
+
+
+def toasts(app: SwarmApp) -> list[str]:
+    return [f"{toast.title} {toast.message}" for toast in app._notifications]

@@ -1,0 +1,77 @@
+"""The form that starts a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_engine import (
+    NARROW,
+    FakeEngine,
+    app_on,
+    choose,
+    chosen,
+    four_runs,
+    listed,
+    shown,
+    until,
+)
+from textual.widgets import Button, Input
+
+from engine.domain.errors import user_error
+from engine.domain.model import Agent, RunSpec
+from tui.screens.new_run import NewRun
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return four_runs()
+
+
+async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "b2")
+        await pilot.press("n")
+        await pilot.pause()
+        form = app.screen
+        assert isinstance(form, NewRun)
+        assert form.query_one("#start", Button).disabled
+        await pilot.press("ctrl+s")
+        assert engine.asked == []
+        await pilot.press(*"Do it", "enter", *"now")
+        assert not form.query_one("#start", Button).disabled
+        await pilot.press("tab", "tab", "right", "ctrl+s")
+        await until(pilot, lambda: len(listed(app)) == 5)
+        run = engine.view.runs["new1"]
+        assert run.spec == RunSpec("Do it\nnow", "Do it", Path.cwd().name, agent=Agent.SIMULATED)
+        assert chosen(app) == "new1"
+
+
+async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeEngine) -> None:
+    engine.refusal = user_error("SOURCE_NOT_FOUND", "[/red] is not there.", "Check [it].")
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"Go")
+        await pilot.press("tab", "tab", "tab", "right")
+        folder = app.screen.query_one("#folder", Input)
+        folder.value = ""
+        await pilot.pause()
+        assert "Name the folder to copy." in shown(app)
+        folder.value = "~/nowhere"
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(app.screen, NewRun)
+        assert "[/red] is not there." in shown(app)
+        assert "Check [it]." in shown(app)
+
+
+async def test_what_was_typed_survives_leaving_the_form(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"Half a thought", "escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, NewRun)
+        await pilot.press("n")
+        await pilot.pause()
+        assert "Half a thought" in shown(app)

@@ -1,0 +1,117 @@
+"""Quitting, the palette, the help, and keys of the user's own."""
+
+from __future__ import annotations
+
+import pytest
+from fake_engine import (
+    NARROW,
+    WIDE,
+    FakeEngine,
+    S,
+    app_on,
+    choose,
+    four_runs,
+    screen_of,
+    shown,
+    toasts,
+    until,
+)
+
+from engine.config import Ui
+from tui import commands
+from tui.screens.help import Help
+from tui.screens.palette import Palette
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return four_runs()
+
+
+async def test_quit_without_live_runs_just_quits() -> None:
+    engine = FakeEngine()
+    engine.add("a1", "Done")
+    engine.pass_through("a1", S.PREPARING, S.RUNNING, S.SUCCEEDED)
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+    assert not app.is_running
+    assert engine.asked == []
+
+
+async def test_quit_with_live_runs_asks(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        for answer in ("escape", "s", "enter"):
+            await pilot.press("q")
+            await pilot.pause()
+            assert "2 runs are not finished" in shown(app)
+            await pilot.press(answer)
+            await pilot.pause()
+            assert app.screen is screen_of(app)
+        assert engine.asked == []
+        await pilot.press("q", "c")
+        await pilot.pause()
+    assert not app.is_running
+    assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]  # what waits, first
+
+
+async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")
+        await pilot.press("colon", *"next attempt", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Palette)  # greyed: the run is still running
+        await pilot.press("escape", "ctrl+p", *"run.cancel", "enter")
+        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
+        assert app.screen is screen_of(app)
+        await pilot.press("ctrl+p", *"switch dark", "enter")
+        await pilot.pause()
+        assert app.theme == "swarm-light"
+
+
+async def test_help_shows_every_key(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=(120, 50)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, Help)
+        for command in commands.COMMANDS:
+            assert not command.keys or command.help in shown(app)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+
+
+async def test_keys_can_be_chosen_in_the_settings(engine: FakeEngine) -> None:
+    keys = {"run.cancel": "C", "run.cansel": "c", "list.sort": "n"}
+    engine.config = FakeEngine(Ui(keys=keys, theme="nope")).config
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")
+        told = "\n".join(toasts(app))
+        assert "no command run.cansel. Did you mean run.cancel?" in told
+        assert "n means both run.new and list.sort" in told
+        assert "no theme nope" in told
+        assert "C cancel" in shown(app).splitlines()[-1]
+        await pilot.press("x")
+        await pilot.pause()
+        assert engine.asked == []
+        await pilot.press("C")
+        await pilot.pause()
+        assert engine.asked == [("cancel", "c3")]
+
+
+async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        for command in commands.COMMANDS:
+            carrier = app if command.scope == "app" else screen_of(app).carrier(command.scope)
+            assert carrier is not None, command.id
+            assert hasattr(carrier, f"action_{command.action}"), command.id
+    ids = [command.id for command in commands.COMMANDS]
+    assert len(ids) == len(set(ids))
+    assert "| `x` | Cancel the run |" in commands.markdown()

@@ -1,0 +1,145 @@
+"""What the dashboard looks like: frozen clock, ids and cursor, at two sizes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from fake_engine import FakeEngine, app_on, screen_of
+from textual.pilot import Pilot
+
+from engine.config import Ui
+from engine.domain.errors import user_error
+from engine.domain.events import (
+    ChangesMeasured,
+    ErrorRaised,
+    FileChange,
+    FilesChanged,
+    PlanChanged,
+    Progressed,
+    StatusChanged,
+    Step,
+    UsageCounted,
+)
+from engine.domain.model import Agent, PlanItem, Stage, Status
+from engine.engine import TreeEntry
+from tui.app import SwarmApp
+from tui.screens.new_run import Draft
+from tui.show import terminal
+
+S = Status
+WIDE, NARROW = (120, 40), (80, 24)
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One time zone and one kind of terminal, whatever the machine's are."""
+    for name, value in (("TZ", "UTC"), ("LANG", "C.UTF-8"), ("TERM", "xterm-256color")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.delenv("LC_CTYPE", raising=False)
+    terminal.unicode_ok.cache_clear()
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    terminal.unicode_ok.cache_clear()
+    time.tzset()
+
+
+def busy(ui: Ui | None = None) -> FakeEngine:
+    """A handful of runs, one of each sort."""
+    engine = FakeEngine(ui)
+    engine.add("1qj8a0k2m4", "Write the docs for the store", project="docs")
+    engine.pass_through("1qj8a0k2m4", S.PREPARING, S.RUNNING)
+    engine.happen(
+        "1qj8a0k2m4",
+        UsageCounted(48_200, 31_000, 2_950),
+        ChangesMeasured(3, 128, 9),
+        Progressed(Stage.COMPLETE, "complete", 100),
+        StatusChanged(S.SUCCEEDED),
+        after_s=312,
+    )
+    engine.add("1qj8a1p9x7", "Fix the flaky scheduler test", project="engine")
+    engine.pass_through("1qj8a1p9x7", S.PREPARING, S.RUNNING)
+    engine.happen("1qj8a1p9x7", Progressed(Stage.EXECUTING, "thinking", 30), after_s=41)
+    error = user_error("QUOTA_EXCEEDED").info
+    engine.happen("1qj8a1p9x7", ErrorRaised(error), StatusChanged(S.FAILED, reason=error.message))
+    engine.add("1qj8a2c3d5", "Port the command line to click", agent=Agent.SIMULATED)
+    _work(engine, "1qj8a2c3d5")
+    engine.add("1qj8a3v1n8", "Refactor the parser into small functions", agent=Agent.SIMULATED)
+    engine.pass_through("1qj8a3v1n8", S.PREPARING, S.RUNNING)
+    engine.happen("1qj8a3v1n8", Progressed(Stage.EXECUTING, "thinking", 30), after_s=7)
+    engine.add("1qj8a4t6b2", "Tidy up the templates")
+    engine.now += 5
+    return engine
+
+
+def _work(engine: FakeEngine, run_id: str) -> None:
+    engine.pass_through(run_id, S.PREPARING, S.RUNNING)
+    steps = ("Look at the project", "Write cli.py", "Check it", "Sum up")
+    plan = PlanChanged(tuple(PlanItem(text, n < 2) for n, text in enumerate(steps)))
+    written = FileChange("tui/cli.py", "added")
+    engine.happen(run_id, Progressed(Stage.EXECUTING, "thinking", 30), after_s=2)
+    engine.happen(run_id, Step("reasoning", "message", "completed", "One module is enough."))
+    engine.happen(run_id, Step("tool", "file_change", "completed", changes=(written,)), after_s=3)
+    engine.happen(run_id, plan, FilesChanged((written,)), ChangesMeasured(1, 64, 0))
+    engine.happen(run_id, Progressed(Stage.EXECUTING, "2 of 4 steps done", 55))
+    engine.happen(run_id, UsageCounted(21_400, 9_000, 880), after_s=4)
+    command = Step("tool", "command", "started", "pytest -q", command="pytest -q")
+    engine.happen(run_id, command, after_s=30)
+    engine.folders[""] = [
+        TreeEntry("tui", "tui", True, False, 0),
+        TreeEntry("README.md", "README.md", False, False, 2_048),
+    ]
+
+
+def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Choose a run, then press keys."""
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        assert isinstance(pilot.app, SwarmApp)
+        await pilot.pause()
+        screen_of(pilot.app).panes.run_list.move_to(run_id)
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+        for blinking in pilot.app.screen.query("Input, TextArea"):
+            blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
+        await pilot.pause()
+
+    return prepare
+
+
+LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
+
+
+@pytest.mark.parametrize(
+    ("size", "run_id", "keys"),
+    [
+        pytest.param(WIDE, LIVE, (), id="wide"),
+        pytest.param(NARROW, LIVE, (), id="narrow-runs"),
+        pytest.param(NARROW, LIVE, ("l",), id="narrow-log"),
+        pytest.param(NARROW, LIVE, ("n", *"Do it"), id="narrow-new-run"),
+        pytest.param(NARROW, LIVE, ("q",), id="narrow-quit"),
+        pytest.param(WIDE, LIVE, ("question_mark",), id="wide-help"),
+        pytest.param(WIDE, FAILED, ("colon", *"re"), id="wide-palette"),
+    ],
+)
+def test_looks_the_same(
+    snap_compare: Compare, size: tuple[int, int], run_id: str, keys: tuple[str, ...]
+) -> None:
+    app = app_on(busy())
+    app.draft = Draft(folder="/home/you/project")
+    assert snap_compare(app, terminal_size=size, run_before=on_run(run_id, *keys))
+
+
+def test_a_failed_run_in_the_light(snap_compare: Compare) -> None:
+    app = app_on(busy(Ui(theme="swarm-light")))
+    assert snap_compare(app, terminal_size=WIDE, run_before=on_run(FAILED))
+
+
+def test_an_empty_home(snap_compare: Compare) -> None:
+    app = app_on(FakeEngine())
+    assert snap_compare(app, terminal_size=NARROW)

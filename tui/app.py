@@ -1,0 +1,182 @@
+"""The dashboard: its screens, its theme, and the pump that hands them what happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.dom import DOMNode
+
+from engine.domain import lifecycle
+from engine.domain.model import Run, Status
+from tui import commands
+from tui.screens.live import LiveScreen
+from tui.theme import THEMES
+from tui.toast import attempt, report
+
+if TYPE_CHECKING:
+    from engine.engine import Batches, Engine
+    from tui.screens.new_run import Draft
+
+
+class SwarmApp(App[None]):
+    """The full-screen face of an open engine, which it does not own."""
+
+    TITLE = "swarm-tui"
+    ENABLE_COMMAND_PALETTE = False  # the palette is a command of the table, with its own keys
+    DEFAULT_MODE = "runs"
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self.engine = engine
+        self.clock = clock
+        self.draft: Draft | None = None
+        """What was typed into the form of a new run and not started yet."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
+        self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def _runs_screen(self) -> LiveScreen:
+        from tui.screens.runs import RunsScreen
+
+        return RunsScreen(self.engine, self.clock)
+
+    def on_mount(self) -> None:
+        """Take the settings' look and keys, and begin to listen."""
+        wanted = self.engine.config.ui.theme
+        if wanted in self.available_themes:
+            self.theme = wanted
+        else:
+            self.theme = THEMES[0].name
+            self._problems.append(f"ui.theme: there is no theme {wanted}.")
+        self.set_keymap(self.keys)
+        for problem in self._problems:
+            self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
+        self._pump(self.engine.batches())
+
+    @property
+    def live_screen(self) -> LiveScreen | None:
+        """The screen of the current mode, below whatever dialog is open."""
+        screen = self.screen_stack[0]
+        return screen if isinstance(screen, LiveScreen) else None
+
+    @work(group="pump")
+    async def _pump(self, batches: Batches) -> None:
+        """Hand every batch to the current mode's screen."""
+        async for batch in batches:
+            screen = self.live_screen
+            if screen and screen.is_mounted:
+                screen.take(batch)
+
+    # Keys that cannot act now
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a greyed key does nothing, where there is more to say."""
+        active = self.screen.active_bindings.get(event.key)
+        if active and not active.enabled and active.binding.id:
+            self._explain(active.binding.id)
+
+    def _explain(self, command_id: str) -> None:
+        screen = self.live_screen
+        reason = screen.why_not(command_id) if screen else None
+        if reason:
+            report(self, reason)
+
+    # Commands
+
+    @work(group="dialog")
+    async def action_new_run(self) -> None:
+        """Ask for a new run."""
+        from tui.screens.new_run import Draft, NewRun
+
+        self.draft = self.draft or Draft()
+        run_id = await self.push_screen_wait(NewRun(self.engine, self.draft))
+        if run_id and self.live_screen:
+            self.draft = self.draft.rest()
+            self.live_screen.expect(run_id)
+
+    @work(group="dialog")
+    async def action_help(self) -> None:
+        """Show all keys."""
+        from tui.screens.help import Help
+
+        await self.push_screen_wait(Help(self.keys))
+
+    @work(group="dialog")
+    async def action_palette(self) -> None:
+        """Offer every command by its name, and do the one chosen."""
+        from tui.screens.palette import Entry, Palette
+
+        found = {command: self._carrier(command) for command in commands.COMMANDS}
+        entries = [
+            Entry(command, bool(node.check_action(command.action, ())))
+            for command, node in found.items()
+            if node is not None and command.id != "app.palette"
+        ]
+        chosen = await self.push_screen_wait(Palette(entries, self.keys))
+        if chosen:
+            await self.run_action(chosen.action, found[chosen])
+
+    def _carrier(self, command: commands.Command) -> DOMNode | None:
+        if command.scope == "app":
+            return self
+        return self.live_screen.carrier(command.scope) if self.live_screen else None
+
+    async def action_runs(self) -> None:
+        """Show the runs."""
+        await self.switch_mode("runs")
+
+    def action_switch_theme(self) -> None:
+        """Switch between the dark and the light theme."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[0] if self.theme == names[1] else names[1]
+
+    # The end
+
+    def live_runs(self) -> list[Run]:
+        """Give the runs that have not ended, those that wait first."""
+        live = [
+            run for run in self.engine.view.runs.values() if run.status not in lifecycle.FINISHED
+        ]
+        return sorted(live, key=lambda run: run.status is not Status.QUEUED)
+
+    async def action_quit(self) -> None:
+        """Quit; with live runs only after asking what becomes of them."""
+        self._quit()
+
+    @work(group="quit", exclusive=True)
+    async def _quit(self) -> None:
+        from tui.screens.confirm import Choice, Confirm
+
+        live = self.live_runs()
+        if not live:
+            self.exit()
+            return
+        choices = [
+            # "Leave them running" comes first here once runs outlive their dashboard.
+            Choice("cancel", "c", "cancel them and quit", is_danger=True),
+            Choice("stay", "s", "stay"),
+        ]
+        count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
+        text = f"{count} not finished. Workspaces stay as they are, whatever you choose."
+        answer = await self.push_screen_wait(Confirm("Quit?", text, choices))
+        if answer == "cancel":
+            await self._cancel_all()
+
+    async def _cancel_all(self) -> None:
+        from tui.screens.confirm import Waiting
+
+        live = self.live_runs()
+        text = f"Waiting for {len(live)} to end, at most {self.engine.config.grace_s:g} s …"
+        self.push_screen(Waiting("Stopping", text))
+        for run in live:
+            # Those that wait end first, so that none of them starts in between.
+            await attempt(self, self.engine.cancel(run.id))
+        await self.engine.settle()
+        self.exit()

@@ -1,0 +1,52 @@
+"""`swarm-tui cancel`: stop runs, whoever supervises them."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from tui.cli import output
+from tui.cli.options import everywhere, examples, json_option
+
+
+@click.command(epilog=examples("cancel @last", "cancel --all --kill"))
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Stop every run that has not ended.")
+@click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
+@json_option("Print the run objects.")
+@everywhere()
+def cancel(runs: tuple[str, ...], everything: bool, kill: bool, as_json: bool) -> int:
+    """Stop runs: SIGTERM, then SIGKILL after the grace time; their workspaces stay."""
+    from tui.cli import session
+
+    if bool(runs) == everything:
+        raise click.UsageError("Name the runs to cancel, or give --all.")
+    return session.start(_cancel(runs, kill=kill, as_json=as_json))
+
+
+async def _cancel(names: tuple[str, ...], *, kill: bool, as_json: bool) -> int:
+    from contextlib import suppress
+
+    from engine.domain.errors import UserError, user_error
+    from engine.domain.lifecycle import FINISHED
+    from engine.domain.model import Run, Status
+    from engine.domain.run_json import run_json
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        found = await session.find_all(engine, names)
+        for run in found:
+            if run.status in FINISHED:
+                message = f"The run {run.id} has already ended: {run.status}."
+                raise user_error("RUN_NOT_CANCELLABLE", message)
+        live = [status for status in Status if status not in FINISHED]
+        cancelled: list[Run] = []
+        for run in found or await engine.runs(statuses=live):
+            with suppress(UserError):  # it may have ended in this moment
+                cancelled.append(await engine.cancel(run.id, kill=kill))
+    if as_json:
+        output.say_json([run_json(run, time.time()) for run in cancelled])
+    else:
+        output.say("\n".join(f"{run.id} {run.status}" for run in cancelled) or "nothing to cancel")
+    return 0

@@ -1,0 +1,57 @@
+"""The dashboard, opened from the command line: signals, terminal, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from engine.domain.errors import user_error
+from engine.engine import Engine
+from tui.cli import output, session
+
+_log = logging.getLogger(__name__)
+Opening = Callable[[], AbstractAsyncContextManager[Engine]]
+
+
+def require_terminal() -> None:
+    """Refuse where nobody could see the dashboard or type."""
+    if not has_terminal():
+        raise user_error("NOT_A_TERMINAL")
+
+
+def has_terminal() -> bool:
+    """Say whether a dashboard can be shown."""
+    return output.is_terminal(sys.stdin, sys.stdout)
+
+
+def open_dashboard() -> int:
+    """Open the dashboard on the user's home and stay until it is left."""
+    require_terminal()
+    return session.start(show(lambda: session.open_engine(follow=True, supervise=True)))
+
+
+async def show(
+    opening: Opening, beside: Callable[[Engine], Awaitable[object]] | None = None
+) -> int:
+    """Show the dashboard on an engine, with something `beside` it that ends with it."""
+    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+
+    loop = asyncio.get_running_loop()
+    async with opening() as engine:
+        app = SwarmApp(engine)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, app.exit)
+        task = asyncio.ensure_future(beside(engine)) if beside else None
+        try:
+            await app.run_async()
+        finally:
+            if task:
+                task.cancel()
+                (ended,) = await asyncio.gather(task, return_exceptions=True)
+                if isinstance(ended, Exception):
+                    _log.error("what ran beside the dashboard failed", exc_info=ended)
+    return app.return_code or 0

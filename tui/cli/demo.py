@@ -1,0 +1,97 @@
+"""`swarm-tui demo`: everything at work, on a home that is thrown away afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import click
+
+from engine.config import Config
+from engine.domain.errors import UserError
+from engine.domain.model import Run
+from engine.engine import Engine
+from engine.paths import Paths
+from tui.cells import fit
+from tui.cli import log, output
+from tui.cli.failure import EXIT_CANCELLED
+from tui.cli.lines import PlainLines, summary
+from tui.cli.options import everywhere
+from tui.show import title
+
+SLOTS = 4
+GRACE_S = 1.0
+NAME = 26
+
+
+@click.command()
+@everywhere()
+def demo() -> int:
+    """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.
+
+    On a terminal the dashboard shows them; otherwise they are followed as plain lines, and the exit
+    code is 0 if all ended as scripted. Nothing of yours is read or changed, no model is asked.
+    """
+    from tui.cli import dashboard, session
+
+    with tempfile.TemporaryDirectory(prefix="swarm-tui-demo-", ignore_cleanup_errors=True) as home:
+        work = _dashboard(Path(home)) if dashboard.has_terminal() else _lines(Path(home))
+        return session.start(work)
+
+
+async def _dashboard(home: Path) -> int:
+    from tui.cli import dashboard, demo_script
+
+    async def play(engine: Engine) -> None:
+        await demo_script.direct(engine, await demo_script.start(engine))
+
+    return await dashboard.show(lambda: _engine(home), play)
+
+
+async def _lines(home: Path) -> int:
+    from tui.cli import demo_script
+    from tui.cli.follow import Follower, carry
+
+    async with _engine(home) as engine:
+        scenes = await demo_script.start(engine)
+        director = asyncio.create_task(demo_script.direct(engine, scenes))
+        runs = [engine.view.runs[run_id] for run_id in scenes]
+        follower = Follower(engine, runs, busy=lambda: not director.done())
+        try:
+            if await carry(engine, follower, _DemoLines(_name)):
+                return EXIT_CANCELLED
+        finally:
+            director.cancel()
+    if faults := demo_script.faults(follower.runs, scenes):
+        output.say("\n".join(["Not as scripted:", *faults]))
+        return 1
+    output.say(f"All {len(scenes)} runs ended as scripted.")
+    return 0
+
+
+@asynccontextmanager
+async def _engine(home: Path) -> AsyncGenerator[Engine]:
+    """Open an engine on the throw-away home; nothing of its runs is left when it closes."""
+    paths = Paths(home, home / "config.yaml")
+    log.keep(paths)
+    async with Engine.open(paths, Config(slots=SLOTS, grace_s=GRACE_S), supervise=True) as engine:
+        try:
+            yield engine
+        finally:
+            for run in list(engine.view.runs.values()):
+                with suppress(UserError):
+                    await engine.cancel(run.id, kill=True)
+            await engine.settle()
+
+
+class _DemoLines(PlainLines):
+    def finish(self, runs: dict[str, Run]) -> None:
+        """Say how each run ended; where its files were is of no use any more."""
+        output.say("\n".join(summary(run)[0] for run in runs.values()))
+
+
+def _name(run: Run) -> str:
+    return fit(title(run), NAME)

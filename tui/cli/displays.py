@@ -1,0 +1,25 @@
+"""Which display fits where the output goes."""
+
+from __future__ import annotations
+
+import sys
+
+from engine.domain.model import Run
+from tui.cli import output
+from tui.cli.follow import Display, Follower
+from tui.cli.lines import JsonLines, PlainLines
+
+
+def choose(follower: Follower, *, as_json: bool) -> Display:
+    """Give JSON where it is asked for, a live view on a terminal, else plain lines."""
+    if as_json:
+        return JsonLines()
+    if output.is_terminal(sys.stdout):
+        from tui.cli.live import LiveView  # brings most of Rich
+
+        return LiveView(follower)
+    return PlainLines(_id if len(follower.runs) > 1 else None)
+
+
+def _id(run: Run) -> str:
+    return run.id

@@ -1,0 +1,84 @@
+"""How a failure looks on the command line: one panel or one JSON object, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import asdict
+from typing import cast
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import ErrorInfo
+from engine.domain.text import one_line, printable
+from tui.cli import output
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_USER_ERROR = 3
+EXIT_TIMED_OUT = 124
+EXIT_CANCELLED = 130
+EXIT_PIPE_CLOSED = 141  # what a shell shows for a program that SIGPIPE ended
+
+
+def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Tell the user about an exception and give the exit code."""
+    error = _innermost(error)
+    if debug and not isinstance(error, output.PipeClosed):
+        output.say_aside("".join(traceback.format_exception(error)).rstrip())
+    if isinstance(error, output.PipeClosed):
+        output.forget()
+        return EXIT_PIPE_CLOSED
+    if isinstance(error, UserError):
+        tell(error.info, as_json=as_json)
+        return EXIT_USER_ERROR
+    tell(_internal(error).info, as_json=as_json)
+    return EXIT_FAILED
+
+
+def tell(error: ErrorInfo, *, as_json: bool = False) -> None:
+    """Show an error: as the JSON object on stdout, or as a panel on stderr."""
+    if as_json:
+        output.say_json({"error": asdict(error)})
+    elif output.is_terminal(sys.stderr):
+        output.console(sys.stderr).print(panel(error))
+    else:
+        footer = f"{error.code} · {error.docs_url}"
+        output.say_aside(f"Error: {error.message}\n{error.recovery}\n{footer}")
+
+
+def panel(error: ErrorInfo) -> object:
+    """Make the Rich panel of an error."""
+    from rich import box
+    from rich.panel import Panel
+    from rich.text import Text
+
+    return Panel(
+        Text.assemble(
+            (printable(error.message), "bold"), "\n", printable(error.recovery), style="default"
+        ),
+        title=Text(error.code, style="bold red"),
+        title_align="left",
+        subtitle=Text(error.docs_url, style="dim"),
+        subtitle_align="right",
+        border_style="red",
+        box=box.ROUNDED,
+    )
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Take the error that matters out of the groups that task groups wrap around it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    inner = [_innermost(one) for one in group.exceptions]
+    known = [one for one in inner if isinstance(one, (UserError, output.PipeClosed))]
+    return (known or inner)[0]
+
+
+def _internal(error: BaseException) -> UserError:
+    from tui.cli.log import write_down
+
+    what = one_line(f"{type(error).__name__}: {error}")
+    message = f"Something went wrong inside swarm-tui ({what})."
+    where = write_down(error)
+    return user_error("INTERNAL", message, f"Please report it with {where}." if where else "")

@@ -1,0 +1,186 @@
+"""Runs followed to their end, and what the end means as an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from engine.domain.errors import UserError
+from engine.domain.events import Event
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, Status
+from engine.domain.projection import fold
+from engine.engine import Engine
+from tui.cli import output
+from tui.cli.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
+from tui.cli.session import stops
+
+PAGE = 500
+
+
+class Display(Protocol):
+    """Shows what happens, as lines, as JSON or as a live picture."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+        ...
+
+    def show(self, events: list[Event], runs: dict[str, Run]) -> None:
+        """Show what happened next, and the runs as they are after it."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Show a remark of this program's own."""
+        ...
+
+    def finish(self, runs: dict[str, Run]) -> None:
+        """Show how it all ended; after the display has been left."""
+        ...
+
+
+class Follower:
+    """Follows runs from an event on, each event once and in order, whoever supervises them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        runs: Iterable[Run],
+        since: int | Mapping[str, int] = 0,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.runs = {run.id: run for run in runs}
+        self.places: dict[str, int | None] = {}
+        """The places in the queue, from 1, of those that wait in it."""
+        self._engine = engine
+        self._busy = busy  # says that a run which has ended may be started again
+        self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
+
+    def open_runs(self) -> list[Run]:
+        """Give the runs that have not ended."""
+        return [run for run in self.runs.values() if run.status not in FINISHED]
+
+    async def news(self) -> AsyncGenerator[list[Event]]:
+        """Give what happened and then what happens, until all runs have ended."""
+        batches = self._engine.batches()
+        changed = set(self.runs)
+        while True:
+            for run_id in changed:
+                async for events in self._unseen(run_id):
+                    yield events
+            still = self.open_runs()
+            if not still and not self._busy():
+                return
+            self.places = {run.id: self._engine.position(run.id) for run in still}
+            changed = (await anext(batches)).runs & self.runs.keys()
+
+    async def _unseen(self, run_id: str) -> AsyncGenerator[list[Event]]:
+        """Give a run's stored events after those seen, a page at a time."""
+        while True:
+            seen = self._seen[run_id]
+            events = await self._engine.events(run_id, after=seen, limit=PAGE)
+            if not events:
+                return
+            self._seen[run_id] = events[-1].seq
+            self.runs[run_id] = fold(self.runs[run_id], events)
+            yield events
+            if len(events) < PAGE:
+                return
+
+
+async def follow(follower: Follower, display: Display) -> None:
+    """Show what happens to the runs until all have ended.
+
+    Whatever is written goes through a thread: a reader that is slow, or a terminal that was
+    stopped with Ctrl-S, holds up nothing but its own output.
+    """
+    with display:
+        async for events in follower.news():
+            await asyncio.to_thread(display.show, events, dict(follower.runs))
+    await asyncio.to_thread(display.finish, follower.runs)
+
+
+async def carry(engine: Engine, follower: Follower, display: Display) -> bool:
+    """Follow runs that belong to this command, and tell whether a signal stopped them.
+
+    A signal cancels them, a second one kills them; when the reader of our output goes away, that
+    counts as a signal too.
+    """
+    stopper = Stopper(engine, follower, display)
+    with stops(stopper.heard):
+        try:
+            await follow(follower, display)
+        except output.PipeClosed:
+            await stopper.end()
+            raise
+    return stopper.used
+
+
+class Stopper:
+    """What a signal means for runs in the foreground: cancel them, at the second time kill them.
+
+    Leaving them to go on in the background will be another answer here.
+    """
+
+    def __init__(self, engine: Engine, follower: Follower, display: Display) -> None:
+        self._engine = engine
+        self._follower = follower
+        self._display = display
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def used(self) -> bool:
+        """Say whether a signal was heard."""
+        return bool(self._tasks)
+
+    def heard(self, _: signal.Signals) -> None:
+        """Act on a signal."""
+        kill = bool(self._tasks)
+        self._tasks.append(asyncio.create_task(self._stop(kill=kill, quiet=len(self._tasks) > 1)))
+
+    async def end(self) -> None:
+        """Cancel what still runs and wait for it, without a word."""
+        await self._cancel(kill=False)
+        async for _ in self._follower.news():
+            pass
+
+    async def _stop(self, *, kill: bool, quiet: bool) -> None:
+        if not quiet:
+            text = "killing" if kill else "cancelling (once more kills at once)"
+            with suppress(output.PipeClosed):
+                await asyncio.to_thread(self._display.tell, text)
+        await self._cancel(kill=kill)
+
+    async def _cancel(self, *, kill: bool) -> None:
+        for run in self._follower.open_runs():
+            with suppress(UserError):  # it may have ended in this moment
+                await self._engine.cancel(run.id, kill=kill)
+
+
+def exit_code(runs: Iterable[Run]) -> int:
+    """Give the exit code for runs that have ended: the common one where they failed alike."""
+    codes = {_code(run) for run in runs} - {0}
+    if not codes:
+        return 0
+    return codes.pop() if len(codes) == 1 else EXIT_FAILED
+
+
+def _code(run: Run) -> int:
+    if run.status is Status.SUCCEEDED:
+        return 0
+    if run.status is Status.CANCELLED:
+        return EXIT_CANCELLED
+    timed_out = run.error is not None and run.error.code == "RUN_TIMED_OUT"
+    return EXIT_TIMED_OUT if timed_out else EXIT_FAILED

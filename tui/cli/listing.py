@@ -1,0 +1,182 @@
+"""`swarm-tui ls` and `swarm-tui show`: what is there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from engine.domain.activity import activity, clock, elapsed_s
+from engine.domain.model import Run
+from tui.cli import output
+from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
+
+LATEST = 50
+HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
+COLOURS = {
+    "good": "green",
+    "bad": "red",
+    "warn": "yellow",
+    "live": "blue",
+    "busy": "cyan",
+    "dim": "bright_black",
+}
+
+
+@click.command(epilog=examples("ls --status failed", "ls --json -n 10"))
+@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
+@click.option("--project", type=Utf8(), help="Only runs of this project.")
+@click.option("--batch", type=Utf8(), help="Only runs of this batch.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=1),
+    help=f"At most so many.  [default: {LATEST}; all with --json]",
+)
+@json_option("Print the run objects as one JSON array.")
+@everywhere()
+def ls(as_json: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
+    """List runs, newest first."""
+    from tui.cli import session
+
+    return session.start(_ls(as_json, limit, wanted))
+
+
+async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
+    from engine.domain.run_json import run_json
+    from tui.cli import session
+
+    most = limit or (-1 if as_json else LATEST)
+    async with session.open_engine() as engine:
+        runs = await engine.runs(**wanted, limit=most if most < 0 else most + 1)
+        places = await session.positions(engine) if as_json else {}
+    now = time.time()
+    shown = runs if most < 0 else runs[:most]
+    if as_json:
+        output.say_json([run_json(run, now, places.get(run.id)) for run in shown])
+        return 0
+    output.say_styled(_table(shown, now))
+    if output.is_terminal(sys.stderr):
+        _hint(any_run=bool(shown), filtered=any(wanted.values()), more=len(runs) > len(shown))
+    return 0
+
+
+def _table(runs: Iterable[Run], now: float) -> Iterable[Iterable[tuple[str, str | None]]]:
+    from tui import show
+    from tui.cells import clean, crop, fit
+    from tui.cli.lines import full_title
+
+    rows = [
+        (
+            run.id,
+            show.word(run.status),
+            f"{run.percent}%",
+            clock(elapsed_s(run, now)),
+            show.changes(run.changes) or "-",
+            crop(clean(run.spec.project), 24) or "-",
+            full_title(run),
+        )
+        for run in runs
+    ]
+    colours = [COLOURS.get(show.tone(run.status)) for run in runs]
+    widths = [max(len(fit_to) for fit_to in column) for column in zip(HEADINGS, *rows, strict=True)]
+    room = _room(widths[:-1])
+    for row, colour in zip([HEADINGS, *rows], ["bright_black", *colours], strict=True):
+        cells = [fit(cell, width) for cell, width in zip(row, widths[:-1], strict=False)]
+        yield [
+            (cells[0] + "  ", None),
+            (cells[1] + "  ", colour),
+            ("  ".join(cells[2:]) + "  ", None),
+            (crop(row[-1], room) if room else row[-1], None),
+        ]
+
+
+def _room(widths: Sequence[int]) -> int:
+    """Give the cells left for the last column on a terminal; in a pipe nothing is cut."""
+    if not output.is_terminal(sys.stdout):
+        return 0
+    import shutil
+
+    return max(10, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
+
+
+def _hint(*, any_run: bool, filtered: bool, more: bool) -> None:
+    if not any_run:
+        first = "Start one with `swarm-tui run PROMPT`, or look at `swarm-tui demo`."
+        output.say_aside("No run matches." if filtered else f"There are no runs yet. {first}")
+    elif more:
+        output.say_aside("There are more: -n NUMBER shows them.")
+
+
+@click.command(epilog=examples("show @last", "show 0f3 --json"))
+@click.argument("run", metavar="RUN")
+@json_option("Print the run object.")
+@everywhere()
+def show(run: str, as_json: bool) -> int:
+    """Show all about one run; RUN is any unique beginning of its id, or @last."""
+    from tui.cli import session
+
+    return session.start(_show(run, as_json))
+
+
+async def _show(name: str, as_json: bool) -> int:
+    from engine.domain.run_json import run_json
+    from tui.cli import failure, session
+
+    async with session.open_engine() as engine:
+        run = await engine.find(name)
+        place = (await session.positions(engine)).get(run.id)
+    now = time.time()
+    if as_json:
+        output.say_json(run_json(run, now, place))
+        return 0
+    width = max(len(name) for name, _ in _facts(run, now, place))
+    output.say_styled(
+        [
+            (f"{name:<{width}}  ", "bright_black"),
+            (text.replace("\n", "\n" + " " * (width + 2)), None),
+        ]
+        for name, text in _facts(run, now, place)
+        if text
+    )
+    if run.error:
+        failure.tell(run.error)
+    return 0
+
+
+def _facts(run: Run, now: float, place: int | None) -> list[tuple[str, str]]:
+    from engine.domain.events import iso
+    from tui import show as look
+
+    spec, usage = run.spec, run.usage
+    times = [
+        ("created", run.created_at),
+        ("started", run.started_at),
+        ("finished", run.finished_at),
+    ]
+    used = f"{usage.input} in ({usage.cached} cached), {usage.output} out"
+    place_and_kind = f"{run.workspace.path} ({run.workspace.kind})" if run.workspace else ""
+    return [
+        ("id", run.id),
+        ("title", look.title(run)),
+        ("status", look.word(run.status)),
+        ("activity", activity(run, now, place)),
+        ("progress", f"{run.percent}%"),
+        ("elapsed", clock(elapsed_s(run, now))),
+        ("attempt", str(run.attempt)),
+        *((name, iso(at)) for name, at in times if at is not None),
+        ("agent", spec.agent.value),
+        ("project", spec.project),
+        ("model", spec.model or ""),
+        ("sandbox", spec.sandbox.value),
+        ("workspace", place_and_kind),
+        ("thread", run.thread_id or ""),
+        ("tokens", used if usage.input or usage.output else ""),
+        ("changes", look.changes(run.changes)),
+        ("exit code", "" if run.exit_code is None else str(run.exit_code)),
+        ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
+        ("prompt", spec.prompt.strip()),
+    ]

@@ -1,0 +1,165 @@
+"""The live view on a terminal: what happened scrolls by, what is happening stands below."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from engine.domain.activity import activity, clock, elapsed_s
+from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run
+from tui import show
+from tui.cells import clean, crop, fit, wrap
+from tui.cli import output
+from tui.cli.failure import panel
+from tui.cli.lines import fold, full_title, summary
+
+if TYPE_CHECKING:
+    from tui.cli.follow import Follower
+
+STYLES = {
+    "plain": "",
+    "dim": "bright_black",
+    "good": "green",
+    "bad": "red",
+    "warn": "yellow",
+    "live": "blue",
+    "busy": "cyan",
+}
+FRAMES_PER_S = 8
+BAR = 24
+NAME = 18
+TIME_AND_GLYPH = 11
+KIND = 9
+
+
+class LiveView:
+    """Draws one or more runs; only the last lines of the screen are ever redrawn."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._several = len(follower.runs) > 1
+        self._console = output.console(sys.stdout)
+        self._live = Live(
+            get_renderable=self._picture,
+            console=self._console,
+            refresh_per_second=FRAMES_PER_S,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the moving part away."""
+        self._live.stop()
+
+    def show(self, events: list[Event], runs: dict[str, Run]) -> None:
+        """Add events above the moving part."""
+        news = (event for event in events if self._is_news(event))
+        told = [line for event in news for line in self._lines(event, runs)]
+        if told:
+            self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
+
+    def tell(self, text: str) -> None:
+        """Add a remark above the moving part."""
+        self._console.print(Text(clean(text), style="yellow"))
+
+    def finish(self, runs: dict[str, Run]) -> None:
+        """Print the summary of each run, and why it failed."""
+        for run in runs.values():
+            if run.error:
+                self._console.print(panel(run.error))
+            first, *rest = summary(run)
+            mark = f"{show.glyph(run.status)} "
+            self._console.print(Text(mark + first, style=f"bold {STYLES[show.tone(run.status)]}"))
+            self._console.print(Text("\n".join(rest)))
+
+    # What stays
+
+    def _is_news(self, event: Event) -> bool:
+        """Leave out what the moving part or the end shows anyway."""
+        body = event.body
+        if isinstance(body, Step):
+            return body.phase != "started"
+        return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
+
+    def _lines(self, event: Event, runs: dict[str, Run]) -> list[Text]:
+        line = show.event_line(event)
+        head = Text(f"{show.time_of_day(event.at)} ", style=STYLES["dim"])
+        if self._several:
+            head.append(fit(show.title(runs[event.run]), NAME) + " ")
+        style = STYLES[line.tone]
+        head.append(f"{line.glyph} ", style).append(fit(line.kind, KIND), STYLES["dim"])
+        indent = " " * head.cell_len
+        room = max(20, self._console.width - len(indent))
+        kept, left_out = fold(line)
+        wrapped = list(wrap(line.text, room)) if line.prose else [crop(line.text, room)]
+        lines = [head.append(wrapped[0] if wrapped else "", style)]
+        lines += [Text(indent + more, style) for more in wrapped[1:]]
+        if left_out and kept:
+            lines.append(Text(f"{indent}… {left_out} lines before", STYLES["dim"]))
+        for extra in kept:
+            pieces = wrap(extra, room) if line.prose else [crop(extra, room)]
+            lines += [
+                Text(indent + piece, style if line.prose else STYLES["dim"]) for piece in pieces
+            ]
+        return lines
+
+    # What moves
+
+    def _picture(self) -> Group:
+        now = time.time()
+        runs = list(self._follower.runs.values())
+        if not self._several:
+            return Group(self._header(runs[0]), self._progress(runs[0], now))
+        live = [run for run in runs if run.status not in FINISHED]
+        shown = live[: max(1, self._console.height - 3)]
+        lines = [self._progress(run, now, name=True) for run in shown]
+        if len(live) > len(shown):
+            lines.append(Text(f"and {len(live) - len(shown)} more", STYLES["dim"]))
+        return Group(*lines)
+
+    def _header(self, run: Run) -> Text:
+        style = STYLES[show.tone(run.status)]
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{show.glyph(run.status)} {show.word(run.status)}  ", style)
+        text.append(full_title(run), "bold").append(f"  {run.id}", STYLES["dim"])
+        if run.attempt > 1:
+            text.append(f" · attempt {run.attempt}")
+        if run.usage.input:
+            used = f"{show.tokens(run.usage.input)} in {show.tokens(run.usage.output)} out"
+            text.append(f" · {used}", STYLES["dim"])
+        return text
+
+    def _progress(self, run: Run, now: float, *, name: bool = False) -> Text:
+        style = STYLES[show.tone(run.status)]
+        percent = show.figure(run)
+        before, full, after = show.bar_parts(percent, BAR, beat=int(now * FRAMES_PER_S))
+        text = Text(no_wrap=True, overflow="ellipsis")
+        if name:
+            text.append(f"{show.glyph(run.status)} ", style).append(
+                fit(show.title(run), NAME) + " "
+            )
+        text.append(before, STYLES["dim"]).append(full, style).append(after, STYLES["dim"])
+        text.append(f" {'' if percent is None else f'{percent}%':>4} ")
+        text.append(f"{clock(elapsed_s(run, now))} ", "bold")
+        if run.stage:
+            text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
+        return text.append(clean(activity(run, now, self._follower.places.get(run.id)), 300))

@@ -1,0 +1,74 @@
+"""The command line: its commands, and the one place where failures become exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from tui.cli import failure, output
+from tui.cli.lazy import Lazy, LazyGroup
+from tui.cli.options import Settings, everywhere
+
+COMMANDS = {
+    "run": Lazy("tui.cli.run:run", "Start a run and follow it to its end"),
+    "ls": Lazy("tui.cli.listing:ls", "List runs, newest first"),
+    "show": Lazy("tui.cli.listing:show", "Show all about one run"),
+    "watch": Lazy("tui.cli.watch:watch", "Follow runs until they have ended"),
+    "logs": Lazy("tui.cli.logs:logs", "Print what a run did, or what its agent wrote"),
+    "cancel": Lazy("tui.cli.cancel:cancel", "Stop runs"),
+    "retry": Lazy("tui.cli.retry:retry", "Start the next attempt of ended runs and follow it"),
+    "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
+}
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        output.say(f"swarm-tui {version('swarm-tui')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="RUN is any unique beginning of a run's id, or @last. "
+    "Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 an error you can mend, "
+    "124 timed out, 130 cancelled.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version and exit.",
+)
+@everywhere(hidden=False)
+@click.pass_context
+def group(ctx: click.Context) -> int | None:
+    """Run a swarm of Codex agents; without a command, open the dashboard."""
+    if ctx.invoked_subcommand is not None:
+        return None
+    from tui.cli.dashboard import open_dashboard
+
+    return open_dashboard()
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (by default this process's) and give the exit code."""
+    output.prepare()
+    settings = Settings()
+    try:
+        result = group.main(arguments, prog_name="swarm-tui", standalone_mode=False, obj=settings)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return failure.EXIT_CANCELLED
+    except Exception as error:
+        return failure.report(error, as_json=settings.json, debug=settings.debug)
+    return result if isinstance(result, int) else 0

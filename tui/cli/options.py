@@ -1,0 +1,119 @@
+"""What the commands have in common: settings, flags, and types that explain themselves."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from engine.domain.model import Status
+from engine.domain.text import printable_name
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the flags that every command knows have set; found as the context's `obj`."""
+
+    debug: bool = False
+    json: bool = False
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(Settings).debug |= value
+
+
+def _set_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.ensure_object(Settings).json = value
+    return value
+
+
+def _set_no_color(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["NO_COLOR"] = "1"
+
+
+def everywhere(*, hidden: bool = True) -> Callable[[Function], Function]:
+    """Add the flags that are understood before and after a command's name."""
+
+    def add(function: Function) -> Function:
+        for name, callback, text in (
+            ("--debug", _set_debug, "Show where an error comes from."),
+            ("--no-color", _set_no_color, "Print without colours, as NO_COLOR does."),
+        ):
+            function = click.option(
+                name, is_flag=True, expose_value=False, callback=callback, help=text, hidden=hidden
+            )(function)
+        return function
+
+    return add
+
+
+def json_option(text: str) -> Callable[[Function], Function]:
+    """Add `--json`; errors become JSON with it."""
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=_set_json, is_eager=True, help=text
+    )
+
+
+def examples(*lines: str) -> str:
+    """Write a command's examples as its help ends with them, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}" for line in lines)
+
+
+class Nearest(click.Choice[str]):
+    """One of a few words; a wrong one is answered with the nearest."""
+
+    def __init__(self, choices: Iterable[str]) -> None:
+        super().__init__([str(choice) for choice in choices])
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Name the nearest word, then all of them."""
+        near = difflib.get_close_matches(str(value), self.choices, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{value!r} is not one of {', '.join(self.choices)}.{hint}"
+
+
+class Utf8(click.ParamType[str]):
+    """Text that can be stored and printed: what is no UTF-8 is refused."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Check the text."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{printable_name(text)!r} is not valid UTF-8.", param, ctx)
+        return text
+
+
+class DurationType(click.ParamType[float]):
+    """A length of time such as 90s, 5m or 12h."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a duration in seconds; it must be longer than nothing."""
+        from engine.config import Duration  # takes 30 ms to import
+
+        try:
+            seconds = float(Duration.parse(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if seconds <= 0:
+            self.fail("it must be longer than nothing.", param, ctx)
+        return seconds
+
+
+STATUSES = Nearest(Status)

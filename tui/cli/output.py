@@ -1,0 +1,105 @@
+"""The one place where the command line writes: safe text, colours only where they belong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class PipeClosed(Exception):
+    """Whoever read our output has gone."""
+
+
+def say(text: str) -> None:
+    """Write lines to stdout, with everything taken out that could act on a terminal."""
+    _write(sys.stdout, printable(text) + "\n")
+
+
+def say_aside(text: str) -> None:
+    """Write lines to stderr: what is no result."""
+    _write(sys.stderr, printable(text) + "\n")
+
+
+def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
+    """Write lines made of pieces, each a text and its colour; plain outside a terminal."""
+    painted = has_colours(sys.stdout)
+    written = [
+        "".join(
+            click.style(printable(text), fg=colour) if painted and colour else printable(text)
+            for text, colour in line
+        )
+        for line in lines
+    ]
+    _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in written))
+
+
+def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold
+    """Write each value as one line of JSON, in ASCII: no terminal can be harmed by it."""
+    _write(sys.stdout, "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values))
+
+
+def say_bytes(data: bytes) -> None:
+    """Write bytes as they are; only for what is not a terminal."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise PipeClosed from None
+
+
+def is_terminal(*streams: IO[str]) -> bool:
+    """Say whether all of these are terminals on which a cursor can be moved."""
+    return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
+
+
+def has_colours(stream: IO[str]) -> bool:
+    """Say whether colours are wanted there."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def console(stream: IO[str]) -> Console:
+    """Make a Rich console that interprets no markup and guesses nothing."""
+    from rich.console import Console  # only where a terminal is drawn: it takes 40 ms
+
+    return Console(
+        file=stream,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        no_color=not has_colours(stream),
+        force_terminal=is_terminal(stream),
+    )
+
+
+def prepare() -> None:
+    """Make the standard streams take any text at all, whatever their encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def forget() -> None:
+    """Keep Python from complaining at its end that stdout's reader has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _write(stream: IO[str], text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise PipeClosed from None

@@ -1,0 +1,50 @@
+"""What all dialogs share: a framed box in the middle, a title, `esc` to leave."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A box over the screen; `esc` closes it without an answer."""
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 70%;
+        .box {
+            width: 76;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            padding: 1 2;
+            background: $surface;
+            border: round $border-blurred;
+            border-title-color: $accent;
+            border-title-style: bold;
+            border-subtitle-color: $secondary;
+        }
+        .buttons { height: 1; margin-top: 1; align-horizontal: right; }
+        Button {
+            width: auto; min-width: 8; height: 1; margin-left: 2; padding: 0 2;
+            border: none; background: $panel; color: $foreground; text-style: none;
+            &:focus { background: $accent; color: $background; text-style: bold; }
+            &:hover { background: $panel-lighten-1; }
+            &:focus:hover { background: $accent; }
+            &.-danger { color: $error; }
+            &.-danger:focus { background: $error; color: $background; }
+            &:disabled { color: $secondary 50%; }
+        }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", show=False)]
+
+    def action_leave(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)

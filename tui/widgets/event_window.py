@@ -1,0 +1,252 @@
+"""The stretch of a run's log that is in memory: laid out in lines, constant in size."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, islice
+from typing import NamedTuple
+
+from engine.domain.events import Event, Step
+from tui import show
+from tui.cells import cells, wrap
+
+MAX_EVENTS = 2_000
+MAX_LINES = 40_000
+"""Beyond either, the window lets go of what is farthest from the reader."""
+
+FOLDED_PROSE = 6
+"""Lines of what an agent says that stay when folded."""
+
+
+class Place(NamedTuple):
+    """A line of the log that stays the same whatever comes or goes around it."""
+
+    seq: int
+    row: int
+
+
+class Row(NamedTuple):
+    """One display line of an event: its text, its tone, and whether it hangs below the first."""
+
+    text: str
+    tone: str
+    hangs: bool
+
+
+@dataclass(slots=True)
+class Entry:
+    """An event of the window, laid out for the width at hand."""
+
+    seq: int
+    at: float
+    line: show.EventLine
+    answers: tuple[str, str] | None = None
+    """For a step that ended: what it began as, so that the two are shown as one."""
+    asks: tuple[str, str] | None = None
+    is_open: bool = False
+    is_answered: bool = False
+    rows: list[Row] = field(default_factory=list)
+
+
+def entry_of(event: Event) -> Entry:
+    """Make the entry of an event."""
+    entry = Entry(event.seq, event.at, show.event_line(event))
+    body = event.body
+    if isinstance(body, Step) and body.role == "tool":
+        same = (body.kind, body.command or body.text or repr(body.changes))
+        if body.phase == "started":
+            entry.asks = same
+        else:
+            entry.answers = same
+    return entry
+
+
+class EventWindow:
+    """Entries in order of seq without a gap, and the lines they take up."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.width = 80
+        self.wraps = False
+        self._starts: list[int] = [0]
+
+    # What is in it
+
+    @property
+    def first_seq(self) -> int:
+        """The seq of the first event; 0 when empty."""
+        return self.entries[0].seq if self.entries else 0
+
+    @property
+    def last_seq(self) -> int:
+        """The seq of the last event; 0 when empty."""
+        return self.entries[-1].seq if self.entries else 0
+
+    @property
+    def line_count(self) -> int:
+        """How many display lines there are."""
+        return self._starts[-1]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing can come in without something going out."""
+        return len(self.entries) >= MAX_EVENTS or self.line_count >= MAX_LINES
+
+    def at(self, line: int) -> tuple[Entry, Row, Place]:
+        """Give what stands on a line, from 0, and its place."""
+        index = bisect_right(self._starts, line) - 1
+        entry, row = self.entries[index], line - self._starts[index]
+        return entry, entry.rows[row], Place(entry.seq, row)
+
+    def place(self, line: int) -> Place | None:
+        """Give a line's place; None when there is no such line."""
+        if not 0 <= line < self.line_count:
+            return None
+        index = bisect_right(self._starts, line) - 1
+        return Place(self.entries[index].seq, line - self._starts[index])
+
+    def line_of(self, place: Place | None) -> int | None:
+        """Give the line a place is on now, or the nearest that is left; None when empty."""
+        if place is None or not self.entries:
+            return None
+        index = max(0, min(place.seq - self.first_seq, len(self.entries) - 1))
+        if self.entries[index].seq != place.seq:
+            index = self._index(place.seq)
+        rows = len(self.entries[index].rows)
+        return min(self._starts[index] + min(place.row, max(0, rows - 1)), self.line_count - 1)
+
+    def _index(self, seq: int) -> int:
+        later = bisect_right(self.entries, seq, key=lambda entry: entry.seq)
+        return max(0, later - 1)
+
+    # What comes and goes
+
+    def replace(self, events: Iterable[Event]) -> None:
+        """Show these events and no others."""
+        self.entries = []
+        self.append(events)
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Add later events at the end."""
+        for event in events:
+            entry = entry_of(event)
+            if entry.answers:
+                self._pair(entry.answers)
+            self._lay_out(entry)
+            self.entries.append(entry)
+        self._number()
+
+    def prepend(self, events: Sequence[Event]) -> None:
+        """Add earlier events at the beginning."""
+        later, self.entries = self.entries, []
+        self.append(events)
+        for entry in islice(later, 32):
+            if entry.answers and not entry.is_open:
+                self._pair(entry.answers)
+        self.entries += later
+        self._number()
+
+    def trim_start(self) -> int:
+        """Let the earliest events go where there are too many, and say how many went."""
+        count = self._surplus(self.entries)
+        del self.entries[:count]
+        self._number()
+        return count
+
+    def trim_end(self) -> int:
+        """Let the latest events go where there are too many, and say how many went."""
+        count = self._surplus(reversed(self.entries))
+        if count:
+            del self.entries[-count:]
+        self._number()
+        return count
+
+    def _surplus(self, entries: Iterable[Entry]) -> int:
+        events, lines = len(self.entries) - MAX_EVENTS, self.line_count - MAX_LINES
+        count = 0
+        for entry in entries:
+            if events <= 0 and lines <= 0:
+                break
+            events, lines, count = events - 1, lines - len(entry.rows), count + 1
+        return count
+
+    def _pair(self, step: tuple[str, str]) -> None:
+        """Hide the beginning of a step whose end is shown right after it."""
+        for entry in islice(reversed(self.entries), 32):
+            if entry.asks == step and not entry.is_answered:
+                entry.is_answered = True
+                entry.rows = []
+                return
+
+    # How it is laid out
+
+    def resize(self, width: int, *, wraps: bool) -> bool:
+        """Lay everything out for this width, and say whether anything changed."""
+        width = max(8, width)
+        if (width, wraps) == (self.width, self.wraps):
+            return False
+        self.width, self.wraps = width, wraps
+        for entry in self.entries:
+            self._lay_out(entry)
+        self._number()
+        return True
+
+    def can_unfold(self, entry: Entry) -> bool:
+        """Whether folding or unfolding changes what is seen of an event."""
+        line = entry.line
+        return entry.is_open or bool(line.extra) or cells(line.text) > self.width
+
+    def toggle(self, entry: Entry) -> None:
+        """Unfold an event, or fold it."""
+        entry.is_open = not entry.is_open
+        self._lay_out(entry)
+        self._number()
+
+    def _number(self) -> None:
+        self._starts = list(accumulate((len(entry.rows) for entry in self.entries), initial=0))
+
+    def _lay_out(self, entry: Entry) -> None:
+        if entry.is_answered:
+            entry.rows = []
+            return
+        line = entry.line
+        if entry.is_open:
+            entry.rows = [*self._first(line, wraps=True), *self._rest(line)]
+        elif line.prose:
+            entry.rows = self._folded_prose(line)
+        else:
+            entry.rows = [*self._first(line, wraps=self.wraps), *self._folded_output(line)]
+
+    def _first(self, line: show.EventLine, *, wraps: bool) -> Iterator[Row]:
+        texts = wrap(line.text, self.width) if wraps and line.text else [line.text]
+        for index, text in enumerate(texts):
+            yield Row(text, line.tone, index > 0)
+
+    def _rest(self, line: show.EventLine) -> Iterator[Row]:
+        tone = line.tone if line.prose else "dim"
+        for text in line.extra:
+            for part in wrap(text, self.width) if text else [""]:
+                yield Row(part, tone, True)
+
+    def _folded_prose(self, line: show.EventLine) -> list[Row]:
+        whole = (*self._first(line, wraps=True), *self._rest(line))
+        if len(whole) <= FOLDED_PROSE + 1:
+            return list(whole)
+        left_out = len(whole) - FOLDED_PROSE
+        return [*whole[:FOLDED_PROSE], Row(_more(left_out), "dim", True)]
+
+    def _folded_output(self, line: show.EventLine) -> Iterator[Row]:
+        if not line.fold:
+            return
+        left_out = len(line.extra) - line.fold
+        if left_out > 1:
+            yield Row(_more(left_out), "dim", True)
+        for text in line.extra[-line.fold if left_out > 1 else 0 :]:
+            for part in wrap(text, self.width) if self.wraps and text else [text]:
+                yield Row(part, "dim", True)
+
+
+def _more(count: int) -> str:
+    return f"{show.sign('…', '...')} {count} more line{'' if count == 1 else 's'} (enter)"

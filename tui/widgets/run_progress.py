@@ -1,0 +1,82 @@
+"""How far the chosen run is: an honest bar, its stage, and what it is doing now."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.domain import lifecycle
+from engine.domain.activity import activity
+from engine.domain.model import Run, Stage, Status
+from tui import show
+from tui.cells import clean
+
+Part = tuple[str, str]
+WIDEST = 48
+_STAGES = {
+    Stage.WORKSPACE_PREP: "preparing",
+    Stage.WORKSPACE_CLONED: "workspace ready",
+    Stage.EXECUTING: "executing",
+    Stage.VERIFYING: "verifying",
+    Stage.EXTRACTING_PATTERNS: "learning",
+    Stage.COMPLETE: "complete",
+}
+
+
+class RunProgress(Widget):
+    """Two lines, three where a run failed: the bar, then the activity or the error's way out."""
+
+    DEFAULT_CSS = """
+    RunProgress { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    RunProgress.-error { height: 3; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run: Run | None = None
+        self._now = 0.0
+        self._position: int | None = None
+
+    def show(self, run: Run | None, now: float, position: int | None = None) -> None:
+        """Show `run` as it is at `now`; `position` is its place in the queue, from 1."""
+        self._run, self._now, self._position = run, now, position
+        self.set_class(run is not None and run.error is not None, "-error")
+        self.refresh()
+
+    def render(self) -> Content:
+        """Draw the bar and the words below it."""
+        run = self._run
+        if run is None:
+            return Content("")
+        width = max(10, min(WIDEST, self.size.width // 2))
+        return Content.assemble(
+            *_bar(run, width, self._now), "  ", *_figure(run), "\n", *self._words(run)
+        )
+
+    def _words(self, run: Run) -> list[Part]:
+        if run.error:
+            recovery = clean(run.error.recovery, 300)
+            return [(clean(run.error.message, 300), "$error"), (f"\n{recovery}", "$secondary")]
+        words = clean(activity(run, self._now, self._position), 300)
+        return [(words, "$secondary" if run.status in lifecycle.FINISHED else "$foreground")]
+
+
+def _bar(run: Run, width: int, now: float) -> list[Part]:
+    tone = show.style(run.status)
+    before, filled, after = show.bar_parts(show.figure(run), width, beat=int(now))
+    return [(before, "$panel"), (filled, tone), (after, "$panel")]
+
+
+def _figure(run: Run) -> list[Part]:
+    percent = show.figure(run)
+    parts: list[Part] = []
+    if percent is None:
+        parts.append(("working", "$foreground"))
+    elif run.status is not Status.QUEUED:
+        parts.append((f"{percent:>3} %", "bold"))
+        if run.status in lifecycle.ACTIVE and run.stage:
+            parts.append((f"  {_STAGES[run.stage]}", "$secondary"))
+    if run.plan:
+        done = sum(item.completed for item in run.plan)
+        parts.append((f"  plan {done}/{len(run.plan)}", "$secondary"))
+    return parts

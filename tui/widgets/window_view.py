@@ -1,0 +1,126 @@
+"""Lines over a window of events: they follow the end until the reader leaves it, and then stay."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from tui import show
+from tui.cells import clean
+from tui.widgets.event_feed import EventFeed
+from tui.widgets.event_window import EventWindow
+from tui.widgets.line_view import LineView
+from tui.widgets.log_line import text_width
+
+
+class WindowView(LineView):
+    """What the reader sees of an `EventFeed`."""
+
+    waiting: reactive[int] = reactive(0)
+    """Events that came since the reader left the end."""
+    wrap: reactive[bool] = reactive(False)
+    """Whether long lines are wrapped instead of cut."""
+
+    def __init__(
+        self,
+        *,
+        title: str = "",
+        empty_text: str = "",
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
+        self.feed: EventFeed | None = None
+        self._no_window = EventWindow()
+        self._following = True
+        self.read_seq = 0
+        """The latest event known when the reader left the end."""
+        self._arranging = False
+
+    @property
+    def window(self) -> EventWindow:
+        """The events in memory."""
+        return self.feed.window if self.feed else self._no_window
+
+    @property
+    def following(self) -> bool:
+        """Whether the end stays in view as events come."""
+        return self._following
+
+    def near_edge(self) -> None:
+        """Do what follows when the reader may have come near an end of the window."""
+
+    @contextmanager
+    def steady(self) -> Generator[None]:
+        """Let the window change; what the reader looks at stays, or the end does."""
+        window = self.window
+        cursor, top = window.place(self.cursor_line), window.place(self.scroll_offset.y)
+        yield
+        count = window.line_count
+        self._arranging = True
+        if self._following:
+            self.set_lines(count, cursor=count - 1, top=count)
+        else:
+            line, first = window.line_of(cursor), window.line_of(top)
+            self.set_lines(count, cursor=line or 0, top=first or 0)
+        self._arranging = False
+
+    def follow_end(self, following: bool) -> None:
+        """Follow the end from now on, or stay and count what comes."""
+        self._following = following
+        if following:
+            self.waiting = 0
+        else:
+            self.read_seq = self.feed.known if self.feed else 0
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the window reaches to the run's latest event."""
+        return self.feed is None or self.feed.has_end
+
+    def go_to_end(self) -> None:
+        """Put view and cursor to the end of what is known."""
+        with self.steady():
+            if self.feed:
+                self.feed.take(following=True)
+
+    def view_scrolled(self) -> None:
+        """Follow where the reader reached the end, else stay, and fetch what comes into view."""
+        if self._arranging:
+            return
+        is_end = self.has_end and self.scroll_offset.y >= self.max_scroll_y
+        if is_end != self._following:
+            self.follow_end(is_end)
+            if is_end:
+                self.go_to_end()
+        self.near_edge()
+
+    def cursor_moved(self) -> None:
+        """Follow where the cursor is on the last line, else stay."""
+        is_end = self.has_end and self.cursor_line == self.line_count - 1
+        if is_end != self._following:
+            self.follow_end(is_end)
+
+    def styles_changed(self) -> None:
+        """Lay the events out for the width at hand."""
+        if self.is_attached:
+            with self.steady():
+                width = text_width(self.scrollable_content_region.width)
+                self.window.resize(width, wraps=self.wrap)
+
+    def watch_wrap(self) -> None:
+        """Lay the events out with their lines wrapped, or cut."""
+        self.forget_strips()
+        self.styles_changed()
+
+    def watch_waiting(self, waiting: int) -> None:
+        """Say in the border how much came since the reader left the end."""
+        self.say(f"{waiting} new {show.sign('·', '-')} F follows" if waiting else "")
+
+    def say(self, text: str) -> None:
+        """Write `text` into the lower border."""
+        self.border_subtitle = Content(clean(text, 300)) if text else None
