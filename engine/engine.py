@@ -65,6 +65,7 @@ class Engine:
         self._bus = Bus()
         self._journal = Journal(store, view, self._publish, self._shared_changed)
         self._scheduler: Scheduler | None = None
+        self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
 
@@ -92,7 +93,8 @@ class Engine:
                 await engine._journal.load()
                 stack.push_async_callback(_ended, asyncio.create_task(engine._journal.follow()))
             if supervise:
-                stack.push_async_callback(_ended, asyncio.create_task(engine._supervise()))
+                engine._supervising = asyncio.create_task(engine._supervise())
+                stack.push_async_callback(_ended, engine._supervising)
             yield engine
 
     @property
@@ -204,10 +206,16 @@ class Engine:
         self._publish((), set())
 
     async def settle(self) -> None:
-        """Wait until no run is queued or active."""
+        """Wait until no run is queued or active; raises `UserError` if nobody can see to that."""
         batches = self._bus.batches(0)
         while self.view.live:
-            await anext(batches)
+            waiting = asyncio.ensure_future(anext(batches))
+            both = {waiting, self._supervising} if self._supervising else {waiting}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if self._supervising and self._supervising.done():
+                waiting.cancel()
+                await self._supervising
+            await waiting
 
     async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
         """List one folder of a run's workspace, folders first; never follows a link out of it."""
@@ -268,7 +276,9 @@ class Engine:
                 follower=Follower(commit),
                 watcher=Watcher(commit),
             )
-            self._scheduler = Scheduler(self.view, tools, self._rules, self._check_login)
+            self._scheduler = Scheduler(
+                self.view, tools, self._rules, self._check_login, self._ownership.check
+            )
             await self._scheduler.run()
         finally:
             self._scheduler = None
@@ -279,7 +289,9 @@ async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     results = await asyncio.gather(task, return_exceptions=True)
     for error in results:
-        if isinstance(error, Exception):
+        if isinstance(error, UserError):
+            _log.error("%s", error.message)
+        elif isinstance(error, Exception):
             _log.error("%s failed", task.get_coro(), exc_info=error)
 
 

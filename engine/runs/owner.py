@@ -6,6 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from engine.domain.errors import user_error
+
 
 class Ownership:
     """The right to supervise a home.
@@ -38,6 +40,20 @@ class Ownership:
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
         return True
+
+    def check(self) -> None:
+        """Check that the home is still there; raises `UserError` if somebody removed it.
+
+        A supervisor without a home would work for ever on files that nobody can reach.
+        """
+        if self._file is None:
+            return
+        try:
+            there = os.path.samestat(self._path.stat(), os.fstat(self._file))
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise user_error("DATABASE_UNUSABLE", f"The home {self._path.parent} was removed.")
 
     def give_up(self) -> None:
         """Let another engine supervise."""

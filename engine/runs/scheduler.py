@@ -33,11 +33,13 @@ class Scheduler:
         tools: Tools,
         rules: Callable[[], Rules],
         check_login: Callable[[RunSpec], Awaitable[UserError | None]],
+        still_there: Callable[[], None],
     ) -> None:
         self._view = view
         self._tools = tools
         self._rules = rules
         self._check_login = check_login
+        self._still_there = still_there
         self._login_checked = False
         self._auth_failures = 0
         self._carried: dict[str, tuple[Supervisor, asyncio.Task[None]]] = {}
@@ -56,6 +58,7 @@ class Scheduler:
         polling = [asyncio.create_task(poll) for poll in polls]
         try:
             while True:
+                await self._check_home()
                 self._wake.clear()
                 self._carry_active()
                 if await self._start_next():
@@ -70,6 +73,15 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _check_home(self) -> None:
+        """Check that the home is there; if not, end what works for it, and raise `UserError`."""
+        try:
+            self._still_there()
+        except UserError:
+            for supervisor, _ in self._carried.values():
+                await supervisor.abandon()
+            raise
 
     def _carry_active(self) -> None:
         """Give every active run a supervisor: also those another engine left, or a fault."""

@@ -67,6 +67,11 @@ class Supervisor:
         if changed:
             self._poked.set()
 
+    async def abandon(self) -> None:
+        """End the run's processes at once: there is no home any more to keep what they do."""
+        if self._process:
+            await self._process.stop(0)
+
     async def carry(self) -> None:
         """Carry the run's attempt until it has ended; raises what is a fault in this program."""
         steps = {
