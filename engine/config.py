@@ -50,6 +50,10 @@ Positive = Annotated[int, Meta(ge=1, le=1000)]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
+def _says(text: str) -> Meta:
+    return Meta(description=text)
+
+
 class _Section(Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -57,33 +61,40 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True):
 class Codex(_Section, frozen=True):
     """How Codex is started."""
 
-    bin: str | None = None
-    model: str | None = None
-    sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
-    config: dict[str, Any] = {}
+    bin: Annotated[
+        str | None, _says("the Codex executable; else PATH, else the Python package")
+    ] = None
+    model: Annotated[str | None, _says("the model; else Codex's own choice")] = None
+    sandbox: Annotated[Sandbox, _says("what commands may do")] = Sandbox.WORKSPACE_WRITE
+    config: Annotated[dict[str, Any], _says("Codex settings, as with `codex -c`")] = {}
 
 
 class Queue(_Section, frozen=True):
     """How the queue starts runs."""
 
-    per_project: Positive | None = None
-    stagger_s: Seconds = 0.5
+    per_project: Annotated[Positive | None, _says("runs of one project at a time")] = None
+    stagger_s: Annotated[Seconds, _says("seconds between two starts, about")] = 0.5
 
 
 class Watchdog(_Section, frozen=True):
     """When a run counts as stalled, and what is done then."""
 
-    silent_s: Seconds = 300
-    first_event_s: Seconds = 60
-    action: Literal["notice", "resume", "fail"] = "notice"
+    silent_s: Annotated[Seconds, _says("seconds without a sign of life; a command may take 3×")] = (
+        300
+    )
+    first_event_s: Annotated[Seconds, _says("seconds until Codex must have said something")] = 60
+    action: Annotated[
+        Literal["notice", "resume", "fail"],
+        _says("tell only; end it and go on in the same thread; or end it with RUN_STALLED"),
+    ] = "notice"
 
 
 class WorkspaceSettings(_Section, frozen=True):
     """How workspaces are made."""
 
-    copy_limit: Size = Size(2 * 1024**3)
-    setup: tuple[str, ...] = ()
-    copy_files: tuple[str, ...] = (".env",)
+    copy_limit: Annotated[Size, _says("the largest folder that is copied")] = Size(2 * 1024**3)
+    setup: Annotated[tuple[str, ...], _says("commands run in a new workspace")] = ()
+    copy_files: Annotated[tuple[str, ...], _says("untracked files brought along")] = (".env",)
 
 
 class Webhook(_Section, frozen=True):
@@ -98,26 +109,32 @@ class Webhook(_Section, frozen=True):
 class Notify(_Section, frozen=True):
     """How people are told."""
 
-    bell: bool = True
-    apprise: tuple[str, ...] = ()
+    bell: Annotated[bool, _says("ring the terminal's bell when a run needs you")] = True
+    apprise: Annotated[tuple[str, ...], _says("Apprise addresses")] = ()
 
 
 class Cleanup(_Section, frozen=True):
     """What is cleaned up, and when."""
 
-    auto: bool = False
-    older_than: Duration = Duration(30 * 86400)
-    keep: int = 20
-    budget: Size = Size(50 * 1024**3)
-    trash_days: int = 7
+    auto: Annotated[bool, _says("clean up without being asked")] = False
+    older_than: Annotated[Duration, _says("only what ended longer ago")] = Duration(30 * 86400)
+    keep: Annotated[int, _says("runs of a project that always stay")] = 20
+    budget: Annotated[Size, _says("disk space above which you are warned")] = Size(50 * 1024**3)
+    trash_days: Annotated[int, _says("days until the trash is emptied")] = 7
 
 
 class Ui(_Section, frozen=True):
     """How the dashboard looks and which keys it takes."""
 
-    theme: str = "swarm-dark"
-    keys: dict[str, str] = {}
-    columns: tuple[str, ...] = ("status", "title", "progress", "elapsed", "changes")
+    theme: Annotated[str, _says("`swarm-dark`, `swarm-light` or one of Textual's")] = "swarm-dark"
+    keys: Annotated[dict[str, str], _says("own keys by command: `{run.cancel: x}`")] = {}
+    columns: Annotated[tuple[str, ...], _says("columns of the run list, in order")] = (
+        "status",
+        "title",
+        "progress",
+        "elapsed",
+        "changes",
+    )
 
 
 def _slots() -> int:
@@ -127,13 +144,15 @@ def _slots() -> int:
 class Config(_Section, frozen=True):
     """All settings, with their defaults."""
 
-    slots: Positive = msgspec.field(default_factory=_slots)
-    grace_s: Seconds = 5.0
+    slots: Annotated[Positive, _says("runs at a time; default: as many as processors")] = (
+        msgspec.field(default_factory=_slots)
+    )
+    grace_s: Annotated[Seconds, _says("seconds from SIGTERM to SIGKILL")] = 5.0
     codex: Codex = Codex()
     queue: Queue = Queue()
     watchdog: Watchdog = Watchdog()
     workspace: WorkspaceSettings = WorkspaceSettings()
-    webhooks: tuple[Webhook, ...] = ()
+    webhooks: Annotated[tuple[Webhook, ...], _says("receivers of events (not there yet)")] = ()
     notify: Notify = Notify()
     cleanup: Cleanup = Cleanup()
     ui: Ui = Ui()
