@@ -245,9 +245,14 @@ def _valid_keys(path: list[str]) -> list[str]:
     kind: Any = Config
     for key in path:
         if key.isdigit():
-            kind = get_args(kind)[0]
+            kind = get_args(_plain(kind))[0]
             continue
         kind = next((f.type for f in msgspec.structs.fields(kind) if f.name == key), None)
         if kind is None:
             return []
-    return [field.name for field in msgspec.structs.fields(kind)]
+    return [field.name for field in msgspec.structs.fields(_plain(kind))]
+
+
+def _plain(kind: Any) -> Any:  # noqa: ANN401  a type
+    """Give a type without what is annotated to it."""
+    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind

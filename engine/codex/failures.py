@@ -11,12 +11,13 @@ STDERR_TAIL = 600  # characters of stderr that an error quotes
 
 # What `codex exec` was seen to say (docs/codex.md); the first that matches decides.
 _TURN_FAILED = (
-    ("CODEX_AUTH_FAILED", r"401 Unauthorized|\b401\b.*API key"),
+    ("CODEX_AUTH_FAILED", r"40[13] (?:Unauthorized|Forbidden)|\b401\b.*API key"),
     ("USAGE_LIMIT_REACHED", r"hit your usage limit|usage limit has been reached"),
     ("QUOTA_EXCEEDED", r"Quota exceeded|insufficient_quota|To use Codex with your ChatGPT plan"),
     ("RATE_LIMITED", r"\b429\b|Too Many Requests|rate limit"),
     ("CONTEXT_WINDOW_EXCEEDED", r"context window|context_length_exceeded"),
     ("API_OVERLOADED", r"high demand|overloaded|at capacity|status:? 5\d\d|\b50[0234]\b"),
+    ("API_REFUSED", r"unexpected status 4\d\d|invalid_request"),
     ("API_UNREACHABLE", r"stream disconnected|error sending request|[Cc]onnection|network"),
 )
 _STDERR = (

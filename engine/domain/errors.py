@@ -41,6 +41,10 @@ CATALOGUE: dict[str, Entry] = {
         "Check the network and any proxy, then retry: the run goes on from where it stood.",
     ),
     "API_OVERLOADED": Entry("The model provider is overloaded.", "Wait a little, then retry."),
+    "API_REFUSED": Entry(
+        "The model provider refused the request.",
+        "Check the model's name and Codex's settings against what the provider says, then retry.",
+    ),
     "RATE_LIMITED": Entry(
         "The model provider's rate limit was reached.",
         "Wait for it to reset, or use fewer slots, then retry.",

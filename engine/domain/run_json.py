@@ -34,7 +34,11 @@ def run_json(run: Run, now: float, position: int | None = None) -> dict[str, Any
         "model": spec.model,
         "sandbox": spec.sandbox.value,
         "workspace": asdict(run.workspace) if run.workspace else None,
-        "tokens": asdict(run.usage),
+        "tokens": {
+            "input": run.usage.input,
+            "cached_input": run.usage.cached,
+            "output": run.usage.output,
+        },
         "changes": asdict(run.changes),
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,

@@ -59,6 +59,9 @@ class Scheduler:
         try:
             while True:
                 await self._check_home()
+                for poll in polling:
+                    if poll.done():  # without them nothing is seen any more: better to end
+                        poll.result()
                 self._wake.clear()
                 self._carry_active()
                 if await self._start_next():

@@ -1,0 +1,118 @@
+"""Writes the reference pages from the code: `make docs`; a test holds them against it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import click
+import msgspec
+from msgspec import Meta, Struct
+
+from engine.config import Config, Duration, Size
+from engine.domain.activity import clock
+from engine.domain.errors import CATALOGUE
+from tui.cli.main import group
+from tui.commands import GROUPS, keys_of
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by `make docs` from the code: change it there. -->\n"
+
+
+def pages() -> dict[Path, str]:
+    """Give every generated page by its path."""
+    return {
+        HERE / "keys.md": keys(),
+        HERE / "errors.md": errors(),
+        HERE / "settings.md": settings(),
+        HERE / "commands.md": commands(),
+    }
+
+
+def keys() -> str:
+    """Give the page of the dashboard's keys."""
+    lines = ["# Keys", "", NOTE, "Own keys: `ui.keys` in the settings, by the name in brackets."]
+    for group, found in GROUPS.items():
+        lines += ["", f"## {group}", "", "| keys | what | name |", "|---|---|---|"]
+        for command in found:
+            shown = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
+            lines.append(f"| {shown} | {command.help} | `{command.id}` |")
+    return "\n".join(lines) + "\n"
+
+
+def errors() -> str:
+    """Give the page of all errors."""
+    lines = [
+        "# Errors",
+        "",
+        NOTE,
+        "Each has a stable code, in the dashboard, on the line (exit code 3)",
+    ]
+    lines[-1] += " and in JSON."
+    for code, entry in sorted(CATALOGUE.items()):
+        lines += ["", f"## {code}", "", entry.message, "", entry.recovery]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    """Give the page of all settings."""
+    lines = ["# Settings", "", NOTE, "`config.yaml`; every key is optional.", ""]
+    lines += ["| key | default | what |", "|---|---|---|"]
+    lines += [f"| `{key}` | {default} | {what} |" for key, default, what in _settings(Config, "")]
+    return "\n".join(lines) + "\n"
+
+
+def _settings(section: type[Struct], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for field in msgspec.structs.fields(section):
+        kind, what = _meaning(field.type)
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield from _settings(kind, f"{prefix}{field.name}.")
+        else:
+            default = "" if field.default is msgspec.NODEFAULT else _shown(field.default)
+            yield f"{prefix}{field.name}", default, what
+
+
+def _meaning(annotation: Any) -> tuple[Any, str]:
+    """Give the type and the description of a field; what is annotated twice counts from outside."""
+    if get_origin(annotation) is None or not hasattr(annotation, "__metadata__"):
+        return annotation, ""
+    told = [m.description for m in annotation.__metadata__ if isinstance(m, Meta) and m.description]
+    return get_args(annotation)[0], told[-1] if told else ""
+
+
+def _shown(value: object) -> str:
+    if value is None or value in ((), {}):
+        return ""
+    if isinstance(value, Duration):
+        return f"`{int(value // 86400)}d`" if value >= 86400 else f"`{clock(value)}`"
+    if isinstance(value, Size):
+        return f"`{value // 1024**3}GiB`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{', '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
+
+
+def commands() -> str:
+    """Give the page of the command line, from its own help."""
+    lines = ["# Commands", "", NOTE]
+    context = click.Context(group, info_name="swarm-tui", terminal_width=88, max_content_width=88)
+    for name in ["", *group.list_commands(context)]:
+        command = group.get_command(context, name) if name else group
+        assert command is not None
+        title = f"swarm-tui {name}".strip()
+        inner = click.Context(command, info_name=title, terminal_width=88, max_content_width=88)
+        lines += ["", f"## {title}", "", "```", command.get_help(inner).strip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
