@@ -49,7 +49,9 @@ class Scheduler:
                     await asyncio.sleep(pause_s)
                     continue
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause_s)
+                    # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
+                    async with asyncio.timeout(pause_s):
+                        await self._wake.wait()
         finally:
             tasks = [*polling, *(task for _, task in self._carried.values())]
             for task in tasks:
