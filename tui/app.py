@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tui.screens.new_run import Draft
 
 
+APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
+
+
 class SwarmApp(App[None]):
     """The full-screen face of an open engine, which it does not own."""
 
@@ -90,26 +93,32 @@ class SwarmApp(App[None]):
 
     # Commands
 
-    @work(group="dialog")
-    async def action_new_run(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keep the program's own commands out of dialogs."""
+        if action in APP_ACTIONS and self.screen is not self.live_screen:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_new_run(self) -> None:
         """Ask for a new run."""
         from tui.screens.new_run import Draft, NewRun
 
-        self.draft = self.draft or Draft()
-        run_id = await self.push_screen_wait(NewRun(self.engine, self.draft))
-        if run_id and self.live_screen:
-            self.draft = self.draft.rest()
-            self.live_screen.expect(run_id)
+        draft = self.draft = self.draft or Draft()
 
-    @work(group="dialog")
-    async def action_help(self) -> None:
+        def started(run_id: str | None) -> None:
+            if run_id and self.live_screen:
+                self.draft = draft.rest()
+                self.live_screen.expect(run_id)
+
+        self.push_screen(NewRun(self.engine, draft), started)
+
+    def action_help(self) -> None:
         """Show all keys."""
         from tui.screens.help import Help
 
-        await self.push_screen_wait(Help(self.keys))
+        self.push_screen(Help(self.keys))
 
-    @work(group="dialog")
-    async def action_palette(self) -> None:
+    def action_palette(self) -> None:
         """Offer every command by its name, and do the one chosen."""
         from tui.screens.palette import Entry, Palette
 
@@ -119,9 +128,12 @@ class SwarmApp(App[None]):
             for command, node in found.items()
             if node is not None and command.id != "app.palette"
         ]
-        chosen = await self.push_screen_wait(Palette(entries, self.keys))
-        if chosen:
-            await self.run_action(chosen.action, found[chosen])
+
+        async def chosen(command: commands.Command | None) -> None:
+            if command:
+                await self.run_action(command.action, found[command])
+
+        self.push_screen(Palette(entries, self.keys), chosen)
 
     def _carrier(self, command: commands.Command) -> DOMNode | None:
         if command.scope == "app":
@@ -148,10 +160,6 @@ class SwarmApp(App[None]):
 
     async def action_quit(self) -> None:
         """Quit; with live runs only after asking what becomes of them."""
-        self._quit()
-
-    @work(group="quit", exclusive=True)
-    async def _quit(self) -> None:
         from tui.screens.confirm import Choice, Confirm
 
         live = self.live_runs()
@@ -165,10 +173,13 @@ class SwarmApp(App[None]):
         ]
         count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
         text = f"{count} not finished. Workspaces stay as they are, whatever you choose."
-        answer = await self.push_screen_wait(Confirm("Quit?", text, choices))
-        if answer == "cancel":
-            await self._cancel_all()
+        self.push_screen(Confirm("Quit?", text, choices), self._quit)
 
+    def _quit(self, answer: str | None) -> None:
+        if answer == "cancel":
+            self._cancel_all()
+
+    @work(group="quit", exclusive=True)
     async def _cancel_all(self) -> None:
         from tui.screens.confirm import Waiting
 

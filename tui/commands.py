@@ -97,7 +97,11 @@ _NAMES = {
 
 
 def bindings(scope: str) -> list[BindingType]:
-    """Give the bindings of everything that `scope` carries out."""
+    """Give the bindings of everything that `scope` carries out.
+
+    They have priority: those without are carried out only after keys typed meanwhile were handed
+    to whatever had the focus before, so that `/fix` in one burst would filter nothing, and press x.
+    """
     return [
         Binding(
             command.keys,
@@ -105,6 +109,7 @@ def bindings(scope: str) -> list[BindingType]:
             command.label,
             show=bool(command.footer),
             tooltip=command.help,
+            priority=True,
             id=command.id,
         )
         for command in COMMANDS

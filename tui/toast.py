@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TypeVar, cast
 
 from textual.app import App
+from textual.screen import Screen
 from textual.widget import Widget
 
 from engine.domain.errors import UserError
@@ -17,6 +18,12 @@ T = TypeVar("T")
 def app_of(widget: Widget) -> App[None]:
     """Give the app a widget is in; Textual's own property has no usable type."""
     return cast("App[None]", widget.app)  # pyright: ignore[reportUnknownMemberType]
+
+
+def focus_now(widget: Widget) -> None:
+    """Give the focus at once: what is typed next is meant for this widget."""
+    screen = cast("Screen[None]", widget.screen)  # pyright: ignore[reportUnknownMemberType]
+    screen.set_focus(widget)
 
 
 def report(app: App[None], error: UserError) -> None:

@@ -64,13 +64,15 @@ class Scheduler:
                         poll.result()
                 self._wake.clear()
                 self._carry_active()
-                if await self._start_next():
+                if await self._started_next():
                     # Starts are spread: Codex's own start is the heaviest moment of a run.
                     stagger_s = self._tools.config.queue.stagger_s
                     await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
                     continue
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK_S)
+                    # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
+                    async with asyncio.timeout(TICK_S):
+                        await self._wake.wait()
         finally:
             tasks = [*polling, *(task for _, task in self._carried.values())]
             for task in tasks:
@@ -111,6 +113,13 @@ class Scheduler:
         elif run.error and run.error.code in AUTH:
             self._auth_failures += 1
         self._wake.set()
+
+    async def _started_next(self) -> bool:
+        try:
+            return await self._start_next()
+        except UserError as error:
+            _log.warning("no run is started yet: %s", error.message)
+            return False
 
     async def _start_next(self) -> bool:
         """Start the next run if one may start, and tell whether one was started."""

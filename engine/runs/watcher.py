@@ -32,17 +32,20 @@ class Watcher:
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._roots: dict[str, str] = {}
+        self._untold: set[str] = set()
+        """Folders, and what came and went unseen: nobody is told of their end either."""
         self._changed = asyncio.Event()
         self._polling = False
 
     def watch(self, run: str, root: str) -> None:
         """Watch a run's workspace from now on."""
-        self._roots[os.path.realpath(root)] = run
+        self._roots = {**self._roots, os.path.realpath(root): run}
         self._changed.set()
 
     def forget(self, run: str) -> None:
         """Watch it no longer."""
         self._roots = {root: owner for root, owner in self._roots.items() if owner != run}
+        self._untold = {path for path in list(self._untold) if _root_of(path, self._roots)}
         self._changed.set()
 
     async def run(self) -> None:
@@ -94,19 +97,31 @@ class Watcher:
 
         added = {path for change, path in changes if change is Change.added}
         modified = {path for change, path in changes if change is Change.modified}
+        roots = self._roots  # never changed in place: this is another thread
         by_run: dict[str, list[FileChange]] = {}
         for path in sorted({path for _, path in changes} | set(_inside(added))):
-            root = self._root_of(path)
-            if root is None or (os.path.isdir(path) and not os.path.islink(path)):  # noqa: PTH112, PTH114  hot
+            root = _root_of(path, roots)
+            if root is None or self._stays_untold(path, path in added):
                 continue
             kind = "modified" if path in modified - added else "added"
             kind = kind if os.path.lexists(path) else "deleted"
             name = printable_name(os.path.relpath(path, root))
-            by_run.setdefault(self._roots[root], []).append(FileChange(name, kind))
+            by_run.setdefault(roots[root], []).append(FileChange(name, kind))
         return by_run
 
-    def _root_of(self, path: str) -> str | None:
-        return next((root for root in self._roots if path.startswith(root + os.sep)), None)
+    def _stays_untold(self, path: str, is_new: bool) -> bool:
+        """Say whether a change is none of a file: Codex's sandbox mounts folders for a moment."""
+        if os.path.lexists(path):
+            is_folder = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114  hot
+            (self._untold.add if is_folder else self._untold.discard)(path)
+            return is_folder
+        if is_new:
+            self._untold.add(path)
+        return path in self._untold
+
+
+def _root_of(path: str, roots: Iterable[str]) -> str | None:
+    return next((root for root in roots if path.startswith(root + os.sep)), None)
 
 
 def _inside(paths: Iterable[str]) -> Iterable[str]:

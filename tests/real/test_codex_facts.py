@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,6 @@ pytestmark = pytest.mark.timeout(90)
 
 Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
 WRITE = ("-s", "workspace-write")
 RESUME_WRITE = ("-c", 'sandbox_mode="workspace-write"')
 PLAN = ("-c", PLAN_TOOL)
@@ -170,22 +168,6 @@ def _until(process: subprocess.Popen[str], wanted: str) -> list[str]:
         if wanted in line:
             return lines
     raise AssertionError(f"{wanted!r} never came: {lines}")
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    """Run a model server."""
-    with LoopbackServer() as running:
-        yield running
-
-
-@pytest.fixture
-def lab() -> Iterator[Path]:
-    """Make a folder of this test's own, outside the system's temporary folder."""
-    folder = ROOT / ".test-home" / uuid.uuid4().hex[:12]
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

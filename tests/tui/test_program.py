@@ -16,6 +16,7 @@ from fake_engine import (
     toasts,
     until,
 )
+from textual import events
 
 from engine.config import Ui
 from tui import commands
@@ -115,3 +116,23 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
     ids = [command.id for command in commands.COMMANDS]
     assert len(ids) == len(set(ids))
     assert "| `x` | Cancel the run |" in commands.markdown()
+
+
+async def test_a_burst_of_keys_reaches_what_it_was_meant_for(engine: FakeEngine) -> None:
+    def burst(*keys: str) -> None:
+        for key in keys:
+            app.post_message(
+                events.Key(key, {"slash": "/", "enter": "\r", "escape": None}.get(key, key))
+            )
+
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        burst("slash", *"xrqn", "enter")
+        await pilot.pause()
+        assert screen_of(app).panes.filter_input.value == "xrqn"
+        burst("escape", "j", "x")
+        await pilot.pause()
+        burst("n", *"xrq")
+        await pilot.pause()
+        assert engine.asked == [("cancel", "c3")]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -116,4 +119,59 @@ class DurationType(click.ParamType[float]):
         return seconds
 
 
+class TimeType(click.ParamType[float]):
+    """A moment to come, in seconds since 1970: HH:MM, ISO 8601, or +30m for a time from now."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a time; without a zone it is the user's own, and HH:MM is the next such moment."""
+        text, now = str(value).strip(), time.time()
+        if text.startswith("+"):
+            return now + DurationType().convert(text[1:], param, ctx)
+        try:
+            clock = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+            at = _next(int(clock[1]), int(clock[2]), now) if clock else _iso(text)
+        except (ValueError, OverflowError):
+            allowed = "HH:MM, a date and time such as 2031-05-04T18:30, or +30m"
+            self.fail(f"{printable_name(text)!r} is no time: {allowed} is needed.", param, ctx)
+        if at <= now:
+            self.fail(f"{printable_name(text)!r} has passed.", param, ctx)
+        return at
+
+
+def _next(hour: int, minute: int, now: float) -> float:
+    today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    at = today.timestamp()
+    return at if at > now else (today + timedelta(days=1)).timestamp()
+
+
+def _iso(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+class TokensType(click.ParamType[int]):
+    """A number of tokens such as 50000, 200k or 1.5M."""
+
+    name = "tokens"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read a number of tokens; it must be more than none."""
+        found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([kM]?)", str(value).strip())
+        number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]] if found else 0
+        if number < 1 or number != int(number) or number > MAX_TOKENS:
+            shown = printable_name(str(value))
+            self.fail(
+                f"{shown!r} is no number of tokens: one such as 50000, 200k or 1.5M is needed.",
+                param,
+                ctx,
+            )
+        return int(number)
+
+
+MAX_TOKENS = 10**12
 STATUSES = Nearest(Status)

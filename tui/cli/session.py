@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from engine import config, paths
 from engine.domain.model import Run
-from engine.domain.projection import View
-from engine.engine import Engine
+from engine.engine import Engine, start_if_needed
+from engine.paths import Paths
 from tui.cli import log
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PROGRAM = Path(__file__).resolve().parents[2] / "swarm_tui.py"
+_log = logging.getLogger(__name__)
 
 
 def start(work: Coroutine[None, None, int | None]) -> int:
@@ -23,12 +28,29 @@ def start(work: Coroutine[None, None, int | None]) -> int:
 
 @asynccontextmanager
 async def open_engine(*, follow: bool = False, supervise: bool = False) -> AsyncGenerator[Engine]:
-    """Open the user's home with the user's settings."""
+    """Open the user's home with the user's settings.
+
+    An engine that supervises leaves nothing lying: what is not finished when it closes goes on in
+    the background, whoever queued it.
+    """
     places = paths.find()
     log.keep(places)
     settings = config.load(places.config)
-    async with Engine.open(places, settings, follow=follow, supervise=supervise) as engine:
-        yield engine
+    engine: Engine | None = None
+    try:
+        async with Engine.open(places, settings, follow=follow, supervise=supervise) as engine:
+            yield engine
+    finally:
+        if supervise and engine and engine.view.live:
+            go_on(places)
+
+
+def go_on(places: Paths) -> None:
+    """See to it that somebody supervises this home: in the background, where nobody does yet."""
+    try:
+        start_if_needed(places, [sys.executable, str(PROGRAM), "supervise", "--unless-supervised"])
+    except OSError as error:  # the home is gone, or no process can be had: the runs are stored
+        _log.error("no supervisor could be started in the background", exc_info=error)
 
 
 @contextmanager
@@ -44,13 +66,25 @@ def stops(heard: Callable[[signal.Signals], None]) -> Generator[None]:
             loop.remove_signal_handler(number)
 
 
-async def positions(engine: Engine) -> dict[str, int]:
-    """Give the places in the queue of all runs that wait in it, from 1."""
-    queue = View(await engine.runs(statuses=["queued"])).queue()
-    return {run.id: place for place, run in enumerate(queue, start=1)}
+async def unless_stopped(work: Coroutine[None, None, int]) -> int:
+    """Do the work and give its exit code; a signal ends it, and the exit code says which."""
+    stopped: list[signal.Signals] = []
+    task = asyncio.ensure_future(work)
+
+    def stop(heard: signal.Signals) -> None:
+        stopped.append(heard)
+        task.cancel()
+
+    with stops(stop):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+            return 128 + stopped[0]
 
 
-async def find_all(engine: Engine, names: tuple[str, ...]) -> list[Run]:
+async def find_all(engine: Engine, names: Sequence[str]) -> list[Run]:
     """Find every run that is named, each once, before anything is done to one of them."""
     found = [await engine.find(name) for name in names]
     return list({run.id: run for run in found}.values())

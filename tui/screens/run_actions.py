@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
-
-from textual import work
 
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
@@ -57,28 +56,35 @@ class RunActions(LiveScreen):
             return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
         return None
 
+    def _ask(self, asked: Awaitable[Run]) -> None:
+        """Let the engine take its time over what it was asked for."""
+        self.run_worker(attempt(app_of(self), asked), group="ask")
+
     def action_cancel_run(self) -> None:
         """Cancel the run."""
         if run := self.run:
-            self.run_worker(attempt(app_of(self), self.engine.cancel(run.id)), group="ask")
+            self._ask(self.engine.cancel(run.id))
 
-    @work(group="dialog")
-    async def action_kill_run(self) -> None:
+    def action_kill_run(self) -> None:
         """Kill the run, after a question."""
         from tui.screens.confirm import Choice, Confirm
 
         run = self.run
         if run is None:
             return
+
+        def answered(choice: str | None) -> None:
+            if choice == "kill":
+                self._ask(self.engine.cancel(run.id, kill=True))
+
         choices = [Choice("kill", "k", "kill now", is_danger=True), Choice("stay", "s", "stay")]
         text = f"{run.id} gets no time to finish what it writes. Its workspace stays."
-        if await app_of(self).push_screen_wait(Confirm("Kill now?", text, choices)) == "kill":
-            await attempt(app_of(self), self.engine.cancel(run.id, kill=True))
+        app_of(self).push_screen(Confirm("Kill now?", text, choices), answered)
 
     def action_retry_run(self) -> None:
         """Start the run's next attempt."""
         if run := self.run:
-            self.run_worker(attempt(app_of(self), self.engine.retry(run.id)), group="ask")
+            self._ask(self.engine.retry(run.id))
 
     def action_copy_id(self) -> None:
         """Copy the run's id."""

@@ -75,7 +75,7 @@ class RunsScreen(RunActions):
     @property
     def run(self) -> Run | None:
         """The chosen run as it is now."""
-        return self.panes.chosen.run
+        return self.engine.view.runs.get(self.panes.run_list.cursor_run or "")
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""
@@ -157,7 +157,8 @@ class RunsScreen(RunActions):
 
     @on(Input.Changed, "#filter")
     def _filter_typed(self, event: Input.Changed) -> None:
-        self._select(replace(self._selection, text=event.value))
+        if event.value != self._selection.text:
+            self._select(replace(self._selection, text=event.value))
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
@@ -219,6 +220,7 @@ class RunsScreen(RunActions):
             panes.go("runs")
         else:
             panes.filter_input.value = ""
+            self._select(replace(self._selection, text=""))
             panes.close_filter()
 
     def on_key(self, event: events.Key) -> None:

@@ -61,7 +61,7 @@ def bar_parts(
     """
     full, empty = ("━", "─") if (unicode_ok() if unicode is None else unicode) else ("#", "-")
     if percent is None:
-        piece = max(1, width // 3)
+        piece = min(width, max(1, width // 3))
         start = beat % max(1, width - piece + 1)
         return empty * start, full * piece, empty * (width - start - piece)
     filled = round(width * min(100.0, max(0.0, percent)) / 100)

@@ -109,7 +109,7 @@ class EventFeed:
         A reader who is elsewhere keeps the window as it is: what does not fit is fetched later.
         """
         pending = [event for event in self._pending if event.seq > self.window.last_seq]
-        if not following and self.window.is_full:
+        if pending and not following and self.window.is_full:
             self.has_end = False
         if not self.has_end:
             self._pending = []

@@ -90,7 +90,9 @@ class EventLog(WindowView):
             self.waiting = feed.known - self.read_seq
         with self.steady():
             is_whole = feed.take(following=self.following)
-        if not is_whole and feed.loading is None:
+        if is_whole:
+            self.near_edge()
+        elif feed.loading is None:
             self._fetch(Page.LAST if self.following else Page.NEWER)
 
     # Pages
@@ -157,7 +159,7 @@ class EventLog(WindowView):
         """Unfold the event under the cursor, or fold it."""
         if not self.line_count:
             return
-        entry, _, _ = self.window.at(self.cursor_line)
+        entry, _, _ = self.window.at(self.here)
         if not self.window.can_unfold(entry):
             return
         self.forget_strips()

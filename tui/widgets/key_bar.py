@@ -36,6 +36,8 @@ class KeyBar(Widget):
         changed.subscribe(self, self._follow)
 
     def _follow(self, screen: Screen[None]) -> None:
+        if not screen.is_active:
+            return  # below a dialog, whose keys are its own
         found: dict[str, tuple[Binding, bool]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding

@@ -132,6 +132,11 @@ class LineView(Painted, can_focus=True):
 
     # Cursor
 
+    @property
+    def here(self) -> int:
+        """The line that the next move starts from."""
+        return self._cursor
+
     def move_cursor(self, line: int) -> None:
         """Put the cursor on a line, as the user asked, and bring it into view."""
         line = max(0, min(line, self._count - 1))
@@ -155,11 +160,11 @@ class LineView(Painted, can_focus=True):
 
     def action_cursor_up(self) -> None:
         """Go one line up."""
-        self.move_cursor(self._cursor - 1)
+        self.move_cursor(self.here - 1)
 
     def action_cursor_down(self) -> None:
         """Go one line down."""
-        self.move_cursor(self._cursor + 1)
+        self.move_cursor(self.here + 1)
 
     def action_cursor_top(self) -> None:
         """Go to the first line."""
@@ -178,9 +183,9 @@ class LineView(Painted, can_focus=True):
         self._page(1)
 
     def _page(self, direction: int) -> None:
-        step = direction * max(1, self.page - 1)
+        step, here = direction * max(1, self.page - 1), self.here
         self.scroll_to(y=self.scroll_offset.y + step, animate=False, force=True)
-        self.move_cursor(self._cursor + step)
+        self.move_cursor(here + step)
 
     def line_at(self, event: events.MouseEvent) -> int | None:
         """Give the line a mouse event is on."""
@@ -199,7 +204,11 @@ class LineView(Painted, can_focus=True):
             self.view_scrolled()
 
     def on_resize(self) -> None:
-        """Draw everything anew for the new width, and keep the cursor in view."""
+        """Draw everything anew for the new width."""
         self.forget_strips()
         self.styles_changed()
+        self.resized()
+
+    def resized(self) -> None:
+        """Keep the cursor in view."""
         self.show_line(self._cursor)

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from engine.domain.model import Status
-from tui.toast import app_of
+from tui.toast import app_of, focus_now
 from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_list import RunList
 
@@ -88,7 +88,7 @@ class Panes(Horizontal):
         """Show a pane and give it the focus."""
         self.pane = pane
         self._arrange()
-        self._target(pane).focus()
+        focus_now(self._target(pane))
 
     def step(self, by: int) -> None:
         """Go to the next pane, or the one before."""
@@ -103,11 +103,11 @@ class Panes(Horizontal):
         """Let the user type a filter."""
         self.go("runs")
         self.filter_input.display = True
-        self.filter_input.focus()
+        focus_now(self.filter_input)
 
     def close_filter(self) -> None:
         """Go back to the list; the filter stays in sight while it hides something."""
-        self.run_list.focus()
+        focus_now(self.run_list)
         self.filter_input.display = bool(self.filter_input.value)
 
     def _target(self, pane: str) -> Widget:

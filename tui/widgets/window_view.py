@@ -104,6 +104,16 @@ class WindowView(LineView):
         is_end = self.has_end and self.cursor_line == self.line_count - 1
         if is_end != self._following:
             self.follow_end(is_end)
+        self.near_edge()
+
+    @property
+    def here(self) -> int:
+        """The line that the next move starts from: the cursor's, or the nearest in view."""
+        seen = self.visible_lines()
+        return max(seen.start, min(self.cursor_line, seen.stop - 1))
+
+    def resized(self) -> None:
+        """Leave the reader where they are, wherever the cursor is."""
 
     def styles_changed(self) -> None:
         """Lay the events out for the width at hand."""

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from engine.domain.events import (
+    ArtifactSaved,
+    Body,
+    ChangesMeasured,
+    CheckpointTaken,
+    ErrorRaised,
+    Event,
+    FileChange,
+    FilesChanged,
+    LimitsSeen,
+    Notice,
+    PlanChanged,
+    Progressed,
+    Raw,
+    StatusChanged,
+    Step,
+    UsageCounted,
+)
+from engine.domain.model import (
+    Agent,
+    ChangeCount,
+    ErrorInfo,
+    PlanItem,
+    Run,
+    RunSpec,
+    Stage,
+    Status,
+)
+from tui import cells, show
+
+HOSTILE = "[/red] \x1b[31mred\x1b]52;c;aGk=\x07 \u202egnp.exe\u2066 \x00\x9b2J \tend\r\n[bold]more"
+
+
+@pytest.fixture(autouse=True)
+def _unicode(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    show.unicode_ok.cache_clear()
+    yield
+    show.unicode_ok.cache_clear()
+
+
+def line(body: Body) -> show.EventLine:
+    return show.event_line(Event("r", 1, 0.0, 1, body))
+
+
+def run(**changes: object) -> Run:
+    spec = RunSpec(prompt="p", title="Fix it", project="shop")
+    return Run(id="abc", spec=spec, created_at=0.0, **changes)  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_960, "1.0M"), (2**40, "1.1T")],
+)
+def test_tokens(number: int, text: str) -> None:
+    assert show.tokens(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (2**20 - 1, "1.0 MiB"),
+        (5 * 2**40, "5.0 TiB"),
+    ],
+)
+def test_size(number: int, text: str) -> None:
+    assert show.size(number) == text
+
+
+def test_times() -> None:
+    spans = (-5, 59, 60, 3600, 86_400, 14 * 86_400)
+    assert [show.age(span) for span in spans] == ["0s", "59s", "1m", "1h", "1d", "2w"]
+    assert show.ago(10, 10.5) == "just now"
+    assert show.ago(10, 310) == "5m ago"
+
+
+def test_changes() -> None:
+    assert show.changes(ChangeCount()) == ""
+    assert show.changes(ChangeCount(3, 120, 8)) == "+120 −8"
+
+
+def test_bar_is_as_wide_as_asked_at_any_percentage() -> None:
+    for percent in (None, -3, 0, 1, 50, 99, 100, 250):
+        for width in (0, 1, 2, 10):
+            for beat in (0, 7):
+                assert len(show.bar(percent, width, beat=beat)) == width
+    assert show.bar(50, 4, unicode=False) == "##--"
+    assert show.bar(100, 3) == "━━━"
+    assert show.bar(None, 6, beat=0) != show.bar(None, 6, beat=1)
+
+
+def test_figure_is_honest() -> None:
+    running = run(status=Status.RUNNING, stage=Stage.EXECUTING, percent=30)
+    assert show.figure(running) is None
+    running.plan = (PlanItem("a", True),)
+    assert show.figure(running) == 30
+
+
+def test_every_status_has_its_own_sign_in_both_alphabets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len({show.glyph(status) for status in Status}) == len(Status)
+    assert all(cell_len(show.glyph(status)) == 1 for status in Status)
+    assert all(show.tone(status) in show.TONES for status in Status)
+    assert all(show.style(status).startswith("$") for status in Status)
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    show.unicode_ok.cache_clear()
+    assert len({show.glyph(status) for status in Status}) == len(Status)
+    assert all(show.glyph(status).isascii() for status in Status)
+    assert show.bar(50, 4) == "##--"
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_ok"),
+    [
+        ({"LANG": "en_US.UTF-8"}, True),
+        ({}, True),
+        ({"LANG": "C"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),
+        ({"LANG": "de_DE.ISO-8859-1"}, False),
+        ({"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, False),
+        ({"LANG": "en_US.UTF-8", "TERM": "linux"}, False),
+        ({"LANG": "en_US.UTF-8", "TERM": "dumb"}, False),
+    ],
+)
+def test_unicode_ok(
+    environment: dict[str, str], is_ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    show.unicode_ok.cache_clear()
+    assert show.unicode_ok() is is_ok
+
+
+def test_simulated_runs_are_labelled() -> None:
+    assert show.label(run()) == ""
+    simulated = Run("abc", RunSpec("p", "t", "shop", agent=Agent.SIMULATED), 0.0)
+    assert show.label(simulated) == "simulated"
+
+
+BODIES: list[Body] = [
+    StatusChanged(Status.FAILED, Status.RUNNING, HOSTILE, 1),
+    Progressed(Stage.EXECUTING, HOSTILE, 30),
+    Step("assistant", "message", "completed", HOSTILE),
+    Step("reasoning", "message", "completed", HOSTILE),
+    Step("tool", "command", "started", command=HOSTILE),
+    Step("tool", "command", "failed", command=HOSTILE, exit_code=2, output=HOSTILE),
+    Step("tool", "file_change", "completed", changes=(FileChange(HOSTILE, "added"),)),
+    Step("tool", "mcp", "completed", HOSTILE),
+    Step("tool", "web_search", "completed", HOSTILE),
+    Step("tool", "other", "completed", HOSTILE),
+    PlanChanged((PlanItem(HOSTILE, True), PlanItem(HOSTILE, False))),
+    FilesChanged(tuple(FileChange(f"{HOSTILE}{n}", "modified") for n in range(9))),
+    ChangesMeasured(1, 2, 3),
+    UsageCounted(12_345, 1_000, 99),
+    LimitsSeen(({"name": HOSTILE, "used_percent": 3},)),
+    Notice("warning", HOSTILE),
+    Notice("info", HOSTILE),
+    CheckpointTaken(1, HOSTILE, "ref"),
+    ArtifactSaved(HOSTILE, 4),
+    ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
+    Raw({"type": HOSTILE}),
+    Raw(HOSTILE),
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.type)
+def test_whatever_an_event_holds_its_lines_are_harmless(body: Body) -> None:
+    shown = line(body)
+    for text in (shown.text, *shown.extra):
+        assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
+        assert not set(text) & set("\u202e\u2066\u200b")
+    assert shown.tone in show.TONES
+    assert cell_len(shown.glyph) == 1
+    assert shown.kind
+    assert len(shown.kind) <= 8
+
+
+def test_a_command_says_how_it_ended() -> None:
+    step = Step("tool", "command", "failed", command="pytest -q", exit_code=1, output="a\nb\n\n")
+    shown = line(step)
+    assert (shown.text, shown.tone, shown.extra) == ("exit 1 · pytest -q", "bad", ("a", "b"))
+    assert line(Step("tool", "command", "completed", command="ls", exit_code=0)).tone == "good"
+
+
+def test_long_output_keeps_its_end_and_a_line_of_a_megabyte_is_cut() -> None:
+    output = "\n".join(str(number) for number in range(10_000))
+    extra = line(Step("tool", "command", "completed", command="x", output=output)).extra
+    assert extra[-1] == "9999"
+    assert len(extra) == 401
+    assert extra[0] == "… 9600 lines before"
+    long = line(Step("tool", "command", "completed", command="x", output="y" * 1_000_000))
+    assert [len(text) for text in long.extra] == [2001]
+
+
+def test_an_error_says_the_way_out() -> None:
+    shown = line(ErrorRaised(ErrorInfo("DISK_FULL", "The disk is full.", "Free some space.", "")))
+    assert shown.text == "The disk is full. (DISK_FULL)"
+    assert shown.extra == ("Free some space.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abc",
+        "世界世界",
+        "e\u0301" * 9,
+        "👨\u200d👩\u200d👧 family",
+        "👍🏽👍🏽",
+        "❤️ x",
+        "a" + "\u0301" * 500,
+    ],
+)
+def test_fit_is_exact_for_any_alphabet(text: str) -> None:
+    for width in range(12):
+        assert cell_len(cells.fit(cells.clean(text), width)) == width
+    assert "\u200d" not in cells.clean(text)
+    assert len(cells.clean(text)) <= len(text)
+
+
+def test_wrapped_lines_fit_and_lose_nothing_but_spaces() -> None:
+    text = "the quick 世界世界世界世界 brown fox_jumps_over_the_lazy_dog 🎉🎉🎉🎉🎉🎉🎉 end"
+    for width in (2, 5, 8, 20, 200):
+        wrapped = list(cells.wrap(text, width))
+        assert all(cell_len(part) <= width for part in wrapped)
+        assert "".join(wrapped).replace(" ", "") == text.replace(" ", "")
