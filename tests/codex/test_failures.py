@@ -29,7 +29,8 @@ TURNS = [
     ("API_UNREACHABLE", "stream disconnected before completion: something else"),
     ("API_UNREACHABLE", "Connection failed: error sending request"),
     ("CONTEXT_WINDOW_EXCEEDED", "Codex ran out of room in the model's context window. Start a new thread or clear earlier history before retrying."),
-    ("AGENT_CRASHED", f"unexpected status 404 Not Found: BODY, url: {URL}"),
+    ("CODEX_AUTH_FAILED", f"unexpected status 403 Forbidden: BODY, url: {URL}"),
+    ("API_REFUSED", f"unexpected status 404 Not Found: BODY, url: {URL}"),
     ("AGENT_CRASHED", '{"error": {"message": "no"}}'),
 ]  # fmt: skip
 EXITS = [

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from codex_streams import ODD, ends, item, line, lines, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from streams import ODD, ends, item, line, lines, told
 
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.events import (
@@ -29,7 +29,7 @@ from engine.domain.events import (
 from engine.domain.model import PlanItem, Run, RunSpec, Stage, Usage
 from engine.domain.projection import fold
 from engine.domain.stamp import stamp
-from engine.runs.spool import Spool
+from engine.files import Spool
 from engine.store import codec
 
 # Any bytes at all

@@ -23,12 +23,13 @@ GOOD_WAYS = [
     "queued preparing running cancelling cancelling cancelled",
     "queued preparing running verifying cancelling cancelled",
     "queued preparing running interrupted queued",
+    "queued preparing running queued preparing running verifying queued preparing",
 ]
 WRONG_STEPS = [
     "queued running",
     "queued succeeded",
     "preparing succeeded",
-    "running queued",
+    "cancelling queued",
     "running cancelled",
     "cancelling succeeded",
     "cancelling running",

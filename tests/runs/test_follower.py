@@ -21,6 +21,7 @@ from engine.runs.follower import Commit, Follower
 from engine.runs.process import Ending, Process
 from engine.store.store import Entry, Store, open_store
 
+NOWHERE = Path("/nowhere/codex")
 SLOW_CAT = """
 import sys, time
 for line in sys.stdin:
@@ -78,7 +79,7 @@ async def test_a_flood_arrives_whole_and_in_order(store: Store, attempt: Attempt
     run, cursor = await new_run(store)
     data = b"".join(message(f"n {n}") for n in range(20_000))
     async with following(store.append) as follower:
-        it = follower.follow(run, await printing(attempt, data, 3), cursor, "/w")
+        it = follower.follow(run, await printing(attempt, data, 3), cursor, "/w", NOWHERE)
         assert await end(it.done) == Ending(3)
     events = await store.events(run)
     assert [event.seq for event in events] == list(range(1, 20_002))
@@ -92,7 +93,7 @@ async def test_a_line_of_ten_megabytes_and_one_without_an_end(
     run, cursor = await new_run(store)
     data = message("x" * 10_000_000) + message("after") + message("last")[:-1]
     async with following(store.append) as follower:
-        it = follower.follow(run, await printing(attempt, data), cursor, "/w")
+        it = follower.follow(run, await printing(attempt, data), cursor, "/w", NOWHERE)
         await end(it.done)
     long, *rest = texts(await store.events(run))
     assert long.startswith("xxx")
@@ -116,7 +117,7 @@ async def test_a_failed_commit_loses_nothing_and_doubles_nothing(
 
     data = b"".join(message(f"n {n} {'x' * 3000}") for n in range(1000)) + b"cut"
     async with following(commit) as follower:
-        it = follower.follow(run, await printing(attempt, data), cursor, "/w")
+        it = follower.follow(run, await printing(attempt, data), cursor, "/w", NOWHERE)
         await end(it.done)
     assert tries > 9
     events = await store.events(run)
@@ -134,7 +135,7 @@ async def test_another_follower_goes_on_where_the_first_was_cut_off(
     while True:
         rounds += 1
         async with following(store.append) as follower:
-            done = follower.follow(run, it, await store.cursor(run, 1), "/w").done
+            done = follower.follow(run, it, await store.cursor(run, 1), "/w", NOWHERE).done
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(done), 0.1)
                 break
@@ -147,9 +148,9 @@ async def test_a_flood_does_not_starve_the_others(store: Store, tmp_path: Path) 
     data = b"".join(message(f"n {n}") for n in range(20_000))
     async with following(store.append) as follower:
         loud = await printing(AttemptFolder(tmp_path / "loud"), data)
-        first = follower.follow(flood[0], loud, flood[1], "/w")
+        first = follower.follow(flood[0], loud, flood[1], "/w", NOWHERE)
         soft = await printing(AttemptFolder(tmp_path / "soft"), message("hello"))
-        second = follower.follow(quiet[0], soft, quiet[1], "/w")
+        second = follower.follow(quiet[0], soft, quiet[1], "/w", NOWHERE)
         await end(second.done)
         assert not first.done.done()
         await end(first.done)
@@ -163,7 +164,7 @@ async def test_what_is_forgotten_is_followed_no_longer(
     run, cursor = await new_run(store)
     it = await process.start(attempt, ["sleep", "300"], {}, attempt.path)
     async with following(store.append) as follower:
-        done = follower.follow(run, it, cursor, "/w").done
+        done = follower.follow(run, it, cursor, "/w", NOWHERE).done
         follower.forget(run)
         follower.forget(run)
         await it.stop(0)

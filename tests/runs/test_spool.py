@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs import spool as module
-from engine.runs.spool import Spool
+from engine import files as module
+from engine.files import Spool
 
 
 @pytest.fixture

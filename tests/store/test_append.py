@@ -149,7 +149,7 @@ async def test_what_is_decided_is_decided_on_what_is_stored(store: Store, other:
         return [note(int(current.notice or 0) + 1)]
 
     places = [store, other] * 20
-    await asyncio.gather(*(where.change(run, count) for where in places))
+    await asyncio.gather(*(where.append([Entry(run, decide=count)]) for where in places))
     assert await told(store, run) == [str(n) for n in range(1, 41)]
 
 
