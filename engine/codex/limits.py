@@ -21,6 +21,9 @@ _UNITS_S = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 UNKNOWN_S = 60.0
 UNKNOWN_MAX_S = 900.0
 MARGIN_S = 5.0
+MINUTE_S = 60.0
+LONGEST_S = 32 * 86400.0
+"""No limit lasts longer: what says so is not believed."""
 
 
 def resets_at(message: str, windows: Iterable[LimitWindow], hits: int, now: float) -> float:
@@ -28,19 +31,22 @@ def resets_at(message: str, windows: Iterable[LimitWindow], hits: int, now: floa
 
     `hits` is how often the run met a limit before, which lengthens the wait where nothing is said.
     """
-    said = _said(message, datetime.fromtimestamp(now))
-    if said is not None and said > now:
-        return said + MARGIN_S
+    latest = now + LONGEST_S
+    said = _said(message, now)
     full = [w.resets_at for w in windows if w.used_percent >= 100 and w.resets_at is not None]
-    if full and max(full) > now:
-        return max(full) + MARGIN_S
+    told = [at for at in full if now < at <= latest]
+    if said is not None and now < said <= latest:
+        # The text names the minute, the window the second in it.
+        return max([said, *(at for at in told if said <= at < said + MINUTE_S)]) + MARGIN_S
+    if told:
+        return max(told) + MARGIN_S
     return now + min(UNKNOWN_S * 2.0 ** min(hits, 10), UNKNOWN_MAX_S)
 
 
-def _said(message: str, now: datetime) -> float | None:
+def _said(message: str, now: float) -> float | None:
     try:
         return _dated(message) or _clocked(message, now) or _after(message, now)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return None
 
 
@@ -53,21 +59,26 @@ def _dated(message: str) -> float | None:
     return datetime.strptime(text, "%b %d %Y %I:%M %p").timestamp()
 
 
-def _clocked(message: str, now: datetime) -> float | None:
+def _clocked(message: str, now: float) -> float | None:
     found = _CLOCK.search(message)
-    if not found:
+    if not found or int(found[1]) > 12:
         return None
     hour = int(found[1]) % 12 + (12 if found[3].upper() == "P" else 0)
-    time = now.replace(hour=hour, minute=int(found[2]), second=0, microsecond=0)
+    today = datetime.fromtimestamp(now).replace(
+        hour=hour, minute=int(found[2]), second=0, microsecond=0
+    )
+    # The next such time; where the clocks are put back, an hour comes twice a day (`fold`).
+    times = [
+        (today + timedelta(days=day)).replace(fold=fold).timestamp()
+        for day in (0, 1)
+        for fold in (0, 1)
+    ]
     # A minute that has just begun is meant, not the same one tomorrow.
-    if time < now - timedelta(minutes=1):
-        time += timedelta(days=1)
-    return max(time, now + timedelta(seconds=1)).timestamp()
+    return max(min(at for at in times if at > now - MINUTE_S), now + 1)
 
 
-def _after(message: str, now: datetime) -> float | None:
+def _after(message: str, now: float) -> float | None:
     found = _IN.search(message)
     if not found:
         return None
-    seconds = sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found[1]))
-    return (now + timedelta(seconds=seconds)).timestamp()
+    return now + sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(found[1]))
