@@ -76,8 +76,8 @@ class Doctor:
 
     async def orphans(self) -> list[Orphan]:
         """Find the processes of runs that have ended: a dead engine left them."""
-        live = {run.id for run in await self._store.runs(statuses=ACTIVE)}
-        return await orphans.find(self._paths, live)
+        found = await orphans.find(self._paths)
+        return orphans.of_ended(found, self._paths, await self._store.runs(statuses=ACTIVE))
 
     async def end_orphans(self) -> int:
         """End what `orphans` finds, and give how many runs that were."""

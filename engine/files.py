@@ -44,11 +44,25 @@ class Spool:
 
     @property
     def behind(self) -> bool:
-        """Say whether the file holds more than was read."""
+        """Say whether the file holds more than was read; one that was deleted while open counts."""
         try:
-            return os.stat(self._path).st_size > self._read_to  # noqa: PTH116  hot
+            return os.stat(self._path if self._file is None else self._file).st_size > self._read_to  # noqa: PTH116  hot
         except FileNotFoundError:
             return False
+
+    def cut_off(self) -> int:
+        """Go on at the file's end if it was made shorter, and give by how many bytes it was.
+
+        What was read stays read: beginning anew would give it out twice.
+        """
+        if self._file is None:
+            return 0
+        size = os.fstat(self._file).st_size
+        missing = max(0, self._read_to - size)
+        if missing:
+            self._pending.clear()
+            self.offset = self._read_to = size
+        return missing
 
     def close(self) -> None:
         """Close the file."""

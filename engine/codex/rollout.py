@@ -78,6 +78,11 @@ class Rollout:
         self.offset = self._spool.offset
         return [count for line in lines if (count := _count(line))]
 
+    @property
+    def behind(self) -> bool:
+        """Say whether the file holds more than was read."""
+        return self._spool is not None and self._spool.behind
+
     def close(self) -> None:
         """Close the file."""
         if self._spool:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from engine.codex.rollout import Rollout
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
-from engine.domain.errors import UserError
-from engine.domain.events import Body
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, Notice
 from engine.files import Spool
 from engine.runs.process import Ending, Process
-from engine.store.store import Entry
+from engine.store.store import Entry, LostOwnership
 
 TICK_S = 0.05
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
@@ -51,6 +51,9 @@ class Following:
         for line in lines:
             if line:
                 self.bodies += self.translator.translate(line)
+        if not lines and (missing := self.spool.cut_off()):
+            said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
+            self.bodies.append(Notice("warning", said))
         self._move()
         return len(lines)
 
@@ -60,15 +63,23 @@ class Following:
             self.bodies += self.translator.translate(rest)
         self._move()
 
-    def read_rollout(self) -> None:
-        """Take in what the rollout file counted."""
+    def read_rollout(self, *, to_end: bool = False) -> None:
+        """Take in what the rollout file counted; it is Codex's own, and may be no good."""
         thread = self.cursor.thread_id
         if thread and self.rollout is None:
             self.rollout = Rollout(self.codex_home, thread, self.cursor.rollout_offset)
         if not self.rollout:
             return
-        for count in self.rollout.read():
-            self.bodies += self.translator.counted(count)
+        is_behind = True
+        while is_behind:
+            try:
+                counts = self.rollout.read()
+            except OSError as error:
+                _log.warning("run %s: no token counts: %s", self.run, error)
+                return
+            for count in counts:
+                self.bodies += self.translator.counted(count)
+            is_behind = to_end and self.rollout.behind
         if self.cursor.rollout_offset != self.rollout.offset:
             self.cursor.rollout_offset = self.rollout.offset
             self.moved = True
@@ -133,21 +144,30 @@ class Follower:
         count = self._rollouts_due()
         endings: list[tuple[Following, Ending]] = []
         for following in self._in_turn():
-            ending = following.process.ending()
-            if budget > 0 and not following.bodies:
-                budget -= following.read()
-                if count:
-                    following.read_rollout()
-            if ending and not following.spool.behind:
-                following.read_rest()
-                following.read_rollout()
-                endings.append((following, ending))
+            try:
+                ending = following.process.ending()
+                if budget > 0 and not following.bodies:
+                    budget -= following.read()
+                    if count:
+                        following.read_rollout()
+                if ending and not following.spool.behind:
+                    following.read_rest()
+                    following.read_rollout(to_end=True)
+                    endings.append((following, ending))
+            except Exception as error:  # its supervisor's affair, and nobody else's
+                self._give_up(following, error)
         await self._store()
         for following, ending in endings:
             if not following.done.done():
                 following.done.set_result(ending)
             self.forget(following.run)
         return budget <= 0
+
+    def _give_up(self, following: Following, error: Exception) -> None:
+        if not following.done.done():
+            following.done.set_exception(error)
+            following.done.exception()  # who closes in this moment does not ask for it
+        self.forget(following.run)
 
     def _rollouts_due(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -166,12 +186,17 @@ class Follower:
         moving = [(f, cursor_text(f.cursor)) for f in self._followed.values() if f.moved]
         if not moving:
             return
-        await self._commit(
-            [
-                Entry(f.run, tuple(f.bodies), cursor=text, cursor_before=f.stored)
-                for f, text in moving
-            ]
-        )
+        try:
+            await self._commit(
+                [
+                    Entry(f.run, tuple(f.bodies), cursor=text, cursor_before=f.stored)
+                    for f, text in moving
+                ]
+            )
+        except LostOwnership as lost:
+            for following in [f for f, _ in moving if f.run == str(lost)]:
+                self._give_up(following, lost)
+            raise user_error("INTERNAL", f"Somebody else follows the run {lost}.") from lost
         for following, text in moving:
             following.stored, following.moved = text, False
             following.bodies.clear()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.domain.model import Run
 from engine.paths import AttemptFolder, Paths
 from engine.runs import process
 
@@ -20,19 +22,27 @@ class Orphan:
     pids: tuple[int, ...]
 
 
-async def find(paths: Paths, live: Collection[str]) -> list[Orphan]:
-    """Find what is alive of this home's attempts, the runs in `live` apart."""
+async def find(paths: Paths) -> list[Orphan]:
+    """Find what is alive of this home's attempts: of live runs too, see `of_ended`."""
     found = await asyncio.to_thread(process.marks)
-    orphans: list[Orphan] = []
-    for value, pids in sorted(found.items()):
-        folder = AttemptFolder(Path(value))
-        run = folder.path.parent.name
-        if folder.path.parent.parent == paths.home / "runs" and run not in live:
-            orphans.append(Orphan(run, folder.path.name, tuple(sorted(pids))))
-    return orphans
+    runs = Path(os.path.realpath(paths.home)) / "runs"
+    return [
+        Orphan(folder.parent.name, folder.name, tuple(sorted(pids)))
+        for folder, pids in sorted((Path(value), pids) for value, pids in found.items())
+        if folder.parent.parent == runs
+    ]
+
+
+def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list[Orphan]:
+    """Leave out the attempts that live runs are at.
+
+    `live` is to be asked for after `find`: a run is stored as live before its process is started.
+    """
+    busy = {paths.attempt(run.id, run.attempt).path.parts[-2:] for run in live}
+    return [orphan for orphan in found if (orphan.run, orphan.attempt) not in busy]
 
 
 async def end(paths: Paths, orphan: Orphan, grace_s: float) -> None:
     """End an orphan and all that belongs to it."""
     folder = AttemptFolder(paths.run(orphan.run) / orphan.attempt)
-    await process.Process(folder, orphan.pids[0], None).stop(grace_s)
+    await process.Process(folder, process.NOBODY, None).stop(grace_s)

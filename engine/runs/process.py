@@ -26,6 +26,7 @@ POLL_S = 0.05
 KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
+NOBODY = -1  # in the place of a pid that is not known
 
 # $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
 # the pid file first decides. The trap keeps the shell alive to write the exit status; unlike an
@@ -77,7 +78,7 @@ class Process:
     def _alive(self) -> bool:
         if self._child:
             return self._child.poll() is None
-        return _environment_has(self.pid, self._mark)
+        return self.pid != NOBODY and _environment_has(self.pid, self._mark)
 
     def members(self) -> list[int]:
         """Give the pids of everything alive that belongs to the attempt."""
@@ -89,6 +90,8 @@ class Process:
 
     def _leads(self) -> bool:
         """Say whether the group is still ours: its number may be a stranger's by now."""
+        if self.pid == NOBODY:
+            return False
         return self._alive() or any(_group(pid) == self.pid for pid in self.members())
 
     def release(self) -> None:
@@ -98,8 +101,9 @@ class Process:
 
     async def stop(self, grace_s: float) -> None:
         """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
-        if grace_s > 0 and await asyncio.to_thread(self._leads):
-            _signal_group(self.pid, signal.SIGTERM)
+        if grace_s > 0 and await asyncio.to_thread(self.members):
+            if await asyncio.to_thread(self._leads):
+                _signal_group(self.pid, signal.SIGTERM)
             await self._wait_gone(grace_s)
         await self.sweep()
 
@@ -129,7 +133,7 @@ class Process:
         deadline = asyncio.get_running_loop().time() + limit_s
         asked: set[int] = set()
         while asyncio.get_running_loop().time() < deadline:
-            if self.ending() is not None:
+            if self.ending() is not None or self.pid == NOBODY:
                 left = await asyncio.to_thread(self.members)
                 if not left:
                     return
@@ -181,15 +185,29 @@ async def find(folder: AttemptFolder) -> Process | None:
 
 
 def _find(folder: AttemptFolder) -> Process | None:
+    text = _ABANDONED
     try:
         with folder.pid.open("x") as claim:
             claim.write(_ABANDONED)
-        return None
     except FileExistsError:
         text = _claim(folder)
     except FileNotFoundError:
+        pass
+    if text.isascii() and text.isdigit():
+        return Process(folder, int(text), None)
+    if not _has_run(folder):
         return None
-    return Process(folder, int(text), None) if text.isdigit() else None
+    # It was started, and then somebody damaged or removed the claim: not to be started again.
+    members = marked(mark(folder))
+    leader = next((pid for pid in members if _group(pid) == pid), NOBODY)
+    return Process(folder, leader, None)
+
+
+def _has_run(folder: AttemptFolder) -> bool:
+    try:
+        return folder.exit.exists() or folder.stdout.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _claim(folder: AttemptFolder) -> str:
@@ -203,8 +221,11 @@ def _claim(folder: AttemptFolder) -> str:
 
 
 def mark(folder: AttemptFolder) -> str:
-    """Give what the environment of every process of the attempt carries."""
-    return str(folder.path)
+    """Give what the environment of every process of the attempt carries.
+
+    The real path: the next engine may come to the same home by another name.
+    """
+    return os.path.realpath(folder.path)
 
 
 def marks() -> dict[str, list[int]]:
