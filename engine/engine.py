@@ -295,10 +295,16 @@ async def _ended(task: asyncio.Task[None]) -> None:
             _log.error("%s failed", task.get_coro(), exc_info=error)
 
 
-async def supervise(paths: Paths, config: Config | None = None) -> None:
-    """Supervise a home until nothing is left to do there; raises `UserError`."""
+async def supervise(paths: Paths, config: Config | None = None, *, standby: bool = True) -> None:
+    """Supervise a home until nothing is left to do there; raises `UserError`.
+
+    Where somebody else does, stand by to take over, or without `standby`, return at once.
+    """
     while True:
         async with Engine.open(paths, config, supervise=True) as engine:
+            await asyncio.sleep(0)  # the lock is tried for at the first chance
+            if not (standby or engine.supervises):
+                return
             await engine.settle()
         # Whoever queued a run in the meantime saw the lock held, and started nobody: look again.
         async with Engine.open(paths, config, follow=False) as engine:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.domain.model import Run, Status
+from collections.abc import Sequence
+
+from engine.domain.model import Pause, Run, Status
 
 QUIET_S = 60.0
 """A run that thinks without a word for this long is called silent."""
@@ -33,11 +35,30 @@ def elapsed_s(run: Run, now: float) -> float:
     return max(0.0, end - run.started_at)
 
 
-def activity(run: Run, now: float, position: int | None = None) -> str:
-    """Say what the run is doing at `now`; `position` is its place in the queue, from 1."""
+def paused_words(pause: Pause, now: float) -> str:
+    """Say why the queue is paused, and when it goes on."""
+    until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"
+    return f"the queue is paused: {pause.reason}{until}"
+
+
+def activity(
+    run: Run,
+    now: float,
+    position: int | None = None,
+    *,
+    after: Sequence[str] | None = None,
+    pause: Pause | None = None,
+) -> str:
+    """Say what the run is doing at `now`.
+
+    Of a queued one: `position` is its place in the queue, from 1, `after` are the runs it still
+    waits for (None: not known), `pause` holds the queue.
+    """
     match run.status:
         case Status.QUEUED:
-            return _waiting(run, now, position)
+            place = f" ({ordinal(position)})" if position else ""
+            waits_for = run.spec.after if after is None else after
+            return _held(run, now, pause, place) or _waiting(waits_for, place)
         case Status.PREPARING:
             return run.doing or "preparing the workspace"
         case Status.CANCELLING:
@@ -48,14 +69,18 @@ def activity(run: Run, now: float, position: int | None = None) -> str:
             return run.error.message if run.error else run.reason
 
 
-def _waiting(run: Run, now: float, position: int | None) -> str:
+def _held(run: Run, now: float, pause: Pause | None, place: str) -> str:
+    """Say which of a time and a pause holds the run longer, if any does."""
     not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    if pause and (pause.until is None or pause.until > max(now, not_before)):
+        return f"{paused_words(pause, now)}{place}"
     if now < not_before:
         return f"{run.reason or 'waiting for its time'}, starts in {clock(not_before - now)}"
-    place = f" ({ordinal(position)})" if position else ""
-    if run.spec.after:
-        return f"waiting for {', '.join(run.spec.after)}{place}"
-    return f"waiting for a slot{place}"
+    return ""
+
+
+def _waiting(after: Sequence[str], place: str) -> str:
+    return f"waiting for {', '.join(after)}{place}" if after else f"waiting for a slot{place}"
 
 
 def _working(run: Run, now: float) -> str:

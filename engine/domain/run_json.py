@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from engine.domain.activity import activity, elapsed_s
 from engine.domain.events import iso
-from engine.domain.model import Run
+from engine.domain.model import Pause, Run, Status
 
 
-def run_json(run: Run, now: float, position: int | None = None) -> dict[str, Any]:
-    """Give the run as a JSON object at `now` (seconds since 1970)."""
+def run_json(
+    run: Run,
+    now: float,
+    position: int | None = None,
+    *,
+    after: Sequence[str] = (),
+    pause: Pause | None = None,
+) -> dict[str, Any]:
+    """Give the run as a JSON object at `now` (seconds since 1970).
+
+    Of a queued one: `position` is its place in the queue, from 1, `after` are the runs it still
+    waits for, `pause` holds the queue.
+    """
     spec = run.spec
     return {
         "id": run.id,
@@ -19,14 +31,15 @@ def run_json(run: Run, now: float, position: int | None = None) -> dict[str, Any
         "project": spec.project,
         "batch": spec.batch,
         "status": run.status.value,
+        "queue": _queue_json(run, position, after, pause),
         "progress": run.percent,
-        "activity": activity(run, now, position),
+        "activity": activity(run, now, position, after=after, pause=pause),
         "agent": spec.agent.value,
         "prompt": spec.prompt,
         "template": spec.template,
         "created_at": iso(run.created_at),
-        "started_at": None if run.started_at is None else iso(run.started_at),
-        "finished_at": None if run.finished_at is None else iso(run.finished_at),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
         "elapsed_s": round(elapsed_s(run, now), 3),
         "attempt": run.attempt,
         "attempts": run.attempt,
@@ -34,6 +47,10 @@ def run_json(run: Run, now: float, position: int | None = None) -> dict[str, Any
         "model": spec.model,
         "sandbox": spec.sandbox.value,
         "workspace": asdict(run.workspace) if run.workspace else None,
+        "checkpoint": run.checkpoint,
+        "limits": [
+            {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits
+        ],
         "tokens": {
             "input": run.usage.input,
             "cached_input": run.usage.cached,
@@ -43,3 +60,27 @@ def run_json(run: Run, now: float, position: int | None = None) -> dict[str, Any
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,
     }
+
+
+def pause_json(pause: Pause | None) -> dict[str, Any] | None:
+    """Give a pause of the queue as a JSON object."""
+    return pause and {"reason": pause.reason, "until": _iso(pause.until)}
+
+
+def _queue_json(
+    run: Run, position: int | None, after: Sequence[str], pause: Pause | None
+) -> dict[str, Any] | None:
+    if run.status is not Status.QUEUED:
+        return None
+    not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    return {
+        "position": position,
+        "priority": run.spec.priority,
+        "after": list(after),
+        "not_before": _iso(not_before or None),
+        "pause": pause_json(pause),
+    }
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else iso(at)

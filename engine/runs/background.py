@@ -29,6 +29,7 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> bool:
             stdout=log,
             stderr=log,
             cwd=Path("/"),
+            env={**os.environ, "SWARM_HOME": str(paths.home), "SWARM_CONFIG": str(paths.config)},
             start_new_session=True,
         )
     finally:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from streams import SPEC
 
-from engine.domain.model import Agent, ErrorInfo, Run, Status, Workspace, WorkspaceKind
+from engine.domain.activity import activity
+from engine.domain.model import Agent, ErrorInfo, Pause, Run, Status, Workspace, WorkspaceKind
 from engine.domain.run_json import run_json
 
 PROMISED = """
@@ -15,7 +17,8 @@ PROMISED = """
     finished_at elapsed_s attempt attempts thread_id model sandbox workspace tokens changes error
     exit_code
 """
-KEYS = {*PROMISED.split(), "agent"}  # a simulated run is labelled so wherever it is shown
+# A simulated run is labelled so wherever it is shown; the rest is for those who wait.
+KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:
@@ -29,6 +32,39 @@ def test_a_fresh_run_has_all_keys() -> None:
         assert told[key] is None
 
 
+def test_a_queued_run_tells_what_it_waits_for() -> None:
+    spec = replace(SPEC, priority=2, not_before=1_750_000_060.0)
+    told = run_json(
+        Run("abc", spec, 1_750_000_000.0), 1_750_000_001.0, 1, after=["xyz"], pause=Pause("lunch")
+    )
+    assert told["queue"] == {
+        "position": 1,
+        "priority": 2,
+        "after": ["xyz"],
+        "not_before": "2025-06-15T15:07:40.000Z",
+        "pause": {"reason": "lunch", "until": None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("not_before", "after", "pause", "said"),
+    [
+        (None, (), None, "waiting for a slot (2nd)"),
+        (None, ("a", "b"), None, "waiting for a, b (2nd)"),
+        (160.0, ("a",), None, "waiting for its time, starts in 1:00"),
+        (160.0, (), Pause("lunch", 130.0), "waiting for its time, starts in 1:00"),
+        (110.0, (), Pause("lunch", 130.0), "the queue is paused: lunch, goes on in 0:30 (2nd)"),
+        (160.0, (), Pause("lunch"), "the queue is paused: lunch (2nd)"),
+        (None, (), Pause("over", 99.0), "waiting for a slot (2nd)"),
+    ],
+)
+def test_what_holds_a_run_the_longest_is_said(
+    not_before: float | None, after: tuple[str, ...], pause: Pause | None, said: str
+) -> None:
+    run = Run("abc", replace(SPEC, not_before=not_before), 1.0)
+    assert activity(run, 100.0, 2, after=after, pause=pause) == said
+
+
 def test_a_failed_run_has_all_keys_too() -> None:
     error = ErrorInfo("RATE_LIMITED", "Too much.", "Wait.", "docs")
     run = Run(
@@ -39,7 +75,7 @@ def test_a_failed_run_has_all_keys_too() -> None:
     told = run_json(run, 99.0)
     assert told.keys() == KEYS
     assert told["workspace"] == {"path": "/w", "kind": "copy", "source": "/s", "branch": None}
-    assert told["tokens"] == {"input": 0, "cached": 0, "output": 0}
+    assert told["tokens"] == {"input": 0, "cached_input": 0, "output": 0}
     assert told["changes"] == {"files": 0, "insertions": 0, "deletions": 0}
     assert told["error"]["code"] == "RATE_LIMITED"
     assert (told["attempt"], told["attempts"], told["elapsed_s"]) == (2, 2, 1.5)

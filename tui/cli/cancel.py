@@ -45,6 +45,8 @@ async def _cancel(names: tuple[str, ...], *, kill: bool, as_json: bool) -> int:
         for run in found or await engine.runs(statuses=live):
             with suppress(UserError):  # it may have ended in this moment
                 cancelled.append(await engine.cancel(run.id, kill=kill))
+        if any(run.status not in FINISHED for run in cancelled):
+            session.go_on(engine.paths)  # somebody has to end them
     if as_json:
         output.say_json([run_json(run, time.time()) for run in cancelled])
     else:

@@ -53,7 +53,8 @@ async def _dashboard(home: Path) -> int:
 
 async def _lines(home: Path) -> int:
     from tui.cli import demo_script
-    from tui.cli.follow import Follower, carry
+    from tui.cli.follow import Follower
+    from tui.cli.foreground import carry
 
     async with _engine(home) as engine:
         scenes = await demo_script.start(engine)
@@ -61,7 +62,7 @@ async def _lines(home: Path) -> int:
         runs = [engine.view.runs[run_id] for run_id in scenes]
         follower = Follower(engine, runs, busy=lambda: not director.done())
         try:
-            if await carry(engine, follower, _DemoLines(_name)):
+            if (await carry(engine, follower, _DemoLines(_name), may_leave=False)).used:
                 return EXIT_CANCELLED
         finally:
             director.cancel()

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
-from engine.domain.errors import UserError
 from engine.domain.events import Event
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 from engine.engine import Engine
-from tui.cli import output
+from tui.cli import waiting
 from tui.cli.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
-from tui.cli.session import stops
 
 PAGE = 500
 
@@ -46,6 +42,10 @@ class Display(Protocol):
         """Show a remark of this program's own."""
         ...
 
+    def ask(self, question: str) -> None:
+        """Show a question until it is answered, which an empty one tells."""
+        ...
+
     def finish(self, runs: dict[str, Run]) -> None:
         """Show how it all ended; after the display has been left."""
         ...
@@ -62,8 +62,6 @@ class Follower:
         busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.runs = {run.id: run for run in runs}
-        self.places: dict[str, int | None] = {}
-        """The places in the queue, from 1, of those that wait in it."""
         self._engine = engine
         self._busy = busy  # says that a run which has ended may be started again
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
@@ -71,6 +69,13 @@ class Follower:
     def open_runs(self) -> list[Run]:
         """Give the runs that have not ended."""
         return [run for run in self.runs.values() if run.status not in FINISHED]
+
+    def doing(self, run: Run, now: float) -> str:
+        """Say what a run is doing at `now`, or what it waits for."""
+        if run.status is not Status.QUEUED:
+            return waiting.doing(run, now, None)
+        waits = waiting.of_view(self._engine.view, self._engine.pause, now)
+        return waiting.doing(run, now, waits.get(run.id))
 
     async def news(self) -> AsyncGenerator[list[Event]]:
         """Give what happened and then what happens, until all runs have ended."""
@@ -83,7 +88,6 @@ class Follower:
             still = self.open_runs()
             if not still and not self._busy():
                 return
-            self.places = {run.id: self._engine.position(run.id) for run in still}
             changed = (await anext(batches)).runs & self.runs.keys()
 
     async def _unseen(self, run_id: str) -> AsyncGenerator[list[Event]]:
@@ -110,63 +114,6 @@ async def follow(follower: Follower, display: Display) -> None:
         async for events in follower.news():
             await asyncio.to_thread(display.show, events, dict(follower.runs))
     await asyncio.to_thread(display.finish, follower.runs)
-
-
-async def carry(engine: Engine, follower: Follower, display: Display) -> bool:
-    """Follow runs that belong to this command, and tell whether a signal stopped them.
-
-    A signal cancels them, a second one kills them; when the reader of our output goes away, that
-    counts as a signal too.
-    """
-    stopper = Stopper(engine, follower, display)
-    with stops(stopper.heard):
-        try:
-            await follow(follower, display)
-        except output.PipeClosed:
-            await stopper.end()
-            raise
-    return stopper.used
-
-
-class Stopper:
-    """What a signal means for runs in the foreground: cancel them, at the second time kill them.
-
-    Leaving them to go on in the background will be another answer here.
-    """
-
-    def __init__(self, engine: Engine, follower: Follower, display: Display) -> None:
-        self._engine = engine
-        self._follower = follower
-        self._display = display
-        self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def used(self) -> bool:
-        """Say whether a signal was heard."""
-        return bool(self._tasks)
-
-    def heard(self, _: signal.Signals) -> None:
-        """Act on a signal."""
-        kill = bool(self._tasks)
-        self._tasks.append(asyncio.create_task(self._stop(kill=kill, quiet=len(self._tasks) > 1)))
-
-    async def end(self) -> None:
-        """Cancel what still runs and wait for it, without a word."""
-        await self._cancel(kill=False)
-        async for _ in self._follower.news():
-            pass
-
-    async def _stop(self, *, kill: bool, quiet: bool) -> None:
-        if not quiet:
-            text = "killing" if kill else "cancelling (once more kills at once)"
-            with suppress(output.PipeClosed):
-                await asyncio.to_thread(self._display.tell, text)
-        await self._cancel(kill=kill)
-
-    async def _cancel(self, *, kill: bool) -> None:
-        for run in self._follower.open_runs():
-            with suppress(UserError):  # it may have ended in this moment
-                await self._engine.cancel(run.id, kill=kill)
 
 
 def exit_code(runs: Iterable[Run]) -> int:

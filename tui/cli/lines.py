@@ -36,6 +36,11 @@ class JsonLines:
         """Keep stdout clean."""
         output.say_aside(text)
 
+    def ask(self, question: str) -> None:
+        """Keep stdout clean here too."""
+        if question:
+            output.say_aside(question)
+
     def finish(self, runs: dict[str, Run]) -> None:
         """Say nothing: the last events have said it."""
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.domain.activity import activity, clock, elapsed_s
-from engine.domain.model import Run
+from engine.domain.activity import clock, elapsed_s, ordinal
+from engine.domain.model import Run, Status
 from tui.cli import output
 from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from tui.cli.waiting import Wait
 
 LATEST = 50
 HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
@@ -46,25 +49,28 @@ def ls(as_json: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
 
 
 async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
-    from engine.domain.run_json import run_json
-    from tui.cli import session
+    from tui.cli import session, waiting
 
     most = limit or (-1 if as_json else LATEST)
     async with session.open_engine() as engine:
         runs = await engine.runs(**wanted, limit=most if most < 0 else most + 1)
-        places = await session.positions(engine) if as_json else {}
+        waits = await waiting.of_store(engine)
     now = time.time()
     shown = runs if most < 0 else runs[:most]
     if as_json:
-        output.say_json([run_json(run, now, places.get(run.id)) for run in shown])
+        output.say_json([waiting.told_json(run, now, waits) for run in shown])
         return 0
-    output.say_styled(_table(shown, now))
+    output.say_styled(_table(shown, now, waits))
+    if words := waiting.pause_note(engine, now):
+        output.say_aside(words)
     if output.is_terminal(sys.stderr):
         _hint(any_run=bool(shown), filtered=any(wanted.values()), more=len(runs) > len(shown))
     return 0
 
 
-def _table(runs: Iterable[Run], now: float) -> Iterable[Iterable[tuple[str, str | None]]]:
+def _table(
+    runs: Iterable[Run], now: float, waits: dict[str, Wait]
+) -> Iterable[Iterable[tuple[str, str | None]]]:
     from tui import show
     from tui.cells import clean, crop, fit
     from tui.cli.lines import full_title
@@ -73,8 +79,8 @@ def _table(runs: Iterable[Run], now: float) -> Iterable[Iterable[tuple[str, str 
         (
             run.id,
             show.word(run.status),
-            f"{run.percent}%",
-            clock(elapsed_s(run, now)),
+            ordinal(waits[run.id].position) if run.id in waits else f"{run.percent}%",
+            _elapsed(run, now),
             show.changes(run.changes) or "-",
             crop(clean(run.spec.project), 24) or "-",
             full_title(run),
@@ -92,6 +98,14 @@ def _table(runs: Iterable[Run], now: float) -> Iterable[Iterable[tuple[str, str 
             ("  ".join(cells[2:]) + "  ", None),
             (crop(row[-1], room) if room else row[-1], None),
         ]
+
+
+def _elapsed(run: Run, now: float) -> str:
+    """Give the time since the start, or down to it."""
+    start = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    if run.status is Status.QUEUED and start > now:
+        return f"-{clock(start - now)}"
+    return clock(elapsed_s(run, now))
 
 
 def _room(widths: Sequence[int]) -> int:
@@ -123,23 +137,23 @@ def show(run: str, as_json: bool) -> int:
 
 
 async def _show(name: str, as_json: bool) -> int:
-    from engine.domain.run_json import run_json
-    from tui.cli import failure, session
+    from tui.cli import failure, session, waiting
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
-        place = (await session.positions(engine)).get(run.id)
+        waits = await waiting.of_store(engine)
     now = time.time()
     if as_json:
-        output.say_json(run_json(run, now, place))
+        output.say_json(waiting.told_json(run, now, waits))
         return 0
-    width = max(len(name) for name, _ in _facts(run, now, place))
+    facts = _facts(run, now, waits.get(run.id))
+    width = max(len(name) for name, text in facts if text)
     output.say_styled(
         [
             (f"{name:<{width}}  ", "bright_black"),
             (text.replace("\n", "\n" + " " * (width + 2)), None),
         ]
-        for name, text in _facts(run, now, place)
+        for name, text in facts
         if text
     )
     if run.error:
@@ -147,9 +161,10 @@ async def _show(name: str, as_json: bool) -> int:
     return 0
 
 
-def _facts(run: Run, now: float, place: int | None) -> list[tuple[str, str]]:
+def _facts(run: Run, now: float, wait: Wait | None) -> list[tuple[str, str]]:
     from engine.domain.events import iso
     from tui import show as look
+    from tui.cli.waiting import doing
 
     spec, usage = run.spec, run.usage
     times = [
@@ -163,10 +178,12 @@ def _facts(run: Run, now: float, place: int | None) -> list[tuple[str, str]]:
         ("id", run.id),
         ("title", look.title(run)),
         ("status", look.word(run.status)),
-        ("activity", activity(run, now, place)),
+        ("activity", doing(run, now, wait)),
+        *_limits_of(run, now),
         ("progress", f"{run.percent}%"),
         ("elapsed", clock(elapsed_s(run, now))),
         ("attempt", str(run.attempt)),
+        ("checkpoints", str(run.checkpoint or "")),
         *((name, iso(at)) for name, at in times if at is not None),
         ("agent", spec.agent.value),
         ("project", spec.project),
@@ -179,4 +196,21 @@ def _facts(run: Run, now: float, place: int | None) -> list[tuple[str, str]]:
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
+    ]
+
+
+def _limits_of(run: Run, now: float) -> list[tuple[str, str]]:
+    """Say what the run was allowed, and how full the plan's windows were when it last heard."""
+    spec = run.spec
+    windows: list[str] = []
+    for window in run.limits:
+        left = "" if window.resets_at is None else f", resets in {clock(window.resets_at - now)}"
+        windows.append(f"{window.name} {window.used_percent:g}% used{left}")
+    return [
+        ("time limit", "" if spec.timeout_s is None else clock(spec.timeout_s)),
+        ("budget", "" if spec.budget_tokens is None else f"{spec.budget_tokens} tokens"),
+        ("retries", f"{run.retries_used} of {spec.retries} used" if spec.retries else ""),
+        ("priority", str(spec.priority or "")),
+        ("after", ", ".join(spec.after)),
+        ("limits", "\n".join(windows)),
     ]

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from engine.domain.activity import activity, clock, elapsed_s
+from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
@@ -45,6 +45,7 @@ class LiveView:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
+        self._question = ""
         self._several = len(follower.runs) > 1
         self._console = output.console(sys.stdout)
         self._live = Live(
@@ -80,6 +81,11 @@ class LiveView:
     def tell(self, text: str) -> None:
         """Add a remark above the moving part."""
         self._console.print(Text(clean(text), style="yellow"))
+
+    def ask(self, question: str) -> None:
+        """Show a question below all else."""
+        self._question = question
+        self._live.refresh()
 
     def finish(self, runs: dict[str, Run]) -> None:
         """Print the summary of each run, and why it failed."""
@@ -127,14 +133,15 @@ class LiveView:
     def _picture(self) -> Group:
         now = time.time()
         runs = list(self._follower.runs.values())
+        asked = [Text(self._question, "bold yellow")] if self._question else []
         if not self._several:
-            return Group(self._header(runs[0]), self._progress(runs[0], now))
+            return Group(self._header(runs[0]), self._progress(runs[0], now), *asked)
         live = [run for run in runs if run.status not in FINISHED]
-        shown = live[: max(1, self._console.height - 3)]
+        shown = live[: max(1, self._console.height - 4)]
         lines = [self._progress(run, now, name=True) for run in shown]
         if len(live) > len(shown):
             lines.append(Text(f"and {len(live) - len(shown)} more", STYLES["dim"]))
-        return Group(*lines)
+        return Group(*lines, *asked)
 
     def _header(self, run: Run) -> Text:
         style = STYLES[show.tone(run.status)]
@@ -162,4 +169,4 @@ class LiveView:
         text.append(f"{clock(elapsed_s(run, now))} ", "bold")
         if run.stage:
             text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
-        return text.append(clean(activity(run, now, self._follower.places.get(run.id)), 300))
+        return text.append(clean(self._follower.doing(run, now), 300))

@@ -2,59 +2,130 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable
 from tui.cli import output
-from tui.cli.options import everywhere, examples
+from tui.cli.options import everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.domain.events import Event
+    from engine.engine import Engine
 
 PIECE_BYTES = 1 << 20
+LOOK_S = 0.2
+"""A file tells nobody that it grew."""
 
 
-@click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type"))
+@click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type", "logs @last --follow"))
 @click.argument("run", metavar="RUN")
 @click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
 @click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")
+@click.option("--follow", is_flag=True, help="Go on until the run has ended.")
+@json_option("Print one event object a line.")
 @everywhere()
-def logs(run: str, raw: bool, errors: bool) -> int:
-    """Print all that a run did, output in full."""
+def logs(run: str, raw: bool, errors: bool, follow: bool, as_json: bool) -> int:
+    """Print all that a run did, output in full; also while it runs."""
     from tui.cli import session
 
-    return session.start(_logs(run, raw, errors))
+    if raw + errors + as_json > 1:
+        raise click.UsageError("--raw, --stderr and --json exclude each other.")
+    if raw or errors:
+        work = _files(run, errors=errors, follow=follow)
+    else:
+        work = _events(run, follow=follow, as_json=as_json)
+    return session.start(session.unless_stopped(work))
 
 
-async def _logs(name: str, raw: bool, errors: bool) -> int:
+async def _events(name: str, *, follow: bool, as_json: bool) -> int:
     from tui.cli import session
-    from tui.cli.lines import event_lines
+    from tui.cli.follow import Follower
 
-    async with session.open_engine() as engine:
+    async with session.open_engine(follow=follow) as engine:
         run = await engine.find(name)
-        if raw or errors:
-            folder = engine.paths.attempt(run.id, run.attempt)
-            _pour(folder.stderr if errors else folder.stdout)
+        if follow:
+            async for events in Follower(engine, [run]).news():
+                await asyncio.to_thread(_tell, events, as_json=as_json)
             return 0
         seen = 0
         while events := await engine.events(run.id, after=seen, limit=500):
             seen = events[-1].seq
-            output.say(
-                "\n".join(line for event in events for line in event_lines(event, full=True))
-            )
+            _tell(events, as_json=as_json)
     return 0
 
 
-def _pour(path: Path) -> None:
-    """Print a file as it is, or made harmless for a terminal."""
+def _tell(events: list[Event], *, as_json: bool) -> None:
+    from engine.domain.events import event_json
+    from tui.cli.lines import event_lines
+
+    if as_json:
+        output.say_json(*map(event_json, events))
+    else:
+        output.say("\n".join(line for event in events for line in event_lines(event, full=True)))
+
+
+async def _files(name: str, *, errors: bool, follow: bool) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        run = await engine.find(name)
+        if follow:
+            await _follow_files(engine, run.id, errors=errors)
+        elif not _pour_whole(_file(engine, run.id, run.attempt, errors=errors)):
+            message = "This attempt has written nothing yet."
+            raise user_error("RUN_NOT_FOUND", message, "Wait until it has begun, or use --follow.")
+    return 0
+
+
+async def _follow_files(engine: Engine, run_id: str, *, errors: bool) -> None:
+    """Print the file of the last attempt as it grows, and then those of the attempts after it."""
+    from engine.domain.lifecycle import FINISHED
+
+    attempt = (await engine.find(run_id)).attempt
+    done_bytes = 0
+    while True:
+        run = await engine.find(run_id)  # before the file: what it wrote at its end is read, too
+        path = _file(engine, run_id, attempt, errors=errors)
+        done_bytes += await asyncio.to_thread(_pour_from, path, done_bytes)
+        if run.attempt > attempt:
+            attempt, done_bytes = attempt + 1, 0
+        elif run.status in FINISHED:
+            return
+        else:
+            await asyncio.sleep(LOOK_S)
+
+
+def _file(engine: Engine, run_id: str, attempt: int, *, errors: bool) -> Path:
+    folder = engine.paths.attempt(run_id, attempt)
+    return folder.stderr if errors else folder.stdout
+
+
+def _pour_whole(path: Path) -> bool:
+    """Print a file as it is, and tell whether it is there."""
+    return path.exists() and _pour_from(path, 0) >= 0
+
+
+def _pour_from(path: Path, start: int) -> int:
+    """Print a file from a place on, as it is or made harmless for a terminal; give how much."""
     try:
         with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                if sys.stdout.isatty():
-                    piece = printable(piece.decode("utf-8", "replace")).encode()
-                output.say_bytes(piece)
+            file.seek(start)
+            return _pour(file)
     except FileNotFoundError:
-        raise user_error(
-            "RUN_NOT_FOUND", "This attempt has written nothing yet.", "Wait until it has begun."
-        ) from None
+        return 0
+
+
+def _pour(file: BinaryIO) -> int:
+    done_bytes = 0
+    while piece := file.read(PIECE_BYTES):
+        done_bytes += len(piece)
+        if sys.stdout.isatty():
+            piece = printable(piece.decode("utf-8", "replace")).encode()
+        output.say_bytes(piece)
+    return done_bytes

@@ -18,6 +18,13 @@ COMMANDS = {
     "logs": Lazy("tui.cli.logs:logs", "Print what a run did, or what its agent wrote"),
     "cancel": Lazy("tui.cli.cancel:cancel", "Stop runs"),
     "retry": Lazy("tui.cli.retry:retry", "Start the next attempt of ended runs and follow it"),
+    "resume": Lazy("tui.cli.resume:resume", "Continue the thread of an ended run with a message"),
+    "wait": Lazy("tui.cli.wait:wait", "Wait until runs have ended"),
+    "pause": Lazy("tui.cli.queue:pause", "Start nothing more from the queue"),
+    "unpause": Lazy("tui.cli.queue:unpause", "Let the queue go on"),
+    "slots": Lazy("tui.cli.queue:slots", "Print or set how many runs may be active at a time"),
+    "supervise": Lazy("tui.cli.supervise:supervise", "Work off the queue without a screen"),
+    "doctor": Lazy("tui.cli.doctor:doctor", "Look at what runs need, and say what to do"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ def json_option(text: str) -> Callable[[Function], Function]:
 def examples(*lines: str) -> str:
     """Write a command's examples as its help ends with them, one a line."""
     return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}" for line in lines)
+
+
+def read_stdin() -> str:
+    """Read all of stdin as text, whatever bytes it holds."""
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 class Nearest(click.Choice[str]):

@@ -2,34 +2,86 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from tui.cli.options import everywhere, examples, json_option
+from tui.cli import output
+from tui.cli.options import Utf8, everywhere, examples, json_option, read_stdin
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import Engine
 
 
-@click.command(epilog=examples("retry @last", "retry 0f3 0f4 --json"))
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@json_option("Print one event object a line, and nothing else.")
+@click.command(
+    epilog=examples(
+        "retry @last", "retry --failed --detach", "retry 0f3 --fresh --prompt 'Try it in Rust'"
+    )
+)
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
+@click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
+@click.option(
+    "--prompt",
+    type=Utf8(),
+    metavar="TEXT",
+    help="Ask for this instead, in a new thread in the same workspace; - reads it from stdin.",
+)
+@click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
-def retry(runs: tuple[str, ...], as_json: bool) -> int:
-    """Start the next attempt of runs that have ended, and follow it as `run` does."""
+def retry(
+    runs: tuple[str, ...],
+    failed: bool,
+    fresh: bool,
+    prompt: str | None,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Start the next attempt of runs that have ended, and follow it as `run` does.
+
+    It goes on in the run's workspace and Codex thread, unless --fresh or --prompt say otherwise.
+    """
     from tui.cli import session
 
-    return session.start(_retry(runs, as_json))
+    if bool(runs) == failed:
+        raise click.UsageError("Name the runs to retry, or give --failed.")
+    prompt = read_stdin() if prompt == "-" else prompt
+    return session.start(_retry(runs, fresh, prompt, detach=detach, as_json=as_json))
 
 
-async def _retry(names: tuple[str, ...], as_json: bool) -> int:
+async def _retry(
+    names: tuple[str, ...], fresh: bool, prompt: str | None, *, detach: bool, as_json: bool
+) -> int:
+    from tui.cli import foreground, session
+
+    if prompt is not None and not prompt.strip():
+        raise click.UsageError("--prompt is empty.")
+    async with session.open_engine(follow=not detach, supervise=not detach) as engine:
+        found = await _ended(engine, names)
+        queued = [await engine.retry(run.id, prompt=prompt, fresh=fresh) for run in found]
+        if not queued:
+            output.say_aside("nothing to retry")
+        elif detach:
+            await foreground.detach(engine, queued, as_json=as_json)
+        else:
+            since = {run.id: run.seq for run in found}
+            return await foreground.carry_or_leave(engine, queued, since, as_json=as_json)
+    return 0
+
+
+async def _ended(engine: Engine, names: tuple[str, ...]) -> list[Run]:
+    """Find the runs that are named, which must have ended, or all that failed."""
     from engine.domain.errors import user_error
     from engine.domain.lifecycle import FINISHED
-    from tui.cli import displays, session
-    from tui.cli.follow import Follower, carry, exit_code
+    from engine.domain.model import Status
+    from tui.cli import session
 
-    async with session.open_engine(follow=True, supervise=True) as engine:
-        found = await session.find_all(engine, names)
-        for run in found:
-            if run.status not in FINISHED:
-                raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
-        queued = [await engine.retry(run.id) for run in found]
-        follower = Follower(engine, queued, {run.id: run.seq for run in found})
-        await carry(engine, follower, displays.choose(follower, as_json=as_json))
-    return exit_code(follower.runs.values())
+    if not names:
+        return (await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED]))[::-1]
+    found = await session.find_all(engine, names)
+    for run in found:
+        if run.status not in FINISHED:
+            raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,23 @@ from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
 from tui.cli import output
-from tui.cli.options import DurationType, Nearest, Utf8, everywhere, examples, json_option
+from tui.cli.options import (
+    DurationType,
+    Nearest,
+    TimeType,
+    TokensType,
+    Utf8,
+    everywhere,
+    examples,
+    json_option,
+    read_stdin,
+)
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
 
 TITLE_LIMIT = 72
+MAX_RETRIES = 100
 
 
 def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -30,6 +44,8 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
         "run 'Fix the failing tests'",
         "run --copy ../shop --timeout 30m - < task.md",
         "run --empty --agent simulated --json 'Write a game'",
+        "run --detach --retries 3 --budget 500k 'Tidy up the tests'",
+        "run --after @last --at 22:00 'Update the changelog'",
     )
 )
 @click.argument("prompt", type=Utf8())
@@ -49,33 +65,82 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     help="A setting for Codex, as `codex -c` takes it.",
 )
 @click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h.")
+@click.option(
+    "--retries",
+    type=click.IntRange(0, MAX_RETRIES),
+    default=0,
+    metavar="N",
+    help="Try again so often where the cause can pass: overload, a cut stream, no network.",
+)
+@click.option(
+    "--budget",
+    type=TokensType(),
+    metavar="TOKENS",
+    help="End the run when it has used more tokens, such as 50000, 200k or 1.5M.",
+)
+@click.option(
+    "--priority", type=int, default=0, metavar="N", help="Higher ones leave the queue first."
+)
+@click.option(
+    "--after",
+    type=Utf8(),
+    multiple=True,
+    metavar="RUN",
+    help="Start when this run has succeeded; repeatable. If it fails, this one is cancelled.",
+)
+@click.option(
+    "--at",
+    type=TimeType(),
+    metavar="TIME",
+    help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
+)
 @click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work.")
 @click.option("--codex-bin", type=Utf8(), metavar="PATH", help="The Codex CLI to use.")
-@json_option("Print one event object a line, and nothing else.")
+@click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
+@json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
 def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """Start a run with PROMPT (- reads it from stdin) and follow it to its end.
 
-    Ctrl-C cancels the run; a second one kills it at once.
+    Ctrl-C asks on a terminal whether to leave the run in the background or to cancel it; a second
+    one cancels, a third kills at once. Without a terminal the first one cancels. SIGTERM and the
+    end of the terminal leave the run in the background.
     """
     from tui.cli import session
 
     if asked["empty"] and asked["source"] is not None:
         raise click.UsageError("--empty and --copy exclude each other.")
-    return session.start(_run(_read() if prompt == "-" else prompt, asked, as_json))
+    return session.start(_run(read_stdin() if prompt == "-" else prompt, asked, as_json))
 
 
 async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
-    from tui.cli import displays, session
-    from tui.cli.follow import Follower, carry, exit_code
+    from tui.cli import foreground, session
 
-    async with session.open_engine(follow=True, supervise=True) as engine:
+    there = not asked["detach"]
+    async with session.open_engine(follow=there, supervise=there) as engine:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
-        spec = make_spec(prompt, asked, Sandbox(sandbox))
-        _explain(asked, as_json=as_json)
-        follower = Follower(engine, [await engine.start(spec)])
-        await carry(engine, follower, displays.choose(follower, as_json=as_json))
-    return exit_code(follower.runs.values())
+        after = await _before(engine, asked["after"])
+        spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))
+        _explain(asked, as_json=as_json or not there)
+        started = await engine.start(spec)
+        if there:
+            return await foreground.carry_or_leave(engine, [started], as_json=as_json)
+        await foreground.detach(engine, [started], as_json=as_json)
+    return 0
+
+
+async def _before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
+    """Find the runs that are to succeed first; raises `UserError` where one no longer can."""
+    from engine.domain.lifecycle import FINISHED
+    from engine.domain.model import Status
+    from tui.cli import session
+
+    found = await session.find_all(engine, names)
+    for other in found:
+        if other.status in FINISHED and other.status is not Status.SUCCEEDED:
+            message = f"The run {other.id} ended without success: {other.status}."
+            raise user_error("INPUT_INVALID", message, "Retry it first, or leave out --after.")
+    return tuple(other.id for other in found)
 
 
 def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
@@ -88,12 +153,17 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         title=asked["title"] or one_line(prompt, TITLE_LIMIT),
         project=asked["project"] or (source or here).name or "default",
         agent=Agent(asked["agent"]),
-        codex_bin=asked["codex_bin"],
+        codex_bin=_program(here, asked["codex_bin"]),
         workspace=WorkspaceSpec(kind, None if source is None else str(source)),
         model=asked["model"],
         sandbox=sandbox,
         codex_config=asked["codex_config"],
         timeout_s=asked["timeout"],
+        retries=asked["retries"],
+        priority=asked["priority"],
+        after=asked["after"],
+        not_before=asked["at"],
+        budget_tokens=asked["budget"],
     )
 
 
@@ -124,5 +194,6 @@ def _absolute(here: Path, folder: str) -> Path:
     return Path(here / Path(folder).expanduser()).resolve()
 
 
-def _read() -> str:
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+def _program(here: Path, named: str | None) -> str | None:
+    """Make a path absolute, as another process may start it; a bare name is looked for there."""
+    return str(here / Path(named).expanduser()) if named and "/" in named else named

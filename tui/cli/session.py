@@ -9,8 +9,11 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from engine import config, paths
+from engine.domain.errors import UserError
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from engine.engine import Engine, start_if_needed
 from engine.paths import Paths
@@ -19,11 +22,17 @@ from tui.cli import log
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROGRAM = Path(__file__).resolve().parents[2] / "swarm_tui.py"
 _log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 def start(work: Coroutine[None, None, int | None]) -> int:
     """Run a command's work and give its exit code."""
-    return asyncio.run(work) or 0
+    return run(work) or 0
+
+
+def run(work: Coroutine[None, None, Result]) -> Result:
+    """Run a command's work and give what it gives."""
+    return asyncio.run(work)
 
 
 @asynccontextmanager
@@ -36,13 +45,27 @@ async def open_engine(*, follow: bool = False, supervise: bool = False) -> Async
     places = paths.find()
     log.keep(places)
     settings = config.load(places.config)
-    engine: Engine | None = None
     try:
         async with Engine.open(places, settings, follow=follow, supervise=supervise) as engine:
             yield engine
     finally:
-        if supervise and engine and engine.view.live:
-            go_on(places)
+        if supervise:
+            await _leave(places, settings)
+
+
+async def _leave(places: Paths, settings: config.Config) -> None:
+    """See to what is not finished, also to what was queued while we were closing."""
+    try:
+        async with Engine.open(places, settings, follow=False) as engine:
+            await see_to_what_is_left(engine)
+    except UserError as error:  # whatever it is, it has been told by now
+        _log.warning("cannot look for what is left: %s", error.message)
+
+
+async def see_to_what_is_left(engine: Engine) -> None:
+    """See to it that somebody supervises, if there is anything that has not ended."""
+    if await engine.runs(statuses=LIVE, limit=1):
+        go_on(engine.paths)
 
 
 def go_on(places: Paths) -> None:
@@ -72,8 +95,9 @@ async def unless_stopped(work: Coroutine[None, None, int]) -> int:
     task = asyncio.ensure_future(work)
 
     def stop(heard: signal.Signals) -> None:
+        if not stopped:  # once is enough: a second would disturb the closing
+            task.cancel()
         stopped.append(heard)
-        task.cancel()
 
     with stops(stop):
         try:

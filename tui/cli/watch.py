@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-
 import click
 
 from tui.cli.options import everywhere, examples, json_option
@@ -21,26 +18,15 @@ def watch(runs: tuple[str, ...], since: int, as_json: bool) -> int:
     """Follow runs until all have ended; Ctrl-C stops only the watching."""
     from tui.cli import session
 
-    return session.start(_watch(runs, since, as_json))
+    return session.start(session.unless_stopped(_watch(runs, since, as_json)))
 
 
 async def _watch(names: tuple[str, ...], since: int, as_json: bool) -> int:
     from tui.cli import displays, session
     from tui.cli.follow import Follower, exit_code, follow
 
-    stopped: list[signal.Signals] = []
-    watching = asyncio.current_task()
-
-    def stop(heard: signal.Signals) -> None:
-        stopped.append(heard)
-        if watching:
-            watching.cancel()
-
     async with session.open_engine(follow=True) as engine:
         follower = Follower(engine, await session.find_all(engine, names), since)
-        with session.stops(stop):
-            try:
-                await follow(follower, displays.choose(follower, as_json=as_json))
-            except asyncio.CancelledError:
-                return 128 + stopped[0]
-        return exit_code(follower.runs.values())
+        await session.see_to_what_is_left(engine)
+        await follow(follower, displays.choose(follower, as_json=as_json))
+    return exit_code(follower.runs.values())

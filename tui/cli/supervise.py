@@ -1,0 +1,94 @@
+"""`swarm-tui supervise`: the queue without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli import output
+from tui.cli.options import everywhere, examples
+
+if TYPE_CHECKING:
+    from engine.domain.events import Event
+    from engine.engine import Engine
+
+
+@click.command(epilog=examples("supervise", "supervise -v >> swarm.log &"))
+@click.option("-v", "--verbose", is_flag=True, help="Tell starts and ends without a terminal too.")
+@click.option("--unless-supervised", is_flag=True, hidden=True)
+@everywhere()
+def supervise(verbose: bool, unless_supervised: bool) -> int:
+    """Start what is queued and look after what runs, until nothing is left to do.
+
+    One process supervises at a time; where another one does, this one stands by to take over. A
+    signal ends it and leaves the runs alive: the next one goes on with them.
+    """
+    from tui.cli import session
+
+    told = verbose or output.is_terminal(sys.stdout)
+    work = _told() if told else _supervise(standby=not unless_supervised)
+    return session.start(session.unless_stopped(work))
+
+
+async def _supervise(*, standby: bool = True) -> int:
+    from engine import config, engine, paths
+    from tui.cli import log
+
+    places = paths.find()
+    log.keep(places)
+    await engine.supervise(places, config.load(places.config), standby=standby)
+    return 0
+
+
+async def _told() -> int:
+    from tui.cli import session
+
+    async with session.open_engine(follow=True) as engine:
+        teller = _Teller(engine)
+        telling = asyncio.create_task(teller.run())
+        try:
+            await _supervise()
+        finally:
+            telling.cancel()
+        while teller.live:  # what happened at the end is still to be told
+            await teller.step()
+    output.say("nothing is left to do")
+    return 0
+
+
+class _Teller:
+    """Writes a line for every run that starts or ends, and for what its user has to know."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._batches = engine.batches()
+        self.live = set(engine.view.live)
+
+    async def run(self) -> None:
+        """Tell for ever."""
+        while True:
+            await self.step()
+
+    async def step(self) -> None:
+        """Tell what happens next."""
+        batch = await anext(self._batches)
+        lines = [line for event in batch.events if (line := self._line(event))]
+        self.live = set(self._engine.view.live)
+        if lines:
+            output.say("\n".join(lines))
+
+    def _line(self, event: Event) -> str:
+        from engine.domain.events import ErrorRaised, Notice, StatusChanged
+        from tui import show
+        from tui.cli.lines import full_title
+
+        body = event.body
+        warning = isinstance(body, Notice) and body.level == "warning"
+        if not (warning or isinstance(body, (StatusChanged, ErrorRaised))):
+            return ""
+        line = show.event_line(event)
+        title = full_title(self._engine.view.runs[event.run])
+        return f"{show.time_of_day(event.at)}  {event.run}  {line.text}  {title}"

@@ -1,0 +1,95 @@
+"""`swarm-tui wait`: until runs have ended, for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli import failure, output
+from tui.cli.options import DurationType, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import Engine
+
+
+@click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every run that has not ended by now.")
+@click.option("--timeout", type=DurationType(), help="Wait no longer than this: exit code 124.")
+@json_option("Print the run objects at the end as one JSON array.")
+@everywhere()
+def wait(runs: tuple[str, ...], everything: bool, timeout: float | None, as_json: bool) -> int:
+    """Wait until runs have ended, and tell by the exit code how.
+
+    0: all succeeded, 1: one failed, 124: the time was over, 130: cancelled, or Ctrl-C.
+    """
+    from tui.cli import session
+
+    if bool(runs) == everything:
+        raise click.UsageError("Name the runs to wait for, or give --all.")
+    return session.start(session.unless_stopped(_wait(runs, timeout, as_json=as_json)))
+
+
+async def _wait(names: tuple[str, ...], limit_s: float | None, *, as_json: bool) -> int:
+    from tui.cli import session
+    from tui.cli.follow import exit_code
+
+    in_time = True
+    async with session.open_engine(follow=True) as engine:
+        live = [engine.view.runs[run_id] for run_id in sorted(engine.view.live)]
+        runs = {run.id: run for run in await session.find_all(engine, names) or live}
+        await session.see_to_what_is_left(engine)
+        try:
+            async with asyncio.timeout(limit_s):
+                await _ended(engine, runs, quiet=as_json)
+        except TimeoutError:
+            in_time = False
+    if as_json:
+        _tell_json(engine, runs.values())
+    if not in_time:
+        _tell_open(runs.values())
+        return failure.EXIT_TIMED_OUT
+    return exit_code(runs.values())
+
+
+async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
+    """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
+    from engine.domain.activity import clock, elapsed_s
+    from engine.domain.lifecycle import FINISHED
+    from tui.cli.lines import full_title
+
+    batches = engine.batches()
+    left = set(runs)
+    while True:
+        for run_id in sorted(left):
+            run = runs[run_id] = engine.view.runs.get(run_id, runs[run_id])
+            if run.status not in FINISHED:
+                continue
+            left.discard(run_id)
+            if not quiet:
+                took = clock(elapsed_s(run, run.last_event_at))
+                output.say(f"{run.id} {run.status} after {took} · {full_title(run)}")
+        if not left:
+            return
+        await anext(batches)
+
+
+def _tell_json(engine: Engine, runs: Iterable[Run]) -> None:
+    from tui.cli import waiting
+
+    now = time.time()
+    waits = waiting.of_view(engine.view, engine.pause, now)
+    output.say_json([waiting.told_json(run, now, waits) for run in runs])
+
+
+def _tell_open(runs: Iterable[Run]) -> None:
+    from engine.domain.lifecycle import FINISHED
+
+    for run in runs:
+        if run.status not in FINISHED:
+            output.say_aside(f"{run.id} is still {run.status}")
