@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from engine import config as settings
@@ -18,7 +19,7 @@ from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import Ask, Pause, Run, RunSpec
+from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules
 from engine.domain.text import printable_name
@@ -180,18 +181,18 @@ class Engine:
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
         found = await self.find(run)
-        await asyncio.to_thread(check_spec, found.spec, self.config)
+        await self._check_again(found, fresh=fresh)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
-        return await self._change(run, requests.retry, ask)
+        return await self._change(found.id, requests.retry, ask)
 
     async def resume(self, run: str, message: str) -> Run:
         """Continue a finished run's Codex thread with a message."""
         found = await self.find(run)
         if not message.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Say what is to be done.")
-        await asyncio.to_thread(check_spec, found.spec, self.config)
+        await self._check_again(found)
         ask = Ask(message, resume=True)
-        return await self._change(run, lambda current: requests.resume(current, message), ask)
+        return await self._change(found.id, lambda current: requests.resume(current, message), ask)
 
     async def set_slots(self, slots: int) -> None:
         """Allow `slots` runs at a time, from now on and for every process of this home."""
@@ -230,6 +231,12 @@ class Engine:
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
     ) -> Run:
         return (await self._journal.change(run, decide, ask)).runs[run]
+
+    async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
+        """Check what another attempt needs: with a workspace that is there, no source for one."""
+        there = run.workspace is not None and Path(run.workspace.path).is_dir()
+        spec = replace(run.spec, workspace=WorkspaceSpec()) if there and not fresh else run.spec
+        await asyncio.to_thread(check_spec, spec, self.config)
 
     def _rules(self) -> Rules:
         return Rules(self.slots, self.config.queue.per_project, self.pause)
