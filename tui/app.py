@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
-from textual.app import App
 from textual.binding import BindingType
 from textual.dom import DOMNode
 
-from engine.domain import lifecycle
-from engine.domain.model import Run, Status
 from tui import commands
 from tui.screens.live import LiveScreen
+from tui.swarm import SwarmActions
 from tui.theme import THEMES
-from tui.toast import attempt, report
+from tui.toast import report
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
@@ -26,29 +24,35 @@ if TYPE_CHECKING:
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(App[None]):
-    """The full-screen face of an open engine, which it does not own."""
+class SwarmApp(SwarmActions):
+    """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
     ENABLE_COMMAND_PALETTE = False  # the palette is a command of the table, with its own keys
     DEFAULT_MODE = "runs"
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self.engine = engine
-        self.clock = clock
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float] = time.time, *, goes_on: bool = True
+    ) -> None:
+        super().__init__(engine, clock, goes_on=goes_on)
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
         for theme in THEMES:
             self.register_theme(theme)
         self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
 
         return RunsScreen(self.engine, self.clock)
+
+    def _doctor_screen(self) -> LiveScreen:
+        from tui.screens.doctor import DoctorScreen
+
+        return DoctorScreen(self.engine, self.clock)
 
     def on_mount(self) -> None:
         """Take the settings' look and keys, and begin to listen."""
@@ -62,6 +66,9 @@ class SwarmApp(App[None]):
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self._pump(self.engine.batches())
+        doctor = commands.BY_ID["screen.doctor"]
+        way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
+        self.look_for_orphans(f"{way} shows the doctor, who can end them.")
 
     @property
     def live_screen(self) -> LiveScreen | None:
@@ -105,10 +112,12 @@ class SwarmApp(App[None]):
 
         draft = self.draft = self.draft or Draft()
 
-        def started(run_id: str | None) -> None:
-            if run_id and self.live_screen:
+        async def started(run_id: str | None) -> None:
+            if run_id:
                 self.draft = draft.rest()
-                self.live_screen.expect(run_id)
+                await self.action_runs()
+                if self.live_screen:
+                    self.live_screen.expect(run_id)
 
         self.push_screen(NewRun(self.engine, draft), started)
 
@@ -144,50 +153,11 @@ class SwarmApp(App[None]):
         """Show the runs."""
         await self.switch_mode("runs")
 
+    async def action_doctor(self) -> None:
+        """Show what may keep runs from working, and look again."""
+        await self.switch_mode("doctor")
+
     def action_switch_theme(self) -> None:
         """Switch between the dark and the light theme."""
         names = [theme.name for theme in THEMES]
         self.theme = names[0] if self.theme == names[1] else names[1]
-
-    # The end
-
-    def live_runs(self) -> list[Run]:
-        """Give the runs that have not ended, those that wait first."""
-        live = [
-            run for run in self.engine.view.runs.values() if run.status not in lifecycle.FINISHED
-        ]
-        return sorted(live, key=lambda run: run.status is not Status.QUEUED)
-
-    async def action_quit(self) -> None:
-        """Quit; with live runs only after asking what becomes of them."""
-        from tui.screens.confirm import Choice, Confirm
-
-        live = self.live_runs()
-        if not live:
-            self.exit()
-            return
-        choices = [
-            # "Leave them running" comes first here once runs outlive their dashboard.
-            Choice("cancel", "c", "cancel them and quit", is_danger=True),
-            Choice("stay", "s", "stay"),
-        ]
-        count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
-        text = f"{count} not finished. Workspaces stay as they are, whatever you choose."
-        self.push_screen(Confirm("Quit?", text, choices), self._quit)
-
-    def _quit(self, answer: str | None) -> None:
-        if answer == "cancel":
-            self._cancel_all()
-
-    @work(group="quit", exclusive=True)
-    async def _cancel_all(self) -> None:
-        from tui.screens.confirm import Waiting
-
-        live = self.live_runs()
-        text = f"Waiting for {len(live)} to end, at most {self.engine.config.grace_s:g} s …"
-        self.push_screen(Waiting("Stopping", text))
-        for run in live:
-            # Those that wait end first, so that none of them starts in between.
-            await attempt(self, self.engine.cancel(run.id))
-        await self.engine.settle()
-        self.exit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations
 
 from textual.binding import Binding, BindingType
 
@@ -42,8 +42,17 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.open", "enter", "open", "list.open", "Open the run: go to its log", 15),
         Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
         Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
-        Command("run.retry", "r", "retry", "runs.retry_run", "Start the run's next attempt", 30),
+        Command("run.retry", "r", "retry", "runs.retry_run", "Retry: go on where it stood", 30),
+        Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 66),
+        Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
+        Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
+    ),
+    "Marks": (
+        Command("mark.toggle", "space", "mark", "list.mark", "Mark the run, or unmark it", 95),
+        Command("mark.range", "v", "range", "list.mark_range", "Mark a range; again to end it"),
+        Command("mark.all", "A", "mark all", "list.mark_all", "Mark all shown"),
+        Command("mark.clear", "ctrl+backslash", "clear", "list.clear_marks", "Clear the marks"),
     ),
     "List": (
         Command("move.down", "j,down", "down", "list.cursor_down", "Next run"),
@@ -54,13 +63,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("move.page_up", "pageup", "page", "list.page_up", "A page up"),
         Command("list.filter", "slash", "filter", "runs.filter", "Filter as you type", 40),
         Command("list.needs_me", "w", "needs me", "runs.needs_me", "Only what needs me", 90),
-        Command("list.sort", "s", "sort", "runs.sort", "Sort by the next column", 85),
+        Command("list.sort", "s", "sort", "runs.sort", "Sort by the next column", 87),
         Command("list.reverse", "S", "reverse", "runs.reverse", "Reverse the order"),
     ),
     "Panes": (
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
-        Command("log.follow", "F", "follow", "runs.follow", "Follow the end of the log", 80),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
@@ -68,12 +76,30 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("pane.zoom", "z", "zoom", "runs.zoom", "Zoom the pane, and back", 70),
         Command("view.back", "escape", "back", "runs.back", "Back"),
     ),
+    "Log and files": (
+        Command("log.follow", "F", "follow", "runs.follow", "Follow the end of the log", 80),
+        Command("log.unfold", "enter", "unfold", "log.unfold", "Unfold the event, or fold it", 15),
+        Command("tree.open", "enter,space", "open", "files.open", "Open the file or folder", 15),
+        Command("tree.expand", "right", "expand", "files.expand", "Expand the folder"),
+        Command("tree.collapse", "left", "collapse", "files.collapse", "Collapse the folder"),
+    ),
+    "Queue": (
+        Command("queue.pause", "p", "pause", "app.pause", "Pause the queue, or let it go on", 85),
+        Command("queue.more", "plus", "slots", "app.more_slots", "One slot more"),
+        Command("queue.fewer", "minus", "slots", "app.fewer_slots", "One slot fewer"),
+    ),
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
+        Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
         Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
         Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
+    ),
+    "Doctor": (
+        Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
+        Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
+        Command("doctor.back", "escape", "back", "doctor.back", "Back to the runs", 16),
     ),
 }
 
@@ -88,6 +114,9 @@ _NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "escape": "esc",
+    "ctrl+backslash": "ctrl+\\",
+    "plus": "+",
+    "minus": "-",
     "up": "↑",
     "down": "↓",
     "pageup": "PgUp",
@@ -157,12 +186,19 @@ def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
-    taken: dict[str, Command] = {}
-    for command in COMMANDS:
-        for key in keys_of(command, keymap):
-            other = taken.setdefault(key, command)
-            if {other.id, command.id} & keymap.keys() and other is not command:
-                yield f"ui.keys: {key} means both {other.id} and {command.id}."
+    for command, other in combinations(COMMANDS, 2):
+        if not {other.id, command.id} & keymap.keys() or not _meet(command.scope, other.scope):
+            continue
+        for key in sorted({*keys_of(command, keymap)} & {*keys_of(other, keymap)}):
+            yield f"ui.keys: {key} means both {command.id} and {other.id}."
+
+
+def _meet(one: str, other: str) -> bool:
+    """Say whether keys of both scopes can be pressed at the same place."""
+    scopes = {one, other}
+    if len(scopes) == 1 or "app" in scopes:
+        return True
+    return "runs" in scopes and "doctor" not in scopes
 
 
 def markdown() -> str:

@@ -9,9 +9,16 @@ from functools import partial
 
 from engine.domain.activity import elapsed_s
 from engine.domain.model import Run, Status
+from tui import show
 
 NEEDS_ME = frozenset({Status.FAILED, Status.INTERRUPTED})
-"""Runs that wait for a decision of the user."""
+"""How a run has ended that waits for a decision of the user."""
+
+
+def needs_me(run: Run) -> bool:
+    """Say whether a run waits for the user: it failed, vanished, or is stalled."""
+    return run.status in NEEDS_ME or show.is_stalled(run)
+
 
 _URGENCY = {
     status: place
@@ -87,7 +94,7 @@ class Selection:
         shown = [
             run
             for run in runs
-            if (not self.needs_me or run.status in NEEDS_ME) and all(test(run) for test in tests)
+            if (not self.needs_me or needs_me(run)) and all(test(run) for test in tests)
         ]
         shown.sort(key=lambda run: (run.created_at, run.id), reverse=True)
         if self.sort is not Sort.NEWEST:

@@ -32,9 +32,10 @@ def report(app: App[None], error: UserError) -> None:
     app.notify(text, title=error.code, severity="error", timeout=8, markup=False)
 
 
-def tell(app: App[None], text: str) -> None:
-    """Show a short confirmation."""
-    app.notify(printable(text, 400), timeout=3, markup=False)
+def tell(app: App[None], text: str, *, is_warning: bool = False) -> None:
+    """Show a short confirmation, or a warning, which stays longer."""
+    severity, timeout = ("warning", 12) if is_warning else ("information", 3)
+    app.notify(printable(text, 400), severity=severity, timeout=timeout, markup=False)
 
 
 async def attempt(app: App[None], asked: Awaitable[T]) -> T | None:

@@ -13,10 +13,10 @@ from engine.config import Config, Ui
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
-from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
-from engine.engine import Batch, Batches, Engine, TreeEntry
+from engine.engine import Batch, Batches, Engine, Finding, Health, TreeEntry
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -27,6 +27,27 @@ NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 LIMIT_S = 30
 
 
+class FakeDoctor:
+    """Finds what tests tell it to."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.left: list[str] = []
+
+    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
+        if self.left:
+            told = f"{len(self.left)} runs that have ended left processes alive."
+            return [*self.findings, Finding("orphans", Health.WARNING, told, "Use the line.")]
+        return [*self.findings, Finding("orphans", Health.OK, "no processes are left")]
+
+    async def orphans(self) -> list[str]:
+        return self.left
+
+    async def end_orphans(self) -> int:
+        count, self.left = len(self.left), []
+        return count
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -34,6 +55,8 @@ class FakeEngine:
         self.view = View()
         self.config = Config(slots=4, ui=ui or Ui())
         self.slots = 4
+        self.pause: Pause | None = None
+        self.doctor = FakeDoctor()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False
@@ -108,11 +131,34 @@ class FakeEngine:
             self.pass_through(run, *ways)
         return self.view.runs[run]
 
-    async def retry(self, run: str) -> Run:
-        self.asked.append(("retry", run))
+    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+        self.asked.append((f"retry{' fresh' if fresh else ''}", run))
+        if prompt is not None:
+            self.asked[-1] = ("edit", f"{run}: {prompt}")
+        return self._again(run)
+
+    async def resume(self, run: str, message: str) -> Run:
+        self.asked.append(("resume", f"{run}: {message}"))
+        return self._again(run)
+
+    def _again(self, run: str) -> Run:
+        if self.refusal:
+            raise self.refusal
         if not self.is_slow:
             self.pass_through(run, Status.QUEUED)
         return self.view.runs[run]
+
+    async def set_slots(self, slots: int) -> None:
+        await asyncio.sleep(0)
+        if slots < 1:
+            raise user_error("INPUT_INVALID", "Slots must be between 1 and 1000.")
+        self.slots = slots
+        self._bus.publish((), ())
+
+    async def set_pause(self, pause: Pause | None) -> None:
+        await asyncio.sleep(0)
+        self.pause = pause
+        self._bus.publish((), ())
 
     async def settle(self) -> None:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())

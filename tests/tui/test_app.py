@@ -44,7 +44,7 @@ async def test_shows_runs_newest_first_and_counts_them(engine: FakeEngine) -> No
         assert chosen(app) == "d4"
         top = shown(app).splitlines()[0]
         assert all(part in top for part in ("1 running", "1 queued", "1 needs you", "1 done"))
-        assert "3 of 4 slots free" in top
+        assert "1/4 slots" in top
         assert "waiting for a slot (1st)" in shown(app)
 
 

@@ -59,6 +59,11 @@ class Counting(EventLog):
 
 
 class Host(App[None]):
+    BINDINGS = [("F", "follow", "follow")]  # noqa: RUF012
+
+    def action_follow(self) -> None:
+        self.events.action_follow()
+
     def __init__(self) -> None:
         super().__init__()
         self.events = Counting()

@@ -44,7 +44,7 @@ async def test_quit_without_live_runs_just_quits() -> None:
 async def test_quit_with_live_runs_asks(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
-        for answer in ("escape", "s", "enter"):
+        for answer in ("escape", "s"):
             await pilot.press("q")
             await pilot.pause()
             assert "2 runs are not finished" in shown(app)
@@ -62,7 +62,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
-        await pilot.press("colon", *"next attempt", "enter")
+        await pilot.press("colon", *"go on where", "enter")
         await pilot.pause()
         assert isinstance(app.screen, Palette)  # greyed: the run is still running
         await pilot.press("escape", "ctrl+p", *"run.cancel", "enter")
@@ -75,7 +75,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
 
 async def test_help_shows_every_key(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=(120, 50)) as pilot:
+    async with app.run_test(size=(120, 80)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(app.screen, Help)
@@ -109,8 +109,14 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
+        runs = screen_of(app)
+        await pilot.press("6")
+        await pilot.pause()
+        doctor = app.live_screen
+        assert doctor
         for command in commands.COMMANDS:
-            carrier = app if command.scope == "app" else screen_of(app).carrier(command.scope)
+            screen = doctor if command.scope == "doctor" else runs
+            carrier = app if command.scope == "app" else screen.carrier(command.scope)
             assert carrier is not None, command.id
             assert hasattr(carrier, f"action_{command.action}"), command.id
     ids = [command.id for command in commands.COMMANDS]

@@ -16,14 +16,16 @@ from engine.domain.events import (
     ErrorRaised,
     FileChange,
     FilesChanged,
+    LimitsSeen,
+    Notice,
     PlanChanged,
     Progressed,
     StatusChanged,
     Step,
     UsageCounted,
 )
-from engine.domain.model import Agent, PlanItem, Stage, Status
-from engine.engine import TreeEntry
+from engine.domain.model import Agent, LimitWindow, Pause, PlanItem, Stage, Status
+from engine.engine import Finding, Health, TreeEntry
 from tui.app import SwarmApp
 from tui.screens.new_run import Draft
 from tui.show import terminal
@@ -57,7 +59,7 @@ def busy(ui: Ui | None = None) -> FakeEngine:
         "1qj8a0k2m4",
         UsageCounted(48_200, 31_000, 2_950),
         ChangesMeasured(3, 128, 9),
-        Progressed(Stage.COMPLETE, "complete", 100),
+        Progressed(Stage.COMPLETE, "complete", 100, details={"thread_id": "thread"}),
         StatusChanged(S.SUCCEEDED),
         after_s=312,
     )
@@ -73,6 +75,13 @@ def busy(ui: Ui | None = None) -> FakeEngine:
     engine.happen("1qj8a3v1n8", Progressed(Stage.EXECUTING, "thinking", 30), after_s=7)
     engine.add("1qj8a4t6b2", "Tidy up the templates")
     engine.now += 5
+    engine.doctor.findings = [
+        Finding("codex", Health.OK, "Codex 0.163.0 at /usr/local/bin/codex"),
+        Finding("codex auth.credentials", Health.FAIL, "not logged in", "Run `codex login`."),
+        Finding("git", Health.OK, "git version 2.47.1"),
+        Finding("database", Health.OK, "12 runs, 3,480 events, 2.1 MiB"),
+        Finding("disk", Health.WARNING, "1.2 GiB free at /home/you", "Free some space."),
+    ]
     return engine
 
 
@@ -112,6 +121,7 @@ def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     return prepare
 
 
+THREADED = "1qj8a0k2m4"
 LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
 
 
@@ -123,6 +133,8 @@ LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
         pytest.param(NARROW, LIVE, ("l",), id="narrow-log"),
         pytest.param(NARROW, LIVE, ("n", *"Do it"), id="narrow-new-run"),
         pytest.param(NARROW, LIVE, ("q",), id="narrow-quit"),
+        pytest.param(WIDE, LIVE, ("q",), id="wide-quit"),
+        pytest.param(NARROW, THREADED, ("R", *"And the tests?"), id="narrow-resume"),
         pytest.param(WIDE, LIVE, ("question_mark",), id="wide-help"),
         pytest.param(WIDE, FAILED, ("colon", *"re"), id="wide-palette"),
     ],
@@ -135,6 +147,19 @@ def test_looks_the_same(
     assert snap_compare(app, terminal_size=size, run_before=on_run(run_id, *keys))
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
+    engine = busy()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        engine.doctor.left = ["0000000000", "0000000001"]
+        await pilot.press("6")
+        await pilot.pause()
+
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
 def test_a_failed_run_in_the_light(snap_compare: Compare) -> None:
     app = app_on(busy(Ui(theme="swarm-light")))
     assert snap_compare(app, terminal_size=WIDE, run_before=on_run(FAILED))
@@ -143,3 +168,28 @@ def test_a_failed_run_in_the_light(snap_compare: Compare) -> None:
 def test_an_empty_home(snap_compare: Compare) -> None:
     app = app_on(FakeEngine())
     assert snap_compare(app, terminal_size=NARROW)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_paused_queue_with_marks_stalls_and_limits(
+    snap_compare: Compare, size: tuple[int, int]
+) -> None:
+    engine = busy()
+    engine.add("1qj8a5z1q1", "Translate the manual", agent=Agent.SIMULATED)
+    engine.pass_through(FAILED, S.QUEUED)
+    told = (
+        LimitWindow("primary", 42, 300, engine.now + 5_400),
+        LimitWindow("secondary", 91, 10_080, engine.now + 200_000),
+    )
+    engine.happen(LIVE, LimitsSeen(told), Notice("warning", "stalled: no sign of life for 5:00"))
+    engine.pause = Pause("waiting for the limit to reset (RATE_LIMITED)", engine.now + 272)
+    app = app_on(engine)
+    prepare = on_run("1qj8a5z1q1", "space", "space", "k", "k")
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+def test_codex_is_missing(snap_compare: Compare) -> None:
+    engine = FakeEngine()
+    error = user_error("CODEX_CLI_MISSING")
+    engine.doctor.findings = [Finding("codex", Health.FAIL, error.message, error.recovery)]
+    assert snap_compare(app_on(engine), terminal_size=NARROW)

@@ -35,14 +35,21 @@ def open_dashboard() -> int:
 
 
 async def show(
-    opening: Opening, beside: Callable[[Engine], Awaitable[object]] | None = None
+    opening: Opening,
+    beside: Callable[[Engine], Awaitable[object]] | None = None,
+    *,
+    goes_on: bool = True,
 ) -> int:
-    """Show the dashboard on an engine, with something `beside` it that ends with it."""
+    """Show the dashboard on an engine, with something `beside` it that ends with it.
+
+    When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
+    says whether they can: whoever opens the engine sees to it when the engine closes.
+    """
     from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
 
     loop = asyncio.get_running_loop()
     async with opening() as engine:
-        app = SwarmApp(engine)
+        app = SwarmApp(engine, goes_on=goes_on)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         task = asyncio.ensure_future(beside(engine)) if beside else None

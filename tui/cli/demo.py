@@ -48,7 +48,7 @@ async def _dashboard(home: Path) -> int:
     async def play(engine: Engine) -> None:
         await demo_script.direct(engine, await demo_script.start(engine))
 
-    return await dashboard.show(lambda: _engine(home), play)
+    return await dashboard.show(lambda: _engine(home), play, goes_on=False)
 
 
 async def _lines(home: Path) -> int:

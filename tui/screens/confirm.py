@@ -28,11 +28,17 @@ class Choice:
 
 
 class Confirm(Dialog[str]):
-    """Asks; answers with the id of the choice, or None for `esc`. The last choice has the focus."""
+    """Asks; answers with the id of the choice, or None for `esc`.
 
-    def __init__(self, title: str, text: str, choices: Sequence[Choice]) -> None:
+    The `default` has the focus: the last choice where nothing else is said, the harmless one.
+    """
+
+    def __init__(
+        self, title: str, text: str, choices: Sequence[Choice], default: str | None = None
+    ) -> None:
         super().__init__()
         self._heading, self._text, self._choices = title, text, choices
+        self._default = default or choices[-1].id
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
@@ -50,8 +56,8 @@ class Confirm(Dialog[str]):
                     )
 
     def on_mount(self) -> None:
-        """Begin on the harmless answer."""
-        self.query_one(f"#{self._choices[-1].id}", Button).focus()
+        """Begin on the answer that `enter` gives."""
+        self.query_one(f"#{self._default}", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer."""

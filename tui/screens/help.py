@@ -15,11 +15,14 @@ from tui.commands import GROUPS, keys_of
 from tui.screens.dialog import Dialog
 
 KEY_WIDTH = 14
+LEFT = ("Runs", "Marks", "List")
+RIGHT = tuple(group for group in GROUPS if group not in LEFT)
 FILTERS = (
     ("word", "title, project, id or status has it"),
     ("!word", "it has not"),
     ("status:failed", "runs of that status"),
     ("project:x", "runs of that project"),
+    ("template:x", "runs of that template"),
 )
 
 
@@ -54,11 +57,10 @@ class Help(Dialog[None]):
             box.border_title = Content("Keys")
             box.border_subtitle = Content("esc back · j k scroll")
             with VerticalScroll(), Horizontal():
-                yield Static(self._groups("Runs", "List"), classes="column")
                 yield Static(
-                    Content("\n\n").join([self._groups("Panes", "Program"), _filters()]),
-                    classes="column",
+                    Content("\n\n").join([self._groups(*LEFT), _filters()]), classes="column"
                 )
+                yield Static(self._groups(*RIGHT), classes="column")
 
     def action_scroll(self, direction: str) -> None:
         """Scroll by a line."""

@@ -1,24 +1,52 @@
-"""What a screen has to offer to be told what happens."""
+"""What all screens with a mode of their own share: they are told what happens, and count it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from textual import getters
 from textual.dom import DOMNode
 from textual.screen import Screen
 
 from engine.domain.errors import UserError
+from tui.widgets.top_bar import Queue, TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch
+    from engine.engine import Batch, Engine
 
 
 class LiveScreen(Screen[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 
+    top_bar = getters.query_one(TopBar)
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.engine, self.clock = engine, clock
+
+    def on_mount(self) -> None:
+        """Let the clocks go on, once a second."""
+        self.set_interval(1, self.tick)
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self.top_bar.count_all(self.engine.view.runs)
+        self.tell_queue()
+
     def take(self, batch: Batch) -> None:
-        """Take in what happened."""
-        raise NotImplementedError
+        """Take in what happened, at the cost of what changed."""
+        self.top_bar.count(self.engine.view.runs, batch.runs)
+        self.top_bar.hear(batch.events)
+        self.tell_queue()
+
+    def tick(self) -> None:
+        """Show the time that has passed."""
+        self.tell_queue()
+
+    def tell_queue(self) -> None:
+        """Show how the queue stands."""
+        self.top_bar.tell(Queue(self.engine.slots, self.engine.pause, self.clock()))
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -18,6 +18,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable
 from tui.screens.dialog import Dialog
+from tui.widgets.prompt_area import PromptArea
 from tui.widgets.segments import Segments
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
 KINDS = (WorkspaceKind.EMPTY, WorkspaceKind.COPY)
 TITLE_LIMIT = 120
+STAND_IN = "Or choose the simulated agent: it needs nothing."
 
 
 @dataclass(slots=True)
@@ -59,27 +61,16 @@ class Draft:
         return str(Path(os.path.expandvars(self.folder.strip())).expanduser().absolute())
 
 
-class PromptArea(TextArea):
-    """Takes pasted text without what could act on a terminal."""
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.text = printable(event.text)
-
-
 class NewRun(Dialog[str]):
     """Asks for a run and starts it; answers with the run's id, or None."""
 
     DEFAULT_CSS = """
     NewRun {
         .box { width: 92; padding: 1 2 0 2; }
-        PromptArea {
-            height: 8; padding: 0 1; background: $panel; margin-bottom: 1;
-            scrollbar-size-vertical: 1;
-        }
         .row { height: 1; margin-bottom: 1; }
         .name { width: 12; color: $secondary; }
         Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; }
-        #problem { height: 2; color: $secondary; }
+        #problem { height: auto; min-height: 2; max-height: 4; color: $secondary; }
         #problem.-error { color: $text-error; }
         .buttons { margin: 0 0 1 0; }
         #folder:disabled { color: $secondary 45%; background: $surface; }
@@ -92,7 +83,7 @@ class NewRun(Dialog[str]):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]  # noqa: RUF012
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "start", "start")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,ctrl+enter", "start", "start")]
 
     def __init__(self, engine: Engine, draft: Draft) -> None:
         super().__init__()
@@ -105,15 +96,7 @@ class NewRun(Dialog[str]):
         with Vertical(classes="box") as box:
             box.border_title = Content("New run")
             box.border_subtitle = Content("ctrl+s start · tab next field · esc back")
-            yield PromptArea(
-                draft.prompt,
-                id="prompt",
-                compact=True,
-                show_line_numbers=False,
-                highlight_cursor_line=False,
-                tab_behavior="focus",
-                placeholder="What is to be done?",
-            )
+            yield PromptArea(draft.prompt, id="prompt", placeholder="What is to be done?")
             yield from _row("Title", Input(draft.title, id="title", compact=True))
             yield from _row("Agent", Segments(AGENTS, AGENTS.index(draft.agent), id="agent"))
             words = ("empty folder", "copy of a folder")
@@ -167,7 +150,10 @@ class NewRun(Dialog[str]):
         try:
             run = await self._engine.start(spec(self._draft, self._engine))
         except UserError as error:
-            way_out = (f"\n{printable(error.recovery)}", "$secondary")
+            recovery = printable(error.recovery)
+            if error.code == "CODEX_CLI_MISSING":
+                recovery = f"{recovery} {STAND_IN}"
+            way_out = (f"\n{recovery}", "$secondary")
             self._say(Content.assemble(printable(error.message), way_out), is_error=True)
         else:
             self.dismiss(run.id)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, getters, on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from engine.domain.model import Run, Status
+from engine.domain.model import Status
 from tui import commands
-from tui.screens.run_actions import RunActions
-from tui.selection import Selection
+from tui.screens.run_browser import RunBrowser
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import PANES, WIDE, Panes
@@ -26,13 +24,10 @@ from tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
 
-NO_RUNS = "No runs yet: n starts one, `swarm-tui demo` shows some."
-NO_MATCH = "No run matches: esc shows all."
-NONE_NEEDS_ME = "Nothing needs you: w shows all."
 TOO_SMALL = "Too small: swarm-tui needs 60 × 15."
 
 
-class RunsScreen(RunActions):
+class RunsScreen(RunBrowser):
     """Run list on the left, the chosen run on the right; one pane at a time where it is narrow."""
 
     CSS_PATH = "runs.tcss"
@@ -40,42 +35,27 @@ class RunsScreen(RunActions):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("runs")
 
-    top_bar = getters.query_one(TopBar)
-    tabs = getters.query_one(PaneTabs)
-    panes = getters.query_one(Panes)
-
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
-        super().__init__(engine)
-        self._clock = clock
-        self._selection = Selection()
-        self._listed: set[str] = set()
-        self._expected: str | None = None
+        super().__init__(engine, clock)
         self._acts: tuple[str, Status] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield TopBar()
         yield PaneTabs(PANES)
-        yield Panes(self.engine, self._clock)
+        yield Panes(self.engine, self.clock)
         yield Static(Content(TOO_SMALL), id="too-small")
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Let the clocks go on, once a second."""
-        self.set_interval(1, self._tick)
+        """Say what is in the way of a first run, if anything is."""
+        if not self.engine.view.runs:
+            self.run_worker(self.look_for_codex, group="doctor")
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
-        runs = self.engine.view.runs
-        self.top_bar.count(runs, runs)
-        self.top_bar.tell(self.engine.slots)
-        self.panes.reckon_positions(runs)
-        self._rearrange()
-
-    @property
-    def run(self) -> Run | None:
-        """The chosen run as it is now."""
-        return self.engine.view.runs.get(self.panes.run_list.cursor_run or "")
+        self.panes.reckon_positions(self.engine.view.runs)
+        self.rearrange()
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""
@@ -87,49 +67,18 @@ class RunsScreen(RunActions):
 
     def take(self, batch: Batch) -> None:
         """Take in what happened, at the cost of what changed."""
-        view = self.engine.view
-        self.top_bar.count(view.runs, batch.runs)
-        self.top_bar.tell(self.engine.slots)
+        super().take(batch)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
-            self._update_list(batch.runs)
+            self.update_list(batch.runs)
         self.panes.chosen.take(batch)
-        self._meet_expected()
+        self.meet_expected()
         self._refresh_keys()
 
-    def _update_list(self, ids: set[str]) -> None:
-        if self._selection.is_fixed and ids <= self._listed:
-            self.panes.run_list.refresh_runs(self.engine.view, ids)
-        else:
-            self._rearrange()
-
-    def _rearrange(self) -> None:
-        runs = self.engine.view.runs
-        run_list = self.panes.run_list
-        shown = self._selection.arrange(runs.values(), self._clock())
-        run_list.empty_text = self._why_empty()
-        run_list.show(shown)
-        self._listed = {run.id for run in shown}
-        state = self._selection.describe(len(shown), len(runs))
-        run_list.set_title(state)
-        self.tabs.note(state)
-
-    def _why_empty(self) -> str:
-        if not self.engine.view.runs:
-            return NO_RUNS
-        return NO_MATCH if self._selection.text.strip() else NONE_NEEDS_ME
-
-    def expect(self, run_id: str) -> None:
-        """Choose a run as soon as the list has it."""
-        self._expected = run_id
-        self._meet_expected()
-
-    def _meet_expected(self) -> None:
-        if self._expected and self.panes.run_list.move_to(self._expected):
-            self._expected = None
-
-    def _tick(self) -> None:
-        now = self._clock()
+    def tick(self) -> None:
+        """Let the clocks go on."""
+        super().tick()
+        now = self.clock()
         self.panes.run_list.tick(now)
         self.panes.chosen.tick(now)
 
@@ -144,37 +93,6 @@ class RunsScreen(RunActions):
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
-
-    # The list
-
-    def _select(self, selection: Selection) -> None:
-        self._selection = selection
-        self._rearrange()
-
-    def action_filter(self) -> None:
-        """Let the user type a filter."""
-        self.panes.open_filter()
-
-    @on(Input.Changed, "#filter")
-    def _filter_typed(self, event: Input.Changed) -> None:
-        if event.value != self._selection.text:
-            self._select(replace(self._selection, text=event.value))
-
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self.panes.close_filter()
-
-    def action_needs_me(self) -> None:
-        """Show only what needs the user, or everything."""
-        self._select(replace(self._selection, needs_me=not self._selection.needs_me))
-
-    def action_sort(self) -> None:
-        """Sort by the next column."""
-        self._select(self._selection.next_sort())
-
-    def action_reverse(self) -> None:
-        """Reverse the order."""
-        self._select(replace(self._selection, is_reversed=not self._selection.is_reversed))
 
     # Panes
 
@@ -219,9 +137,7 @@ class RunsScreen(RunActions):
         elif panes.pane != "runs" and not panes.filter_input.has_focus:
             panes.go("runs")
         else:
-            panes.filter_input.value = ""
-            self._select(replace(self._selection, text=""))
-            panes.close_filter()
+            self.clear_filter()
 
     def on_key(self, event: events.Key) -> None:
         """Go down from the filter into the list."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from engine.domain.events import (
 from engine.domain.model import ChangeCount
 from tui.cells import MAX_LINE, clean
 from tui.show.figures import changes, size, tokens
+from tui.show.limits import window_name
 from tui.show.runs import glyph, tone, word
 from tui.show.terminal import sign
 
@@ -41,7 +43,8 @@ class EventLine:
     """An event as a log shows it: one line, and more lines that are folded to a few.
 
     `tone` is a key of `TONES`. `prose` is meant to be read and wraps; of other extra lines the
-    last `fold` stay when folded, as they tell most.
+    last `fold` stay when folded, as they tell most. `detail` is for those who unfold: the whole
+    truth behind what `text` says for short.
     """
 
     glyph: str
@@ -51,6 +54,15 @@ class EventLine:
     extra: tuple[str, ...] = ()
     prose: bool = False
     fold: int = 3
+    detail: tuple[str, ...] = ()
+
+
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
+
+
+def plain(text: str) -> str:
+    """Take the asterisks of Markdown's bold out of a line; others mean what they say."""
+    return _BOLD.sub(r"\1", text)
 
 
 def event_line(event: Event) -> EventLine:
@@ -106,23 +118,26 @@ def _step(body: Step) -> EventLine:
 
 
 def _saying(body: Step) -> EventLine:
-    text, more = _prose(body.text)
+    first, rest = _prose(body.text)
+    text, more = plain(first), tuple(map(plain, rest))
     if body.role == "reasoning":
-        return EventLine(sign("∴", "~"), "thinks", text.strip("*"), "dim", more, prose=True)
+        return EventLine(sign("∴", "~"), "thinks", text, "dim", more, prose=True)
     return EventLine(sign("▪", "="), "says", text, "plain", more, prose=True)
 
 
 def _command(body: Step) -> EventLine:
-    text, *more = clean(body.command or body.text).split("\n")
+    text = clean(body.text or body.command or "")
+    full = clean(body.command or "")
+    detail = () if full in ("", text) else (full,)
     if body.phase == "started":
-        return EventLine(sign("▸", ">"), "runs", text, "live", tuple(more))
+        return EventLine(sign("▸", ">"), "runs", text, "live", detail=detail)
     failed = body.phase == "failed" or bool(body.exit_code)
     if body.exit_code:
         text = f"exit {body.exit_code} · {text}"
     elif failed:
         text = f"failed · {text}"
-    mark = sign("✗", "x") if failed else sign("✓", "+")
-    return EventLine(mark, "ran", text, "bad" if failed else "good", lines(body.output or ""))
+    mark, tone = (sign("✗", "x"), "bad") if failed else (sign("✓", "+"), "good")
+    return EventLine(mark, "ran", text, tone, lines(body.output or ""), detail=detail)
 
 
 MAX_NAMED = 6
@@ -198,10 +213,7 @@ def _usage(body: UsageCounted) -> EventLine:
 
 
 def _limits(body: LimitsSeen) -> EventLine:
-    shown = (
-        f"{clean(str(window.get('name', 'limit')), 40)} {window.get('used_percent', '?')}% used"
-        for window in body.windows
-    )
+    shown = (f"{window_name(window)} {window.used_percent:g}% used" for window in body.windows)
     return EventLine("%", "limits", " · ".join(shown), "dim")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Agent, Run, Stage, Status
 from tui.cells import clean
 from tui.show.terminal import sign
@@ -58,6 +59,16 @@ def tone(status: Status) -> str:
     return _STATUS[status].tone
 
 
+def run_tone(run: Run) -> str:
+    """Give the name of a run's tone: its status's, or a warning where it is stalled."""
+    return "warn" if is_stalled(run) else tone(run.status)
+
+
+def is_stalled(run: Run) -> bool:
+    """Say whether a run is at work and gives no sign of it."""
+    return bool(run.stalled) and run.status in ACTIVE
+
+
 def style(status: Status) -> str:
     """Give a status's colour as the theme variable that `Content` styles take."""
     return TONES[tone(status)]
@@ -66,6 +77,11 @@ def style(status: Status) -> str:
 def label(run: Run) -> str:
     """Give what has to stand beside the run's title: `simulated`, or nothing."""
     return "simulated" if run.spec.agent is Agent.SIMULATED else ""
+
+
+def tag(run: Run) -> str:
+    """Give the label in short, where there is little room: `sim`, or nothing."""
+    return "sim" if run.spec.agent is Agent.SIMULATED else ""
 
 
 def title(run: Run) -> str:

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from engine.domain.events import FileChange, FilesChanged
 from engine.domain.model import Run
 from tui.widgets.event_log import EventLog
+from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
 from tui.widgets.run_progress import RunProgress
 from tui.widgets.workspace_tree import WorkspaceTree
@@ -42,10 +43,10 @@ class ChosenRun(Vertical):
         self,
         engine: Engine,
         clock: Callable[[], float],
-        position: Callable[[str], int | None],
+        wait: Callable[[Run], Wait],
     ) -> None:
         super().__init__()
-        self._engine, self._clock, self._position = engine, clock, position
+        self._engine, self._clock, self._wait = engine, clock, wait
         self.run_id: str | None = None
         self._opened: str | None = None
         self._folder: str | None = None
@@ -74,9 +75,8 @@ class ChosenRun(Vertical):
     def tick(self, now: float) -> None:
         """Let the clocks go on."""
         run = self.run
-        position = self._position(run.id) if run else None
         self.header.show(run, now)
-        self.progress.show(run, now, position)
+        self.progress.show(run, now, self._wait(run) if run else Wait())
 
     def take(self, batch: Batch) -> None:
         """Take in what happened to the run."""

@@ -7,11 +7,12 @@ from time import monotonic
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.strip import Strip
 
 from engine.domain.errors import UserError
 from engine.domain.events import Event
+from tui import commands
 from tui.widgets.event_feed import EventFeed, Fetch, Page
 from tui.widgets.event_window import Place
 from tui.widgets.line_view import MOVES
@@ -25,11 +26,7 @@ FLUSH_S = 0.1
 class EventLog(WindowView):
     """The events of a run, a few pages of them at a time."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *MOVES,
-        Binding("enter", "unfold", "unfold", tooltip="Unfold or fold the event", id="log.unfold"),
-        Binding("F", "follow", "follow", show=False, id="log.follow"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("log")]
 
     def __init__(
         self,

@@ -196,7 +196,8 @@ class EventWindow:
     def can_unfold(self, entry: Entry) -> bool:
         """Whether folding or unfolding changes what is seen of an event."""
         line = entry.line
-        return entry.is_open or bool(line.extra) or cells(line.text) > self.width
+        more = bool(line.extra or line.detail)
+        return entry.is_open or more or cells(line.text) > self.width
 
     def toggle(self, entry: Entry) -> None:
         """Unfold an event, or fold it."""
@@ -226,7 +227,7 @@ class EventWindow:
 
     def _rest(self, line: show.EventLine) -> Iterator[Row]:
         tone = line.tone if line.prose else "dim"
-        for text in line.extra:
+        for text in (*line.detail, *line.extra):
             for part in wrap(text, self.width) if text else [""]:
                 yield Row(part, tone, True)
 

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui import commands
-from tui.cells import clean, crop
+from tui.cells import clean, wrap
 from tui.widgets.painted import Painted
 
 MOVES = [
@@ -125,8 +125,9 @@ class LineView(Painted, can_focus=True):
         line = self.scroll_offset.y + y
         if line < self._count:
             return self.draw(line, width)
-        if not self._count and y == 0 and self._empty_text:
-            text = crop(f" {clean(self._empty_text, 500)}", width)
+        if not self._count and self._empty_text:
+            texts = list(wrap(clean(self._empty_text, 500), width - 2))
+            text = f" {texts[y]}" if y < len(texts) else ""
             return self.strip([Segment(text, self.look("dim"))], width)
         return Strip.blank(width, self.ground(cursor=False))
 

@@ -13,9 +13,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.domain.model import Status
+from engine.domain.model import Run, Status
+from engine.domain.queue import paused, unfinished
 from tui.toast import app_of, focus_now
 from tui.widgets.chosen_run import ChosenRun
+from tui.widgets.run_columns import Wait
 from tui.widgets.run_list import RunList
 
 if TYPE_CHECKING:
@@ -71,13 +73,21 @@ class Panes(Horizontal):
             yield RunList(
                 columns=self._engine.config.ui.columns,
                 clock=self._clock,
-                position=self._position,
+                wait=self.wait,
             )
             yield Input(id="filter", placeholder=FILTER_HINT, compact=True)
-        yield ChosenRun(self._engine, self._clock, self._position)
+        yield ChosenRun(self._engine, self._clock, self.wait)
 
-    def _position(self, run_id: str) -> int | None:
-        return self.positions.get(run_id)
+    def wait(self, run: Run) -> Wait:
+        """Say what a run waits for, if it is queued; costs no more than the run itself."""
+        if run.status is not Status.QUEUED:
+            return Wait()
+        pause = self._engine.pause
+        return Wait(
+            position=self.positions.get(run.id),
+            after=tuple(unfinished(self._engine.view, run)),
+            pause=pause if paused(pause, self._clock()) else None,
+        )
 
     def on_mount(self) -> None:
         """Begin with the list."""

@@ -6,20 +6,27 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.domain import lifecycle
-from engine.domain.activity import activity, clock, elapsed_s
-from engine.domain.model import Run
+from engine.domain.activity import activity, clock, elapsed_s, ordinal
+from engine.domain.model import Pause, Run, Status, Usage
 from tui import show
-from tui.cells import cells, clean, crop, fit
+from tui.cells import clean, fit
 
-type_part = tuple[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a queued run waits for: its place, from 1, other runs, a pause of the queue."""
+
+    position: int | None = None
+    after: tuple[str, ...] = ()
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a row depends on besides its run: the time, and the place in the queue."""
+    """What a row depends on besides its run: the time, and what it waits for."""
 
     now: float
-    position: int | None = None
+    wait: Wait = Wait()
 
     @property
     def beat(self) -> int:
@@ -35,7 +42,8 @@ Part = tuple[str, str]
 class Column:
     """A column: its least and best width, how early it goes when there is no room, its cells.
 
-    `stretch` columns share what is left over. A cell's parts together fill the width given.
+    `stretch` columns share what is left over. A cell's parts together fill the width given. `has`
+    says whether a run has anything to show there: a column that is empty for all is left out.
     """
 
     name: str
@@ -44,19 +52,20 @@ class Column:
     leaves: int
     cell: Callable[[Run, Moment, int], list[Part]]
     stretch: int = 0
+    has: Callable[[Run], bool] | None = None
 
 
 def _status(run: Run, moment: Moment, width: int) -> list[Part]:
     word = f" {show.word(run.status)}" if width > 2 else ""
-    return [(fit(f"{show.glyph(run.status)}{word}", width, mark=_mark()), show.tone(run.status))]
+    return [(fit(f"{show.glyph(run.status)}{word}", width, mark=_mark()), show.run_tone(run))]
 
 
 def _title(run: Run, moment: Moment, width: int) -> list[Part]:
-    label = show.label(run)
-    if not label:
-        return [(fit(show.title(run), width, mark=_mark()), "plain")]
-    title = crop(show.title(run), width - len(label) - 1, _mark())
-    return [(f"{title} ", "plain"), (fit(label, width - cells(title) - 1), "dim")]
+    return [(fit(show.title(run), width, mark=_mark()), "plain")]
+
+
+def _tag(run: Run, moment: Moment, width: int) -> list[Part]:
+    return [(fit(show.tag(run), width), "dim")]
 
 
 def _project(run: Run, moment: Moment, width: int) -> list[Part]:
@@ -67,18 +76,20 @@ def _progress(run: Run, moment: Moment, width: int) -> list[Part]:
     figure = show.figure(run)
     text = f"{'' if figure is None else f'{figure}%':>4}"
     room = width - 5
+    if run.status is Status.QUEUED and moment.wait.position:
+        return [(fit(ordinal(moment.wait.position), width, right=True, mark=_mark()), "dim")]
     if run.status not in lifecycle.ACTIVE:
         over = run.status in lifecycle.FINISHED
         return [(fit(text if over else "", width, right=True), "dim")]
     if room < 4:
         return [(fit(text if text.strip() else _mark(), width, right=True), "live")]
     before, full, after = show.bar_parts(figure, room, beat=moment.beat)
-    tone = show.tone(run.status)
+    tone = show.run_tone(run)
     return [(before, "dim"), (full, tone), (after, "dim"), (f" {text}", "dim")]
 
 
 def _activity(run: Run, moment: Moment, width: int) -> list[Part]:
-    text = clean(activity(run, moment.now, moment.position), 300)
+    text = clean(words(run, moment.now, moment.wait), 300)
     return [(fit(text, width, mark=_mark()), "dim")]
 
 
@@ -113,23 +124,36 @@ def _attempt(run: Run, moment: Moment, width: int) -> list[Part]:
     return [(fit(text, width, right=True), "warn")]
 
 
+def words(run: Run, now: float, wait: Wait) -> str:
+    """Say what a run is doing, or what it waits for."""
+    if show.is_stalled(run):
+        return run.stalled
+    return activity(run, now, wait.position, after=wait.after, pause=wait.pause)
+
+
 def _mark() -> str:
     return show.sign("…", "~")
+
+
+def _is_changed(run: Run) -> bool:
+    changed = run.changes
+    return bool(changed.files or changed.insertions or changed.deletions)
 
 
 COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
         Column("status", 1, 13, 9, _status),
-        Column("title", 16, 24, 10, _title, stretch=3),
+        Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run))),
+        Column("title", 20, 26, 11, _title, stretch=3),
         Column("project", 8, 14, 2, _project),
         Column("progress", 4, 14, 7, _progress),
         Column("activity", 14, 20, 3, _activity, stretch=4),
         Column("elapsed", 7, 7, 8, _elapsed),
-        Column("tokens", 6, 6, 1, _tokens),
-        Column("changes", 9, 11, 5, _changes),
+        Column("tokens", 6, 6, 1, _tokens, has=lambda run: run.usage != Usage()),
+        Column("changes", 9, 11, 5, _changes, has=_is_changed),
         Column("age", 3, 3, 4, _age),
-        Column("attempt", 2, 3, 6, _attempt),
+        Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1),
     )
 }
 """Every column that `ui.columns` may name."""
@@ -137,11 +161,23 @@ COLUMNS: dict[str, Column] = {
 GAP = 2
 
 
-def lay_out(names: Iterable[str], width: int) -> list[tuple[Column, int]]:
-    """Choose the columns that find room in `width` cells, in the order asked for, with widths."""
-    chosen = [COLUMNS[name] for name in dict.fromkeys(names) if name in COLUMNS]
-    if not any(column.stretch for column in chosen):
-        chosen.append(COLUMNS["title"])
+def columns_of(names: Iterable[str]) -> list[Column]:
+    """Give the columns asked for, in that order, and those that are there whenever they are filled.
+
+    A simulated run is labelled wherever it is shown, and that a run was retried is worth knowing.
+    """
+    chosen = [name for name in dict.fromkeys(names) if name in COLUMNS]
+    if not any(COLUMNS[name].stretch for name in chosen):
+        chosen.append("title")
+    for name, place in (("tag", int(chosen[0] == "status")), ("attempt", len(chosen) + 1)):
+        if name not in chosen:
+            chosen.insert(place, name)
+    return [COLUMNS[name] for name in chosen]
+
+
+def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
+    """Choose the columns that find room in `width` cells, in the order given, with widths."""
+    chosen = list(columns)
     while len(chosen) > 1 and _total([column.least for column in chosen]) > width:
         chosen.remove(min(chosen, key=lambda column: column.leaves))
     widths = [column.least for column in chosen]

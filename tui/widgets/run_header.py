@@ -38,7 +38,7 @@ class RunHeader(Widget):
 
 
 def _lines(run: Run, now: float) -> Content:
-    tone = show.style(run.status)
+    tone = show.TONES[show.run_tone(run)]
     first: list[Part] = [
         (f"{show.glyph(run.status)} {show.word(run.status)}", f"bold {tone}"),
         ("  ", ""),

@@ -18,13 +18,13 @@ from engine.domain import lifecycle
 from engine.domain.model import Run, Status
 from engine.domain.projection import View
 from tui import commands, show
-from tui.widgets.line_view import LineView
-from tui.widgets.run_columns import GAP, Column, Moment, lay_out
+from tui.widgets.marked_list import MarkedList
+from tui.widgets.run_columns import GAP, Column, Moment, Wait, columns_of, lay_out
 
 DEFAULT_COLUMNS = ("status", "title", "progress", "elapsed", "changes")
 
 
-class RunList(LineView):
+class RunList(MarkedList):
     """Runs in the order given; the screen sorts and filters, the list keeps the place."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("list")
@@ -53,23 +53,12 @@ class RunList(LineView):
             """The list."""
             return self.run_list
 
-    @dataclass
-    class MarksChanged(Message):
-        """Other runs are marked than before."""
-
-        run_list: RunList
-
-        @property
-        def control(self) -> RunList:
-            """The list."""
-            return self.run_list
-
     def __init__(
         self,
         *,
         columns: Sequence[str] = DEFAULT_COLUMNS,
         clock: Callable[[], float] = time.time,
-        position: Callable[[str], int | None] | None = None,
+        wait: Callable[[Run], Wait] | None = None,
         title: str = "Runs",
         empty_text: str = "",
         name: str | None = None,
@@ -77,13 +66,15 @@ class RunList(LineView):
         classes: str | None = None,
     ) -> None:
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
-        self.columns = tuple(columns)
+        self._columns = columns_of(columns)
         self.marks: set[str] = set()
         self._clock = clock
-        self._position = position
+        self._wait = wait or _no_wait
         self._now = clock()
         self._runs: list[Run] = []
         self._lines: dict[str, int] = {}
+        self._filled: set[str] = set()
+        self._has_age = any(column.name == "age" for column in self._columns)
         self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
         self._announced: str | None = None
 
@@ -102,9 +93,8 @@ class RunList(LineView):
         new = self._lines.get(cursor_id or "", line)
         if top and new != line:
             top += new - line
-        if hidden := self.marks - self._lines.keys():
-            self.marks -= hidden
-            self.post_message(self.MarksChanged(self))
+        self.drop_hidden_marks()
+        self._fill(self._runs, anew=True)
         self.set_lines(len(self._runs), cursor=new, top=top)
         if not top:
             self.show_line(self.cursor_line)
@@ -118,6 +108,24 @@ class RunList(LineView):
             if line is not None and run is not None:
                 self._runs[line] = run
                 self.repaint(line)
+                self._fill((run,))
+
+    def _fill(self, runs: Iterable[Run], *, anew: bool = False) -> None:
+        """Take note of the columns that have something to say; the others take up no room."""
+        filled: set[str] = set() if anew else set(self._filled)
+        wanting = [column for column in self._columns if column.name not in filled]
+        for run in runs:
+            found = [column for column in wanting if column.has is None or column.has(run)]
+            if found:
+                filled.update(column.name for column in found)
+                wanting = [column for column in wanting if column.name not in filled]
+            if not wanting:
+                break
+        if filled != self._filled:
+            self._filled = filled
+            self._layout = (0, [])
+            self.forget_strips()
+            self.refresh(self.size.region)
 
     def tick(self, now: float | None = None) -> None:
         """Let the clocks of the visible rows go on; call it once a second."""
@@ -125,8 +133,12 @@ class RunList(LineView):
         if not self.is_on_screen:
             return
         for line in self.visible_lines():
-            if self._runs[line].status not in lifecycle.FINISHED or "age" in self.columns:
+            if self._runs[line].status not in lifecycle.FINISHED or self._has_age:
                 self.repaint(line)
+
+    def shown_ids(self) -> Sequence[str]:
+        """Give the ids of the runs shown, in order."""
+        return list(self._lines)
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -146,28 +158,11 @@ class RunList(LineView):
         self.move_cursor(line)
         return True
 
-    # Marks
-
-    def toggle_mark(self) -> None:
-        """Mark the run under the cursor or unmark it, and go on to the next."""
-        run_id = self.cursor_run
-        if run_id is None:
-            return
-        self.marks ^= {run_id}
-        self.repaint(self.cursor_line)
-        self.post_message(self.MarksChanged(self))
-        self.action_cursor_down()
-
-    def set_marks(self, ids: Iterable[str]) -> None:
-        """Mark exactly these runs, as far as they are shown."""
-        self.marks = set(ids) & self._lines.keys()
-        self.refresh(self.size.region)
-        self.post_message(self.MarksChanged(self))
-
     # Moving about
 
     def cursor_moved(self) -> None:
         """Say which run the cursor is on."""
+        super().cursor_moved()
         self._announce()
 
     def _announce(self) -> None:
@@ -196,17 +191,17 @@ class RunList(LineView):
         """Draw the row of one run."""
         run = self._runs[line]
         cursor, marked = line == self.cursor_line, run.id in self.marks
-        alive = run.status not in lifecycle.FINISHED or "age" in self.columns
-        queued = run.status is Status.QUEUED and "activity" in self.columns
-        place = self._position(run.id) if queued and self._position else None
-        moment = Moment(self._now, place)
-        second = (moment.beat, moment.position) if alive else None
+        alive = run.status not in lifecycle.FINISHED or self._has_age
+        wait = self._wait(run) if run.status is Status.QUEUED else Wait()
+        moment = Moment(self._now, wait)
+        second = (moment.beat, wait) if alive else None
         key = (run.id, run.seq, width, cursor, marked, second)
         return self.kept(key) or self.keep(key, self._row(run, moment, width, cursor, marked))
 
     def _row(self, run: Run, moment: Moment, width: int, cursor: bool, marked: bool) -> Strip:
         if self._layout[0] != width:
-            self._layout = (width, lay_out(self.columns, width - 3))
+            columns = [column for column in self._columns if column.name in self._filled]
+            self._layout = (width, lay_out(columns, width - 3))
         gutter = show.sign("▌", "|") if cursor else " "
         mark = show.sign("◆", "*") if marked else " "
         segments = [Segment(gutter, self.look("live")), Segment(mark, self.look("warn"))]
@@ -221,3 +216,8 @@ class RunList(LineView):
     def _style(self, tone: str, column: Column, cursor: bool) -> Style:
         style = self.look(tone)
         return style + self.strong() if cursor and column.name == "title" else style
+
+
+def _no_wait(run: Run) -> Wait:
+    del run
+    return Wait()

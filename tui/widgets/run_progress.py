@@ -6,10 +6,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
-from engine.domain.activity import activity
 from engine.domain.model import Run, Stage, Status
 from tui import show
 from tui.cells import clean
+from tui.widgets.run_columns import Wait, words
 
 Part = tuple[str, str]
 WIDEST = 48
@@ -35,11 +35,11 @@ class RunProgress(Widget):
         super().__init__()
         self._run: Run | None = None
         self._now = 0.0
-        self._position: int | None = None
+        self._wait = Wait()
 
-    def show(self, run: Run | None, now: float, position: int | None = None) -> None:
-        """Show `run` as it is at `now`; `position` is its place in the queue, from 1."""
-        self._run, self._now, self._position = run, now, position
+    def show(self, run: Run | None, now: float, wait: Wait) -> None:
+        """Show `run` as it is at `now`, and what it waits for."""
+        self._run, self._now, self._wait = run, now, wait
         self.set_class(run is not None and run.error is not None, "-error")
         self.refresh()
 
@@ -57,12 +57,14 @@ class RunProgress(Widget):
         if run.error:
             recovery = clean(run.error.recovery, 300)
             return [(clean(run.error.message, 300), "$error"), (f"\n{recovery}", "$secondary")]
-        words = clean(activity(run, self._now, self._position), 300)
-        return [(words, "$secondary" if run.status in lifecycle.FINISHED else "$foreground")]
+        text = clean(words(run, self._now, self._wait), 300)
+        if show.is_stalled(run):
+            return [(text, "$warning")]
+        return [(text, "$secondary" if run.status in lifecycle.FINISHED else "$foreground")]
 
 
 def _bar(run: Run, width: int, now: float) -> list[Part]:
-    tone = show.style(run.status)
+    tone = show.TONES[show.run_tone(run)]
     before, filled, after = show.bar_parts(show.figure(run), width, beat=int(now))
     return [(before, "$panel"), (filled, tone), (after, "$panel")]
 

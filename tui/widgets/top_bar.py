@@ -1,18 +1,22 @@
-"""The top line: how many runs there are of each sort, and how many slots are free."""
+"""The top lines: how many runs there are of each sort, slots, limits, and why nothing starts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
-from engine.domain.model import Run, Status
+from engine.domain.activity import clock
+from engine.domain.events import Event, LimitsSeen
+from engine.domain.model import LimitWindow, Pause, Run, Status
+from engine.domain.queue import paused
 from tui import show
 from tui.cells import clean
-from tui.selection import NEEDS_ME
+from tui.selection import needs_me
 
 NAME = "swarm"
 _COUNTED = (
@@ -24,73 +28,136 @@ _COUNTED = (
 Part = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How the queue stands at `now`."""
+
+    slots: int
+    pause: Pause | None
+    now: float
+
+
 class TopBar(Widget):
-    """Counts that cost nothing for runs that did not change."""
+    """Counts that cost nothing for runs that did not change; a second line while it is paused."""
 
     DEFAULT_CSS = """
     TopBar { dock: top; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
+    TopBar.-paused { height: 2; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._words: dict[str, str] = {}
+        self._words: dict[str, tuple[str, bool]] = {}
         self._counts: Counter[str] = Counter()
-        self._slots = 0
-        self._paused: str | None = None
+        self._busy = 0
+        self._queue = Queue(0, None, 0.0)
+        self._limits: tuple[LimitWindow, ...] = ()
+        self._drawn = Content("")
+
+    def count_all(self, runs: Mapping[str, Run]) -> None:
+        """Count all runs anew, and take the limits of the one that told something last."""
+        self._words.clear()
+        self._counts.clear()
+        self._busy = 0
+        told = [run for run in runs.values() if run.limits]
+        if told:
+            self._limits = max(told, key=lambda run: run.last_event_at).limits
+        self.count(runs, runs)
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` anew."""
-        before = dict(self._counts)
         for run_id in ids:
             if run_id in self._words:
-                self._counts[self._words.pop(run_id)] -= 1
+                self._add(*self._words.pop(run_id), by=-1)
             if run_id in runs:
-                self._words[run_id] = word = _word(runs[run_id].status)
-                self._counts[word] += 1
-        if before != self._counts:
+                self._words[run_id] = words = _words(runs[run_id])
+                self._add(*words, by=1)
+
+    def _add(self, word: str, busy: bool, by: int) -> None:
+        self._counts[word] += by
+        self._busy += by * busy
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take in what runs tell of the plan's limits; the last one to tell knows best."""
+        for event in events:
+            if isinstance(event.body, LimitsSeen):
+                self._limits = event.body.windows
+
+    def tell(self, queue: Queue) -> None:
+        """Take in how the queue stands, and draw what differs."""
+        self._queue = queue
+        self.set_class(self._pause is not None, "-paused")
+        drawn = self._lines(self.size.width)
+        if not drawn.is_same(self._drawn):
             self.refresh()
 
-    def tell(self, slots: int, paused: str | None = None) -> None:
-        """Take in how many slots there are, and why the queue stands still, if it does."""
-        if (slots, paused) != (self._slots, self._paused):
-            self._slots, self._paused = slots, paused
-            self.refresh()
+    @property
+    def _pause(self) -> Pause | None:
+        pause = self._queue.pause
+        return pause if paused(pause, self._queue.now) else None
 
     def render(self) -> Content:
-        """Draw the line: the counts on the left, the slots on the right."""
-        wide = self.size.width >= 100
-        left: list[Part] = [(NAME, "bold $accent"), ("   ", "")]
-        for word, status in _COUNTED:
-            left += self._count(word, status)
-        if self._paused is not None:
-            reason = clean(self._paused, 60)
-            left.append((f"queue paused{': ' + reason if reason and wide else ''}", "$warning"))
-        free = max(0, self._slots - self._counts["running"])
-        right: list[Part] = [
-            (f"{free}", "$foreground" if free else "$warning"),
-            (f" of {self._slots} slots free" if wide else f"/{self._slots} free", "$secondary"),
-        ]
-        gap = self.size.width - _width(left) - _width(right)
-        return Content.assemble(*left, " " * max(1, gap), *right)
+        """Draw the lines."""
+        self._drawn = self._lines(self.size.width)
+        return self._drawn
 
-    def _count(self, word: str, status: Status) -> list[Part]:
+    def _lines(self, width: int) -> Content:
+        """Write the counts on the left, limits and slots on the right; below, why all stands."""
+        wide = width >= 100
+        left: list[Part] = [(NAME, "bold $accent"), ("   " if wide else "  ", "")]
+        for word, status in _COUNTED:
+            left += self._count(word, status, "   " if wide else "  ")
+        right = self._slots()
+        for brief in (False, True):
+            parts = [*self._windows(brief=brief), *right]
+            if _width(left) + _width(parts) <= width:
+                right = parts
+                break
+        gap = width - _width(left) - _width(right)
+        return Content.assemble(*left, " " * max(1, gap), *right, *self._why_paused(width))
+
+    def _count(self, word: str, status: Status, gap: str) -> list[Part]:
         number = self._counts[word]
         if not number:
-            return [(f"{show.glyph(status)} 0 {word}   ", "$secondary 60%")]
+            return [(f"{show.glyph(status)} 0 {word}{gap}", "$secondary 60%")]
         look = show.style(status)
         return [
             (f"{show.glyph(status)} ", look),
             (f"{number}", f"bold {look}" if word == "needs you" else "bold"),
-            (f" {word}   ", "$secondary"),
+            (f" {word}{gap}", "$secondary"),
         ]
 
+    def _slots(self) -> list[Part]:
+        slots = self._queue.slots
+        look = "$foreground" if self._busy < slots else "$warning"
+        return [(f"{self._busy}/{slots}", look), (" slots", "$secondary")]
 
-def _word(status: Status) -> str:
-    if status in lifecycle.ACTIVE:
-        return "running"
-    if status in NEEDS_ME:
-        return "needs you"
-    return "queued" if status is Status.QUEUED else "done"
+    def _windows(self, *, brief: bool) -> list[Part]:
+        parts: list[Part] = []
+        for text, tone in show.limits(self._limits, self._queue.now, brief=brief):
+            parts += [(text, show.TONES[tone]), (" · ", "$secondary 60%")]
+        return parts
+
+    def _why_paused(self, width: int) -> list[Part]:
+        pause = self._pause
+        if pause is None:
+            return []
+        reason = clean(pause.reason, 80).removeprefix("paused ")
+        parts: list[Part] = [("\nPAUSED", "bold $warning"), (f" {reason}", "")]
+        if pause.until is not None:
+            parts.append((f" · goes on in {clock(pause.until - self._queue.now)}", "$warning"))
+        way_out: Part = ("  p goes on now", "$secondary")
+        return [*parts, way_out] if _width([*parts, way_out]) <= width else parts
+
+
+def _words(run: Run) -> tuple[str, bool]:
+    """Give what a run counts as, and whether it holds a slot."""
+    busy = run.status in lifecycle.ACTIVE
+    if needs_me(run):
+        return "needs you", busy
+    if busy:
+        return "running", True
+    return ("queued" if run.status is Status.QUEUED else "done"), False
 
 
 def _width(parts: list[Part]) -> int:

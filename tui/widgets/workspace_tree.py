@@ -8,12 +8,13 @@ from time import monotonic
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
 from engine.domain.errors import UserError
 from engine.domain.events import FileChange
+from tui import commands
 from tui.cells import clean
 from tui.widgets.folder_tree import Entry, FolderTree, Line, parent_of
 from tui.widgets.line_view import MOVES, LineView
@@ -29,12 +30,7 @@ RELIST_S = 0.3
 class WorkspaceTree(LineView):
     """A run's files; folders are listed when they are opened, links are never followed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *MOVES,
-        Binding("enter,space", "open", "open", tooltip="Open the file or folder", id="tree.open"),
-        Binding("right", "expand", "expand", show=False, id="tree.expand"),
-        Binding("left", "collapse", "collapse", show=False, id="tree.collapse"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("files")]
 
     @dataclass
     class Opened(Message):

@@ -1,0 +1,120 @@
+"""What may keep runs from working here, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.dom import DOMNode
+
+from engine.doctor import Finding, Health
+from engine.domain.errors import UserError, user_error
+from tui import commands
+from tui.screens.live import LiveScreen
+from tui.toast import app_of, attempt, tell
+from tui.widgets.findings import Findings
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+LOOKING = "Looking at Codex, git, the disk, the database, the settings and the terminal …"
+ORPHANS = "orphans"
+"""The finding about processes that are left of runs that have ended."""
+
+
+class DoctorScreen(LiveScreen):
+    """The findings, looked up whenever the screen is opened."""
+
+    DEFAULT_CSS = """
+    DoctorScreen {
+        background: $background;
+        Findings { height: 1fr; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("doctor")
+
+    findings = getters.query_one(Findings)
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        super().__init__(engine, clock)
+        self._found: Sequence[Finding] = ()
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield TopBar()
+        yield Findings(empty_text=LOOKING)
+        yield KeyBar()
+
+    def on_screen_resume(self) -> None:
+        """Look again: what was found before may be mended."""
+        self.findings.focus()
+        self.action_look()
+
+    def carrier(self, scope: str) -> DOMNode | None:
+        """Give who carries out the commands of a scope here."""
+        return self if scope == "doctor" else None
+
+    @property
+    def _has_orphans(self) -> bool:
+        return any(one.name == ORPHANS and one.health is not Health.OK for one in self._found)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey the ending of processes where there are none."""
+        del parameters
+        return None if action == "end" and not self._has_orphans else True
+
+    def why_not(self, command_id: str) -> UserError | None:
+        """Say why there is nothing to end."""
+        if command_id != "doctor.end":
+            return None
+        message = "No processes are left of runs that have ended."
+        return user_error("INPUT_INVALID", message, "Nothing needs doing.")
+
+    def action_look(self) -> None:
+        """Look again."""
+        self.findings.set_title("Doctor · looking …")
+        self.run_worker(self._look, group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        self._found = await attempt(app_of(self), self.engine.doctor.examine()) or self._found
+        bad = sum(one.health is not Health.OK for one in self._found)
+        self.findings.set_title(f"Doctor · {f'{bad} to look at' if bad else 'all well'}")
+        self.findings.show([_here(one) for one in self._found])
+        self.refresh_bindings()
+
+    def action_end(self) -> None:
+        """End what is left of runs that have ended, after a question."""
+        from tui.screens.confirm import Choice, Confirm
+
+        def answered(choice: str | None) -> None:
+            if choice == "end":
+                self.run_worker(self._end, group="end")
+
+        choices = [Choice("end", "e", "end them", is_danger=True), Choice("stay", "s", "stay")]
+        text = (
+            "Processes of runs that have ended are still alive: an engine died before it could "
+            "end them. No live run loses anything."
+        )
+        app_of(self).push_screen(Confirm("End what is left?", text, choices), answered)
+
+    async def _end(self) -> None:
+        count = await attempt(app_of(self), self.engine.doctor.end_orphans())
+        if count is not None:
+            tell(app_of(self), f"Ended the processes of {count} run{'' if count == 1 else 's'}.")
+        self.action_look()
+
+    async def action_back(self) -> None:
+        """Go back to the runs."""
+        await app_of(self).run_action("app.runs")
+
+
+def _here(found: Finding) -> Finding:
+    """Say the way out as it is here, where the doctor says it for the command line."""
+    if found.name != ORPHANS or found.health is Health.OK:
+        return found
+    return Finding(found.name, found.health, found.message, "x ends them, after a question.")

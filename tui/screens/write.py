@@ -1,0 +1,94 @@
+"""A text to write for a run: its prompt anew, or a message to its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Static, TextArea
+
+from engine.domain.errors import UserError
+from engine.domain.text import printable
+from tui.screens.dialog import Dialog
+from tui.widgets.prompt_area import PromptArea
+
+
+@dataclass(slots=True)
+class Writing:
+    """What is asked for: words around it, what was written so far, and who takes it."""
+
+    heading: str
+    text: str
+    hint: str
+    button: str
+    send: Callable[[str], Awaitable[object]]
+    """May refuse with a `UserError`."""
+
+
+class Write(Dialog[str]):
+    """Answers with the text once it was taken, or None; what was written stays in `writing`."""
+
+    DEFAULT_CSS = """
+    Write {
+        .box { width: 92; padding: 1 2 0 2; }
+        PromptArea { height: 10; margin-bottom: 0; }
+        #hint { height: auto; min-height: 1; max-height: 4; color: $secondary; margin-top: 1; }
+        #hint.-error { color: $text-error; }
+        .buttons { margin: 0 0 1 0; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,ctrl+enter", "send", "send")]
+
+    def __init__(self, writing: Writing) -> None:
+        super().__init__()
+        self._writing = writing
+        self._sending = False
+
+    def compose(self) -> ComposeResult:
+        """Lay the dialog out."""
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._writing.heading)
+            box.border_subtitle = Content("ctrl+s start · esc back")
+            yield PromptArea(self._writing.text, placeholder="What is to be done?")
+            yield Static(Content(self._writing.hint), id="hint")
+            with Horizontal(classes="buttons"):
+                yield Button(Content(self._writing.button), id="send", compact=True)
+
+    def on_mount(self) -> None:
+        """Begin at the end of what is there."""
+        area = self.query_one(PromptArea)
+        area.focus()
+        area.move_cursor(area.document.end)
+        self._check()
+
+    @on(TextArea.Changed)
+    def _check(self) -> None:
+        self._writing.text = self.query_one(PromptArea).text
+        self.query_one("#send", Button).disabled = not self._writing.text.strip()
+
+    @on(Button.Pressed)
+    def action_send(self) -> None:
+        """Hand the text over; what speaks against it is shown here."""
+        if self._writing.text.strip() and not self._sending:
+            self._sending = True
+            self.run_worker(self._send, group="send")
+
+    async def _send(self) -> None:
+        try:
+            await self._writing.send(self._writing.text)
+        except UserError as error:
+            hint = self.query_one("#hint", Static)
+            hint.add_class("-error")
+            way_out = (f"\n{printable(error.recovery)}", "$secondary")
+            hint.update(Content.assemble(printable(error.message), way_out))
+        else:
+            self.dismiss(self._writing.text)
+        finally:
+            self._sending = False
