@@ -90,6 +90,10 @@ class Paths:
         """Give the folder of one attempt's files."""
         return AttemptFolder(self.run(run) / f"attempt-{attempt}")
 
+    def checkpoints(self, run: str, workspace: str) -> Path:
+        """Give where the checkpoints of a run's workspace are kept, outside the workspace."""
+        return self.run(run) / "checkpoints" / f"{Path(workspace).name}.git"
+
     def prepare(self) -> None:
         """Create the home, readable by its owner only; raises `UserError` where that fails."""
         try:

@@ -76,9 +76,7 @@ class Translator:
                 return self._item(line.item, line.type, raw)
             case "thread.started" if line.thread_id:
                 return self._thread(line)
-            case "turn.started":
-                return []
-            case "turn.completed":
+            case "turn.started" | "turn.completed":
                 return self._turn(line)
             case "error":
                 return self._transient(line)
@@ -114,6 +112,8 @@ class Translator:
 
     def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
         usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
+        if _total(usage) < _total(self.cursor.thread_usage):
+            usage = self.cursor.thread_usage  # the rollout tells later what stdout told already
         known = (self.cursor.thread_usage, self.cursor.context_window)
         if (usage, context_window) == known and usage != Usage():
             return []
@@ -186,6 +186,10 @@ class Translator:
         for change in item.changes or ():
             path = printable_name(change.path.removeprefix(self._root))
             yield FileChange(path, _CHANGES.get(change.kind, "modified"))
+
+
+def _total(usage: Usage) -> int:
+    return usage.input + usage.output
 
 
 def _notices(text: str) -> list[Body]:

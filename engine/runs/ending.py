@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.codex import failures
@@ -49,48 +49,67 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
 
 
 def what_next(
-    run: Run, error: UserError | None, exit_code: int | None, settings: Watchdog, now: float
+    run: Run,
+    error: UserError | None,
+    exit_code: int | None,
+    settings: Watchdog,
+    now: float,
+    again: Ask | None = None,
 ) -> Next:
-    """Decide what follows an attempt that nobody cancelled and that ended with `error`, or well."""
+    """Decide what follows an attempt that nobody cancelled and that ended with `error`, or well.
+
+    `again` is what another attempt would have to do, see `go_on`.
+    """
     if error is None:
         elapsed = round(elapsed_s(run, now), 3)
         done = Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=elapsed)
         return Next([done, StatusChanged(Status.SUCCEEDED, exit_code=exit_code)])
     if error.code in LIMITS:
-        return _wait_for_limit(run, error, exit_code, now)
+        return _wait_for_limit(run, error, exit_code, now, again)
     if error.code in PASSING and run.retries_used < run.spec.retries:
-        return _again(run, error, exit_code, now)
+        return _again(run, error, exit_code, now, again)
     resumes = settings.action == "resume" and run.retries_used < STALL_RESUMES
     if error.code == "RUN_STALLED" and resumes:
-        return _again(run, error, exit_code, now)
+        return _again(run, error, exit_code, now, again)
     interrupted = error.code == "RUN_INTERRUPTED"
     status = Status.INTERRUPTED if interrupted else Status.FAILED
     ended = StatusChanged(status, reason=error.code, exit_code=exit_code)
     return Next([ErrorRaised(error.info), ended])
 
 
-def _wait_for_limit(run: Run, error: UserError, exit_code: int | None, now: float) -> Next:
+def _wait_for_limit(
+    run: Run, error: UserError, exit_code: int | None, now: float, again: Ask | None
+) -> Next:
     until = resets_at(error.message, run.limits, run.limit_hits, now)
     told = Notice("warning", error.message)
     queued = StatusChanged(
         Status.QUEUED, reason=f"{LIMIT}: {error.code}", exit_code=exit_code, not_before=until
     )
-    return Next([told, queued], _go_on(run), Pause(f"{LIMIT} ({error.code})", until))
+    return Next([told, queued], again, Pause(f"{LIMIT} ({error.code})", until))
 
 
-def _again(run: Run, error: UserError, exit_code: int | None, now: float) -> Next:
-    wait_s = min(BACKOFF_S * 2.0**run.retries_used, BACKOFF_MAX_S) * random.uniform(0.75, 1.25)
+def _again(
+    run: Run, error: UserError, exit_code: int | None, now: float, again: Ask | None
+) -> Next:
+    wait_s = min(BACKOFF_S * 2.0 ** min(run.retries_used, 10), BACKOFF_MAX_S) * random.uniform(
+        0.75, 1.25
+    )
     told = Notice("warning", f"{error.message} Trying again in {wait_s:.0f} s.")
     reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
     queued = StatusChanged(
         Status.QUEUED, reason=reason, exit_code=exit_code, not_before=now + wait_s
     )
-    return Next([told, queued], _go_on(run))
+    return Next([told, queued], again)
 
 
-def _go_on(run: Run) -> Ask | None:
-    """Go on in the same thread, or from the start if there is none yet."""
-    return Ask(GO_ON, resume=True) if run.thread_id else None
+def go_on(ask: Ask | None, cursor: Cursor) -> Ask | None:
+    """Say what another attempt does: go on in the thread, or where it had none yet, all of it.
+
+    The run may know a thread of an earlier attempt, which has not heard what this one was asked.
+    """
+    if cursor.thread_id and cursor.turn:
+        return Ask(GO_ON, resume=True)
+    return replace(ask, fresh=False) if ask else None
 
 
 def _tail(path: Path) -> str:

@@ -48,8 +48,8 @@ class Journal:
             try:
                 if version != (now := await self._store.version()):
                     version = now
+                    await self._changed()  # first: a pause holds what was queued after it
                     await self._catch_up()
-                    await self._changed()
             except UserError as error:
                 _log.warning("cannot follow the database: %s", error.message)
             await asyncio.sleep(POLL_S)

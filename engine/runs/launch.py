@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.codex.command import command
@@ -72,16 +73,18 @@ def write_prompt(folder: AttemptFolder, prompt: str) -> None:
     folder.prompt.write_text(prompt, "utf-8", "surrogateescape")
 
 
-def first_cursor(run: Run, ask: Ask | None, before: Cursor | None) -> Cursor:
-    """Give the cursor with which an attempt begins; `before` is the one of the attempt before it.
+def first_cursor(run: Run, ask: Ask | None, earlier: Iterable[Cursor]) -> Cursor:
+    """Give the cursor with which an attempt begins; `earlier` are those before it, latest first.
 
     Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
     """
-    if before and thread_to_resume(run, ask) == before.thread_id:
-        return Cursor(
-            thread_id=before.thread_id,
-            usage_before=before.usage_before,
-            thread_usage=before.thread_usage,
-            rollout_offset=before.rollout_offset,
-        )
+    thread = thread_to_resume(run, ask)
+    for before in earlier:
+        if thread and thread == before.thread_id:
+            return Cursor(
+                thread_id=thread,
+                usage_before=before.usage_before,
+                thread_usage=before.thread_usage,
+                rollout_offset=before.rollout_offset,
+            )
     return Cursor(usage_before=run.usage)

@@ -7,10 +7,12 @@ did the steps before it: a run that another engine left is carried on the same w
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from engine.codex.command import codex_home
 from engine.codex.translate import cursor_from, cursor_text
@@ -31,6 +33,12 @@ from engine.store.store import Committed, Entry, Store
 from engine.workspace.create import create
 
 CHECK_S = 1.0
+RETRY_S = 1.0
+STORE_FAULTS = frozenset({"DATABASE_LOCKED", "DATABASE_UNUSABLE", "DATABASE_CORRUPT", "DISK_FULL"})
+"""What says nothing about a run where it comes from the store: it is tried again."""
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Supervisor:
 
     def __init__(self, run: Run, tools: Tools) -> None:
         self._run = run
+        self._attempt = run.attempt
         self._tools = tools
         self._poked = asyncio.Event()
         self._prepared = False
@@ -62,6 +71,8 @@ class Supervisor:
 
     def poke(self, run: Run) -> None:
         """Tell that the run is now as given."""
+        if run.seq < self._run.seq:
+            return
         changed = (run.status, run.reason) != (self._run.status, self._run.reason)
         self._run = run
         if changed:
@@ -81,7 +92,7 @@ class Supervisor:
             Status.CANCELLING: self._stop,
         }
         try:
-            while self._run.status in ACTIVE:
+            while self._run.status in ACTIVE and self._run.attempt == self._attempt:
                 self._poked.clear()
                 try:
                     await steps[self._run.status]()
@@ -109,8 +120,8 @@ class Supervisor:
         await asyncio.to_thread(
             launch.write_prompt, self._folder, ask.prompt if ask else run.spec.prompt
         )
-        before = await self._tools.store.cursor(run.id, run.attempt - 1)
-        cursor = launch.first_cursor(run, ask, cursor_from(before) if before else None)
+        earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
+        cursor = launch.first_cursor(run, ask, map(cursor_from, earlier))
         # Settled before anything starts: who takes over finds the attempt's place from the start.
         ready = Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(workspace))
         self._prepared = True
@@ -148,7 +159,9 @@ class Supervisor:
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
         if stalled and not self._run.stalled:
             await self._say(Notice("warning", stalled))
-        self._verdict = watchdog.verdict(self._run, now, settings, stalled)
+        # Once spoken it stands: what an agent says while it is stopped is no sign of life.
+        verdict = watchdog.verdict(self._run, now, settings, stalled)
+        self._verdict = self._verdict or verdict
         if self._verdict:
             await following.process.stop(self._tools.config.grace_s)
 
@@ -185,12 +198,18 @@ class Supervisor:
             name = str(path.relative_to(self._tools.paths.run(self._run.id)))
             bodies.append(ArtifactSaved(name, size_bytes))
         settings = self._tools.config.watchdog
-        following_up = endings.what_next(self._run, error, ending.exit_code, settings, time.time())
-        if following_up.pause:
-            await self._tools.pause(following_up.pause)
+        again = endings.go_on(await self._ask(), following.cursor)
+        following_up = endings.what_next(
+            self._run, error, ending.exit_code, settings, time.time(), again
+        )
+        if pause := following_up.pause:
+            await self._stored(lambda: self._tools.pause(pause))
         await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
 
     async def _fail(self, error: UserError) -> None:
+        if self._process:
+            killed = self._run.reason == KILL
+            await self._process.stop(0 if killed else self._tools.config.grace_s)
         if self._run.status is Status.CANCELLING:
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
@@ -211,9 +230,10 @@ class Supervisor:
             new=self._prepared,
             may_start=may_start,
         )
+        self._prepared = False
         if self._process is None:
             return None
-        stored = await tools.store.cursor(run.id, run.attempt)
+        stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
         tools.watcher.watch(run.id, root)
         self._following = tools.follower.follow(
@@ -239,7 +259,8 @@ class Supervisor:
         return self._tools.paths.attempt(self._run.id, self._run.attempt)
 
     async def _ask(self) -> Ask | None:
-        return await self._tools.store.ask(self._run.id, self._run.attempt)
+        run = self._run
+        return await self._stored(lambda: self._tools.store.ask(run.id, run.attempt))
 
     def _stop_asked(self) -> bool:
         return self._closing or self._run.status is Status.CANCELLING
@@ -250,10 +271,25 @@ class Supervisor:
     async def _append(
         self, bodies: Sequence[Body], *, cursor: str | None = None, ask: Ask | None = None
     ) -> None:
+        entry = Entry(self._run.id, bodies, cursor=cursor, ask=ask)
         try:
-            done = await self._tools.commit([Entry(self._run.id, bodies, cursor=cursor, ask=ask)])
+            done = await self._stored(lambda: self._tools.commit([entry]))
         except NotAllowed:
             # Somebody was quicker, with a cancel for instance: go on from what is stored.
-            (self._run,) = await self._tools.store.runs(ids=[self._run.id])
-            return
-        self._run = done.runs[self._run.id]
+            (run,) = await self._stored(lambda: self._tools.store.runs(ids=[entry.run]))
+        else:
+            run = done.runs[entry.run]
+        # While we waited, a poke may have told of a later change.
+        if run.seq >= self._run.seq:
+            self._run = run
+
+    async def _stored(self, do: Callable[[], Awaitable[T]]) -> T:
+        """Ask the store until it can do what is asked: its faults are none of the run's."""
+        while True:
+            try:
+                return await do()
+            except UserError as error:
+                if error.code not in STORE_FAULTS:
+                    raise
+                _log.warning("run %s waits: %s", self._run.id, error.message)
+                await asyncio.sleep(RETRY_S)

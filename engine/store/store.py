@@ -205,6 +205,14 @@ class Store:
         rows = await self._read(query, (run, attempt))
         return rows[0][0] if rows else None
 
+    async def cursors(self, run: str, before: int) -> list[str]:
+        """Give the cursors of the attempts before attempt `before`, the latest first."""
+        query = (
+            "SELECT cursor FROM attempts JOIN runs ON key = run"
+            " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
+        )
+        return [row[0] for row in await self._read(query, (run, before))]
+
     async def ask(self, run: str, attempt: int) -> Ask | None:
         """Give what an attempt is to do; None: the run's prompt, from its start."""
         query = "SELECT ask FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from engine.paths import Paths
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "swarm_tui.py")]
@@ -47,6 +50,23 @@ def here(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _nobody_stays_behind(paths: Paths) -> Iterator[None]:
+    """End what a test left in the background."""
+    yield
+    if not paths.lock.exists():
+        return
+    with paths.lock.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            subprocess.run([*COMMAND, "cancel", "--all", "--kill"], capture_output=True, check=True)
+            subprocess.run([*COMMAND, "wait", "--all"], capture_output=True, timeout=PATIENCE_S)
+            with suppress(ProcessLookupError):
+                os.kill(int(lock.read()), signal.SIGTERM)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 @pytest.fixture
 def swarm(here: Path) -> Swarm:
     """Run a command to its end."""
@@ -75,6 +95,21 @@ def simulated(swarm: Swarm) -> Swarm:
     return run
 
 
+@pytest.fixture
+def detached(swarm: Swarm) -> Callable[..., str]:
+    """Start a simulated agent in the background and give the run's id."""
+
+    def run(prompt: str, *words: str) -> str:
+        done = swarm("run", "--empty", "--agent", "simulated", "--detach", *words, prompt)
+        assert (done.code, done.err) == (0, "")
+        return done.out.strip()
+
+    return run
+
+
+Detacher = Callable[..., str]
+
+
 class Started:
     """A command that is still running; its JSON lines are read as they come."""
 
@@ -101,18 +136,23 @@ class Started:
         self.events += [json.loads(line) for line in self.process.stdout]
         return self.process.wait(PATIENCE_S)
 
+    def lines(self) -> Iterator[str]:
+        """Give the lines of a command that writes no JSON."""
+        assert self.process.stdout
+        yield from (line.decode().rstrip("\n") for line in self.process.stdout)
+
 
 Starter = Callable[..., Started]
 
 
 @pytest.fixture
 def start(here: Path) -> Iterator[Starter]:
-    """Start a command with `--json` and leave it running."""
+    """Start a command, with `--json` unless told otherwise, and leave it running."""
     with ExitStack() as stack:
 
-        def begin(*words: str) -> Started:
+        def begin(*words: str, as_json: bool = True) -> Started:
             process = subprocess.Popen(
-                [*COMMAND, *words, "--json"],
+                [*COMMAND, *words, *(["--json"] if as_json else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

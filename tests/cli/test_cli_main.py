@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from engine.domain.errors import user_error
 from engine.paths import Paths
 from tui.cli import failure, listing
 from tui.cli.main import COMMANDS, group, run
+from tui.cli.options import TimeType, TokensType
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +86,16 @@ def test_wrong_usage_names_the_nearest(
         ["watch"],
         ["watch", "--since", "-1", "x"],
         ["retry"],
+        ["retry", "--failed", "abc"],
+        ["retry", "abc", "--prompt", " "],
+        ["resume"],
+        ["resume", "abc"],
+        ["wait"],
+        ["wait", "--all", "abc"],
+        ["wait", "--all", "--timeout", "0"],
+        ["slots", "0"],
+        ["slots", "many"],
+        ["logs", "abc", "--raw", "--stderr"],
     ],
 )
 def test_wrong_usage_costs_nothing(
@@ -93,6 +105,47 @@ def test_wrong_usage_costs_nothing(
     assert (code, out) == (2, "")
     assert "Error: " in err
     assert not paths.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["--at", "25:00"], "HH:MM"),
+        (["--at", "soon"], "+30m"),
+        (["--at", "+soon"], "90s"),
+        (["--at", "2001-01-01T00:00"], "has passed"),
+        (["--budget", "many"], "200k"),
+        (["--budget", "0"], "200k"),
+        (["--budget", "1.5"], "200k"),
+        (["--budget", "1.0001k"], "200k"),
+        (["--retries", "-1"], "0<=x<=100"),
+        (["--priority", "high"], "integer"),
+        (["--timeout", "soon"], "90s"),
+    ],
+)
+def test_wrong_values_name_what_is_allowed(
+    capsys: pytest.CaptureFixture[str], paths: Paths, words: list[str], allowed: str
+) -> None:
+    code, out, err = _run(capsys, "run", *words, "a prompt")
+    assert (code, out) == (2, "")
+    assert allowed in err
+    assert not paths.home.exists()
+
+
+def test_times_and_tokens() -> None:
+    now = time.time()
+    tokens, times = TokensType(), TimeType()
+    assert [tokens.convert(text, None, None) for text in ("7", "200k", "1.5M")] == [
+        7,
+        200_000,
+        1_500_000,
+    ]
+    assert 1795 < times.convert("+30m", None, None) - now < 1805
+    assert times.convert("2100-01-01T00:00:00+00:00", None, None) == 4_102_444_800
+    for minutes in (-2, 2):  # tomorrow, if it has passed today
+        clock = time.strftime("%H:%M", time.localtime(now + minutes * 60))
+        assert 0 < times.convert(clock, None, None) - now <= 86_400 + 3600
+        assert time.strftime("%H:%M", time.localtime(times.convert(clock, None, None))) == clock
 
 
 def test_user_error_is_one_panel_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,6 +259,9 @@ HEAVY = ("textual", "rich.console", "rich.live", "yaml", "watchfiles", "psutil",
     ("words", "absent"),
     [
         (["--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["wait", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["pause"], (*HEAVY, "rich")),
+        (["wait", "--all"], HEAVY),
         (["run", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
         (["ls"], HEAVY),
         (["ls", "--json"], (*HEAVY, "rich")),

@@ -57,6 +57,17 @@ class Terminal:
         while not all(text in self.text for text in wanted):
             assert self._read(), f"it ended before {wanted}:\n{self.text}"
 
+    def until_not(self, unwanted: str) -> None:
+        """Read on until this is no longer on the screen."""
+        while unwanted in self.text:
+            assert self._read(), f"it ended:\n{self.text}"
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does, and wait for the command's end."""
+        os.close(self._file)
+        self._file = -1
+        self._process.wait(PATIENCE_S)
+
     def type(self, keys: bytes) -> None:
         os.write(self._file, keys)
 
@@ -67,7 +78,8 @@ class Terminal:
         return self._process.wait(PATIENCE_S)
 
     def close(self) -> None:
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
         self._process.kill()
         self._process.wait(PATIENCE_S)
 
@@ -119,15 +131,74 @@ def test_the_live_view(terminal: Opener) -> None:
     assert b"]52;" not in shown.raw
 
 
-def test_ctrl_c_cancels(terminal: Opener) -> None:
-    shown = terminal("run", "--empty", "--agent", "simulated", "sim: say busy\nsim: hang")
+BUSY = ("run", "--empty", "--agent", "simulated", "sim: say busy\nsim: hang")
+QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
+
+
+@pytest.fixture
+def asked(terminal: Opener) -> Terminal:
+    """A run whose user has just typed Ctrl-C."""
+    shown = terminal(*BUSY)
     shown.until("busy", "running")
     shown.type(b"\x03")
-    assert shown.end() == 130
-    assert "cancelling (once more kills at once)" in shown.text
-    assert "⊘ " in shown.text
-    assert "next: swarm-tui retry " in shown.text
-    assert not shown.screen.cursor.hidden
+    shown.until(QUESTION)
+    return shown
+
+
+def test_ctrl_c_and_enter_leave_the_run(asked: Terminal, swarm: Swarm) -> None:
+    asked.type(b"\r")
+    assert asked.end() == 130
+    run = swarm("show", "@last", "--json").json
+    assert f"{run['id']} goes on in the background: swarm-tui watch {run['id']}" in asked.text
+    assert run["status"] == "running"
+    assert not asked.screen.cursor.hidden
+    swarm("cancel", "@last")
+    assert swarm("wait", "@last").code == 130  # somebody supervises
+
+
+def test_ctrl_c_and_c_cancel(asked: Terminal) -> None:
+    asked.type(b"c")
+    assert asked.end() == 130
+    assert "cancelling (once more kills at once)" in asked.text
+    assert "⊘ " in asked.text
+    assert "next: swarm-tui retry " in asked.text
+    assert QUESTION not in asked.text
+    assert not asked.screen.cursor.hidden
+
+
+def test_ctrl_c_twice_cancels(asked: Terminal, swarm: Swarm) -> None:
+    asked.type(b"\x03")
+    assert asked.end() == 130
+    assert swarm("show", "@last", "--json").json["status"] == "cancelled"
+
+
+def test_ctrl_c_and_escape_stay(asked: Terminal, swarm: Swarm) -> None:
+    asked.type(b"\x1b[A")  # a cursor key is no answer
+    asked.type(b"\x1b")
+    asked.until_not(QUESTION)
+    swarm("cancel", "@last")
+    assert asked.end() == 130
+
+
+def test_a_terminal_that_goes_away_leaves_the_run(terminal: Opener, swarm: Swarm) -> None:
+    shown = terminal(*BUSY)
+    shown.until("busy", "running")
+    shown.hang_up()
+    assert swarm("show", "@last", "--json").json["status"] == "running"
+    swarm("cancel", "@last")
+    assert swarm("wait", "@last").code == 130
+
+
+def test_a_message_written_in_the_editor(
+    terminal: Opener, simulated: Swarm, swarm: Swarm, tmp_path: Path
+) -> None:
+    simulated("sim: say first")
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'sim: say from the editor' > \"$1\"\n")
+    editor.chmod(0o755)
+    shown = terminal("resume", "@last", EDITOR=str(editor))
+    assert shown.end() == 0
+    assert "from the editor" in swarm("logs", "@last").out
 
 
 def test_a_failure_is_one_panel(terminal: Opener) -> None:

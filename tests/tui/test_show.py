@@ -162,7 +162,7 @@ BODIES: list[Body] = [
     FilesChanged(tuple(FileChange(f"{HOSTILE}{n}", "modified") for n in range(9))),
     ChangesMeasured(1, 2, 3),
     UsageCounted(12_345, 1_000, 99),
-    LimitsSeen(({"name": HOSTILE, "used_percent": 3},)),
+    LimitsSeen((LimitWindow(HOSTILE, 3),)),
     Notice("warning", HOSTILE),
     Notice("info", HOSTILE),
     CheckpointTaken(1, HOSTILE, "ref"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -44,6 +43,8 @@ def logs(run: str, raw: bool, errors: bool, follow: bool, as_json: bool) -> int:
 
 
 async def _events(name: str, *, follow: bool, as_json: bool) -> int:
+    import asyncio
+
     from tui.cli import session
     from tui.cli.follow import Follower
 
@@ -85,6 +86,8 @@ async def _files(name: str, *, errors: bool, follow: bool) -> int:
 
 async def _follow_files(engine: Engine, run_id: str, *, errors: bool) -> None:
     """Print the file of the last attempt as it grows, and then those of the attempts after it."""
+    import asyncio
+
     from engine.domain.lifecycle import FINISHED
 
     attempt = (await engine.find(run_id)).attempt

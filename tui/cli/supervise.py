@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,8 @@ async def _supervise(*, standby: bool = True) -> int:
 
 
 async def _told() -> int:
+    import asyncio
+
     from tui.cli import session
 
     async with session.open_engine(follow=True) as engine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -36,6 +35,8 @@ def wait(runs: tuple[str, ...], everything: bool, timeout: float | None, as_json
 
 
 async def _wait(names: tuple[str, ...], limit_s: float | None, *, as_json: bool) -> int:
+    import asyncio
+
     from tui.cli import session
     from tui.cli.follow import exit_code
 

@@ -94,7 +94,11 @@ def _activity(run: Run, moment: Moment, width: int) -> list[Part]:
 
 
 def _elapsed(run: Run, moment: Moment, width: int) -> list[Part]:
-    text = "" if run.started_at is None else clock(elapsed_s(run, moment.now))
+    seconds = elapsed_s(run, moment.now)
+    text = "" if run.started_at is None else clock(seconds)
+    if len(text) > width:
+        minutes = int(seconds) // 60
+        text = f"{minutes // 60}h{minutes % 60:02}"
     live = run.status in lifecycle.ACTIVE
     return [(fit(text, width, right=True), "plain" if live else "dim")]
 
@@ -149,7 +153,7 @@ COLUMNS: dict[str, Column] = {
         Column("project", 8, 14, 2, _project),
         Column("progress", 4, 14, 7, _progress),
         Column("activity", 14, 20, 3, _activity, stretch=4),
-        Column("elapsed", 7, 7, 8, _elapsed),
+        Column("elapsed", 5, 7, 8, _elapsed),
         Column("tokens", 6, 6, 1, _tokens, has=lambda run: run.usage != Usage()),
         Column("changes", 9, 11, 5, _changes, has=_is_changed),
         Column("age", 3, 3, 4, _age),

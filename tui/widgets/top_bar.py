@@ -108,8 +108,9 @@ class TopBar(Widget):
         for word, status in _COUNTED:
             left += self._count(word, status, "   " if wide else "  ")
         right = self._slots()
-        for brief in (False, True):
-            parts = [*self._windows(brief=brief), *right]
+        fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
+        for windows, brief in ((self._limits, False), (self._limits, True), (fullest, True)):
+            parts = [*self._windows(windows, brief=brief), *right]
             if _width(left) + _width(parts) <= width:
                 right = parts
                 break
@@ -132,9 +133,9 @@ class TopBar(Widget):
         look = "$foreground" if self._busy < slots else "$warning"
         return [(f"{self._busy}/{slots}", look), (" slots", "$secondary")]
 
-    def _windows(self, *, brief: bool) -> list[Part]:
+    def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
         parts: list[Part] = []
-        for text, tone in show.limits(self._limits, self._queue.now, brief=brief):
+        for text, tone in show.limits(windows, self._queue.now, brief=brief):
             parts += [(text, show.TONES[tone]), (" · ", "$secondary 60%")]
         return parts
 

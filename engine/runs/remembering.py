@@ -1,0 +1,80 @@
+"""A run's checkpoints, taken as it works: what it can go back to, and what it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from engine.domain.errors import UserError
+from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
+from engine.domain.model import Run
+from engine.paths import Paths
+from engine.workspace.checkpoints import BASELINE, Checkpoints
+
+GAP_S = 2.0
+COST_FACTOR = 10.0
+"""A look at a workspace that takes a second is worth it every ten seconds."""
+
+Say = Callable[[list[Body]], Awaitable[None]]
+_log = logging.getLogger(__name__)
+
+
+class Remembering:
+    """Takes checkpoints of one run's workspace; a failure never fails the run, and is told once.
+
+    `turn` bounds how many are taken at a time, of all runs together.
+    """
+
+    def __init__(self, paths: Paths, turn: asyncio.Semaphore, say: Say) -> None:
+        self._paths = paths
+        self._turn = turn
+        self._say = say
+        self._steps = 0
+        self._next_at = 0.0
+        self._failed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def look(self, run: Run) -> None:
+        """Take a checkpoint, in the background, if steps were done since the last one."""
+        due = time.monotonic() >= self._next_at and run.tool_steps != self._steps
+        if due and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self.take(run))
+
+    async def take(self, run: Run) -> None:
+        """Remember the workspace as it is, and tell what is new."""
+        if run.workspace is None or self._failed:
+            return
+        self._steps = run.tool_steps
+        started = time.monotonic()
+        try:
+            async with self._turn:
+                bodies = await self._taken(run)
+        except (UserError, OSError) as error:
+            _log.warning("run %s: no checkpoint: %s", run.id, error)
+            self._failed = True
+            bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
+        self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * (time.monotonic() - started))
+        if bodies:
+            await self._say(bodies)
+
+    async def close(self) -> None:
+        """End what is still at work."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _taken(self, run: Run) -> list[Body]:
+        assert run.workspace
+        folder = self._paths.checkpoints(run.id, run.workspace.path)
+        checkpoints = await Checkpoints.open(folder, run.workspace)
+        stage = run.stage.value if run.stage else run.status.value
+        checkpoint = await checkpoints.take(stage)
+        bodies: list[Body] = []
+        if run.checkpoint != checkpoint.n:
+            bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
+        total = (await checkpoints.changes(BASELINE, checkpoint.n)).total
+        if total != run.changes:
+            bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions))
+        return bodies

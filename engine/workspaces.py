@@ -1,0 +1,93 @@
+"""What faces may ask of the workspaces: look, read, compare, take home, put back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from engine.domain.errors import user_error
+from engine.domain.lifecycle import ACTIVE
+from engine.domain.model import Run, WorkspaceKind
+from engine.domain.text import one_line
+from engine.paths import Paths
+from engine.workspace import apply
+from engine.workspace.apply import As, Outcome, Wish
+from engine.workspace.changes import Changes
+from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Restored
+from engine.workspace.tree import TreeEntry, list_folder, read_file
+
+READ_LIMIT_BYTES = 64 * 1024**2
+
+
+class Workspaces:
+    """The workspaces of one home; every method raises `UserError`."""
+
+    def __init__(self, paths: Paths, find: Callable[[str], Awaitable[Run]]) -> None:
+        self._paths = paths
+        self._find = find
+
+    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
+        """List one folder of a run's workspace, folders first; never follows a link out of it."""
+        known = await self._find(run)
+        if known.workspace is None:
+            return []
+        return await asyncio.to_thread(list_folder, Path(known.workspace.path), path)
+
+    async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
+        """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
+        known = await self._find(run)
+        if known.workspace is None:
+            raise user_error("WORKSPACE_MISSING")
+        root = Path(known.workspace.path)
+        return await asyncio.to_thread(read_file, root, path, limit_bytes)
+
+    async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
+        """Measure what a run changed, from one checkpoint to another or to now."""
+        return await (await self._open(run)).changes(since, until)
+
+    async def diff(
+        self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
+    ) -> bytes:
+        """Give the unified diff of what a run changed, of all or some files."""
+        return await (await self._open(run)).diff(since, until, paths)
+
+    async def checkpoints(self, run: str) -> list[Checkpoint]:
+        """Give a run's checkpoints in order; the first is the workspace as it was made."""
+        return await (await self._open(run)).list()
+
+    async def restore(self, run: str, n: int) -> Restored:
+        """Put a workspace back to a checkpoint, after remembering it as it is."""
+        known = await self._find(run)
+        if known.status in ACTIVE:
+            raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
+        return await (await self._open(run)).restore(n)
+
+    async def take_home(
+        self, run: str, how: As, *, to: str | None = None, message: str = "", check: bool = False
+    ) -> Outcome:
+        """Put a run's changes into its source, or into `to`; `check` only tells what would happen.
+
+        A conflict changes nothing: APPLY_CONFLICT, or with `check`, clashes in the outcome.
+        """
+        known = await self._find(run)
+        if known.workspace is None:
+            raise user_error("WORKSPACE_MISSING")
+        target = to or known.workspace.source
+        if target is None or known.workspace.kind is WorkspaceKind.FROM_RUN and to is None:
+            message = f"The run {known.id} has no source to put its changes into."
+            raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
+        words = message or one_line(known.spec.title) or known.id
+        wish = Wish(Path(target), how, branch=known.workspace.branch, message=words)
+        take = apply.check if check else apply.apply
+        return await take(await self._open(run), wish, self._paths.home)
+
+    async def _open(self, run: str) -> Checkpoints:
+        known = await self._find(run)
+        if known.workspace is None:
+            raise user_error("WORKSPACE_MISSING")
+        folder = self._paths.checkpoints(known.id, known.workspace.path)
+        if not folder.is_dir():
+            message = f"The run {known.id} has no checkpoints: its changes are not known."
+            raise user_error("WORKSPACE_MISSING", message)
+        return await Checkpoints.open(folder, known.workspace)
