@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from engine import config as settings
@@ -14,7 +15,7 @@ from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.lifecycle import CANCELLABLE, FINISHED
-from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.domain.model import Agent, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.text import printable_name
 from engine.paths import Paths
@@ -113,7 +114,8 @@ class Engine:
             if not runs:
                 raise user_error("RUN_NOT_FOUND", "There are no runs yet.")
             return runs[0]
-        ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if name else []
+        is_id = name.isascii() and name.isalnum()
+        ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []
         if not ids:
             raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.")
         if len(ids) > 1:
@@ -163,7 +165,8 @@ class Engine:
             return [StatusChanged(Status.QUEUED, reason="retry")]
 
         found = await self.find(run)
-        await asyncio.to_thread(self._check, found.spec)
+        spec = replace(found.spec, workspace=WorkspaceSpec()) if found.workspace else found.spec
+        await asyncio.to_thread(self._check, spec)
         return (await self._journal.change(run, decide)).runs[run]
 
     async def settle(self) -> None:
@@ -185,9 +188,12 @@ class Engine:
         """Check what a run needs before it costs anything."""
         if not spec.prompt.strip():
             raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
+        texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")
+        if not all(map(_is_utf8, texts)):
+            raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
         if spec.agent is Agent.CODEX:
             find_codex(spec.codex_bin, self.config.codex.bin)
-        create.check(spec.workspace, self.config.workspace.copy_limit)
+        create.check(spec.workspace, self.config.workspace.copy_limit, self.paths.home)
 
     def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
         self._bus.publish(events, runs)
@@ -210,6 +216,14 @@ class Engine:
         finally:
             self._scheduler = None
             self._ownership.give_up()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from engine.domain.errors import UserError
 from engine.domain.events import Body, StatusChanged
 from engine.domain.model import Run, Status
 from engine.domain.projection import View
@@ -82,8 +83,13 @@ class Scheduler:
         queue = self._view.queue()
         if not queue or len(self._carried) >= self._slots():
             return False
-        with suppress(NotAllowed):
+        try:
             await self._tools.commit([Entry(queue[0].id, decide=_prepare)])
+        except NotAllowed:
+            pass
+        except UserError as error:
+            _log.warning("no run is started yet: %s", error.message)
+            return False
         self._carry_active()
         return True
 

@@ -59,6 +59,8 @@ class Supervisor:
 
     def poke(self, run: Run) -> None:
         """Tell that the run is now as given."""
+        if run.seq < self._run.seq:
+            return
         changed = (run.status, run.reason) != (self._run.status, self._run.reason)
         self._run = run
         if changed:
@@ -78,6 +80,8 @@ class Supervisor:
                 try:
                     await steps[self._run.status]()
                 except UserError as error:
+                    if error.code == "DATABASE_LOCKED":
+                        raise  # says nothing about the run: it is carried on in a moment
                     await self._fail(error)
                 except OSError as error:
                     await self._fail(os_failure(error))
@@ -225,6 +229,9 @@ class Supervisor:
             done = await self._tools.commit([Entry(self._run.id, bodies, cursor=cursor)])
         except NotAllowed:
             # Somebody was quicker, with a cancel for instance: go on from what is stored.
-            (self._run,) = await self._tools.store.runs(ids=[self._run.id])
-            return
-        self._run = done.runs[self._run.id]
+            (run,) = await self._tools.store.runs(ids=[self._run.id])
+        else:
+            run = done.runs[self._run.id]
+        # While we waited, a poke may have told of a later change.
+        if run.seq >= self._run.seq:
+            self._run = run

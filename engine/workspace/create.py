@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -13,9 +14,15 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 
+ABOVE_WORKSPACES = 2
+"""How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
 
-def check(spec: WorkspaceSpec, limit_bytes: int) -> None:
-    """Check a wish for a workspace before anything is made; raises `UserError`."""
+
+def check(spec: WorkspaceSpec, limit_bytes: int, home: Path) -> None:
+    """Check a wish for a workspace before anything is made; raises `UserError`.
+
+    `home` is where the workspaces are: nothing of it that holds them all can be copied into one.
+    """
     if spec.kind is WorkspaceKind.EMPTY:
         return
     if spec.kind is not WorkspaceKind.COPY or not spec.source:
@@ -27,6 +34,9 @@ def check(spec: WorkspaceSpec, limit_bytes: int) -> None:
     real = source.resolve()
     if real in (Path("/"), Path.home().resolve()):
         raise user_error("WORKSPACE_UNSAFE", f"{name} is too wide to be copied.")
+    home = home.resolve()
+    if real.is_relative_to(home) and len(real.relative_to(home).parts) <= ABOVE_WORKSPACES:
+        raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
     _check_size(real, name, limit_bytes)
 
 
@@ -34,7 +44,8 @@ def _check_size(source: Path, name: str, limit_bytes: int) -> None:
     total = 0
     for entry in _walk(source):
         if entry.is_file(follow_symlinks=False):
-            total += entry.stat(follow_symlinks=False).st_size
+            with suppress(FileNotFoundError):
+                total += entry.stat(follow_symlinks=False).st_size
             if total > limit_bytes:
                 limit = f"{limit_bytes / 1024**3:.1f} GiB"
                 raise user_error("WORKSPACE_TOO_LARGE", f"{name} is larger than {limit}.")

@@ -33,7 +33,7 @@ def list_folder(root: Path, path: str = "") -> list[TreeEntry]:
     """
     try:
         handle = _open_below(root, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise user_error(
             "WORKSPACE_MISSING", f"{printable_name(path) or 'The workspace'} cannot be listed."
         ) from error
