@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from codex_lines import ODD, ends, item, line, lines, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from streams import ODD, ends, item, line, lines, told
 
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.events import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from streams import SPEC
+from run_streams import SPEC
 
 from engine.domain.model import Agent, ErrorInfo, Run, Status, Workspace, WorkspaceKind
 from engine.domain.run_json import run_json
