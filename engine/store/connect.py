@@ -22,8 +22,8 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
     with translated(path):
         if migrate:
             path.touch(mode=0o600)
-            # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind that
-            # complains on stderr once the loop is closed.
+            # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
+            # that complains on stderr once the loop is closed.
             sqlite3.connect(path).close()
         db = await aiosqlite.connect(path, isolation_level=None)
         try:
