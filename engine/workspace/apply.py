@@ -13,17 +13,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 from engine.domain.text import printable_name
 from engine.workspace import placing
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 from engine.workspace.edits import Edits, staging_of
-from engine.workspace.git import Git
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge, merge_recovered
-from engine.workspace.repository import Repository, find, habits
+from engine.workspace.repository import Repository, find, habits, quoted
 from engine.workspace.threeway import Clash
 
 SHOWN = 8
@@ -75,7 +74,7 @@ class Outcome:
 
 async def check(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
     """Say what `apply` would do, and do nothing; raises `UserError` where it cannot be told."""
-    return await _take(run, wish, home, really=False)
+    return await _told(run, wish, home, really=False)
 
 
 async def apply(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
@@ -84,7 +83,7 @@ async def apply(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
     Files with uncommitted changes are never touched, unless they are, byte for byte, what the run
     started from. Locks lie in `home`.
     """
-    outcome = await _take(run, wish, home, really=True)
+    outcome = await _told(run, wish, home, really=True)
     if outcome.clashes:
         raise conflict(outcome.clashes)
     return outcome
@@ -102,6 +101,13 @@ def conflict(clashes: Iterable[Clash]) -> Exception:
         "APPLY_CONFLICT",
         f"The run's changes do not fit, and nothing was changed: {', '.join(listed)}{more}.",
     )
+
+
+async def _told(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Outcome:
+    try:
+        return await _take(run, wish, home, really=really)
+    except OSError as error:  # whatever was begun has been taken back
+        raise os_failure(error) from error
 
 
 async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Outcome:
@@ -159,7 +165,10 @@ async def _committed(
     really: bool,
 ) -> Outcome:
     who = await habits(repository, root)
-    git = Git(run.git.git_dir, settings=(*run.git.settings, *who.line_ends))
+    # The store sees the repository that the run came from; this may be another.
+    seen = quoted(os.fsencode(repository.common_dir / "objects"))
+    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(seen)}
+    git = replace(run.git, settings=(*run.git.settings, *who.line_ends), env=env)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     if inside != b".":
         pairs = [Pair(inside + b"/" + pair.path, pair.old, pair.new) for pair in pairs]

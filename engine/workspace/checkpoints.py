@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.paths import private_folder
@@ -66,7 +66,7 @@ class Checkpoints:
         self, folder: Path, workspace: Workspace, repository: Repository | None, who: Habits
     ) -> None:
         self.root = Path(workspace.path)
-        self.is_worktree = workspace.kind is WorkspaceKind.WORKTREE
+        self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
         self.repository = repository
         """The repository that the workspace came from, whose objects are used, not copied."""
@@ -230,10 +230,13 @@ class Checkpoints:
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator[None]:
-        if not self.root.is_dir():
+        if self.root.is_symlink() or not self.root.is_dir():
             raise user_error("WORKSPACE_MISSING")
         async with locked(self._lock):
-            yield
+            try:
+                yield
+            except OSError as error:
+                raise os_failure(error) from error
 
 
 def _must_be_free(root: Path, pairs: list[Pair]) -> None:
@@ -265,17 +268,20 @@ def _in_the_way(path: bytes) -> Exception:
 
 async def _origin(workspace: Workspace) -> Repository | None:
     """Give the repository whose objects will outlive the workspace, if it came from one."""
-    kinds = (WorkspaceKind.WORKTREE, WorkspaceKind.COPY, WorkspaceKind.IN_PLACE)
-    if workspace.kind not in kinds or not workspace.source:
-        return None
-    return await find(Path(workspace.source))
+    if workspace.kind is WorkspaceKind.FROM_RUN:  # the earlier run's workspace may go away
+        return await find(Path(workspace.path)) if workspace.branch else None
+    return await find(Path(workspace.source)) if workspace.source else None
+
+
+def _is_worktree(workspace: Workspace) -> bool:
+    return workspace.kind is WorkspaceKind.WORKTREE or workspace.branch is not None
 
 
 def _prime(workspace: Workspace, repository: Repository | None) -> str | None:
     """Name the tree that the workspace was most likely made from."""
     if repository is None or repository.head is None:
         return None
-    if workspace.kind is WorkspaceKind.WORKTREE or repository.top is None or not workspace.source:
+    if _is_worktree(workspace) or repository.top is None or not workspace.source:
         return f"{repository.head}^{{tree}}"
     inside = Path(workspace.source).resolve().relative_to(repository.top.resolve())
     return f"{repository.head}:{'' if str(inside) == '.' else inside}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.workspace import objects
@@ -35,7 +35,7 @@ class Workshop:
         """Build a commit's tree with these files changed (None: without them)."""
         index = self.git.git_dir / "building"
         index.unlink(missing_ok=True)
-        git = Git(self.git.git_dir, index=index, settings=self.git.settings)
+        git = replace(self.git, index=index)
         await git.run("read-tree", commit)
         nothing = "0" * len(commit)
         gone = [b"0 %s\t%s\0" % (nothing.encode(), path) for path, new in files.items() if not new]
@@ -50,8 +50,8 @@ class Workshop:
 
     async def commit(self, tree: str, parents: list[str], message: str) -> str:
         """Make a commit in the user's name."""
-        env = identity(self.who.name, self.who.email)
-        git = Git(self.git.git_dir, settings=self.git.settings, env=env)
+        env = {**self.git.env, **identity(self.who.name, self.who.email)}
+        git = replace(self.git, env=env)
         heads = [word for parent in parents for word in ("-p", parent)]
         text = message.replace("\0", "").strip() or "Changes of a run"
         out = await git.run(
@@ -113,6 +113,6 @@ async def follow_branch(git: Git, repository: Repository, workspace: Path, commi
     """Let the index of a run's worktree stand at its branch's new commit, if nothing holds it."""
     place = registration(repository, workspace)
     if place and workspace.is_dir():
-        at = Git(git.git_dir, files=workspace, index=place / "index", settings=git.settings)
+        at = replace(git, files=workspace, index=place / "index")
         await at.ask("read-tree", "--reset", commit)
         await at.ask("update-index", "-q", "--refresh")

@@ -6,6 +6,7 @@ Only git's built-in conversions; filters that `.gitattributes` asks for are unkn
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.workspace import objects
@@ -22,7 +23,7 @@ class LineEnds:
     """Converts files between the store `git` and the working tree `top` of the repository."""
 
     def __init__(self, git: Git, top: Path | None) -> None:
-        self._git = Git(git.git_dir, files=top, settings=git.settings)
+        self._git = replace(git, files=top)
         self._known = top is not None
         self._automatic = any(line in _AUTOMATIC for line in git.settings)
 

@@ -6,12 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from engine.domain.errors import UserError
 from engine.workspace import objects
 from engine.workspace.below import Below
 from engine.workspace.git import NOBODY, Git, identity
@@ -48,11 +50,12 @@ async def prime(git: Git, treeish: str | None) -> None:
     """Start from a tree that most files are expected to be in, instead of from nothing."""
     state = State()
     if treeish:
-        answer = await git.ask("rev-parse", "-q", "--verify", treeish)
-        if answer.code == 0:
-            state.tree = answer.out.decode("ascii").strip()
-            files = await objects.tree(git, state.tree)
-            state.files = {path: Seen(*entry, -1, 0, 0, 0) for path, entry in files.items()}
+        with suppress(UserError):  # a partial clone may lack it: then all is read and stored
+            out = await git.run("rev-parse", "-q", "--verify", treeish)
+            tree = out.decode("ascii").strip()
+            files = await objects.tree(git, tree)
+            seen = {path: Seen(*entry, -1, 0, 0, 0) for path, entry in files.items()}
+            state = State(tree, seen)
     await asyncio.to_thread(_save, git, state)
 
 

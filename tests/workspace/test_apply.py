@@ -220,6 +220,78 @@ async def test_a_subfolder_of_a_repository_copied(source: Path, home: Path, how:
         assert repos.files(source / "sub") == repos.files(here.root)
 
 
+async def test_into_a_bare_repository(source: Path, home: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    repos.git(tmp_path, "clone", "-q", "--bare", str(source), str(bare))
+    here = await scene(bare, home)
+    change(here.root)
+    assert (await here.check(As.COMMIT)).fits
+    await here.apply(As.COMMIT)
+    assert repos.git(bare, "show", f"{BRANCH}:new/-rf") == "n"
+    for how in (As.EDITS, As.MERGE):
+        with pytest.raises(UserError, match="bare repository"):
+            await here.check(how)
+
+
+@pytest.mark.parametrize("how", [As.EDITS, As.COMMIT, As.MERGE])
+async def test_into_another_clone(source: Path, home: Path, tmp_path: Path, how: As) -> None:
+    other = tmp_path / "other"
+    repos.git(tmp_path, "clone", "-q", str(source), str(other))
+    repos.git(other, "config", "user.name", "Other")
+    repos.write(other, {"more": "m\n"})
+    repos.commit(other, "only there")
+    here = await scene(source, home)
+    change(here.root)
+    here.source = other
+    await here.apply(how)
+    assert repos.git(other, "fsck", "--strict") == ""
+    if how is As.COMMIT:
+        assert repos.git(other, "show", f"{BRANCH}:more") == "m"
+    else:
+        assert repos.files(other) == repos.files(here.root) | {"more": ("file", 0, b"m\n")}
+
+
+@pytest.mark.parametrize("how", [As.EDITS, As.COMMIT, As.MERGE])
+async def test_from_a_run_that_goes_on_from_another(source: Path, home: Path, how: As) -> None:
+    first = await scene(source, home)
+    repos.write(first.root, {"a.txt": LINES.replace("line 20\n", "first\n")})
+    target = first.root.with_name("r2")
+    spec = WorkspaceSpec(WorkspaceKind.FROM_RUN, str(first.root))
+    made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
+    run = await Checkpoints.open(home / "runs" / "r2" / "checkpoints.git", made.workspace)
+    await run.take("baseline")
+    here = Scene(source, target, run, home, made.workspace.branch)
+    change(target)
+    repos.write(target, {"a.txt": LINES.replace("line 20\n", "first\n").replace("3\n", "x\n")})
+    await first.apply(As.MERGE)
+    await here.apply(how)
+    if how is As.COMMIT:
+        assert repos.git(source, "diff", "--name-only", "main", "swarm/r2").count("\n") > 4
+    else:
+        assert repos.files(source) == repos.files(target)
+
+
+async def test_a_disk_that_refuses_changes_nothing(
+    source: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await scene(source, home)
+    change(here.root)
+    before = state(source)
+    real = placing.Placing._put
+
+    def full(self: placing.Placing, below: object, number: int, step: object) -> None:
+        if number > 4:
+            raise OSError(28, "No space left on device")
+        real(self, below, number, step)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(placing.Placing, "_put", full)
+    for how in (As.EDITS, As.MERGE):
+        with pytest.raises(UserError) as raised:
+            await here.apply(how)
+        assert raised.value.code == "DISK_FULL"
+        assert state(source) == before
+
+
 async def test_line_ends_stay_what_they_are_on_both_sides(tmp_path: Path, home: Path) -> None:
     files: dict[str, str | bytes] = {".gitattributes": "* text=auto\n*.bat eol=crlf\n"}
     source = repos.repository(tmp_path / "s", files | {"a.bat": "1\n2\n3\n4\n", "b": "b\n"})
@@ -508,7 +580,7 @@ async def play(story: Story, folder: Path) -> None:
     assert (await here.check(story.how)).files == ()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stories)
 def test_check_never_lies_and_nothing_of_the_users_is_lost(story: Story) -> None:
     with tempfile.TemporaryDirectory() as folder:
