@@ -129,8 +129,7 @@ class Reader:
                 raise OSError("is too large to be remembered")
             if info.st_size > IN_MEMORY_BYTES:
                 return _seen(info, self._keep_large(os.dup(handle)), now_ns)
-            with os.fdopen(os.dup(handle), "rb") as file:
-                return _seen(info, self._store(file.read(LARGEST_BYTES), has), now_ns)
+            return _seen(info, self._store(_content(handle, info.st_size), has), now_ns)
         finally:
             os.close(handle)
 
@@ -139,6 +138,17 @@ class Reader:
         if not has(oid):
             self._keep(data)
         return oid
+
+
+def _content(handle: int, size_bytes: int) -> bytes:
+    """Read a file as long as it was when it was looked at: one that grows has no other end."""
+    data = os.read(handle, size_bytes)
+    while 0 < len(data) < size_bytes:
+        more = os.read(handle, size_bytes - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def object_id(algorithm: str, data: bytes) -> str:
