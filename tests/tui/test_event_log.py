@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, Notice, Step
-from tui.widgets import event_log, event_window
+from tui.widgets import event_window, pace
 from tui.widgets.event_feed import PAGE
 from tui.widgets.event_log import EventLog
 from tui.widgets.event_window import MAX_EVENTS
@@ -51,11 +51,10 @@ class Store:
 
 class Counting(EventLog):
     drawn = 0
-    layouts = 0
 
-    def draw(self, line: int, width: int) -> Strip:
+    def keep(self, key: object, strip: Strip) -> Strip:
         self.drawn += 1
-        return super().draw(line, width)
+        return super().keep(key, strip)
 
 
 class Host(App[None]):
@@ -70,7 +69,7 @@ class Host(App[None]):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paint live events at once, so that no test waits for the clock."""
-    monkeypatch.setattr(event_log, "FLUSH_S", 0.0)
+    monkeypatch.setattr(pace, "FLUSH_S", 0.0)
 
 
 def lines(log: EventLog) -> list[str]:

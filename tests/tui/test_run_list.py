@@ -37,9 +37,10 @@ class Counting(RunList):
         super().__init__(clock=lambda: NOW, **options)  # pyright: ignore
         self.drawn: Counter[int] = Counter()
 
-    def draw(self, line: int, width: int) -> Strip:
-        self.drawn[line] += 1
-        return super().draw(line, width)
+    def keep(self, key: object, strip: Strip) -> Strip:
+        assert isinstance(key, tuple)
+        self.drawn[int(key[0][1:])] += 1
+        return super().keep(key, strip)
 
 
 class Host(App[None]):
