@@ -34,8 +34,8 @@ def pages() -> dict[Path, str]:
 def keys() -> str:
     """Give the page of the dashboard's keys."""
     lines = ["# Keys", "", NOTE, "Own keys: `ui.keys` in the settings, by the name in brackets."]
-    for group, found in GROUPS.items():
-        lines += ["", f"## {group}", "", "| keys | what | name |", "|---|---|---|"]
+    for name, found in GROUPS.items():
+        lines += ["", f"## {name}", "", "| keys | what | name |", "|---|---|---|"]
         for command in found:
             shown = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
             lines.append(f"| {shown} | {command.help} | `{command.id}` |")
@@ -74,7 +74,7 @@ def _settings(section: type[Struct], prefix: str) -> Iterator[tuple[str, str, st
             yield f"{prefix}{field.name}", default, what
 
 
-def _meaning(annotation: Any) -> tuple[Any, str]:
+def _meaning(annotation: Any) -> tuple[Any, str]:  # noqa: ANN401  a type
     """Give the type and the description of a field; what is annotated twice counts from outside."""
     if get_origin(annotation) is None or not hasattr(annotation, "__metadata__"):
         return annotation, ""

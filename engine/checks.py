@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import user_error
@@ -9,13 +11,24 @@ from engine.domain.model import Agent, RunSpec
 from engine.workspace import create
 
 
-def check_spec(spec: RunSpec, config: Config) -> None:
+def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
     """Check a wish for a run; raises `UserError`. It looks at the disk: call it in a thread."""
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
+    texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")
+    if not all(map(_is_utf8, texts)):
+        raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
     for name, value in (("time limit", spec.timeout_s), ("token budget", spec.budget_tokens)):
         if value is not None and value <= 0:
             raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
     if spec.agent is Agent.CODEX:
         find_codex(spec.codex_bin, config.codex.bin)
-    create.check(spec.workspace, config.workspace.copy_limit)
+    create.check(spec.workspace, config.workspace.copy_limit, home)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

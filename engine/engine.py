@@ -147,7 +147,8 @@ class Engine:
             if not runs:
                 raise user_error("RUN_NOT_FOUND", "There are no runs yet.")
             return runs[0]
-        ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if name else []
+        is_id = name.isascii() and name.isalnum()
+        ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []
         if not ids:
             raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.")
         if len(ids) > 1:
@@ -167,7 +168,7 @@ class Engine:
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
-        await asyncio.to_thread(check_spec, spec, self.config)
+        await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
 
@@ -236,7 +237,7 @@ class Engine:
         """Check what another attempt needs: with a workspace that is there, no source for one."""
         there = run.workspace is not None and Path(run.workspace.path).is_dir()
         spec = replace(run.spec, workspace=WorkspaceSpec()) if there and not fresh else run.spec
-        await asyncio.to_thread(check_spec, spec, self.config)
+        await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     def _rules(self) -> Rules:
         return Rules(self.slots, self.config.queue.per_project, self.pause)

@@ -133,7 +133,7 @@ def safe_name(name: str) -> str:
     A name that had to be changed carries a digest of the original, so that two stay two.
     """
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:_NAME_LIMIT]
-    if plain == name:
+    if plain and plain == name:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain or 'project'}-{digest}"

@@ -74,7 +74,7 @@ class Workspaces:
         if known.workspace is None:
             raise user_error("WORKSPACE_MISSING")
         target = to or known.workspace.source
-        if target is None or known.workspace.kind is WorkspaceKind.FROM_RUN and to is None:
+        if target is None or (known.workspace.kind is WorkspaceKind.FROM_RUN and to is None):
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
         words = message or one_line(known.spec.title) or known.id

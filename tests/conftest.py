@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from engine.paths import Paths
+
+# A busy machine is no fault: what a test may take is the time limit's business.
+slow_machine = [HealthCheck.too_slow]
+settings.register_profile(
+    "ours", deadline=None, max_examples=60, suppress_health_check=slow_machine
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from engine.config import Config, Queue
 from engine.domain.events import Event
-from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.domain.model import Agent, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
 from engine.paths import Paths
 
@@ -66,6 +67,29 @@ async def until(engine: Engine, holds: Callable[[], object]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not holds():
             await anext(batches)
+
+
+async def becomes(holds: Callable[[], object]) -> None:
+    """Wait for what other processes and threads do; nobody tells us, so look again and again."""
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def fake_codex(folder: Path, text: str) -> str:
+    """A shell script in the place of Codex."""
+    path = folder / "codex"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def many_files(source: Path, count: int) -> WorkspaceSpec:
+    """A source whose copy takes a while."""
+    for number in range(count):
+        (source / str(number)).mkdir(parents=True)
+        (source / str(number) / "file").touch()
+    return WorkspaceSpec(WorkspaceKind.COPY, str(source))
 
 
 async def settled(engine: Engine) -> None:

@@ -70,6 +70,18 @@ CATALOGUE: dict[str, Entry] = {
     "WORKSPACE_UNSAFE": Entry(
         "This folder may not serve as a workspace.", "Name a project folder instead."
     ),
+    "WORKSPACE_BUSY": Entry(
+        "Something else is at work in this folder.", "Wait until it is done, then try again."
+    ),
+    "APPLY_CONFLICT": Entry(
+        "The run's changes do not fit: nothing was changed.",
+        "Commit or move away what the named files hold, or take the changes home as a patch or "
+        "a commit on the run's branch.",
+    ),
+    "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
+    "GIT_FAILED": Entry(
+        "git could not do its part.", "Run `git fsck` in the repository, mend it, then try again."
+    ),
     "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
     "RUN_AMBIGUOUS": Entry("Several runs match.", "Give more characters of the id."),

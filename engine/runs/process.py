@@ -111,8 +111,13 @@ class Process:
         """Kill whatever of the attempt is still alive, and give how many it had left behind."""
         killed: set[int] = set()
         now = asyncio.get_running_loop().time
-        deadline, alone_until = now() + KILL_WAIT_S, 0.0
-        while (members := await asyncio.to_thread(self.members)) and now() < deadline:
+        deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
+        # Looked at twice: for a moment, while a program is being loaded, it has no environment.
+        while empty < 2 and now() < deadline:
+            members = await asyncio.to_thread(self.members)
+            if not members and self._alive():
+                members = [self.pid]
+            empty = 0 if members else empty + 1
             # The shell goes last, and not at once: it writes down how the command ended.
             victims = [pid for pid in members if pid != self.pid]
             if victims:
@@ -122,11 +127,7 @@ class Process:
             for pid in victims:
                 killed.add(pid)
                 _signal(pid, signal.SIGKILL)
-            self.ending()
             await asyncio.sleep(POLL_S / 5)
-        else:
-            if self._child:
-                await asyncio.to_thread(self._child.wait)  # dead by now; unasked, it stays a zombie
         return len(killed - {self.pid})
 
     async def _wait_gone(self, limit_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
@@ -17,7 +17,7 @@ GAP_S = 2.0
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
 
-Say = Callable[[list[Body]], Awaitable[None]]
+Say = Callable[[Sequence[Body]], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +48,7 @@ class Remembering:
             return
         self._steps = run.tool_steps
         started = time.monotonic()
+        bodies: Sequence[Body]
         try:
             async with self._turn:
                 bodies = await self._taken(run)

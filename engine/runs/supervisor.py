@@ -97,6 +97,8 @@ class Supervisor:
                 try:
                     await steps[self._run.status]()
                 except UserError as error:
+                    if error.code == "DATABASE_LOCKED":
+                        raise  # says nothing about the run: it is carried on in a moment
                     await self._fail(error)
                 except OSError as error:
                     await self._fail(os_failure(error))

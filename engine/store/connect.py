@@ -23,6 +23,9 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
     with translated(path):
         if migrate:
             path.touch(mode=0o600)
+            # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
+            # that complains on stderr once the loop is closed.
+            sqlite3.connect(path).close()
         db = await aiosqlite.connect(path, isolation_level=None)
         try:
             await db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

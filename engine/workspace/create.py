@@ -1,40 +1,77 @@
-"""Workspaces made: a fresh folder, or a copy of one."""
+"""Workspaces made, of every kind: empty, copy, worktree, from an earlier run, in place."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
+from engine.workspace import copying, repository, worktree
+from engine.workspace.worktree import Made, clear
+
+ABOVE_WORKSPACES = 2
+"""How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
+STOP_POLL_S = 0.05
+LEFT_OUT_SHOWN = 5
+
+T = TypeVar("T")
 
 
-def check(spec: WorkspaceSpec, limit_bytes: int) -> None:
-    """Check a wish for a workspace before anything is made; raises `UserError`."""
+def check(spec: WorkspaceSpec, limit_bytes: int, home: Path) -> None:
+    """Check a wish for a workspace before anything is made; raises `UserError`.
+
+    `home` is where the workspaces are: nothing of it that holds them all can be copied into one.
+    The source of a workspace from a run is the path of that run's workspace. Blocking, and not for
+    a thread with an event loop.
+    """
     if spec.kind is WorkspaceKind.EMPTY:
         return
-    if spec.kind is not WorkspaceKind.COPY or not spec.source:
-        raise user_error("INPUT_INVALID", f"Workspaces of kind {spec.kind} are not there yet.")
+    source = _source(spec)
+    if spec.kind is WorkspaceKind.WORKTREE:
+        asyncio.run(worktree.check(source))
+        return
+    _check_breadth(source, home)
+    if spec.kind is not WorkspaceKind.IN_PLACE:
+        _check_size(source.resolve(), printable_name(str(source)), limit_bytes)
+
+
+def _source(spec: WorkspaceSpec) -> Path:
+    if not spec.source:
+        raise user_error("INPUT_INVALID", f"A workspace of kind {spec.kind} needs a source.")
     source = Path(spec.source)
-    name = printable_name(spec.source)
     if not source.is_dir():
+        if spec.kind is WorkspaceKind.FROM_RUN:
+            raise user_error("WORKSPACE_MISSING")
+        name = printable_name(spec.source)
         raise user_error("SOURCE_NOT_FOUND", f"The source folder {name} does not exist.")
+    return source
+
+
+def _check_breadth(source: Path, home: Path) -> None:
+    name = printable_name(str(source))
     real = source.resolve()
     if real in (Path("/"), Path.home().resolve()):
-        raise user_error("WORKSPACE_UNSAFE", f"{name} is too wide to be copied.")
-    _check_size(real, name, limit_bytes)
+        raise user_error("WORKSPACE_UNSAFE", f"{name} is too wide to be copied or worked in.")
+    home = home.resolve()
+    if real.is_relative_to(home) and len(real.relative_to(home).parts) <= ABOVE_WORKSPACES:
+        raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
 
 
 def _check_size(source: Path, name: str, limit_bytes: int) -> None:
     total = 0
     for entry in _walk(source):
         if entry.is_file(follow_symlinks=False):
-            total += entry.stat(follow_symlinks=False).st_size
+            with suppress(FileNotFoundError):
+                total += entry.stat(follow_symlinks=False).st_size
             if total > limit_bytes:
                 limit = f"{limit_bytes / 1024**3:.1f} GiB"
                 raise user_error("WORKSPACE_TOO_LARGE", f"{name} is larger than {limit}.")
@@ -54,52 +91,142 @@ def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
+    """Make the workspace at `target`, as `make` does, without what there is to tell."""
+    return make(spec, target, home, stop).workspace
+
+
+def make(
+    spec: WorkspaceSpec,
+    target: Path,
+    home: Path,
+    stop: Callable[[], bool],
+    ignore: Sequence[str] = (),
+) -> Made:
     """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
 
-    `home` is left out of copies; `stop` is asked between folders whether to give up, which raises
-    InterruptedError.
+    `home` is left out of copies, and so is what `ignore` names. `stop` is asked again and again
+    whether to give up, which raises InterruptedError. Blocking, and not for a thread with an event
+    loop.
     """
-    if target.is_symlink():
-        target.unlink()
-    elif target.exists():
-        shutil.rmtree(target)
-    private_folder(target.parent)
-    if spec.kind is WorkspaceKind.EMPTY or not spec.source:
+    if spec.kind is WorkspaceKind.EMPTY or (not spec.source and spec.kind is WorkspaceKind.COPY):
+        _clear(target)
         target.mkdir(mode=0o700)
-        return Workspace(str(target), spec.kind)
-    source = Path(spec.source).resolve()
-    if not source.is_dir():
-        raise user_error("SOURCE_NOT_FOUND")
-    try:
-        _copy(source, target, home.resolve(), stop)
-    except OSError as error:
-        if isinstance(error, InterruptedError):
-            raise
-        raise user_error("INPUT_INVALID", f"The source cannot be copied: {error}.") from error
-    return Workspace(str(target), spec.kind, source=str(source))
+        return Made(Workspace(str(target), spec.kind))
+    source = _source(spec).resolve()
+    if spec.kind is WorkspaceKind.IN_PLACE:
+        return Made(Workspace(str(source), spec.kind, source=str(source)))
+    if spec.kind is WorkspaceKind.WORKTREE:
+        branch = branch_of(target.name)
+        making = worktree.create(
+            source, target, branch, home, include_uncommitted=spec.include_uncommitted
+        )
+        return _run(making, stop)
+    if spec.kind is WorkspaceKind.FROM_RUN:
+        return _from_run(source, target, home, stop)
+    _clear(target)
+    return _copied(source, target, home, stop, ignore)
 
 
-def _copy(source: Path, target: Path, home: Path, stop: Callable[[], bool]) -> None:
-    """Copy a folder: links as links, modes and times kept, devices and sockets left out."""
+def branch_of(run: str) -> str:
+    """Give the name of a run's branch."""
+    return f"swarm/{run}"
 
-    def ignore(folder: str, names: list[str]) -> list[str]:
-        if stop():
-            raise InterruptedError
-        return [name for name in names if _left_out(Path(folder) / name, home)]
 
-    try:
-        shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=_copy_file)
-    except shutil.Error as error:
-        first = error.args[0][0]
-        raise OSError(f"{printable_name(str(first[0]))}: {first[2]}") from error
+def _clear(target: Path) -> None:
+    clear(target)
+    private_folder(target.parent)
+
+
+def _copied(
+    source: Path, target: Path, home: Path, stop: Callable[[], bool], ignore: Sequence[str]
+) -> Made:
+    """Copy a folder; what in `.git` reaches into other working trees stays behind."""
+    avoided = home.resolve()
+    linked = (source / ".git").is_file()
+
+    def without(path: str, _info: os.stat_result) -> bool:
+        if path == ".git" and linked:
+            return True
+        return path in (".git/worktrees", ".git/index.lock") or source / path == avoided
+
+    copied = _copy(source, target, stop, ignore, without)
     target.chmod(0o700)
+    notices: list[str] = []
+    if linked:
+        notices.append(
+            "the source is a linked worktree or a submodule: the copy has its files, "
+            "and no git history (use --worktree for that)"
+        )
+    if copied.left_out:
+        count, some = len(copied.left_out), ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
+        notices.append(f"{count} left out of the copy (not readable, no files, mounts): {some}")
+    return Made(Workspace(str(target), WorkspaceKind.COPY, source=str(source)), tuple(notices))
 
 
-def _left_out(path: Path, home: Path) -> bool:
-    mode = path.lstat().st_mode
-    plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
-    return not plain or path == home
+def _copy(
+    source: Path,
+    target: Path,
+    stop: Callable[[], bool],
+    ignore: Sequence[str],
+    without: Callable[[str, os.stat_result], bool],
+) -> copying.Copied:
+    try:
+        return copying.copy_tree(source, target, stop=stop, ignore=ignore, without=without)
+    except InterruptedError:
+        clear(target)
+        raise
+    except OSError as error:
+        known = os_failure(error)
+        if known.code != "INTERNAL":
+            raise known from error
+        raise user_error("INPUT_INVALID", f"The source cannot be copied: {error}.") from error
 
 
-def _copy_file(source: str, target: str) -> str:
-    return shutil.copy2(source, target, follow_symlinks=False)
+def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) -> Made:
+    """Copy an earlier run's workspace as it stands, as a worktree of its own where it is one."""
+    found = _run(_worktree_of(source), stop)
+    if found is None:
+        _clear(target)
+        made = _copied(source, target, home, stop, ())
+        workspace = replace(made.workspace, kind=WorkspaceKind.FROM_RUN)
+        return Made(workspace, made.notices)
+    private_folder(target.parent)
+    branch, index = _run(
+        worktree.register(found, target, branch_of(target.name), home, found.head), stop
+    )
+    # git has made the folder, with nothing but its `.git`, which is to survive the copy.
+    link = (target / ".git").read_bytes()
+    clear(target)
+    copied = _copy(source, target, stop, (), lambda path, _info: path == ".git")
+    (target / ".git").write_bytes(link)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(found.git_dir / "index", index)
+    target.chmod(0o700)
+    some = ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
+    notices = (f"left out of the copy: {some}",) if some else ()
+    return Made(Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch), notices)
+
+
+async def _worktree_of(folder: Path) -> repository.Repository | None:
+    """Give the repository that `folder` is a registered linked worktree of, or None."""
+    found = await repository.find(folder)
+    if found is None or found.top != folder or found.git_dir == found.common_dir:
+        return None
+    place = worktree.registration(found, folder)
+    return found if found.head and place and place.resolve() == found.git_dir.resolve() else None
+
+
+def _run(work: Coroutine[Any, Any, T], stop: Callable[[], bool]) -> T:
+    """Run it in this thread; where `stop` says so, end it and raise InterruptedError."""
+
+    async def watched() -> T:
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            if stop():
+                task.cancel()
+            await asyncio.wait({task}, timeout=STOP_POLL_S)
+        if task.cancelled():
+            raise InterruptedError
+        return task.result()
+
+    return asyncio.run(watched())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
+from engine.workspace.below import Below
 
 MAX_ENTRIES = 20_000
 
@@ -32,36 +33,29 @@ def list_folder(root: Path, path: str = "") -> list[TreeEntry]:
     nothing the agent swaps in between leads out of the workspace.
     """
     try:
-        handle = _open_below(root, path)
-    except OSError as error:
-        raise user_error(
-            "WORKSPACE_MISSING", f"{printable_name(path) or 'The workspace'} cannot be listed."
-        ) from error
-    try:
-        with os.scandir(handle) as found:
+        with Below(root) as below, os.scandir(below.folder(os.fsencode(path))) as found:
             entries = [_entry(path, entry) for entry in islice(found, MAX_ENTRIES)]
-    finally:
-        os.close(handle)
+    except (OSError, ValueError) as error:
+        raise _missing(path, "listed") from error
     return sorted(entries, key=_order)
+
+
+def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
+    """Read a file below `root`, at most `limit_bytes` of it; raises `UserError` as `list_folder`."""
+    try:
+        with Below(root) as below, os.fdopen(below.open(os.fsencode(path)), "rb") as file:
+            return file.read(limit_bytes)
+    except (OSError, ValueError) as error:
+        raise _missing(path, "read") from error
+
+
+def _missing(path: str, what: str) -> UserError:
+    name = printable_name(path) or "The workspace"
+    return user_error("WORKSPACE_MISSING", f"{name} cannot be {what}.")
 
 
 def _order(entry: TreeEntry) -> tuple[bool, str, str]:
     return not entry.is_folder, entry.name.casefold(), entry.name
-
-
-def _open_below(root: Path, path: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(root, flags)
-    for part in path.split("/") if path else ():
-        if part in ("", ".", ".."):
-            os.close(handle)
-            raise NotADirectoryError(part)
-        try:
-            inner = os.open(part, flags, dir_fd=handle)
-        finally:
-            os.close(handle)
-        handle = inner
-    return handle
 
 
 def _entry(folder: str, entry: os.DirEntry[str]) -> TreeEntry:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from codex_streams import ODD, ends, item, line, lines, told
+from codex_lines import ODD, ends, item, line, lines, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import SPEC, streams
+from run_streams import SPEC, streams
 
 from engine.domain.activity import activity, clock, elapsed_s, ordinal
 from engine.domain.events import (

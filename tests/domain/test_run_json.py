@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from streams import SPEC
+from run_streams import SPEC
 
 from engine.domain.activity import activity
 from engine.domain.model import Agent, ErrorInfo, Pause, Run, Status, Workspace, WorkspaceKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,21 @@ from loopback import LoopbackServer, codex_env, codex_home
 from engine.paths import Paths
 
 
+def _outside_temporary() -> Path:
+    temporary = [Path("/tmp").resolve(), Path(tempfile.gettempdir()).resolve()]
+    for base in (ROOT / ".test-home", Path("/var/tmp"), Path.home() / ".cache"):
+        if not any(base.resolve().is_relative_to(folder) for folder in temporary):
+            return base if base.name == ".test-home" else base / f"swarm-tui-tests-{os.getuid()}"
+    raise RuntimeError("no folder outside the temporary ones")
+
+
 @pytest.fixture
 def lab() -> Iterator[Path]:
-    """Make a folder of this test's own, outside the system's temporary folder."""
-    folder = ROOT / ".test-home" / uuid.uuid4().hex[:12]
+    """Make a folder of this test's own, outside the temporary folders.
+
+    Codex wants no home there, and lets commands write there: also where this checkout lies in one.
+    """
+    folder = _outside_temporary() / uuid.uuid4().hex[:12]
     folder.mkdir(parents=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

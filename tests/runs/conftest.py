@@ -6,11 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.paths import AttemptFolder, Paths
-from engine.runs.process import mark, marked
+from engine.runs import process
+from engine.runs.process import Process, mark, marked
 
 
 @pytest.fixture
@@ -28,6 +30,22 @@ def _nothing_left(paths: Paths) -> Iterator[None]:
     yield
     for folder in paths.home.glob("runs/*/attempt-*"):
         _end(AttemptFolder(folder))
+
+
+@pytest.fixture(autouse=True)
+def _let_go(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let go of every child as the supervisor does, or Python warns of those not waited for."""
+    started: list[Process] = []
+    start = process._start
+
+    def remember(*given: Any) -> Process:
+        started.append(start(*given))
+        return started[-1]
+
+    monkeypatch.setattr(process, "_start", remember)
+    yield
+    for it in started:
+        it.release()
 
 
 def _end(folder: AttemptFolder) -> None:

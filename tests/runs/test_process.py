@@ -9,12 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from support import LIMIT_S
+from support import LIMIT_S, becomes
 
 from engine.paths import AttemptFolder
 from engine.runs import process
@@ -36,13 +35,6 @@ async def begin(folder: AttemptFolder, *argv: str, **env: str) -> Process:
 
 def shell(text: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", text)
-
-
-async def becomes(holds: Callable[[], object]) -> None:
-    """Wait for what other processes do; nobody tells us, so look again and again."""
-    async with asyncio.timeout(LIMIT_S):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def ended(it: Process) -> Ending:
@@ -289,3 +281,16 @@ async def test_what_was_ended_leaves_no_zombie(attempt: AttemptFolder) -> None:
     await ready(attempt)
     await it.stop(0)
     assert it.pid not in {child.pid for child in psutil.Process().children()}
+
+
+@pytest.mark.parametrize("grace_s", [0, 0.1])
+async def test_what_has_only_just_begun_ends_as_well(tmp_path: Path, grace_s: float) -> None:
+    for number in range(25):
+        folder = AttemptFolder(tmp_path / f"attempt-{number}")
+        folder.path.mkdir()
+        folder.prompt.touch()
+        it = await begin(folder, *shell("exec sleep 300"))
+        async with asyncio.timeout(LIMIT_S):
+            await it.stop(grace_s)
+        assert it.ending()
+        assert it.members() == []

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, Notice, Step
-from tui.widgets import event_log, event_window
+from tui.widgets import event_window, pace
 from tui.widgets.event_feed import PAGE
 from tui.widgets.event_log import EventLog
 from tui.widgets.event_window import MAX_EVENTS
@@ -51,11 +51,10 @@ class Store:
 
 class Counting(EventLog):
     drawn = 0
-    layouts = 0
 
-    def draw(self, line: int, width: int) -> Strip:
+    def keep(self, key: object, strip: Strip) -> Strip:
         self.drawn += 1
-        return super().draw(line, width)
+        return super().keep(key, strip)
 
 
 class Host(App[None]):
@@ -75,7 +74,7 @@ class Host(App[None]):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paint live events at once, so that no test waits for the clock."""
-    monkeypatch.setattr(event_log, "FLUSH_S", 0.0)
+    monkeypatch.setattr(pace, "FLUSH_S", 0.0)
 
 
 def lines(log: EventLog) -> list[str]:
@@ -353,6 +352,20 @@ async def test_a_step_is_one_line_from_its_end_on() -> None:
         app.events.append([event(3, ended)])
         await pilot.pause()
         assert [text.split()[1] for text in lines(app.events)] == ["i", "✓"]
+
+
+async def test_unfolding_a_command_shows_what_was_really_run() -> None:
+    wrapped = "/bin/bash -lc 'make'"
+    step = Step("tool", "command", "completed", "make", command=wrapped, exit_code=0)
+    app, store = Host(), Store(0, [step])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.events.open("r", store.fetch)
+        await pilot.pause()
+        assert lines(app.events)[0].endswith("make")
+        assert wrapped not in "\n".join(lines(app.events))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert wrapped in "\n".join(lines(app.events))
 
 
 async def test_what_the_agent_says_wraps_and_commands_are_cut_until_wrap_is_on() -> None:

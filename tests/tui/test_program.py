@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from fake_engine import (
     NARROW,
@@ -19,7 +21,9 @@ from fake_engine import (
 from textual import events
 
 from engine.config import Ui
+from engine.engine import Engine
 from tui import commands
+from tui.app import SwarmApp
 from tui.screens.help import Help
 from tui.screens.palette import Palette
 
@@ -56,6 +60,33 @@ async def test_quit_with_live_runs_asks(engine: FakeEngine) -> None:
         await pilot.pause()
     assert not app.is_running
     assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]  # what waits, first
+
+
+@pytest.mark.parametrize("answer", ["enter", "l"])
+async def test_quit_leaves_live_runs_running(engine: FakeEngine, answer: str) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+        await pilot.press(answer)
+        await pilot.pause()
+    assert not app.is_running
+    assert engine.asked == []
+
+
+async def test_nothing_is_left_behind_where_nothing_can_go_on(engine: FakeEngine) -> None:
+    app = SwarmApp(cast(Engine, engine), clock=lambda: engine.now, goes_on=False)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+        assert "leave" not in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+        await pilot.press("q", "c")
+        await pilot.pause()
+    assert not app.is_running
+    assert engine.view.runs["c3"].status is S.CANCELLED
 
 
 async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: FakeEngine) -> None:
@@ -142,3 +173,12 @@ async def test_a_burst_of_keys_reaches_what_it_was_meant_for(engine: FakeEngine)
         burst("n", *"xrq")
         await pilot.pause()
         assert engine.asked == [("cancel", "c3")]
+
+
+def test_keys_clash_only_where_both_can_be_pressed() -> None:
+    assert commands.checked_keymap({"doctor.look": "r", "doctor.end": "x"})[1] == []
+    assert commands.checked_keymap({"log.unfold": "space"})[1] == []
+    assert commands.checked_keymap({"queue.pause": "r"})[1] == [
+        "ui.keys: r means both run.retry and queue.pause.",
+        "ui.keys: r means both queue.pause and doctor.look.",
+    ]

@@ -9,10 +9,10 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.domain.events import Event, StatusChanged
+from engine.domain.events import ChangesMeasured, Event, StatusChanged
 from engine.domain.model import Agent, Run, RunSpec, Stage, Status
 from engine.domain.projection import View
-from tui.widgets.run_columns import COLUMNS, GAP, columns_of, lay_out
+from tui.widgets.run_columns import COLUMNS, GAP, Wait, columns_of, lay_out
 from tui.widgets.run_list import RunList
 
 NOW = 1_000_000.0
@@ -37,9 +37,10 @@ class Counting(RunList):
         super().__init__(clock=lambda: NOW, **options)  # pyright: ignore
         self.drawn: Counter[int] = Counter()
 
-    def draw(self, line: int, width: int) -> Strip:
-        self.drawn[line] += 1
-        return super().draw(line, width)
+    def keep(self, key: object, strip: Strip) -> Strip:
+        assert isinstance(key, tuple)
+        self.drawn[int(key[0][1:])] += 1
+        return super().keep(key, strip)
 
 
 class Host(App[None]):
@@ -207,6 +208,58 @@ async def test_marks() -> None:
         assert app.list.marks == {"r0001"}
         app.list.set_marks(["r0003", "gone"])
         assert app.list.marks == {"r0003"}
+
+
+async def test_columns_without_a_word_in_them_take_no_room() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        shown = await filled(pilot, app.list, 3)
+
+        def at(text: str) -> int:
+            return rows(app.list)[0].rindex(text)
+
+        title, elapsed = at("run 0"), at("1:05")
+        assert not any(part in rows(app.list)[0] for part in ("sim", "#", "+"))
+        view = View(shown)
+        changed = ChangesMeasured(1, 20, 3)
+        view.apply([Event("r0002", 4, NOW, 1, changed)])
+        app.list.refresh_runs(view, ["r0002"])
+        await pilot.pause()
+        assert "+20 −3" in rows(app.list)[2]
+        assert at("1:05") < elapsed
+        again = a_run(3)
+        again.attempt, again.spec = 2, RunSpec("p", "again", "shop", agent=Agent.SIMULATED)
+        app.list.show([*view.runs.values(), again])
+        await pilot.pause()
+        assert at("run 0") > title
+        assert " sim " in rows(app.list)[3]
+        assert rows(app.list)[3].rstrip().endswith("#2")
+
+
+async def test_a_queued_run_shows_its_place() -> None:
+    app = Host(wait=lambda run: Wait(position=3))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.list.show([a_run(0, Status.QUEUED)])
+        await pilot.pause()
+        assert " 3rd " in rows(app.list)[0]
+
+
+async def test_a_range_of_marks_grows_and_shrinks_with_the_cursor() -> None:
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await filled(pilot, app.list, 6)
+        await pilot.press("space", "j", "v", "j", "j")
+        assert app.list.marks == {"r0000", "r0002", "r0003", "r0004"}
+        await pilot.press("k")
+        assert app.list.marks == {"r0000", "r0002", "r0003"}
+        await pilot.press("v", "G")
+        assert app.list.marks == {"r0000", "r0002", "r0003"}
+        await pilot.press("A")
+        assert len(app.list.marks) == 6
+        await pilot.press("space")
+        assert len(app.list.marks) == 5
+        await pilot.press("ctrl+backslash")
+        assert app.list.marks == set()
 
 
 async def test_an_empty_list_says_what_to_do_as_plain_text() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from rich.cells import cell_len
 
@@ -21,10 +23,11 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import (
+from engine.domain.model import LimitWindow, (
     Agent,
     ChangeCount,
     ErrorInfo,
+    LimitWindow,
     PlanItem,
     Run,
     RunSpec,
@@ -233,3 +236,58 @@ def test_wrapped_lines_fit_and_lose_nothing_but_spaces() -> None:
         wrapped = list(cells.wrap(text, width))
         assert all(cell_len(part) <= width for part in wrapped)
         assert "".join(wrapped).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_command_is_shown_unwrapped_and_its_detail_is_the_whole() -> None:
+    wrapped = "/bin/bash -lc 'ls -l'"
+    shown = line(Step("tool", "command", "started", "ls -l", command=wrapped))
+    assert (shown.text, shown.detail) == ("ls -l", (wrapped,))
+    assert line(Step("tool", "command", "started", "ls", command="ls")).detail == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("**Getting an overview** The project", "Getting an overview The project"),
+        ("**all**", "all"),
+        ("one **two** and **three**", "one two and three"),
+        ("2**3**4 and a ** b ** c", "2**3**4 and a ** b ** c"),
+        ("**open", "**open"),
+        ("`f(**a, **b)`", "`f(**a, **b)`"),
+    ],
+)
+def test_bold_loses_its_asterisks_and_nothing_else_does(text: str, plain: str) -> None:
+    assert line(Step("reasoning", "message", "completed", text)).text == plain
+    said = line(Step("assistant", "message", "completed", f"First\n{text}"))
+    assert said.extra == (plain,)
+
+
+def test_limits_name_their_windows_and_when_they_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    now = 1_767_225_600.0  # Thursday, 2026-01-01 00:00
+    windows = (
+        LimitWindow("primary", 42.4, 300, now + 3_600),
+        LimitWindow("secondary", 80, 10_080, now + 2 * 86_400),
+        LimitWindow("other", 3, None, now + 20 * 86_400),
+        LimitWindow("old", 99, 60, now - 1),
+        LimitWindow("vast", 1, 90, 1e300),
+    )
+    shown = [
+        ("5h 42% ↻ 01:00", "dim"),
+        ("week 80% ↻ Sat 00:00", "warn"),
+        ("other 3% ↻ 21 Jan", "dim"),
+        ("90m 1% ↻ ?", "dim"),
+    ]
+    assert show.limits(windows, now) == shown
+    assert show.limits(windows[:1], now, brief=True) == [("5h 42%", "dim")]
+    assert line(LimitsSeen(windows[:2])).text == "5h 42.4% used · week 80% used"
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_run_is_stalled_only_while_it_works() -> None:
+    at_work = run(status=Status.RUNNING, stalled="stalled: silent")
+    assert show.is_stalled(at_work)
+    assert show.run_tone(at_work) == "warn"
+    assert not show.is_stalled(run(status=Status.FAILED, stalled="stalled: silent"))

@@ -48,9 +48,9 @@ class Disk:
 class Counting(WorkspaceTree):
     drawn = 0
 
-    def draw(self, line: int, width: int) -> Strip:
+    def keep(self, key: object, strip: Strip) -> Strip:
         self.drawn += 1
-        return super().draw(line, width)
+        return super().keep(key, strip)
 
 
 class Host(App[None]):

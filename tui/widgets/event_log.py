@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic
 from typing import ClassVar
 
 from textual import events
@@ -17,10 +16,8 @@ from tui.widgets.event_feed import EventFeed, Fetch, Page
 from tui.widgets.event_window import Place
 from tui.widgets.line_view import MOVES
 from tui.widgets.log_line import segments
+from tui.widgets.pace import Pace
 from tui.widgets.window_view import WindowView
-
-FLUSH_S = 0.1
-"""Live events are painted at most this often."""
 
 
 class EventLog(WindowView):
@@ -38,8 +35,7 @@ class EventLog(WindowView):
         classes: str | None = None,
     ) -> None:
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
-        self._flushed_at = 0.0
-        self._flush_is_due = False
+        self._pace = Pace(self, self._flush)
 
     # The run shown
 
@@ -68,21 +64,13 @@ class EventLog(WindowView):
         if self.feed is None:
             return
         self.feed.hear(events)
-        if not self.feed.has_news or self._flush_is_due:
-            return
-        since = monotonic() - self._flushed_at
-        if since >= FLUSH_S:
-            self._flush()
-        else:
-            self._flush_is_due = True
-            self.set_timer(FLUSH_S - since, self._flush)
+        if self.feed.has_news:
+            self._pace.ask()
 
     def _flush(self) -> None:
-        self._flush_is_due = False
         feed = self.feed
         if feed is None or feed.loading in (Page.FIRST, Page.LAST):
             return  # the page's arrival does it
-        self._flushed_at = monotonic()
         if not self.following:
             self.waiting = feed.known - self.read_seq
         with self.steady():

@@ -7,16 +7,16 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import show
+from tui.widgets.framed import Framed
 
 MAX_STRIPS = 2_000
 """Drawn lines that are remembered."""
 
 
-class Painted(ScrollView):
+class Painted(Framed):
     """A scrolled view in the tones of `show`, each a component class of its own."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{name}" for name in show.TONES} | {

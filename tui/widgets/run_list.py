@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
@@ -17,9 +15,11 @@ from textual.strip import Strip
 from engine.domain import lifecycle
 from engine.domain.model import Run, Status
 from engine.domain.projection import View
-from tui import commands, show
+from tui import commands
 from tui.widgets.marked_list import MarkedList
-from tui.widgets.run_columns import GAP, Column, Moment, Wait, columns_of, lay_out
+from tui.widgets.pace import Pace
+from tui.widgets.run_columns import Column, Moment, Wait, columns_of, lay_out
+from tui.widgets.run_line import MARGIN, segments
 
 DEFAULT_COLUMNS = ("status", "title", "progress", "elapsed", "changes")
 
@@ -77,6 +77,8 @@ class RunList(MarkedList):
         self._has_age = any(column.name == "age" for column in self._columns)
         self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
         self._announced: str | None = None
+        self._changed: set[str] = set()
+        self._pace = Pace(self, self._paint_changed)
 
     # What is shown
 
@@ -107,8 +109,16 @@ class RunList(MarkedList):
             line, run = self._lines.get(run_id), view.runs.get(run_id)
             if line is not None and run is not None:
                 self._runs[line] = run
-                self.repaint(line)
+                self._changed.add(run_id)
                 self._fill((run,))
+        if self._changed:
+            self._pace.ask()
+
+    def _paint_changed(self) -> None:
+        changed, self._changed = self._changed, set()
+        for line in self.visible_lines():
+            if self._runs[line].id in changed:
+                self.repaint(line)
 
     def _fill(self, runs: Iterable[Run], *, anew: bool = False) -> None:
         """Take note of the columns that have something to say; the others take up no room."""
@@ -201,21 +211,9 @@ class RunList(MarkedList):
     def _row(self, run: Run, moment: Moment, width: int, cursor: bool, marked: bool) -> Strip:
         if self._layout[0] != width:
             columns = [column for column in self._columns if column.name in self._filled]
-            self._layout = (width, lay_out(columns, width - 3))
-        gutter = show.sign("▌", "|") if cursor else " "
-        mark = show.sign("◆", "*") if marked else " "
-        segments = [Segment(gutter, self.look("live")), Segment(mark, self.look("warn"))]
-        for index, (column, cells) in enumerate(self._layout[1]):
-            if index:
-                segments.append(Segment(" " * GAP))
-            for text, tone in column.cell(run, moment, cells):
-                if text:
-                    segments.append(Segment(text, self._style(tone, column, cursor)))
-        return self.strip(segments, width, cursor=cursor)
-
-    def _style(self, tone: str, column: Column, cursor: bool) -> Style:
-        style = self.look(tone)
-        return style + self.strong() if cursor and column.name == "title" else style
+            self._layout = (width, lay_out(columns, width - MARGIN))
+        parts = segments(self, self._layout[1], run, moment, cursor=cursor, marked=marked)
+        return self.strip(parts, width, cursor=cursor)
 
 
 def _no_wait(run: Run) -> Wait:

@@ -1,0 +1,193 @@
+"""Taking a run's changes home into its source: as edits, a commit, a merge or a patch.
+
+Whatever is asked for is first worked out aside, three ways: what the run found, what it left, what
+the source has become. `check` stops there; `apply` goes on only if nothing stood against it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from engine.domain.errors import os_failure, user_error
+from engine.domain.text import printable_name
+from engine.workspace import placing
+from engine.workspace.changes import Pair
+from engine.workspace.checkpoints import BASELINE, Checkpoints
+from engine.workspace.edits import Edits, staging_of
+from engine.workspace.lineends import LineEnds
+from engine.workspace.locks import lock_for, locked
+from engine.workspace.merge import Merge, merge_recovered
+from engine.workspace.repository import Repository, find, habits, quoted
+from engine.workspace.threeway import Clash
+
+SHOWN = 8
+
+
+class As(StrEnum):
+    """How changes are taken home."""
+
+    EDITS = "edits"
+    COMMIT = "commit"
+    MERGE = "merge"
+    PATCH = "patch"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be taken where.
+
+    `to` is the source, or another folder. `branch` is the short name of the run's branch: commits
+    go there; without one, a merge is a plain commit on the current branch. `since` and `until` are
+    checkpoints, `until` None the workspace as it is.
+    """
+
+    to: Path
+    how: As = As.EDITS
+    branch: str | None = None
+    message: str = ""
+    since: int = BASELINE
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, or would be: the paths that change in `to`, and what stands against it."""
+
+    files: tuple[str, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    commit: str | None = None
+    branch: str | None = None
+    patch: bytes | None = None
+    left_out: tuple[str, ...] = ()
+    """Changed files of the workspace that could not be read, and so are not among them."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing stands against it."""
+        return not self.clashes
+
+
+async def check(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
+    """Say what `apply` would do, and do nothing; raises `UserError` where it cannot be told."""
+    return await _told(run, wish, home, really=False)
+
+
+async def apply(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
+    """Take the changes home, all or none; raises `UserError` APPLY_CONFLICT naming the files.
+
+    Files with uncommitted changes are never touched, unless they are, byte for byte, what the run
+    started from. Locks lie in `home`.
+    """
+    outcome = await _told(run, wish, home, really=True)
+    if outcome.clashes:
+        raise conflict(outcome.clashes)
+    return outcome
+
+
+def conflict(clashes: Iterable[Clash]) -> Exception:
+    """Give the error for what stands against taking changes home."""
+    found = list(clashes)
+    listed = [
+        f"{printable_name(clash.path)} ({clash.why})" if clash.path else clash.why
+        for clash in found[:SHOWN]
+    ]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return user_error(
+        "APPLY_CONFLICT",
+        f"The run's changes do not fit, and nothing was changed: {', '.join(listed)}{more}.",
+    )
+
+
+async def _told(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Outcome:
+    try:
+        return await _take(run, wish, home, really=really)
+    except OSError as error:  # whatever was begun has been taken back
+        raise os_failure(error) from error
+
+
+async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Outcome:
+    if wish.how is As.PATCH:
+        patch = await run.diff(wish.since, wish.until, binary=True)
+        pairs = await run.pairs(wish.since, wish.until)
+        return Outcome(tuple(os.fsdecode(pair.path) for pair in pairs), patch=patch)
+    if not wish.to.is_dir():
+        name = printable_name(str(wish.to))
+        raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
+    repository = await find(wish.to)
+    root = _root(run, wish, repository)
+    async with locked(lock_for(home, root)):
+        await _recover(repository, root)
+        left_out = (await run.changes(wish.since, wish.until)).left_out
+        pairs = await run.pairs(wish.since, wish.until)
+        if wish.how is As.EDITS:
+            edits = Edits(run, repository, root, home)
+            files, clashes = await edits.take(pairs, really=really)
+            outcome = Outcome(files, clashes)
+        elif repository is None or repository.head is None:
+            name = printable_name(str(wish.to))
+            raise user_error(
+                "INPUT_INVALID",
+                f"{name} is in no git repository with commits.",
+                "Take the changes home as edits or as a patch.",
+            )
+        else:
+            outcome = await _committed(run, repository, wish, root, pairs, really=really)
+    return replace(outcome, left_out=left_out)
+
+
+def _root(run: Checkpoints, wish: Wish, repository: Repository | None) -> Path:
+    """Give the folder that the workspace's root stands for."""
+    real = wish.to.resolve()
+    if run.is_worktree and repository:
+        if repository.top:
+            return repository.top
+        if wish.how is As.EDITS:
+            raise user_error(
+                "INPUT_INVALID",
+                f"{printable_name(str(wish.to))} is a bare repository: it has no files.",
+                "Take the changes home as a commit or as a patch.",
+            )
+    return real
+
+
+async def _committed(
+    run: Checkpoints,
+    repository: Repository,
+    wish: Wish,
+    root: Path,
+    pairs: list[Pair],
+    *,
+    really: bool,
+) -> Outcome:
+    who = await habits(repository, root)
+    # The store sees the repository that the run came from; this may be another.
+    seen = quoted(os.fsencode(repository.common_dir / "objects"))
+    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(seen)}
+    git = replace(run.git, settings=(*run.git.settings, *who.line_ends), env=env)
+    inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
+    if inside != b".":
+        pairs = [Pair(inside + b"/" + pair.path, pair.old, pair.new) for pair in pairs]
+    line_ends = LineEnds(git, repository.top)
+    merge = Merge(git, repository, who, line_ends, run.root)
+    pairs = await line_ends.stored(pairs)
+    staging = staging_of(repository, root)
+    if wish.how is As.COMMIT:
+        done = await merge.commit(pairs, wish.branch, wish.message, really=really)
+    else:
+        done = await merge.merge(pairs, wish.branch, wish.message, staging, really=really)
+    files = tuple(os.fsdecode(path) for path in done.files)
+    return Outcome(files, tuple(done.clashes), done.commit, done.branch)
+
+
+async def _recover(repository: Repository | None, root: Path) -> None:
+    """End what an apply that was killed has left, back or forward."""
+    if repository:
+        await merge_recovered(repository, staging_of(repository, root))
+    staging = root / placing.STAGING
+    if staging.is_dir():
+        await asyncio.to_thread(placing.recover, root, staging)

@@ -1,0 +1,158 @@
+"""Files below one folder, reached without ever leaving it.
+
+Each folder is opened relative to the one before, never through a link and never onto another file
+system, so that nothing an agent swaps in between leads anywhere else. Paths are bytes, relative,
+separated by `/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
+# macOS leaves these out of file names: `.g\u200cit` is `.git` there.
+_UNSEEN = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070)])
+_UNSEEN[0xFEFF] = None
+
+
+def is_gits(path: bytes) -> bool:
+    """Say whether any part of `path` is git's own, on whatever file system."""
+    if b"git" not in path.lower() and path.isascii():
+        return False
+    parts = os.fsdecode(path).translate(_UNSEEN).lower().split("/")
+    return any(part == ".git" or part == "git~1" for part in parts)
+
+
+class Below:
+    """The files below `root`; open as a context, used from one thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._top = -1
+        self._device = 0
+        self._open: list[tuple[bytes, int]] = []
+
+    def __enter__(self) -> Self:
+        self._top = os.open(self.root, _FOLDER)
+        self._device = os.fstat(self._top).st_dev
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.forget()
+        os.close(self._top)
+
+    @property
+    def device(self) -> int:
+        """The file system all of it is on."""
+        return self._device
+
+    def forget(self) -> None:
+        """Close the folders that are kept open between calls: needed after removing folders."""
+        while self._open:
+            os.close(self._open.pop()[1])
+
+    def folder(self, path: bytes, *, make: bool = False) -> int:
+        """Open the folder at `path` (made with its parents where `make`), to be closed by nobody.
+
+        The handle is good until the next call. Raises OSError where that is no folder in here.
+        """
+        parts = path.split(b"/") if path else []
+        if any(part in (b"", b".", b"..") for part in parts):
+            raise NotADirectoryError(errno.ENOTDIR, "leads elsewhere", path)
+        shared = 0
+        for (name, _), part in zip(self._open, parts, strict=False):
+            if name != part:
+                break
+            shared += 1
+        while len(self._open) > shared:
+            os.close(self._open.pop()[1])
+        for part in parts[shared:]:
+            self._open.append((part, self._step(part, make=make)))
+        return self._open[-1][1] if self._open else self._top
+
+    def _step(self, part: bytes, *, make: bool) -> int:
+        parent = self._open[-1][1] if self._open else self._top
+        try:
+            handle = os.open(part, _FOLDER, dir_fd=parent)
+        except FileNotFoundError:
+            if not make:
+                raise
+            os.mkdir(part, 0o777, dir_fd=parent)
+            handle = os.open(part, _FOLDER, dir_fd=parent)
+        if os.fstat(handle).st_dev != self._device:
+            os.close(handle)
+            raise OSError(errno.EXDEV, "is another file system", part)
+        return handle
+
+    def place(self, path: bytes, *, make: bool = False) -> tuple[bytes, int]:
+        """Give the last part of `path` and its folder's handle, for the `os` calls with dir_fd."""
+        folder, _, name = path.rpartition(b"/")
+        if name in (b"", b".", b".."):
+            raise IsADirectoryError(errno.EISDIR, "is no file name", path)
+        return name, self.folder(folder, make=make)
+
+    def stat(self, path: bytes) -> os.stat_result | None:
+        """Say what lies at `path` itself, or None where nothing in here does."""
+        try:
+            name, folder = self.place(path)
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+
+    def open(self, path: bytes) -> int:
+        """Open a regular file for reading; raises OSError for everything else."""
+        name, folder = self.place(path)
+        handle = os.open(name, _FILE, dir_fd=folder)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "is no regular file", path)
+        return handle
+
+    def link_target(self, path: bytes) -> bytes:
+        """Read where a link points to; raises OSError."""
+        name, folder = self.place(path)
+        return os.readlink(name, dir_fd=folder)
+
+    def files(self, path: bytes) -> Iterator[bytes]:
+        """Give everything below the folder at `path` that is no folder."""
+        waiting = [path]
+        while waiting:
+            inside = waiting.pop()
+            with os.scandir(self.folder(inside)) as entries:
+                found = [
+                    (os.fsencode(entry.name), entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                ]
+            for name, is_folder in found:
+                whole = inside + b"/" + name if inside else name
+                if is_folder:
+                    waiting.append(whole)
+                else:
+                    yield whole
+
+    def prune(self, path: bytes) -> None:
+        """Remove the folders above `path` that have become empty, up to the root."""
+        folder = path.rpartition(b"/")[0]
+        while folder:
+            try:
+                name, parent = self.place(folder)
+                os.rmdir(name, dir_fd=parent)
+            except OSError:
+                return
+            self.forget()
+            folder = folder.rpartition(b"/")[0]

@@ -1,0 +1,136 @@
+"""What differs between two states of a workspace, as git's plumbing tells it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.domain.model import ChangeCount
+
+
+class Kind(StrEnum):
+    """What happened to a file."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+    RENAMED = "renamed"
+    MODE = "mode"
+
+
+@dataclass(frozen=True, slots=True)
+class FileDelta:
+    """One changed file; paths relative to the workspace, as `os.fsdecode` gives them.
+
+    `mode` is git's mode of the file as it is now, 0 where it is gone; binary files count no lines.
+    """
+
+    path: str
+    kind: Kind
+    insertions: int = 0
+    deletions: int = 0
+    old_path: str | None = None
+    binary: bool = False
+    is_link: bool = False
+    old_mode: int = 0
+    mode: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All changed files by path, what they come to, and what could not be taken in."""
+
+    files: tuple[FileDelta, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> ChangeCount:
+        """The sum over all files."""
+        return ChangeCount(
+            len(self.files),
+            sum(file.insertions for file in self.files),
+            sum(file.deletions for file in self.files),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One path's two sides, (git mode, object id) each, None where there is nothing."""
+
+    path: bytes
+    old: tuple[int, str] | None
+    new: tuple[int, str] | None
+
+
+DIFF = ("diff-tree", "-r", "-z", "--no-ext-diff", "--no-textconv", "--no-color")
+
+
+def parse_pairs(out: bytes) -> list[Pair]:
+    """Read `diff-tree -r -z --raw --no-renames`."""
+    parts = out.split(b"\0")
+    pairs: list[Pair] = []
+    for head, path in zip(parts[::2], parts[1::2], strict=False):
+        old_mode, new_mode, old, new, _ = head.lstrip(b":").decode("ascii").split()
+        pairs.append(Pair(path, _side(old_mode, old), _side(new_mode, new)))
+    return pairs
+
+
+def _side(mode: str, oid: str) -> tuple[int, str] | None:
+    number = int(mode, 8)
+    return (number, oid) if number else None
+
+
+def parse_changes(out: bytes) -> tuple[FileDelta, ...]:
+    """Read `diff-tree -r -z -M --raw --numstat`: all heads first, then all counts."""
+    parts = iter(out.split(b"\0"))
+    heads: dict[bytes, FileDelta] = {}
+    for part in parts:
+        if part.startswith(b":"):
+            path, head = _head(part, parts)
+            heads[path] = head
+        elif part:
+            _count(part, parts, heads)
+    return tuple(heads[path] for path in sorted(heads))
+
+
+def _head(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, FileDelta]:
+    old_mode, new_mode, old, new, status = part[1:].decode("ascii").split()
+    path = next(rest)
+    before = path if status[0] in "RC" else None
+    if before is not None:
+        path = next(rest)
+    modes = int(old_mode, 8), int(new_mode, 8)
+    kind = {"A": Kind.ADDED, "C": Kind.ADDED, "D": Kind.DELETED, "R": Kind.RENAMED}.get(status[0])
+    if kind is None:
+        kind = Kind.MODE if old == new and stat.S_IFMT(modes[0]) == stat.S_IFMT(modes[1]) else None
+    return path, FileDelta(
+        path=os.fsdecode(path),
+        kind=kind or Kind.MODIFIED,
+        old_path=os.fsdecode(before) if before is not None else None,
+        is_link=stat.S_ISLNK(modes[1] or modes[0]),
+        old_mode=modes[0],
+        mode=modes[1],
+    )
+
+
+def _count(part: bytes, rest: Iterator[bytes], heads: dict[bytes, FileDelta]) -> None:
+    insertions, deletions, path = part.split(b"\t", 2)
+    if not path:
+        next(rest)
+        path = next(rest)
+    head = heads[path]
+    binary = insertions == b"-"
+    heads[path] = FileDelta(
+        path=head.path,
+        kind=head.kind,
+        insertions=0 if binary else head.insertions + int(insertions),
+        deletions=0 if binary else head.deletions + int(deletions),
+        old_path=head.old_path,
+        binary=binary,
+        is_link=head.is_link,
+        old_mode=head.old_mode,
+        mode=head.mode,
+    )

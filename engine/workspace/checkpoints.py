@@ -1,0 +1,287 @@
+"""States of a workspace remembered, compared and brought back, the same way for every kind.
+
+A git directory of our own beside the run's files holds them; the workspace is only its work tree.
+So neither the agent nor the user's repository sees any of it, and it does not matter whether the
+agent commits. Files that the workspace's `.gitignore` names are no part of it: they are neither
+remembered nor measured nor touched; nor is anything called `.git`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import os_failure, user_error
+from engine.domain.model import Workspace, WorkspaceKind
+from engine.domain.text import one_line, printable_name
+from engine.paths import private_folder
+from engine.workspace import changes, objects, placing, snapshot
+from engine.workspace.below import Below
+from engine.workspace.changes import DIFF, Changes, Pair
+from engine.workspace.git import Git
+from engine.workspace.locks import locked, to_the_end
+from engine.workspace.repository import Habits, Repository, find, habits, make_private
+
+BASELINE = 0
+REFS = "refs/swarm/checkpoints"
+RENAMES = 1000  # files at most that are compared with each other to find renames
+CHUNK = 256
+DIFF_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A remembered state: its number, its commit in the run's own store, when and why."""
+
+    n: int
+    sha: str
+    tree: str
+    message: str = ""
+    at: float = 0.0
+    left_out: tuple[str, ...] = ()
+    """Files that count but could not be read: too large, not permitted, changing all the time."""
+
+    @property
+    def ref(self) -> str:
+        """The ref that keeps it."""
+        return f"{REFS}/{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What `restore` did: the files it changed, and the checkpoint that takes it back."""
+
+    files: tuple[str, ...]
+    undo: Checkpoint
+
+
+class Checkpoints:
+    """The remembered states of one run's workspace; every method raises `UserError`."""
+
+    def __init__(
+        self, folder: Path, workspace: Workspace, repository: Repository | None, who: Habits
+    ) -> None:
+        self.root = Path(workspace.path)
+        self.is_worktree = _is_worktree(workspace)
+        """Whether the workspace stands for a repository's whole working tree."""
+        self.repository = repository
+        """The repository that the workspace came from, whose objects are used, not copied."""
+        self.habits = who
+        # Names that would be `.git` on other systems are left out before git sees them; what is
+        # left is only odd, and is to be remembered like anything else.
+        odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
+        self.git = Git(folder, settings=(*who.settings, *odd_names))
+        self._lock = folder / "swarm.lock"
+
+    @classmethod
+    async def open(cls, folder: Path, workspace: Workspace) -> Checkpoints:
+        """Open the store of a run at `folder`, outside the workspace, made if it is not there."""
+        private_folder(folder.parent)
+        repository = await _origin(workspace)
+        who = await habits(repository, folder.parent)
+        self = cls(folder, workspace, repository, who)
+        async with locked(self._lock):
+            if not (folder / "HEAD").is_file():
+                make_private(folder, repository)
+                await snapshot.prime(self.git, _prime(workspace, repository))
+        return self
+
+    @property
+    def object_format(self) -> str:
+        """The hash that object ids are made with."""
+        return self.repository.object_format if self.repository else "sha1"
+
+    # Remembering
+
+    async def take(self, message: str) -> Checkpoint:
+        """Remember the workspace as it is; the last checkpoint itself where nothing has changed."""
+        async with self._held():
+            return await self._take(message)
+
+    async def list(self) -> list[Checkpoint]:
+        """Give all checkpoints in order."""
+        fields = "%(refname) %(objectname) %(tree) %(committerdate:unix) %(contents:subject)"
+        out = await self.git.run("for-each-ref", f"--format={fields}", f"{REFS}/")
+        found: list[Checkpoint] = []
+        for line in out.decode("utf-8", "replace").splitlines():
+            ref, sha, tree, at, message = line.split(" ", 4)
+            found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
+        return sorted(found, key=lambda one: one.n)
+
+    async def _take(self, message: str) -> Checkpoint:
+        last = (await self.list() or [None])[-1]
+        now = await snapshot.take(self.git, self.root)
+        if last and last.tree == now.tree:
+            return Checkpoint(last.n, last.sha, last.tree, last.message, last.at, now.left_out)
+        n = last.n + 1 if last else BASELINE
+        words = one_line(message) or "checkpoint"
+        sha = await snapshot.commit(self.git, now.tree, words)
+        await self.git.run("update-ref", f"{REFS}/{n}", sha, "0" * len(sha))
+        return Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
+
+    # Comparing
+
+    async def changes(self, since: int = BASELINE, until: int | None = None) -> Changes:
+        """Measure what changed from one checkpoint to another, or to the workspace as it is."""
+        old, new, left_out = await self._trees(since, until)
+        if old == new:
+            return Changes((), left_out)
+        out = await self.git.run(
+            *DIFF, "-M", f"-l{RENAMES}", "--raw", "--abbrev=64", "--numstat", old, new
+        )
+        return Changes(changes.parse_changes(out), left_out)
+
+    async def diff(
+        self,
+        since: int = BASELINE,
+        until: int | None = None,
+        paths: Sequence[str] = (),
+        *,
+        binary: bool = False,
+    ) -> bytes:
+        """Give the unified diff of all or some files; `binary`: so that git can apply it."""
+        old, new, _ = await self._trees(since, until)
+        how = ["-p", "-M", f"-l{RENAMES}", "--src-prefix=a/", "--dst-prefix=b/"]
+        how += ["--binary", "--full-index"] if binary else []
+        plain = [word for word in DIFF if word != "-z"]
+        return await self.git.run(
+            *plain, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
+        )
+
+    async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:
+        """Give both sides of each changed file, renames as a file gone and a file come."""
+        old, new, _ = await self._trees(since, until)
+        return await self._pairs(old, new)
+
+    async def content(self, path: str, at: int | None = None) -> bytes | None:
+        """Give a file as it was at a checkpoint, or is; None where it was not there."""
+        tree = await self._tree(at) if at is not None else (await self._now()).tree
+        found = await objects.tree(self.git, tree, [os.fsencode(path)])
+        entry = found.get(os.fsencode(path))
+        return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
+
+    async def _trees(self, since: int, until: int | None) -> tuple[str, str, tuple[str, ...]]:
+        old = await self._tree(since)
+        if until is not None:
+            return old, await self._tree(until), ()
+        now = await self._now()
+        return old, now.tree, now.left_out
+
+    async def _now(self) -> snapshot.Snapshot:
+        async with self._held():
+            return await snapshot.take(self.git, self.root)
+
+    async def _tree(self, n: int) -> str:
+        answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
+        if answer.code:
+            raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
+        return answer.out.decode("ascii").strip()
+
+    async def _pairs(self, old: str, new: str) -> list[Pair]:
+        if old == new:
+            return []
+        out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
+        return changes.parse_pairs(out)
+
+    # Bringing back
+
+    async def restore(self, n: int) -> Restored:
+        """Put the workspace back to checkpoint `n`, all or nothing; ignored files stay.
+
+        What it was before is remembered first. Raises `UserError` WORKSPACE_BUSY where an ignored
+        file or a folder that cannot be entered stands in the way, or the workspace changes
+        meanwhile.
+        """
+        async with self._held():
+            target = await self._tree(n)
+            staging = placing.staging_for(self.root, self.git.git_dir / placing.STAGING)
+            await asyncio.to_thread(placing.recover, self.root, staging)
+            undo = await self._take(f"before going back to checkpoint {n}")
+            if undo.left_out:
+                shown = printable_name(undo.left_out[0])
+                raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
+            pairs = await self._pairs(undo.tree, target)
+            await self._place(pairs, staging)
+        return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo)
+
+    async def _place(self, pairs: list[Pair], staging: Path) -> None:
+        await asyncio.to_thread(_must_be_free, self.root, pairs)
+        moving = placing.Placing(self.root, staging)
+        try:
+            for start in range(0, len(pairs), CHUNK):
+                some = pairs[start : start + CHUNK]
+                data = await objects.blobs(self.git, (pair.new[1] for pair in some if pair.new))
+                await to_the_end(asyncio.to_thread(_stage, moving, some, data))
+            await to_the_end(asyncio.to_thread(moving.place))
+        except placing.PlaceChanged as error:
+            raise _in_the_way(error.path) from error
+        finally:
+            moving.finish()
+
+    async def pack(self) -> None:
+        """Pack the store tightly, when the run has ended or every hundred checkpoints."""
+        async with self._held():
+            await self.git.run("repack", "-a", "-d", "-l", "-q")
+            await self.git.run("prune", "--expire=now")
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncGenerator[None]:
+        if self.root.is_symlink() or not self.root.is_dir():
+            raise user_error("WORKSPACE_MISSING")
+        async with locked(self._lock):
+            try:
+                yield
+            except OSError as error:
+                raise os_failure(error) from error
+
+
+def _must_be_free(root: Path, pairs: list[Pair]) -> None:
+    going = {pair.path for pair in pairs if pair.old}
+    with Below(root) as below:
+        for pair in pairs:
+            if pair.new and (found := placing.obstacle(below, pair.path, going)):
+                raise _in_the_way(found)
+
+
+def _stage(moving: placing.Placing, pairs: list[Pair], data: dict[str, bytes]) -> None:
+    with Below(moving.root) as below:
+        for pair in pairs:
+            before = below.stat(pair.path) if pair.old else None
+            if pair.old and before is None:
+                raise _in_the_way(pair.path)
+            mode, oid = pair.new or (None, "")
+            moving.add(pair.path, before, mode, data.get(oid, b""))
+
+
+def _in_the_way(path: bytes) -> Exception:
+    name = printable_name(os.fsdecode(path))
+    return user_error(
+        "WORKSPACE_BUSY",
+        f"{name} is in the way, or changed meanwhile: nothing was put back.",
+        "Wait until nothing works in the workspace, move that file away, then try again.",
+    )
+
+
+async def _origin(workspace: Workspace) -> Repository | None:
+    """Give the repository whose objects will outlive the workspace, if it came from one."""
+    if workspace.kind is WorkspaceKind.FROM_RUN:  # the earlier run's workspace may go away
+        return await find(Path(workspace.path)) if workspace.branch else None
+    return await find(Path(workspace.source)) if workspace.source else None
+
+
+def _is_worktree(workspace: Workspace) -> bool:
+    return workspace.kind is WorkspaceKind.WORKTREE or workspace.branch is not None
+
+
+def _prime(workspace: Workspace, repository: Repository | None) -> str | None:
+    """Name the tree that the workspace was most likely made from."""
+    if repository is None or repository.head is None:
+        return None
+    if _is_worktree(workspace) or repository.top is None or not workspace.source:
+        return f"{repository.head}^{{tree}}"
+    inside = Path(workspace.source).resolve().relative_to(repository.top.resolve())
+    return f"{repository.head}:{'' if str(inside) == '.' else inside}"

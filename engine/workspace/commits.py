@@ -1,0 +1,118 @@
+"""Commits made for the user: built aside in the run's store, then carried into the repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.workspace import objects
+from engine.workspace.changes import DIFF, Pair, parse_pairs
+from engine.workspace.git import Git, identity
+from engine.workspace.objects import Entry
+from engine.workspace.repository import Habits, Repository
+from engine.workspace.worktree import registration
+
+_BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+_TREE = 0o040000
+_SUBMODULE = 0o160000
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where commits are built: the run's store, which sees the repository's objects."""
+
+    git: Git
+    repository: Repository
+    who: Habits
+
+    async def tree_of(self, commit: str) -> str:
+        """Give a commit's tree."""
+        return await self._say("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    async def changed_tree(self, commit: str, files: Mapping[bytes, Entry | None]) -> str:
+        """Build a commit's tree with these files changed (None: without them)."""
+        index = self.git.git_dir / "building"
+        index.unlink(missing_ok=True)
+        git = replace(self.git, index=index)
+        await git.run("read-tree", commit)
+        nothing = "0" * len(commit)
+        gone = [b"0 %s\t%s\0" % (nothing.encode(), path) for path, new in files.items() if not new]
+        come = [
+            b"%o %s\t%s\0" % (new[0], new[1].encode(), path) for path, new in files.items() if new
+        ]
+        if gone or come:
+            await git.run("update-index", "-z", "--index-info", stdin=b"".join(gone + come))
+        tree = await git.run("write-tree")
+        index.unlink()
+        return tree.decode("ascii").strip()
+
+    async def commit(self, tree: str, parents: list[str], message: str) -> str:
+        """Make a commit in the user's name."""
+        env = {**self.git.env, **identity(self.who.name, self.who.email)}
+        git = replace(self.git, env=env)
+        heads = [word for parent in parents for word in ("-p", parent)]
+        text = message.replace("\0", "").strip() or "Changes of a run"
+        out = await git.run(
+            "commit-tree", tree, *heads, stdin=f"{text}\n".encode("utf-8", "replace")
+        )
+        return out.decode("ascii").strip()
+
+    async def pairs(self, old: str, new: str) -> list[Pair]:
+        """Give what differs between two trees, submodules left out."""
+        out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
+        return [
+            pair
+            for pair in parse_pairs(out)
+            if _SUBMODULE not in (pair.old or (0,))[:1] + (pair.new or (0,))[:1]
+        ]
+
+    async def deliver(self, commit: str, base: str) -> None:
+        """Copy a commit, and what its tree has over that of `base`, into the repository."""
+        tree = await self.tree_of(commit)
+        out = await self.git.run(*DIFF, "-t", "--raw", "--no-renames", "--abbrev=64", base, tree)
+        sides = [pair.new for pair in parse_pairs(out)]
+        new = [side[1] for side in sides if side and side[0] != _SUBMODULE]
+        await objects.carry(self.git, self.repository.git, [commit, tree, *new])
+
+    async def is_ancestor(self, old: str, new: str) -> bool:
+        """Say whether `new` has all of the repository's commits up to `old`."""
+        answer = await self.git.ask("merge-base", "--is-ancestor", old, new)
+        return answer.code == 0
+
+    async def move(self, refs: Mapping[str, tuple[str, str | None]], why: str) -> None:
+        """Set all these refs, {name: (new, old)}, or none; raises `UserError` where one has moved.
+
+        An old value of None says that the ref is new.
+        """
+        git = self.repository.git
+        env = identity(self.who.name, self.who.email)
+        lines = [b"start"]
+        for name, (new, old) in refs.items():
+            before = old or "0" * len(new)
+            lines.append(b"update %s %s %s" % (os.fsencode(name), new.encode(), before.encode()))
+        lines += [b"prepare", b"commit", b""]
+        await Git(git.git_dir, env=env).run(
+            "update-ref", "-m", why, "--stdin", stdin=b"\n".join(lines)
+        )
+
+    async def _say(self, *arguments: str) -> str:
+        return (await self.git.run(*arguments)).decode("ascii").strip()
+
+
+def busy_with(repository: Repository) -> str | None:
+    """Say what the user is in the middle of in this working tree, or None."""
+    for name in _BUSY:
+        if (repository.git_dir / name).exists():
+            return f"the repository is in the middle of something ({name})"
+    return None
+
+
+async def follow_branch(git: Git, repository: Repository, workspace: Path, commit: str) -> None:
+    """Let the index of a run's worktree stand at its branch's new commit, if nothing holds it."""
+    place = registration(repository, workspace)
+    if place and workspace.is_dir():
+        at = replace(git, files=workspace, index=place / "index")
+        await at.ask("read-tree", "--reset", commit)
+        await at.ask("update-index", "-q", "--refresh")

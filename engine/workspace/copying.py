@@ -1,0 +1,208 @@
+"""Folders copied as they stand: shared blocks where the file system can, links as links."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from engine.domain.text import printable_name
+
+_FICLONE = 0x40049409
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CHUNK = 8 * 1024**2
+_NO_SHARING = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)
+MODE = 0o7777
+SET_IDS = stat.S_ISUID | stat.S_ISGID
+
+
+@dataclass(slots=True)
+class Copied:
+    """What a copy left out: devices and the like, mounts, files that vanished or are forbidden."""
+
+    files: int = 0
+    left_out: list[str] = field(default_factory=list[str])
+
+
+def copy_tree(
+    source: Path,
+    target: Path,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    ignore: Sequence[str] = (),
+    without: Callable[[str, os.stat_result], bool] = lambda _path, _info: False,
+) -> Copied:
+    """Copy the folder `source` to `target`, which must not exist; modes and times are kept.
+
+    `ignore` are patterns of names, or of whole relative paths where they hold a `/`; `without` is
+    asked with each relative path, too. `stop` is asked between files whether to give up, which
+    raises InterruptedError. Links are copied as links, mounts are not entered. Raises OSError where
+    the target cannot be written.
+    """
+    target.mkdir(mode=0o700)
+    work = _Work(stop, ignore, without)
+    handles = os.open(source, _FOLDER), os.open(target, _FOLDER)
+    try:
+        work.device = os.fstat(handles[0]).st_dev
+        work.folder(*handles, "")
+        info = os.fstat(handles[0])
+        os.utime(handles[1], ns=(info.st_atime_ns, info.st_mtime_ns))
+    finally:
+        for handle in handles:
+            os.close(handle)
+    return work.copied
+
+
+class _Work:
+    def __init__(
+        self,
+        stop: Callable[[], bool],
+        ignore: Sequence[str],
+        without: Callable[[str, os.stat_result], bool],
+    ) -> None:
+        self.copied = Copied()
+        self.device = 0
+        self._stop = stop
+        self._ignore = [pattern.rstrip("/") for pattern in ignore]
+        self._without = without
+
+    def folder(self, source: int, target: int, path: str) -> None:
+        with os.scandir(source) as entries:
+            names = [entry.name for entry in entries]
+        for name in names:
+            if self._stop():
+                raise InterruptedError
+            whole = f"{path}/{name}" if path else name
+            info = _stat(name, source)
+            if info is None or self._is_ignored(name, whole) or self._without(whole, info):
+                continue
+            self._entry(source, target, name, whole, info)
+
+    def _entry(self, source: int, target: int, name: str, whole: str, info: os.stat_result) -> None:
+        if stat.S_ISDIR(info.st_mode):
+            self._inner(source, target, name, whole)
+        elif stat.S_ISLNK(info.st_mode):
+            with suppress(FileNotFoundError):
+                os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+                times = (info.st_atime_ns, info.st_mtime_ns)
+                os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+                self.copied.files += 1
+        elif stat.S_ISREG(info.st_mode):
+            handle = self._opened(name, _FILE, source, whole)
+            if handle is not None:
+                copy_file(handle, os.fsencode(name), target, os.fstat(handle))
+                self.copied.files += 1
+        else:
+            self._leave_out(whole)
+
+    def _inner(self, source: int, target: int, name: str, whole: str) -> None:
+        inside = self._opened(name, _FOLDER, source, whole)
+        if inside is None:
+            return
+        try:
+            info = os.fstat(inside)
+            if info.st_dev != self.device:
+                self._leave_out(whole)
+                return
+            os.mkdir(name, 0o700, dir_fd=target)
+            made = os.open(name, _FOLDER, dir_fd=target)
+            try:
+                self.folder(inside, made, whole)
+                os.fchmod(made, info.st_mode & MODE & ~SET_IDS)
+                os.utime(made, ns=(info.st_atime_ns, info.st_mtime_ns))
+            finally:
+                os.close(made)
+        finally:
+            os.close(inside)
+
+    def _opened(self, name: str, flags: int, folder: int, whole: str) -> int | None:
+        try:
+            return os.open(name, flags, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._leave_out(whole)
+            return None
+
+    def _leave_out(self, whole: str) -> None:
+        self.copied.left_out.append(printable_name(whole))
+
+    def _is_ignored(self, name: str, whole: str) -> bool:
+        return any(
+            fnmatchcase(whole if "/" in pattern else name, pattern.lstrip("/"))
+            for pattern in self._ignore
+        )
+
+
+def _stat(name: str, folder: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def copy_file(handle: int, name: bytes, folder: int, info: os.stat_result) -> None:
+    """Copy the open file `handle` (closed here) to `name` in `folder`, with mode and times.
+
+    `name` must not exist; set-user-id and set-group-id bits are dropped.
+    """
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        copy = os.open(name, flags, 0o600, dir_fd=folder)
+        try:
+            _copy_content(handle, copy, info.st_size)
+            os.fchmod(copy, info.st_mode & MODE & ~SET_IDS)
+            os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+        finally:
+            os.close(copy)
+    finally:
+        os.close(handle)
+
+
+def _copy_content(source: int, target: int, size_bytes: int) -> None:
+    if size_bytes and (_shared(source, target) or _copied_inside(source, target)):
+        return
+    while chunk := os.read(source, _CHUNK):
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(target, view) :]
+
+
+def _shared(source: int, target: int) -> bool:
+    """Let both files share their blocks until one is written to, where the system can."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _copied_inside(source: int, target: int) -> bool:
+    """Have the kernel copy; False where it cannot, with nothing written."""
+    if not hasattr(os, "copy_file_range"):
+        return False
+    try:
+        count = os.copy_file_range(source, target, _CHUNK)
+        if not count:  # files of /proc and the like say a size and give nothing here
+            return False
+        while count:
+            count = os.copy_file_range(source, target, _CHUNK)
+    except OSError as error:
+        if error.errno not in _NO_SHARING:
+            raise
+        os.lseek(source, 0, os.SEEK_SET)
+        os.lseek(target, 0, os.SEEK_SET)
+        return False
+    return True

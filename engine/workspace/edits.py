@@ -1,0 +1,150 @@
+"""A run's changes as plain edits of the working files, whether or not there is a repository."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.workspace import objects, placing, threeway
+from engine.workspace.below import Below
+from engine.workspace.changes import Pair
+from engine.workspace.checkpoints import CHUNK, Checkpoints
+from engine.workspace.locks import to_the_end
+from engine.workspace.objects import Entry
+from engine.workspace.repository import Repository, habits
+from engine.workspace.scan import git_mode, object_id
+from engine.workspace.threeway import Clash, Joined
+from engine.workspace.worktree import uncommitted
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """Changes put into the working files of `root`, none of the user's own touched."""
+
+    run: Checkpoints
+    repository: Repository | None
+    root: Path
+    home: Path
+
+    async def take(
+        self, pairs: list[Pair], *, really: bool
+    ) -> tuple[tuple[str, ...], tuple[Clash, ...]]:
+        """Work out which files change and what stands against it; `really`: do it, all or none."""
+        found = await asyncio.to_thread(_found, self.root, pairs, self.run.object_format)
+        ours = {path: entry for path, (_, entry) in found.items() if entry}
+        unsaved = await self._unsaved(pairs, ours)
+        # What may be merged line by line has to be in the store for it.
+        for pair in pairs:
+            mine = ours.get(pair.path)
+            if mine and mine not in (pair.old, pair.new) and pair.path not in unsaved:
+                data = await asyncio.to_thread(_read, self.root, pair.path)
+                await objects.store(self.run.git, data)
+        joined = await threeway.join(self.run.git, pairs, ours, unsaved)
+        await asyncio.to_thread(self._look_for_obstacles, joined)
+        files = tuple(os.fsdecode(path) for path in sorted(joined.files))
+        if joined.clashes or not really or not files:
+            return files, tuple(joined.clashes)
+        clashes = await self._place(joined, {path: info for path, (info, _) in found.items()})
+        return files, clashes
+
+    async def _unsaved(self, pairs: list[Pair], ours: dict[bytes, Entry]) -> dict[bytes, str]:
+        """Give the files whose content here is kept nowhere else, among those that differ."""
+        differ = [p.path for p in pairs if ours.get(p.path) not in (p.old, p.new)]
+        if not differ:
+            return {}
+        if self.repository is None or self.repository.head is None or not self.repository.top:
+            return dict.fromkeys(differ, "has changed here since the run began")
+        who = await habits(self.repository, self.home)
+        dirty = await uncommitted(self.repository, who.settings, self.home)
+        inside = os.fsencode(self.root.relative_to(self.repository.top)) + b"/"
+        prefix = b"" if inside == b"./" else inside
+        tracked = await objects.tree(
+            self.repository.git, self.repository.head, [prefix + path for path in differ]
+        )
+        return {
+            path: "has uncommitted changes here"
+            for path in differ
+            if prefix + path in dirty or prefix + path not in tracked
+        }
+
+    def _look_for_obstacles(self, joined: Joined) -> None:
+        # What the run deletes and is not here any more cannot be in the way.
+        going = {path for path, entry in joined.files.items() if entry is None}
+        with Below(self.root) as below:
+            for path, entry in joined.files.items():
+                if entry is None:
+                    continue
+                info = below.stat(path)
+                there = {path} if info and not stat.S_ISDIR(info.st_mode) else set[bytes]()
+                blocking = placing.obstacle(below, path, going | there)
+                if blocking is not None:
+                    joined.refuse(blocking, "is in the way")
+
+    async def _place(
+        self, joined: Joined, found: dict[bytes, os.stat_result | None]
+    ) -> tuple[Clash, ...]:
+        moving = placing.Placing(self.root, staging_of(self.repository, self.root))
+        try:
+            paths = sorted(joined.files)
+            for start in range(0, len(paths), CHUNK):
+                some = {path: joined.files[path] for path in paths[start : start + CHUNK]}
+                wanted = (entry[1] for entry in some.values() if entry)
+                data = await objects.blobs(self.run.git, wanted)
+                await to_the_end(asyncio.to_thread(_stage, moving, some, found, data))
+            await to_the_end(asyncio.to_thread(moving.place))
+        except placing.PlaceChanged as error:
+            return (Clash(os.fsdecode(error.path), "changed just now"),)
+        finally:
+            moving.finish()
+        return ()
+
+
+def _stage(
+    moving: placing.Placing,
+    files: dict[bytes, Entry | None],
+    found: dict[bytes, os.stat_result | None],
+    data: dict[str, bytes],
+) -> None:
+    for path, entry in files.items():
+        mode, oid = entry or (None, "")
+        moving.add(path, found[path], mode, data.get(oid, b""))
+
+
+def staging_of(repository: Repository | None, root: Path) -> Path:
+    """Give the place for files on their way: in the git directory, where `git status` is blind."""
+    if repository is None:
+        return root / placing.STAGING
+    return placing.staging_for(root, repository.git_dir / "swarm-staging")
+
+
+def _found(
+    root: Path, pairs: Iterable[Pair], algorithm: str
+) -> dict[bytes, tuple[os.stat_result | None, Entry | None]]:
+    """Look at the files these changes concern; a folder or device counts as no file."""
+    found: dict[bytes, tuple[os.stat_result | None, Entry | None]] = {}
+    with Below(root) as below:
+        for pair in pairs:
+            info = below.stat(pair.path)
+            if info and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
+                oid = object_id(algorithm, _content(below, pair.path, info))
+                found[pair.path] = info, (git_mode(info.st_mode), oid)
+            else:
+                found[pair.path] = None, None
+    return found
+
+
+def _read(root: Path, path: bytes) -> bytes:
+    with Below(root) as below:
+        info = below.stat(path)
+        return _content(below, path, info) if info else b""
+
+
+def _content(below: Below, path: bytes, info: os.stat_result) -> bytes:
+    if stat.S_ISLNK(info.st_mode):
+        return below.link_target(path)
+    with os.fdopen(below.open(path), "rb") as file:
+        return file.read()

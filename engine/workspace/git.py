@@ -1,0 +1,254 @@
+"""The only place that runs git, so that nothing a repository contains can make it run anything.
+
+Two rules carry that. Work on files (reading them in, checking them out, comparing) is done with a
+private git directory of ours, whose settings are ours alone; see `repository.make_private`. What
+must be done in the user's own repository (its refs, its worktrees) is plumbing that neither reads
+nor writes files, and the settings below take away what even that could start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import one_line
+
+LIMIT_S = 300.0
+LIMIT_BYTES = 512 * 1024**2
+STDERR_BYTES = 64 * 1024
+CHUNK = 256 * 1024
+
+NOBODY = ("swarm-tui", "swarm-tui@localhost")
+
+_SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.untrackedCache=false",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.sshCommand=false",
+    "core.gitProxy=",
+    "core.askPass=",
+    "core.editor=false",
+    "core.pager=cat",
+    "core.alternateRefsCommand=true",
+    "core.quotePath=true",
+    "credential.helper=",
+    "protocol.allow=never",
+    "protocol.ext.allow=never",
+    "submodule.recurse=false",
+    "diff.external=",
+    "diff.ignoreSubmodules=all",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.splitIndex=false",
+    "worktree.useRelativePaths=false",
+    "safe.directory=*",  # it guards against being made to run things, which is done here
+)
+# What git needs of the environment; everything else, each GIT_* above all, stays out.
+_KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR")
+_FIXED = {
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # a partial clone fetches what it lacks: older gits stop here
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_EDITOR": "false",
+    "GIT_ASKPASS": "false",
+    "GIT_PAGER": "cat",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What git said: its exit code, its output, and one printable line of its complaint."""
+
+    code: int
+    out: bytes
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Git on one git directory; `files` is the folder its work tree is, if it needs one."""
+
+    git_dir: Path
+    files: Path | None = None
+    index: Path | None = None
+    settings: Sequence[str] = ()
+    users_settings: bool = False
+    """Read the user's own settings, too: only for reading settings."""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    async def run(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes | int = b"",
+        limit_s: float = LIMIT_S,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> bytes:
+        """Run git and give its output; raises `UserError` GIT_FAILED or DISK_FULL where it fails.
+
+        `stdin` is what it reads, or an open file, which this closes.
+        """
+        answer = await self.ask(*arguments, stdin=stdin, limit_s=limit_s, limit_bytes=limit_bytes)
+        if answer.code:
+            raise failure(arguments[0], answer)
+        return answer.out
+
+    async def ask(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes | int = b"",
+        limit_s: float = LIMIT_S,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> Answer:
+        """Run git and give whatever it said; raises `UserError` where it cannot be run to its end.
+
+        Cancelled, late or too talkative, git and all it started are killed.
+        """
+        handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
+        try:
+            process = await asyncio.create_subprocess_exec(
+                _executable(),
+                *(part for line in (*_SETTINGS, *self.settings) for part in ("-c", line)),
+                *arguments,
+                stdin=handle if stdin else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.files or self.git_dir,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise user_error("GIT_FAILED", f"git cannot be started: {error}.") from error
+        finally:
+            if isinstance(stdin, int):
+                os.close(stdin)
+        try:
+            async with asyncio.timeout(limit_s):
+                feed = stdin if isinstance(stdin, bytes) else b""
+                return await _talk(process, feed, limit_bytes)
+        except TimeoutError:
+            name = _shown(arguments[0])
+            raise user_error("GIT_FAILED", f"git {name} took over {limit_s:.0f} s.") from None
+        finally:
+            await _end(process)
+
+    def _environment(self) -> dict[str, str]:
+        env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        # A relative folder in PATH would be looked for in the workspace.
+        folders = env.get("PATH", os.defpath).split(os.pathsep)
+        env["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder).is_absolute())
+        env |= _FIXED
+        if self.users_settings:
+            del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
+        env["GIT_DIR"] = str(self.git_dir)
+        if self.files:
+            env["GIT_WORK_TREE"] = str(self.files)
+        if self.index:
+            env["GIT_INDEX_FILE"] = str(self.index)
+        return {**env, **self.env}
+
+
+def identity(name: str, email: str) -> dict[str, str]:
+    """Give the environment that makes commits of this person's."""
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": email,
+    }
+
+
+def failure(command: str | bytes, answer: Answer) -> UserError:
+    """Give the error for what git refused."""
+    if "No space left on device" in answer.complaint or "quota exceeded" in answer.complaint:
+        return user_error("DISK_FULL")
+    how = answer.complaint or f"exit code {answer.code}"
+    return user_error("GIT_FAILED", f"git {_shown(command)} failed: {how}")
+
+
+def _shown(command: str | bytes) -> str:
+    return one_line(os.fsdecode(command), 40)
+
+
+def _executable() -> str:
+    path = os.environ.get("PATH", os.defpath)
+    folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_absolute()]
+    found = shutil.which("git", path=os.pathsep.join(folders))
+    if not found:
+        raise user_error("GIT_MISSING")
+    return found
+
+
+async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit_bytes: int) -> Answer:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_feed(process.stdin, stdin))
+        out = group.create_task(_collect(process, process.stdout, limit_bytes, strict=True))
+        err = group.create_task(_collect(process, process.stderr, STDERR_BYTES, strict=False))
+    code = await process.wait()
+    if len(out.result()) > limit_bytes:
+        raise user_error("GIT_FAILED", f"git said more than {limit_bytes // 1024**2} MiB.")
+    return Answer(code, out.result(), _complaint(err.result()))
+
+
+async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
+    if pipe is None:
+        return
+    with suppress(BrokenPipeError, ConnectionResetError):  # git says itself why it stopped reading
+        for start in range(0, len(data), CHUNK):
+            pipe.write(data[start : start + CHUNK])
+            await pipe.drain()
+        pipe.close()
+        await pipe.wait_closed()
+
+
+async def _collect(
+    process: asyncio.subprocess.Process,
+    pipe: asyncio.StreamReader | None,
+    limit_bytes: int,
+    *,
+    strict: bool,
+) -> bytes:
+    """Read a pipe to its end; past the limit `strict` ends git, else the rest is dropped."""
+    assert pipe is not None
+    found = bytearray()
+    while chunk := await pipe.read(CHUNK):
+        if len(found) <= limit_bytes:
+            found += chunk
+        elif strict:
+            _kill(process)
+    return bytes(found)
+
+
+def _complaint(stderr: bytes) -> str:
+    """Give the line that says what went wrong: git's hints stand before and after it."""
+    lines = stderr.decode("utf-8", "surrogateescape").splitlines()
+    marked = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return one_line((marked or lines or [""])[-1])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        _kill(process)
+        await asyncio.shield(process.wait())
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,77 @@
+"""Git objects read, merged and carried from one store to another."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.workspace.git import Git
+from engine.workspace.scan import LARGEST_BYTES
+
+Entry = tuple[int, str]
+"""A file in a tree: git's mode and the object id."""
+
+
+async def blobs(git: Git, oids: Iterable[str]) -> dict[str, bytes]:
+    """Read these files' contents; raises `UserError` where one is missing."""
+    wanted = sorted(set(oids))
+    if not wanted:
+        return {}
+    request = "".join(f"{oid}\n" for oid in wanted).encode()
+    out = await git.run("cat-file", "--batch", stdin=request, limit_bytes=4 * LARGEST_BYTES)
+    found: dict[str, bytes] = {}
+    at = 0
+    for oid in wanted:
+        end = out.index(b"\n", at)
+        _, kind, *size = out[at:end].split()
+        if kind == b"missing":
+            await git.run("cat-file", "-e", oid)  # says what is missing, as an error
+        start, at = end + 1, end + 2 + int(size[0])
+        found[oid] = out[start : at - 1]
+    return found
+
+
+async def tree(git: Git, treeish: str, paths: Iterable[bytes] = ()) -> dict[bytes, Entry]:
+    """List a tree's files by path, or those of `paths` (files or what lies below them)."""
+    out = await git.run("ls-tree", "-r", "-z", "--full-tree", treeish, "--", *paths)
+    found: dict[bytes, Entry] = {}
+    for line in out.split(b"\0"):
+        if line:
+            head, _, path = line.partition(b"\t")
+            mode, _, oid = head.decode("ascii").split()
+            found[path] = (int(mode, 8), oid)
+    return found
+
+
+async def store(git: Git, data: bytes, path: bytes | None = None) -> str:
+    """Store a file's content and give its id; with `path` line ends become the repository's."""
+    how = ("--path", path) if path is not None else ("--no-filters",)
+    out = await git.run("hash-object", "-w", "--stdin", *how, stdin=data or _nothing())
+    return out.decode("ascii").strip()
+
+
+def _nothing() -> int:
+    return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+
+async def merged(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Merge two versions of a text line by line; None where they conflict or are no text."""
+    with tempfile.TemporaryDirectory(dir=git.git_dir) as folder:
+        names = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for name, data in zip(names, (ours, base, theirs), strict=True):
+            name.write_bytes(data)
+        answer = await git.ask("merge-file", "-p", "-q", *(str(name) for name in names))
+    return answer.out if answer.code == 0 else None
+
+
+async def carry(source: Git, target: Git, oids: Iterable[str]) -> None:
+    """Copy objects into another repository's store."""
+    wanted = sorted(set(oids))
+    if wanted:
+        request = "".join(f"{oid}\n" for oid in wanted).encode()
+        pack = await source.run(
+            "pack-objects", "--stdout", "-q", "--delta-base-offset", stdin=request
+        )
+        await target.run("unpack-objects", "-q", stdin=pack)

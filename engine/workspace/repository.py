@@ -1,0 +1,235 @@
+"""The user's repository: found without asking it, read, and worked for from a private git dir."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from engine.domain.errors import user_error
+from engine.domain.text import printable_name
+from engine.paths import private_folder
+from engine.workspace.git import NOBODY, Git, failure
+
+_GITFILE_BYTES = 16 * 1024
+# Text files over this size are neither compared line by line nor packed as differences.
+_BIG_FILE = "16m"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on disk; `top` is its working tree, `branch` a full ref name."""
+
+    git_dir: Path
+    common_dir: Path
+    top: Path | None
+    object_format: str
+    head: str | None
+    branch: str | None
+
+    @property
+    def git(self) -> Git:
+        """Git for plumbing that reads and writes no files of the working tree."""
+        return Git(self.git_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What of the user's own settings counts: who commits, line ends, what is ignored."""
+
+    name: str = NOBODY[0]
+    email: str = NOBODY[1]
+    line_ends: tuple[str, ...] = ()
+    excludes: str | None = None
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings for a private git directory that works for this user."""
+        return (
+            *self.line_ends,
+            *((f"core.excludesFile={self.excludes}",) if self.excludes else ()),
+        )
+
+
+def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
+    """Find the repository around `folder`: git directory, common directory and working tree.
+
+    Nothing is run and no setting is believed: a `core.worktree` leads nowhere.
+    """
+    real = folder.resolve()
+    for place in (real, *real.parents):
+        git_dir = _git_dir_in(place)
+        if git_dir:
+            return git_dir, _common(git_dir), place
+        if _is_git_dir(place):
+            return place, place, None
+    return None
+
+
+def _git_dir_in(folder: Path) -> Path | None:
+    path = folder / ".git"
+    try:
+        if path.is_file() and path.stat().st_size <= _GITFILE_BYTES:
+            text = path.read_bytes()
+            if not text.startswith(b"gitdir:"):
+                return None
+            path = (folder / os.fsdecode(text.removeprefix(b"gitdir:").strip())).resolve()
+        return path if _is_git_dir(path) else None
+    except OSError:
+        return None
+
+
+def _is_git_dir(path: Path) -> bool:
+    if not (path / "HEAD").is_file() and not (path / "HEAD").is_symlink():
+        return False
+    common = _common(path)
+    return (common / "objects").is_dir() and (common / "refs").is_dir()
+
+
+def _common(git_dir: Path) -> Path:
+    path = git_dir / "commondir"
+    if path.is_file() and path.stat().st_size <= _GITFILE_BYTES:
+        return (git_dir / os.fsdecode(path.read_bytes().strip())).resolve()
+    return git_dir
+
+
+async def find(folder: Path) -> Repository | None:
+    """Give the repository around `folder`, or None; raises `UserError` where git refuses it."""
+    found = locate(folder)
+    if found is None:
+        return None
+    git_dir, common_dir, top = found
+    git = Git(git_dir)
+    answer = await git.ask("rev-parse", "--show-object-format", "--verify", "HEAD^{commit}")
+    lines = answer.out.decode("ascii", "replace").split()
+    if not lines:
+        raise failure("rev-parse", answer)
+    head = lines[1] if answer.code == 0 and len(lines) > 1 else None
+    branch = await git.ask("symbolic-ref", "-q", "HEAD")
+    name = os.fsdecode(branch.out.removesuffix(b"\n")) if branch.code == 0 else None
+    return Repository(git_dir, common_dir, top, lines[0], head, name)
+
+
+async def must_find(folder: Path) -> Repository:
+    """Give the repository around `folder`, which has a commit; raises `UserError`."""
+    name = printable_name(str(folder))
+    if not folder.is_dir():
+        raise user_error("SOURCE_NOT_FOUND", f"The source folder {name} does not exist.")
+    found = await find(folder)
+    if found is None:
+        raise user_error(
+            "INPUT_INVALID",
+            f"{name} is in no git repository.",
+            "Use --copy for it, or name a folder in a repository.",
+        )
+    if found.head is None:
+        raise user_error(
+            "INPUT_INVALID",
+            f"The repository of {name} has no commit yet.",
+            "Commit something first, or use --copy.",
+        )
+    return found
+
+
+async def habits(repository: Repository | None, somewhere: Path) -> Habits:
+    """Read the user's own settings, in `repository` if given, else from anywhere (`somewhere`)."""
+    git_dir = repository.git_dir if repository else somewhere
+    answer = await Git(git_dir, users_settings=True).ask(
+        "config",
+        "-z",
+        "--get-regexp",
+        r"^((user|author|committer)\.(name|email)|core\.(autocrlf|eol|excludesfile))$",
+    )
+    found: dict[str, str] = {}
+    for line in answer.out.split(b"\0"):
+        key, _, value = os.fsdecode(line).partition("\n")
+        if value != "/dev/null":  # what we pin for our calls stands behind the user's own
+            found[key] = value
+    excludes = Path(found.get("core.excludesfile") or "/dev/null").expanduser()
+    return Habits(
+        name=_plain(found.get("author.name") or found.get("user.name")) or NOBODY[0],
+        email=_plain(found.get("author.email") or found.get("user.email")) or NOBODY[1],
+        line_ends=tuple(
+            f"{key}={found[key]}" for key in ("core.autocrlf", "core.eol") if found.get(key)
+        ),
+        excludes=str(excludes) if excludes.is_file() else _excludes_by_default(),
+    )
+
+
+def _plain(value: str | None) -> str:
+    return (value or "").replace("\0", "").strip(" \t\n<>.,:;\"'")
+
+
+def _excludes_by_default() -> str | None:
+    settings = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    path = Path(settings) / "git" / "ignore"
+    return str(path) if path.is_file() else None
+
+
+def make_private(path: Path, repository: Repository | None) -> None:
+    """Make a git directory of our own at `path` that sees the objects of `repository`, too.
+
+    Its settings are ours: filters, drivers and hooks that `.gitattributes` names are unknown here,
+    and git takes what it does not know for nothing.
+    """
+    private_folder(path / "refs")
+    private_folder(path / "info")
+    private_folder(path / "objects" / "info")
+    sha256 = repository is not None and repository.object_format == "sha256"
+    lines = ["[core]", f"repositoryFormatVersion = {1 if sha256 else 0}", "bare = true"]
+    lines += ["looseCompression = 1", "compression = 1", f"bigFileThreshold = {_BIG_FILE}"]
+    lines += ["fsyncMethod = batch"]
+    lines += ["logAllRefUpdates = false", "[gc]", "auto = 0"]
+    if sha256:
+        lines += ["[extensions]", "objectFormat = sha256"]
+    (path / "config").write_text("\n".join(lines) + "\n")
+    if repository:
+        objects = quoted(os.fsencode(repository.common_dir / "objects"))
+        (path / "objects" / "info" / "alternates").write_bytes(objects + b"\n")
+        excluded = repository.common_dir / "info" / "exclude"
+        if excluded.is_file():
+            shutil.copyfile(excluded, path / "info" / "exclude")
+    (path / "HEAD").write_text("ref: refs/heads/none\n")  # last: it makes the folder count
+
+
+def checked_out_in(repository: Repository, branch: str) -> list[Path]:
+    """Give the working trees that have this branch checked out."""
+    wanted = os.fsencode(f"ref: refs/heads/{branch}")
+    found: list[Path] = []
+    folder = repository.common_dir / "worktrees"
+    places = [repository.common_dir, *(folder.iterdir() if folder.is_dir() else ())]
+    for place in places:
+        try:
+            if (place / "HEAD").read_bytes().strip() != wanted:
+                continue
+            if place == repository.common_dir:
+                found.append(place.parent if place.name == ".git" else place)
+            else:
+                link = os.fsdecode((place / "gitdir").read_bytes().strip())
+                found.append(Path(link).parent)
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def private_git(
+    parent: Path, repository: Repository, files: Path, index: Path, settings: Sequence[str]
+) -> Generator[Git]:
+    """Give git on a private git directory that lasts as long as the context."""
+    path = Path(mkdtemp(prefix=".git-", dir=private_folder(parent)))
+    try:
+        make_private(path, repository)
+        yield Git(path, files=files, index=index, settings=settings)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def quoted(path: bytes) -> bytes:
+    """Quote a path as git's line formats want it, whatever bytes it has."""
+    plain = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + plain + b'"'

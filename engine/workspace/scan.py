@@ -1,0 +1,167 @@
+"""What a workspace holds now: which files count, which have changed, what is in them.
+
+git says which files count (it knows `.gitignore`); looking at them and reading them is done here,
+through `Below`: git opens files by name, and an agent may swap a folder for a link meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.workspace.below import Below, is_gits
+from engine.workspace.git import Git
+from engine.workspace.placing import STAGING
+
+FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
+LARGEST_BYTES = 1024**3
+IN_MEMORY_BYTES = 16 * 1024**2
+NESTED = 16  # repositories inside repositories that are looked into
+_TICK_NS = 20_000_000  # a change within one tick of the file system's clock leaves no trace
+_COARSE_TICK_NS = 2_000_000_000
+
+
+class Seen(NamedTuple):
+    """A file as it was when its content was read."""
+
+    mode: int
+    oid: str
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+
+@dataclass(slots=True)
+class Found:
+    """The outcome of a look at the whole workspace; `unread` is what has to be read again."""
+
+    same: dict[bytes, Seen] = field(default_factory=dict[bytes, Seen])
+    unread: list[bytes] = field(default_factory=list[bytes])
+    left_out: list[bytes] = field(default_factory=list[bytes])
+
+
+async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
+    """List the files that count, those of nested repositories included, without any `.git`."""
+    inside = Git(git.git_dir, files=root, index=git.git_dir / "no-index", settings=git.settings)
+    out = await inside.run("ls-files", "--others", "--exclude-standard", "-z")
+    names: list[bytes] = []
+    for name in out.split(b"\0"):
+        if name.endswith(b"/"):
+            nested = root / os.fsdecode(name[:-1])
+            if depth < NESTED and nested.is_dir() and not nested.is_symlink():
+                names += [name + inner for inner in await listing(git, nested, depth + 1)]
+        elif name and not is_gits(name) and not name.startswith(STAGING.encode()):
+            names.append(name)
+    return names
+
+
+def look(root: Path, names: Iterable[bytes], known: dict[bytes, Seen]) -> Found:
+    """Look at all these files and at those `known`, without opening any."""
+    found = Found()
+    with Below(root) as below:
+        for path in sorted({*names, *known}):
+            try:
+                info = below.stat(path)
+            except OSError:
+                found.left_out.append(path)
+                continue
+            if info is None or not _counts(info):
+                continue
+            before = known.get(path)
+            if before and _same(before, info):
+                found.same[path] = before
+            else:
+                found.unread.append(path)
+    return found
+
+
+def _counts(info: os.stat_result) -> bool:
+    return stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)
+
+
+def _same(before: Seen, info: os.stat_result) -> bool:
+    return before[2:] == (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino) and (
+        before.mode == git_mode(info.st_mode)
+    )
+
+
+def git_mode(mode: int) -> int:
+    """Give git's mode for the system's mode of a regular file or link."""
+    if stat.S_ISLNK(mode):
+        return LINK
+    return EXECUTABLE if mode & stat.S_IXUSR else FILE
+
+
+class Reader:
+    """Reads changed files and hands over what is new; used from one thread."""
+
+    def __init__(
+        self,
+        below: Below,
+        object_format: str,
+        keep: Callable[[bytes], None],
+        keep_large: Callable[[int], str],
+    ) -> None:
+        self._below = below
+        self._algorithm = object_format
+        self._keep = keep
+        self._keep_large = keep_large
+
+    def read(self, path: bytes, has: Callable[[str], bool]) -> Seen | None:
+        """Read one file; None where it has vanished. Raises OSError where it cannot be taken in."""
+        now_ns = time.time_ns()
+        info = self._below.stat(path)
+        if info is None or not _counts(info):
+            return None
+        if stat.S_ISLNK(info.st_mode):
+            return _seen(info, self._store(self._below.link_target(path), has), now_ns)
+        handle = self._below.open(path)
+        try:
+            info = os.fstat(handle)
+            if info.st_size > LARGEST_BYTES:
+                raise OSError("is too large to be remembered")
+            if info.st_size > IN_MEMORY_BYTES:
+                return _seen(info, self._keep_large(os.dup(handle)), now_ns)
+            return _seen(info, self._store(_content(handle, info.st_size), has), now_ns)
+        finally:
+            os.close(handle)
+
+    def _store(self, data: bytes, has: Callable[[str], bool]) -> str:
+        oid = object_id(self._algorithm, data)
+        if not has(oid):
+            self._keep(data)
+        return oid
+
+
+def _content(handle: int, size_bytes: int) -> bytes:
+    """Read a file as long as it was when it was looked at: one that grows has no other end."""
+    data = os.read(handle, size_bytes)
+    while 0 < len(data) < size_bytes:
+        more = os.read(handle, size_bytes - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def object_id(algorithm: str, data: bytes) -> str:
+    """Give the object id git gives to a file of this content."""
+    found = hashlib.new(algorithm, b"blob %d\0" % len(data), usedforsecurity=False)
+    found.update(data)
+    return found.hexdigest()
+
+
+def _seen(info: os.stat_result, oid: str, now_ns: int) -> Seen:
+    """Note a file; one that changed just now gets no time, so that it is read again next time."""
+    coarse = info.st_ctime_ns % 1_000_000_000 == 0
+    fresh = info.st_ctime_ns + (_COARSE_TICK_NS if coarse else _TICK_NS) > now_ns
+    changed_ns = 0 if fresh else info.st_ctime_ns
+    mode = git_mode(info.st_mode)
+    return Seen(mode, oid, info.st_size, info.st_mtime_ns, changed_ns, info.st_ino)

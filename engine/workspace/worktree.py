@@ -1,0 +1,305 @@
+"""Workspaces that are linked git worktrees, on a branch of their own.
+
+Only the registration is done by git in the user's repository, one at a time; files are checked out
+with a private git directory, so that no hook, filter or setting of the repository runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import user_error
+from engine.domain.model import Workspace, WorkspaceKind
+from engine.domain.text import printable_name
+from engine.paths import private_folder
+from engine.workspace.below import Below
+from engine.workspace.copying import copy_file
+from engine.workspace.git import Git
+from engine.workspace.locks import lock_for, locked
+from engine.workspace.repository import (
+    Repository,
+    checked_out_in,
+    habits,
+    must_find,
+    private_git,
+)
+
+ATTRIBUTES_BYTES = 1024 * 1024
+BRANCHES = 100
+_FILTER = re.compile(rb"(?m)^[^#\n]*\sfilter=")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A workspace, and what the user should know about how it was made."""
+
+    workspace: Workspace
+    notices: tuple[str, ...] = ()
+
+
+async def check(source: Path) -> Repository:
+    """Find the repository a worktree would be made from; raises `UserError`."""
+    return await must_find(source)
+
+
+async def create(
+    source: Path, target: Path, branch: str, home: Path, *, include_uncommitted: bool = False
+) -> Made:
+    """Make a worktree of the repository around `source` at `target`, anew if one was begun there.
+
+    `branch` is a short name; where it holds commits of its own, the new one gets a number. Locks
+    lie in `home`. Raises `UserError`.
+    """
+    repository = await must_find(source)
+    private_folder(target.parent)
+    name, index = await register(repository, target, branch, home)
+    notices: list[str] = []
+    try:
+        assert repository.head
+        who = await habits(repository, home)
+        with private_git(target.parent, repository, target, index, who.settings) as git:
+            await git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
+            notices += await _filters(git, target)
+        if repository.top:
+            notices += await _uncommitted(repository, target, who.settings, include_uncommitted)
+    except BaseException:
+        await asyncio.shield(remove(repository, target, name, home))
+        raise
+    # The folder `source` itself, not the repository's top, is what the user knows it by.
+    workspace = Workspace(str(target), WorkspaceKind.WORKTREE, str(source.resolve()), name)
+    return Made(workspace, tuple(notices))
+
+
+async def register(
+    repository: Repository, target: Path, branch: str, home: Path, commit: str | None = None
+) -> tuple[str, Path]:
+    """Register an empty worktree at `target`; gives its branch and the path of its index."""
+    commit = commit or repository.head
+    assert commit
+    git = repository.git
+    async with locked(lock_for(home, repository.common_dir)):
+        await _unregister(repository, target)
+        name = await _free_branch(repository, branch, commit)
+        await git.run("worktree", "add", "--no-checkout", "-q", "-b", name, str(target), commit)
+    git_dir = registration(repository, target)
+    if git_dir is None:
+        raise user_error("GIT_FAILED", "git made a worktree that cannot be found.")
+    await asyncio.to_thread(target.chmod, 0o700)
+    return name, git_dir / "index"
+
+
+def registration(repository: Repository, target: Path) -> Path | None:
+    """Find where the repository keeps what it knows of the worktree at `target`."""
+    wanted = os.fsencode(target.absolute() / ".git")
+    places = {wanted, os.fsencode(target.parent.resolve() / target.name / ".git")}
+    folder = repository.common_dir / "worktrees"
+    for place in folder.iterdir() if folder.is_dir() else ():
+        try:
+            if (place / "gitdir").read_bytes().rstrip(b"\n") in places:
+                return place
+        except OSError:
+            continue
+    return None
+
+
+async def remove(
+    repository: Repository, target: Path, branch: str | None, home: Path, *, force: bool = False
+) -> bool:
+    """Remove a worktree: its folder, its registration and its branch; says if the branch went.
+
+    A branch with commits that are on no other branch, remote branch or tag stays, unless `force`;
+    one that is checked out anywhere stays always.
+    """
+    async with locked(lock_for(home, repository.common_dir)):
+        await _unregister(repository, target)
+        if branch is None:
+            return False
+        tip = await _tip(repository.git, branch)
+        if tip is None:
+            return True
+        if checked_out_in(repository, branch) or not (
+            force or await _is_elsewhere(repository, branch, tip)
+        ):
+            return False
+        await repository.git.run("update-ref", "-d", f"refs/heads/{branch}", tip)
+    return True
+
+
+async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
+    """Drop registrations of worktrees below `workspaces` whose folder is gone; gives how many.
+
+    Others, on a disk that is not there today for instance, are none of ours.
+    """
+    gone: list[Path] = []
+    folder = repository.common_dir / "worktrees"
+    for place in folder.iterdir() if folder.is_dir() else ():
+        path = place / "gitdir"
+        if path.is_file():
+            target = Path(os.fsdecode(path.read_bytes().rstrip(b"\n"))).parent
+            if target.is_relative_to(workspaces) and not os.path.lexists(target):
+                gone.append(target)
+    async with locked(lock_for(home, repository.common_dir)):
+        for target in gone:
+            await _unregister(repository, target)
+    return len(gone)
+
+
+async def _unregister(repository: Repository, target: Path) -> None:
+    await asyncio.to_thread(clear, target)
+    if registration(repository, target):
+        # Twice: also where the user has locked it.
+        await repository.git.run("worktree", "remove", "--force", "--force", str(target))
+
+
+def clear(target: Path) -> None:
+    """Remove what lies at `target`, never following a link."""
+    if target.is_symlink() or target.is_file():
+        target.unlink()
+    elif target.exists():
+        try:
+            shutil.rmtree(target)
+        except PermissionError:  # folders without leave to write, such as Go's module cache
+            for folder, _, _ in os.walk(target):
+                Path(folder).chmod(0o700)
+            shutil.rmtree(target)
+
+
+async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
+    """Give a branch name that is free; one that holds nothing of its own is made free."""
+    git = repository.git
+    for number in range(1, BRANCHES):
+        name = branch if number == 1 else f"{branch}-{number}"
+        tip = await _tip(git, name)
+        if tip is None:
+            return name
+        if checked_out_in(repository, name):
+            continue
+        if tip == commit or await _is_elsewhere(repository, name, tip):
+            answer = await git.ask("update-ref", "-d", f"refs/heads/{name}", tip)
+            if answer.code == 0:
+                return name
+    raise user_error("GIT_FAILED", f"There are too many branches called {printable_name(branch)}.")
+
+
+async def _tip(git: Git, branch: str) -> str | None:
+    answer = await git.ask("rev-parse", "-q", "--verify", f"refs/heads/{branch}^{{commit}}")
+    return answer.out.decode("ascii").strip() if answer.code == 0 else None
+
+
+async def _is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
+    if repository.head:
+        answer = await repository.git.ask("merge-base", "--is-ancestor", tip, repository.head)
+        if answer.code == 0:
+            return True
+    out = await repository.git.run("for-each-ref", "--format=%(refname)", f"--contains={tip}")
+    names = set(os.fsdecode(out).splitlines())
+    return any(
+        name.startswith(("refs/heads/", "refs/remotes/", "refs/tags/"))
+        for name in names - {f"refs/heads/{branch}"}
+    )
+
+
+# What the user should know
+
+
+async def _filters(git: Git, target: Path) -> list[str]:
+    out = await git.run("ls-files", "-z")
+    paths = [path for path in out.split(b"\0") if path.split(b"/")[-1] == b".gitattributes"]
+    if not await asyncio.to_thread(_ask_for_filters, target, paths):
+        return []
+    return [
+        "the repository asks for filters (Git LFS, for instance), which were not run: "
+        "such files are in the workspace as git stores them"
+    ]
+
+
+def _ask_for_filters(target: Path, paths: Sequence[bytes]) -> bool:
+    with Below(target) as below:
+        for path in paths:
+            try:
+                handle = below.open(path)
+            except OSError:
+                continue
+            with os.fdopen(handle, "rb") as file:
+                if _FILTER.search(file.read(ATTRIBUTES_BYTES)):
+                    return True
+    return False
+
+
+async def _uncommitted(
+    repository: Repository, target: Path, settings: Sequence[str], include: bool
+) -> list[str]:
+    found = await uncommitted(repository, settings, target.parent)
+    if not found:
+        return []
+    files = "1 uncommitted file" if len(found) == 1 else f"{len(found)} uncommitted files"
+    if not include:
+        return [f"{files} of the source left out; --include-uncommitted brings them along"]
+    assert repository.top
+    lost = await asyncio.to_thread(_bring, repository.top, target, found)
+    notices = [f"{files} of the source brought along"]
+    if lost:
+        notices.append(f"could not be brought along: {', '.join(lost[:5])}")
+    return notices
+
+
+async def uncommitted(repository: Repository, settings: Sequence[str], scratch: Path) -> set[bytes]:
+    """List files of the working tree that differ from HEAD or are new, ignored ones left out.
+
+    The repository's index is copied and read, never touched; submodules do not count.
+    """
+    assert repository.top
+    index = repository.git_dir / "index"
+    with private_git(scratch, repository, repository.top, index, settings) as private:
+        copied = private.git_dir / "index"
+        await asyncio.to_thread(_copy_index, repository.git_dir, private.git_dir)
+        git = Git(private.git_dir, files=repository.top, index=copied, settings=settings)
+        await git.ask("update-index", "-q", "--ignore-submodules", "--refresh")
+        head = repository.head or ""
+        tracked = await git.run(
+            "diff-index", "-z", "--name-only", "--no-renames", "--ignore-submodules=all", head
+        )
+        fresh = await git.run("ls-files", "-z", "--others", "--exclude-standard")
+    found = set(tracked.split(b"\0")) | set(fresh.split(b"\0"))
+    return {path for path in found if path and not path.endswith(b"/")}
+
+
+def _copy_index(source: Path, target: Path) -> None:
+    for path in (source / "index", *source.glob("sharedindex.*")):
+        if path.is_file():
+            shutil.copyfile(path, target / path.name)
+
+
+def _bring(source: Path, target: Path, paths: set[bytes]) -> list[str]:
+    """Make these files in `target` what they are in `source`; gives those that could not be."""
+    lost: list[str] = []
+    with Below(source) as there, Below(target) as here:
+        for path in sorted(paths):
+            try:
+                _make_same(there, here, path)
+            except OSError:
+                lost.append(printable_name(os.fsdecode(path)))
+    return lost
+
+
+def _make_same(there: Below, here: Below, path: bytes) -> None:
+    info = there.stat(path)
+    old = here.stat(path)
+    if old and not stat.S_ISDIR(old.st_mode):
+        name, folder = here.place(path)
+        os.unlink(name, dir_fd=folder)
+        here.prune(path)
+    if info is None or stat.S_ISDIR(info.st_mode):
+        return
+    name, folder = here.place(path, make=True)
+    if stat.S_ISLNK(info.st_mode):
+        os.symlink(there.link_target(path), name, dir_fd=folder)
+    else:
+        copy_file(there.open(path), name, folder, info)

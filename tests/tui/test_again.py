@@ -1,0 +1,162 @@
+"""Another attempt: as it was, with another prompt, with a message, from scratch."""
+
+from __future__ import annotations
+
+import pytest
+from fake_engine import (
+    NARROW,
+    WIDE,
+    FakeEngine,
+    S,
+    app_on,
+    choose,
+    four_runs,
+    screen_of,
+    shown,
+    toasts,
+    until,
+)
+
+from engine.domain.errors import user_error
+from engine.domain.events import Progressed
+from engine.domain.model import Stage
+from tui.screens.write import Write
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    engine = four_runs()
+    thread = {"thread_id": "t-1", "path": "/home/you/ws/b2", "kind": "empty"}
+    engine.add("e5", "Draw the map")
+    engine.pass_through("e5", S.PREPARING, S.RUNNING)
+    engine.happen("e5", Progressed(Stage.EXECUTING, "thinking", 30, details=thread))
+    engine.pass_through("e5", S.FAILED)
+    return engine
+
+
+@pytest.mark.parametrize("send", ["ctrl+s", "ctrl+enter"])
+async def test_the_prompt_is_edited_and_the_run_retried(engine: FakeEngine, send: str) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "e5")
+        await pilot.press("e")
+        await pilot.pause()
+        assert "Edit and retry · Draw the map" in shown(app)
+        await pilot.press(*" now", send)
+        await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
+        assert engine.asked == [("edit", "e5: Please Draw the map now")]
+        assert app.screen is screen_of(app)
+
+
+async def test_a_thread_is_resumed_with_a_message(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "e5")
+        await pilot.press("R", "ctrl+s")
+        await pilot.pause()
+        assert isinstance(app.screen, Write)  # an empty message is none
+        await pilot.press(*"Go on", "enter", *"please", "tab", "enter")
+        await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
+        assert engine.asked == [("resume", "e5: Go on\nplease")]
+        assert "attempt 2" in shown(app)
+
+
+async def test_what_was_written_survives_a_refusal_and_leaving(engine: FakeEngine) -> None:
+    engine.refusal = user_error("CODEX_CLI_MISSING", "No [/red] Codex.", "Install it.")
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "e5")
+        await pilot.press("R", *"Half", "ctrl+s")
+        await pilot.pause()
+        assert "No [/red] Codex." in shown(app)
+        assert "Install it." in shown(app)
+        await pilot.press("escape", "R")
+        await pilot.pause()
+        assert "Half" in shown(app)
+        engine.refusal = None
+        await pilot.press(*" done", "ctrl+s")
+        await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
+        assert engine.asked[-1] == ("resume", "e5: Half done")
+
+
+async def test_without_a_thread_or_an_end_the_keys_are_grey_and_say_why(
+    engine: FakeEngine,
+) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "b2")
+        await pilot.press("R")
+        await choose(pilot, "c3")
+        await pilot.press("e", "R", "r")
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+        assert engine.asked == []
+        assert "never got a Codex thread" in toasts(app)[0]
+        assert all("RUN_NOT_RETRYABLE" in toast for toast in toasts(app)[1:])
+
+
+async def test_from_scratch_is_in_the_palette_and_asks(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "e5")
+        await pilot.press("ctrl+p", *"run.fresh", "enter")
+        await pilot.pause()
+        assert "The old workspace stays: /home/you/ws/b2" in " ".join(shown(app).split())
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.asked == []
+        await pilot.press("ctrl+p", *"run.fresh", "enter", "f")
+        await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
+        assert engine.asked == [("retry fresh", "e5")]
+
+
+async def test_x_on_marks_asks_and_takes_those_that_are_live(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "a1")
+        await pilot.press("A", "x")
+        await pilot.pause()
+        assert "5 marked" in shown(app)
+        assert "Cancel 2 runs?" in shown(app)
+        assert "Tidy up, Port the tests" in shown(app)
+        await pilot.press("enter")  # stay
+        await pilot.pause()
+        assert engine.asked == []
+        await pilot.press("x", "c")
+        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
+        assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]
+        assert screen_of(app).panes.run_list.marks == set()
+
+
+async def test_one_mark_is_cancelled_without_a_question_wherever_the_cursor_is(
+    engine: FakeEngine,
+) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")
+        await pilot.press("space", "G", "x")
+        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
+        assert engine.asked == [("cancel", "c3")]
+
+
+async def test_marks_are_retried_and_killed(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "d4")
+        await pilot.press("v", "G", "r")
+        await until(pilot, lambda: engine.view.runs["a1"].attempt == 2)
+        assert engine.asked == [("retry", "b2"), ("retry", "a1")]
+        await choose(pilot, "d4")
+        await pilot.press("space", "space", "X", "k")
+        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
+        assert engine.asked[2:] == [("kill", "d4"), ("kill", "c3")]
+
+
+async def test_marks_of_which_none_can_be_say_so(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "b2")
+        await pilot.press("space", "space", "g", "x")
+        await pilot.pause()
+        assert engine.asked == []
+        assert "None of the marked runs is live." in toasts(app)[0]
