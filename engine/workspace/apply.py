@@ -19,9 +19,10 @@ from engine.workspace import placing
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 from engine.workspace.edits import Edits, staging_of
+from engine.workspace.landing import recovered
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
-from engine.workspace.merge import Merge, merge_recovered
+from engine.workspace.merge import Merge
 from engine.workspace.repository import Repository, find, habits, quoted
 from engine.workspace.threeway import Clash
 
@@ -187,7 +188,7 @@ async def _committed(
 async def _recover(repository: Repository | None, root: Path) -> None:
     """End what an apply that was killed has left, back or forward."""
     if repository:
-        await merge_recovered(repository, staging_of(repository, root))
+        await recovered(repository, staging_of(repository, root))
     staging = root / placing.STAGING
     if staging.is_dir():
         await asyncio.to_thread(placing.recover, root, staging)

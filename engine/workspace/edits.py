@@ -18,7 +18,7 @@ from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository, habits
 from engine.workspace.scan import git_mode, object_id
 from engine.workspace.threeway import Clash, Joined
-from engine.workspace.worktree import uncommitted
+from engine.workspace.uncommitted import uncommitted
 
 
 @dataclass(frozen=True, slots=True)

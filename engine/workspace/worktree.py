@@ -10,7 +10,6 @@ import asyncio
 import os
 import re
 import shutil
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace.below import Below
-from engine.workspace.copying import copy_file
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
@@ -30,6 +28,7 @@ from engine.workspace.repository import (
     must_find,
     private_git,
 )
+from engine.workspace.uncommitted import bring, uncommitted
 
 ATTRIBUTES_BYTES = 1024 * 1024
 BRANCHES = 100
@@ -243,63 +242,8 @@ async def _uncommitted(
     if not include:
         return [f"{files} of the source left out; --include-uncommitted brings them along"]
     assert repository.top
-    lost = await asyncio.to_thread(_bring, repository.top, target, found)
+    lost = await asyncio.to_thread(bring, repository.top, target, found)
     notices = [f"{files} of the source brought along"]
     if lost:
         notices.append(f"could not be brought along: {', '.join(lost[:5])}")
     return notices
-
-
-async def uncommitted(repository: Repository, settings: Sequence[str], scratch: Path) -> set[bytes]:
-    """List files of the working tree that differ from HEAD or are new, ignored ones left out.
-
-    The repository's index is copied and read, never touched; submodules do not count.
-    """
-    assert repository.top
-    index = repository.git_dir / "index"
-    with private_git(scratch, repository, repository.top, index, settings) as private:
-        copied = private.git_dir / "index"
-        await asyncio.to_thread(_copy_index, repository.git_dir, private.git_dir)
-        git = Git(private.git_dir, files=repository.top, index=copied, settings=settings)
-        await git.ask("update-index", "-q", "--ignore-submodules", "--refresh")
-        head = repository.head or ""
-        tracked = await git.run(
-            "diff-index", "-z", "--name-only", "--no-renames", "--ignore-submodules=all", head
-        )
-        fresh = await git.run("ls-files", "-z", "--others", "--exclude-standard")
-    found = set(tracked.split(b"\0")) | set(fresh.split(b"\0"))
-    return {path for path in found if path and not path.endswith(b"/")}
-
-
-def _copy_index(source: Path, target: Path) -> None:
-    for path in (source / "index", *source.glob("sharedindex.*")):
-        if path.is_file():
-            shutil.copyfile(path, target / path.name)
-
-
-def _bring(source: Path, target: Path, paths: set[bytes]) -> list[str]:
-    """Make these files in `target` what they are in `source`; gives those that could not be."""
-    lost: list[str] = []
-    with Below(source) as there, Below(target) as here:
-        for path in sorted(paths):
-            try:
-                _make_same(there, here, path)
-            except OSError:
-                lost.append(printable_name(os.fsdecode(path)))
-    return lost
-
-
-def _make_same(there: Below, here: Below, path: bytes) -> None:
-    info = there.stat(path)
-    old = here.stat(path)
-    if old and not stat.S_ISDIR(old.st_mode):
-        name, folder = here.place(path)
-        os.unlink(name, dir_fd=folder)
-        here.prune(path)
-    if info is None or stat.S_ISDIR(info.st_mode):
-        return
-    name, folder = here.place(path, make=True)
-    if stat.S_ISLNK(info.st_mode):
-        os.symlink(there.link_target(path), name, dir_fd=folder)
-    else:
-        copy_file(there.open(path), name, folder, info)

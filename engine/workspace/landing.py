@@ -1,0 +1,187 @@
+"""The current branch moved to a commit built aside: files, index and ref, all or none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import user_error
+from engine.workspace import placing
+from engine.workspace.below import Below
+from engine.workspace.changes import Pair
+from engine.workspace.commits import Workshop
+from engine.workspace.git import Git
+from engine.workspace.lineends import LineEnds
+from engine.workspace.locks import to_the_end
+from engine.workspace.objects import Entry
+from engine.workspace.repository import Repository
+from engine.workspace.threeway import Clash, Joined
+from engine.workspace.uncommitted import uncommitted
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A commit built aside: on top of `base`, which it is where nothing changes."""
+
+    sha: str
+    base: str
+    joined: Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The files of the working tree that change, with what was found there."""
+
+    files: dict[bytes, Entry | None]
+    found: dict[bytes, os.stat_result | None]
+    pairs: list[Pair]
+    index: placing.Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The current branch moved to a new commit: files, index and ref together."""
+
+    shop: Workshop
+    repository: Repository
+    top: Path
+    staging: Path
+    line_ends: LineEnds
+
+    async def plan(self, whole: Built) -> tuple[Moves, list[Clash]]:
+        """Work out which files change, and which of the user's stand against it."""
+        index = placing.mark(_stat(self.repository.git_dir / "index"))
+        moves = Moves({}, {}, [], index)
+        joined = Joined()
+        if whole.sha == whole.base:
+            return moves, []
+        moves.pairs.extend(await self.shop.pairs(whole.base, whole.sha))
+        settings = self.shop.who.settings
+        dirty = await uncommitted(self.repository, settings, self.shop.git.git_dir)
+        with Below(self.top) as below:
+            going = {pair.path for pair in moves.pairs if pair.old and pair.path not in dirty}
+            for pair in moves.pairs:
+                info = below.stat(pair.path)
+                if pair.path in dirty:
+                    joined.refuse(pair.path, "has uncommitted changes here")
+                elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
+                    joined.refuse(pair.path, "is already there, and not in the repository")
+                elif pair.new and (way := placing.obstacle(below, pair.path, going)) is not None:
+                    joined.refuse(way, "is in the way")
+                moves.files[pair.path] = pair.new
+                moves.found[pair.path] = info if pair.old else None
+        return moves, joined.clashes
+
+    async def land(
+        self, whole: Built, moves: Moves, refs: dict[str, tuple[str, str | None]]
+    ) -> list[Clash]:
+        """Do it, all or nothing; gives what changed meanwhile and stopped it."""
+        if whole.sha == whole.base:
+            if refs:
+                await self.shop.move(refs, "swarm-tui: commit")
+            return []
+        await self.shop.deliver(whole.sha, await self.shop.tree_of(whole.base))
+        refs["HEAD"] = (whole.sha, whole.base)
+        await to_the_end(self._prepare(moves, moving := placing.Placing(self.top, self.staging)))
+        return await to_the_end(self._switch(whole.sha, moves, moving, refs))
+
+    async def _prepare(self, moves: Moves, moving: placing.Placing) -> None:
+        try:
+            await self._stage(moving, moves)
+            await self._new_index(moves)
+        except BaseException:
+            moving.finish()
+            raise
+
+    async def _switch(
+        self,
+        commit: str,
+        moves: Moves,
+        moving: placing.Placing,
+        refs: dict[str, tuple[str, str | None]],
+    ) -> list[Clash]:
+        index = self.repository.git_dir / "index"
+        try:
+            lock = _lock_index(self.repository.git_dir, self.staging / "index")
+        except BaseException:
+            moving.finish()
+            raise
+        try:
+            if placing.mark(_stat(index)) != moves.index:
+                return [Clash("", "the repository's index changed just now")]
+            await asyncio.to_thread(moving.place, commit)
+            try:
+                await self.shop.move(refs, "swarm-tui: merge")
+            except BaseException:
+                await asyncio.to_thread(moving.undo)
+                raise
+            lock.rename(index)
+        except placing.PlaceChanged as error:
+            return [Clash(os.fsdecode(error.path), "changed just now")]
+        finally:
+            lock.unlink(missing_ok=True)
+            moving.finish()
+        return []
+
+    async def _stage(self, moving: placing.Placing, moves: Moves) -> None:
+        wanted = {path: entry for path, entry in moves.files.items() if entry}
+        data = await self.line_ends.laid_out(wanted)
+        for path, entry in moves.files.items():
+            info = moves.found[path]
+            if info is None and entry is None:
+                continue
+            moving.add(path, info, entry[0] if entry else None, data.get(path, b""))
+
+    async def _new_index(self, moves: Moves) -> None:
+        """Make the index as it will be, from the user's own, beside the files on their way."""
+        path = self.staging / "index"
+        await asyncio.to_thread(shutil.copyfile, self.repository.git_dir / "index", path)
+        nothing = "0" * len(self.repository.head or "")
+        gone = [p for p in moves.pairs if p.new is None]
+        come = [p for p in moves.pairs if p.new]
+        lines = [b"0 %s\t%s\0" % (nothing.encode(), pair.path) for pair in gone]
+        for pair in come:
+            assert pair.new
+            lines.append(b"%o %s\t%s\0" % (pair.new[0], pair.new[1].encode(), pair.path))
+        git = Git(self.repository.git_dir, index=path)
+        await git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _lock_index(git_dir: Path, new: Path) -> Path:
+    """Lock the index the way git does, the new one in the lock; raises `UserError`."""
+    lock = git_dir / "index.lock"
+    try:
+        with lock.open("xb") as file:
+            file.write(new.read_bytes())
+    except FileExistsError as error:
+        raise user_error("WORKSPACE_BUSY", f"git is at work here: {lock} exists.") from error
+    return lock
+
+
+async def recovered(repository: Repository, staging: Path) -> None:
+    """End a merge or edit that was killed: forward if the branch had moved, else back."""
+    if not staging.is_dir() or repository.top is None:
+        return
+    lock, new = repository.git_dir / "index.lock", staging / "index"
+    held = lock.read_bytes() if lock.is_file() and new.is_file() else b""
+    ours = bool(held) and new.read_bytes().startswith(held)
+    done = await asyncio.to_thread(
+        placing.recover, repository.top, staging, lambda commit: commit == repository.head
+    )
+    if ours and done:
+        lock.rename(repository.git_dir / "index")
+    elif ours:
+        lock.unlink()
+    if done:
+        placing.forget(staging)
