@@ -19,7 +19,7 @@ from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceSpec
+from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules
 from engine.domain.text import printable_name
@@ -34,14 +34,22 @@ from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
-from engine.workspace.tree import TreeEntry, list_folder
+from engine.workspace.apply import As, Outcome
+from engine.workspace.changes import Changes
+from engine.workspace.checkpoints import Checkpoint
+from engine.workspace.tree import TreeEntry
+from engine.workspaces import Workspaces
 
 __all__ = [
+    "As",
     "Batch",
     "Batches",
+    "Changes",
+    "Checkpoint",
     "Engine",
     "Finding",
     "Health",
+    "Outcome",
     "TreeEntry",
     "start_if_needed",
     "supervise",
@@ -50,6 +58,7 @@ __all__ = [
 OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
 MAX_SLOTS = 1000
+CHECKPOINTS = 2
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +78,7 @@ class Engine:
         self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
+        self.workspaces = Workspaces(paths, self.find)
 
     @classmethod
     @asynccontextmanager
@@ -168,6 +178,8 @@ class Engine:
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
+        if spec.workspace.kind is WorkspaceKind.FROM_RUN:
+            spec = await self._from_run(spec)
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
@@ -219,14 +231,14 @@ class Engine:
                 await self._supervising
             await waiting
 
-    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
-        """List one folder of a run's workspace, folders first; never follows a link out of it."""
-        known = self.view.runs.get(run) or await self.find(run)
-        if known.workspace is None:
-            return []
-        return await asyncio.to_thread(list_folder, Path(known.workspace.path), path)
-
     # Inside
+
+    async def _from_run(self, spec: RunSpec) -> RunSpec:
+        """Put the path of the earlier run's workspace in the place of its name."""
+        earlier = (await self.find(spec.workspace.source or "")).workspace
+        if earlier is None:
+            raise user_error("WORKSPACE_MISSING")
+        return replace(spec, workspace=replace(spec.workspace, source=earlier.path))
 
     async def _change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
@@ -283,6 +295,7 @@ class Engine:
                 pause=self._pause_until,
                 follower=Follower(commit),
                 watcher=Watcher(commit),
+                checkpoints=asyncio.Semaphore(CHECKPOINTS),
             )
             self._scheduler = Scheduler(
                 self.view, tools, self._rules, self._check_login, self._ownership.check

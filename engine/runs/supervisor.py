@@ -20,7 +20,7 @@ from engine.config import Config
 from engine.domain.errors import UserError, os_failure
 from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Ask, Pause, Run, Stage, Status, Workspace
+from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.requests import KILL
 from engine.domain.stamp import NotAllowed
 from engine.paths import AttemptFolder, Paths
@@ -28,9 +28,11 @@ from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.follower import Follower, Following
 from engine.runs.process import Ending, Process
+from engine.runs.remembering import Remembering
 from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
-from engine.workspace.create import create
+from engine.workspace.create import make
+from engine.workspace.worktree import Made
 
 CHECK_S = 1.0
 RETRY_S = 1.0
@@ -52,6 +54,8 @@ class Tools:
     pause: Callable[[Pause | None], Awaitable[None]]
     follower: Follower
     watcher: Watcher
+    checkpoints: asyncio.Semaphore
+    """How many checkpoints are taken at a time."""
 
 
 class Supervisor:
@@ -68,6 +72,7 @@ class Supervisor:
         self._following: Following | None = None
         self._verdict: UserError | None = None
         self._cpu_s = 0.0
+        self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
     def poke(self, run: Run) -> None:
         """Tell that the run is now as given."""
@@ -104,6 +109,7 @@ class Supervisor:
                     await self._fail(os_failure(error))
         finally:
             self._closing = True
+            await self._remembering.close()
             self._tools.follower.forget(self._run.id)
             self._tools.watcher.forget(self._run.id)
             if self._process:
@@ -114,34 +120,47 @@ class Supervisor:
     async def _prepare(self) -> None:
         run = self._run
         ask = await self._ask()
-        workspace = run.workspace
-        if workspace is None or not Path(workspace.path).is_dir() or (ask and ask.fresh):
-            workspace = await self._make_workspace()
-            if workspace is None:
-                return
+        if run.workspace and Path(run.workspace.path).is_dir() and not (ask and ask.fresh):
+            made = Made(run.workspace)
+        else:
+            made = await self._make_workspace()
+        if made is None:
+            return
         await asyncio.to_thread(
             launch.write_prompt, self._folder, ask.prompt if ask else run.spec.prompt
         )
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = launch.first_cursor(run, ask, map(cursor_from, earlier))
-        # Settled before anything starts: who takes over finds the attempt's place from the start.
-        ready = Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(workspace))
+        await self._say(
+            *(Notice("info", notice) for notice in made.notices),
+            Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(made.workspace)),
+        )
+        # What the run starts from: everything it changes is measured against it.
+        await self._remembering.take(self._run)
         self._prepared = True
-        await self._append([ready, StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
+        # Settled before anything starts: who takes over finds the attempt's place from the start.
+        await self._append([StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
 
-    async def _make_workspace(self) -> Workspace | None:
+    async def _make_workspace(self) -> Made | None:
         """Make the workspace; None where a cancel came in between."""
         run = self._run
         await self._say(Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0))
         # A fresh start gets a folder of its own: what was done before stays where it is.
         name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
         target = self._tools.paths.workspace(run.spec.project, name)
-        try:
-            return await asyncio.to_thread(
-                create, run.spec.workspace, target, self._tools.paths.home, self._stop_asked
+        making = asyncio.create_task(
+            asyncio.to_thread(
+                make, run.spec.workspace, target, self._tools.paths.home, self._stop_asked
             )
+        )
+        try:
+            return await asyncio.shield(making)
         except InterruptedError:
             return None
+        except asyncio.CancelledError:
+            self._closing = True
+            await asyncio.wait({making})  # the next engine must find nobody at work there
+            raise
 
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
@@ -150,6 +169,7 @@ class Supervisor:
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status in (Status.RUNNING, Status.VERIFYING):
+            self._remembering.look(self._run)
             await self._check(following)
 
     async def _check(self, following: Following) -> None:
@@ -182,6 +202,7 @@ class Supervisor:
             await stopping
         finally:
             stopping.cancel()
+        await self._remembering.take(self._run)
         await self._say(
             StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
         )
@@ -199,6 +220,7 @@ class Supervisor:
         if path.is_file() and (size_bytes := path.stat().st_size):
             name = str(path.relative_to(self._tools.paths.run(self._run.id)))
             bodies.append(ArtifactSaved(name, size_bytes))
+        await self._remembering.take(self._run)
         settings = self._tools.config.watchdog
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(

@@ -41,7 +41,7 @@ def list_folder(root: Path, path: str = "") -> list[TreeEntry]:
 
 
 def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
-    """Read a file below `root`, at most `limit_bytes` of it; raises `UserError` as `list_folder`."""
+    """Read a file below `root`, at most `limit_bytes` of it; raises `UserError`."""
     try:
         with Below(root) as below, os.fdopen(below.open(os.fsencode(path)), "rb") as file:
             return file.read(limit_bytes)

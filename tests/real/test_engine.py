@@ -201,7 +201,7 @@ async def test_hostile_text_goes_to_codex_as_it_is_and_nowhere_else(
     async with house.engine() as engine:
         run = await carried(engine, task(prompt))
         events = [event_json(event) for event in await engine.events(run.id)]
-        (name,) = [entry.name for entry in await engine.folder(run.id)]
+        (name,) = [entry.name for entry in await engine.workspaces.folder(run.id)]
     assert (run.status, run.spec.prompt) == (Status.SUCCEEDED, prompt)
     assert _prompt(server) == prompt
     told = json.dumps(events, ensure_ascii=False).replace("\\u001b", "\x1b")

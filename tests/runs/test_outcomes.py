@@ -64,7 +64,7 @@ async def test_a_run_goes_well(paths: Paths) -> None:
             "say all done",
         )
         events = await engine.events(run.id)
-        entries = await engine.folder(run.id, "notes")
+        entries = await engine.workspaces.folder(run.id, "notes")
     assert run.status is Status.SUCCEEDED
     assert (run.exit_code, run.error, run.percent) == (0, None, 100)
     assert statuses(events) == GOOD_WAY

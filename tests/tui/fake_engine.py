@@ -208,6 +208,11 @@ def shown(app: SwarmApp) -> str:
     return "\n".join(strip.text.rstrip() for strip in lines)
 
 
+def plain(app: SwarmApp) -> str:
+    """What the screen shows as one line of words, without the lines around them."""
+    return " ".join(word for word in shown(app).split() if not set(word) & set("│─╭╮╰╯"))
+
+
 def four_runs() -> FakeEngine:
     """Four runs: succeeded, failed, running and, the newest, queued."""
     engine = FakeEngine()

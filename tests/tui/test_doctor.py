@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from fake_engine import NARROW, WIDE, FakeEngine, app_on, four_runs, listed, shown, toasts, until
+from fake_engine import (
+    NARROW,
+    WIDE,
+    FakeEngine,
+    app_on,
+    four_runs,
+    listed,
+    plain,
+    shown,
+    toasts,
+    until,
+)
 
 from engine.domain.errors import user_error
 from engine.engine import Finding, Health
@@ -117,11 +128,11 @@ async def test_an_empty_home_without_codex_says_the_ways_out() -> None:
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
-        text = " ".join(shown(app).split())
+        text = plain(app)
         assert "npm install -g @openai/codex" in text
         assert "press n and choose the simulated agent" in text
         await pilot.press("n", *"Do it", "ctrl+s")
         await pilot.pause()
-        text = " ".join(shown(app).split())
+        text = plain(app)
         assert "npm install -g @openai/codex" in text
         assert "Or choose the simulated agent" in text

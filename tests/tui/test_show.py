@@ -23,7 +23,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import LimitWindow, (
+from engine.domain.model import (
     Agent,
     ChangeCount,
     ErrorInfo,

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from engine.domain.events import FileChange, FilesChanged
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from tui.widgets.event_log import EventLog
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
@@ -80,9 +80,11 @@ class ChosenRun(Vertical):
 
     def take(self, batch: Batch) -> None:
         """Take in what happened to the run."""
+        run = self.run
+        if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
+            self.tick(self._clock())
         if self.run_id not in batch.runs:
             return
-        self.tick(self._clock())
         events = [event for event in batch.events if event.run == self.run_id]
         if self._opened == self.run_id:
             self.log_view.append(events)
@@ -109,7 +111,7 @@ class ChosenRun(Vertical):
                     self._opened, self._folder = run.id, None
                     await self.log_view.open(run.id, self._engine.events)
                 self._folder = _folder(run)
-                await self.files.open(run.id, self._engine.folder)
+                await self.files.open(run.id, self._engine.workspaces.folder)
         finally:
             self._is_opening = False
 

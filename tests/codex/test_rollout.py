@@ -1,0 +1,153 @@
+"""Tokens and limits from a thread's rollout, whatever else stands there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.codex.parse import TokenUsage
+from engine.codex.rollout import Rollout, TokenCount, find
+from engine.codex.rollout import _count as count
+from engine.domain.model import LimitWindow
+
+WINDOW = {"used_percent": 12.5, "window_minutes": 300, "resets_at": 1795359302}
+
+
+def line(info: Any = None, rate_limits: Any = None, kind: str = "token_count") -> bytes:
+    payload = {"type": kind, "info": info, "rate_limits": rate_limits}
+    return json.dumps({"type": "event_msg", "payload": payload}).encode() + b"\n"
+
+
+def total(tokens: int) -> dict[str, Any]:
+    used = {"input_tokens": tokens, "cached_input_tokens": 2, "output_tokens": 3, "total_tokens": 9}
+    return {"total_token_usage": used, "last_token_usage": used, "model_context_window": 258400}
+
+
+def thread_id(at: datetime) -> str:
+    digits = f"{int(at.timestamp() * 1000):012x}70008000000000000000"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def rollout_of(home: Path, begun: datetime, thread: str) -> Path:
+    path = home / f"sessions/{begun:%Y/%m/%d}/rollout-{begun:%Y-%m-%dT%H-%M-%S}-{thread}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+# One line
+
+
+def test_a_count_is_read() -> None:
+    secondary = {"used_percent": 99, "window_minutes": None, "resets_at": None}
+    found = count(line(total(7), {"primary": WINDOW, "secondary": secondary, "plan_type": "plus"}))
+    windows = (
+        LimitWindow("primary", 12.5, 300, 1795359302.0),
+        LimitWindow("secondary", 99.0, None, None),
+    )
+    assert found == TokenCount(TokenUsage(7, 2, 3), 258400, windows)
+
+
+def test_what_is_null_is_not_known() -> None:
+    assert count(line()) == TokenCount(None, None, ())
+    assert count(line(None, {"primary": None, "secondary": None})) == TokenCount(None, None, ())
+    assert count(line({"total_token_usage": None})) == TokenCount(None, None, ())
+    only = count(line(None, {"secondary": WINDOW}))
+    assert only
+    assert [window.name for window in only.windows] == ["secondary"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b'"token_count"',
+        b'{"payload":"token_count"}',
+        b'{"payload":{"type":"token_count","info":7}}',
+        b'{"payload":{"type":"token_count","rate_limits":[]}}',
+        b'{"payload":{"type":"message","text":"\\"token_count\\""}}',
+        b'{"payload":{"type":"token_count"}',
+        b'\xff"token_count"',
+        b"[" * 100_000 + b'"token_count"',
+        line(total(7), kind="other"),
+        line({"total_token_usage": {"input_tokens": "many"}}),
+    ],
+)
+def test_what_is_no_count_is_none(bad: bytes) -> None:
+    assert count(bad.rstrip(b"\n")) is None
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_are_an_exception(noise: bytes) -> None:
+    for text in (noise, b'"token_count"' + noise, line(total(1))[:-30] + noise):
+        count(text)
+
+
+# The file
+
+
+@pytest.mark.usefixtures("zone")
+def test_the_file_is_found_by_the_day_in_its_thread_s_id(tmp_path: Path) -> None:
+    for now in (datetime.now(), datetime(2026, 1, 1, 0, 0, 30), datetime(2026, 12, 31, 23, 59, 59)):
+        for shift in (-1, 0, 1):
+            thread = thread_id(now + timedelta(microseconds=shift))
+            made = rollout_of(tmp_path, now + timedelta(days=shift), thread)
+            assert find(tmp_path / "sessions", thread) == made
+            made.unlink()
+
+
+@pytest.mark.parametrize("odd", ["", "../../etc", "*", "no-uuid", "f" * 32, "0" * 32])
+def test_an_odd_id_finds_nothing(tmp_path: Path, odd: str) -> None:
+    assert find(tmp_path / "sessions", odd) is None
+    rollout = Rollout(tmp_path, odd, 0)
+    assert (rollout.read(), rollout.behind, rollout.offset) == ([], False, 0)
+    rollout.close()
+
+
+def test_it_is_followed_from_the_offset_on_line_by_line(tmp_path: Path) -> None:
+    now = datetime.now()
+    thread = thread_id(now)
+    rollout = Rollout(tmp_path, thread, 0)
+    assert rollout.read() == []
+    path = rollout_of(tmp_path, now, thread)
+    whole = line(total(1)) + b'{"type":"response_item"}\n' + line(total(2))
+    path.write_bytes(whole + line(total(3))[:40])
+    assert [c.usage.input_tokens for c in rollout.read() if c.usage] == [1, 2]
+    assert rollout.offset == len(whole)
+    later = Rollout(tmp_path, thread, rollout.offset)
+    path.write_bytes(whole + line(total(3)))
+    for reader in (rollout, later):
+        assert [c.usage.input_tokens for c in reader.read() if c.usage] == [3]
+        assert not reader.behind
+        reader.close()
+
+
+def test_a_long_one_is_read_bit_by_bit(tmp_path: Path) -> None:
+    now = datetime.now()
+    thread = thread_id(now)
+    noise = b'{"type":"response_item","payload":{"x":"' + b"x" * 500_000 + b'"}}\n'
+    rollout_of(tmp_path, now, thread).write_bytes(noise + line(total(1)) + noise + line(total(2)))
+    rollout = Rollout(tmp_path, thread, 0)
+    counts = rollout.read()
+    assert rollout.behind
+    while rollout.behind:
+        counts += rollout.read()
+    assert [c.usage.input_tokens for c in counts if c.usage] == [1, 2]
+    rollout.close()

@@ -1,0 +1,255 @@
+"""Which run starts next: order, priority, caps, times, dependencies; and what may be asked of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain import requests
+from engine.domain.errors import UserError
+from engine.domain.events import Notice, StatusChanged
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Pause, Run, RunSpec, Status
+from engine.domain.projection import LIMIT, View
+from engine.domain.queue import Rules, hopeless, next_run, paused, unfinished, waits
+from engine.domain.stamp import stamp
+
+SPEC = RunSpec(prompt="do it", title="a title", project="a project")
+NOW = 1000.0
+
+
+def run(name: str, status: Status = Status.QUEUED, *, queued_at: float = 0.0, **wish) -> Run:
+    return Run(name, replace(SPEC, **wish), 0.0, status, queued_at=queued_at)
+
+
+def first(view: View, slots: int = 10, now: float = NOW, **rules) -> str | None:
+    found = next_run(view, Rules(slots, **rules), now)
+    return found.id if found else None
+
+
+def order(view: View) -> list[str]:
+    return [queued.id for queued in view.queue()]
+
+
+# Order
+
+
+def test_who_came_first_is_first_whatever_the_names() -> None:
+    view = View([run("a", queued_at=3), run("b", queued_at=1), run("c", queued_at=2)])
+    assert order(view) == ["b", "c", "a"]
+    assert first(view) == "b"
+
+
+def test_of_the_same_moment_the_older_id_is_first() -> None:
+    assert order(View([run("c"), run("a"), run("b")])) == ["a", "b", "c"]
+
+
+def test_priority_goes_before_age() -> None:
+    view = View([run("a"), run("b", queued_at=9, priority=5), run("c", queued_at=8, priority=-1)])
+    assert order(view) == ["b", "a", "c"]
+
+
+def test_what_was_put_back_keeps_its_place_and_what_was_asked_for_again_does_not() -> None:
+    def again(*way: StatusChanged) -> Run:
+        _, made = stamp(Run("a", SPEC, 1.0), [StatusChanged(Status.QUEUED)], 1.0)
+        steps = [StatusChanged(Status.PREPARING), StatusChanged(Status.RUNNING), *way]
+        return stamp(made, steps, 50.0)[1]
+
+    put_back = again(StatusChanged(Status.QUEUED, reason="automatic retry 1 after X"))
+    asked = again(StatusChanged(Status.FAILED), StatusChanged(Status.QUEUED, reason="retry"))
+    other = run("b", queued_at=20.0)
+    assert order(View([put_back, other])) == ["a", "b"]
+    assert order(View([asked, other])) == ["b", "a"]
+
+
+# Slots
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s not in FINISHED and s != "queued"])
+def test_every_active_run_takes_a_slot(status: Status) -> None:
+    view = View([run("a", status), run("b")])
+    assert first(view, slots=1) is None
+    assert first(view, slots=2) == "b"
+
+
+def test_fewer_slots_than_runs_start_nothing() -> None:
+    view = View([*(run(f"a{n}", Status.RUNNING) for n in range(4)), run("b")])
+    assert first(view, slots=2) is None
+
+
+def test_a_project_at_its_cap_lets_the_next_project_go_first() -> None:
+    busy = [run(f"r{n}", Status.RUNNING, project="one") for n in range(2)]
+    view = View([*busy, run("a", project="one"), run("b", project="two", queued_at=5)])
+    assert first(view, per_project=2) == "b"
+    assert first(view, per_project=3) == "a"
+    assert first(view) == "a"
+
+
+# Times and dependencies
+
+
+def test_a_time_is_waited_for_without_holding_up_the_others() -> None:
+    view = View([run("a", not_before=NOW + 10), run("b", queued_at=5)])
+    assert first(view) == "b"
+    assert first(view, now=NOW + 10) == "a"
+    assert waits(view, view.runs["a"], NOW + 9.9)
+
+
+def test_the_later_of_two_times_counts() -> None:
+    waiting = run("a", not_before=NOW + 5)
+    waiting.not_before = NOW + 9
+    view = View([waiting])
+    assert first(view, now=NOW + 6) is None
+    assert first(view, now=NOW + 9) == "a"
+
+
+def test_a_limit_is_waited_for_by_the_pause_and_not_by_the_run() -> None:
+    """Who ends the pause, having bought credits, does not wait for the reset."""
+    limited = run("a")
+    limited.reason, limited.not_before = f"{LIMIT}: USAGE_LIMIT_REACHED", NOW + 3600
+    view = View([limited, run("b", queued_at=5)])
+    assert first(view, pause=Pause("limit", NOW + 3600)) is None
+    assert first(view) == "a"
+    limited.spec = replace(SPEC, not_before=NOW + 10)
+    assert first(view) == "b"
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.SUCCEEDED])
+def test_what_comes_after_another_waits_for_its_success(status: Status) -> None:
+    view = View([run("a", status), run("b", after=("a",)), run("c", queued_at=9)])
+    assert unfinished(view, view.runs["b"]) == ["a"]
+    assert first(view) == ("a" if status is Status.QUEUED else "c")
+    assert hopeless(view, view.runs["b"]) == ("a" if status in FINISHED else None)
+
+
+def test_what_comes_after_a_success_starts() -> None:
+    view = View([run("a", Status.SUCCEEDED), run("b", Status.RUNNING), run("c", after=("a",))])
+    assert first(view) == "c"
+    view.runs["c"] = replace(view.runs["c"], spec=replace(SPEC, after=("a", "b")))
+    assert first(view) is None
+
+
+def test_what_waits_for_a_run_that_is_gone_is_hopeless() -> None:
+    view = View([run("b", after=("gone",))])
+    assert hopeless(view, view.runs["b"]) == "gone"
+
+
+# Pauses
+
+
+def test_a_pause_holds_until_its_time() -> None:
+    view = View([run("a")])
+    for pause, starts in (
+        (Pause("asked"), None),
+        (Pause("limit", NOW + 1), None),
+        (Pause("limit", NOW), "a"),
+        (Pause("limit", NOW - 1), "a"),
+        (None, "a"),
+    ):
+        assert first(view, pause=pause) == starts
+        assert paused(pause, NOW) is (starts is None)
+
+
+waiting_runs = st.lists(
+    st.builds(
+        lambda status, project, priority, queued_at, not_before: (
+            status, project, priority, queued_at, not_before
+        ),
+        st.sampled_from(list(Status)),
+        st.sampled_from("xyz"),
+        st.integers(-2, 2),
+        st.floats(0, 10),
+        st.none() | st.floats(NOW - 5, NOW + 5),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(waiting_runs, st.integers(1, 6), st.none() | st.integers(1, 3))
+def test_what_starts_never_breaks_a_rule(made: list, slots: int, per_project: int | None) -> None:
+    runs = [
+        run(f"r{n:02}", status, queued_at=at, project=project, priority=prio, not_before=wait)
+        for n, (status, project, prio, at, wait) in enumerate(made)
+    ]
+    view = View(runs)
+    while found := next_run(view, Rules(slots, per_project), NOW):
+        assert found.status is Status.QUEUED
+        assert (found.spec.not_before or 0) <= NOW
+        found.status = Status.RUNNING
+        assert len(view.active()) <= slots
+        same = [one for one in view.active() if one.spec.project == found.spec.project]
+        assert per_project is None or len(same) <= per_project
+    # Who is left has a reason to wait.
+    for left in view.queue():
+        same = [one for one in view.active() if one.spec.project == left.spec.project]
+        full = len(view.active()) >= slots
+        capped = per_project is not None and len(same) >= per_project
+        assert full or capped or waits(view, left, NOW)
+
+
+# What may be asked of a run
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("kill", [False, True])
+def test_cancel(status: Status, kill: bool) -> None:
+    asked = run("a", status)
+    if status in FINISHED:
+        with pytest.raises(UserError) as caught:
+            requests.cancel(asked, kill=kill)
+        assert caught.value.code == "RUN_NOT_CANCELLABLE"
+        return
+    bodies = requests.cancel(asked, kill=kill)
+    if status is Status.CANCELLING and not kill:
+        assert bodies == []
+        return
+    reason = requests.KILL if kill else requests.CANCEL
+    ends = Status.CANCELLED if status is Status.QUEUED else Status.CANCELLING
+    assert bodies == [StatusChanged(ends, reason=reason)]
+    stamp(asked, bodies, 1.0)  # the lifecycle allows it
+
+
+def test_killing_twice_is_once() -> None:
+    asked = run("a", Status.CANCELLING)
+    asked.reason = requests.KILL
+    assert requests.cancel(asked, kill=True) == []
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_retry_and_resume_are_for_what_has_ended(status: Status) -> None:
+    asked = run("a", status)
+    asked.thread_id = "t"
+    if status not in FINISHED:
+        for ask in (lambda: requests.retry(asked), lambda: requests.resume(asked, "x")):
+            with pytest.raises(UserError) as caught:
+                ask()
+            assert caught.value.code == "RUN_NOT_RETRYABLE"
+        return
+    assert requests.retry(asked) == [StatusChanged(Status.QUEUED, reason="retry")]
+    queued, told = requests.resume(asked, "go west")
+    assert queued == StatusChanged(Status.QUEUED, reason="resume")
+    assert told == Notice("info", "you: go west")
+
+
+def test_resume_needs_a_thread() -> None:
+    with pytest.raises(UserError) as caught:
+        requests.resume(run("a", Status.FAILED), "x")
+    assert caught.value.code == "THREAD_NOT_FOUND"
+
+
+def test_what_a_retry_does() -> None:
+    with_thread, without = run("a", Status.FAILED), run("b", Status.FAILED)
+    with_thread.thread_id = "t"
+    ask = requests.retry_ask(with_thread, prompt=None, fresh=False)
+    assert (ask.prompt, ask.resume, ask.fresh) == (requests.GO_ON, True, False)
+    for asked, prompt, fresh in (
+        (with_thread, None, True),
+        (with_thread, "new", False),
+        (with_thread, "new", True),
+        (without, None, False),
+    ):
+        ask = requests.retry_ask(asked, prompt=prompt, fresh=fresh)
+        assert (ask.prompt, ask.resume, ask.fresh) == (prompt or "do it", False, fresh)
