@@ -1,0 +1,87 @@
+"""`retry` and `resume`: an ended run goes on."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Starter, Swarm
+
+BETTER = "sim: attempt 1\nsim: write one.txt x\nsim: crash\nsim: end\nsim: say better"
+
+
+def _texts(events: list[dict[str, object]]) -> list[object]:
+    return [event["text"] for event in events if event.get("role") == "assistant"]
+
+
+def test_retry_failed_takes_them_all(simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say fine")
+    for _ in range(2):
+        simulated(BETTER)
+    done = swarm("retry", "--failed")
+    assert done.code == 0
+    assert [run["attempts"] for run in swarm("ls", "--json").json] == [2, 2, 1]
+    nothing = swarm("retry", "--failed")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing to retry\n")
+
+
+def test_retry_detached(simulated: Swarm, swarm: Swarm) -> None:
+    simulated(BETTER)
+    run = swarm("show", "@last", "--json").json["id"]
+    done = swarm("retry", run, "--detach")
+    assert (done.code, done.out, done.err) == (0, f"{run}\n", "")
+    assert swarm("wait", run).code == 0
+    again = swarm("retry", run, "--detach", "--json")
+    assert again.json["status"] == "queued"
+    assert swarm("wait", run).code == 0
+
+
+def test_retry_goes_on_where_fresh_starts_over(simulated: Swarm, swarm: Swarm) -> None:
+    simulated(BETTER)
+    first = swarm("show", "@last", "--json").json
+    assert swarm("retry", "@last").code == 0
+    second = swarm("show", "@last", "--json").json
+    assert (second["workspace"], second["thread_id"]) == (first["workspace"], first["thread_id"])
+    swarm("retry", "@last", "--fresh")
+    third = swarm("show", "@last", "--json").json
+    assert third["workspace"]["path"] != first["workspace"]["path"]
+    assert third["thread_id"] != first["thread_id"]
+
+
+@pytest.mark.parametrize("words", [["--prompt", "sim: say new words"], ["--prompt", "-"]])
+def test_retry_with_a_prompt_of_its_own(simulated: Swarm, swarm: Swarm, words: list[str]) -> None:
+    simulated("sim: fail quota")
+    done = swarm("retry", "@last", *words, "--json", stdin=b"sim: say new words")
+    assert done.code == 0
+    assert _texts(done.events) == ["new words"]
+
+
+def test_resume_continues_the_thread(simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say first")
+    thread = swarm("show", "@last", "--json").json["thread_id"]
+    done = swarm("resume", "@last", "sim: say second", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert _texts(done.events) == ["second"]
+    assert any(event.get("text") == "you: sim: say second" for event in done.events)
+    piped = swarm("resume", "@last", "-", stdin=b"sim: say third")
+    assert "third" in piped.out
+    run = swarm("show", "@last", "--json").json
+    assert (run["thread_id"], run["attempts"]) == (thread, 3)
+
+
+def test_resume_detached(simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say first")
+    run = swarm("show", "@last", "--json").json["id"]
+    assert swarm("resume", run, "sim: say second", "--detach").out == f"{run}\n"
+    assert swarm("wait", run).code == 0
+    assert swarm("resume", run, "sim: say third", "--detach", "--json").json["id"] == run
+
+
+def test_resume_refuses_what_cannot_be(start: Starter, simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say x")
+    assert swarm("resume", "@last", " ").code == 3
+    assert "Give a MESSAGE" in swarm("resume", "@last").err
+    run = start("run", "--empty", "--agent", "simulated", "sim: say working\nsim: hang")
+    run.until(type="step", text="working")
+    refused = swarm("resume", "@last", "go on", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (3, "RUN_NOT_RETRYABLE")
+    run.interrupt()
+    assert run.end() == 130

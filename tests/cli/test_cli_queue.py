@@ -1,0 +1,201 @@
+"""Pause, slots, order, times and limits, asked for from other processes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import Detacher, Starter, Swarm
+
+SIMULATED = ("run", "--empty", "--agent", "simulated")
+HANG = "Wait\nsim: say working\nsim: hang"
+
+
+@pytest.fixture
+def supervising(start: Starter) -> Iterator[str]:
+    """A `run` in another process, which supervises; give its run's id."""
+    run = start(*SIMULATED, HANG)
+    yield run.until(type="step", text="working")["run"]
+    run.interrupt()
+    assert run.end() == 130
+
+
+@pytest.fixture
+def told(swarm: Swarm) -> Callable[[str], dict[str, Any]]:
+    """Give the run object of a run."""
+    return lambda run: swarm("show", run, "--json").json
+
+
+Told = Callable[[str], dict[str, Any]]
+
+
+@pytest.mark.usefixtures("supervising")
+def test_pause_and_unpause_act_elsewhere(detached: Detacher, swarm: Swarm, told: Told) -> None:
+    paused = swarm("pause", "--reason", "lunch \x1b[31m")
+    assert (
+        paused.out
+        == ("the queue is paused: lunch · 0 queued · 1 active · " + swarm("slots").out.strip())
+        + " slots\n"
+    )
+    first, second = detached("sim: say x"), detached("sim: say y", "--priority", "1")
+    assert told(first)["queue"] == {
+        "position": 2,
+        "priority": 0,
+        "after": [],
+        "not_before": None,
+        "pause": {"reason": "lunch", "until": None},
+    }
+    assert told(second)["activity"] == "the queue is paused: lunch (1st)"
+    listed = swarm("ls")
+    assert listed.err == "the queue is paused: lunch\n"
+    assert [line.split()[1:3] for line in listed.out.splitlines()[1:3]] == [
+        ["queued", "1st"],
+        ["queued", "2nd"],
+    ]
+    assert "the queue is paused: lunch (2nd)" in swarm("show", first).out
+    resumed = swarm("unpause", "--json").json
+    assert (resumed["pause"], resumed["queued"]) == (None, 2)
+    assert swarm("wait", first, second).code == 0
+    assert told(second)["started_at"] < told(first)["started_at"]
+    assert swarm("ls").err == ""
+
+
+def test_unpause_starts_what_waits_with_nobody_there(swarm: Swarm, start: Starter) -> None:
+    assert swarm("pause", "--json").json["pause"]["reason"] == "paused by the user"
+    run = start(*SIMULATED, "sim: say x")
+    run.until(type="status", status="queued")
+    run.process.kill()
+    run.process.wait()
+    swarm("unpause")
+    assert swarm("wait", "@last").code == 0
+
+
+def test_slots_act_elsewhere(start: Starter, detached: Detacher, swarm: Swarm, told: Told) -> None:
+    assert swarm("slots", "1").out == "1\n"
+    run = start(*SIMULATED, HANG)
+    run.until(type="step", text="working")
+    other = detached("sim: say x")
+    assert told(other)["activity"] == "waiting for a slot (1st)"
+    assert swarm("slots", "2", "--json").json == {
+        "pause": None,
+        "slots": 2,
+        "active": 1,
+        "queued": 1,
+    }
+    assert swarm("wait", other).code == 0
+    assert swarm("slots").out == "2\n"
+    run.interrupt()
+    assert run.end() == 130
+
+
+@pytest.mark.usefixtures("supervising")
+def test_a_chain_runs_in_order(detached: Detacher, swarm: Swarm, told: Told) -> None:
+    swarm("pause")
+    first = detached("sim: say one")
+    second = detached("sim: say two", "--after", first)
+    third = detached("sim: say three", "--after", "@last", "--after", first)
+    assert told(third)["queue"]["after"] == [second, first]
+    assert f"{second}, {first}" in swarm("show", third).out
+    swarm("unpause")
+    assert swarm("wait", third).code == 0
+    times = [(told(run)["started_at"], told(run)["finished_at"]) for run in (first, second, third)]
+    assert times[0][1] <= times[1][0]
+    assert times[1][1] <= times[2][0]
+
+
+@pytest.mark.usefixtures("supervising")
+def test_a_chain_ends_where_one_fails(detached: Detacher, swarm: Swarm, told: Told) -> None:
+    swarm("pause")
+    first = detached("sim: fail quota")
+    second = detached("sim: say two", "--after", first)
+    third = detached("sim: say three", "--after", second)
+    swarm("unpause")
+    assert swarm("wait", first, second, third).code == 1
+    assert told(second)["status"] == told(third)["status"] == "cancelled"
+    assert told(second)["activity"] == f"{first} did not succeed"
+    late = swarm(*SIMULATED, "--after", first, "sim: say four")
+    assert late.code == 3
+    assert f"The run {first} ended without success: failed." in late.err
+    unknown = swarm(*SIMULATED, "--after", "nobody", "sim: say five", "--json")
+    assert (unknown.code, unknown.json["error"]["code"]) == (3, "RUN_NOT_FOUND")
+    assert len(swarm("ls", "--json").json) == 4
+
+
+def test_a_run_that_waits_for_another_says_so(
+    supervising: str, detached: Detacher, swarm: Swarm, told: Told
+) -> None:
+    waits = detached("sim: say x", "--after", supervising)
+    assert told(waits)["activity"] == f"waiting for {supervising} (1st)"
+    assert swarm("cancel", waits).out == f"{waits} cancelled\n"
+
+
+def test_a_run_for_later_counts_down(detached: Detacher, swarm: Swarm, told: Told) -> None:
+    run = detached("sim: say x", "--at", "+30m")
+    shown = told(run)
+    assert re.fullmatch(r"waiting for its time, starts in (30:00|29:\d\d)", shown["activity"])
+    assert shown["queue"]["not_before"]
+    assert re.search(r"queued +1st +-(30:00|29:\d\d) ", swarm("ls").out)
+    swarm("cancel", run)
+    assert swarm("wait", run).code == 130
+
+
+def test_a_time_that_comes(detached: Detacher, swarm: Swarm, told: Told) -> None:
+    run = detached("sim: say x", "--at", "+2s")
+    assert swarm("wait", run).code == 0
+    assert told(run)["started_at"] >= told(run)["created_at"]
+
+
+def test_a_time_limit_is_exit_code_124(swarm: Swarm, told: Told) -> None:
+    done = swarm(*SIMULATED, "--timeout", "1s", "sim: say slow\nsim: hang")
+    assert done.code == 124
+    assert "RUN_TIMED_OUT" in done.out
+    assert told("@last")["error"]["code"] == "RUN_TIMED_OUT"
+    assert swarm("wait", "@last").code == 124
+    assert swarm("watch", "@last").code == 124
+
+
+def test_a_budget_ends_the_run(swarm: Swarm, told: Told) -> None:
+    prompt = "sim: usage input=900 output=200\nsim: say over\nsim: hang"
+    done = swarm(*SIMULATED, "--budget", "1k", prompt)
+    assert done.code == 1
+    assert told("@last")["error"]["code"] == "BUDGET_EXCEEDED"
+
+
+@pytest.mark.slow
+def test_retries_get_past_what_passes(swarm: Swarm, told: Told) -> None:
+    prompt = (
+        "sim: attempt 1\nsim: fail overloaded\nsim: end\nsim: attempt 2\nsim: fail overloaded\n"
+        "sim: end\nsim: attempt 3+\nsim: say through\nsim: end"
+    )
+    done = swarm(*SIMULATED, "--retries", "2", "--json", prompt)
+    assert done.code == 0
+    reasons = [event["reason"] for event in done.events if event.get("status") == "queued"]
+    assert reasons[1:] == [f"automatic retry {n} after API_OVERLOADED" for n in (1, 2)]
+    assert (told("@last")["attempts"], told("@last")["error"]) == (3, None)
+
+
+def test_retries_are_not_for_what_stays(swarm: Swarm, told: Told) -> None:
+    assert swarm(*SIMULATED, "--retries", "2", "sim: fail auth").code == 1
+    assert told("@last")["attempts"] == 1
+
+
+def test_a_usage_limit_pauses_the_queue(
+    start: Starter, detached: Detacher, swarm: Swarm, told: Told
+) -> None:
+    limit = "sim: fail You\u2019ve hit your usage limit. Try again later."
+    run = detached(f"sim: limits primary=87.5 window=300 resets_in=9000\n{limit}")
+    start("watch", run).until(type="status", status="queued", attempt=2)
+    other = detached("sim: say x")
+    words = r"the queue is paused: .*USAGE_LIMIT_REACHED.*, goes on in (1:0\d|0:\d\d)"
+    assert re.search(words, swarm("ls").err)
+    assert re.search(words, told(other)["activity"])
+    assert told(other)["queue"]["pause"]["until"]
+    assert "USAGE_LIMIT_REACHED" in told(run)["activity"]
+    assert re.search(r"87.5% used, resets in 2:\d\d:\d\d", swarm("show", run).out)
+    assert told(run)["limits"][0]["used_percent"] == 87.5
+    swarm("unpause")
+    assert swarm("wait", other).code == 0
+    assert told(run)["status"] == "queued"  # its own time has not come
+    swarm("cancel", run)
