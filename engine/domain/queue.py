@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
-from engine.domain.projection import View
+from engine.domain.projection import LIMIT, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ def paused(pause: Pause | None, now: float) -> bool:
 
 def waits(view: View, run: Run, now: float) -> bool:
     """Say whether a queued run waits for a time or for other runs, not only for a slot."""
-    not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
-    return now < not_before or bool(unfinished(view, run))
+    # A limit holds all by its pause: who ends that, holding credits, need not wait for the reset.
+    own = 0.0 if run.reason.startswith(LIMIT) else run.not_before or 0.0
+    return now < max(own, run.spec.not_before or 0.0) or bool(unfinished(view, run))
 
 
 def unfinished(view: View, run: Run) -> list[str]:

@@ -18,7 +18,7 @@ def stall(run: Run, now: float, settings: Watchdog, *, idle: bool) -> str:
     `idle` tells that its processes used no processor time since the last look.
     """
     if run.stage is not Stage.EXECUTING:
-        waited_s = elapsed_s(run, now)
+        waited_s = now - run.doing_since  # since Codex was started: not the workspace's making
         return _told("no first event", waited_s, waited_s > settings.first_event_s)
     busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
     if run.doing == NETWORK_WAIT:

@@ -1,4 +1,4 @@
-"""Which run starts next: order, priority, caps, times, dependencies; and what may be asked of one."""
+"""Which run starts next: order, priority, caps, times; and what may be asked of a run."""
 
 from __future__ import annotations
 

@@ -123,7 +123,10 @@ def test_a_limit_pauses_all_and_uses_up_no_retry(code: str) -> None:
         assert came.pause.until == queued.not_before > NOW
         assert code in came.pause.reason
         _, then = stamp(limited, came.bodies, NOW)
-        assert (then.retries_used, then.limit_hits) == (limited.retries_used, limited.limit_hits + 1)
+        assert (then.retries_used, then.limit_hits) == (
+            limited.retries_used,
+            limited.limit_hits + 1,
+        )
 
 
 def test_a_limit_ends_when_its_window_does() -> None:
