@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ from engine.domain.events import Body, Event
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
-from engine.domain.queue import Rules
+from engine.domain.queue import Rules, paused
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -268,11 +269,16 @@ class Engine:
 
     async def _pause_until(self, pause: Pause | None) -> None:
         """Pause for a cause, or end that pause; one the user asked for stays as it is."""
-        known = self.pause
-        if known is None or known.until is not None:
+
+        def decide(known: Pause | None) -> Pause | None:
+            if known and (known.until is None or (pause is None and paused(known, time.time()))):
+                return known
             if pause and pause.until and known and known.until:
-                pause = max(pause, known, key=lambda held: held.until or 0.0)
-            await self.set_pause(pause)
+                return max(pause, known, key=lambda held: held.until or 0.0)
+            return pause
+
+        await self._shared.change_pause(decide)
+        self._publish((), set())
 
     def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
         self._bus.publish(events, runs)
