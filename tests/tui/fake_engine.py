@@ -57,6 +57,7 @@ class FakeEngine:
         self.slots = 4
         self.pause: Pause | None = None
         self.doctor = FakeDoctor()
+        self.workspaces = self
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False

@@ -149,11 +149,11 @@ COLUMNS: dict[str, Column] = {
     for column in (
         Column("status", 1, 13, 9, _status),
         Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run))),
-        Column("title", 20, 26, 11, _title, stretch=3),
+        Column("title", 20, 23, 11, _title, stretch=3),
         Column("project", 8, 14, 2, _project),
         Column("progress", 4, 14, 7, _progress),
         Column("activity", 14, 20, 3, _activity, stretch=4),
-        Column("elapsed", 5, 7, 8, _elapsed),
+        Column("elapsed", 5, 5, 8, _elapsed),
         Column("tokens", 6, 6, 1, _tokens, has=lambda run: run.usage != Usage()),
         Column("changes", 9, 11, 5, _changes, has=_is_changed),
         Column("age", 3, 3, 4, _age),

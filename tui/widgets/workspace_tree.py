@@ -21,7 +21,7 @@ from tui.widgets.line_view import MOVES, LineView
 from tui.widgets.tree_line import is_on_arrow, segments
 
 ListFolder = Callable[[str, str], Awaitable[Sequence[Entry]]]
-"""How a tree gets a folder's entries: the signature of `Engine.folder`."""
+"""How a tree gets a folder's entries: the signature of `Engine.workspaces.folder`."""
 
 RELIST_S = 0.3
 """Changed folders are listed again at most this often, and large ones less often."""
