@@ -47,9 +47,9 @@ class Journal:
         while True:
             try:
                 if version != (now := await self._store.version()):
-                    version = now
                     await self._changed()  # first: a pause holds what was queued after it
                     await self._catch_up()
+                    version = now
             except UserError as error:
                 _log.warning("cannot follow the database: %s", error.message)
             await asyncio.sleep(POLL_S)

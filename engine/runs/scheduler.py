@@ -124,6 +124,7 @@ class Scheduler:
     async def _start_next(self) -> bool:
         """Start the next run if one may start, and tell whether one was started."""
         await self._drop_hopeless()
+        await self._pause_refused()
         await self._end_pause()
         run = next_run(self._view, self._rules(), time.time())
         if run is None or len(self._carried) >= self._rules().slots:
@@ -144,14 +145,16 @@ class Scheduler:
         if not paused(pause, time.time()):
             await self._tools.pause(None)
 
+    async def _pause_refused(self) -> None:
+        """Pause the queue when one run after the other was refused the login."""
+        if self._auth_failures >= AUTH_FAILURES:
+            await self._tools.pause(Pause(f"{AUTH_FAILURES} runs in a row were refused the login"))
+            self._auth_failures, self._login_checked = 0, False
+
     async def _login_holds(self, run: Run) -> bool:
         """Check the login once, before the first start; pause the queue where it does not hold."""
         if run.spec.agent is not Agent.CODEX:
             return True
-        if self._auth_failures >= AUTH_FAILURES:
-            self._auth_failures, self._login_checked = 0, False
-            await self._tools.pause(Pause(f"{AUTH_FAILURES} runs in a row were refused the login"))
-            return False
         if self._login_checked:
             return True
         error = await self._check_login(run.spec)

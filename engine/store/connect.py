@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.store.migrations import MIGRATIONS
 
 BUSY_TIMEOUT_MS = 5000
@@ -88,7 +88,11 @@ def translated(path: Path | None = None) -> Generator[None]:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
     except UnicodeEncodeError as error:
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.") from error
-    except PermissionError as error:
-        raise user_error(
-            "DATABASE_UNUSABLE", f"{os.fspath(path or '')} may not be written."
-        ) from error
+    except OSError as error:
+        raise _refused(name, error) from error
+
+
+def _refused(name: Path | str, error: OSError) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return user_error("DISK_FULL", f"{name} cannot be written: the disk is full.")
+    return user_error("DATABASE_UNUSABLE", f"{name} may not be written: {error.strerror}.")

@@ -102,9 +102,12 @@ class Store:
         async with self._transaction() as db:
             return await self._append(db, entries)
 
-    async def set_setting(self, name: str, value: str | None) -> None:
-        """Keep a setting that all processes of this home share; None removes it."""
+    async def change_setting(self, name: str, decide: Callable[[str | None], str | None]) -> None:
+        """Change a setting that all processes of this home share; None: there is none."""
         async with self._transaction() as db:
+            query = "SELECT value FROM settings WHERE name = ?"
+            row = await (await db.execute(query, (name,))).fetchone()
+            value = decide(row[0] if row else None)
             await db.execute("DELETE FROM settings WHERE name = ?", (name,))
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))

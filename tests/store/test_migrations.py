@@ -115,7 +115,7 @@ async def test_a_locked_database_is_said_to_be_locked(
         with closing(sqlite3.connect(database)) as db:
             db.execute("BEGIN IMMEDIATE")
             with pytest.raises(UserError) as caught:
-                await store.set_setting("slots", "3")
+                await store.change_setting("slots", lambda _: "3")
         assert caught.value.code == "DATABASE_LOCKED"
-        await store.set_setting("slots", "3")
+        await store.change_setting("slots", lambda _: "3")
         assert await store.settings() == {"slots": "3"}
