@@ -16,11 +16,13 @@ from fake_engine import (
     shown,
     until,
 )
+from textual.events import Paste
 from textual.widgets import Button, Input
 
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
 from tui.screens.new_run import NewRun
+from tui.widgets.prompt_area import PromptArea
 
 
 @pytest.fixture
@@ -75,3 +77,14 @@ async def test_what_was_typed_survives_leaving_the_form(engine: FakeEngine) -> N
         await pilot.press("n")
         await pilot.pause()
         assert "Half a thought" in shown(app)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+async def test_pasted_lines_stay_lines_and_cannot_act(engine: FakeEngine, end: str) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n")
+        await pilot.pause()
+        app.post_message(Paste(f"one{end}\x1b[31mtwo{end}three"))
+        await pilot.pause()
+        assert app.screen.query_one(PromptArea).text == "one\ntwo\nthree"

@@ -99,7 +99,8 @@ class RunBrowser(RunActions):
         bad = [found for found in findings if found.health == "fail"]
         for found in bad:
             if found.name.partition(" ")[0] == "codex":
-                self._trouble = f"{found.message} {found.recovery} {STAND_IN}"
+                told = (found.message, found.recovery, STAND_IN)
+                self._trouble = "\n".join(text for text in told if text)
                 self.rearrange()
                 return
 

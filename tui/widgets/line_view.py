@@ -126,7 +126,8 @@ class LineView(Painted, can_focus=True):
         if line < self._count:
             return self.draw(line, width)
         if not self._count and self._empty_text:
-            texts = list(wrap(clean(self._empty_text, 500), width - 2))
+            parts = self._empty_text.splitlines()
+            texts = [text for part in parts for text in wrap(clean(part, 500), width - 2)]
             text = f" {texts[y]}" if y < len(texts) else ""
             return self.strip([Segment(text, self.look("dim"))], width)
         return Strip.blank(width, self.ground(cursor=False))

@@ -30,4 +30,5 @@ class PromptArea(TextArea):
         )
 
     async def _on_paste(self, event: events.Paste) -> None:
-        event.text = printable(event.text)
+        # Terminals paste the end of a line as a carriage return.
+        event.text = printable("\n".join(event.text.splitlines()))
