@@ -158,6 +158,8 @@ class Scheduler:
         if self._login_checked:
             return True
         error = await self._check_login(run.spec)
+        if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
+            return True  # the one it names is its own affair: it fails, and the others go on
         if error:
             await self._tools.pause(Pause(f"{error.message} {error.recovery}"))
             return False

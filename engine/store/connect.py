@@ -6,7 +6,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiosqlite
@@ -20,23 +20,24 @@ BUSY_TIMEOUT_MS = 5000
 @asynccontextmanager
 async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqlite.Connection]:
     """Open one connection, in WAL mode, closed at the end; raises `UserError`."""
-    with translated(path):
-        if migrate:
-            path.touch(mode=0o600)
+    async with AsyncExitStack() as stack:
+        with translated(path):
+            try:
+                if migrate:
+                    path.touch(mode=0o600)
+            except OSError as error:
+                raise _refused(path, error) from error
             # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
             # that complains on stderr once the loop is closed.
             sqlite3.connect(path).close()
-        db = await aiosqlite.connect(path, isolation_level=None)
-        try:
+            db = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
             await db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await db.execute("PRAGMA foreign_keys = ON")
             await db.execute("PRAGMA synchronous = NORMAL")
             if migrate:
                 await db.execute("PRAGMA journal_mode = WAL")
                 await _migrate(db)
-            yield db
-        finally:
-            await db.close()
+        yield db
 
 
 async def _migrate(db: aiosqlite.Connection) -> None:
@@ -88,11 +89,9 @@ def translated(path: Path | None = None) -> Generator[None]:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
     except UnicodeEncodeError as error:
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.") from error
-    except OSError as error:
-        raise _refused(name, error) from error
 
 
-def _refused(name: Path | str, error: OSError) -> UserError:
+def _refused(name: Path, error: OSError) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return user_error("DISK_FULL", f"{name} cannot be written: the disk is full.")
     return user_error("DATABASE_UNUSABLE", f"{name} may not be written: {error.strerror}.")

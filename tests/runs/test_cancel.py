@@ -184,7 +184,7 @@ async def test_a_cancel_that_overtakes_a_commit_is_not_forgotten(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The supervisor hears of the cancel before it learns that its own event is stored."""
-    silent = fake_codex(tmp_path, "exec sleep 300")
+    silent = fake_codex(tmp_path, 'test "$1" = exec || exit; exec sleep 300')
     async with supervising(paths, grace_s=1) as engine:
         append = engine._store.append
         overtaken: list[str] = []

@@ -90,7 +90,7 @@ async def test_the_next_engine_goes_on_in_the_middle(paths: Paths) -> None:
     ("end", "status", "exit_code", "code"),
     [
         ("say end", Status.SUCCEEDED, 0, None),
-        ("fail rate", Status.FAILED, 1, "RATE_LIMITED"),
+        ("fail quota", Status.FAILED, 1, "QUOTA_EXCEEDED"),
         ("exit 77", Status.FAILED, 77, "AGENT_CRASHED"),
         ("crash", Status.FAILED, 101, "AGENT_CRASHED"),
     ],
