@@ -16,7 +16,7 @@ from fake_engine import (
     shown,
     until,
 )
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Button, Input
 
 from engine.domain.errors import user_error
@@ -88,3 +88,15 @@ async def test_pasted_lines_stay_lines_and_cannot_act(engine: FakeEngine, end: s
         app.post_message(Paste(f"one{end}\x1b[31mtwo{end}three"))
         await pilot.pause()
         assert app.screen.query_one(PromptArea).text == "one\ntwo\nthree"
+
+
+async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n")
+        await pilot.pause()
+        for key in ("D", "o", "tab", "I", "t", "shift+tab", "!"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        assert app.screen.query_one(PromptArea).text == "Do!"
+        assert app.screen.query_one("#title", Input).value == "It"

@@ -43,7 +43,12 @@ class Dialog(ModalScreen[T], Generic[T]):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", show=False)]
+    # With priority: what is typed right after them is meant for the field they lead to.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", show=False),
+        Binding("tab", "app.focus_next", "next field", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", "field before", show=False, priority=True),
+    ]
 
     def action_leave(self) -> None:
         """Close without an answer."""
