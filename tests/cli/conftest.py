@@ -6,10 +6,11 @@ import fcntl
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,19 @@ def here(tmp_path: Path) -> Path:
 def _nobody_stays_behind(paths: Paths) -> Iterator[None]:
     """End what a test left in the background."""
     yield
-    if not paths.lock.exists():
-        return
-    with paths.lock.open("r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            subprocess.run([*COMMAND, "cancel", "--all", "--kill"], capture_output=True, check=True)
-            subprocess.run([*COMMAND, "wait", "--all"], capture_output=True, timeout=PATIENCE_S)
-            with suppress(ProcessLookupError):
-                os.kill(int(lock.read()), signal.SIGTERM)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    if paths.database.exists() and _live(paths):
+        for words in (["cancel", "--all", "--kill"], ["wait", "--all"]):
+            subprocess.run([*COMMAND, *words], capture_output=True, timeout=PATIENCE_S)
+        with paths.lock.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # free when nobody has anything left to do
+        assert not _live(paths)
+
+
+def _live(paths: Paths) -> int:
+    ended = "('succeeded', 'failed', 'cancelled', 'interrupted')"
+    with closing(sqlite3.connect(paths.database)) as database:
+        query = f"SELECT count(*) FROM runs WHERE status NOT IN {ended}"
+        return database.execute(query).fetchone()[0]
 
 
 @pytest.fixture
