@@ -47,7 +47,7 @@ def crop(text: str, width: int, mark: str = "…") -> str:
     if width <= 0:
         return ""
     if text.isascii():
-        return text if len(text) <= width else text[: width - 1] + mark
+        return text if len(text) <= width else text[: width - 1].rstrip(" ") + mark
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip(" ") + mark

@@ -25,6 +25,12 @@ COMMANDS = {
     "slots": Lazy("tui.cli.queue:slots", "Print or set how many runs may be active at a time"),
     "supervise": Lazy("tui.cli.supervise:supervise", "Work off the queue without a screen"),
     "doctor": Lazy("tui.cli.doctor:doctor", "Look at what runs need, and say what to do"),
+    "files": Lazy("tui.cli.workspace:files", "List a folder of a run's workspace"),
+    "get": Lazy("tui.cli.workspace:get", "Fetch a file from a run's workspace"),
+    "artifacts": Lazy("tui.cli.workspace:artifacts", "List the files a run saved"),
+    "diff": Lazy("tui.cli.workspace:diff", "Show what a run changed"),
+    "apply": Lazy("tui.cli.workspace:apply", "Put what runs changed into their source"),
+    "restore": Lazy("tui.cli.workspace:restore", "Put a workspace back to a checkpoint"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
-from tui.cli import output
 from tui.cli.options import (
     DurationType,
     Nearest,
@@ -23,6 +22,7 @@ from tui.cli.options import (
     json_option,
     read_stdin,
 )
+from tui.cli.where import here, project_of, workspace_of, workspace_options
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -51,8 +51,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.argument("prompt", type=Utf8())
 @click.option("--project", type=Utf8(), help="The label that groups runs.  [default: the folder]")
 @click.option("--title", type=Utf8(), help="What lists show.  [default: from the prompt]")
-@click.option("--empty", is_flag=True, help="Work in a fresh, empty folder.")
-@click.option("--copy", "source", type=Utf8(), metavar="DIR", help="Work in a copy of DIR.")
+@workspace_options
 @click.option("--model", type=Utf8(), help="The model that Codex asks.")
 @click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do.")
 @click.option(
@@ -108,8 +107,7 @@ def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """
     from tui.cli import session
 
-    if asked["empty"] and asked["source"] is not None:
-        raise click.UsageError("--empty and --copy exclude each other.")
+    asked["workspace"] = workspace_of(asked)
     return session.start(_run(read_stdin() if prompt == "-" else prompt, asked, as_json))
 
 
@@ -121,7 +119,6 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
         after = await _before(engine, asked["after"])
         spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))
-        _explain(asked, as_json=as_json or not there)
         started = await engine.start(spec)
         if there:
             return await foreground.carry_or_leave(engine, [started], as_json=as_json)
@@ -145,16 +142,14 @@ async def _before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
 
 def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
     """Make what the user asked for complete: title, project and workspace have defaults."""
-    here = _here()
-    source = None if asked["empty"] else _absolute(here, asked["source"] or ".")
-    kind = WorkspaceKind.EMPTY if source is None else WorkspaceKind.COPY
+    workspace: WorkspaceSpec = asked["workspace"]
     return RunSpec(
         prompt=prompt,
         title=asked["title"] or one_line(prompt, TITLE_LIMIT),
-        project=asked["project"] or (source or here).name or "default",
+        project=asked["project"] or project_of(workspace),
         agent=Agent(asked["agent"]),
-        codex_bin=_program(here, asked["codex_bin"]),
-        workspace=WorkspaceSpec(kind, None if source is None else str(source)),
+        codex_bin=_program(asked["codex_bin"]),
+        workspace=workspace,
         model=asked["model"],
         sandbox=sandbox,
         codex_config=asked["codex_config"],
@@ -167,33 +162,6 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
     )
 
 
-def _explain(asked: dict[str, Any], *, as_json: bool) -> None:
-    here = _here()
-    chosen = asked["empty"] or asked["source"] is not None
-    if chosen or not any(_is_repository(folder) for folder in (here, *here.parents)):
-        return
-    text = "note: worktrees are not there yet; the run works in a copy of this folder"
-    output.say_aside(text) if as_json else output.say(text)
-
-
-def _is_repository(folder: Path) -> bool:
-    git = folder / ".git"
-    return git.is_file() or (git / "HEAD").exists()
-
-
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise user_error(
-            "SOURCE_NOT_FOUND", "The current folder no longer exists.", "Change to another folder."
-        ) from None
-
-
-def _absolute(here: Path, folder: str) -> Path:
-    return Path(here / Path(folder).expanduser()).resolve()
-
-
-def _program(here: Path, named: str | None) -> str | None:
+def _program(named: str | None) -> str | None:
     """Make a path absolute, as another process may start it; a bare name is looked for there."""
-    return str(here / Path(named).expanduser()) if named and "/" in named else named
+    return str(here() / Path(named).expanduser()) if named and "/" in named else named

@@ -12,7 +12,7 @@ from tui import show
 from tui.cells import clean, fit, wrap
 from tui.widgets.line_view import LineView
 
-WORD, NAME_MAX = 9, 24
+WORD, NAME_MAX = 9, 30
 _LOOKS = {
     Health.OK: ("✓", "+", "good"),
     Health.WARNING: ("!", "!", "warn"),
@@ -51,7 +51,8 @@ class Findings(LineView):
 
 
 def _rows(findings: Sequence[Finding], width: int) -> Iterable[list[Part]]:
-    name_width = min(NAME_MAX, max((len(clean(found.name)) for found in findings), default=0))
+    longest = max((len(clean(found.name)) for found in findings), default=0)
+    name_width = min(NAME_MAX, width // 3, longest)
     indent = 2 + WORD + 1 + name_width + 2
     room = max(20, width - 2 - indent)
     for found in findings:

@@ -1,0 +1,110 @@
+"""Where a run works: the flags that choose its workspace, and what holds without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from engine.domain.errors import user_error
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from tui.cli.options import Utf8
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+KINDS = {
+    "worktree": WorkspaceKind.WORKTREE,
+    "copy": WorkspaceKind.COPY,
+    "empty": WorkspaceKind.EMPTY,
+    "from_run": WorkspaceKind.FROM_RUN,
+    "in_place": WorkspaceKind.IN_PLACE,
+}
+
+
+def workspace_options(function: Function) -> Function:
+    """Add the flags that choose a workspace."""
+    folder = Utf8()
+    for option in reversed(
+        (
+            click.option(
+                "--worktree",
+                type=folder,
+                is_flag=False,
+                flag_value=".",
+                metavar="[REPO]",
+                help="Work in a git worktree, on a branch of its own (the default in a repository; "
+                "without REPO, put it after the prompt).",
+            ),
+            click.option("--copy", type=folder, metavar="DIR", help="Work in a copy of DIR."),
+            click.option("--empty", is_flag=True, help="Work in a fresh, empty folder."),
+            click.option(
+                "--from-run",
+                type=folder,
+                metavar="RUN",
+                help="Work in a copy of an earlier run's workspace as it stands.",
+            ),
+            click.option(
+                "--in-place",
+                type=folder,
+                metavar="DIR",
+                help="Work in DIR itself; it is never cleaned up.",
+            ),
+            click.option(
+                "--include-uncommitted",
+                is_flag=True,
+                help="Bring along what is not committed in the repository.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Give the workspace that was asked for; raises click.UsageError for two at once."""
+    chosen = [name for name in KINDS if asked[name]]
+    if len(chosen) > 1:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise click.UsageError(f"{flags} exclude each other.")
+    uncommitted = bool(asked["include_uncommitted"])
+    if not chosen:
+        kind = WorkspaceKind.WORKTREE if _in_repository() else WorkspaceKind.COPY
+        return WorkspaceSpec(kind, str(here()), uncommitted)
+    kind, value = KINDS[chosen[0]], asked[chosen[0]]
+    if uncommitted and kind is not WorkspaceKind.WORKTREE:
+        raise click.UsageError("--include-uncommitted goes with a worktree.")
+    if kind is WorkspaceKind.EMPTY:
+        return WorkspaceSpec(kind)
+    source = value if kind is WorkspaceKind.FROM_RUN else str(absolute(value))
+    return WorkspaceSpec(kind, source, uncommitted)
+
+
+def project_of(spec: WorkspaceSpec) -> str:
+    """Give the project a run belongs to where none is named: the source folder's name."""
+    named = spec.source if spec.kind is not WorkspaceKind.FROM_RUN else None
+    return (Path(named) if named else here()).name or "default"
+
+
+def here() -> Path:
+    """Give the current folder; raises `UserError` where it is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise user_error(
+            "SOURCE_NOT_FOUND", "The current folder no longer exists.", "Change to another folder."
+        ) from None
+
+
+def absolute(folder: str) -> Path:
+    """Give a folder's absolute path, links resolved."""
+    return Path(here() / Path(folder).expanduser()).resolve()
+
+
+def _in_repository() -> bool:
+    return any(_is_repository(folder) for folder in (here(), *here().parents))
+
+
+def _is_repository(folder: Path) -> bool:
+    git = folder / ".git"
+    return git.is_file() or (git / "HEAD").exists()

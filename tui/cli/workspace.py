@@ -1,0 +1,275 @@
+"""`files`, `get`, `artifacts`, `diff`, `apply`, `restore`: what a run left, and taking it home."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.text import printable_name
+from tui.cli import output
+from tui.cli.options import Nearest, Utf8, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.engine import Changes, Engine
+
+HOW = ("edits", "commit", "merge", "patch")
+
+
+@click.command(epilog=examples("files @last", "files @last src --json"))
+@click.argument("run", type=Utf8())
+@click.argument("path", type=Utf8(), default="")
+@json_option("Print the entries as one JSON array.")
+@everywhere()
+def files(run: str, path: str, as_json: bool) -> int:
+    """List a folder of a run's workspace."""
+    from tui.cli import session
+
+    return session.start(_files(run, path.strip("/"), as_json=as_json))
+
+
+async def _files(run: str, path: str, *, as_json: bool) -> int:
+    from tui import show
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        entries = await engine.workspaces.folder(run, path)
+    if as_json:
+        output.say_json([asdict(entry) for entry in entries])
+        return 0
+    for entry in entries:
+        size = "" if entry.is_folder else show.size(entry.size_bytes)
+        mark = "/" if entry.is_folder else "@" if entry.is_link else ""
+        output.say(f"{size:>9}  {entry.name}{mark}")
+    return 0
+
+
+@click.command(epilog=examples("get @last report.md", "get @last build/app.zip -o app.zip"))
+@click.argument("run", type=Utf8())
+@click.argument("path", type=Utf8())
+@click.option(
+    "-o", "target", type=Utf8(), default="-", metavar="FILE", help="Where to; - is stdout."
+)
+@everywhere()
+def get(run: str, path: str, target: str) -> int:
+    """Fetch a file from a run's workspace; links are not followed."""
+    from tui.cli import session
+
+    return session.start(_get(run, path.strip("/"), target))
+
+
+async def _get(run: str, path: str, target: str) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        data = await engine.workspaces.read(run, path)
+    if target != "-":
+        Path(target).write_bytes(data)
+    elif sys.stdout.isatty():
+        output.say(data.decode("utf-8", "replace").rstrip("\n"))
+    else:
+        output.say_bytes(data)
+    return 0
+
+
+@click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
+@click.argument("run", type=Utf8())
+@json_option("Print them as one JSON array.")
+@everywhere()
+def artifacts(run: str, as_json: bool) -> int:
+    """List the files that a run saved beside its workspace, with their paths."""
+    from tui.cli import session
+
+    return session.start(_artifacts(run, as_json=as_json))
+
+
+async def _artifacts(name: str, *, as_json: bool) -> int:
+    from engine.domain.events import ArtifactSaved
+    from tui import show
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        run = await engine.find(name)
+        events = await engine.events(run.id)
+        folder = engine.paths.run(run.id)
+    saved = {e.body.path: e.body.bytes for e in events if isinstance(e.body, ArtifactSaved)}
+    if as_json:
+        output.say_json([{"path": str(folder / path), "bytes": n} for path, n in saved.items()])
+        return 0
+    for path, count in saved.items():
+        output.say(f"{show.size(count):>9}  {folder / path}")
+    return 0
+
+
+@click.command(epilog=examples("diff @last", "diff @last --stat", "diff @last --checkpoint 2"))
+@click.argument("run", type=Utf8())
+@click.argument("paths", type=Utf8(), nargs=-1)
+@click.option("--stat", is_flag=True, help="Only the files, and how much changed in each.")
+@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Up to checkpoint N.")
+@json_option("Print the changed files as one JSON object.")
+@everywhere()
+def diff(
+    run: str, paths: tuple[str, ...], stat: bool, checkpoint: int | None, as_json: bool
+) -> int:
+    """Show what a run changed since its workspace was made, whether or not it committed."""
+    from tui.cli import session
+
+    return session.start(_diff(run, paths, checkpoint, stat=stat, as_json=as_json))
+
+
+async def _diff(
+    run: str, paths: tuple[str, ...], checkpoint: int | None, *, stat: bool, as_json: bool
+) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        if stat or as_json:
+            changes = await engine.workspaces.changes(run, until=checkpoint)
+            output.say_json(_changes_json(changes)) if as_json else _say_stat(changes)
+            return 0
+        text = await engine.workspaces.diff(run, until=checkpoint, paths=paths)
+    if sys.stdout.isatty():
+        colours = {"+": "green", "-": "red", "@": "cyan"}
+        lines = text.decode("utf-8", "replace").splitlines()
+        output.say_styled([(line, colours.get(line[:1]))] for line in lines)
+    else:
+        output.say_bytes(text)
+    return 0
+
+
+def _changes_json(changes: Changes) -> dict[str, Any]:
+    files = [
+        {
+            "path": printable_name(file.path),
+            "old_path": None if file.old_path is None else printable_name(file.old_path),
+            "change": file.kind.value,
+            "insertions": file.insertions,
+            "deletions": file.deletions,
+            "binary": file.binary,
+        }
+        for file in changes.files
+    ]
+    return {**asdict(changes.total), "changes": files, "left_out": list(changes.left_out)}
+
+
+def _say_stat(changes: Changes) -> None:
+    for file in changes.files:
+        name = printable_name(file.path)
+        if file.old_path is not None:
+            name = f"{printable_name(file.old_path)} → {name}"
+        lines = "binary" if file.binary else f"+{file.insertions} −{file.deletions}"
+        output.say(f"{file.kind.value:<9} {lines:>12}  {name}")
+    total = changes.total
+    output.say(f"{total.files} files, +{total.insertions} −{total.deletions}")
+    for path in changes.left_out:
+        output.say_aside(f"left out, not readable: {printable_name(path)}")
+
+
+@click.command(
+    epilog=examples("apply @last --check", "apply @last", "apply @last --as merge", "apply 1q 2r")
+)
+@click.argument("runs", type=Utf8(), nargs=-1, required=True)
+@click.option(
+    "--as",
+    "how",
+    type=Nearest(HOW),
+    default="edits",
+    help="edits in the working tree (default), a commit on the run's branch, a merge into the "
+    "current branch, or a patch on stdout",
+)
+@click.option("--to", type=Utf8(), metavar="DIR", help="Another folder than the source.")
+@click.option("--message", "-m", type=Utf8(), default="", help="The commit's message.")
+@click.option("--check", is_flag=True, help="Only tell whether it would apply; exit code 1 if not.")
+@json_option("Print one object for each run.")
+@everywhere()
+def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+    """Put what runs changed into their source; a conflict changes nothing and names the files.
+
+    Several are applied one after another, up to the first that does not fit. Your own uncommitted
+    work is never overwritten.
+    """
+    from tui.cli import session
+
+    return session.start(_apply(runs, asked, as_json=as_json))
+
+
+async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        found = await session.find_all(engine, names)
+        fits = True
+        for run in found:
+            fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
+    return 0 if fits else 1
+
+
+async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
+    from engine.engine import As
+
+    to = asked["to"] and str(Path(asked["to"]).expanduser().resolve())
+    done = await engine.workspaces.take_home(
+        run, As(asked["how"]), to=to, message=asked["message"], check=asked["check"]
+    )
+    names = [printable_name(path) for path in done.files]
+    clashes = [{"path": printable_name(clash.path), "why": clash.why} for clash in done.clashes]
+    if as_json:
+        output.say_json(
+            {
+                "run": run,
+                "applied": done.fits and not asked["check"],
+                "fits": done.fits,
+                "files": names,
+                "conflicts": clashes,
+                "commit": done.commit,
+                "branch": done.branch,
+            }
+        )
+    elif asked["how"] == "patch" and done.patch is not None and not asked["check"]:
+        output.say_bytes(done.patch)
+    elif done.fits:
+        verb = "would apply" if asked["check"] else "applied"
+        where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
+        output.say(f"{run} {verb}{where}: {len(names)} files")
+    else:
+        listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
+        output.say(f"{run} does not fit: {listed}")
+    return done.fits
+
+
+@click.command(epilog=examples("restore @last --checkpoint 2"))
+@click.argument("run", type=Utf8())
+@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Which; see `show`.")
+@json_option("Print what was done.")
+@everywhere()
+def restore(run: str, checkpoint: int | None, as_json: bool) -> int:
+    """Put a run's workspace back to a checkpoint (0: as it was made); itself a step back.
+
+    Without --checkpoint it lists them. What the workspace was before is kept as a checkpoint too.
+    """
+    from tui.cli import session
+
+    return session.start(_restore(run, checkpoint, as_json=as_json))
+
+
+async def _restore(run: str, n: int | None, *, as_json: bool) -> int:
+    from engine.domain.events import iso
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        if n is None:
+            found = await engine.workspaces.checkpoints(run)
+            rows = [{"n": one.n, "at": iso(one.at), "stage": one.message} for one in found]
+            lines = "\n".join(f"{row['n']:>4}  {row['at']}  {row['stage']}" for row in rows)
+            output.say_json(rows) if as_json else output.say(lines or "no checkpoints yet")
+            return 0
+        done = await engine.workspaces.restore(run, n)
+    names = [printable_name(path) for path in done.files]
+    if as_json:
+        output.say_json({"files": names, "undo": done.undo.n})
+    else:
+        output.say(f"{len(names)} files put back; `--checkpoint {done.undo.n}` takes that back")
+    return 0
