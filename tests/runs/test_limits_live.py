@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 
 import pytest
-from support import LIMIT_S, of_type, played, quick, settled, spec, statuses, supervising, until
+from support import LIMIT_S, fake_codex, of_type, played, quick, settled, spec, supervising, until
 
 from engine.codex import limits
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Pause, Run, Status
+from engine.domain.model import Agent, Pause, Run, Status
 from engine.domain.projection import LIMIT
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
@@ -78,32 +80,37 @@ async def test_a_usage_limit_pauses_all_until_it_resets_and_the_thread_goes_on(
 async def test_without_a_time_the_wait_grows_and_no_retry_is_used_up(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "UNKNOWN_S", 0.05)
+    monkeypatch.setattr(limits, "UNKNOWN_S", 0.5)
+    again = ("attempt 1", "fail rate", "end", "attempt 2", SAID, "end", "attempt 3", "say on")
     async with supervising(paths) as engine:
-        run = await played(engine, "attempt 1", "fail rate", "end", "attempt 2", "fail usage",
-                           "end", "attempt 3", SAID, "end", "attempt 4+", "say on")  # fmt: skip
+        run = await played(engine, *again)
         events = await engine.events(run.id)
-    # `fail usage` names a time of the day: it counts as unsaid only if it cannot be meant.
-    assert run.retries_used == 0
-    assert statuses(events).count(Status.QUEUED) == run.attempt
+    assert (run.status, run.attempt, run.retries_used) == (Status.SUCCEEDED, 3, 0)
+    waits = [
+        event.body.not_before - event.at
+        for event in events
+        if event.body.type == "status" and event.body.reason.startswith(LIMIT)
+    ]
+    assert 0.2 < waits[0] <= 0.6 < waits[1] <= 1.1  # with the margin, less what storing takes
+    codes = [body.reason.split()[-1] for body in of_type(events, "status") if LIMIT in body.reason]
+    assert codes == ["RATE_LIMITED", "USAGE_LIMIT_REACHED"]
 
 
-async def test_a_rate_limit_pauses_all_too(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "UNKNOWN_S", 0.3)
-    async with supervising(paths) as engine:
-        run = await played(engine, "attempt 1+", "fail rate", "end", "attempt 3+", "say on")
-        assert engine.pause is None
-    assert run.status is Status.CANCELLED or run.attempt >= 2
-
-
-async def test_live_runs_go_on_while_the_queue_waits(paths: Paths) -> None:
+async def test_live_runs_go_on_while_the_queue_waits(paths: Paths, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    done = """echo '{"type":"turn.completed"}'"""
+    fake = fake_codex(tmp_path, f'test "$1" = exec || exit; read word <{gate}; {done}')
+    never = RESETS.replace("=2", "=3000")
     async with supervising(paths, slots=3) as engine:
-        busy = await engine.start(spec("numbered 60 every=0.02"))
-        run = await engine.start(spec(*LIMITED))
+        busy = await engine.start(spec(agent=Agent.CODEX, codex_bin=fake))
+        run = await engine.start(spec(never, SAID))
         await limited(engine, run)
-        assert engine.view.runs[busy.id].status is Status.RUNNING
+        await until(engine, lambda: engine.view.runs[busy.id].status is Status.RUNNING)
+        await asyncio.to_thread(gate.write_text, "go on\n")
         await until(engine, lambda: engine.view.runs[busy.id].finished_at)
         assert engine.view.runs[busy.id].status is Status.SUCCEEDED
+        assert engine.view.runs[run.id].status is Status.QUEUED
         await engine.cancel(run.id)
         await settled(engine)
 
@@ -121,9 +128,8 @@ async def test_who_ends_the_pause_does_not_wait_for_the_reset(paths: Paths) -> N
 
 
 async def test_a_pause_that_was_asked_for_outlives_a_limit(paths: Paths) -> None:
-    short = RESETS.replace("=2", "=0")
     async with supervising(paths) as engine:
-        run = await engine.start(spec("wait 0.3", short, *LIMITED[3:]))
+        run = await engine.start(spec("wait 0.3", RESETS, SAID))
         await until(engine, lambda: engine.view.runs[run.id].status is Status.RUNNING)
         await engine.set_pause(Pause("asked"))
         await until(engine, lambda: engine.view.runs[run.id].status not in ACTIVE)
