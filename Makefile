@@ -15,7 +15,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	&& break; done; \
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
-.PHONY: help run demo test check format snapshots constraints clean
+.PHONY: help run demo test check format snapshots docs constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ format: $(READY) ## Format the code and mend what can be mended
 
 snapshots: $(READY) ## Make the dashboard's snapshots anew, after looking at the changes
 	@$(BIN)/python -m pytest -n auto tests/tui --snapshot-update $(ARGS)
+
+docs: $(READY) ## Write the reference pages and pictures from the code
+	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/pictures.py
 
 constraints: ## Write constraints.txt anew: the newest versions that fit
 	@rm -rf build/venv; mkdir -p build; $(PICK_PYTHON); "$$python" -m venv build/venv

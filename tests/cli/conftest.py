@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typed import COMMAND, PATIENCE_S, Result, Started, Starter, Swarm
 
 from engine.paths import Paths
-
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "swarm_tui.py")]
-PATIENCE_S = 60
-
-
-class Result:
-    """What a finished command left behind."""
-
-    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
-        self.code = done.returncode
-        self.out = done.stdout.decode()
-        self.err = done.stderr.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Swarm = Callable[..., Result]
 
 
 @pytest.fixture
@@ -108,44 +82,6 @@ def detached(swarm: Swarm) -> Callable[..., str]:
         return done.out.strip()
 
     return run
-
-
-Detacher = Callable[..., str]
-
-
-class Started:
-    """A command that is still running; its JSON lines are read as they come."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        self.events: list[dict[str, Any]] = []
-
-    def until(self, **wanted: Any) -> dict[str, Any]:
-        """Read on until an event has all the fields that are wanted."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            event = json.loads(line)
-            self.events.append(event)
-            if wanted.items() <= event.items():
-                return event
-        raise AssertionError(f"it ended before {wanted}: {self.events}")
-
-    def interrupt(self, number: int = signal.SIGINT) -> None:
-        self.process.send_signal(number)
-
-    def end(self) -> int:
-        """Read the rest and give the exit code."""
-        assert self.process.stdout
-        self.events += [json.loads(line) for line in self.process.stdout]
-        return self.process.wait(PATIENCE_S)
-
-    def lines(self) -> Iterator[str]:
-        """Give the lines of a command that writes no JSON."""
-        assert self.process.stdout
-        yield from (line.decode().rstrip("\n") for line in self.process.stdout)
-
-
-Starter = Callable[..., Started]
 
 
 @pytest.fixture

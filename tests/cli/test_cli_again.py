@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Starter, Swarm
+from typed import Starter, Swarm
 
 BETTER = "sim: attempt 1\nsim: write one.txt x\nsim: crash\nsim: end\nsim: say better"
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Detacher, Starter, Swarm
+from typed import Detacher, Starter, Swarm
 
 SIMULATED = ("run", "--empty", "--agent", "simulated")
 HANG = "Wait\nsim: say working\nsim: hang"

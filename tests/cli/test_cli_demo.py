@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, Swarm
+from typed import COMMAND, Swarm
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run, Status

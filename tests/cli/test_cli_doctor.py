@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Swarm
+from typed import Swarm
 
 from engine.paths import Paths
 from engine.runs import process

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Detacher, Starter, Swarm
+from typed import Detacher, Starter, Swarm
 
 SIMULATED = ("run", "--empty", "--agent", "simulated")
 HANG = "Wait\nsim: say working\nsim: hang"

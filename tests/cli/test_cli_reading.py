@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Swarm
+from typed import Swarm
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, Starter, Swarm
+from typed import COMMAND, Starter, Swarm
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, Status

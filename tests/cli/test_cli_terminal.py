@@ -17,7 +17,7 @@ from typing import Protocol
 
 import pyte
 import pytest
-from conftest import COMMAND, PATIENCE_S, Swarm
+from typed import COMMAND, PATIENCE_S, Swarm
 
 LINES, COLUMNS = 24, 80
 # Not pty.fork: Python warns of forking where there are threads.

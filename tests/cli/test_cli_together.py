@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
-from conftest import Starter, Swarm
+from typed import Starter, Swarm
 
 HANG = "Wait\nsim: say working\nsim: hang"
 
