@@ -79,7 +79,8 @@ class Following:
             except OSError as error:
                 _log.warning("run %s: no token counts: %s", self.run, error)
                 return
-            for count in counts:
+            # Running totals: the latest holds what the others said.
+            for count in [count for count in counts if count.usage][-1:] or counts[-1:]:
                 self.bodies += self.translator.counted(count)
             is_behind = to_end and self.rollout.behind
         if self.cursor.rollout_offset != self.rollout.offset:
