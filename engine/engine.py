@@ -285,11 +285,16 @@ class Engine:
         if self._scheduler:
             self._scheduler.saw(runs)
 
+    def _took_over(self) -> bool:
+        try:
+            return self._ownership.take()
+        except UserError as error:
+            _log.warning("cannot supervise yet: %s", error.message)
+            return False
+
     async def _supervise(self) -> None:
         """Supervise this home as soon as nobody else does."""
-        while True:
-            if self._ownership.take():
-                break
+        while not self._took_over():
             await asyncio.sleep(OWNER_RETRY_S)
         try:
             commit = self._journal.append
