@@ -294,7 +294,9 @@ class Engine:
 
     async def _supervise(self) -> None:
         """Supervise this home as soon as nobody else does."""
-        while not self._took_over():
+        while True:
+            if self._took_over():
+                break
             await asyncio.sleep(OWNER_RETRY_S)
         try:
             commit = self._journal.append
