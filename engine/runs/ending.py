@@ -43,9 +43,12 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
         return None
     if cursor.turn == "failed":
         return failures.from_turn(cursor.failure)
+    tail = _tail(stderr)
+    if ending.disk_full or "No space left on device" in tail:
+        return user_error("DISK_FULL")
     if ending.exit_code is None:
         return user_error("RUN_INTERRUPTED")
-    return failures.from_exit(ending.exit_code, _tail(stderr), cursor.last_error)
+    return failures.from_exit(ending.exit_code, tail, cursor.last_error)
 
 
 def what_next(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 
 
 class Ownership:
@@ -26,19 +27,23 @@ class Ownership:
         return self._file is not None
 
     def take(self) -> bool:
-        """Try to become the one who supervises; True where we are."""
+        """Try to become the one who supervises; True where we are. Raises `UserError`."""
         if self._file is not None:
             return True
-        # Not inherited by children: the lock must not outlive us.
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Not inherited by children: the lock must not outlive us.
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise os_failure(error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
             return False
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
+        with suppress(OSError):  # for people only; on a full disk it goes without
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         return True
 
     def check(self) -> None:

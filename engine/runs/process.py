@@ -9,7 +9,9 @@ is known as ours, and a process that merely got the same pid is not.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ POLL_S = 0.05
 KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
+FULL_BYTES = 64 * 1024
 NOBODY = -1  # in the place of a pid that is not known
 
 # $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
@@ -46,6 +49,8 @@ class Ending:
     """How an attempt's process ended; no exit code where it vanished without leaving one."""
 
     exit_code: int | None
+    disk_full: bool = False
+    """There was no room left: an agent cannot even say then why it ends."""
 
 
 class Process:
@@ -58,6 +63,7 @@ class Process:
         self.pid = pid
         self._child = child
         self._mark = mark(folder)
+        self._disk_full = False
 
     def ending(self) -> Ending | None:
         """Say how it ended, or None while it lives; cheap, called often."""
@@ -65,7 +71,7 @@ class Process:
         if code is not None:
             if self._child:
                 self._child.poll()
-            return Ending(code)
+            return self._ended(code)
         if self._alive():
             return None
         # The status may have been written between the two looks; else only the shell was killed,
@@ -73,7 +79,12 @@ class Process:
         code = _read_exit(self.folder.exit)
         if code is None and self.members():
             return None
-        return Ending(code)
+        return self._ended(code)
+
+    def _ended(self, code: int | None) -> Ending:
+        # Remembered: until the end is stored there may be room again.
+        self._disk_full = self._disk_full or _free_bytes(self.folder.path) < FULL_BYTES
+        return Ending(code, self._disk_full)
 
     def _alive(self) -> bool:
         if self._child:
@@ -291,6 +302,13 @@ def _cpu_s(pid: int) -> float:
     except psutil.Error:
         return 0.0
     return times.user + times.system
+
+
+def _free_bytes(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
 
 
 def _read_exit(path: Path) -> int | None:

@@ -106,6 +106,17 @@ def test_the_later_of_two_times_counts() -> None:
     assert first(view, now=NOW + 9) == "a"
 
 
+def test_a_clock_that_was_put_back_holds_up_nobody_who_waits_to_try_again() -> None:
+    waiting = run("a")
+    waiting.last_event_at, waiting.not_before = NOW, NOW + 20
+    view = View([waiting])
+    assert first(view, now=NOW + 19) is None
+    assert first(view, now=NOW - 5) is None
+    assert first(view, now=NOW - 500) == "a"
+    waiting.spec = replace(SPEC, not_before=NOW)  # a time of the user's own is that time
+    assert first(view, now=NOW - 500) is None
+
+
 def test_a_limit_is_waited_for_by_the_pause_and_not_by_the_run() -> None:
     """Who ends the pause, having bought credits, does not wait for the reset."""
     limited = run("a")
