@@ -21,6 +21,7 @@ from fake_engine import (
     toasts,
     until,
 )
+from textual.pilot import Pilot
 
 from engine.domain.errors import user_error
 from engine.domain.events import Notice, Progressed, StatusChanged, Step
@@ -84,6 +85,27 @@ async def test_a_new_run_elsewhere_appears_without_moving_the_cursor(engine: Fak
         await until(pilot, lambda: "e5" in listed(app))
         assert listed(app)[0] == "e5"
         assert chosen(app) == "b2"
+
+
+@pytest.mark.parametrize("sorting", [(), ("s",), ("s", "s", "s", "S")])
+async def test_whatever_happens_the_cursor_stays_on_its_run(
+    engine: FakeEngine, sorting: tuple[str, ...]
+) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press(*sorting)
+        await choose(pilot, "c3")
+        for number in range(50):
+            engine.add(f"m{number}", f"More {number}")
+            engine.pass_through(f"m{number}", S.PREPARING, S.RUNNING, S.FAILED)
+            engine.happen("c3", Progressed(Stage.EXECUTING, "thinking", 30 + number))
+        await taken(pilot)
+        engine.pass_through("c3", S.SUCCEEDED)
+        await taken(pilot)
+        assert len(listed(app)) == 54
+        assert chosen(app) == "c3"
+        run_list = screen_of(app).panes.run_list
+        assert run_list.cursor_line in run_list.visible_lines()
 
 
 async def test_cancel_asks_the_engine_and_shows_nothing_before_it_answers(
@@ -205,6 +227,34 @@ async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
             await pilot.press("g", "x")
             await until(pilot, lambda: S.CANCELLED in status_of(engine))
             assert "cancelled  Hang" in shown(app)
+
+
+async def test_a_real_queue_is_paused_and_a_real_thread_resumed(paths: Paths) -> None:
+    async with Engine.open(paths, supervise=True) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=WIDE) as pilot:
+            await pilot.press("p")
+            await until(pilot, lambda: engine.pause is not None)
+            await engine.start(RunSpec("sim: fail quota", "Fail", "demo", agent=Agent.SIMULATED))
+            await until(pilot, lambda: status_of(engine) == [S.QUEUED])
+            assert "the queue is paused: paused by the user (1st)" in shown(app)
+            slots = engine.slots
+            await pilot.press("plus", "p")
+            await until(pilot, lambda: status_of(engine) == [S.FAILED])
+            assert f"0/{slots + 1} slots" in shown(app)
+            await pilot.press("R", *"sim: say better", "ctrl+s")
+            await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
+            assert "attempt 2" in shown(app)
+            await until_log(pilot, app, "better")
+            await pilot.press("r")
+            await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
+            await until(pilot, lambda: "attempt 3" in shown(app))
+
+
+async def until_log(pilot: Pilot[None], app: SwarmApp, text: str) -> None:
+    while text not in shown(app):
+        await asyncio.sleep(0)
+        await pilot.pause()
 
 
 def status_of(engine: Engine) -> list[Status]:
