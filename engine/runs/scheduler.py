@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from engine.domain.errors import UserError
-from engine.domain.events import Body, StatusChanged
+from engine.domain.events import Body, ErrorRaised, StatusChanged
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused
@@ -19,7 +19,8 @@ from engine.runs.supervisor import Supervisor, Tools
 from engine.store.store import Entry
 
 TICK_S = 1.0
-AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED"})
+AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})
+"""What would fail every run of the queue alike, until the user does something."""
 AUTH_FAILURES = 2
 _log = logging.getLogger(__name__)
 
@@ -152,7 +153,10 @@ class Scheduler:
             self._auth_failures, self._login_checked = 0, False
 
     async def _login_holds(self, run: Run) -> bool:
-        """Check the login once, before the first start; pause the queue where it does not hold."""
+        """Check the login once, before the first start; where it does not hold, the run fails.
+
+        It costs no workspace and no process, and whoever waits for the run is told at once.
+        """
         if run.spec.agent is not Agent.CODEX:
             return True
         if self._login_checked:
@@ -161,7 +165,10 @@ class Scheduler:
         if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
             return True  # the one it names is its own affair: it fails, and the others go on
         if error:
-            await self._tools.pause(Pause(f"{error.message} {error.recovery}"))
+            failed = StatusChanged(Status.FAILED, reason=error.code)
+            with suppress(NotAllowed):
+                await self._tools.commit([Entry(run.id, [ErrorRaised(error.info), failed])])
+            self._auth_failures += error.code in AUTH
             return False
         self._login_checked = True
         return True

@@ -266,19 +266,22 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
 
 
 @pytest.mark.parametrize(
-    ("says", "told"), [(NO_LOGIN, "Run `codex login`"), (NO_CONFIG, "config could not be loaded")]
+    ("says", "code"), [(NO_LOGIN, "CODEX_AUTH_REQUIRED"), (NO_CONFIG, "CODEX_CONFIG_INVALID")]
 )
-async def test_without_a_login_nothing_starts_and_the_reason_is_told(
-    paths: Paths, codex: Fake, says: str, told: str
+async def test_without_a_login_a_run_fails_before_anything_is_started(
+    paths: Paths, codex: Fake, says: str, code: str
 ) -> None:
     codex.doctor(says)
     async with supervising(paths) as engine:
-        run = await engine.start(spec(**codex.wish()))
-        await until(engine, lambda: engine.pause)
-        assert told in engine.pause.reason
-        assert engine.pause.until is None
-        assert engine.view.runs[run.id].status is Status.QUEUED
+        first = await played(engine, **codex.wish())
+        assert (first.status, first.error.code) == (Status.FAILED, code)
+        assert first.workspace is None
         assert codex.calls() == ["doctor"]
+        assert engine.pause is None
+        second = await played(engine, **codex.wish())
+        assert second.error.code == code
+        await until(engine, lambda: engine.pause)  # the rest of the queue is not burnt
+        run = await engine.start(spec(**codex.wish()))
         codex.doctor("{}")
         await engine.set_pause(None)
         await settled(engine)
