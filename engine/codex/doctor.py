@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -22,6 +23,7 @@ class Check(msgspec.Struct):
     status: str = ""
     summary: str = ""
     remediation: str | None = None
+    details: object = None
 
 
 class _Report(msgspec.Struct):
@@ -80,11 +82,21 @@ async def login(codex: str) -> UserError | None:
     """
     found = await checks(codex)
     if _failed(found, "config.load"):
-        what = one_line(found["config.load"].summary)
+        check = found["config.load"]
+        what = f"{one_line(check.summary)}{_place(check)}"
         return user_error("CODEX_CONFIG_INVALID", f"Codex cannot read its settings: {what}.")
     if _failed(found, "auth.credentials"):
         return user_error("CODEX_AUTH_REQUIRED")
     return None
+
+
+def _place(check: Check) -> str:
+    """Give the place in a file that a check names, where it does."""
+    if not isinstance(check.details, dict):
+        return ""
+    details = cast("dict[object, object]", check.details)
+    parts = [one_line(str(details[key])) for key in ("file", "line", "column") if key in details]
+    return f" ({':'.join(parts)})" if parts else ""
 
 
 def _failed(found: dict[str, Check], name: str) -> bool:

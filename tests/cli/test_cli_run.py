@@ -121,14 +121,37 @@ def test_default_is_a_copy_of_the_current_folder(swarm: Swarm, here: Path) -> No
     assert (here / "tree.txt").read_text() == "oak"
 
 
-def test_inside_a_repository_a_note_says_that_it_is_a_copy(swarm: Swarm, here: Path) -> None:
-    (here / ".git").mkdir()
-    (here / ".git" / "HEAD").touch()
-    words = ("run", "--agent", "simulated", "sim: say x")
-    assert swarm(*words).out.startswith("note: ")
-    done = swarm(*words, "--json")
-    assert done.err.startswith("note: ")
-    assert done.events[-1]["status"] == "succeeded"
+def test_inside_a_repository_it_works_in_a_worktree(swarm: Swarm, here: Path) -> None:
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=here, capture_output=True, check=True)
+        return done.stdout.decode()
+
+    git("init", "-q", "-b", "main")
+    (here / "tree.txt").write_text("oak\n")
+    git("add", ".")
+    git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "first")
+    done = swarm("run", "--agent", "simulated", "sim: write tree.txt elm\nsim: say x")
+    assert done.code == 0
+    run = swarm("show", "@last", "--json").json
+    assert run["workspace"]["kind"] == "worktree"
+    assert run["workspace"]["branch"] == f"swarm/{run['id']}"
+    assert run["changes"] == {"files": 1, "insertions": 1, "deletions": 1}
+    assert "-oak" in swarm("diff", "@last").out
+    assert swarm("apply", "@last", "--check", "--json").json["fits"]
+    assert (here / "tree.txt").read_text() == "oak\n"
+    assert swarm("apply", "@last").code == 0
+    assert (here / "tree.txt").read_text() == "elm\n"
+    assert git("status", "--short") == " M tree.txt\n"
+    assert swarm("restore", "@last", "--json").json[0]["n"] == 0
+    assert swarm("restore", "@last", "--checkpoint", "0").code == 0
+    assert swarm("get", "@last", "tree.txt").out == "oak\n"
+    assert swarm("diff", "@last").out == ""
+
+
+def test_two_workspaces_at_once_are_wrong_usage(swarm: Swarm) -> None:
+    done = swarm("run", "--empty", "--copy", ".", "x")
+    assert (done.code, done.out) == (2, "")
+    assert "--copy and --empty exclude each other" in done.err
 
 
 def test_copy_of_a_folder_that_is_not_there(swarm: Swarm) -> None:

@@ -14,12 +14,22 @@ from loopback import codex_binary
 
 from engine.config import Config, Queue
 from engine.domain.activity import activity
-from engine.domain.events import Body, FilesChanged, Progressed, Step
+from engine.domain.events import (
+    Body,
+    ChangesMeasured,
+    CheckpointTaken,
+    FilesChanged,
+    LimitsSeen,
+    Progressed,
+    Step,
+    UsageCounted,
+)
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, RunSpec
 from engine.engine import Engine
 from engine.paths import AttemptFolder, Paths
 
+LIVE = (FilesChanged, CheckpointTaken, ChangesMeasured, UsageCounted, LimitsSeen)
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 45
 
@@ -90,10 +100,13 @@ async def carried(engine: Engine, spec: RunSpec) -> Run:
 
 
 async def bodies(engine: Engine, run: Run) -> list[Body]:
-    """Give all that happened, after a look at the numbers; without what the watcher saw."""
+    """Give all that happened, after a look at the numbers; without what comes when it will.
+
+    That is what the watcher saw, checkpoints, and tokens, told live.
+    """
     events = await engine.events(run.id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    return [event.body for event in events if not isinstance(event.body, FilesChanged)]
+    return [event.body for event in events if not isinstance(event.body, LIVE)]
 
 
 async def happened(engine: Engine, run: Run, kind: type[Body]) -> list[Any]:

@@ -36,6 +36,7 @@ from loopback import (
 
 from engine.domain.events import (
     ArtifactSaved,
+    CheckpointTaken,
     FileChange,
     FilesChanged,
     Notice,
@@ -47,6 +48,7 @@ from engine.domain.events import (
     event_json,
 )
 from engine.domain.model import (
+    ChangeCount,
     PlanItem,
     Stage,
     Status,
@@ -74,6 +76,8 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
         run = await carried(engine, task(server.script("full", FULL_TURN)))
         told = await bodies(engine, run)
         assert percents(told) == [0, 20, 30, 55, 80, 100]
+        counted = await happened(engine, run, UsageCounted)
+        checkpoints = await happened(engine, run, CheckpointTaken)
         assert (await engine.runs()) == [run] == list(engine.view.runs.values())
     assert (run.status, run.exit_code, run.error) == (Status.SUCCEEDED, 0, None)
     assert (run.percent, run.stage, run.usage) == (100, Stage.COMPLETE, Usage(8000, 1600, 400))
@@ -84,6 +88,10 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
     assert house.attempt(run).last_message.read_text("utf-8") == "All is done."
     place = {"path": str(workspace), "kind": "empty", "source": None, "branch": None}
     thread = {"thread_id": run.thread_id}
+    assert counted[-1] == UsageCounted(8000, 1600, 400, 258400)
+    assert counted == sorted(counted, key=lambda usage: usage.input_tokens)
+    assert checkpoints[0].n == 0
+    assert run.changes == ChangeCount(1, 2, 0)
     assert told == [
         StatusChanged(Status.QUEUED),
         StatusChanged(Status.PREPARING, Status.QUEUED),
@@ -92,7 +100,6 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
         StatusChanged(Status.RUNNING, Status.PREPARING),
         Progressed(Stage.EXECUTING, "thinking", 30, thread),
         *WORK,
-        UsageCounted(8000, 1600, 400),
         ArtifactSaved("attempt-1/last-message.md", 12),
         Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=told[-2].elapsed_s),
         StatusChanged(Status.SUCCEEDED, Status.RUNNING, exit_code=0),
@@ -264,5 +271,5 @@ async def test_a_retry_goes_on_in_the_same_workspace(house: House, server: Loopb
     assert second.workspace == first.workspace
     assert files(Path(second.workspace.path)) == {"count.txt": "x\nx\n"}
     assert len(told) == 6
-    assert second.usage == Usage(4000, 800, 200)  # both attempts: two threads
-    assert second.thread_id != first.thread_id
+    assert second.thread_id == first.thread_id
+    assert second.usage == Usage(4000, 800, 200)  # a running total, not added twice

@@ -11,6 +11,7 @@ from loopback import (
     Step,
     closed_port,
     codex_binary,
+    codex_home,
     command,
     context_window,
     first,
@@ -18,12 +19,9 @@ from loopback import (
     message,
     overloaded,
     quota_exceeded,
-    rate_limited,
-    response_failed,
     server_error,
     stream_cut,
     unauthorized,
-    usage_limit,
 )
 
 from engine.domain.errors import CATALOGUE, UserError
@@ -33,22 +31,20 @@ from engine.domain.model import Run, Status
 
 FAILURES: dict[str, tuple[Step, str, str]] = {
     "401": (unauthorized(), "CODEX_AUTH_FAILED", "Incorrect API key provided"),
-    "429": (rate_limited(), "RATE_LIMITED", "429 Too Many Requests"),
-    "rate in stream": (response_failed("slow_down", "wait"), "RATE_LIMITED", "exceeded: wait"),
+    "403": (http_error(403, "not you"), "CODEX_AUTH_FAILED", "403 Forbidden: not you"),
     "quota": (quota_exceeded(), "QUOTA_EXCEEDED", "Quota exceeded. Check your plan"),
     "no plan": (
         http_error(429, {"error": {"type": "usage_not_included"}}),
         "QUOTA_EXCEEDED",
         "upgrade to Plus",
     ),
-    "limit": (usage_limit(), "USAGE_LIMIT_REACHED", "You’ve hit your usage limit."),
     "500": (server_error(500), "API_OVERLOADED", "We’re currently experiencing high demand"),
     "502": (http_error(502, "<html>[/red]"), "API_OVERLOADED", "502 Bad Gateway: <html>[/red]"),
     "503": (server_error(503), "API_OVERLOADED", "503 Service Unavailable"),
     "capacity": (overloaded(), "API_OVERLOADED", "Selected model is at capacity."),
     "cut": (stream_cut(), "API_UNREACHABLE", "stream disconnected before completion"),
     "room": (context_window(), "CONTEXT_WINDOW_EXCEEDED", "ran out of room in the model's"),
-    "404": (http_error(404, "no model"), "AGENT_CRASHED", "404 Not Found: no model"),
+    "404": (http_error(404, "no model"), "API_REFUSED", "404 Not Found: no model"),
     "400": (http_error(400, "odd \x1b[31mrequest"), "AGENT_CRASHED", "odd request"),
 }
 
@@ -91,17 +87,28 @@ async def test_a_closed_port_with_bounded_retries(new_house: NewHouse) -> None:
 
 
 @pytest.mark.parametrize("name", ["no TOML", "a wrong value", "no such provider"])
-async def test_a_bad_config(name: str, new_house: NewHouse) -> None:
+async def test_a_bad_config(name: str, new_house: NewHouse, server: LoopbackServer) -> None:
     extra, says = {
         "no TOML": ("this = = bad", "config.toml:3:8"),
         "a wrong value": ('sandbox_mode = "odd"', "unknown variant `odd`"),
         "no such provider": ('model_provider = "nope"', "Model provider `nope` not found"),
     }[name]
     house = new_house(extra=extra)
+    config = house.codex_home / "config.toml"
     if name == "no such provider":
-        config = house.codex_home / "config.toml"
         config.write_text(config.read_text().replace('model_provider = "loopback"\n', ""))
+    bad = config.read_text()
     async with house.engine() as engine:
+        # Seen before anything is started.
+        early = await carried(engine, task("hello"))
+        assert (early.status, early.reason) == (Status.FAILED, "CODEX_CONFIG_INVALID")
+        assert early.error
+        assert early.error.recovery == CATALOGUE["CODEX_CONFIG_INVALID"].recovery
+        assert not house.paths.run(early.id).exists()
+        # Seen by the run alone, where it was mended in between and damaged again.
+        codex_home(house.codex_home, server)
+        assert (await carried(engine, task("hello"))).status is Status.SUCCEEDED
+        config.write_text(bad)
         run = await carried(engine, task("hello"))
     _check(run, "CODEX_CONFIG_INVALID", says)
 

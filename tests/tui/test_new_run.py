@@ -59,7 +59,7 @@ async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeE
         folder = app.screen.query_one("#folder", Input)
         folder.value = ""
         await pilot.pause()
-        assert "Name the folder to copy." in shown(app)
+        assert "Name the folder to work from." in shown(app)
         folder.value = "~/nowhere"
         await pilot.press("ctrl+s")
         await pilot.pause()

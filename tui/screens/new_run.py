@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
-KINDS = (WorkspaceKind.EMPTY, WorkspaceKind.COPY)
+KINDS = (WorkspaceKind.EMPTY, WorkspaceKind.COPY, WorkspaceKind.WORKTREE)
 TITLE_LIMIT = 120
 STAND_IN = "Or choose the simulated agent: it needs nothing."
 
@@ -46,8 +46,8 @@ class Draft:
             return "Say what is to be done."
         if len(self.title) > TITLE_LIMIT:
             return f"The title is {len(self.title) - TITLE_LIMIT} characters too long."
-        if self.kind is WorkspaceKind.COPY and not self.folder.strip():
-            return "Name the folder to copy."
+        if self.kind is not WorkspaceKind.EMPTY and not self.folder.strip():
+            return "Name the folder to work from."
         return ""
 
     def rest(self) -> Draft:
@@ -55,8 +55,8 @@ class Draft:
         return replace(self, prompt="", title="")
 
     def source(self) -> str | None:
-        """Give the folder to copy as an absolute path."""
-        if self.kind is not WorkspaceKind.COPY:
+        """Give the folder to work from as an absolute path."""
+        if self.kind is WorkspaceKind.EMPTY:
             return None
         return str(Path(os.path.expandvars(self.folder.strip())).expanduser().absolute())
 
@@ -99,7 +99,7 @@ class NewRun(Dialog[str]):
             yield PromptArea(draft.prompt, id="prompt", placeholder="What is to be done?")
             yield from _row("Title", Input(draft.title, id="title", compact=True))
             yield from _row("Agent", Segments(AGENTS, AGENTS.index(draft.agent), id="agent"))
-            words = ("empty folder", "copy of a folder")
+            words = ("empty folder", "copy of a folder", "git worktree")
             yield from _row("Workspace", Segments(words, KINDS.index(draft.kind), id="kind"))
             yield from _row("Folder", Input(draft.folder, id="folder", compact=True))
             yield Static(id="problem")
@@ -124,7 +124,7 @@ class NewRun(Dialog[str]):
         draft.folder = self.query_one("#folder", Input).value
         title = one_line(draft.prompt, 60)
         self.query_one("#title", Input).placeholder = title or "from the prompt's first line"
-        self.query_one("#folder", Input).disabled = draft.kind is not WorkspaceKind.COPY
+        self.query_one("#folder", Input).disabled = draft.kind is WorkspaceKind.EMPTY
         problem = draft.problem()
         self.query_one("#start", Button).disabled = bool(problem)
         self._say(Content(problem))
