@@ -15,7 +15,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	&& break; done; \
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
-.PHONY: help run demo test check format snapshots docs constraints clean
+.PHONY: help run demo test check chaos format snapshots docs constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(READY) ## Check format, lint, types and import directions
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
+
+chaos: $(READY) ## Kill the engine 200 times, and count what was lost (ARGS="--kills 50")
+	@$(BIN)/python tests/chaos/storm.py $(ARGS)
 
 format: $(READY) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
