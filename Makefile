@@ -37,6 +37,7 @@ check: $(READY) ## Check format, lint, types and import directions
 
 chaos: $(READY) ## Kill the engine 200 times, and count what was lost (ARGS="--kills 50")
 	@$(BIN)/python tests/chaos/storm.py $(ARGS)
+	@$(BIN)/python tests/chaos/real_storm.py
 
 format: $(READY) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .

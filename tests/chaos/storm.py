@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import re
 import signal
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def storm(home: Path, *, kills: int, runs: int, numbers: int, seed: int) -> Stor
     asyncio.run(_queue(paths, runs, numbers))
     killed = 0
     while killed < kills:
-        engine = _engine(home)
+        engine = start_engine(home)
         try:
             engine.wait(chance.uniform(0.25, 0.9))
             asyncio.run(_queue(paths, 1, numbers))  # nothing was left to do: more of it
@@ -71,11 +73,12 @@ def storm(home: Path, *, kills: int, runs: int, numbers: int, seed: int) -> Stor
             engine.send_signal(signal.SIGKILL)
             killed += 1
         engine.wait()
-    _engine(home).wait(timeout=300)
+    start_engine(home).wait(timeout=300)
     return asyncio.run(_count(paths, kills, numbers, started))
 
 
-def _engine(home: Path) -> subprocess.Popen[bytes]:
+def start_engine(home: Path) -> subprocess.Popen[bytes]:
+    """Start an engine that supervises until nothing is left to do."""
     return subprocess.Popen(
         [sys.executable, "-c", SUPERVISE, str(Path(__file__).parent), str(home)],
         stdin=subprocess.DEVNULL,
@@ -104,10 +107,6 @@ async def _count(paths: Paths, kills: int, numbers: int, started: float) -> Stor
             lost += sum(n not in times for n in range(1, numbers + 1))
             doubled += sum(count - 1 for count in times.values())
             disordered += seen != sorted(seen)
-    with sqlite3.connect(paths.database) as db:
-        integrity = db.execute("PRAGMA integrity_check").fetchone()[0]
-    db.close()
-    alive = sum(len(pids) for mark, pids in marks().items() if mark.startswith(str(paths.home)))
     seconds = time.monotonic() - started
     return Storm(
         kills,
@@ -118,10 +117,22 @@ async def _count(paths: Paths, kills: int, numbers: int, started: float) -> Stor
         disordered,
         gaps,
         unfinished,
-        alive,
-        integrity,
+        left_alive(paths),
+        integrity(paths),
         round(seconds, 1),
     )
+
+
+def integrity(paths: Paths) -> str:
+    """Give what SQLite finds in the database: `ok`, or what is wrong."""
+    with closing(sqlite3.connect(paths.database)) as db:
+        return db.execute("PRAGMA integrity_check").fetchone()[0]
+
+
+def left_alive(paths: Paths) -> int:
+    """Count the processes of the home's runs."""
+    home = os.path.realpath(paths.home)
+    return sum(len(pids) for mark, pids in marks().items() if mark.startswith(home))
 
 
 def main() -> None:
