@@ -15,6 +15,7 @@ from engine.domain.errors import UserError, user_error
 from engine.store.migrations import MIGRATIONS
 
 BUSY_TIMEOUT_MS = 5000
+WAL_RETRY_S = 0.02
 
 
 @asynccontextmanager
@@ -35,9 +36,22 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
             await db.execute("PRAGMA foreign_keys = ON")
             await db.execute("PRAGMA synchronous = NORMAL")
             if migrate:
-                await db.execute("PRAGMA journal_mode = WAL")
+                await _use_wal(db)
                 await _migrate(db)
         yield db
+
+
+async def _use_wal(db: aiosqlite.Connection) -> None:
+    """Turn WAL on, once for the file; SQLite does not wait by itself where others do the same."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            await db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(WAL_RETRY_S)
 
 
 async def _migrate(db: aiosqlite.Connection) -> None:
