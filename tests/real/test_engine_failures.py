@@ -104,6 +104,7 @@ async def test_a_bad_config(name: str, new_house: NewHouse, server: LoopbackServ
         assert (early.status, early.reason) == (Status.FAILED, "CODEX_CONFIG_INVALID")
         assert early.error
         assert early.error.recovery == CATALOGUE["CODEX_CONFIG_INVALID"].recovery
+        assert name != "no TOML" or says in early.error.message
         assert not house.paths.run(early.id).exists()
         # Seen by the run alone, where it was mended in between and damaged again.
         codex_home(house.codex_home, server)

@@ -19,7 +19,7 @@ from engine.runs import follower as module
 from engine.runs import process
 from engine.runs.follower import Commit, Follower
 from engine.runs.process import Ending, Process
-from engine.store.store import Entry, Store, open_store
+from engine.store.store import Entry, LostOwnership, Store, open_store
 
 NOWHERE = Path("/nowhere/codex")
 SLOW_CAT = """
@@ -170,3 +170,38 @@ async def test_what_is_forgotten_is_followed_no_longer(
         await it.stop(0)
         await asyncio.sleep(module.TICK_S * 3)
         assert not done.done()
+
+
+async def test_who_lost_a_run_to_another_follower_still_serves_the_others(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    lost, kept = await new_run(store), await new_run(store)
+    async with following(store.append) as follower:
+        folders = [AttemptFolder(tmp_path / name) for name in ("lost", "kept")]
+        its = [await printing(folder, message("hello")) for folder in folders]
+        await store.append([Entry(lost[0], cursor="elsewhere", cursor_before=lost[1])])
+        first = follower.follow(lost[0], its[0], lost[1], "/w", NOWHERE)
+        second = follower.follow(kept[0], its[1], kept[1], "/w", NOWHERE)
+        with pytest.raises(LostOwnership):
+            await end(first.done)
+        assert await end(second.done) == Ending(0)
+    assert texts(await store.events(lost[0])) == []
+    assert texts(await store.events(kept[0])) == ["hello"]
+
+
+async def test_a_spool_file_that_cannot_be_read_stops_nobody_else(
+    store: Store, tmp_path: Path
+) -> None:
+    bad, good = await new_run(store), await new_run(store)
+    async with following(store.append) as follower:
+        folders = [AttemptFolder(tmp_path / name) for name in ("bad", "good")]
+        its = [await printing(folder, message("hello")) for folder in folders]
+        folders[0].stdout.unlink()
+        folders[0].stdout.symlink_to("/etc/passwd")
+        first = follower.follow(bad[0], its[0], bad[1], "/w", NOWHERE)
+        second = follower.follow(good[0], its[1], good[1], "/w", NOWHERE)
+        with pytest.raises(OSError, match="symbolic links"):
+            await end(first.done)
+        await end(second.done)
+    assert texts(await store.events(good[0])) == ["hello"]

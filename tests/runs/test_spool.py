@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,42 @@ def test_a_line_may_be_longer_than_what_is_read_at_once(spool: Spool, path: Path
     while spool.behind:
         seen += spool.lines(7)
     assert seen == [b"x" * 100, b"end"]
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_read_to_its_end(
+    spool: Spool, path: Path
+) -> None:
+    write(path, b"one\ntwo\nth")
+    assert spool.lines(5) == [b"one"]
+    path.unlink()
+    assert spool.behind
+    assert spool.lines() == [b"two"]
+    assert not spool.behind
+    assert (spool.rest(), spool.cut_off()) == (b"th", 0)
+
+
+@pytest.mark.parametrize("size", [0, 3, 6])
+def test_a_file_that_is_cut_off_is_read_on_from_its_new_end(
+    spool: Spool, path: Path, size: int
+) -> None:
+    assert spool.cut_off() == 0
+    write(path, b"one\ntwo\nth")
+    assert spool.lines() == [b"one", b"two"]
+    os.truncate(path, size)
+    assert (spool.lines(), spool.behind) == ([], False)
+    assert spool.cut_off() == 10 - size
+    assert spool.cut_off() == 0
+    write(path, b"four\nfi")
+    assert spool.lines() == [b"four"]
+    assert spool.offset == size + 5
+    assert spool.rest() == b"fi"
+
+
+def test_a_file_that_was_cut_off_before_is_known_too(path: Path) -> None:
+    write(path, b"one\n")
+    later = Spool(path, 100)
+    assert (later.lines(), later.cut_off(), later.offset) == ([], 96, 4)
+    later.close()
 
 
 def test_an_endless_line_is_bounded_and_the_next_is_whole(

@@ -153,6 +153,28 @@ async def test_what_is_decided_is_decided_on_what_is_stored(store: Store, other:
     assert await told(store, run) == [str(n) for n in range(1, 41)]
 
 
+async def test_a_setting_is_changed_as_it_is_stored(store: Store, other: Store) -> None:
+    def count(value: str | None) -> str:
+        return str(int(value or 0) + 1)
+
+    places = [store, other] * 20
+    await asyncio.gather(*(where.change_setting("count", count) for where in places))
+    assert await other.settings() == {"count": "40"}
+    await store.change_setting("count", lambda _: None)
+    assert await other.settings() == {}
+
+
+async def test_earlier_cursors_come_latest_first(store: Store) -> None:
+    run = await new_run(store)
+    await store.append([Entry(run, [PREPARING], cursor="one")])
+    for name in ("two", None, "four"):
+        ways = [StatusChanged(Status.FAILED), StatusChanged(Status.QUEUED), PREPARING]
+        await store.append([Entry(run, ways, cursor=name)])
+    assert await store.cursors(run, 5) == ["four", "two", "one"]
+    assert await store.cursors(run, 3) == ["two", "one"]
+    assert await store.cursors(run, 1) == []
+
+
 async def test_all_read_the_events_of_all_runs_in_the_same_order(
     store: Store, other: Store
 ) -> None:
