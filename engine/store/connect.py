@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
