@@ -22,7 +22,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import LimitWindow, PlanItem, Stage, Usage
+from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
 from engine.domain.text import one_line, printable, printable_name
 
@@ -50,6 +50,8 @@ class Cursor:
     context_window: int | None = None
     windows: tuple[LimitWindow, ...] = ()
     rollout_offset: int = 0
+    verdict: ErrorInfo | None = None
+    """Why we ended it, if we did."""
 
 
 class Translator:

@@ -45,6 +45,17 @@ class Following:
         """What is known of the attempt."""
         return self.translator.cursor
 
+    @property
+    def verdict(self) -> UserError | None:
+        """Why it was ended by us, if so; stored, for the engine that may have to finish it."""
+        info = self.cursor.verdict
+        return user_error(info.code, info.message, info.recovery) if info else None
+
+    @verdict.setter
+    def verdict(self, verdict: UserError | None) -> None:
+        self.cursor.verdict = verdict.info if verdict else None
+        self.moved |= verdict is not None
+
     def read(self) -> int:
         """Take in the next lines, and give how many."""
         lines = self.spool.lines()

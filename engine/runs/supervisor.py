@@ -70,7 +70,6 @@ class Supervisor:
         self._closing = False
         self._process: Process | None = None
         self._following: Following | None = None
-        self._verdict: UserError | None = None
         self._cpu_s = 0.0
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
@@ -182,9 +181,9 @@ class Supervisor:
         if stalled and not self._run.stalled:
             await self._say(Notice("warning", stalled))
         # Once spoken it stands: what an agent says while it is stopped is no sign of life.
-        verdict = watchdog.verdict(self._run, now, settings, stalled)
-        self._verdict = self._verdict or verdict
-        if self._verdict:
+        if not following.verdict:
+            following.verdict = watchdog.verdict(self._run, now, settings, stalled)
+        if following.verdict:
             await following.process.stop(self._tools.config.grace_s)
 
     async def _stop(self) -> None:
@@ -211,9 +210,9 @@ class Supervisor:
         left = await following.process.sweep()
         folder = following.process.folder
         error = endings.failure(ending, following.cursor, folder.stderr)
-        error = (self._verdict or error) if error else None
+        error = (following.verdict or error) if error else None
         bodies: list[Body] = []
-        if left and not self._verdict:
+        if left and not following.verdict:
             plural = "" if left == 1 else "es"
             bodies.append(Notice("warning", f"ended {left} process{plural} that Codex left behind"))
         path = folder.last_message

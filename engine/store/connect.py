@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import asyncio
+import errno
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
