@@ -108,10 +108,15 @@ def commands() -> str:
 
 
 def main() -> None:
-    """Write the pages."""
+    """Write the pages; with `--check`, only name those that are not what the code says."""
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(", ".join(path.name for path in pages() if not _is_current(path)) or 0)
     for path, text in pages().items():
         path.write_text(text, "utf-8")
-    sys.exit(0)
+
+
+def _is_current(path: Path) -> bool:
+    return path.exists() and path.read_text("utf-8") == pages()[path]
 
 
 if __name__ == "__main__":
