@@ -437,6 +437,23 @@ async def test_what_is_said_while_being_stopped_changes_no_verdict(
     assert run.error.code == "RUN_STALLED"
 
 
+async def test_the_next_engine_knows_why_the_last_one_was_ending_a_run(
+    paths: Paths, watchful: Callable[[str], dict]
+) -> None:
+    patient = {**watchful("notice"), "grace_s": LIMIT_S}
+    async with supervising(paths, **patient) as engine:
+        run = await engine.start(spec("ignore-term", "say one", "hang", timeout_s=0.5))
+        await becomes(lambda: engine._scheduler._carried.get(run.id))
+        carrying = engine._scheduler._carried[run.id][0]
+        await becomes(lambda: carrying._following and carrying._following.verdict)
+        await becomes(lambda: not carrying._following.moved)  # it is stored
+    async with supervising(paths, grace_s=0.2) as engine:
+        await settled(engine)
+        ended = engine.view.runs[run.id]
+    assert (ended.status, ended.error.code) == (Status.FAILED, "RUN_TIMED_OUT")
+    assert ended.exit_code == 137
+
+
 async def test_a_token_budget_is_kept(
     paths: Paths, watchful: Callable[[str], dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
