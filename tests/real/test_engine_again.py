@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,6 @@ from loopback import (
     Step,
     command,
     context_window,
-    first,
     http_error,
     message,
     overloaded,
@@ -162,12 +160,16 @@ async def test_a_message_that_met_trouble_is_in_the_thread_that_goes_on(
 async def test_a_usage_limit_waits_until_it_resets_and_the_thread_goes_on(
     house: House, server: LoopbackServer
 ) -> None:
-    # The text names only the minute: the headers, by way of the rollout, the second.
-    resets_at = int(time.time()) + 3
-    limited = usage_limit(resets_in=resets_at - time.time() + 0.5)
-    prompt = server.script("limit", [WORK, first(1, limited, DONE)], [WORK, DONE])
+    gate = threading.Event()
+    prompt = server.script("limit", [WORK.after(gate)])
     async with house.engine(slots=1) as engine:
         run = await engine.start(task(prompt, retries=0))
+        await until(engine, run, lambda now: now.percent == 30)
+        # The text names only the minute: the headers, by way of the rollout, the second.
+        limited = usage_limit(resets_in=4)
+        resets_at = int(limited.headers["x-codex-primary-reset-at"])
+        server.script("limit", [WORK.after(gate), limited], [WORK, DONE])
+        gate.set()
         other = await engine.start(task("hello"))
         waiting = await until(engine, run, lambda now: now.limit_hits == 1)
         assert waiting.status is Status.QUEUED
