@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
+import subprocess
 from pathlib import Path
 
-import pytest
 from typed import COMMAND, Swarm
 
+from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.model import Run, Status
+from engine.engine import Engine
+from engine.paths import Paths
 from tui.cli import demo_script
+from tui.cli.follow import Follower
 
 
 def test_demo_ends_as_scripted_and_leaves_nothing(
-    swarm: Swarm, tmp_path: Path, paths, monkeypatch: pytest.MonkeyPatch
+    swarm: Swarm, tmp_path: Path, paths: Paths
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -47,9 +53,6 @@ def test_demo_says_what_did_not_end_as_scripted() -> None:
 
 
 def test_demo_can_be_interrupted(tmp_path: Path) -> None:
-    import os
-    import subprocess
-
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     process = subprocess.Popen(
@@ -58,10 +61,24 @@ def test_demo_can_be_interrupted(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(temporary)},
     )
-    with process:
+    try:
         assert process.stdout
         assert any(b"thinks" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
-        process.stdout.read()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130
     assert list(temporary.iterdir()) == []
+
+
+async def test_following_ends_when_nobody_is_left_who_starts_runs_again(paths: Paths) -> None:
+    async with Engine.open(paths, Config(), follow=False) as engine:
+        until = asyncio.get_running_loop().create_future()
+        follower = Follower(engine, [], until=until)
+        following = asyncio.ensure_future(anext(follower.news(), None))
+        await asyncio.sleep(0)
+        assert not following.done()
+        until.set_result(None)
+        assert await asyncio.wait_for(following, 30) is None

@@ -60,7 +60,7 @@ async def _lines(home: Path) -> int:
         scenes = await demo_script.start(engine)
         director = asyncio.create_task(demo_script.direct(engine, scenes))
         runs = [engine.view.runs[run_id] for run_id in scenes]
-        follower = Follower(engine, runs, busy=lambda: not director.done())
+        follower = Follower(engine, runs, until=director)
         try:
             if (await carry(engine, follower, _DemoLines(_name), may_leave=False)).used:
                 return EXIT_CANCELLED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,7 +11,7 @@ from engine.domain.events import Event
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
-from engine.engine import Engine
+from engine.engine import Batch, Engine
 from tui.cli import waiting
 from tui.cli.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 
@@ -59,11 +59,11 @@ class Follower:
         engine: Engine,
         runs: Iterable[Run],
         since: int | Mapping[str, int] = 0,
-        busy: Callable[[], bool] = lambda: False,
+        until: asyncio.Future[None] | None = None,
     ) -> None:
         self.runs = {run.id: run for run in runs}
         self._engine = engine
-        self._busy = busy  # says that a run which has ended may be started again
+        self._until = until  # as long as it is not done, a run that has ended may start again
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
 
     def open_runs(self) -> list[Run]:
@@ -81,14 +81,26 @@ class Follower:
         """Give what happened and then what happens, until all runs have ended."""
         batches = self._engine.batches()
         changed = set(self.runs)
-        while True:
-            for run_id in changed:
-                async for events in self._unseen(run_id):
-                    yield events
-            still = self.open_runs()
-            if not still and not self._busy():
-                return
-            changed = (await anext(batches)).runs & self.runs.keys()
+        coming = asyncio.ensure_future(anext(batches))
+        try:
+            while True:
+                for run_id in changed:
+                    async for events in self._unseen(run_id):
+                        yield events
+                open_ended = self._until is not None and not self._until.done()
+                if not self.open_runs() and not open_ended:
+                    return
+                changed = set[str]()
+                await self._wait(coming)
+                if coming.done():
+                    changed = coming.result().runs & self.runs.keys()
+                    coming = asyncio.ensure_future(anext(batches))
+        finally:
+            coming.cancel()
+
+    async def _wait(self, coming: asyncio.Future[Batch]) -> None:
+        ends = () if self._until is None or self._until.done() else (self._until,)
+        await asyncio.wait((coming, *ends), return_when=asyncio.FIRST_COMPLETED)
 
     async def _unseen(self, run_id: str) -> AsyncGenerator[list[Event]]:
         """Give a run's stored events after those seen, a page at a time."""
