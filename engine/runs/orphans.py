@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.domain.model import Run
 from engine.paths import AttemptFolder, Paths
-from engine.runs import process
+from engine.runs import marks, process
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Orphan:
 
 async def find(paths: Paths) -> list[Orphan]:
     """Find what is alive of this home's attempts: of live runs too, see `of_ended`."""
-    found = await asyncio.to_thread(process.marks)
+    found = await asyncio.to_thread(marks.marks)
     runs = Path(os.path.realpath(paths.home)) / "runs"
     return [
         Orphan(folder.parent.name, folder.name, tuple(sorted(pids)))

@@ -14,17 +14,16 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.paths import AttemptFolder, private_folder
+from engine.runs.marks import MARK, carries, cpu_s, group, mark, marked
 
-MARK = "SWARM_ATTEMPT"
-_MARK_BYTES = f"{MARK}=".encode()
 POLL_S = 0.05
+ASK_AGAIN_S = 1.0
 KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
@@ -89,7 +88,7 @@ class Process:
     def _alive(self) -> bool:
         if self._child:
             return self._child.poll() is None
-        return self.pid != NOBODY and _environment_has(self.pid, self._mark)
+        return self.pid != NOBODY and carries(self.pid, self._mark)
 
     def members(self) -> list[int]:
         """Give the pids of everything alive that belongs to the attempt."""
@@ -97,13 +96,13 @@ class Process:
 
     def cpu_s(self) -> float:
         """Give the processor time, in seconds, that its living processes have used."""
-        return sum(_cpu_s(pid) for pid in self.members())
+        return sum(cpu_s(pid) for pid in self.members())
 
     def _leads(self) -> bool:
         """Say whether the group is still ours: its number may be a stranger's by now."""
         if self.pid == NOBODY:
             return False
-        return self._alive() or any(_group(pid) == self.pid for pid in self.members())
+        return self._alive() or any(group(pid) == self.pid for pid in self.members())
 
     def release(self) -> None:
         """Let go of it, alive: whoever supervises next finds it by its files."""
@@ -113,8 +112,6 @@ class Process:
     async def stop(self, grace_s: float) -> None:
         """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
         if grace_s > 0 and await asyncio.to_thread(self.members):
-            if await asyncio.to_thread(self._leads):
-                _signal_group(self.pid, signal.SIGTERM)
             await self._wait_gone(grace_s)
         await self.sweep()
 
@@ -142,9 +139,19 @@ class Process:
         return len(killed - {self.pid})
 
     async def _wait_gone(self, limit_s: float) -> None:
-        deadline = asyncio.get_running_loop().time() + limit_s
+        """Ask everything of it to end, and wait until it has."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + limit_s
         asked: set[int] = set()
-        while asyncio.get_running_loop().time() < deadline:
+        if await asyncio.to_thread(self._leads):
+            _signal_group(self.pid, signal.SIGTERM)
+        ask_at = now() + ASK_AGAIN_S
+        while now() < deadline:
+            if now() >= ask_at:
+                ask_at = now() + ASK_AGAIN_S
+                if await asyncio.to_thread(self.members) == [self.pid]:
+                    # The shell outlives the signal, and what it was just starting never saw it.
+                    _signal_group(self.pid, signal.SIGTERM)
             if self.ending() is not None or self.pid == NOBODY:
                 left = await asyncio.to_thread(self.members)
                 if not left:
@@ -211,7 +218,7 @@ def _find(folder: AttemptFolder) -> Process | None:
         return None
     # It was started, and then somebody damaged or removed the claim: not to be started again.
     members = marked(mark(folder))
-    leader = next((pid for pid in members if _group(pid) == pid), NOBODY)
+    leader = next((pid for pid in members if group(pid) == pid), NOBODY)
     return Process(folder, leader, None)
 
 
@@ -232,78 +239,6 @@ def _claim(folder: AttemptFolder) -> str:
     return ""
 
 
-def mark(folder: AttemptFolder) -> str:
-    """Give what the environment of every process of the attempt carries.
-
-    The real path: the next engine may come to the same home by another name.
-    """
-    return os.path.realpath(folder.path)
-
-
-def marks() -> dict[str, list[int]]:
-    """Give all marks that living processes carry, with their pids."""
-    found: dict[str, list[int]] = {}
-    for pid in _pids():
-        value = _mark_of(pid)
-        if value is not None and pid != os.getpid():
-            found.setdefault(value, []).append(pid)
-    return found
-
-
-def marked(value: str) -> list[int]:
-    """Give the pids of all living processes whose environment carries the mark `value`."""
-    return [pid for pid in _pids() if pid != os.getpid() and _environment_has(pid, value)]
-
-
-def _pids() -> Iterable[int]:
-    if sys.platform == "linux":
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  hot
-    import psutil
-
-    return psutil.pids()
-
-
-def _environment_has(pid: int, value: str) -> bool:
-    return _mark_of(pid) == value
-
-
-def _mark_of(pid: int) -> str | None:
-    """Give the mark in a process's environment, as it was started; a dead one has none."""
-    if sys.platform != "linux":
-        return _psutil_mark_of(pid)
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  hot
-            environment = file.read()
-    except OSError:
-        return None
-    start = environment.find(_MARK_BYTES)
-    if start < 0 or (start and environment[start - 1]):
-        return None
-    value = environment[start + len(_MARK_BYTES) :].partition(b"\0")[0]
-    return os.fsdecode(value)
-
-
-def _psutil_mark_of(pid: int) -> str | None:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        zombie = process.status() == psutil.STATUS_ZOMBIE
-        return None if zombie else process.environ().get(MARK)
-    except (psutil.Error, OSError):
-        return None
-
-
-def _cpu_s(pid: int) -> float:
-    import psutil
-
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return 0.0
-    return times.user + times.system
-
-
 def _free_bytes(folder: Path) -> float:
     try:
         return shutil.disk_usage(folder).free
@@ -317,13 +252,6 @@ def _read_exit(path: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.endswith("\n") and text.strip().isdigit() else None
-
-
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except OSError:
-        return None
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

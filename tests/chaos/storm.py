@@ -26,7 +26,7 @@ from engine.domain.events import Step
 from engine.domain.model import Agent, RunSpec, Status
 from engine.engine import Engine
 from engine.paths import Paths
-from engine.runs.process import marks
+from engine.runs.marks import marks
 
 CONFIG = Config(slots=4, queue=Queue(stagger_s=0.05))
 SUPERVISE = """

@@ -13,7 +13,7 @@ import pytest
 from typed import Swarm
 
 from engine.paths import Paths
-from engine.runs import process
+from engine.runs import marks
 
 CHECKS = {
     "auth.credentials": {"status": "ok", "summary": "logged in"},
@@ -93,7 +93,7 @@ def test_orphans_are_found_and_ended(
     folder = paths.attempt(swarm("show", "@last", "--json").json["id"], 1)
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(300)"],
-        env={**os.environ, process.MARK: process.mark(folder)},
+        env={**os.environ, marks.MARK: marks.mark(folder)},
         start_new_session=True,
     ) as orphan:
         words = ("doctor", "--codex-bin", str(codex), "--json")

@@ -50,7 +50,7 @@ from engine.domain.projection import LIMIT
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
 from engine.runs import ending, follower
-from engine.runs.process import mark, marked
+from engine.runs.marks import mark, marked
 
 WORK = command("echo x >>count.txt")
 DONE = message("Done.")

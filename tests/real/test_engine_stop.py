@@ -19,7 +19,7 @@ from loopback import (
 
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.model import Run, Sandbox, Status
-from engine.runs.process import mark, marked
+from engine.runs.marks import mark, marked
 
 STOPPED = "cancelled by the user"
 

@@ -13,7 +13,7 @@ from loopback import LoopbackServer, Step, command, message, overloaded, quota_e
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.runs import ending
-from engine.runs.process import marked
+from engine.runs.marks import marked
 
 RUNS, SLOTS, LIMIT_S = 50, 8, 240
 WORK = command("echo $((6 * 7)) >>answer.txt")

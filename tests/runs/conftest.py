@@ -12,7 +12,8 @@ import pytest
 
 from engine.paths import AttemptFolder, Paths
 from engine.runs import process
-from engine.runs.process import Process, mark, marked
+from engine.runs.marks import mark, marked
+from engine.runs.process import Process
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs import follower, supervisor
-from engine.runs.process import mark, marked
+from engine.runs.marks import mark, marked
 from engine.store import connect
 
 

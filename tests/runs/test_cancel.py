@@ -27,7 +27,7 @@ from engine.domain.events import StatusChanged
 from engine.domain.model import Agent, Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
-from engine.runs.process import mark, marked
+from engine.runs.marks import mark, marked
 from engine.runs.supervisor import KILL
 from engine.store.store import Committed, Entry
 

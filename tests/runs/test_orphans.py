@@ -18,8 +18,8 @@ from engine.domain.events import StatusChanged
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import AttemptFolder, Paths
-from engine.runs import orphans, process
-from engine.runs.process import MARK, mark, marked
+from engine.runs import orphans
+from engine.runs.marks import MARK, mark, marked
 from engine.store.store import Entry
 
 GRACE_S = 0.5
@@ -208,7 +208,7 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
 ) -> None:
     """Between the look at the processes and the look at the database it has begun."""
     async with supervising(paths) as engine:
-        looked = process.marks
+        looked = orphans.marks.marks
         started: list[Run] = []
 
         async def start() -> None:
@@ -217,12 +217,12 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
 
         loop = asyncio.get_running_loop()
 
-        def marks() -> dict[str, list[int]]:
+        def look() -> dict[str, list[int]]:
             asyncio.run_coroutine_threadsafe(start(), loop).result()
             return looked()
 
         with monkeypatch.context() as patch:
-            patch.setattr(orphans.process, "marks", marks)
+            patch.setattr(orphans.marks, "marks", look)
             assert await engine.doctor.orphans() == []
         assert len(alive(paths, started[0])) == 2
         await engine.cancel(started[0].id)

@@ -1,0 +1,98 @@
+"""Processes known by a mark in their environment: which attempt they belong to.
+
+A descendant that left group and session still carries the mark, and a process that merely got the
+same pid does not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+from engine.paths import AttemptFolder
+
+MARK = "SWARM_ATTEMPT"
+_MARK_BYTES = f"{MARK}=".encode()
+
+
+def mark(folder: AttemptFolder) -> str:
+    """Give what the environment of every process of the attempt carries.
+
+    The real path: the next engine may come to the same home by another name.
+    """
+    return os.path.realpath(folder.path)
+
+
+def marks() -> dict[str, list[int]]:
+    """Give all marks that living processes carry, with their pids."""
+    found: dict[str, list[int]] = {}
+    for pid in _pids():
+        value = _mark_of(pid)
+        if value is not None and pid != os.getpid():
+            found.setdefault(value, []).append(pid)
+    return found
+
+
+def marked(value: str) -> list[int]:
+    """Give the pids of all living processes whose environment carries the mark `value`."""
+    return [pid for pid in _pids() if pid != os.getpid() and carries(pid, value)]
+
+
+def _pids() -> Iterable[int]:
+    if sys.platform == "linux":
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  hot
+    import psutil
+
+    return psutil.pids()
+
+
+def carries(pid: int, value: str) -> bool:
+    """Say whether a process is alive and carries the mark `value`."""
+    return _mark_of(pid) == value
+
+
+def _mark_of(pid: int) -> str | None:
+    """Give the mark in a process's environment, as it was started; a dead one has none."""
+    if sys.platform != "linux":
+        return _psutil_mark_of(pid)
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  hot
+            environment = file.read()
+    except OSError:
+        return None
+    start = environment.find(_MARK_BYTES)
+    if start < 0 or (start and environment[start - 1]):
+        return None
+    value = environment[start + len(_MARK_BYTES) :].partition(b"\0")[0]
+    return os.fsdecode(value)
+
+
+def _psutil_mark_of(pid: int) -> str | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        zombie = process.status() == psutil.STATUS_ZOMBIE
+        return None if zombie else process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
+
+
+def cpu_s(pid: int) -> float:
+    """Give the processor time, in seconds, that a process has used."""
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return times.user + times.system
+
+
+def group(pid: int) -> int | None:
+    """Give the process group that a process is in, if it is there."""
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
