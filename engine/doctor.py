@@ -158,6 +158,7 @@ def _terminal() -> list[Finding]:
 
 def _orphans(count: int) -> Finding:
     if count:
-        message = f"{count} runs that have ended left processes alive."
+        runs = "1 run that has ended" if count == 1 else f"{count} runs that have ended"
+        message = f"{runs} left processes alive."
         return Finding("orphans", Health.WARNING, message, "Run `swarm-tui doctor --end-orphans`.")
     return _ok("orphans", "no processes are left of runs that have ended")
