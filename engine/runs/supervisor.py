@@ -27,11 +27,11 @@ from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.follower import Follower, Following
+from engine.runs.preparing import Preparing
 from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
 from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
-from engine.workspace.create import make
 from engine.workspace.worktree import Made
 
 CHECK_S = 1.0
@@ -67,10 +67,10 @@ class Supervisor:
         self._tools = tools
         self._poked = asyncio.Event()
         self._prepared = False
-        self._closing = False
         self._process: Process | None = None
         self._following: Following | None = None
         self._cpu_s = 0.0
+        self._preparing = Preparing(tools.paths, self._append, self._stop_asked)
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
     def poke(self, run: Run) -> None:
@@ -107,7 +107,6 @@ class Supervisor:
                 except OSError as error:
                     await self._fail(os_failure(error))
         finally:
-            self._closing = True
             await self._remembering.close()
             self._tools.follower.forget(self._run.id)
             self._tools.watcher.forget(self._run.id)
@@ -122,7 +121,7 @@ class Supervisor:
         if run.workspace and Path(run.workspace.path).is_dir() and not (ask and ask.fresh):
             made = Made(run.workspace)
         else:
-            made = await self._make_workspace()
+            made = await self._preparing.make(run)
         if made is None:
             return
         await asyncio.to_thread(
@@ -139,27 +138,6 @@ class Supervisor:
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
         await self._append([StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
-
-    async def _make_workspace(self) -> Made | None:
-        """Make the workspace; None where a cancel came in between."""
-        run = self._run
-        await self._say(Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0))
-        # A fresh start gets a folder of its own: what was done before stays where it is.
-        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
-        target = self._tools.paths.workspace(run.spec.project, name)
-        making = asyncio.create_task(
-            asyncio.to_thread(
-                make, run.spec.workspace, target, self._tools.paths.home, self._stop_asked
-            )
-        )
-        try:
-            return await asyncio.shield(making)
-        except InterruptedError:
-            return None
-        except asyncio.CancelledError:
-            self._closing = True
-            await asyncio.wait({making})  # the next engine must find nobody at work there
-            raise
 
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
@@ -286,7 +264,7 @@ class Supervisor:
         return await self._stored(lambda: self._tools.store.ask(run.id, run.attempt))
 
     def _stop_asked(self) -> bool:
-        return self._closing or self._run.status is Status.CANCELLING
+        return self._run.status is Status.CANCELLING
 
     async def _say(self, *bodies: Body) -> None:
         await self._append(bodies)
