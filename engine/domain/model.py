@@ -66,6 +66,19 @@ class WorkspaceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """How a workspace is made ready: taken from the settings when the run was asked for."""
+
+    setup: tuple[str, ...] = ()
+    """Commands, run one after the other in the new workspace."""
+    setup_limit_s: float = 900.0
+    copy_files: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    trusted: dict[str, str] = field(default_factory=dict[str, str])
+    """Files of the repository that its commands name, with the SHA-256 the user has trusted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """What the user asked for, kept as it was said."""
 
@@ -75,6 +88,9 @@ class RunSpec:
     agent: Agent = Agent.CODEX
     codex_bin: str | None = None
     workspace: WorkspaceSpec = WorkspaceSpec()
+    with_setup: bool | None = None
+    """Whether set-up commands run; None: where the workspace is a new worktree or copy."""
+    preparation: Preparation = field(default_factory=Preparation)
     model: str | None = None
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
@@ -205,6 +221,8 @@ class Run:
     usage: Usage = Usage()
     changes: ChangeCount = field(default_factory=ChangeCount)
     workspace: Workspace | None = None
+    is_set_up: bool = True
+    """Whether the workspace is ready: the set-up of another is to be run, or run again."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""

@@ -111,6 +111,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
             source=details.get("source"),
             branch=details.get("branch"),
         )
+        run.is_set_up = details.get("is_set_up") is not False
     _do(run, body.message, at)
 
 
