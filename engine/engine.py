@@ -35,6 +35,7 @@ from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
+from engine.trust import Consent, Trust
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint
@@ -47,6 +48,7 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Consent",
     "Engine",
     "Finding",
     "Health",
@@ -80,6 +82,7 @@ class Engine:
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find)
+        self.trust = Trust(store, config)
 
     @classmethod
     @asynccontextmanager
@@ -181,6 +184,7 @@ class Engine:
         """Check everything that can be checked, then queue a run."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
+        spec = await self.trust.prepared(spec)
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
@@ -236,10 +240,11 @@ class Engine:
 
     async def _from_run(self, spec: RunSpec) -> RunSpec:
         """Put the path of the earlier run's workspace in the place of its name."""
-        earlier = (await self.find(spec.workspace.source or "")).workspace
-        if earlier is None:
+        earlier = await self.find(spec.workspace.source or "")
+        if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
-        return replace(spec, workspace=replace(spec.workspace, source=earlier.path))
+        wish = replace(spec.workspace, source=earlier.workspace.path)
+        return replace(spec, workspace=wish, preparation=earlier.spec.preparation)
 
     async def _change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
