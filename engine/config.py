@@ -33,6 +33,13 @@ class Duration(float):
             raise ValueError("a duration such as 90s, 5m, 12h or 30d is needed")
         return cls(float(found[1]) * _UNITS_S[found[2] or "s"])
 
+    def written(self) -> str:
+        """Write it as `parse` reads it, in the largest unit that fits."""
+        for unit in ("d", "h", "m"):
+            if self and self % _UNITS_S[unit] == 0:
+                return f"{self / _UNITS_S[unit]:.0f}{unit}"
+        return f"{float(self):g}s"
+
 
 class Size(int):
     """A number of bytes, written `500`, `500MB`, `2GiB` or `2G`."""
@@ -44,6 +51,13 @@ class Size(int):
         if not found or isinstance(value, bool) or found[2] not in _UNITS_BYTES:
             raise ValueError("a size such as 500MB or 2GiB is needed")
         return cls(float(found[1]) * _UNITS_BYTES[found[2]])
+
+    def written(self) -> str:
+        """Write it as `parse` reads it, in the largest unit that fits."""
+        for unit in ("TiB", "GiB", "MiB", "KiB"):
+            if self and self % _UNITS_BYTES[unit.lower()] == 0:
+                return f"{self // _UNITS_BYTES[unit.lower()]}{unit}"
+        return str(int(self))
 
 
 class Inside(str):
@@ -251,11 +265,18 @@ def plain(config: Config) -> dict[str, Any]:
 
 
 def _number(value: object) -> object:
-    return float(value) if isinstance(value, Duration) else str(value)
+    if isinstance(value, Duration):
+        return float(value)
+    return int(value) if isinstance(value, Size) else str(value)
 
 
 def text(config: Config) -> str:
     """Write all settings as the file that would set them."""
     import yaml
 
-    return yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
+    values = msgspec.to_builtins(config, enc_hook=_word)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _word(value: object) -> str:
+    return value.written() if isinstance(value, (Duration, Size)) else str(value)

@@ -99,7 +99,7 @@ class Trust:
         ignore = _first(own.ignore, theirs.ignore, common.ignore)
         return Preparation(
             setup=tuple(command for command in setup if command.strip()),
-            setup_limit_s=_first(own.setup_limit, theirs.setup_limit, common.setup_limit),
+            setup_limit_s=float(_first(own.setup_limit, theirs.setup_limit, common.setup_limit)),
             copy_files=tuple(map(str, copies)) if kind in NEW else (),
             ignore=ignore if kind is WorkspaceKind.COPY else (),
             trusted=consent.scripts if consent and own.setup is None and runs else {},

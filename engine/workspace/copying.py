@@ -21,6 +21,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 8 * 1024**2
 _NO_SHARING = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)
 MODE = 0o7777
+IGNORED_KEPT = 50
 SET_IDS = stat.S_ISUID | stat.S_ISGID
 
 
@@ -30,6 +31,8 @@ class Copied:
 
     files: int = 0
     left_out: list[str] = field(default_factory=list[str])
+    ignored: set[str] = field(default_factory=set[str])
+    """The names of what was ignored, folders with a `/`; some of them, where they are many."""
 
 
 def copy_tree(
@@ -83,7 +86,9 @@ class _Work:
             info = _stat(name, source)
             if info is None or self._without(whole, info):
                 continue
-            if self._is_ignored(whole, stat.S_ISDIR(info.st_mode)):
+            is_folder = stat.S_ISDIR(info.st_mode)
+            if self._is_ignored(whole, is_folder):
+                self._ignore(name, is_folder)
                 continue
             self._entry(source, target, name, whole, info)
 
@@ -134,6 +139,10 @@ class _Work:
                 raise
             self._leave_out(whole)
             return None
+
+    def _ignore(self, name: str, is_folder: bool) -> None:
+        if len(self.copied.ignored) < IGNORED_KEPT:
+            self.copied.ignored.add(printable_name(f"{name}/" if is_folder else name))
 
     def _leave_out(self, whole: str) -> None:
         self.copied.left_out.append(printable_name(whole))

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.config import WorkspaceSettings
 from engine.domain.text import printable_name
 from engine.workspace.below import Below, is_gits
 from engine.workspace.copying import copy_file
 from engine.workspace.patterns import WILD, named
 
 SHOWN = 5
+USUAL = frozenset(WorkspaceSettings().copy_files)
+"""What is brought where it is there, and not missed where it is not."""
 
 
 @dataclass(slots=True)
@@ -31,10 +34,11 @@ class Brought:
             ("the copy list names what is not there", self.missing),
             ("could not be brought along", self.lost),
         )
-        return [f"{what}: {_some(names)}" for what, names in told if names]
+        return [f"{what}: {some(names)}" for what, names in told if names]
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """List the first few names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
@@ -57,7 +61,7 @@ def bring_listed(source: Path, target: Path, patterns: Sequence[str]) -> Brought
 
 def _bring_named(there: Below, here: Below, pattern: str, brought: Brought) -> None:
     found = list(named(there, pattern))
-    if not (found or WILD.search(pattern)):
+    if not (found or WILD.search(pattern) or pattern in USUAL):
         brought.missing.append(printable_name(pattern))
     for path in (file for name in found for file in _files(there, name)):
         if here.stat(path) is None:

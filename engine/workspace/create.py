@@ -16,14 +16,13 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace import copying, repository, worktree
-from engine.workspace.copylist import bring_listed
+from engine.workspace.copylist import bring_listed, some
 from engine.workspace.patterns import ignoring
 from engine.workspace.worktree import Made, clear
 
 ABOVE_WORKSPACES = 2
 """How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
 STOP_POLL_S = 0.05
-LEFT_OUT_SHOWN = 5
 
 T = TypeVar("T")
 
@@ -179,8 +178,10 @@ def _copied(
             "and no git history (use --worktree for that)"
         )
     if copied.left_out:
-        count, some = len(copied.left_out), ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
-        notices.append(f"{count} left out of the copy (not readable, no files, mounts): {some}")
+        what = "left out of the copy (not readable, no files, mounts)"
+        notices.append(f"{what}: {some(copied.left_out)}")
+    if copied.ignored:
+        notices.append(f"left out of the copy, as the settings say: {some(sorted(copied.ignored))}")
     return Made(Workspace(str(target), WorkspaceKind.COPY, source=str(source)), tuple(notices))
 
 
@@ -223,8 +224,8 @@ def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) 
     with suppress(FileNotFoundError):
         shutil.copyfile(found.git_dir / "index", index)
     target.chmod(0o700)
-    some = ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
-    notices = (f"left out of the copy: {some}",) if some else ()
+    left_out = copied.left_out
+    notices = (f"left out of the copy: {some(left_out)}",) if left_out else ()
     return Made(Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch), notices)
 
 
