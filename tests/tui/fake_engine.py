@@ -16,7 +16,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
-from engine.engine import Batch, Batches, Engine, Finding, Health, TreeEntry
+from engine.engine import Batch, Batches, Consent, Engine, Finding, Health, TreeEntry
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -48,6 +48,21 @@ class FakeDoctor:
         return count
 
 
+class FakeTrust:
+    """Asks what tests tell it to, until it is given."""
+
+    def __init__(self) -> None:
+        self.consent: Consent | None = None
+        self.given: list[Consent] = []
+
+    async def asked(self, spec: RunSpec) -> Consent | None:
+        return None if spec.with_setup is False else self.consent
+
+    async def give(self, consent: Consent) -> None:
+        self.given.append(consent)
+        self.consent = None
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -57,6 +72,7 @@ class FakeEngine:
         self.slots = 4
         self.pause: Pause | None = None
         self.doctor = FakeDoctor()
+        self.trust = FakeTrust()
         self.workspaces = self
         self.now = NOW
         self.asked: list[tuple[str, str]] = []

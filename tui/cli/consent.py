@@ -12,6 +12,7 @@ from tui.cli import foreground, output
 if TYPE_CHECKING:
     from engine.engine import Consent, Engine
 
+ANSWERS = (b"t", b"w", b"\r", b"\n", b"\x1b", b"q")
 QUESTION = "Trust it as it is now (t), start without it (w), or stop (Enter)?"
 
 
@@ -35,17 +36,14 @@ async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -
 
 
 async def _answer(consent: Consent, keys: int) -> bytes:
-    output.say_aside(
-        "\n".join(
-            [
-                f"{printable_name(consent.file)} is not trusted as it is now. It",
-                *(f"  {line}" for line in consent.lines()),
-                "Its commands run as you, outside Codex's sandbox.",
-                QUESTION,
-            ]
-        )
-    )
+    lines = [
+        f"{printable_name(consent.file)} is not trusted as it is now. It",
+        *(f"  {line}" for line in consent.lines()),
+        "Its commands run as you, outside Codex's sandbox.",
+        QUESTION,
+    ]
     with foreground.pressed(keys) as typed:
-        while (key := await typed.get()) not in b"tw\r\n\x1bq":
+        output.say_aside("\n".join(lines))
+        while (key := await typed.get()) not in ANSWERS:
             pass
     return key
