@@ -165,10 +165,9 @@ class Checkpoints:
         return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
 
     async def _trees(self, since: int, until: int | None) -> tuple[str, str, tuple[str, ...]]:
-        old = await self._tree(since)
         if until is not None:
-            return old, await self._tree(until), ()
-        now = await self._now()
+            return await self._tree(since), await self._tree(until), ()
+        old, now = await asyncio.gather(self._tree(since), self._now())
         return old, now.tree, now.left_out
 
     async def _now(self) -> snapshot.Snapshot:
