@@ -20,7 +20,7 @@ from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs import orphans
-from engine.runs.process import mark, marked
+from engine.runs.marks import mark, marked
 
 SUPERVISE = """
 import asyncio, sys
