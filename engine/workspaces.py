@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, CheckpointTaken, Notice
+from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, WorkspaceKind
 from engine.domain.text import one_line, printable, printable_name
-from engine.paths import Paths
+from engine.paths import Paths, private_folder
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
@@ -104,6 +105,16 @@ class Workspaces:
         await self._tell_applied(known, wish, done, taken)
         return replace(done, left_out=taken.left_out)
 
+    async def save_patch(self, run: str) -> Path:
+        """Save what a run changed as a patch that git can apply, among its artifacts."""
+        known = await self._find(run)
+        done = await self.take_home(known.id, As.PATCH)
+        path = self._paths.run(known.id) / "changes.patch"
+        data = done.patch or b""
+        await asyncio.to_thread(_save, path, data)
+        await self._tell(known.id, lambda _: [ArtifactSaved(path.name, len(data))])
+        return path
+
     async def message(self, run: str) -> str:
         """Give the words for a run's commit: its title, then what the agent said at last."""
         known = await self._find(run)
@@ -155,3 +166,12 @@ def _beginning(path: Path) -> str:
             return file.read(MESSAGE_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _save(path: Path, data: bytes) -> None:
+    private_folder(path.parent)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    fresh.replace(path)

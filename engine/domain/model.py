@@ -224,6 +224,8 @@ class Run:
     touched: tuple[str, ...] = ()
     """The changed files, a bounded number of them."""
     applied: Applied | None = None
+    overlaps: int = 0
+    """How many other runs change the same files; only a view of all runs knows, no run alone."""
     workspace: Workspace | None = None
     error: ErrorInfo | None = None
     exit_code: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
+from dataclasses import replace
 
 from engine.domain import lifecycle
 from engine.domain.events import (
@@ -214,4 +215,9 @@ class View:
             self.live.discard(run.id)
         else:
             self.live.add(run.id)
-        return self.radar.see(run)
+        told = self.radar.see(run)
+        for run_id in told | {run.id}:
+            known, count = self.runs[run_id], self.radar.count(run_id)
+            if known.overlaps != count:
+                self.runs[run_id] = replace(known, overlaps=count)
+        return told

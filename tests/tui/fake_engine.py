@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pytest
@@ -79,9 +79,9 @@ class FakeEngine:
         """Something happens to a run."""
         self.now += after_s
         events, run = stamp(self.view.runs[run_id], bodies, self.now)
-        self.view.put(run)
+        changed = self.view.put(run)
         self._events[run_id] += events
-        self._bus.publish(events, {run_id})
+        self._bus.publish(events, changed)
 
     def pass_through(self, run_id: str, *statuses: Status) -> None:
         """A run goes from status to status."""
@@ -99,12 +99,20 @@ class FakeEngine:
         return self._bus.batches(0)
 
     async def events(
-        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
         found = [
             event
             for event in self._events[run]
-            if event.seq > after and (before is None or event.seq < before)
+            if event.seq > after
+            and (before is None or event.seq < before)
+            and (not kinds or event.body.type in kinds)
         ]
         if limit < 0:
             return found
