@@ -39,6 +39,7 @@ from engine.store.store import Store, open_store
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint
+from engine.workspace.threeway import Clash
 from engine.workspace.tree import TreeEntry
 from engine.workspaces import Workspaces
 
@@ -48,6 +49,7 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Clash",
     "Engine",
     "Finding",
     "Health",

@@ -15,6 +15,7 @@ from tui.cli import output
 from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
 
 if TYPE_CHECKING:
+    from engine.domain.radar import Overlap
     from tui.cli.waiting import Wait
 
 LATEST = 50
@@ -55,10 +56,11 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     async with session.open_engine() as engine:
         runs = await engine.runs(**wanted, limit=most if most < 0 else most + 1)
         waits = await waiting.of_store(engine)
+        radar = await engine.radar() if as_json else None
     now = time.time()
     shown = runs if most < 0 else runs[:most]
-    if as_json:
-        output.say_json([waiting.told_json(run, now, waits) for run in shown])
+    if radar:
+        output.say_json([_listed_json(run, now, waits, radar.overlaps(run.id)) for run in shown])
         return 0
     output.say_styled(_table(shown, now, waits))
     if words := waiting.pause_note(engine, now):
@@ -66,6 +68,16 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     if output.is_terminal(sys.stderr):
         _hint(any_run=bool(shown), filtered=any(wanted.values()), more=len(runs) > len(shown))
     return 0
+
+
+def _listed_json(
+    run: Run, now: float, waits: dict[str, Wait], overlaps: Sequence[Overlap]
+) -> dict[str, Any]:
+    """Give a run as a JSON object, with the runs that change the same files."""
+    from tui.cli import waiting
+
+    listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
+    return {**waiting.told_json(run, now, waits), "overlaps": listed}
 
 
 def _table(
@@ -146,8 +158,7 @@ async def _show(name: str, as_json: bool) -> int:
         overlaps = (await engine.radar()).overlaps(run.id)
     now = time.time()
     if as_json:
-        listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
-        output.say_json({**waiting.told_json(run, now, waits), "overlaps": listed})
+        output.say_json(_listed_json(run, now, waits, overlaps))
         return 0
     facts = look.facts(run, now, waiting.doing(run, now, waits.get(run.id)), overlaps)
     width = max(len(name) for name, _ in facts)

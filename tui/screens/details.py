@@ -127,7 +127,8 @@ class Details(Dialog[None]):
             for before, point in list(pairwise(points))[: -MEASURED - 1 : -1]:
                 done = await workspaces.changes(self._run_id, before.n, point.n)
                 total = done.total
-                counts[point.n] = f"{show.changes(total) or 'nothing'} in {total.files} files"
+                count = f"{total.files} file{'' if total.files == 1 else 's'}"
+                counts[point.n] = f"{show.changes(total) or 'nothing'} in {count}"
                 self._list(points, counts)
         except UserError as error:
             self._points = [Fact("checkpoints", error.message, "dim")]

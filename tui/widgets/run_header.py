@@ -56,7 +56,12 @@ def _lines(run: Run, now: float, overlaps: Sequence[Overlap]) -> Content:
 
 
 def _figures(run: Run, now: float, overlaps: Sequence[Overlap]) -> list[Part]:
-    parts: list[Part] = [(run.id, "$secondary"), DOT, (clean(run.spec.project, 40), "$secondary")]
+    parts: list[Part] = [(run.id, "$secondary")]
+    if overlaps:
+        parts += [DOT, (_overlaps(overlaps), "$warning")]
+    elif run.is_applied:
+        parts += [DOT, ("applied", "$success")]
+    parts += [DOT, (clean(run.spec.project, 40), "$secondary")]
     if run.started_at is not None:
         parts += [DOT, (clock(elapsed_s(run, now)), "$foreground")]
     if run.attempt > 1:
@@ -72,11 +77,10 @@ def _figures(run: Run, now: float, overlaps: Sequence[Overlap]) -> list[Part]:
             (f" {show.sign('−', '-')}{changed.deletions}", "$error"),
             (f" in {changed.files} file{'' if changed.files == 1 else 's'}", "$secondary"),
         ]
-    if run.is_applied:
-        parts += [DOT, ("applied", "$success")]
-    if overlaps:
-        named = "; ".join(show.overlap(one) for one in overlaps[:OVERLAPS])
-        more = f" and {len(overlaps) - OVERLAPS} more" if len(overlaps) > OVERLAPS else ""
-        flagged = f"{show.sign('⇄', '=')} overlaps with {named}{more}"
-        parts += [DOT, (flagged, "$warning")]
     return parts
+
+
+def _overlaps(overlaps: Sequence[Overlap]) -> str:
+    named = "; ".join(show.overlap(one) for one in overlaps[:OVERLAPS])
+    more = f" and {len(overlaps) - OVERLAPS} more" if len(overlaps) > OVERLAPS else ""
+    return f"{show.sign('⇄', '=')} overlaps with {named}{more}"
