@@ -37,7 +37,8 @@ MEANINGS = {
 }
 SHOWN = 4
 """Files that are named of each run."""
-LAST_TO_TRY = "Not tried: the one before it did not fit."
+WAY_OUT = "Commit or move away what these hold, or take it as a commit or a patch."
+NOT_TRIED = "Not tried: the one before it did not fit."
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class Apply(Dialog[bool]):
     @on(Segments.Changed)
     def _check(self) -> None:
         """Look anew, the way that is chosen now."""
-        if self._is_over:
+        if self._is_over or self._is_busy:
             return
         commits = self._how in (As.COMMIT, As.MERGE)
         self.set_class(commits and len(self._rows) == 1, "-with-message")
@@ -233,6 +234,9 @@ class Apply(Dialog[bool]):
             return f"{applied} of {len(self._rows)} applied."
         if self._is_busy:
             return "Applying …"
+        first = self._rows[0].told
+        if len(self._rows) > 1 and first and not first.fits:
+            return "The first of them does not fit: mend what is in its way, or unmark it."
         if len(self._rows) > 1:
             return "One after another, up to the first that does not fit; each was checked alone."
         return ""
@@ -245,7 +249,7 @@ class Apply(Dialog[bool]):
             (crop(show.title(run), 40), "bold"),
             (f"  {run.id}", "$secondary"),
             (f"  {counts}", "$foreground"),
-            ("  still at work: what it has so far" if _is_at_work(run) else "", "$warning"),
+            ("  still at work" if _is_at_work(run) else "", "$warning"),
         )
         lines = [head]
         if run.workspace:
@@ -256,7 +260,7 @@ class Apply(Dialog[bool]):
 
     def _state(self, row: Row) -> list[Content]:
         if row.is_left:
-            return [_line("warn", LAST_TO_TRY)]
+            return [_line("warn", NOT_TRIED)]
         if row.done:
             return [_line("good", row.done)]
         if row.error:
@@ -270,7 +274,8 @@ class Apply(Dialog[bool]):
             ]
             more = len(row.told.clashes) - SHOWN
             named += [f"and {more} more"] if more > 0 else []
-            return [_line("bad", "does not fit:"), *(_line("bad", f"  {one}") for one in named)]
+            listed = [_line("bad", f"  {one}") for one in named]
+            return [_line("bad", "does not fit:"), *listed, _line("dim", WAY_OUT)]
         if not row.told.files:
             return [_line("dim", "nothing new: all of it is there already")]
         names = ", ".join(clean(name, 100) for name in row.told.files[:SHOWN])
