@@ -15,7 +15,7 @@ from textual.widgets import Button, Label, Static
 
 from engine.domain import lifecycle
 from engine.domain.errors import UserError
-from engine.domain.model import Run
+from engine.domain.model import Run, Workspace
 from engine.engine import As, Outcome
 from tui import show
 from tui.cells import clean, crop
@@ -207,7 +207,8 @@ class Apply(Dialog[bool]):
             return "nothing was new."
         count = _files(len(done.files))
         if how is As.EDITS:
-            return f"{count} edited. `git diff` shows them; D shows what the run changed."
+            source = run.workspace.source if run.workspace else ""
+            return f"{count} edited in {clean(source or '', 200)}; nothing is committed."
         commit = f" as {done.commit[:10]}" if done.commit else ""
         where = f"merged{commit}" if how is As.MERGE else f"committed{commit} on {done.branch}"
         return f"{count} {where}."
@@ -219,7 +220,9 @@ class Apply(Dialog[bool]):
         for row in self._rows:
             lines += self._describe(row)
         self.query_one("#rows", Static).update(Content("\n").join(lines))
-        self.query_one("#end", Static).update(Content(self._end()))
+        end, words = self.query_one("#end", Static), self._end()
+        end.update(Content(words))
+        end.display = bool(words)
         first = self._rows[0]
         comes = any(row.told and row.told.fits and row.told.files for row in self._rows)
         waits = any(row.told is None and row.error is None for row in self._rows)
@@ -253,10 +256,17 @@ class Apply(Dialog[bool]):
         )
         lines = [head]
         if run.workspace:
-            branch = f" · {run.workspace.branch}" if run.workspace.branch else ""
-            to = f"  to {run.workspace.source or ''}{branch}"
-            lines.append(Content.styled(clean(to, 300), "$secondary"))
+            lines.append(_line("dim", f"to {self._where(run, run.workspace)}"))
         return [*lines, *self._state(row)]
+
+    def _where(self, run: Run, place: Workspace) -> str:
+        source = place.source or ""
+        if self._how is As.PATCH:
+            return str(self._engine.paths.run(run.id))
+        if self._how is As.EDITS or place.branch is None:
+            return source
+        then = ", then the current branch" if self._how is As.MERGE else ""
+        return f"{source}, branch {place.branch}{then}"
 
     def _state(self, row: Row) -> list[Content]:
         if row.is_left:

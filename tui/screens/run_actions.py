@@ -99,8 +99,8 @@ class RunActions(LiveScreen):
             way_out = "X kills it now." if stopping else "r starts its next attempt."
             return user_error("RUN_NOT_CANCELLABLE", message, way_out)
         if command_id == "run.apply":
-            which = "None of the marked runs has" if self.marked() else f"The run {run.id} has"
-            message = f"{which} a source to put changes into."
+            which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
+            message = f"{which} source to put changes into."
             way_out = "`swarm-tui apply --to DIR` takes them to any folder."
             return user_error("INPUT_INVALID", message, way_out)
         if command_id == "run.edit" and len(self.marked()) > 1:
