@@ -34,7 +34,7 @@ class Moment:
         return int(self.now)
 
 
-WORDY = 34
+WORDY = 28
 """Cells from which a title leaves room for the word of its flag."""
 
 Part = tuple[str, str]
