@@ -107,6 +107,8 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if isinstance(thread_id, str):
         run.thread_id = thread_id
     if isinstance(folder, str):
+        if run.workspace and run.workspace.path != folder:  # nothing of what it begins with anew
+            run.applied, run.touched = None, ()
         run.workspace = Workspace(
             path=folder,
             kind=WorkspaceKind(details.get("kind", WorkspaceKind.EMPTY)),
