@@ -23,6 +23,7 @@ from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
+from engine.domain.radar import Radar
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -39,6 +40,7 @@ from engine.trust import Consent, Trust
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint
+from engine.workspace.threeway import Clash
 from engine.workspace.tree import TreeEntry
 from engine.workspaces import Workspaces
 
@@ -48,6 +50,7 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Clash",
     "Consent",
     "Engine",
     "Finding",
@@ -62,6 +65,7 @@ OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
 MAX_SLOTS = 1000
 CHECKPOINTS = 2
+RADAR_RUNS = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +85,7 @@ class Engine:
         self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
-        self.workspaces = Workspaces(paths, self.find)
+        self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
 
     @classmethod
@@ -134,10 +138,19 @@ class Engine:
         return self._bus.batches(interval_s)
 
     async def events(
-        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Give a run's stored events in order: after `after`, or the last ones before `before`."""
-        return await self._store.events(run, after=after, before=before, limit=limit)
+        """Give a run's stored events in order: after `after`, or the last ones before `before`.
+
+        `kinds` are the types wanted; none named means all.
+        """
+        return await self._store.events(run, after=after, before=before, limit=limit, kinds=kinds)
 
     async def runs(
         self,
@@ -149,6 +162,10 @@ class Engine:
     ) -> list[Run]:
         """Give the runs that match, newest first, straight from the store."""
         return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
+
+    async def radar(self) -> Radar:
+        """Give which of the latest runs change the same files, straight from the store."""
+        return View(await self._store.runs(limit=RADAR_RUNS)).radar
 
     async def find(self, name: str) -> Run:
         """Give the run that `name` means: a unique prefix of its id, or `@last`.

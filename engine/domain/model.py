@@ -186,6 +186,23 @@ class Workspace:
     branch: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A run's changes as they were last taken home.
+
+    `how` is `edits`, `commit` or `merge`, `to` the folder, `checkpoint` what was taken, `files`
+    how many files it changed there.
+    """
+
+    how: str
+    to: str
+    files: int
+    checkpoint: int
+    at: float
+    commit: str | None = None
+    branch: str | None = None
+
+
 @dataclass(slots=True)
 class Run:
     """A run as its events tell it, times in seconds since 1970 (UTC).
@@ -220,6 +237,11 @@ class Run:
     thread_id: str | None = None
     usage: Usage = Usage()
     changes: ChangeCount = field(default_factory=ChangeCount)
+    touched: tuple[str, ...] = ()
+    """The changed files, a bounded number of them."""
+    applied: Applied | None = None
+    overlaps: int = 0
+    """How many other runs change the same files; only a view of all runs knows, no run alone."""
     workspace: Workspace | None = None
     is_set_up: bool = True
     """Whether the workspace is ready: the set-up of another is to be run, or run again."""
@@ -229,3 +251,8 @@ class Run:
     stalled: str = ""
     limits: tuple[LimitWindow, ...] = ()
     context_window: int | None = None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether all that the run has changed so far was taken home."""
+        return self.applied is not None and self.applied.checkpoint == self.checkpoint
