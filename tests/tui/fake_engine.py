@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pytest
@@ -16,7 +16,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
-from engine.engine import Batch, Batches, Engine, Finding, Health, TreeEntry
+from engine.engine import Batch, Batches, Changes, Engine, Finding, Health, TreeEntry
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -63,6 +63,7 @@ class FakeEngine:
         self.is_slow = False
         self.refusal: UserError | None = None
         self.folders: dict[str, list[TreeEntry]] = {}
+        self.measured: Changes | None = None
         self._events: dict[str, list[Event]] = {}
         self._bus = Bus()
 
@@ -164,8 +165,19 @@ class FakeEngine:
     async def settle(self) -> None:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
 
-    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         return self.folders.get(path, [])
+
+    async def files(self, run: str) -> list[TreeEntry]:
+        return [entry for found in self.folders.values() for entry in found if not entry.is_folder]
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        return {}
+
+    async def changes(self, run: str) -> Changes:
+        if self.measured is None:
+            raise user_error("WORKSPACE_MISSING")
+        return self.measured
 
 
 def app_on(engine: FakeEngine) -> SwarmApp:

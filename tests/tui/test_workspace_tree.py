@@ -14,6 +14,8 @@ from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import FileChange
+from engine.engine import Changes
+from engine.workspace.changes import FileDelta
 from tui.widgets.workspace_tree import WorkspaceTree
 
 
@@ -22,7 +24,7 @@ class File:
     path: str
     is_folder: bool = False
     is_link: bool = False
-    size_bytes: int = 1536
+    size_bytes: int | None = 1536
 
     @property
     def name(self) -> str:
@@ -33,16 +35,36 @@ class Disk:
     """A workspace in memory that counts how often each folder is listed."""
 
     def __init__(self, *files: File) -> None:
-        self.files = list(files)
+        self.entries = list(files)
         self.listed: Counter[str] = Counter()
         self.broken: set[str] = set()
+        self.deltas: list[FileDelta] | None = None
+        self.sized: Counter[str] = Counter()
+        self.measured = self.searched = 0
 
-    async def folder(self, run: str, path: str = "") -> list[File]:
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[File]:
         await asyncio.sleep(0)
         self.listed[path] += 1
         if path in self.broken:
             raise user_error("WORKSPACE_MISSING", f"{path} cannot be listed.")
-        return [file for file in self.files if file.path.rpartition("/")[0] == path]
+        return [file for file in self.entries if file.path.rpartition("/")[0] == path]
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        await asyncio.sleep(0)
+        self.sized.update(paths)
+        return dict.fromkeys(paths, 2048)
+
+    async def files(self, run: str) -> list[File]:
+        await asyncio.sleep(0)
+        self.searched += 1
+        return [file for file in self.entries if not file.is_folder]
+
+    async def changes(self, run: str) -> Changes:
+        await asyncio.sleep(0)
+        self.measured += 1
+        if self.deltas is None:
+            raise user_error("WORKSPACE_MISSING")
+        return Changes(tuple(self.deltas))
 
 
 class Counting(WorkspaceTree):
@@ -87,16 +109,10 @@ async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-async def relisted(pilot: Pilot[None], tree: WorkspaceTree) -> None:
-    """Do now what a timer does soon."""
-    tree._relist()  # pyright: ignore[reportPrivateUsage]
-    await settled(pilot)
-
-
-async def test_folders_are_listed_when_they_are_opened_and_never_again() -> None:
+async def test_folders_are_listed_when_they_are_opened_and_shown_as_they_were_meanwhile() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         assert [text.split()[:2] for text in lines(app.files_tree)] == [
             ["▌▸", "src"], ["etc", "⇢"], ["README.md", "1.5"],
         ]  # fmt: skip
@@ -109,9 +125,11 @@ async def test_folders_are_listed_when_they_are_opened_and_never_again() -> None
             "clock.py",
             "main.py",
         ]
-        await pilot.press("left", "left", "left", "right")
-        await settled(pilot)
         assert disk.listed == {"": 1, "src": 1, "src/auth": 1}
+        await pilot.press("left", "left", "left", "right")
+        assert len(lines(app.files_tree)) == 5
+        await settled(pilot)
+        assert disk.listed == {"": 1, "src": 2, "src/auth": 1}
         assert app.files_tree.cursor_path == "src"
         assert len(lines(app.files_tree)) == 5
 
@@ -119,7 +137,7 @@ async def test_folders_are_listed_when_they_are_opened_and_never_again() -> None
 async def test_enter_opens_files_and_never_follows_links() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.press("G", "enter", "k", "enter", "space")
         await settled(pilot)
         assert app.opened == ["README.md"]
@@ -130,7 +148,7 @@ async def test_enter_opens_files_and_never_follows_links() -> None:
 async def test_mouse() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.pause()
         await pilot.click(WorkspaceTree, offset=(2, 1))
         await settled(pilot)
@@ -145,14 +163,14 @@ async def test_mouse() -> None:
 async def test_changes_are_marked_and_only_listed_folders_are_listed_again() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.press("right")
         await settled(pilot)
         await pilot.press("j", "j")
         assert app.files_tree.cursor_path == "src/main.py"
-        disk.files.append(File("src/auth/new.py"))
-        disk.files.insert(3, File("src/a.py"))
-        disk.files = [file for file in disk.files if file.path != "README.md"]
+        disk.entries.append(File("src/auth/new.py"))
+        disk.entries.insert(3, File("src/a.py"))
+        disk.entries = [file for file in disk.entries if file.path != "README.md"]
         app.files_tree.files_changed(
             [
                 FileChange("src/a.py", "added"),
@@ -161,7 +179,7 @@ async def test_changes_are_marked_and_only_listed_folders_are_listed_again() -> 
                 FileChange("README.md", "deleted"),
             ]
         )
-        await relisted(pilot, app.files_tree)
+        await settled(pilot)
         assert disk.listed == {"": 2, "src": 2}
         shown = {
             text[1:].split()[-4 if "KiB" in text else -2]: text for text in lines(app.files_tree)
@@ -177,9 +195,9 @@ async def test_changes_are_marked_and_only_listed_folders_are_listed_again() -> 
 async def test_what_came_and_went_again_leaves_no_mark() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         app.files_tree.files_changed([FileChange("src/x", "added"), FileChange("src/x", "deleted")])
-        await relisted(pilot, app.files_tree)
+        await settled(pilot)
         assert "•" not in " ".join(lines(app.files_tree))
 
 
@@ -187,41 +205,49 @@ async def test_a_folder_that_cannot_be_listed_says_so_on_one_line() -> None:
     app, disk = Host(), small()
     disk.broken = {"src"}
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.press("enter")
         await settled(pilot)
         assert lines(app.files_tree)[1].strip() == "src cannot be listed."
         disk.broken = {""}
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         assert len(lines(app.files_tree)) == 1
         await pilot.press("enter", "left", "right", "j")
 
 
-async def test_a_folder_that_is_gone_goes_from_the_tree() -> None:
+async def test_of_a_folder_that_is_gone_only_deleted_files_stay() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.press("enter")
         await settled(pilot)
-        disk.files = [file for file in disk.files if not file.path.startswith("src")]
+        disk.entries = [file for file in disk.entries if not file.path.startswith("src")]
         disk.broken = {"src"}
         app.files_tree.files_changed([FileChange("src/main.py", "deleted")])
-        await relisted(pilot, app.files_tree)
-        assert "src" not in " ".join(lines(app.files_tree))
+        await settled(pilot)
+        assert [text.split()[-1] for text in lines(app.files_tree)[:2]] == ["•", "D"]
+        assert "main.py" in lines(app.files_tree)[1]
+        assert "auth" not in " ".join(lines(app.files_tree))
+        app.files_tree.files_changed([FileChange("src/main.py", "added")])
+        disk.entries += [File("src", is_folder=True), File("src/main.py")]
+        disk.broken = set()
+        await settled(pilot)
+        assert lines(app.files_tree)[1].endswith("M")
 
 
 async def test_a_slow_answer_for_another_run_is_not_shown() -> None:
     app, disk = Host(), small()
     gate = asyncio.Event()
 
-    async def slow(run: str, path: str) -> Sequence[File]:
-        await gate.wait()
-        return [File("wrong")]
+    class Slow(Disk):
+        async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[File]:
+            await gate.wait()
+            return [File("wrong")]
 
     async with app.run_test(size=(60, 20)) as pilot:
-        first = asyncio.create_task(app.files_tree.open("a", slow))
+        first = asyncio.create_task(app.files_tree.open("a", Slow()))
         await pilot.pause()
-        await app.files_tree.open("b", disk.folder)
+        await app.files_tree.open("b", disk)
         gate.set()
         await first
         assert "wrong" not in " ".join(lines(app.files_tree))
@@ -233,7 +259,7 @@ async def test_100_000_entries_stay_quick() -> None:
     disk = Disk(*(File(f"file{number:06}") for number in range(100_000)))
     async with app.run_test(size=(60, 20)) as pilot:
         began = perf_counter()
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         assert perf_counter() - began < 2
         await pilot.pause()
         assert app.files_tree.drawn < 200
@@ -259,7 +285,7 @@ async def test_hostile_names_keep_the_columns(width: int) -> None:
     names = [name.replace("/", "∕") for name in names]
     app, disk = Host(), Disk(*(File(name) for name in names))
     async with app.run_test(size=(width, 20)) as pilot:
-        await app.files_tree.open("r", disk.folder)
+        await app.files_tree.open("r", disk)
         await pilot.pause()
         for y in range(app.files_tree.page):
             row = app.files_tree.render_line(y).text
