@@ -108,8 +108,8 @@ class WorkspaceTree(LineView):
         feed = self._feed = TreeFeed(run_id, source)
         self._relisting = Rounds(self, RELIST_S, lambda: self._fill(feed, feed.list_stale))
         self._measuring = Rounds(self, MEASURE_S, lambda: self._measure(feed), MEASURE_AFTER_S)
-        self._sizing = Rounds(self, SIZE_S, lambda: self._size(feed))
-        self._searching = Rounds(self, MEASURE_S, lambda: self._search(feed))
+        self._sizing = Rounds(self, SIZE_S, lambda: self._find_sizes(feed))
+        self._searching = Rounds(self, MEASURE_S, lambda: self._find_files(feed))
         self._rounds = [self._relisting, self._measuring, self._sizing, self._searching]
         await self._fill(feed, lambda: feed.list_folder(""))
         if feed is self._feed:
@@ -157,13 +157,13 @@ class WorkspaceTree(LineView):
         if feed is self._feed and feed.stale:
             self._relisting.ask()
 
-    async def _size(self, feed: TreeFeed) -> None:
+    async def _find_sizes(self, feed: TreeFeed) -> None:
         await feed.find_sizes()
         if feed is self._feed:
             self.forget_strips()
             self.refresh(self.size.region)
 
-    async def _search(self, feed: TreeFeed) -> None:
+    async def _find_files(self, feed: TreeFeed) -> None:
         files = await feed.files()
         if feed is self._feed:
             self._narrowing.files = files
