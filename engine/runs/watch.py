@@ -58,11 +58,12 @@ class Watch:
         from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
         while True:
-            poll_ms = max(POLL_MS, len(folders))
+            poll_ms, scans = max(POLL_MS, len(folders)), self.is_scanning
             try:
-                return RustNotify(list(folders), False, self.is_scanning, poll_ms, False, True)
-            except FileNotFoundError:
-                there = {folder for folder in folders if os.path.isdir(folder)}  # noqa: PTH112  hot
+                # Told to ignore what is not permitted, it ignores the limit on watches as well.
+                return RustNotify(list(folders), False, scans, poll_ms, False, scans)
+            except (FileNotFoundError, PermissionError):
+                there = {folder for folder in folders if os.access(folder, os.R_OK | os.X_OK)}
                 folders = there if len(there) < len(folders) else set()
             except (OSError, WatchfilesRustInternalError) as error:
                 if self.is_scanning:
