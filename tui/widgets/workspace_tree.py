@@ -169,8 +169,11 @@ class WorkspaceTree(LineView):
             self._narrowing.files = files
             self._rearrange()
 
-    def _rearrange(self) -> None:
-        """Show the tree as it is now; the cursor stays on its path, where it was on screen."""
+    def _rearrange(self, *, other: bool = False) -> None:
+        """Show the tree as it is now; the cursor stays on its path, where it was on screen.
+
+        Where `other` files are shown than before, it goes to the folder that its path is in.
+        """
         if self._feed is None:
             return
         line, path, top = self.cursor_line, self.cursor_path, self.scroll_offset.y
@@ -178,6 +181,9 @@ class WorkspaceTree(LineView):
         self._lines = self._narrowing.lines(tree) if self._narrowing else tree.lines
         self.forget_strips()
         new = find(self._lines, path, near=line) if path is not None else None
+        while new is None and other and path:
+            path = parent_of(path)
+            new = find(self._lines, path) if path else None
         if new is None:
             new = line
         if top and new != line:
@@ -209,7 +215,7 @@ class WorkspaceTree(LineView):
             self._narrowing.closed, self._narrowing.files = set(), None
         elif self._feed and self._narrowing.wants_files and old.files is None:
             self._searching.ask()
-        self._rearrange()
+        self._rearrange(other=True)
 
     def action_filter(self) -> None:
         """Let the user type which files to show."""
