@@ -187,9 +187,13 @@ def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
 
     async def prepare(pilot: Pilot[None]) -> None:
         await on_run(LIVE, "f")(pilot)
-        await pilot.app.workers.wait_for_complete()
-        await pilot.press("j", "right")
-        await pilot.app.workers.wait_for_complete()
+        assert isinstance(pilot.app, SwarmApp)
+        files = screen_of(pilot.app).panes.chosen.files
+        while files.line_count != 4 or not files.cursor_mark:
+            await pilot.press("G")
+        await pilot.press("g", "j", "right")
+        while files.line_count != 7:
+            await pilot.pause(0.01)
         await pilot.pause()
 
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
