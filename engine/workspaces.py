@@ -20,7 +20,7 @@ from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Restored
-from engine.workspace.tree import TreeEntry, list_folder, read_file
+from engine.workspace.tree import TreeEntry, list_files, list_folder, read_file, sizes_of
 
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
@@ -41,12 +41,29 @@ class Workspaces:
         self._find = find
         self._tell = tell
 
-    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
-        """List one folder of a run's workspace, folders first; never follows a link out of it."""
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
+        """List one folder of a run's workspace, folders first; never follows a link out of it.
+
+        Without `sizes` nothing in it is looked at: a huge folder is listed several times as fast.
+        """
         known = await self._find(run)
         if known.workspace is None:
             return []
-        return await asyncio.to_thread(list_folder, Path(known.workspace.path), path)
+        return await asyncio.to_thread(list_folder, Path(known.workspace.path), path, sizes=sizes)
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        """Give the sizes in bytes of files in a run's workspace, of those that are there."""
+        known = await self._find(run)
+        if known.workspace is None:
+            return {}
+        return await asyncio.to_thread(sizes_of, Path(known.workspace.path), paths)
+
+    async def files(self, run: str) -> list[TreeEntry]:
+        """List the files of a run's workspace without those tools keep for themselves, bounded."""
+        known = await self._find(run)
+        if known.workspace is None:
+            return []
+        return await asyncio.to_thread(list_files, Path(known.workspace.path))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""

@@ -84,6 +84,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tree.open", "enter,space", "open", "files.open", "Open the file or folder", 15),
         Command("tree.expand", "right", "expand", "files.expand", "Expand the folder"),
         Command("tree.collapse", "left", "collapse", "files.collapse", "Collapse the folder"),
+        Command("tree.filter", "slash", "filter", "files.filter", "Filter the files", 40),
+        Command("tree.changed", "c", "changed", "files.changed_only", "Only changed files", 45),
     ),
     "Queue": (
         Command("queue.pause", "p", "pause", "app.pause", "Pause the queue, or let it go on", 85),

@@ -133,7 +133,7 @@ class Checkpoints:
         out = await self.git.run(
             *DIFF, "-M", f"-l{RENAMES}", "--raw", "--abbrev=64", "--numstat", old, new
         )
-        return Changes(changes.parse_changes(out), left_out)
+        return Changes(await asyncio.to_thread(changes.parse_changes, out), left_out)
 
     async def diff(
         self,

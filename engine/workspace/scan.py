@@ -18,6 +18,7 @@ from typing import NamedTuple
 from engine.workspace.below import Below, is_gits
 from engine.workspace.git import Git
 from engine.workspace.placing import STAGING
+from engine.workspace.walk import is_sandbox
 
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
 LARGEST_BYTES = 1024**3
@@ -74,6 +75,8 @@ def look(root: Path, paths: Iterable[bytes], known: dict[bytes, Seen], found: Fo
             if info is None or not _counts(info):
                 continue
             before = known.get(path)
+            if before is None and is_sandbox(os.fsdecode(path), info.st_size):
+                continue
             if before and _same(before, info):
                 found.same[path] = before
             else:

@@ -96,7 +96,7 @@ class FakeEngine:
         self.paths = Paths(Path("/home/you/.swarm"), Path("/home/you/config.yaml"))
         self.outcomes: dict[str, Outcome] = {}
         self.points: list[Checkpoint] = []
-        self.changed = Changes()
+        self.measured: Changes | None = None
         self._events: dict[str, list[Event]] = {}
         self._bus = Bus()
 
@@ -206,7 +206,7 @@ class FakeEngine:
     async def settle(self) -> None:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
 
-    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         return self.folders.get(path, [])
 
     async def take_home(
@@ -222,8 +222,16 @@ class FakeEngine:
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         return self.points
 
+    async def files(self, run: str) -> list[TreeEntry]:
+        return [entry for found in self.folders.values() for entry in found if not entry.is_folder]
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        return {}
+
     async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
-        return self.changed
+        if self.measured is None:
+            raise user_error("WORKSPACE_MISSING")
+        return self.measured
 
 
 def app_on(engine: FakeEngine) -> SwarmApp:

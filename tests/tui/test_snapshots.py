@@ -26,7 +26,8 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
-from engine.engine import Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
+from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
+from engine.workspace.changes import FileDelta, Kind
 from tui.app import SwarmApp
 from tui.screens.new_run import Draft
 from tui.show import terminal
@@ -156,6 +157,44 @@ def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.pause()
         engine.doctor.left = ["0000000000", "0000000001"]
         await pilot.press("6")
+        await pilot.pause()
+
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
+    engine = busy()
+    engine.folders = {
+        "": [
+            TreeEntry("docs", "docs", is_folder=True),
+            TreeEntry("tui", "tui", is_folder=True),
+            TreeEntry("current", "current", is_link=True),
+            TreeEntry("README.md", "README.md", size_bytes=2_048),
+        ],
+        "tui": [
+            TreeEntry("tui/cli.py", "cli.py", size_bytes=3_100),
+            TreeEntry("tui/main.py", "main.py", size_bytes=812),
+        ],
+    }
+    engine.measured = Changes(
+        (
+            FileDelta("README.md", Kind.MODIFIED, 4, 1),
+            FileDelta("tui/cli.py", Kind.ADDED, 64, 0),
+            FileDelta("tui/old.py", Kind.DELETED, 0, 31),
+            FileDelta("tui/main.py", Kind.RENAMED, 2, 2, "tui/start.py"),
+        )
+    )
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await on_run(LIVE, "f")(pilot)
+        assert isinstance(pilot.app, SwarmApp)
+        files = screen_of(pilot.app).panes.chosen.files
+        while files.line_count != 4 or not files.cursor_mark:
+            await pilot.press("G")
+        await pilot.press("g", "j", "right")
+        while files.line_count != 7:
+            await pilot.pause(0.01)
         await pilot.pause()
 
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)

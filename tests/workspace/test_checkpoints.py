@@ -171,6 +171,18 @@ async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: P
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
+async def test_what_the_sandbox_puts_there_for_a_moment_is_no_change(
+    root: Path, home: Path
+) -> None:
+    run = await opened(root, home)
+    await run.take("start")
+    for name in (".codex", ".agents", ".aws"):
+        (root / name).touch()
+    assert (await run.changes()).files == ()
+    (root / ".codex").write_text("mine")
+    assert [file.path for file in (await run.changes()).files] == [".codex"]
+
+
 async def test_what_is_no_file_is_left_out(root: Path, home: Path) -> None:
     os.mkfifo(root / "pipe")
     server = socket.socket(socket.AF_UNIX)

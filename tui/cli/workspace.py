@@ -38,10 +38,10 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         entries = await engine.workspaces.folder(run, path)
     if as_json:
-        output.say_json([asdict(entry) for entry in entries])
+        output.say_json([entry._asdict() for entry in entries])
         return 0
     for entry in entries:
-        size = "" if entry.is_folder else show.size(entry.size_bytes)
+        size = "" if entry.is_folder else show.size(entry.size_bytes or 0)
         mark = "/" if entry.is_folder else "@" if entry.is_link else ""
         output.say(f"{size:>9}  {entry.name}{mark}")
     return 0

@@ -1,6 +1,6 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
-from tui.show.events import EventLine, change_letter, change_tone, event_line
+from tui.show.events import EventLine, change_letter, change_sign, change_tone, event_line
 from tui.show.facts import applied, attempts, facts, overlap
 from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
 from tui.show.limits import clock_time, limits, window_name
@@ -32,6 +32,7 @@ __all__ = [
     "bar",
     "bar_parts",
     "change_letter",
+    "change_sign",
     "change_tone",
     "changes",
     "clock_time",

@@ -136,7 +136,7 @@ class Panes(Horizontal):
         self.query_one("#runs").display = shown["runs"]
         self.chosen.display = shown["log"] or shown["files"]
         self.chosen.log_view.display = shown["log"]
-        self.chosen.files.display = shown["files"]
+        self.chosen.files_pane.display = shown["files"]
         self.post_message(self.Moved(self.pane))
 
     def on_resize(self) -> None:
