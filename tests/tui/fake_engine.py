@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
+from fake_history import FakeHistory
 from textual.pilot import Pilot
 
 from engine.config import Config, Ui
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
@@ -109,6 +111,10 @@ class FakeEngine:
         if limit < 0:
             return found
         return found[-limit:] if before is not None else found[:limit]
+
+    def history(self, run: str | None, kind: Kind = USUAL) -> FakeHistory:
+        assert run
+        return FakeHistory(self.events, run)
 
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)

@@ -9,9 +9,11 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from engine.domain.events import FileChange, FilesChanged
+from engine.domain.events import Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
+from tui import show
 from tui.widgets.event_log import EventLog
+from tui.widgets.log_pane import LogPane
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
 from tui.widgets.run_progress import RunProgress
@@ -29,13 +31,14 @@ class ChosenRun(Vertical):
         width: 1fr;
         & > Horizontal { height: 1fr; }
         &.-none { visibility: hidden; }
-        EventLog { width: 3fr; height: 1fr; }
+        LogPane { width: 3fr; height: 1fr; }
         WorkspaceTree { width: 2fr; height: 1fr; }
     }
     """
 
     header = getters.query_one(RunHeader)
     progress = getters.query_one(RunProgress)
+    log_pane = getters.query_one(LogPane)
     log_view = getters.query_one(EventLog)
     files = getters.query_one(WorkspaceTree)
 
@@ -57,13 +60,21 @@ class ChosenRun(Vertical):
         yield RunHeader()
         yield RunProgress()
         with Horizontal():
-            yield EventLog()
+            yield LogPane(self._engine.history, self._name_of, self._began_of)
             yield WorkspaceTree()
 
     @property
     def run(self) -> Run | None:
         """The run as it is now."""
         return self._engine.view.runs.get(self.run_id or "")
+
+    def _name_of(self, run_id: str) -> str:
+        run = self._engine.view.runs.get(run_id)
+        return show.title(run) if run else run_id
+
+    def _began_of(self, run_id: str) -> float:
+        run = self._engine.view.runs.get(run_id)
+        return run.created_at if run else 0.0
 
     def choose(self, run_id: str | None) -> None:
         """Show another run."""
@@ -83,18 +94,23 @@ class ChosenRun(Vertical):
         run = self.run
         if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
             self.tick(self._clock())
-        if self.run_id not in batch.runs:
+        if self.log_pane.shows_all_runs:
+            self.log_view.append(batch.events)
+        if self.run_id in batch.runs:
+            self._hear([event for event in batch.events if event.run == self.run_id])
+            self._bring_up()
+
+    def _hear(self, events: list[Event]) -> None:
+        if self._opened != self.run_id:
             return
-        events = [event for event in batch.events if event.run == self.run_id]
-        if self._opened == self.run_id:
+        if not self.log_pane.shows_all_runs:
             self.log_view.append(events)
-            changes: list[FileChange] = []
-            for event in events:
-                if isinstance(event.body, FilesChanged):
-                    changes += event.body.changes
-            if changes:
-                self.files.files_changed(changes)
-        self._bring_up()
+        changes: list[FileChange] = []
+        for event in events:
+            if isinstance(event.body, FilesChanged):
+                changes += event.body.changes
+        if changes:
+            self.files.files_changed(changes)
 
     def _bring_up(self) -> None:
         """Open what is chosen, unless that is under way."""
@@ -109,7 +125,7 @@ class ChosenRun(Vertical):
             while (run := self.run) and (self._opened, self._folder) != (run.id, _folder(run)):
                 if self._opened != run.id:
                     self._opened, self._folder = run.id, None
-                    await self.log_view.open(run.id, self._engine.events)
+                    await self.log_pane.open(run.id)
                 self._folder = _folder(run)
                 await self.files.open(run.id, self._engine.workspaces.folder)
         finally:

@@ -13,7 +13,7 @@ from tui.cells import clean
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.event_window import EventWindow
 from tui.widgets.line_view import LineView
-from tui.widgets.log_line import text_width
+from tui.widgets.log_line import Look
 
 
 class WindowView(LineView):
@@ -23,6 +23,8 @@ class WindowView(LineView):
     """Events that came since the reader left the end."""
     wrap: reactive[bool] = reactive(False)
     """Whether long lines are wrapped instead of cut."""
+    lines_look: reactive[Look] = reactive(Look())
+    """What the lines show besides their text."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class WindowView(LineView):
         self.read_seq = 0
         """The latest event known when the reader left the end."""
         self._arranging = False
+        self._note = ""
 
     @property
     def window(self) -> EventWindow:
@@ -119,7 +122,7 @@ class WindowView(LineView):
         """Lay the events out for the width at hand."""
         if self.is_attached:
             with self.steady():
-                width = text_width(self.scrollable_content_region.width)
+                width = self.lines_look.text_width(self.scrollable_content_region.width)
                 self.window.resize(width, wraps=self.wrap)
 
     def watch_wrap(self) -> None:
@@ -127,9 +130,27 @@ class WindowView(LineView):
         self.forget_strips()
         self.styles_changed()
 
+    def watch_lines_look(self) -> None:
+        """Draw the lines anew, laid out for the room their columns leave."""
+        self.forget_strips()
+        self.styles_changed()
+        self.refresh()
+
     def watch_waiting(self, waiting: int) -> None:
         """Say in the border how much came since the reader left the end."""
-        self.say(f"{waiting} new {show.sign('·', '-')} F follows" if waiting else "")
+        del waiting
+        self.tell()
+
+    def tell(self) -> None:
+        """Say in the border how the reader stands."""
+        dot = show.sign("·", "-")
+        waits = f"{self.waiting} new {dot} F follows" if self.waiting else ""
+        self.say(f" {dot} ".join(text for text in (self._note, waits) if text))
+
+    def note(self, text: str) -> None:
+        """Keep `text` in the lower border, before how much waits; empty: no more."""
+        self._note = text
+        self.tell()
 
     def say(self, text: str) -> None:
         """Write `text` into the lower border."""
