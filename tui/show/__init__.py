@@ -15,6 +15,7 @@ from tui.show.runs import (
     tag,
     title,
     tone,
+    trouble,
     word,
 )
 from tui.show.terminal import sign, unicode_ok
@@ -47,6 +48,7 @@ __all__ = [
     "title",
     "tokens",
     "tone",
+    "trouble",
     "unicode_ok",
     "window_name",
     "word",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.activity import is_quiet
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Agent, Run, Stage, Status
 from tui.cells import clean
@@ -67,6 +68,13 @@ def run_tone(run: Run) -> str:
 def is_stalled(run: Run) -> bool:
     """Say whether a run is at work and gives no sign of it."""
     return bool(run.stalled) and run.status in ACTIVE
+
+
+def trouble(run: Run, now: float) -> tuple[str, str] | None:
+    """Give the sign and the word for a run at work that gives no sign of it, if this is one."""
+    if is_stalled(run):
+        return sign("⚠", "!"), "stalled"
+    return (sign("◌", "!"), "quiet") if is_quiet(run, now) else None
 
 
 def style(status: Status) -> str:

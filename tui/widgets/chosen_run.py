@@ -9,11 +9,13 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from engine.domain.errors import UserError
 from engine.domain.events import Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
 from tui import show
 from tui.widgets.event_log import EventLog
 from tui.widgets.log_pane import LogPane
+from tui.widgets.plan_view import PlanView
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
 from tui.widgets.run_progress import RunProgress
@@ -21,6 +23,9 @@ from tui.widgets.workspace_tree import WorkspaceTree
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
+
+PULSE_EVENTS = 2_000
+"""Past events that the line of beats begins with."""
 
 
 class ChosenRun(Vertical):
@@ -38,6 +43,7 @@ class ChosenRun(Vertical):
 
     header = getters.query_one(RunHeader)
     progress = getters.query_one(RunProgress)
+    plan = getters.query_one(PlanView)
     log_pane = getters.query_one(LogPane)
     log_view = getters.query_one(EventLog)
     files = getters.query_one(WorkspaceTree)
@@ -59,6 +65,7 @@ class ChosenRun(Vertical):
         """Lay the parts out."""
         yield RunHeader()
         yield RunProgress()
+        yield PlanView()
         with Horizontal():
             yield LogPane(self._engine.history, self._name_of, self._began_of)
             yield WorkspaceTree()
@@ -88,6 +95,16 @@ class ChosenRun(Vertical):
         run = self.run
         self.header.show(run, now)
         self.progress.show(run, now, self._wait(run) if run else Wait())
+        self.plan.show(run.plan if run else (), self.size.height)
+
+    def on_resize(self) -> None:
+        """Let the plan have the room there is."""
+        self.tick(self._clock())
+
+    def toggle_plan(self) -> None:
+        """Show the plan whole, or hide it."""
+        self.plan.toggle()
+        self.tick(self._clock())
 
     def take(self, batch: Batch) -> None:
         """Take in what happened to the run."""
@@ -103,6 +120,7 @@ class ChosenRun(Vertical):
     def _hear(self, events: list[Event]) -> None:
         if self._opened != self.run_id:
             return
+        self.progress.beat(event.at for event in events)
         if not self.log_pane.shows_all_runs:
             self.log_view.append(events)
         changes: list[FileChange] = []
@@ -126,10 +144,17 @@ class ChosenRun(Vertical):
                 if self._opened != run.id:
                     self._opened, self._folder = run.id, None
                     await self.log_pane.open(run.id)
+                    await self._begin_pulse(run.id)
                 self._folder = _folder(run)
                 await self.files.open(run.id, self._engine.workspaces.folder)
         finally:
             self._is_opening = False
+
+    async def _begin_pulse(self, run_id: str) -> None:
+        try:
+            self.progress.begin(await self._engine.history(run_id).times(PULSE_EVENTS))
+        except UserError:
+            self.progress.begin(())  # the log says what is wrong
 
 
 def _folder(run: Run | None) -> str | None:
