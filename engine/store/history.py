@@ -12,6 +12,10 @@ from engine.store import codec
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 _EVENT = "r.id, e.seq, e.at, e.attempt, e.type, e.data"
+SLICE = 20_000
+"""Numbers that one question covers where most events may have to be passed over."""
+
+_END = 2**62
 _NO_WORDS = "'role', 'kind', 'phase', 'change', 'level', 'stage', 'status', 'previous', 'type'"
 
 # The end of a step stands for its beginning, in a log and so in what is found there.
@@ -40,16 +44,35 @@ class History:
     async def page(
         self, *, after: int = 0, before: int | None = None, limit: int
     ) -> list[tuple[int, Event]]:
-        """Give the first `limit` events numbered above `after`, or the last ones below `before`."""
-        condition, value, order = (">", after, "ASC") if before is None else ("<", before, "DESC")
-        rows = await self._read(
-            f"SELECT {self._number}, {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
-            f" WHERE {self._where} AND {self._number} {condition} ?"
-            f" ORDER BY {self._number} {order} LIMIT ?",
-            (*self._values, value, limit),
-        )
-        found = [(row[0], codec.event_from(*row[1:])) for row in rows]
+        """Give the first `limit` events numbered above `after`, or the last ones below `before`.
+
+        What is chosen from is read slice by slice, so that other readers get their turn.
+        """
+        found: list[tuple[int, Event]] = []
+        for above, upto in await self._slices(after, before):
+            wanted = limit - len(found)
+            rows = await self._rows(above, upto, wanted, backwards=before is not None)
+            found += [(row[0], codec.event_from(*row[1:])) for row in rows]
+            if len(rows) == wanted:
+                break
         return found if before is None else found[::-1]
+
+    async def _slices(self, after: int, before: int | None) -> list[tuple[int, int]]:
+        """Give the stretches to look through, in their order: above a number, up to another."""
+        if not self.kind.sorts:
+            return [(after, _END) if before is None else (0, before - 1)]
+        last = await self.last()
+        first, last = (after, last) if before is None else (0, min(before - 1, last))
+        slices = [(above, min(above + SLICE, last)) for above in range(first, last, SLICE)]
+        return slices if before is None else slices[::-1]
+
+    async def _rows(self, above: int, upto: int, limit: int, *, backwards: bool) -> list[Any]:
+        return await self._read(
+            f"SELECT {self._number}, {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
+            f" WHERE {self._where} AND {self._number} > ? AND {self._number} <= ?"
+            f" ORDER BY {self._number} {'DESC' if backwards else 'ASC'} LIMIT ?",
+            (*self._values, above, upto, limit),
+        )
 
     async def matching(self, text: str, *, above: int, upto: int) -> list[int]:
         """Give the numbers, above `above` up to `upto`, of the events that say `text`.

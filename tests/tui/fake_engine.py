@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from fake_history import FakeHistory
+from fake_history import ListHistory
 from textual.pilot import Pilot
 
 from engine.config import Config, Ui
@@ -66,6 +66,7 @@ class FakeEngine:
         self.refusal: UserError | None = None
         self.folders: dict[str, list[TreeEntry]] = {}
         self._events: dict[str, list[Event]] = {}
+        self._all: list[Event] = []
         self._bus = Bus()
 
     # What tests say
@@ -83,6 +84,7 @@ class FakeEngine:
         events, run = stamp(self.view.runs[run_id], bodies, self.now)
         self.view.put(run)
         self._events[run_id] += events
+        self._all += events
         self._bus.publish(events, {run_id})
 
     def pass_through(self, run_id: str, *statuses: Status) -> None:
@@ -112,9 +114,10 @@ class FakeEngine:
             return found
         return found[-limit:] if before is not None else found[:limit]
 
-    def history(self, run: str | None, kind: Kind = USUAL) -> FakeHistory:
-        assert run
-        return FakeHistory(self.events, run)
+    def history(self, run: str | None, kind: Kind = USUAL) -> ListHistory:
+        if run is None:
+            return ListHistory(None, kind, list(enumerate(self._all, 1)))
+        return ListHistory(run, kind, [(event.seq, event) for event in self._events[run]])
 
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)

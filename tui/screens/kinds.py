@@ -27,6 +27,7 @@ class KindChoice(Dialog[Kind]):
         OptionList {
             height: auto; border: none; padding: 0; background: $surface;
             scrollbar-size-vertical: 1;
+            &:focus { border: none; }
         }
     }
     """

@@ -17,7 +17,7 @@ from tui.widgets.painted import Painted
 WITH_TIME, WITH_KIND = 44, 96
 """From these widths on a line has room for its time, and for its kind in words."""
 
-KIND, NAME, TIME = 8, 14, 8
+KIND, NAME, SHORT_NAME, TIME = 8, 14, 9, 8
 TIMES = ("clock", "since", "off")
 """How a line tells its time: the time of day, the time since the run was made, or not at all."""
 
@@ -43,9 +43,13 @@ class Look:
     def indent(self, width: int) -> int:
         """Give the cells before the text."""
         time = TIME + 1 if self.has_time(width) else 0
-        name = NAME + 1 if self.name_of else 0
+        name = self.name_width(width) + 1 if self.name_of else 0
         kind = KIND + 1 if width >= WITH_KIND else 0
         return 2 + time + name + 2 + kind
+
+    def name_width(self, width: int) -> int:
+        """Give the cells for the name of the run."""
+        return NAME if width >= WITH_KIND else SHORT_NAME
 
     def has_time(self, width: int) -> bool:
         """Say whether there is room for the time, and a wish to see it."""
@@ -71,7 +75,9 @@ def segments(
         if look.has_time(width):
             yield Segment(f"{look.time(entry)} ", view.look("faint"))
         if look.name_of:
-            yield Segment(f"{fit(look.name_of(entry.run), NAME)} ", view.look("busy"))
+            yield Segment(
+                f"{fit(look.name_of(entry.run), look.name_width(width))} ", view.look("busy")
+            )
         yield Segment(f"{line.glyph} ", view.look(line.tone))
         if width >= WITH_KIND:
             yield Segment(f"{fit(line.kind, KIND)} ", view.look("dim"))

@@ -18,6 +18,9 @@ from tui.widgets.run_columns import Wait, words
 
 Part = tuple[str, str]
 WIDEST = 48
+WORTH_TELLING_S = 5
+"""Seconds left from which on they are told."""
+
 _AT_WORK = (Status.RUNNING, Status.VERIFYING)
 _STAGES = {
     Stage.WORKSPACE_PREP: "preparing",
@@ -101,6 +104,7 @@ def _figure(run: Run, now: float) -> list[Part]:
     if run.plan:
         done = sum(item.completed for item in run.plan)
         parts.append((f"  plan {done}/{len(run.plan)}", "$secondary"))
-    if left_s := time_left_s(run, now):
-        parts.append((f"  about {show.age(left_s)} left", "$secondary"))
+    left_s = time_left_s(run, now) or 0
+    if left_s >= WORTH_TELLING_S:
+        parts.append((f"  ~{show.age(left_s)} left", "$secondary"))
     return parts

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from rich.segment import Segment
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
+from textual.strip import Strip
 
 from tui import show
-from tui.cells import clean
+from tui.cells import cells, clean, crop
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.event_window import EventWindow
 from tui.widgets.line_view import LineView
@@ -42,7 +45,7 @@ class WindowView(LineView):
         self.read_seq = 0
         """The latest event known when the reader left the end."""
         self._arranging = False
-        self._note = ""
+        self._note = self._said = ""
 
     @property
     def window(self) -> EventWindow:
@@ -153,5 +156,17 @@ class WindowView(LineView):
         self.tell()
 
     def say(self, text: str) -> None:
-        """Write `text` into the lower border."""
-        self.border_subtitle = Content(clean(text, 300)) if text else None
+        """Write `text` into the lower border, or over the last line where there is none."""
+        self._said = clean(text, 300)
+        self.border_subtitle = Content(self._said) if text else None
+        self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line at `y` of the view, and over the last one what there is to say."""
+        strip = super().render_line(y)
+        if not self._said or y < self.page - 1 or self.styles.border_bottom[0]:
+            return strip
+        width = self.scrollable_content_region.width
+        text = f" {crop(self._said, width - 2)} "
+        said = Segment(text, self.look("warn") + self.ground(cursor=True))
+        return Strip([*strip.crop(0, width - cells(text)), said], width)
