@@ -81,7 +81,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("log.unfold", "enter", "unfold", "log.unfold", "Unfold, or open the file", 15),
         Command("log.search", "slash", "search", "logs.search", "Search the whole log", 16),
         Command("log.next", "n", "next", "logs.next_match", "Next place found", 17),
-        Command("log.previous", "N", "before", "logs.previous_match", "Place found before", 18),
+        Command("log.previous", "N", "previous", "logs.previous_match", "Place found before", 18),
         Command("log.leave", "escape", "end", "logs.leave", "End the range, or the search"),
         Command("log.kinds", "K", "kinds", "logs.kinds", "Choose the kinds of events", 35),
         Command("log.wrap", "w", "wrap", "log.wrap", "Wrap long lines, or cut them", 36),

@@ -24,8 +24,9 @@ from engine.domain.events import (
 )
 from engine.domain.kinds import KINDS, USUAL
 from engine.domain.model import ErrorInfo, PlanItem, RunSpec
+from engine.store import history
 from engine.store.store import Entry, Store, open_store
-from tui.widgets import log_search, pace
+from tui.widgets import event_window, log_search, pace
 from tui.widgets.event_feed import PAGE
 from tui.widgets.event_log import EventLog
 from tui.widgets.event_window import MAX_EVENTS
@@ -206,6 +207,23 @@ async def test_every_character_is_looked_for_as_it_is(store: Store, text: str) -
     assert len(await store.history(run).matching(text, above=0, upto=99)) == 1
 
 
+async def test_a_place_on_the_last_page_is_kept_while_the_log_grows(store: Store) -> None:
+    run = await add_run(store, *(Notice("info", f"event {n}") for n in range(200)))
+    async with Host(store).run_test(size=(80, 24)) as pilot:
+        app = await shown(pilot, run)
+        await search(pilot, "event 195")
+        assert app.under_cursor == "event 195"
+        app.log_view.append(await happen(store, run, Notice("info", "more")))
+        await settled(pilot)
+        assert app.under_cursor == "event 195"
+        assert "1 new" in subtitle(pilot)
+        await press(pilot, "G")
+        assert app.log_view.following
+        assert app.under_cursor == "more"
+        await press(pilot, "k")
+        assert not app.log_view.following
+
+
 async def test_names_of_fields_are_not_found(store: Store) -> None:
     run = await add_run(store, ran("true"), Notice("info", "x"))
     for text in ("command", "info", "phase", "queued", "tool", "null"):
@@ -239,15 +257,15 @@ async def test_a_search_costs_slices_of_the_history(
     asked: list[tuple[int, int]] = []
     bodies: list[Body] = [Notice("info", "common") for _ in range(2_400)]
     run = await add_run(store, *bodies)
-    history = store.history(run)
-    matching = history.matching
+    past = store.history(run)
+    matching = past.matching
 
     async def counted(text: str, *, above: int, upto: int) -> list[int]:
         asked.append((above, upto))
         return await matching(text, above=above, upto=upto)
 
-    monkeypatch.setattr(history, "matching", counted)
-    found = log_search.LogSearch(history, "common")
+    monkeypatch.setattr(past, "matching", counted)
+    found = log_search.LogSearch(past, "common")
     await found.count()
     assert asked == [(0, 500), (500, 1000), (1000, 1500), (1500, 2000), (2000, 2401)]
     asked.clear()
@@ -260,6 +278,40 @@ async def test_a_search_costs_slices_of_the_history(
     assert (found.place, found.total) == (1_899, 2_400)
     assert await found.next(2_401) == 2
     assert await found.previous(2) == 2_401
+
+
+async def test_a_long_log_costs_what_is_looked_at(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies: list[Body] = [Notice("info", f"event {n}") for n in range(60_000)]
+    bodies[7] = bodies[31_000] = Notice("info", "a needle")
+    run = await add_run(store, *bodies)
+    rows: list[int] = []
+    drawn: list[object] = []
+    read, keep = store._read, EventLog.keep  # pyright: ignore[reportPrivateUsage]
+
+    async def counted(query: str, values: Any = ()) -> list[Any]:
+        found = await read(query, values)
+        rows.append(len(found))
+        return found
+
+    def counted_strip(log: EventLog, key: object, strip: Any) -> Any:
+        drawn.append(key)
+        return keep(log, key, strip)
+
+    monkeypatch.setattr(store, "_read", counted)
+    monkeypatch.setattr(EventLog, "keep", counted_strip)
+    async with Host(store).run_test(size=(80, 24)) as pilot:
+        app = await shown(pilot, run)
+        assert (len(rows), sum(rows)) == (1, PAGE)
+        assert "2/2" in await search(pilot, "needle")
+        assert "1/2" in await press(pilot, "N")
+        assert app.under_cursor == "a needle"
+        # Each jump: the end, four slices, the places of one, and the pages around and beside.
+        assert len(rows) < 25
+        assert sum(rows) < 6 * PAGE
+        assert len(drawn) < 20 * 24, "a screen for each key, not the log"
+        assert len(app.log_view.window.entries) <= MAX_EVENTS
 
 
 # Kinds
@@ -338,18 +390,40 @@ async def test_a_rare_kind_in_a_long_log_takes_one_question(store: Store) -> Non
     async with Host(store).run_test(size=(80, 24)) as pilot:
         app = await shown(pilot, run)
         pages: list[Any] = []
-        history = store.history(run, KIND["problems"])
-        page = history.page
+        past = store.history(run, KIND["problems"])
+        page = past.page
 
         async def counted(**asked: Any) -> list[tuple[int, Event]]:
             pages.append(asked)
             return await page(**asked)
 
-        history.page = counted  # pyright: ignore[reportAttributeAccessIssue]
-        await app.log_view.open(history)
+        past.page = counted  # pyright: ignore[reportAttributeAccessIssue]
+        await app.log_view.open(past)
         await settled(pilot)
         assert app.lines[0].endswith("the one")
         assert len(pages) == 1
+
+
+@pytest.mark.parametrize("slice_size", [1, 7, 1_000])
+async def test_pages_of_a_kind_are_whole_whatever_the_slices(
+    store: Store, monkeypatch: pytest.MonkeyPatch, slice_size: int
+) -> None:
+    monkeypatch.setattr(history, "SLICE", slice_size)
+    bodies = [Notice("warning" if n % 3 == 0 else "info", f"{n}") for n in range(50)]
+    run = await add_run(store, *bodies)
+    problems = store.history(run, KIND["problems"])
+    seqs = [seq for seq in range(2, 52) if (seq - 2) % 3 == 0]
+
+    async def page(**asked: Any) -> list[int]:
+        return [seq for seq, _ in await problems.page(**asked)]
+
+    assert await page(before=2**62, limit=5) == seqs[-5:]
+    assert await page(before=seqs[-5], limit=5) == seqs[-10:-5]
+    assert await page(before=seqs[2], limit=5) == seqs[:2]
+    assert await page(after=0, limit=5) == seqs[:5]
+    assert await page(after=seqs[4], limit=5) == seqs[5:10]
+    assert await page(after=seqs[-2], limit=5) == seqs[-1:]
+    assert await page(after=10**9, limit=5) == []
 
 
 # All runs
@@ -383,11 +457,12 @@ async def test_all_runs_are_one_log_in_the_order_things_happened(store: Store) -
 async def test_all_runs_page_and_follow_in_constant_memory(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(event_window, "MAX_EVENTS", 600)
     runs = [await add_run(store) for _ in range(3)]
-    for turn in range(10):
+    for turn in range(5):
         for run in runs:
             await happen(store, run, *(Notice("info", f"{turn} {n}") for n in range(100)))
-    async with Host(store).run_test(size=(100, 40)) as pilot:
+    async with Host(store).run_test(size=(100, 60)) as pilot:
         app = await shown(pilot, runs[0])
         app.pane.show_all_runs(True)
         await settled(pilot)
@@ -395,19 +470,16 @@ async def test_all_runs_page_and_follow_in_constant_memory(
         assert len(log.window.entries) == PAGE
         await press(pilot, "g")
         assert log.window.first_seq == 1
-        for _ in range(6):
-            await press(pilot, *["pagedown"] * 14)
-            assert len(log.window.entries) <= MAX_EVENTS
+        while not log.following:
+            log.action_page_down()
+            await settled(pilot)
+            assert len(log.window.entries) <= 600
         events = await happen(store, runs[1], *(Notice("info", f"x {n}") for n in range(1_500)))
         log.append(events)
         await settled(pilot)
-        await press(pilot, "G")
         assert log.following
         assert app.lines[-1].endswith("x 1499")
-        log.append(await happen(store, runs[2], *(Notice("info", f"y {n}") for n in range(1_000))))
-        await settled(pilot)
-        assert app.lines[-1].endswith("y 999")
-        assert len(log.window.entries) <= MAX_EVENTS
+        assert len(log.window.entries) <= 600
         await press(pilot, "k")
         log.append(await happen(store, runs[2], Notice("info", "z"), Notice("info", "z")))
         await settled(pilot)

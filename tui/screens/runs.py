@@ -17,6 +17,7 @@ from engine.domain.model import Status
 from tui import commands
 from tui.screens.run_browser import RunBrowser
 from tui.toast import app_of
+from tui.widgets.event_log import EventLog
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.log_pane import LogPane
 from tui.widgets.pane_tabs import PaneTabs
@@ -146,6 +147,12 @@ class RunsScreen(RunBrowser):
         pane = self.panes.chosen.log_pane
         pane.show_all_runs(not pane.shows_all_runs)
         self.panes.go("log")
+
+    @on(EventLog.Opened)
+    def _file_named(self, event: EventLog.Opened) -> None:
+        """Go to the files of the run that the log names one of."""
+        self.panes.run_list.move_to(event.run)
+        self.panes.go("files")
 
     @on(LogPane.KindAsked)
     def _kind_asked(self) -> None:

@@ -14,6 +14,9 @@ from tui.cells import clean
 TALL = 26
 """Lines from which the plan is shown without being asked for."""
 
+WITH_MORE = 4
+"""Lines from which some are spent on saying how many steps are left out."""
+
 Part = tuple[str, str]
 
 
@@ -57,10 +60,15 @@ class PlanView(Widget):
             Content.assemble(_step(item, is_current=at == current))
             for at, item in enumerate(plan[start : start + rows], start)
         ]
-        if start + rows < len(plan):
-            left_out = len(plan) - start - rows + 1
-            lines[-1] = Content.styled(f"{show.sign('…', '...')} {left_out} more (P)", "$secondary")
+        if rows >= WITH_MORE and start > 0:
+            lines[0] = _more(start + 1)
+        if rows >= WITH_MORE and start + rows < len(plan):
+            lines[-1] = _more(len(plan) - start - rows + 1)
         return Content("\n").join(lines)
+
+
+def _more(count: int) -> Content:
+    return Content.styled(f"{show.sign('…', '...')} {count} more (P)", "$secondary")
 
 
 def _step(item: PlanItem, *, is_current: bool) -> Part:

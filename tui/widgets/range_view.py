@@ -43,17 +43,18 @@ class RangeView(WindowView):
             self._anchor = self.window.place(self.here)
             self.follow_end(False)
             self._show_range()
+            self.refresh_bindings()
 
     def end_range(self) -> None:
         """Mark nothing any more."""
         if self._anchor:
             self._anchor = None
             self._show_range()
+            self.refresh_bindings()
 
     def _show_range(self) -> None:
         self.tell()
         self.refresh()
-        self.refresh_bindings()
 
     def tell(self) -> None:
         """Say in the border how many lines are marked, or how the reader stands."""
@@ -65,21 +66,16 @@ class RangeView(WindowView):
         else:
             super().tell()
 
-    def cursor_moved(self) -> None:
-        """Carry the range along; while there is one the end is not followed."""
-        if not self._anchor:
-            super().cursor_moved()
-            return
-        self.near_edge()
-        self.tell()
-        self.refresh()
+    @property
+    def is_held(self) -> bool:
+        """Whether the reader looks at what is marked or searched for."""
+        return self.is_ranging or self.lines_look.lit is not None
 
-    def view_scrolled(self) -> None:
-        """Stay where the range is."""
+    def cursor_moved(self) -> None:
+        """Carry the range along."""
+        super().cursor_moved()
         if self._anchor:
-            self.near_edge()
-        else:
-            super().view_scrolled()
+            self._show_range()
 
     def action_copy(self) -> None:
         """Copy the marked lines, or the one under the cursor, uncut."""

@@ -67,7 +67,7 @@ class RunProgress(Widget):
         run = self._run
         if run is None:
             return Content("")
-        width = max(10, min(WIDEST, self.size.width // 2))
+        width = max(10, min(WIDEST, self.size.width // 3))
         parts = [*_bar(run, width, self._now), ("  ", ""), *_figure(run, self._now)]
         if run.status in lifecycle.ACTIVE:
             room = self.size.width - sum(cells(text) for text, _ in parts) - 2

@@ -57,6 +57,11 @@ class WindowView(LineView):
         """Whether the end stays in view as events come."""
         return self._following
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the reader looks at certain lines: then the end is followed only when asked."""
+        return False
+
     def near_edge(self) -> None:
         """Do what follows when the reader may have come near an end of the window."""
 
@@ -99,7 +104,7 @@ class WindowView(LineView):
         if self._arranging:
             return
         is_end = self.has_end and self.scroll_offset.y >= self.max_scroll_y
-        if is_end != self._following:
+        if is_end != self._following and not (is_end and self.is_held):
             self.follow_end(is_end)
             if is_end:
                 self.go_to_end()
@@ -108,7 +113,7 @@ class WindowView(LineView):
     def cursor_moved(self) -> None:
         """Follow where the cursor is on the last line, else stay."""
         is_end = self.has_end and self.cursor_line == self.line_count - 1
-        if is_end != self._following:
+        if is_end != self._following and not (is_end and self.is_held):
             self.follow_end(is_end)
         self.near_edge()
 
