@@ -20,6 +20,8 @@ from tui.widgets.log_line import segments
 from tui.widgets.pace import Pace
 from tui.widgets.range_view import RangeView
 
+NOTHING = "Nothing has happened yet."
+
 
 class EventLog(RangeView):
     """The events of a run, or of all, a few pages of them at a time."""
@@ -40,7 +42,7 @@ class EventLog(RangeView):
         self,
         *,
         title: str = "Log",
-        empty_text: str = "Nothing has happened yet.",
+        empty_text: str = NOTHING,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -165,8 +167,10 @@ class EventLog(RangeView):
             with self.steady():
                 self.window.toggle(entry)
             line = self._lit_line(number)
-        line = self.window.line_of(Place(number, 0)) if line is None else line
-        self.move_cursor(line or 0)
+        line = (self.window.line_of(Place(number, 0)) if line is None else line) or 0
+        if line not in self.visible_lines():
+            self.scroll_to(y=line - self.page // 3, animate=False, force=True)
+        self.move_cursor(line)
         self.follow_end(False)  # the last line, too, is what the reader came for
 
     def _lit_line(self, number: int) -> int | None:

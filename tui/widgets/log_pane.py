@@ -20,7 +20,7 @@ from tui import commands, show
 from tui.cells import clean
 from tui.toast import app_of, focus_now, report
 from tui.widgets.event_feed import History
-from tui.widgets.event_log import EventLog
+from tui.widgets.event_log import NOTHING, EventLog
 from tui.widgets.log_search import LogSearch, pattern
 from tui.widgets.own_keys import is_own_key
 
@@ -83,14 +83,13 @@ class LogPane(Vertical):
         self._drop_search()
         name_of = self._name_of if self.shows_all_runs else None
         log.lines_look = replace(log.lines_look, name_of=name_of)
-        log.set_title(self._title())
+        choice = [] if self._kind is USUAL else [self._kind.name]
+        choice += ["all runs"] if self.shows_all_runs else []
+        log.name_choice("Log", ", ".join(choice))
+        log.empty_text = "None of these yet: K shows others." if choice else NOTHING
         run = None if self.shows_all_runs else self._run
         if run or self.shows_all_runs:
             await log.open(self._history(run, self._kind))
-
-    def _title(self) -> str:
-        title = "Log of all runs" if self.shows_all_runs else "Log"
-        return title if self._kind is USUAL else f"{title} · {self._kind.name}"
 
     @property
     def kind(self) -> Kind:

@@ -45,7 +45,7 @@ class WindowView(LineView):
         self.read_seq = 0
         """The latest event known when the reader left the end."""
         self._arranging = False
-        self._note = self._said = ""
+        self._note = self._said = self._choice = ""
 
     @property
     def window(self) -> EventWindow:
@@ -166,12 +166,18 @@ class WindowView(LineView):
         self.border_subtitle = Content(self._said) if text else None
         self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
+    def name_choice(self, title: str, choice: str) -> None:
+        """Say in the title what is chosen to be shown, or beside what there is to say."""
+        self._choice = choice
+        self.set_title(f"{title} {show.sign('·', '-')} {choice}" if choice else title)
+
     def render_line(self, y: int) -> Strip:
         """Draw the line at `y` of the view, and over the last one what there is to say."""
         strip = super().render_line(y)
-        if not self._said or y < self.page - 1 or self.styles.border_bottom[0]:
+        words = f" {show.sign('·', '-')} ".join(one for one in (self._choice, self._said) if one)
+        if not words or y < self.page - 1 or self.styles.border_bottom[0]:
             return strip
         width = self.scrollable_content_region.width
-        text = f" {crop(self._said, width - 2)} "
+        text = f" {crop(words, width - 2)} "
         said = Segment(text, self.look("warn") + self.ground(cursor=True))
         return Strip([*strip.crop(0, width - cells(text)), said], width)
