@@ -115,9 +115,7 @@ class FakeEngine:
         return found[-limit:] if before is not None else found[:limit]
 
     def history(self, run: str | None, kind: Kind = USUAL) -> ListHistory:
-        if run is None:
-            return ListHistory(None, kind, list(enumerate(self._all, 1)))
-        return ListHistory(run, kind, [(event.seq, event) for event in self._events[run]])
+        return ListHistory(run, kind, self._events[run] if run else self._all)
 
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)

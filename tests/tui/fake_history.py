@@ -33,11 +33,15 @@ class FakeHistory:
 
 
 class ListHistory:
-    """Has the same door over numbered events in a list."""
+    """Has the same door over a list of events, which may grow."""
 
-    def __init__(self, run: str | None, kind: Kind, events: list[tuple[int, Event]]) -> None:
+    def __init__(self, run: str | None, kind: Kind, events: list[Event]) -> None:
         self.run, self.kind = run, kind
-        self._events = [one for one in events if _is_of(kind, one[1].body)]
+        self._told = events
+
+    @property
+    def _events(self) -> list[tuple[int, Event]]:
+        return [one for one in enumerate(self._told, 1) if _is_of(self.kind, one[1].body)]
 
     async def page(
         self, *, after: int = 0, before: int | None = None, limit: int
