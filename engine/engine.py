@@ -19,6 +19,7 @@ from engine.doctor import Doctor, Finding, Health
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
+from engine.domain.kinds import USUAL, Kind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
@@ -35,6 +36,7 @@ from engine.runs.scheduler import Scheduler
 from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
+from engine.store.history import History
 from engine.store.store import Store, open_store
 from engine.trust import Consent, Trust
 from engine.workspace.apply import As, Outcome
@@ -55,6 +57,7 @@ __all__ = [
     "Engine",
     "Finding",
     "Health",
+    "History",
     "Outcome",
     "TreeEntry",
     "start_if_needed",
@@ -151,6 +154,10 @@ class Engine:
         `kinds` are the types wanted; none named means all.
         """
         return await self._store.events(run, after=after, before=before, limit=limit, kinds=kinds)
+
+    def history(self, run: str | None, kind: Kind = USUAL) -> History:
+        """Give a way through the stored events of a run, or of all runs as one stream."""
+        return self._store.history(run, kind)
 
     async def runs(
         self,

@@ -114,8 +114,9 @@ class Translator:
 
     def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
         usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
-        if _total(usage) < _total(self.cursor.thread_usage):
+        if _total(usage) <= _total(self.cursor.thread_usage):
             usage = self.cursor.thread_usage  # the rollout tells later what stdout told already
+        context_window = context_window or self.cursor.context_window
         known = (self.cursor.thread_usage, self.cursor.context_window)
         if (usage, context_window) == known and usage != Usage():
             return []

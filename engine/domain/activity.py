@@ -35,6 +35,35 @@ def elapsed_s(run: Run, now: float) -> float:
     return max(0.0, end - run.started_at)
 
 
+def is_quiet(run: Run, now: float) -> bool:
+    """Say whether a run thinks without a word for longer than usual."""
+    is_silent = now - run.last_sign_at >= QUIET_S and not run.open_items
+    return run.status in (Status.RUNNING, Status.VERIFYING) and is_silent
+
+
+STEPS_THAT_TELL = 2
+"""Steps of a plan that have to be done before their pace says anything."""
+
+
+def time_left_s(run: Run, now: float) -> float | None:
+    """Guess the seconds the rest of the plan takes at the pace of the steps that are done.
+
+    None where that would be no honest guess: too few steps are done, the run is quiet, or its
+    present step takes more than twice as long as the others did.
+    """
+    pace = run.plan_pace
+    if run.status is not Status.RUNNING or pace is None or run.stalled or is_quiet(run, now):
+        return None
+    done = sum(item.completed for item in run.plan)
+    steps, still_open = done - pace.done_before, len(run.plan) - done
+    if steps < STEPS_THAT_TELL or not still_open:
+        return None
+    step_s, this_s = (pace.moved_at - pace.began_at) / steps, now - pace.moved_at
+    if this_s > 2 * step_s:
+        return None
+    return step_s * (still_open - 1) + max(0.0, step_s - this_s)
+
+
 def paused_words(pause: Pause, now: float) -> str:
     """Say why the queue is paused, and when it goes on."""
     until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"
@@ -87,7 +116,6 @@ def _working(run: Run, now: float) -> str:
     busy_s = now - run.doing_since
     if run.doing.startswith("running "):
         return f"{run.doing} for {clock(busy_s)}"
-    silent_s = now - run.last_sign_at
-    if silent_s >= QUIET_S and not run.open_items:
-        return f"silent for {clock(silent_s)}"
+    if is_quiet(run, now):
+        return f"silent for {clock(now - run.last_sign_at)}"
     return run.doing or "thinking"

@@ -167,6 +167,15 @@ class PlanItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanPace:
+    """When the plan was first seen and with how many steps done, and when one was done last."""
+
+    began_at: float
+    done_before: int
+    moved_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorInfo:
     """A `UserError` as data: what an error event and the run object carry."""
 
@@ -234,6 +243,7 @@ class Run:
     retries_used: int = 0
     limit_hits: int = 0
     plan: tuple[PlanItem, ...] = ()
+    plan_pace: PlanPace | None = None
     thread_id: str | None = None
     usage: Usage = Usage()
     changes: ChangeCount = field(default_factory=ChangeCount)

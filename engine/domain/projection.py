@@ -21,7 +21,16 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import ChangeCount, Run, Status, Usage, Workspace, WorkspaceKind
+from engine.domain.model import (
+    ChangeCount,
+    PlanPace,
+    Run,
+    Stage,
+    Status,
+    Usage,
+    Workspace,
+    WorkspaceKind,
+)
 from engine.domain.radar import Radar
 
 NETWORK_WAIT = "waiting for network"
@@ -57,6 +66,8 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _progress(run, body, at)
         case Notice():
             _notice(run, body, at)
+        case PlanChanged():
+            _plan(run, body, at)
         case _:
             _measure(run, body)
 
@@ -65,7 +76,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.attempt = attempt
     run.started_at = run.finished_at = None
     run.stage, run.percent = None, 0
-    run.plan = ()
+    run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
     run.notice = run.reason = run.stalled = ""
     _do(run, "", run.last_event_at)
@@ -100,6 +111,7 @@ def _queue(run: Run, body: StatusChanged, at: float) -> None:
 
 
 def _progress(run: Run, body: Progressed, at: float) -> None:
+    goes_on = body.stage is run.stage is Stage.EXECUTING
     run.stage = body.stage
     run.percent = max(run.percent, body.percent)
     details = body.details or {}
@@ -116,7 +128,20 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
             branch=details.get("branch"),
         )
         run.is_set_up = details.get("is_set_up") is not False
-    _do(run, body.message, at)
+    if not goes_on:
+        _do(run, body.message, at)
+    elif run.doing == NETWORK_WAIT:
+        _do(run, THINKING, at)
+
+
+def _plan(run: Run, body: PlanChanged, at: float) -> None:
+    done = sum(item.completed for item in body.items)
+    pace = run.plan_pace
+    if pace is None:
+        run.plan_pace = PlanPace(at, done, at)
+    elif done > sum(item.completed for item in run.plan):
+        run.plan_pace = PlanPace(pace.began_at, pace.done_before, at)
+    run.plan = body.items
 
 
 def _step(run: Run, body: Step, at: float) -> None:
@@ -154,8 +179,6 @@ def _notice(run: Run, body: Notice, at: float) -> None:
 
 def _measure(run: Run, body: Body) -> None:
     match body:
-        case PlanChanged():
-            run.plan = body.items
         case UsageCounted():
             run.usage = Usage(body.input_tokens, body.cached_input_tokens, body.output_tokens)
             run.context_window = body.context_window or run.context_window

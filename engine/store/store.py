@@ -18,10 +18,12 @@ import aiosqlite
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import codec
 from engine.store.connect import connect, set_aside, translated
+from engine.store.history import History
 from engine.store.ids import new_id
 
 INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
@@ -281,6 +283,10 @@ class Store:
             (above, limit),
         )
         return [codec.event_from(*row[1:]) for row in rows], rows[-1][0] if rows else above
+
+    def history(self, run: str | None, kind: Kind = USUAL) -> History:
+        """Give a way through the events of a run, or of all, that costs what is looked at."""
+        return History(self._read, run, kind)
 
     async def last_id(self) -> int:
         """Give the id of the newest event of all."""

@@ -12,6 +12,8 @@ from codex_lines import ODD, ends, item, line, lines, told
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.codex.parse import TokenUsage
+from engine.codex.rollout import TokenCount
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.events import (
     BODIES,
@@ -280,6 +282,14 @@ def test_a_new_thread_adds_to_what_the_run_used_before() -> None:
 def test_a_resumed_thread_is_not_counted_twice() -> None:
     cursor = Cursor(thread_id="a", thread_usage=Usage(10, 0, 5), usage_before=Usage(100))
     assert tokens(cursor, line("thread.started", thread_id="a"), usage(30)) == [130]
+
+
+def test_what_the_rollout_tells_again_is_told_once() -> None:
+    told_before = Cursor(thread_id="a", thread_usage=Usage(10, 4, 5), context_window=200)
+    translator = Translator(told_before, "/")
+    for cached, window in ((4, 200), (4, None), (3, 200)):
+        assert translator.counted(TokenCount(TokenUsage(10, cached, 5), window, ())) == []
+    assert translator.counted(TokenCount(TokenUsage(11, 4, 5), 200, ())) != []
 
 
 # Errors on the way

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from fake_history import ListHistory
 from textual.pilot import Pilot
 
 from engine.config import Config, Ui
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
@@ -98,6 +100,7 @@ class FakeEngine:
         self.points: list[Checkpoint] = []
         self.measured: Changes | None = None
         self._events: dict[str, list[Event]] = {}
+        self._all: list[Event] = []
         self._bus = Bus()
 
     # What tests say
@@ -115,6 +118,7 @@ class FakeEngine:
         events, run = stamp(self.view.runs[run_id], bodies, self.now)
         changed = self.view.put(run)
         self._events[run_id] += events
+        self._all += events
         self._bus.publish(events, changed)
 
     def pass_through(self, run_id: str, *statuses: Status) -> None:
@@ -151,6 +155,9 @@ class FakeEngine:
         if limit < 0:
             return found
         return found[-limit:] if before is not None else found[:limit]
+
+    def history(self, run: str | None, kind: Kind = USUAL) -> ListHistory:
+        return ListHistory(run, kind, self._events[run] if run else self._all)
 
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from fake_history import FakeHistory
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -41,6 +42,9 @@ class Store:
             found = found if limit < 0 else found[-limit:]
         self.given.append(len(found))
         return found
+
+    def history(self) -> FakeHistory:
+        return FakeHistory(self.fetch)
 
     def add(self, count: int = 1) -> list[Event]:
         first = len(self.events) + 1
@@ -94,7 +98,7 @@ async def settled(pilot: Pilot[None]) -> None:
 async def test_a_log_of_100_000_events_opens_at_its_end_with_one_page() -> None:
     app, store = Host(), Store(100_000)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         await settled(pilot)
         assert last(app.events).endswith("event 100000")
         assert app.events.following
@@ -109,7 +113,7 @@ async def test_scrolling_up_fetches_older_pages_and_memory_stays_constant(
     app, store = Host(), Store(2_500)
     async with app.run_test(size=(80, 42)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         await pilot.pause()
         seen = {text.rpartition(" ")[2] for text in lines(log)}
         while log.cursor_line:
@@ -129,7 +133,7 @@ async def test_scrolling_up_fetches_older_pages_and_memory_stays_constant(
 async def test_top_and_bottom_jump_without_reading_what_lies_between() -> None:
     app, store = Host(), Store(100_000)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         await pilot.press("g")
         await settled(pilot)
         assert lines(app.events)[0].endswith("event 1")
@@ -145,7 +149,7 @@ async def test_top_and_bottom_jump_without_reading_what_lies_between() -> None:
 async def test_live_events_follow_the_end() -> None:
     app, store = Host(), Store(5)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         app.events.append(store.add(100))
         await pilot.pause()
         assert last(app.events).endswith("event 105")
@@ -161,7 +165,7 @@ async def test_a_reader_who_scrolled_up_stays_and_sees_how_much_waits(
     app, store = Host(), Store(300)
     async with app.run_test(size=(80, 24)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         await pilot.pause()
         if leave == "wheel":
             log._on_mouse_scroll_up(wheel(log))  # pyright: ignore
@@ -201,7 +205,7 @@ async def test_a_full_window_keeps_a_reader_in_place_while_thousands_come() -> N
     app, store = Host(), Store(1_000)
     async with app.run_test(size=(80, 24)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         await pilot.press("pageup")
         await settled(pilot)
         before = lines(log)
@@ -223,7 +227,7 @@ async def test_a_reader_at_the_end_of_a_full_window_can_go_on(
     app, store = Host(), Store(500)
     async with app.run_test(size=(80, 24)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         for _ in range(8):
             log.action_page_up()
             await settled(pilot)
@@ -238,7 +242,7 @@ async def test_a_reader_at_the_end_of_a_full_window_can_go_on(
 async def test_following_a_flood_keeps_the_window_small() -> None:
     app, store = Host(), Store(10)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         for _ in range(20):
             app.events.append(store.add(2_000))
             await pilot.pause()
@@ -253,7 +257,7 @@ async def test_known_events_and_those_of_others_are_skipped_and_gaps_are_fetched
     app, store = Host(), Store(10)
     async with app.run_test(size=(80, 24)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         log.append([event(9), event(10), event(99, run="other")])
         await pilot.pause()
         assert log.window.last_seq == 10
@@ -280,7 +284,7 @@ async def test_what_comes_while_the_log_opens_is_not_lost() -> None:
         return found
 
     async with app.run_test(size=(80, 24)) as pilot:
-        opening = asyncio.create_task(app.events.open("r", slow))
+        opening = asyncio.create_task(app.events.open(FakeHistory(slow)))
         await pilot.pause()
         app.events.append(store.add(3))
         gate.set()
@@ -299,9 +303,9 @@ async def test_the_slow_page_of_another_run_is_not_shown() -> None:
         return [event(1, run="a")]
 
     async with app.run_test(size=(80, 24)):
-        first = asyncio.create_task(app.events.open("a", slow))
+        first = asyncio.create_task(app.events.open(FakeHistory(slow, "a")))
         await asyncio.sleep(0)
-        await app.events.open("r", Store(3).fetch)
+        await app.events.open(Store(3).history())
         gate.set()
         await first
         assert app.events.run_id == "r"
@@ -316,7 +320,7 @@ async def test_an_error_of_the_store_is_said_in_the_border() -> None:
 
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", broken)
+        await app.events.open(FakeHistory(broken))
         await pilot.pause()
         assert "locked" in str(app.events.border_subtitle)
 
@@ -329,7 +333,7 @@ async def test_output_is_folded_to_its_end_and_enter_unfolds_it() -> None:
     app, store = Host(), Store(bodies=[step, Notice("info", "after")])
     async with app.run_test(size=(80, 40)) as pilot:
         log = app.events
-        await log.open("r", store.fetch)
+        await log.open(store.history())
         assert log.line_count == 1 + 1 + 3 + 1
         assert "17 more lines" in lines(log)[1]
         assert lines(log)[4].endswith("out 19")
@@ -347,7 +351,7 @@ async def test_a_step_is_one_line_from_its_end_on() -> None:
     ended = Step("tool", "command", "completed", command="make", exit_code=0)
     app, store = Host(), Store(bodies=[started, Notice("info", "meanwhile")])
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         assert [text.split()[1] for text in lines(app.events)] == ["▸", "i"]
         app.events.append([event(3, ended)])
         await pilot.pause()
@@ -359,7 +363,7 @@ async def test_unfolding_a_command_shows_what_was_really_run() -> None:
     step = Step("tool", "command", "completed", "make", command=wrapped, exit_code=0)
     app, store = Host(), Store(0, [step])
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         await pilot.pause()
         assert lines(app.events)[0].endswith("make")
         assert wrapped not in "\n".join(lines(app.events))
@@ -374,7 +378,7 @@ async def test_what_the_agent_says_wraps_and_commands_are_cut_until_wrap_is_on()
     ran = Step("tool", "command", "completed", command=words, exit_code=0)
     app, store = Host(), Store(bodies=[said, ran])
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         cut = app.events.line_count
         assert cut == 4 + 1
         assert lines(app.events)[-1].endswith("…")
@@ -388,7 +392,7 @@ async def test_a_new_width_keeps_the_reader_in_place() -> None:
     bodies = [Step("assistant", "message", "completed", "word " * 40) for _ in range(90)]
     app, store = Host(), Store(bodies=bodies)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         await pilot.press(*["pageup"] * 4)
         await pilot.pause()
         place = app.events.window.place(app.events.scroll_offset.y)
@@ -408,7 +412,7 @@ async def test_a_new_width_keeps_the_reader_in_place() -> None:
 async def test_streaming_never_lays_the_screen_out_anew() -> None:
     app, store = Host(), Store(100)
     async with app.run_test(size=(80, 24)) as pilot:
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         await pilot.pause()
         before = app.events._layout_updates  # pyright: ignore[reportPrivateUsage]
         for _ in range(10):
@@ -443,7 +447,7 @@ async def test_no_text_breaks_a_line(width: int, wrap: bool) -> None:
     app, store = Host(), Store(bodies=bodies)
     async with app.run_test(size=(width, 24)) as pilot:
         app.events.wrap = wrap
-        await app.events.open("r", store.fetch)
+        await app.events.open(store.history())
         log = app.events
         for act in [log.action_unfold] + [log.action_page_up, log.action_unfold] * 20:
             act()

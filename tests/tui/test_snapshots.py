@@ -106,6 +106,16 @@ def _work(engine: FakeEngine, run_id: str) -> None:
     ]
 
 
+async def read(pilot: Pilot[None]) -> None:
+    """Wait until the log has all that was asked of the store."""
+    while asked := [one for one in pilot.app.workers if one.group in LOG_WORK]:
+        await pilot.app.workers.wait_for_complete(asked)
+        await pilot.pause()
+
+
+LOG_WORK = ("event-log", "log-search", "log-count", "reopen")
+
+
 def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Choose a run, then press keys."""
 
@@ -116,6 +126,7 @@ def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         await pilot.pause()
         for key in keys:
             await pilot.press(key)
+        await read(pilot)
         for blinking in pilot.app.screen.query("Input, TextArea"):
             blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
         await pilot.pause()
@@ -139,6 +150,9 @@ LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
         pytest.param(NARROW, THREADED, ("R", *"And the tests?"), id="narrow-resume"),
         pytest.param(WIDE, LIVE, ("question_mark",), id="wide-help"),
         pytest.param(WIDE, FAILED, ("colon", *"re"), id="wide-palette"),
+        pytest.param(NARROW, LIVE, ("l", "slash", *"cli", "enter"), id="narrow-search"),
+        pytest.param(WIDE, LIVE, ("L", "slash", *"cli", "enter"), id="wide-all-runs"),
+        pytest.param(WIDE, LIVE, ("l", "K"), id="wide-kinds"),
     ],
 )
 def test_looks_the_same(
@@ -226,6 +240,17 @@ def test_a_paused_queue_with_marks_stalls_and_limits(
     app = app_on(engine)
     prepare = on_run("1qj8a5z1q1", "space", "space", "k", "k")
     assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_quiet_run_and_marked_lines(snap_compare: Compare, size: tuple[int, int]) -> None:
+    engine = busy()
+    done = Step("tool", "command", "completed", "pytest -q", command="pytest -q", exit_code=0)
+    engine.happen(LIVE, done, after_s=4)
+    engine.now += 130
+    assert snap_compare(
+        app_on(engine), terminal_size=size, run_before=on_run(LIVE, "l", "P", "k", "v", "k", "t")
+    )
 
 
 def test_codex_is_missing(snap_compare: Compare) -> None:

@@ -12,10 +12,14 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Static
 
+from engine.domain.kinds import Kind
 from engine.domain.model import Status
 from tui import commands
 from tui.screens.run_browser import RunBrowser
+from tui.toast import app_of
+from tui.widgets.event_log import EventLog
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.log_pane import LogPane
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import PANES, WIDE, Panes
 from tui.widgets.run_list import RunList
@@ -60,7 +64,12 @@ class RunsScreen(RunBrowser):
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""
         chosen = self.panes.chosen
-        widgets = {"list": self.panes.run_list, "log": chosen.log_view, "files": chosen.files}
+        widgets = {
+            "list": self.panes.run_list,
+            "log": chosen.log_view,
+            "logs": chosen.log_pane,
+            "files": chosen.files,
+        }
         return self if scope == "runs" else widgets.get(scope)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -134,6 +143,34 @@ class RunsScreen(RunBrowser):
     def action_follow(self) -> None:
         """Follow the end of the log."""
         self.panes.chosen.log_view.action_follow()
+
+    def action_plan(self) -> None:
+        """Show the chosen run's plan whole, or hide it."""
+        self.panes.chosen.toggle_plan()
+
+    def action_all_runs(self) -> None:
+        """Show all runs as one log, or the chosen run's alone."""
+        pane = self.panes.chosen.log_pane
+        pane.show_all_runs(not pane.shows_all_runs)
+        self.panes.go("log")
+
+    @on(EventLog.Opened)
+    def _file_named(self, event: EventLog.Opened) -> None:
+        """Go to the files of the run that the log names one of."""
+        self.panes.run_list.move_to(event.run)
+        self.panes.go("files")
+
+    @on(LogPane.KindAsked)
+    def _kind_asked(self) -> None:
+        from tui.screens.kinds import KindChoice
+
+        pane = self.panes.chosen.log_pane
+
+        def chosen(kind: Kind | None) -> None:
+            if kind:
+                pane.choose_kind(kind)
+
+        app_of(self).push_screen(KindChoice(pane.kind), chosen)
 
     def action_back(self) -> None:
         """Leave the zoom, the pane, the filter: whichever is the innermost."""

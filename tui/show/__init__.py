@@ -2,7 +2,7 @@
 
 from tui.show.events import EventLine, change_letter, change_sign, change_tone, event_line
 from tui.show.facts import applied, attempts, facts, overlap
-from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
+from tui.show.figures import age, ago, bar, bar_parts, changes, length, size, time_of_day, tokens
 from tui.show.limits import clock_time, limits, window_name
 from tui.show.runs import (
     GLYPHS,
@@ -17,6 +17,7 @@ from tui.show.runs import (
     tag,
     title,
     tone,
+    trouble,
     word,
 )
 from tui.show.terminal import sign, unicode_ok
@@ -43,6 +44,7 @@ __all__ = [
     "glyph",
     "is_stalled",
     "label",
+    "length",
     "limits",
     "overlap",
     "run_tone",
@@ -54,6 +56,7 @@ __all__ = [
     "title",
     "tokens",
     "tone",
+    "trouble",
     "unicode_ok",
     "window_name",
     "word",

@@ -44,7 +44,8 @@ class EventLine:
 
     `tone` is a key of `TONES`. `prose` is meant to be read and wraps; of other extra lines the
     last `fold` stay when folded, as they tell most. `detail` is for those who unfold: the whole
-    truth behind what `text` says for short.
+    truth behind what `text` says for short. `paths` are the files it is about, as they are: one
+    for each extra line, or one alone.
     """
 
     glyph: str
@@ -55,6 +56,7 @@ class EventLine:
     prose: bool = False
     fold: int = 3
     detail: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
@@ -111,7 +113,8 @@ def _step(body: Step) -> EventLine:
     text = clean(body.text or body.command or body.kind)
     if body.kind == "file_change":
         text, look = paths(body.changes or ()), "busy" if look == "plain" else look
-        return EventLine(sign("±", "*"), "edit", text or "no files", look, _each(body), fold=0)
+        mark, text = sign("±", "*"), text or "no files"
+        return EventLine(mark, "edit", text, look, _each(body), fold=0, paths=_paths(body))
     marks = {"mcp": (sign("◇", "*"), "tool"), "web_search": (sign("◎", "@"), "search")}
     mark, kind = marks.get(body.kind, (sign("·", "."), "step"))
     return EventLine(mark, kind, text, look, lines(body.output or ""))
@@ -182,13 +185,17 @@ def paths(changed: Iterable[FileChange], limit: int = MAX_NAMED) -> str:
 
 
 def _each(body: Step | FilesChanged) -> tuple[str, ...]:
-    """Give a line for each changed file, where they did not all fit on one."""
+    """Give a line for each changed file, where there are several."""
     changed = body.changes or ()
-    if len(changed) <= MAX_NAMED:
+    if len(changed) == 1:
         return ()
     return tuple(
         f"{change_letter(one.change)} {clean(one.path, 500)}" for one in changed[:MAX_EXTRA]
     )
+
+
+def _paths(body: Step | FilesChanged) -> tuple[str, ...]:
+    return tuple(one.path for one in (body.changes or ())[:MAX_EXTRA])
 
 
 def _plan(body: PlanChanged) -> EventLine:
@@ -209,7 +216,8 @@ def _plan(body: PlanChanged) -> EventLine:
 
 
 def _files(body: FilesChanged) -> EventLine:
-    return EventLine(sign("±", "*"), "files", paths(body.changes), "dim", _each(body), fold=0)
+    mark, named = sign("±", "*"), paths(body.changes)
+    return EventLine(mark, "files", named, "dim", _each(body), fold=0, paths=_paths(body))
 
 
 def _changes(body: ChangesMeasured) -> EventLine:
@@ -242,9 +250,8 @@ def _checkpoint(body: CheckpointTaken) -> EventLine:
 
 
 def _artifact(body: ArtifactSaved) -> EventLine:
-    return EventLine(
-        sign("↓", "v"), "artifact", f"{clean(body.path, 300)} · {size(body.bytes)}", "dim"
-    )
+    text = f"{clean(body.path, 300)} · {size(body.bytes)}"
+    return EventLine(sign("↓", "v"), "artifact", text, "dim")
 
 
 def _error(body: ErrorRaised) -> EventLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from engine.domain.activity import clock
 from engine.domain.model import ChangeCount
 from tui.show.terminal import sign, unicode_ok
 
@@ -38,6 +39,11 @@ def age(seconds: float) -> str:
         if count < below:
             return f"{count}{name}"
     return f"{int(seconds // 604800)}w"
+
+
+def length(seconds: float) -> str:
+    """Write a length of time as `0:42`, `1:02:03`, and from a hundred hours on as `5d`."""
+    return clock(seconds) if seconds < 360_000 else age(seconds)
 
 
 def ago(at: float, now: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.domain.activity import is_quiet
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Agent, Run, Stage, Status
 from tui.cells import clean
@@ -77,6 +78,13 @@ def flag(run: Run) -> tuple[str, str, str] | None:
     if run.overlaps:
         return sign("⇄", "="), "overlaps", "warn"
     return (sign("⇡", "^"), "applied", "good") if run.is_applied else None
+
+
+def trouble(run: Run, now: float) -> tuple[str, str] | None:
+    """Give the sign and the word for a run at work that gives no sign of it, if this is one."""
+    if is_stalled(run):
+        return sign("⚠", "!"), "stalled"
+    return (sign("◌", "!"), "quiet") if is_quiet(run, now) else None
 
 
 def style(status: Status) -> str:

@@ -9,10 +9,14 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from engine.domain.events import ChangesMeasured, FileChange, FilesChanged
+from engine.domain.errors import UserError
+from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
+from tui import show
 from tui.widgets.event_log import EventLog
 from tui.widgets.files_pane import FilesPane
+from tui.widgets.log_pane import LogPane
+from tui.widgets.plan_view import PlanView
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
 from tui.widgets.run_progress import RunProgress
@@ -20,6 +24,9 @@ from tui.widgets.workspace_tree import WorkspaceTree
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
+
+PULSE_EVENTS = 2_000
+"""Past events that the line of beats begins with."""
 
 
 class ChosenRun(Vertical):
@@ -30,13 +37,15 @@ class ChosenRun(Vertical):
         width: 1fr;
         & > Horizontal { height: 1fr; }
         &.-none { visibility: hidden; }
-        EventLog { width: 3fr; height: 1fr; }
+        LogPane { width: 3fr; height: 1fr; }
         FilesPane { width: 2fr; }
     }
     """
 
     header = getters.query_one(RunHeader)
     progress = getters.query_one(RunProgress)
+    plan = getters.query_one(PlanView)
+    log_pane = getters.query_one(LogPane)
     log_view = getters.query_one(EventLog)
     files_pane = getters.query_one(FilesPane)
     files = getters.query_one(WorkspaceTree)
@@ -58,14 +67,23 @@ class ChosenRun(Vertical):
         """Lay the parts out."""
         yield RunHeader()
         yield RunProgress()
+        yield PlanView()
         with Horizontal():
-            yield EventLog()
+            yield LogPane(self._engine.history, self._name_of, self._began_of)
             yield FilesPane()
 
     @property
     def run(self) -> Run | None:
         """The run as it is now."""
         return self._engine.view.runs.get(self.run_id or "")
+
+    def _name_of(self, run_id: str) -> str:
+        run = self._engine.view.runs.get(run_id)
+        return show.title(run) if run else run_id
+
+    def _began_of(self, run_id: str) -> float:
+        run = self._engine.view.runs.get(run_id)
+        return run.created_at if run else 0.0
 
     def choose(self, run_id: str | None) -> None:
         """Show another run."""
@@ -80,26 +98,42 @@ class ChosenRun(Vertical):
         overlaps = self._engine.view.radar.overlaps(run.id) if run and run.overlaps else ()
         self.header.show(run, now, overlaps)
         self.progress.show(run, now, self._wait(run) if run else Wait())
+        self.plan.show(run.plan if run else (), self.size.height)
+
+    def on_resize(self) -> None:
+        """Let the plan have the room there is."""
+        self.tick(self._clock())
+
+    def toggle_plan(self) -> None:
+        """Show the plan whole, or hide it."""
+        self.plan.toggle()
+        self.tick(self._clock())
 
     def take(self, batch: Batch) -> None:
         """Take in what happened to the run."""
         run = self.run
         if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
             self.tick(self._clock())
-        if self.run_id not in batch.runs:
+        if self.log_pane.shows_all_runs:
+            self.log_view.append(batch.events)
+        if self.run_id in batch.runs:
+            self._hear([event for event in batch.events if event.run == self.run_id])
+            self._bring_up()
+
+    def _hear(self, events: list[Event]) -> None:
+        if self._opened != self.run_id:
             return
-        events = [event for event in batch.events if event.run == self.run_id]
-        if self._opened == self.run_id:
+        self.progress.beat(event.at for event in events)
+        if not self.log_pane.shows_all_runs:
             self.log_view.append(events)
-            changes: list[FileChange] = []
-            for event in events:
-                if isinstance(event.body, FilesChanged):
-                    changes += event.body.changes
-            if changes:
-                self.files.files_changed(changes)
-            elif any(isinstance(event.body, ChangesMeasured) for event in events):
-                self.files.ask_again()  # what was seen to change may not be all
-        self._bring_up()
+        changes: list[FileChange] = []
+        for event in events:
+            if isinstance(event.body, FilesChanged):
+                changes += event.body.changes
+        if changes:
+            self.files.files_changed(changes)
+        elif any(isinstance(event.body, ChangesMeasured) for event in events):
+            self.files.ask_again()  # what was seen to change may not be all
 
     def _bring_up(self) -> None:
         """Open what is chosen, unless that is under way."""
@@ -114,11 +148,18 @@ class ChosenRun(Vertical):
             while (run := self.run) and (self._opened, self._folder) != (run.id, _folder(run)):
                 if self._opened != run.id:
                     self._opened, self._folder = run.id, None
-                    await self.log_view.open(run.id, self._engine.events)
+                    await self.log_pane.open(run.id)
+                    await self._begin_pulse(run.id)
                 self._folder = _folder(run)
                 await self.files.open(run.id, self._engine.workspaces)
         finally:
             self._is_opening = False
+
+    async def _begin_pulse(self, run_id: str) -> None:
+        try:
+            self.progress.begin(await self._engine.history(run_id).times(PULSE_EVENTS))
+        except UserError:
+            self.progress.begin(())  # the log says what is wrong
 
 
 def _folder(run: Run | None) -> str | None:

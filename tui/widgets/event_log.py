@@ -1,4 +1,4 @@
-"""The log of one run: it follows the end until the reader scrolls up, and then stays."""
+"""A log of events: it follows the end until the reader scrolls up, and then stays."""
 
 from __future__ import annotations
 
@@ -7,29 +7,42 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.message import Message
 from textual.strip import Strip
 
 from engine.domain.errors import UserError
 from engine.domain.events import Event
 from tui import commands
-from tui.widgets.event_feed import EventFeed, Fetch, Page
+from tui.widgets.event_feed import EventFeed, History, Numbered, Page
 from tui.widgets.event_window import Place
 from tui.widgets.line_view import MOVES
 from tui.widgets.log_line import segments
 from tui.widgets.pace import Pace
-from tui.widgets.window_view import WindowView
+from tui.widgets.range_view import RangeView
+
+NOTHING = "Nothing has happened yet."
 
 
-class EventLog(WindowView):
-    """The events of a run, a few pages of them at a time."""
+class EventLog(RangeView):
+    """The events of a run, or of all, a few pages of them at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("log")]
+
+    class Opened(Message):
+        """The reader wants to see a file that an event is about, as the event names it."""
+
+        def __init__(self, run: str, path: str) -> None:
+            super().__init__()
+            self.run, self.path = run, path
+
+    class Grown(Message):
+        """There is more to read than before."""
 
     def __init__(
         self,
         *,
         title: str = "Log",
-        empty_text: str = "Nothing has happened yet.",
+        empty_text: str = NOTHING,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -37,30 +50,31 @@ class EventLog(WindowView):
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
         self._pace = Pace(self, self._flush)
 
-    # The run shown
+    # What is shown
 
     @property
     def run_id(self) -> str | None:
-        """The id of the run shown."""
+        """The id of the run shown; None too where it is all of them."""
         return self.feed.run if self.feed else None
 
-    async def open(self, run_id: str, fetch: Fetch) -> None:
-        """Show the end of a run's log; what is appended meanwhile is not lost."""
+    async def open(self, history: History) -> None:
+        """Show the end of a log; what is appended meanwhile is not lost."""
         self.close()
-        self.feed = EventFeed(run_id, fetch)
+        self.feed = EventFeed(history)
         self.styles_changed()
         await self._load(Page.LAST)
 
     def close(self) -> None:
         """Show nothing."""
         self.feed = None
+        self.end_range()
         self.follow_end(True)
         self.say("")
         self.forget_strips()
         self.set_lines(0, cursor=0, top=0)
 
     def append(self, events: Iterable[Event]) -> None:
-        """Take in what happened to the run; other runs' events and known ones are skipped."""
+        """Take in what happened; events that do not belong here and known ones are skipped."""
         if self.feed is None:
             return
         self.feed.hear(events)
@@ -69,44 +83,56 @@ class EventLog(WindowView):
 
     def _flush(self) -> None:
         feed = self.feed
-        if feed is None or feed.loading in (Page.FIRST, Page.LAST):
+        if feed is None or feed.loading in (Page.FIRST, Page.LAST, Page.AROUND):
             return  # the page's arrival does it
-        if not self.following:
-            self.waiting = feed.known - self.read_seq
         with self.steady():
             is_whole = feed.take(following=self.following)
+        self._count_waiting()
         if is_whole:
             self.near_edge()
+            self.post_message(self.Grown())
         elif feed.loading is None:
-            self._fetch(Page.LAST if self.following else Page.NEWER)
+            self._fetch(Page.LAST if self.following and feed.is_direct else Page.NEWER)
+
+    def _count_waiting(self) -> None:
+        if self.feed and not self.following:
+            self.waiting = self.feed.since(self.read_seq)
 
     # Pages
 
     def _fetch(self, page: Page) -> None:
         self.run_worker(self._load(page), group="event-log")
 
-    async def _load(self, page: Page) -> None:
+    async def _load(self, page: Page, number: int = 0) -> None:
         feed = self.feed
         if feed is None:
             return
         try:
-            found = await feed.fetch(page)
+            found = await feed.fetch(page, number)
         except UserError as error:
             self.say(f"{error.message} {error.recovery}")
             return
-        if found is None or feed is not self.feed:
-            return
-        if page in (Page.FIRST, Page.LAST):
+        if found is not None and feed is self.feed:
+            self._arrived(feed, page, found)
+
+    def _arrived(self, feed: EventFeed, page: Page, found: list[Numbered]) -> None:
+        if page in (Page.FIRST, Page.LAST, Page.AROUND):
             self.follow_end(page is Page.LAST)
         with self.steady():
             feed.arrived(page, found)
-            if page in (Page.LAST, Page.NEWER) and not feed.take(following=self.following):
+            is_later = page in (Page.LAST, Page.NEWER)
+            if is_later and not feed.take(following=self.following) and feed.is_direct:
                 feed.give_up_gap()
         if page is Page.FIRST:
             self.move_cursor(0)
+        self._count_waiting()
         if feed.has_news:
-            self._flush()
-        self.near_edge()
+            self._pace.ask()
+        if self.following and not feed.has_end:
+            self._fetch(Page.LAST)  # more came than fits between here and the end
+        else:
+            self.near_edge()
+        self.post_message(self.Grown())
 
     def near_edge(self) -> None:
         """Fetch the page the reader comes near to."""
@@ -121,8 +147,42 @@ class EventLog(WindowView):
 
     # What the reader asks for
 
+    @property
+    def here_seq(self) -> int:
+        """The number of the event under the cursor; 0 where there is none."""
+        place = self.window.place(self.cursor_line)
+        return place.seq if place else 0
+
+    async def go_to(self, number: int) -> None:
+        """Put the cursor on the event numbered `number`, on the line that is lit, if one is."""
+        if self.window.find(number) is None:
+            await self._load(Page.AROUND, number)
+        entry = self.window.find(number)
+        if entry is None:
+            return
+        self.follow_end(False)
+        line = self._lit_line(number)
+        if line is None and not entry.is_open and self.window.can_unfold(entry):
+            self.forget_strips()
+            with self.steady():
+                self.window.toggle(entry)
+            line = self._lit_line(number)
+        line = (self.window.line_of(Place(number, 0)) if line is None else line) or 0
+        if line not in self.visible_lines():
+            self.scroll_to(y=line - self.page // 3, animate=False, force=True)
+        self.move_cursor(line)
+        self.follow_end(False)  # the last line, too, is what the reader came for
+
+    def _lit_line(self, number: int) -> int | None:
+        entry, lit = self.window.find(number), self.lines_look.lit
+        for index, row in enumerate(entry.rows if entry and lit else ()):
+            if lit and lit.search(row.text):
+                return self.window.line_of(Place(number, index))
+        return None
+
     def action_follow(self) -> None:
         """Go to the end and stay there."""
+        self.end_range()
         if self.has_end:
             self.follow_end(True)
             self.go_to_end()
@@ -131,20 +191,26 @@ class EventLog(WindowView):
 
     def action_cursor_bottom(self) -> None:
         """Go to the end and follow it."""
-        self.action_follow()
+        if self.is_ranging and self.has_end:
+            super().action_cursor_bottom()
+        else:
+            self.action_follow()
 
     def action_cursor_top(self) -> None:
-        """Go to the run's first event."""
-        if self.feed and not self.feed.has_start:
+        """Go to the first event."""
+        if self.feed and not self.feed.has_start and not self.is_ranging:
             self._fetch(Page.FIRST)
         else:
             super().action_cursor_top()
 
     def action_unfold(self) -> None:
-        """Unfold the event under the cursor, or fold it."""
+        """Open the file that the line is about; else unfold its event, or fold it."""
         if not self.line_count:
             return
-        entry, _, _ = self.window.at(self.here)
+        entry, row, _ = self.window.at(self.here)
+        if row.path:
+            self.post_message(self.Opened(entry.run, row.path))
+            return
         if not self.window.can_unfold(entry):
             return
         self.forget_strips()
@@ -167,8 +233,8 @@ class EventLog(WindowView):
     def draw(self, line: int, width: int) -> Strip:
         """Draw one line of the window."""
         entry, row, place = self.window.at(line)
-        cursor = line == self.cursor_line
-        key = (place, width, cursor)
-        return self.kept(key) or self.keep(
-            key, self.strip(segments(self, entry, row, width, cursor=cursor), width, cursor=cursor)
-        )
+        cursor, ranged = line == self.cursor_line, line in self.range_lines
+        key = (place, width, cursor, ranged)
+        bar = "busy" if ranged else "live" if cursor else ""
+        drawn = segments(self, self.lines_look, entry, row, width, bar=bar)
+        return self.kept(key) or self.keep(key, self.strip(drawn, width, cursor=cursor or ranged))

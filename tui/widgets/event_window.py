@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import accumulate, islice, zip_longest
 from typing import NamedTuple
 
-from engine.domain.events import Event, Step
+from engine.domain.events import Event, Step, UsageCounted
 from tui import show
 from tui.cells import cells, wrap
 
@@ -33,13 +33,16 @@ class Row(NamedTuple):
     text: str
     tone: str
     hangs: bool
+    path: str = ""
+    """The file this line is about, as the event says it."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """An event of the window, laid out for the width at hand."""
+    """An event of the window, laid out for the width at hand; `seq` is its number there."""
 
     seq: int
+    run: str
     at: float
     line: show.EventLine
     answers: tuple[str, str] | None = None
@@ -47,15 +50,18 @@ class Entry:
     asks: tuple[str, str] | None = None
     is_open: bool = False
     is_answered: bool = False
+    """Whether a later event stands for this one too."""
+    is_usage: bool = False
     rows: list[Row] = field(default_factory=list)
 
 
-def entry_of(event: Event) -> Entry:
+def entry_of(number: int, event: Event) -> Entry:
     """Make the entry of an event."""
-    entry = Entry(event.seq, event.at, show.event_line(event))
+    entry = Entry(number, event.run, event.at, show.event_line(event))
     body = event.body
+    entry.is_usage = isinstance(body, UsageCounted)
     if isinstance(body, Step) and body.role == "tool":
-        same = (body.kind, body.command or body.text or repr(body.changes))
+        same = (f"{event.run} {body.kind}", body.command or body.text or repr(body.changes))
         if body.phase == "started":
             entry.asks = same
         else:
@@ -64,9 +70,14 @@ def entry_of(event: Event) -> Entry:
 
 
 class EventWindow:
-    """Entries in order of seq without a gap, and the lines they take up."""
+    """Entries in order of their numbers, and the lines they take up.
 
-    def __init__(self) -> None:
+    Of a run's token counts, each a total, only the latest is shown unless it `shows_all`.
+    """
+
+    def __init__(self, *, shows_all: bool = False) -> None:
+        self._shows_all = shows_all
+        self._usage: dict[str, Entry] = {}
         self.entries: list[Entry] = []
         self.width = 80
         self.wraps = False
@@ -123,25 +134,42 @@ class EventWindow:
 
     # What comes and goes
 
-    def replace(self, events: Iterable[Event]) -> None:
+    def count_after(self, number: int) -> int:
+        """Give how many entries come after the one numbered `number`."""
+        return len(self.entries) - bisect_right(self.entries, number, key=lambda one: one.seq)
+
+    def find(self, number: int) -> Entry | None:
+        """Give the entry numbered `number`; None where it is not in the window."""
+        entry = self.entries[self._index(number)] if self.entries else None
+        return entry if entry and entry.seq == number else None
+
+    def replace(self, events: Iterable[tuple[int, Event]]) -> None:
         """Show these events and no others."""
         self.entries = []
+        self._usage = {}
         self.append(events)
 
-    def append(self, events: Iterable[Event]) -> None:
+    def append(self, events: Iterable[tuple[int, Event]]) -> None:
         """Add later events at the end."""
-        for event in events:
-            entry = entry_of(event)
+        for number, event in events:
+            entry = entry_of(number, event)
             if entry.answers:
                 self._pair(entry.answers)
+            if entry.is_usage and not self._shows_all:
+                _give_way(self._usage.get(entry.run))
+                self._usage[entry.run] = entry
             self._lay_out(entry)
             self.entries.append(entry)
         self._number()
 
-    def prepend(self, events: Sequence[Event]) -> None:
+    def prepend(self, events: Sequence[tuple[int, Event]]) -> None:
         """Add earlier events at the beginning."""
         later, self.entries = self.entries, []
+        later_usage, self._usage = self._usage, {}
         self.append(events)
+        for run in later_usage.keys() & self._usage.keys():
+            _give_way(self._usage[run])
+        self._usage |= later_usage
         for entry in islice(later, 32):
             if entry.answers and not entry.is_open:
                 self._pair(entry.answers)
@@ -176,8 +204,7 @@ class EventWindow:
         """Hide the beginning of a step whose end is shown right after it."""
         for entry in islice(reversed(self.entries), 32):
             if entry.asks == step and not entry.is_answered:
-                entry.is_answered = True
-                entry.rows = []
+                _give_way(entry)
                 return
 
     # How it is laid out
@@ -222,14 +249,16 @@ class EventWindow:
 
     def _first(self, line: show.EventLine, *, wraps: bool) -> Iterator[Row]:
         texts = wrap(line.text, self.width) if wraps and line.text else [line.text]
+        path = line.paths[0] if len(line.paths) == 1 else ""
         for index, text in enumerate(texts):
-            yield Row(text, line.tone, index > 0)
+            yield Row(text, line.tone, index > 0, path)
 
     def _rest(self, line: show.EventLine) -> Iterator[Row]:
         tone = line.tone if line.prose else "dim"
-        for text in (*line.detail, *line.extra):
+        paths = line.paths if len(line.paths) == len(line.extra) else ()
+        for text, path in zip_longest((*line.detail, *line.extra), paths, fillvalue=""):
             for part in wrap(text, self.width) if text else [""]:
-                yield Row(part, tone, True)
+                yield Row(part, tone, True, path)
 
     def _folded_prose(self, line: show.EventLine) -> list[Row]:
         whole = (*self._first(line, wraps=True), *self._rest(line))
@@ -247,6 +276,12 @@ class EventWindow:
         for text in line.extra[-line.fold if left_out > 1 else 0 :]:
             for part in wrap(text, self.width) if self.wraps and text else [text]:
                 yield Row(part, "dim", True)
+
+
+def _give_way(entry: Entry | None) -> None:
+    if entry:
+        entry.is_answered = True
+        entry.rows = []
 
 
 def _more(count: int) -> str:

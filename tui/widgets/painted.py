@@ -23,6 +23,7 @@ class Painted(Framed):
         "tone--faint",
         "line--cursor",
         "line--strong",
+        "line--lit",
     }
     DEFAULT_CSS = """
     Painted {
@@ -43,6 +44,7 @@ class Painted(Framed):
         & > .tone--live { color: $primary; }
         & > .tone--busy { color: $accent; }
         & > .line--strong { text-style: bold; }
+        & > .line--lit { color: $background; background: $warning; }
         & > .line--cursor { background: $primary 10%; }
         &:focus {
             border: round $border;
@@ -79,6 +81,10 @@ class Painted(Framed):
     def strong(self) -> Style:
         """Give what makes text stand out."""
         return self.get_component_rich_style("line--strong", partial=True)
+
+    def lit(self) -> Style:
+        """Give the look of what was searched for."""
+        return self.get_component_rich_style("line--lit")
 
     def strip(self, segments: Iterable[Segment], width: int, *, cursor: bool = False) -> Strip:
         """Make a strip of exactly `width` cells on the line's background."""

@@ -135,7 +135,7 @@ class Panes(Horizontal):
         self.set_class(not is_single, "-side-by-side")
         self.query_one("#runs").display = shown["runs"]
         self.chosen.display = shown["log"] or shown["files"]
-        self.chosen.log_view.display = shown["log"]
+        self.chosen.log_pane.display = shown["log"]
         self.chosen.files_pane.display = shown["files"]
         self.post_message(self.Moved(self.pane))
 

@@ -50,6 +50,8 @@ def _lines(run: Run, now: float, overlaps: Sequence[Overlap]) -> Content:
         ("  ", ""),
         (show.title(run), "bold"),
     ]
+    if trouble := show.trouble(run, now):
+        first.insert(1, (f" {' '.join(trouble)}", "bold $warning"))
     if label := show.label(run):
         first.append((f"  {label}", "$secondary italic"))
     return Content.assemble(*first, "\n", *_figures(run, now, overlaps))

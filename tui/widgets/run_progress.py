@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
+from engine.domain.activity import clock, time_left_s
 from engine.domain.model import Run, Stage, Status
+from engine.domain.projection import THINKING
 from tui import show
-from tui.cells import clean
+from tui.cells import cells, clean
+from tui.widgets.pulse import Pulse
 from tui.widgets.run_columns import Wait, words
 
 Part = tuple[str, str]
 WIDEST = 48
+WORTH_TELLING_S = 5
+"""Seconds left from which on they are told."""
+
+_AT_WORK = (Status.RUNNING, Status.VERIFYING)
 _STAGES = {
     Stage.WORKSPACE_PREP: "preparing",
     Stage.WORKSPACE_CLONED: "workspace ready",
@@ -36,6 +45,7 @@ class RunProgress(Widget):
         self._run: Run | None = None
         self._now = 0.0
         self._wait = Wait()
+        self._pulse = Pulse()
 
     def show(self, run: Run | None, now: float, wait: Wait) -> None:
         """Show `run` as it is at `now`, and what it waits for."""
@@ -43,23 +53,36 @@ class RunProgress(Widget):
         self.set_class(run is not None and run.error is not None, "-error")
         self.refresh()
 
+    def begin(self, times: Iterable[float]) -> None:
+        """Begin with a run of which events happened at `times`."""
+        self._pulse = Pulse()
+        self._pulse.beat(times)
+
+    def beat(self, times: Iterable[float]) -> None:
+        """Take in when more of its events happened."""
+        self._pulse.beat(times)
+
     def render(self) -> Content:
         """Draw the bar and the words below it."""
         run = self._run
         if run is None:
             return Content("")
-        width = max(10, min(WIDEST, self.size.width // 2))
-        return Content.assemble(
-            *_bar(run, width, self._now), "  ", *_figure(run), "\n", *self._words(run)
-        )
+        width = max(10, min(WIDEST, self.size.width // 3))
+        parts = [*_bar(run, width, self._now), ("  ", ""), *_figure(run, self._now)]
+        if run.status in lifecycle.ACTIVE:
+            room = self.size.width - sum(cells(text) for text, _ in parts) - 2
+            parts += [("  ", ""), *self._pulse.draw(self._now, room)]
+        return Content.assemble(*parts, "\n", *self._words(run))
 
     def _words(self, run: Run) -> list[Part]:
         if run.error:
             recovery = clean(run.error.recovery, 300)
             return [(clean(run.error.message, 300), "$error"), (f"\n{recovery}", "$secondary")]
         text = clean(words(run, self._now, self._wait), 300)
-        if show.is_stalled(run):
-            return [(text, "$warning")]
+        if trouble := show.trouble(run, self._now):
+            return [(f"{trouble[0]} {text}", "bold $warning")]
+        if run.status in _AT_WORK and text == clean(run.doing or THINKING, 300):
+            text = f"{text} for {clock(self._now - run.doing_since)}"
         return [(text, "$secondary" if run.status in lifecycle.FINISHED else "$foreground")]
 
 
@@ -69,7 +92,7 @@ def _bar(run: Run, width: int, now: float) -> list[Part]:
     return [(before, "$panel"), (filled, tone), (after, "$panel")]
 
 
-def _figure(run: Run) -> list[Part]:
+def _figure(run: Run, now: float) -> list[Part]:
     percent = show.figure(run)
     parts: list[Part] = []
     if percent is None:
@@ -81,4 +104,7 @@ def _figure(run: Run) -> list[Part]:
     if run.plan:
         done = sum(item.completed for item in run.plan)
         parts.append((f"  plan {done}/{len(run.plan)}", "$secondary"))
+    left_s = time_left_s(run, now) or 0
+    if left_s >= WORTH_TELLING_S:
+        parts.append((f"  ~{show.age(left_s)} left", "$secondary"))
     return parts

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from rich.segment import Segment
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
+from textual.strip import Strip
 
 from tui import show
-from tui.cells import clean
+from tui.cells import cells, clean, crop
 from tui.widgets.event_feed import EventFeed
 from tui.widgets.event_window import EventWindow
 from tui.widgets.line_view import LineView
-from tui.widgets.log_line import text_width
+from tui.widgets.log_line import Look
 
 
 class WindowView(LineView):
@@ -23,6 +26,8 @@ class WindowView(LineView):
     """Events that came since the reader left the end."""
     wrap: reactive[bool] = reactive(False)
     """Whether long lines are wrapped instead of cut."""
+    lines_look: reactive[Look] = reactive(Look())
+    """What the lines show besides their text."""
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class WindowView(LineView):
         self.read_seq = 0
         """The latest event known when the reader left the end."""
         self._arranging = False
+        self._note = self._said = self._choice = ""
 
     @property
     def window(self) -> EventWindow:
@@ -50,6 +56,11 @@ class WindowView(LineView):
     def following(self) -> bool:
         """Whether the end stays in view as events come."""
         return self._following
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the reader looks at certain lines: then the end is followed only when asked."""
+        return False
 
     def near_edge(self) -> None:
         """Do what follows when the reader may have come near an end of the window."""
@@ -93,7 +104,7 @@ class WindowView(LineView):
         if self._arranging:
             return
         is_end = self.has_end and self.scroll_offset.y >= self.max_scroll_y
-        if is_end != self._following:
+        if is_end != self._following and not (is_end and self.is_held):
             self.follow_end(is_end)
             if is_end:
                 self.go_to_end()
@@ -102,7 +113,7 @@ class WindowView(LineView):
     def cursor_moved(self) -> None:
         """Follow where the cursor is on the last line, else stay."""
         is_end = self.has_end and self.cursor_line == self.line_count - 1
-        if is_end != self._following:
+        if is_end != self._following and not (is_end and self.is_held):
             self.follow_end(is_end)
         self.near_edge()
 
@@ -119,7 +130,7 @@ class WindowView(LineView):
         """Lay the events out for the width at hand."""
         if self.is_attached:
             with self.steady():
-                width = text_width(self.scrollable_content_region.width)
+                width = self.lines_look.text_width(self.scrollable_content_region.width)
                 self.window.resize(width, wraps=self.wrap)
 
     def watch_wrap(self) -> None:
@@ -127,10 +138,46 @@ class WindowView(LineView):
         self.forget_strips()
         self.styles_changed()
 
+    def watch_lines_look(self) -> None:
+        """Draw the lines anew, laid out for the room their columns leave."""
+        self.forget_strips()
+        self.styles_changed()
+        self.refresh()
+
     def watch_waiting(self, waiting: int) -> None:
         """Say in the border how much came since the reader left the end."""
-        self.say(f"{waiting} new {show.sign('·', '-')} F follows" if waiting else "")
+        del waiting
+        self.tell()
+
+    def tell(self) -> None:
+        """Say in the border how the reader stands."""
+        dot = show.sign("·", "-")
+        waits = f"{self.waiting} new {dot} F follows" if self.waiting else ""
+        self.say(f" {dot} ".join(text for text in (self._note, waits) if text))
+
+    def note(self, text: str) -> None:
+        """Keep `text` in the lower border, before how much waits; empty: no more."""
+        self._note = text
+        self.tell()
 
     def say(self, text: str) -> None:
-        """Write `text` into the lower border."""
-        self.border_subtitle = Content(clean(text, 300)) if text else None
+        """Write `text` into the lower border, or over the last line where there is none."""
+        self._said = clean(text, 300)
+        self.border_subtitle = Content(self._said) if text else None
+        self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def name_choice(self, title: str, choice: str) -> None:
+        """Say in the title what is chosen to be shown, or beside what there is to say."""
+        self._choice = choice
+        self.set_title(f"{title} {show.sign('·', '-')} {choice}" if choice else title)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line at `y` of the view, and over the last one what there is to say."""
+        strip = super().render_line(y)
+        words = f" {show.sign('·', '-')} ".join(one for one in (self._choice, self._said) if one)
+        if not words or y < self.page - 1 or self.styles.border_bottom[0]:
+            return strip
+        width = self.scrollable_content_region.width
+        text = f" {crop(words, width - 2)} "
+        said = Segment(text, self.look("warn") + self.ground(cursor=True))
+        return Strip([*strip.crop(0, width - cells(text)), said], width)
