@@ -36,9 +36,10 @@ from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
 from engine.workspace.apply import As, Outcome
-from engine.workspace.changes import Changes
+from engine.workspace.changes import Changes, FileDelta
 from engine.workspace.checkpoints import Checkpoint
-from engine.workspace.tree import TreeEntry
+from engine.workspace.comparison import Comparison
+from engine.workspace.tree import Look, TreeEntry
 from engine.workspaces import Workspaces
 
 __all__ = [
@@ -47,9 +48,12 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Comparison",
     "Engine",
+    "FileDelta",
     "Finding",
     "Health",
+    "Look",
     "Outcome",
     "TreeEntry",
     "start_if_needed",
