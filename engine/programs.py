@@ -10,6 +10,7 @@ import signal
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
@@ -64,11 +65,15 @@ async def lend_terminal(words: Sequence[str], folder: Path) -> int:
         return await process.wait()
 
 
+def _ignore(number: int, frame: FrameType | None) -> None:
+    del number, frame
+
+
 @contextmanager
 def _deaf_to_interrupts() -> Generator[None]:
     """Leave Ctrl-C to the program that has the terminal: it reaches everybody on it."""
     # A handler, not SIG_IGN, which the program would inherit.
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    before = signal.signal(signal.SIGINT, _ignore)
     try:
         yield
     finally:

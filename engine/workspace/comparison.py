@@ -17,7 +17,7 @@ PATCH = (
 FILE_BYTES = 64 * 1024**2
 """What the diff of one file may come to; git shows no lines of files over 16 MiB anyway."""
 
-_ESCAPES = {ord(char): f"\\{name}" for char, name in zip('\a\b\t\n\v\f\r"\\', 'abtnvfr"\\')}
+_LETTERS = dict(zip(b'\a\b\t\n\v\f\r"\\', 'abtnvfr"\\', strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +61,10 @@ def _of_file(out: bytes, head: bytes) -> bytes:
 
 def _name(path: bytes) -> bytes:
     """Write a path as git does in the head of a diff."""
-    text = "".join(_ESCAPES.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}") for b in path)
+    text = "".join(
+        f"\\{_LETTERS[byte]}"
+        if byte in _LETTERS
+        else (chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}")
+        for byte in path
+    )
     return (f'"{text}"' if "\\" in text else text).encode("ascii")

@@ -91,7 +91,7 @@ def must_be_there(root: Path, path: str) -> None:
     """Raise `UserError` unless a file or folder of `root` itself lies at `path`."""
     try:
         with Below(root) as below:
-            info = below.stat(os.fsencode(path)) if path else os.stat(below.root)
+            info = below.stat(os.fsencode(path)) if path else below.root.stat()
     except (OSError, ValueError) as error:
         raise _missing(path, "opened") from error
     if info is None or not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):

@@ -38,7 +38,9 @@ def is_binary(data: bytes) -> bool:
 def kind(data: bytes) -> str:
     """Say what sort of file begins so."""
     if data[:4] == b"RIFF":
-        return f"{data[8:12].decode('ascii', 'replace').strip()} media".replace("WEBP media", "WebP image")
+        return f"{data[8:12].decode('ascii', 'replace').strip()} media".replace(
+            "WEBP media", "WebP image"
+        )
     if data[257:262] == b"ustar":
         return "tar archive"
     return next((name for start, name in _KINDS if data.startswith(start)), "binary file")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType  # pyright: ignore[reportPrivateUsage]
+
     from tui.code.document import Document
 
 CHUNK = 64
@@ -37,18 +40,19 @@ _TONES = {
 }
 
 
-def lexer_for(path: str) -> Any | None:
+def lexer_for(path: str) -> Lexer | None:
     """Give what reads the language of a file, by its name; takes a while the first time."""
-    from pygments.lexers import get_lexer_for_filename
+    from pygments.lexers import get_lexer_for_filename  # pyright: ignore[reportUnknownVariableType]
     from pygments.util import ClassNotFound
 
     try:
-        return get_lexer_for_filename(path.rpartition("/")[2][-100:])
+        name = path.rpartition("/")[2][-100:]
+        return get_lexer_for_filename(name)
     except (ClassNotFound, ValueError):
         return None
 
 
-def colour(lexer: Any, document: Document, chunk: int) -> dict[int, Tones]:
+def colour(lexer: Lexer, document: Document, chunk: int) -> dict[int, Tones]:
     """Give the tones of a chunk's lines; of those that cannot be read, none."""
     found: dict[int, Tones] = {}
     end = min(len(document.lines), (chunk + 1) * CHUNK)
@@ -63,7 +67,7 @@ def colour(lexer: Any, document: Document, chunk: int) -> dict[int, Tones]:
     return found
 
 
-def _tones(lexer: Any, texts: Sequence[str]) -> list[Tones]:
+def _tones(lexer: Lexer, texts: Sequence[str]) -> list[Tones]:
     """Colour lines that follow each other."""
     tones: list[list[tuple[int, int, str]]] = [[] for _ in texts]
     text = "\n".join(texts)
@@ -75,7 +79,9 @@ def _tones(lexer: Any, texts: Sequence[str]) -> list[Tones]:
     return [tuple(line) for line in tones]
 
 
-def _fill(tones: list[list[tuple[int, int, str]]], tokens: Iterable[tuple[int, Any, str]]) -> None:
+def _fill(
+    tones: list[list[tuple[int, int, str]]], tokens: Iterable[tuple[int, _TokenType, str]]
+) -> None:
     line = column = 0
     for _, kind, value in tokens:
         tone = _tone(kind)
@@ -87,7 +93,7 @@ def _fill(tones: list[list[tuple[int, int, str]]], tokens: Iterable[tuple[int, A
             column += len(part)
 
 
-def _tone(kind: Any) -> str | None:
+def _tone(kind: _TokenType | None) -> str | None:
     while kind:
         found = _TONES.get(".".join(kind))
         if found:

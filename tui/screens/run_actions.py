@@ -22,7 +22,7 @@ _ALLOWED = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
-    **dict.fromkeys(("copy_id", "log", "files", "follow"), frozenset(Status)),
+    **dict.fromkeys(("copy_id", "log", "files", "follow", "changes"), frozenset(Status)),
 }
 """In which status a run has to be for each action."""
 
@@ -64,6 +64,8 @@ class RunActions(LiveScreen):
         if action not in _ALLOWED:
             return True
         targets = self._targets(action)
+        if action == "changes":
+            targets = [run for run in targets if run.workspace]
         if action == "resume_run":
             targets = [run for run in targets if run.thread_id]
         return True if targets else None
@@ -74,6 +76,9 @@ class RunActions(LiveScreen):
         if run is None:
             return user_error("RUN_NOT_FOUND", "No run is chosen.", "Press n to start one.")
         which = "None of the marked runs is" if self.marked() else f"The run {run.id} is"
+        if command_id == "view.changes":
+            message = f"The run {run.id} has no workspace yet."
+            return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
         if command_id in ("run.cancel", "run.kill"):
             message = f"{which} live." if self.marked() else f"{which} {run.status}."
             stopping = run.status is Status.CANCELLING

@@ -14,12 +14,14 @@ from textual.widgets import Static
 
 from engine.domain.model import Status
 from tui import commands
+from tui.screens.live import Wanted
 from tui.screens.run_browser import RunBrowser
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import PANES, WIDE, Panes
 from tui.widgets.run_list import RunList
 from tui.widgets.top_bar import TopBar
+from tui.widgets.workspace_tree import WorkspaceTree
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
@@ -93,6 +95,28 @@ class RunsScreen(RunBrowser):
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
+
+    # What is to be looked at
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The chosen run, and the file under the cursor where the files have the focus."""
+        run = self.run
+        if run is None or run.workspace is None:
+            return None
+        files = self.panes.chosen.files
+        return run.id, files.cursor_path if self.panes.pane == "files" else None
+
+    def action_changes(self) -> None:
+        """Show what the run changed."""
+        if self.run:
+            self.post_message(Wanted("changes", self.run.id))
+
+    @on(WorkspaceTree.Opened)
+    def _opened(self, event: WorkspaceTree.Opened) -> None:
+        run_id = event.tree.run_id
+        if run_id:
+            self.post_message(Wanted("changes" if event.change else "file", run_id, event.path))
 
     # Panes
 

@@ -143,15 +143,15 @@ def _command(body: Step) -> EventLine:
 MAX_NAMED = 6
 """Changed files that one line names."""
 
-_LETTERS = {"added": "A", "modified": "M", "deleted": "D"}
+_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R"}
 
 
 def change_letter(change: str) -> str:
-    """Give the letter of a change, as git writes it: A, M or D."""
+    """Give the letter of a change, as git writes it: A, M, D or R."""
     return _LETTERS.get(change, "M")
 
 
-_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad"}
+_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad", "renamed": "live"}
 
 
 def change_tone(change: str) -> str:

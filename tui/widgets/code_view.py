@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from tui import show
-from tui.cells import cells, clean, crop,
+from tui.cells import cells, clean, crop
 from tui.code.document import Document, Row, side_by_side, unified
 from tui.code.syntax import CHUNK, Tones, colour, lexer_for
 from tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 MAX_COLOURED = 500
 """Chunks of lines whose colours are remembered."""
@@ -57,7 +60,8 @@ class CodeView(LineView):
         self._shift = 0
         self.layout: Layout = unified
         """How a diff is laid out."""
-        self._lexer: Any = None
+        self._lexer: tuple[Lexer | None] | None = None
+        """What reads the language at hand, if anything does; None while nobody has looked."""
         self._colours: dict[int, dict[int, Tones]] = {}
         self._wanted: set[int] = set()
         self._is_colouring = False
@@ -258,30 +262,24 @@ class CodeView(LineView):
     async def _colour_wanted(self) -> None:
         """Colour what is asked for as long as it is in view, one chunk at a time."""
         try:
-            while chunk := self._next_chunk():
-                document, path = self._document, self._path
-                if self._lexer is None:
-                    self._lexer = await asyncio.to_thread(lexer_for, path) or "none"
-                if self._lexer == "none":
-                    found: dict[int, Tones] = {}
-                else:
-                    found = await asyncio.to_thread(colour, self._lexer, document, chunk[0])
-                if document is not self._document:
-                    self._lexer = self._lexer if path == self._path else None
-                    continue
-                self._remember(chunk[0], found)
+            while (chunk := self._next_chunk()) is not None:
+                document, path, lexer = self._document, self._path, self._lexer
+                if lexer is None:
+                    lexer = (await asyncio.to_thread(lexer_for, path),)
+                found: dict[int, Tones] = {}
+                if lexer[0]:
+                    found = await asyncio.to_thread(colour, lexer[0], document, chunk)
+                if path == self._path:
+                    self._lexer = lexer
+                if document is self._document:
+                    self._remember(chunk, found)
         finally:
             self._is_colouring = False
 
-    def _next_chunk(self) -> tuple[int] | None:
-        seen = {
-            max(row.left, row.right) // CHUNK
-            for number in self.visible_lines()
-            if (row := self._rows[number]).hunk < 0
-        }
-        seen |= {row.left // CHUNK for n in self.visible_lines() if (row := self._rows[n]).left >= 0}
-        self._wanted &= seen
-        return (self._wanted.pop(),) if self._wanted else None
+    def _next_chunk(self) -> int | None:
+        rows = [self._rows[number] for number in self.visible_lines()]
+        self._wanted &= {index // CHUNK for row in rows for index in row[:2] if index >= 0}
+        return self._wanted.pop() if self._wanted else None
 
     def _remember(self, chunk: int, tones: dict[int, Tones]) -> None:
         if len(self._colours) >= MAX_COLOURED:

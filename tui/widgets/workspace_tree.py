@@ -38,6 +38,8 @@ class WorkspaceTree(LineView):
 
         tree: WorkspaceTree
         path: str
+        change: str | None = None
+        """What happened to it, if anything did."""
 
         @property
         def control(self) -> WorkspaceTree:
@@ -152,8 +154,8 @@ class WorkspaceTree(LineView):
             return
         if line.entry.is_folder:
             self._toggle(line.path)
-        elif not line.entry.is_link and self._tree.changes.get(line.path) != "deleted":
-            self.post_message(self.Opened(self, line.path))
+        else:
+            self.post_message(self.Opened(self, line.path, self._tree.changes.get(line.path)))
 
     def action_expand(self) -> None:
         """Open the folder under the cursor, or go to its first entry."""
