@@ -86,10 +86,10 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Changes and files": (
         Command("changes.open", "enter", "read", "changes.open", "Go to the file's diff", 10),
-        Command("changes.hunk", "l,right", "hunk", "changes.next_hunk", "Next hunk", 12),
-        Command("changes.hunk_before", "h,left", "hunk", "changes.last_hunk", "Hunk before", 13),
-        Command("changes.file", "J", "file", "changes.next_file", "Next file", 14),
-        Command("changes.file_before", "K", "file", "changes.last_file", "File before", 15),
+        Command("changes.hunk", "l,right", "next hunk", "changes.next_hunk", "Next hunk", 12),
+        Command("changes.hunk_before", "h,left", "hunk", "changes.last_hunk", "Hunk before"),
+        Command("changes.file", "J", "next file", "changes.next_file", "Next file", 14),
+        Command("changes.file_before", "K", "file", "changes.last_file", "File before"),
         Command(
             "changes.beside", "s", "side by side", "changes.beside", "Side by side, or not", 16
         ),
@@ -101,7 +101,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("code.right", "L", "right", "code.right", "Further to the right", 40),
         Command("code.left", "H", "left", "code.left", "Back to the left"),
         Command("code.refresh", "r,ctrl+r", "look again", "code.refresh", "Look again", 30),
-        Command("code.back", "escape", "back", "code.back", "Back", 35),
+        Command("code.back", "escape", "back", "code.back", "Back", 11),
     ),
     "Queue": (
         Command("queue.pause", "p", "pause", "app.pause", "Pause the queue, or let it go on", 85),
@@ -142,6 +142,8 @@ _NAMES = {
     "minus": "-",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "f1": "F1",

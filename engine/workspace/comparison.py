@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 
@@ -47,7 +48,8 @@ class Comparison:
         out = await self.git.run(
             *PATCH, self.old, self.new, "--", *{old, path}, limit_bytes=FILE_BYTES
         )
-        return _of_file(out, b"diff --git " + _name(b"a/" + old) + b" " + _name(b"b/" + path))
+        head = b"diff --git " + _name(b"a/" + old) + b" " + _name(b"b/" + path)
+        return await asyncio.to_thread(_of_file, out, head)
 
 
 def _of_file(out: bytes, head: bytes) -> bytes:

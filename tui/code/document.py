@@ -52,11 +52,10 @@ class Document:
     partners: dict[int, int] = field(default_factory=dict[int, int])
     is_diff: bool = False
     is_numbered: bool = True
-
-    @property
-    def last_number(self) -> int:
-        """The highest line number."""
-        return max((max(line.old, line.new) for line in self.lines[-2:]), default=0)
+    is_one_sided: bool = False
+    """Whether all of it was added, or removed: there is nothing to put beside it."""
+    last_number: int = 0
+    """The highest line number."""
 
     def shown(self, index: int) -> str:
         """Give a line as it can be shown; its line end only where that is what changed."""
@@ -99,7 +98,7 @@ def read_text(data: bytes) -> Document:
     lines = [Line(" ", n, n, text) for n, text in enumerate(texts, start=1)]
     if is_cut:
         lines[-1] = lines[-1]._replace(is_cut=True)
-    return Document(lines)
+    return Document(lines, last_number=len(lines))
 
 
 def read_diff(out: bytes) -> Document:
@@ -121,6 +120,8 @@ def read_diff(out: bytes) -> Document:
             old, new = int(found[1]), int(found[3])
             old_end, new_end = old + int(found[2] or 1), new + int(found[4] or 1)
             document.hunks.append(Hunk(len(lines), raw.decode("utf-8", "replace")))
+    document.last_number = max(old_end, new_end)
+    document.is_one_sided = {line.sign for line in lines} in ({"+"}, {"-"})
     for removed, added in _blocks(document):
         for one, other in zip(removed, added, strict=False):
             document.partners[one] = other
@@ -141,7 +142,9 @@ def unified(document: Document) -> list[Row]:
 
 
 def side_by_side(document: Document) -> list[Row]:
-    """Lay old and new lines out beside each other."""
+    """Lay old and new lines out beside each other, where there are both."""
+    if document.is_one_sided:
+        return unified(document)
     rows: list[Row] = []
     lines = document.lines
     for start, stop, hunk in _hunks(document):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _fill(
             column += len(part)
 
 
+@cache
 def _tone(kind: _TokenType | None) -> str | None:
     while kind:
         found = _TONES.get(".".join(kind))

@@ -142,6 +142,13 @@ class ChangesScreen(CodeScreen):
 
     # What happens meanwhile
 
+    def on_screen_resume(self) -> None:
+        """Say so where the changes became others while another screen was shown."""
+        if self.run and self._comparison and not self._since:
+            measured = self.run.changes
+            if measured.files and measured != self._comparison.changes.total:
+                self._tell_newer(is_newer=True)
+
     def take(self, batch: Batch) -> None:
         """Say so where the workspace is no longer as it is shown; nothing moves by itself."""
         super().take(batch)
@@ -192,7 +199,7 @@ class ChangesScreen(CodeScreen):
         document = await asyncio.to_thread(read_diff, out)
         await self.code.show(file.path, document, empty_text=NO_LINES)
         if at_end and (rows := self.code.hunk_rows):
-            self.code.move_cursor(rows[-1])
+            self.code.go_to(rows[-1])
 
     # What the user asks for
 
@@ -220,7 +227,7 @@ class ChangesScreen(CodeScreen):
 
     def action_beside(self) -> None:
         """Show old and new beside each other, or below."""
-        layout = unified if self.code.layout is side_by_side else side_by_side
+        layout = unified if self.code.arrangement is side_by_side else side_by_side
         self.run_worker(self.code.lay_out(layout), group="layout", exclusive=True)
 
     def action_whole(self) -> None:

@@ -112,9 +112,9 @@ def _read_in(found: Look) -> tuple[str, Document | None]:
         document = read_text(binary.dump(found.data))
         document.is_numbered = False
         return f"{binary.kind(found.data)} · {size}", document
+    if found.size_bytes > len(found.data):
+        head = found.data[: found.data.rfind(b"\n") + 1] or found.data
+        return f"the first {show.size(len(head))} of {size} · o opens all of it", read_text(head)
     document = read_text(found.data)
     count = len(document.lines)
-    lines = f"{count} line{'' if count == 1 else 's'}"
-    if found.size_bytes > len(found.data):
-        return f"the first {show.size(len(found.data))} of {size} · o opens all of it", document
-    return f"{lines} · {size}", document
+    return f"{count} line{'' if count == 1 else 's'} · {size}", document

@@ -25,7 +25,7 @@ MAX_COLOURED = 500
 SIDEWAYS = 16
 """Columns that one step to the side goes."""
 
-Layout = Callable[[Document], list[Row]]
+Arrangement = Callable[[Document], list[Row]]
 _GROUNDS = {"+": "added", "-": "removed", " ": "ground"}
 _TONES = {"+": "good", "-": "bad", " ": "faint"}
 
@@ -55,10 +55,11 @@ class CodeView(LineView):
         super().__init__(id=id)
         self._document = Document()
         self._rows: Sequence[Row] = ()
+        self._hunk_rows: list[int] | None = None
         self._path = ""
         self._digits = 1
         self._shift = 0
-        self.layout: Layout = unified
+        self.arrangement: Arrangement = unified
         """How a diff is laid out."""
         self._lexer: tuple[Lexer | None] | None = None
         """What reads the language at hand, if anything does; None while nobody has looked."""
@@ -86,7 +87,7 @@ class CodeView(LineView):
 
     async def show(self, path: str, document: Document, *, empty_text: str = "") -> None:
         """Show a document; the reader stays where they are if it is the same file as before."""
-        rows = await asyncio.to_thread(self.layout, document)
+        rows = await asyncio.to_thread(self.arrangement, document)
         here, top = self._number_at(self.cursor_line), self._number_at(self.scroll_offset.y)
         stays = path == self._path
         self._take(path, document, rows)
@@ -94,24 +95,23 @@ class CodeView(LineView):
         line = self._row_of(here) if stays else 0
         self.set_lines(len(rows), cursor=line, top=self._row_of(top) if stays else 0)
 
-    async def lay_out(self, layout: Layout) -> None:
+    async def lay_out(self, arrangement: Arrangement) -> None:
         """Lay the same out another way; the line in view stays in view."""
-        self.layout = layout
+        self.arrangement = arrangement
         document = self._document
-        rows = await asyncio.to_thread(layout, document)
-        if document is not self._document:
-            return
-        row = self._rows[self.cursor_line] if self._rows else None
+        rows = await asyncio.to_thread(arrangement, document)
         from_top = self.cursor_line - self.scroll_offset.y
-        self._rows = rows
-        self.forget_strips()
-        line = next((n for n, new in enumerate(rows) if row and _same(row, new)), 0)
-        self.set_lines(len(rows), cursor=line, top=line - from_top)
+        line = await asyncio.to_thread(_place, rows, self._rows, self.cursor_line)
+        if document is self._document:
+            self._rows, self._hunk_rows = rows, None
+            self.forget_strips()
+            self.set_lines(len(rows), cursor=line, top=line - from_top)
 
     def _take(self, path: str, document: Document, rows: Sequence[Row]) -> None:
         if path != self._path:
             self._lexer, self._shift = None, 0
         self._path, self._document, self._rows = path, document, rows
+        self._hunk_rows = None
         self._digits = max(2, len(str(document.last_number)))
         self._colours, self._wanted = {}, set()
         self.forget_strips()
@@ -135,7 +135,9 @@ class CodeView(LineView):
     @property
     def hunk_rows(self) -> list[int]:
         """The rows of the hunks' headings."""
-        return [number for number, row in enumerate(self._rows) if row.hunk >= 0]
+        if self._hunk_rows is None:
+            self._hunk_rows = [n for n, row in enumerate(self._rows) if row.hunk >= 0]
+        return self._hunk_rows
 
     def step_hunk(self, by: int) -> bool:
         """Go to the next hunk (1) or the one before (-1); says whether there is one."""
@@ -146,10 +148,13 @@ class CodeView(LineView):
             wanted = next((row for row in reversed(rows) if row < self.cursor_line), None)
         if wanted is None:
             return False
-        self.move_cursor(wanted)
-        top = min(wanted, self.max_scroll_y)
-        self.scroll_to(y=top, animate=False, force=True)
+        self.go_to(wanted)
         return True
+
+    def go_to(self, row: int) -> None:
+        """Put the cursor on a row, and the row on top."""
+        self.move_cursor(row)
+        self.scroll_to(y=min(row, self.max_scroll_y), animate=False, force=True)
 
     def step_sideways(self, by: int) -> None:
         """Show what lies further to the right (1) or the left (-1)."""
@@ -173,7 +178,7 @@ class CodeView(LineView):
             return self.strip(parts, width, cursor=cursor)
         if not self._document.is_diff:
             return self.strip([gutter, *self._line(row.right, width - 1)], width, cursor=cursor)
-        if self.layout is not side_by_side:
+        if self.arrangement is not side_by_side or self._document.is_one_sided:
             index = row.left if row.right < 0 else row.right
             numbers = self._numbers(index, "old", "new")
             return self.strip([gutter, *self._line(index, width - 1, numbers)], width)
@@ -288,6 +293,13 @@ class CodeView(LineView):
         if tones:
             self.forget_strips()
             self.refresh(self.size.region)
+
+
+def _place(rows: Sequence[Row], others: Sequence[Row], number: int) -> int:
+    """Give the row that shows what row `number` of the others does."""
+    if number >= len(others):
+        return 0
+    return next((n for n, row in enumerate(rows) if _same(row, others[number])), 0)
 
 
 def _same(one: Row, other: Row) -> bool:
