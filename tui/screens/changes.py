@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, getters, on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.dom import DOMNode
 
@@ -22,17 +21,15 @@ from tui.cells import clean
 from tui.code.document import read_diff, side_by_side, unified
 from tui.screens.code import CodeScreen
 from tui.screens.live import Wanted
-from tui.toast import app_of, attempt, focus_now
+from tui.toast import app_of, attempt
 from tui.widgets.changed_files import NOTHING, ChangedFiles, in_words
-from tui.widgets.code_view import CodeView
+from tui.widgets.diff_panes import DiffPanes
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
 
-BESIDE = 100
-"""Columns from which files and diff have room beside each other."""
 COMPARING = "Comparing …"
 NEWER = "the workspace changed meanwhile: r looks again"
 NO_TEXT = "Not text: there are no lines to compare. o opens it in your editor."
@@ -45,29 +42,22 @@ class ChangesScreen(CodeScreen):
     DEFAULT_CSS = """
     ChangesScreen {
         background: $background;
-        Horizontal { height: 1fr; }
-        ChangedFiles { width: 32%; max-width: 60; height: 1fr; }
-        CodeView { width: 1fr; height: 1fr; }
-        &.-single ChangedFiles { width: 1fr; max-width: 100%; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("changes")
 
+    panes = getters.query_one(DiffPanes)
     files = getters.query_one(ChangedFiles)
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._since = 0
         self._comparison: Comparison | None = None
-        self._is_zoomed = False
-        self._pane = "files"
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield TopBar()
-        with Horizontal():
-            yield ChangedFiles()
-            yield CodeView()
+        yield DiffPanes()
         yield KeyBar()
 
     def carrier(self, scope: str) -> DOMNode | None:
@@ -85,11 +75,11 @@ class ChangesScreen(CodeScreen):
     def open(self, run_id: str, path: str | None) -> None:
         """Show all that a run changed, beginning with one file."""
         self.run_id, self._since, self._comparison = run_id, 0, None
-        self._is_zoomed = False
+        self.panes.is_zoomed = False
         self.files.empty_text = COMPARING
         self.files.show(())
         self.code.clear()
-        self._go("diff" if path else "files")
+        self.panes.go("diff" if path else "files")
         self._compare(path)
 
     def action_refresh(self) -> None:
@@ -205,7 +195,7 @@ class ChangesScreen(CodeScreen):
 
     def action_open(self) -> None:
         """Go to the diff of the chosen file."""
-        self._go("diff")
+        self.panes.go("diff")
 
     def action_next_hunk(self) -> None:
         """Go to the next hunk, on into the next file."""
@@ -266,44 +256,13 @@ class ChangesScreen(CodeScreen):
 
     def action_next_pane(self) -> None:
         """Go to the other pane."""
-        self._go("files" if self._pane == "diff" else "diff")
+        self.panes.step()
 
     def action_zoom(self) -> None:
         """Give the diff the whole screen, or take it back."""
-        self._is_zoomed = not self._is_zoomed
-        self._go("diff")
+        self.panes.zoom()
 
     async def action_back(self) -> None:
         """Leave the zoom, the diff where it is alone, the screen: whichever is the innermost."""
-        if self._is_zoomed:
-            self.action_zoom()
-        elif self._is_single and self._pane == "diff":
-            self._go("files")
-        else:
+        if not self.panes.back():
             await super().action_back()
-
-    @property
-    def _is_single(self) -> bool:
-        return self._is_zoomed or self.size.width < BESIDE
-
-    def _go(self, pane: str) -> None:
-        self._pane = pane
-        self._arrange()
-        focus_now(self.code if pane == "diff" else self.files)
-
-    def _arrange(self) -> None:
-        self.set_class(self._is_single, "-single")
-        self.files.display = not self._is_single or self._pane == "files"
-        self.code.display = not self._is_single or self._pane == "diff"
-
-    def on_resize(self) -> None:
-        """Show as many panes as there is room for."""
-        self._arrange()
-
-    @on(ChangedFiles.Entered)
-    def _entered(self) -> None:
-        self._go("diff")
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Keep in mind which pane has the focus."""
-        self._pane = "diff" if event.widget is self.code else "files"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,14 +14,11 @@ from textual.strip import Strip
 from tui import show
 from tui.cells import cells, clean, crop
 from tui.code.document import Document, Row, side_by_side, unified
-from tui.code.syntax import CHUNK, Tones, colour, lexer_for
+from tui.widgets.code_colours import CodeColours
 from tui.widgets.line_view import LineView
 
-if TYPE_CHECKING:
-    from pygments.lexer import Lexer
-
-MAX_COLOURED = 500
-"""Chunks of lines whose colours are remembered."""
+NEAR = 100
+"""Rows among which a line is looked for that tells where the reader is."""
 SIDEWAYS = 16
 """Columns that one step to the side goes."""
 
@@ -61,11 +58,7 @@ class CodeView(LineView):
         self._shift = 0
         self.arrangement: Arrangement = unified
         """How a diff is laid out."""
-        self._lexer: tuple[Lexer | None] | None = None
-        """What reads the language at hand, if anything does; None while nobody has looked."""
-        self._colours: dict[int, dict[int, Tones]] = {}
-        self._wanted: set[int] = set()
-        self._is_colouring = False
+        self._colours = CodeColours(self, self._seen, self._coloured)
 
     # What is shown
 
@@ -109,16 +102,16 @@ class CodeView(LineView):
 
     def _take(self, path: str, document: Document, rows: Sequence[Row]) -> None:
         if path != self._path:
-            self._lexer, self._shift = None, 0
+            self._shift = 0
         self._path, self._document, self._rows = path, document, rows
         self._hunk_rows = None
         self._digits = max(2, len(str(document.last_number)))
-        self._colours, self._wanted = {}, set()
+        self._colours.begin(path, document)
         self.forget_strips()
 
     def _number_at(self, row: int) -> int:
         """Give the line number in the new file that a row stands at."""
-        for shown in self._rows[row : row + CHUNK]:
+        for shown in self._rows[row : row + NEAR]:
             if shown.right >= 0:
                 return self._document.lines[shown.right].new
         return 0
@@ -220,7 +213,7 @@ class CodeView(LineView):
     def _words(self, index: int, text: str, ground: str) -> list[Segment]:
         """Draw a line's text in its colours, what changed in it on a ground of its own."""
         looks = [("plain", ground)] * len(text)
-        for start, end, tone in self._tones(index):
+        for start, end, tone in self._colours.of(index):
             for at in range(max(0, start - self._shift), min(end - self._shift, len(text))):
                 looks[at] = (tone, ground)
         for start, end in self._document.changed_words(index):
@@ -246,53 +239,14 @@ class CodeView(LineView):
             self._styles_of[key] = style
         return style
 
-    # Colours
-
-    def _tones(self, index: int) -> Tones:
-        """Give a line's colours as far as they are known; those that are not are asked for."""
-        chunk = index // CHUNK
-        known = self._colours.get(chunk)
-        if known is not None:
-            return known.get(index, ())
-        if self._document.is_numbered:
-            self._wanted.add(chunk)
-            if not self._is_colouring:
-                self._is_colouring = True
-                self.call_later(self._begin_colouring)
-        return ()
-
-    def _begin_colouring(self) -> None:
-        self.run_worker(self._colour_wanted(), group="colours")
-
-    async def _colour_wanted(self) -> None:
-        """Colour what is asked for as long as it is in view, one chunk at a time."""
-        try:
-            while (chunk := self._next_chunk()) is not None:
-                document, path, lexer = self._document, self._path, self._lexer
-                if lexer is None:
-                    lexer = (await asyncio.to_thread(lexer_for, path),)
-                found: dict[int, Tones] = {}
-                if lexer[0]:
-                    found = await asyncio.to_thread(colour, lexer[0], document, chunk)
-                if path == self._path:
-                    self._lexer = lexer
-                if document is self._document:
-                    self._remember(chunk, found)
-        finally:
-            self._is_colouring = False
-
-    def _next_chunk(self) -> int | None:
+    def _seen(self) -> set[int]:
+        """Give the lines in view."""
         rows = [self._rows[number] for number in self.visible_lines()]
-        self._wanted &= {index // CHUNK for row in rows for index in row[:2] if index >= 0}
-        return self._wanted.pop() if self._wanted else None
+        return {index for row in rows for index in row[:2] if index >= 0}
 
-    def _remember(self, chunk: int, tones: dict[int, Tones]) -> None:
-        if len(self._colours) >= MAX_COLOURED:
-            self._colours.clear()
-        self._colours[chunk] = tones
-        if tones:
-            self.forget_strips()
-            self.refresh(self.size.region)
+    def _coloured(self) -> None:
+        self.forget_strips()
+        self.refresh(self.size.region)
 
 
 def _place(rows: Sequence[Row], others: Sequence[Row], number: int) -> int:
