@@ -158,11 +158,11 @@ class SwarmApp(SwarmActions):
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keep the program's own commands out of dialogs."""
+        """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
         if action in ("editor", "shell") and self._subject is None:
-            return None
+            return False
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:
