@@ -53,6 +53,8 @@ class ChangesScreen(CodeScreen):
         super().__init__(engine, clock)
         self._since = 0
         self._comparison: Comparison | None = None
+        self._begins_at_end = False
+        """Whether the next file that is chosen was come to from behind."""
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -119,16 +121,14 @@ class ChangesScreen(CodeScreen):
             self.code.set_title("")
 
     def _totals(self) -> str:
-        parts = [self.run_title]
+        parts = [f"since checkpoint {self._since}"] if self._since else []
         if self._comparison:
             changes = self._comparison.changes
             count = len(changes.files)
             parts.append(f"{count} file{'' if count == 1 else 's'} {show.changes(changes.total)}")
             if changes.left_out:
                 parts.append(f"{len(changes.left_out)} could not be read")
-        if self._since:
-            parts.append(f"since checkpoint {self._since}")
-        return " · ".join(parts)
+        return " · ".join([*parts, self.run_title])
 
     # What happens meanwhile
 
@@ -166,7 +166,8 @@ class ChangesScreen(CodeScreen):
 
     @on(ChangedFiles.Chosen)
     def _chosen(self, event: ChangedFiles.Chosen) -> None:
-        self._show_diff(event.file)
+        self._show_diff(event.file, at_end=self._begins_at_end)
+        self._begins_at_end = False
 
     def _show_diff(self, file: FileDelta, *, at_end: bool = False) -> None:
         comparison = self._comparison
@@ -204,8 +205,8 @@ class ChangesScreen(CodeScreen):
 
     def action_last_hunk(self) -> None:
         """Go to the hunk before, back into the file before."""
-        if not self.code.step_hunk(-1) and self.files.step(-1) and self.files.file:
-            self._show_diff(self.files.file, at_end=True)
+        if not self.code.step_hunk(-1):
+            self._begins_at_end = self.files.step(-1)
 
     def action_next_file(self) -> None:
         """Go to the next file."""
