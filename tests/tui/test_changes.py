@@ -19,12 +19,13 @@ from engine.domain.events import FileChange, FilesChanged
 from tui.app import SwarmApp
 from tui.code.document import side_by_side
 from tui.screens.changes import ChangesScreen
-from tui.screens.file import MOST_BYTES, FileScreen
+from tui.screens.file import FileScreen
 from tui.screens.pick import Pick
 from tui.screens.runs import RunsScreen
 from tui.widgets.code_view import CodeView
 
 BIG = 50_000
+MOST_BYTES = 16 * 1024
 LIMIT_S = 60
 
 
@@ -336,14 +337,17 @@ async def test_enter_on_a_changed_file_shows_its_diff_and_f_the_whole_of_it(
         assert isinstance(pilot.app.screen, ChangesScreen)
 
 
-async def test_a_huge_file_is_cut_and_says_so(tmp_path: Path) -> None:
+async def test_a_huge_file_is_cut_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.file.MOST_BYTES", MOST_BYTES)
     run = Changed(tmp_path)
     run.write({"huge.log": b"0123456789abcde\n" * (MOST_BYTES // 16 + 5) + b"the end\n"})
     async with run.app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         await tree_at(pilot, "huge.log")
         await pilot.press("enter")
-        await reached(pilot, lambda: "the first 4.0 MiB of" in shown(app_in(pilot)))
+        await reached(pilot, lambda: "the first 16.0 KiB of" in shown(app_in(pilot)))
         screen = pilot.app.screen
         assert isinstance(screen, FileScreen)
         await reached(pilot, lambda: screen.code.line_count == MOST_BYTES // 16)

@@ -111,6 +111,16 @@ def test_a_file_is_lines_with_or_without_an_end() -> None:
     assert read_text(b"").lines == []
 
 
+def test_nobody_runs_out_of_memory_over_line_ends() -> None:
+    with patch("tui.code.document.MOST_LINES", 5):
+        for text, count in ((b"\n" * 5, 5), (b"\n" * 9, 5), (b"1\n2\n3\n4\n5\n6", 5)):
+            assert len(read_text(text).lines) == count
+        assert not read_text(b"\n" * 5).is_shortened
+        assert read_text(b"\n" * 6).is_shortened
+        diff = read_diff(b"@@ -0,0 +1,9 @@\n" + b"+\n" * 9)
+        assert (len(diff.lines), diff.is_shortened) == (4, True)
+
+
 def test_line_ends_show_only_where_they_are_what_changed() -> None:
     document = read_diff(b"@@ -1,2 +1,3 @@\n-a\r\n+a\n b\r\n+c\r\n")
     assert [document.shown(n) for n in range(4)] == ["a\\r", "a", "b", "c"]

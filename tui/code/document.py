@@ -12,6 +12,8 @@ from typing import NamedTuple
 from tui.cells import code
 from tui.code.words import Spans, changed_words
 
+MOST_LINES = 200_000
+"""Lines that are read: a file of nothing but line ends would take gigabytes."""
 CARRIAGE_RETURN = "\\r"
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.ASCII)
 _SIGNS = {ord(b"+"): "+", ord(b"-"): "-"}
@@ -54,6 +56,8 @@ class Document:
     is_numbered: bool = True
     is_one_sided: bool = False
     """Whether all of it was added, or removed: there is nothing to put beside it."""
+    is_shortened: bool = False
+    """Whether there is more than `MOST_LINES`."""
     last_number: int = 0
     """The highest line number."""
 
@@ -91,14 +95,15 @@ class Document:
 
 def read_text(data: bytes) -> Document:
     """Read a file."""
-    texts = data.decode("utf-8", "replace").split("\n")
-    is_cut = bool(texts[-1])
+    texts = data.decode("utf-8", "replace").split("\n", MOST_LINES)
+    is_shortened = len(texts) > MOST_LINES and bool(texts[-1])
+    is_cut = bool(texts[-1]) and not is_shortened
     if not is_cut:
         texts.pop()
     lines = [Line(" ", n, n, text) for n, text in enumerate(texts, start=1)]
     if is_cut:
         lines[-1] = lines[-1]._replace(is_cut=True)
-    return Document(lines, last_number=len(lines))
+    return Document(lines, is_shortened=is_shortened, last_number=len(lines))
 
 
 def read_diff(out: bytes) -> Document:
@@ -106,7 +111,9 @@ def read_diff(out: bytes) -> Document:
     document = Document(is_diff=True)
     lines = document.lines
     old = new = old_end = new_end = 0
-    for raw in out.removesuffix(b"\n").split(b"\n"):
+    parts = out.removesuffix(b"\n").split(b"\n", MOST_LINES)
+    document.is_shortened = len(parts) > MOST_LINES
+    for raw in parts[:MOST_LINES]:
         if raw.startswith(b"\\"):
             if lines:
                 lines[-1] = lines[-1]._replace(is_cut=True)

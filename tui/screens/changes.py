@@ -188,6 +188,9 @@ class ChangesScreen(CodeScreen):
             self.code.clear(f"{error.message} {error.recovery}")
             return
         document = await asyncio.to_thread(read_diff, out)
+        if document.is_shortened:
+            told = " · ".join(filter(None, [told, f"the first {len(document.lines)} lines"]))
+            self.code.set_title(f"{name} · {told}")
         await self.code.show(file.path, document, empty_text=NO_LINES)
         if at_end and (rows := self.code.hunk_rows):
             self.code.go_to(rows[-1])

@@ -30,6 +30,7 @@ MOST_BYTES = 4 * 1024**2
 """What is read of a file: nobody scrolls further, and an editor opens the rest."""
 NEWER = "it changed meanwhile: r looks again"
 EMPTY = "An empty file."
+THE_REST = "o opens all of it"
 
 
 class FileScreen(CodeScreen):
@@ -114,7 +115,9 @@ def _read_in(found: Look) -> tuple[str, Document | None]:
         return f"{binary.kind(found.data)} · {size}", document
     if found.size_bytes > len(found.data):
         head = found.data[: found.data.rfind(b"\n") + 1] or found.data
-        return f"the first {show.size(len(head))} of {size} · o opens all of it", read_text(head)
+        return f"the first {show.size(len(head))} of {size} · {THE_REST}", read_text(head)
     document = read_text(found.data)
     count = len(document.lines)
+    if document.is_shortened:
+        return f"the first {count} lines of {size} · {THE_REST}", document
     return f"{count} line{'' if count == 1 else 's'} · {size}", document
