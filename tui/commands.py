@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 66),
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
+        Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Marks": (
@@ -70,6 +71,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
         Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 62),
+        Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),

@@ -131,7 +131,7 @@ class Checkpoints:
 
     async def compare(self, since: int = BASELINE, until: int | None = None) -> Comparison:
         """Hold one checkpoint against another, or against the workspace as it is."""
-        old, new, left_out = await self._trees(since, until)
+        old, new, left_out = await self.trees(since, until)
         return await Comparison.between(self.git, old, new, left_out)
 
     async def diff(
@@ -143,7 +143,7 @@ class Checkpoints:
         binary: bool = False,
     ) -> bytes:
         """Give the unified diff of all or some files; `binary`: so that git can apply it."""
-        old, new, _ = await self._trees(since, until)
+        old, new, _ = await self.trees(since, until)
         how = ("--binary", "--full-index") if binary else ()
         return await self.git.run(
             *PATCH, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
@@ -151,8 +151,8 @@ class Checkpoints:
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:
         """Give both sides of each changed file, renames as a file gone and a file come."""
-        old, new, _ = await self._trees(since, until)
-        return await self._pairs(old, new)
+        old, new, _ = await self.trees(since, until)
+        return await self.between(old, new)
 
     async def content(self, path: str, at: int | None = None) -> bytes | None:
         """Give a file as it was at a checkpoint, or is; None where it was not there."""
@@ -161,11 +161,13 @@ class Checkpoints:
         entry = found.get(os.fsencode(path))
         return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
 
-    async def _trees(self, since: int, until: int | None) -> tuple[str, str, tuple[str, ...]]:
-        old = await self._tree(since)
+    async def trees(
+        self, since: int = BASELINE, until: int | None = None
+    ) -> tuple[str, str, tuple[str, ...]]:
+        """Give the trees of two checkpoints (None: as it is), and what could not be read."""
         if until is not None:
-            return old, await self._tree(until), ()
-        now = await self._now()
+            return await self._tree(since), await self._tree(until), ()
+        old, now = await asyncio.gather(self._tree(since), self._now())
         return old, now.tree, now.left_out
 
     async def _now(self) -> snapshot.Snapshot:
@@ -178,7 +180,8 @@ class Checkpoints:
             raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
         return answer.out.decode("ascii").strip()
 
-    async def _pairs(self, old: str, new: str) -> list[Pair]:
+    async def between(self, old: str, new: str) -> list[Pair]:
+        """Give both sides of each file that differs between two trees."""
         if old == new:
             return []
         out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
@@ -201,7 +204,7 @@ class Checkpoints:
             if undo.left_out:
                 shown = printable_name(undo.left_out[0])
                 raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
-            pairs = await self._pairs(undo.tree, target)
+            pairs = await self.between(undo.tree, target)
             await self._place(pairs, staging)
         return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo)
 

@@ -62,11 +62,10 @@ async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
     return names
 
 
-def look(root: Path, names: Iterable[bytes], known: dict[bytes, Seen]) -> Found:
-    """Look at all these files and at those `known`, without opening any."""
-    found = Found()
+def look(root: Path, paths: Iterable[bytes], known: dict[bytes, Seen], found: Found) -> None:
+    """Look at these files, without opening any, and add to `found` how they compare to `known`."""
     with Below(root) as below:
-        for path in sorted({*names, *known}):
+        for path in sorted(paths):
             try:
                 info = below.stat(path)
             except OSError:
@@ -79,7 +78,6 @@ def look(root: Path, names: Iterable[bytes], known: dict[bytes, Seen]) -> Found:
                 found.same[path] = before
             else:
                 found.unread.append(path)
-    return found
 
 
 def _counts(info: os.stat_result) -> bool:

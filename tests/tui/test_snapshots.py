@@ -13,6 +13,7 @@ from engine.config import Ui
 from engine.domain.errors import user_error
 from engine.domain.events import (
     ChangesMeasured,
+    CheckpointTaken,
     ErrorRaised,
     FileChange,
     FilesChanged,
@@ -24,8 +25,8 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import Agent, LimitWindow, Pause, PlanItem, Stage, Status
-from engine.engine import Finding, Health, TreeEntry
+from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
+from engine.engine import Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
 from tui.app import SwarmApp
 from tui.screens.new_run import Draft
 from tui.show import terminal
@@ -193,3 +194,48 @@ def test_codex_is_missing(snap_compare: Compare) -> None:
     error = user_error("CODEX_CLI_MISSING")
     engine.doctor.findings = [Finding("codex", Health.FAIL, error.message, error.recovery)]
     assert snap_compare(app_on(engine), terminal_size=NARROW)
+
+
+def overlapping() -> FakeEngine:
+    """Two runs that change one file, one of them done; a third one was applied."""
+    engine = busy()
+    for run_id in (LIVE, THREADED, FAILED):
+        place = {"path": f"/w/{run_id}", "kind": "worktree", "source": "/home/you/project"}
+        details = {**place, "branch": f"swarm/{run_id}"}
+        engine.happen(run_id, Progressed(Stage.EXECUTING, "thinking", 30, details=details))
+    both = ("docs/store.md", "tui/cli.py")
+    engine.happen(LIVE, ChangesMeasured(1, 64, 0, ("tui/cli.py",)))
+    engine.happen(THREADED, ChangesMeasured(3, 128, 9, both), CheckpointTaken(2, "done", "ref"))
+    applied = Applied("edits", "/home/you/project", 2, 4, engine.now)
+    engine.happen(FAILED, CheckpointTaken(4, "done", "ref"), Notice("info", "applied", applied))
+    engine.outcomes = {
+        THREADED: Outcome(("docs/store.md", "tui/cli.py", "tui/new.py")),
+        LIVE: Outcome((), (Clash("tui/cli.py", "has uncommitted changes here"),)),
+    }
+    engine.points = [
+        Checkpoint(0, "", "", "baseline", engine.now - 300),
+        Checkpoint(1, "", "", "executing", engine.now - 90),
+    ]
+    return engine
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_overlaps_and_what_was_applied_are_flagged(
+    snap_compare: Compare, size: tuple[int, int]
+) -> None:
+    app = app_on(overlapping())
+    assert snap_compare(app, terminal_size=size, run_before=on_run(LIVE))
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"),
+    [
+        pytest.param(WIDE, ("space", "j", "j", "space", "a"), id="wide-marks"),
+        pytest.param(NARROW, ("j", "j", "a", "right", "right"), id="narrow-merge"),
+        pytest.param(WIDE, ("j", "j", "i"), id="wide-details"),
+        pytest.param(NARROW, ("j", "j", "i"), id="narrow-details"),
+    ],
+)
+def test_taking_home(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    app = app_on(overlapping())
+    assert snap_compare(app, terminal_size=size, run_before=on_run(LIVE, *keys))

@@ -233,7 +233,8 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     elif done.fits:
         verb = "would apply" if asked["check"] else "applied"
         where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
-        output.say(f"{run} {verb}{where}: {len(names)} files")
+        files = f"{len(names)} files" if names else "nothing new"
+        output.say(f"{run} {verb}{where}: {files}")
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
         output.say(f"{run} does not fit: {listed}")

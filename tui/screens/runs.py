@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Static
 
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import Status
 from tui import commands
 from tui.screens.live import Wanted
@@ -106,6 +107,13 @@ class RunsScreen(RunBrowser):
             return None
         files = self.panes.chosen.files
         return run.id, files.cursor_path if self.panes.pane == "files" else None
+
+    def why_not(self, command_id: str) -> UserError | None:
+        """Say why there is nothing to look at, or what the run does not allow."""
+        if command_id == "view.changes" and self.run:
+            message = f"The run {self.run.id} has no workspace yet."
+            return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
+        return super().why_not(command_id)
 
     def action_changes(self) -> None:
         """Show what the run changed."""

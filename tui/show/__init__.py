@@ -1,12 +1,14 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
 from tui.show.events import EventLine, change_letter, change_tone, event_line
+from tui.show.facts import applied, attempts, facts, overlap
 from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
 from tui.show.limits import clock_time, limits, window_name
 from tui.show.runs import (
     GLYPHS,
     TONES,
     figure,
+    flag,
     glyph,
     is_stalled,
     label,
@@ -25,6 +27,8 @@ __all__ = [
     "EventLine",
     "age",
     "ago",
+    "applied",
+    "attempts",
     "bar",
     "bar_parts",
     "change_letter",
@@ -32,11 +36,14 @@ __all__ = [
     "changes",
     "clock_time",
     "event_line",
+    "facts",
     "figure",
+    "flag",
     "glyph",
     "is_stalled",
     "label",
     "limits",
+    "overlap",
     "run_tone",
     "sign",
     "size",

@@ -75,7 +75,8 @@ class ChosenRun(Vertical):
     def tick(self, now: float) -> None:
         """Let the clocks go on."""
         run = self.run
-        self.header.show(run, now)
+        overlaps = self._engine.view.radar.overlaps(run.id) if run and run.overlaps else ()
+        self.header.show(run, now, overlaps)
         self.progress.show(run, now, self._wait(run) if run else Wait())
 
     def take(self, batch: Batch) -> None:

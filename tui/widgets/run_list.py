@@ -205,7 +205,7 @@ class RunList(MarkedList):
         wait = self._wait(run) if run.status is Status.QUEUED else Wait()
         moment = Moment(self._now, wait)
         second = (moment.beat, wait) if alive else None
-        key = (run.id, run.seq, width, cursor, marked, second)
+        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second)
         return self.kept(key) or self.keep(key, self._row(run, moment, width, cursor, marked))
 
     def _row(self, run: Run, moment: Moment, width: int, cursor: bool, marked: bool) -> Strip:
