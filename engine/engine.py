@@ -40,10 +40,11 @@ from engine.store.history import History
 from engine.store.store import Store, open_store
 from engine.trust import Consent, Trust
 from engine.workspace.apply import As, Outcome
-from engine.workspace.changes import Changes
+from engine.workspace.changes import Changes, FileDelta
 from engine.workspace.checkpoints import Checkpoint
+from engine.workspace.comparison import Comparison
 from engine.workspace.threeway import Clash
-from engine.workspace.tree import TreeEntry
+from engine.workspace.tree import Look, TreeEntry
 from engine.workspaces import Workspaces
 
 __all__ = [
@@ -53,11 +54,14 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Clash",
+    "Comparison",
     "Consent",
     "Engine",
+    "FileDelta",
     "Finding",
     "Health",
     "History",
+    "Look",
     "Outcome",
     "TreeEntry",
     "start_if_needed",

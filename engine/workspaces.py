@@ -20,7 +20,17 @@ from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Restored
-from engine.workspace.tree import TreeEntry, list_files, list_folder, read_file, sizes_of
+from engine.workspace.comparison import Comparison
+from engine.workspace.tree import (
+    Look,
+    TreeEntry,
+    list_files,
+    list_folder,
+    look_at,
+    must_be_there,
+    read_file,
+    sizes_of,
+)
 
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
@@ -67,15 +77,30 @@ class Workspaces:
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
-        known = await self._find(run)
-        if known.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
-        root = Path(known.workspace.path)
-        return await asyncio.to_thread(read_file, root, path, limit_bytes)
+        return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
+
+    async def look(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> Look:
+        """Say what lies at a path of a run's workspace, with at most `limit_bytes` of a file."""
+        return await asyncio.to_thread(look_at, await self._root(run), path, limit_bytes)
+
+    async def place(self, run: str, path: str = "") -> Path:
+        """Give where a file, or the workspace itself, lies on this disk, if it is still there.
+
+        For programs of the user's own; what a link leads to has no place.
+        """
+        root = await self._root(run)
+        await asyncio.to_thread(must_be_there, root, path)
+        return root / path
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
         return await (await self._open(run)).changes(since, until)
+
+    async def compare(
+        self, run: str, since: int = BASELINE, until: int | None = None
+    ) -> Comparison:
+        """Hold a checkpoint of a run against another or against now, to look at file by file."""
+        return await (await self._open(run)).compare(since, until)
 
     async def diff(
         self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
@@ -165,6 +190,12 @@ class Workspaces:
             await self._tell(run.id, told)
         except UserError as error:  # it is done, whether or not it can be written down
             _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
+
+    async def _root(self, run: str) -> Path:
+        known = await self._find(run)
+        if known.workspace is None:
+            raise user_error("WORKSPACE_MISSING")
+        return Path(known.workspace.path)
 
     async def _open(self, run: str) -> Checkpoints:
         known = await self._find(run)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, work
+from textual import events, on, work
 from textual.binding import BindingType
 from textual.dom import DOMNode
 
+from engine import programs
 from tui import commands
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, Wanted
 from tui.swarm import SwarmActions
 from tui.theme import THEMES
-from tui.toast import report
+from tui.toast import attempt, report
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
@@ -43,6 +45,8 @@ class SwarmApp(SwarmActions):
         self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
@@ -53,6 +57,16 @@ class SwarmApp(SwarmActions):
         from tui.screens.doctor import DoctorScreen
 
         return DoctorScreen(self.engine, self.clock)
+
+    def _changes_screen(self) -> LiveScreen:
+        from tui.screens.changes import ChangesScreen
+
+        return ChangesScreen(self.engine, self.clock)
+
+    def _file_screen(self) -> LiveScreen:
+        from tui.screens.file import FileScreen
+
+        return FileScreen(self.engine, self.clock)
 
     def on_mount(self) -> None:
         """Take the settings' look and keys, and begin to listen."""
@@ -84,6 +98,49 @@ class SwarmApp(SwarmActions):
             if screen and screen.is_mounted:
                 screen.take(batch)
 
+    # Code to read
+
+    @on(Wanted)
+    async def _show_wanted(self, wanted: Wanted) -> None:
+        """Show something of a run on the screen made for it."""
+        from tui.screens.code import CodeScreen
+
+        came_from = self.current_mode
+        await self.switch_mode(wanted.mode)
+        screen = self.live_screen
+        if isinstance(screen, CodeScreen):
+            # The file leads back to its diff, the diff never back to the file.
+            screen.came_from = came_from if wanted.mode == "file" else "runs"
+            screen.open(wanted.run_id, wanted.path)
+
+    @work(group="program", exclusive=True)
+    async def action_editor(self) -> None:
+        """Open the file, or where there is none the workspace, in the user's editor."""
+        if subject := self._subject:
+            await attempt(self, self._edit(*subject))
+
+    async def _edit(self, run_id: str, path: str | None) -> None:
+        place = await self.engine.workspaces.place(run_id, path or "")
+        await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
+
+    @work(group="program", exclusive=True)
+    async def action_shell(self) -> None:
+        """Open a shell in the workspace."""
+        if subject := self._subject:
+            await attempt(self, self._open_shell(subject[0]))
+
+    async def _open_shell(self, run_id: str) -> None:
+        await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
+
+    async def _lend(self, words: Sequence[str], folder: Path) -> None:
+        """Let a program of the user's have the terminal; runs go on, nothing is painted."""
+        with self.suspend(), self.batch_update():
+            await programs.lend_terminal(words, folder)
+
+    @property
+    def _subject(self) -> tuple[str, str | None] | None:
+        return self.live_screen.subject if self.live_screen else None
+
     # Keys that cannot act now
 
     def on_key(self, event: events.Key) -> None:
@@ -101,8 +158,10 @@ class SwarmApp(SwarmActions):
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keep the program's own commands out of dialogs."""
+        """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
+            return False
+        if action in ("editor", "shell") and self._subject is None:
             return False
         return super().check_action(action, parameters)
 

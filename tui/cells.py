@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.domain.text import printable
+from engine.domain.text import printable, printable_name
 
 MAX_LINE = 2_000
 """Characters of one line that are looked at: nobody reads more, and a log may hold 1 MB lines."""
@@ -24,6 +24,10 @@ _PILED_UP = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
 
+# Of those, what fonts are chosen by: of no meaning in code, unlike the rest.
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+TAB = 4
+
 
 def clean(text: str, limit: int = MAX_LINE) -> str:
     """Give the first `limit` characters of `text` as one harmless line of predictable width."""
@@ -33,6 +37,22 @@ def clean(text: str, limit: int = MAX_LINE) -> str:
         text = printable(text).replace("\t", "    ").replace("\n", " ")
         if not text.isascii():
             text = unicodedata.normalize("NFC", _JOINERS.sub("", text))
+            text = _PILED_UP.sub(r"\1", text)
+    return f"{text}…" if cut else text
+
+
+def code(text: str, limit: int = MAX_LINE) -> str:
+    """Give the first `limit` characters of a line of code, harmless and with nothing hidden.
+
+    What acts on a terminal or is not seen is written as an escape; tabs go to the next stop.
+    """
+    cut = len(text) > limit
+    text = text[:limit]
+    if not (text.isascii() and text.isprintable()):
+        text = printable_name(text.expandtabs(TAB))
+        if not text.isascii():
+            text = _SELECTORS.sub("", text)
+            text = _JOINERS.sub(lambda found: ascii(found[0])[1:-1], text)
             text = _PILED_UP.sub(r"\1", text)
     return f"{text}…" if cut else text
 

@@ -70,6 +70,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Panes": (
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
+        Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 62),
         Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
@@ -100,6 +101,25 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tree.filter", "slash", "filter", "files.filter", "Filter the files", 40),
         Command("tree.changed", "c", "changed", "files.changed_only", "Only changed files", 45),
     ),
+    "Changes and files": (
+        Command("changes.open", "enter", "read", "changes.open", "Go to the file's diff", 10),
+        Command("changes.hunk", "l,right", "next hunk", "changes.next_hunk", "Next hunk", 12),
+        Command("changes.hunk_before", "h,left", "hunk", "changes.last_hunk", "Hunk before"),
+        Command("changes.file", "J", "next file", "changes.next_file", "Next file", 14),
+        Command("changes.file_before", "K", "file", "changes.last_file", "File before"),
+        Command(
+            "changes.beside", "s", "side by side", "changes.beside", "Side by side, or not", 16
+        ),
+        Command("changes.since", "c", "since", "changes.since", "Since which checkpoint", 18),
+        Command("changes.whole", "f", "whole file", "changes.whole", "Show the whole file", 20),
+        Command("changes.pane", "tab,]", "pane", "changes.next_pane", "Files or diff", 22),
+        Command("changes.pane_before", "shift+tab,[", "pane", "changes.next_pane", "Diff or files"),
+        Command("changes.zoom", "z", "zoom", "changes.zoom", "The diff alone, and back", 24),
+        Command("code.right", "L", "right", "code.right", "Further to the right", 40),
+        Command("code.left", "H", "left", "code.left", "Back to the left"),
+        Command("code.refresh", "r,ctrl+r", "look again", "code.refresh", "Look again", 30),
+        Command("code.back", "escape", "back", "code.back", "Back", 11),
+    ),
     "Queue": (
         Command("queue.pause", "p", "pause", "app.pause", "Pause the queue, or let it go on", 85),
         Command("queue.more", "plus", "slots", "app.more_slots", "One slot more"),
@@ -108,6 +128,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
+        Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
+        Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
         Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
@@ -128,6 +150,7 @@ _NAMES = {
     "slash": "/",
     "colon": ":",
     "question_mark": "?",
+    "exclamation_mark": "!",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "escape": "esc",
@@ -136,10 +159,16 @@ _NAMES = {
     "minus": "-",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "f1": "F1",
 }
+
+
+OTHER_SCREENS = frozenset({"doctor", "code", "changes"})
+"""Scopes of screens on which there are no runs to choose from."""
 
 
 def bindings(scope: str) -> list[BindingType]:
@@ -215,7 +244,9 @@ def _meet(one: str, other: str) -> bool:
     scopes = {one, other}
     if len(scopes) == 1 or "app" in scopes:
         return True
-    return "runs" in scopes and "doctor" not in scopes
+    if "runs" in scopes:
+        return not scopes & OTHER_SCREENS
+    return scopes == {"code", "changes"}
 
 
 def markdown() -> str:

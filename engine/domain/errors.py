@@ -152,6 +152,9 @@ CATALOGUE: dict[str, Entry] = {
         "The dashboard needs a terminal.",
         "Start it in a terminal, or use the line commands: `swarm-tui --help`.",
     ),
+    "EDITOR_MISSING": Entry(
+        "No editor was found.", "Set EDITOR to the one you use, for example `export EDITOR=nano`."
+    ),
     "INPUT_INVALID": Entry("This input cannot be used.", "Correct it and try again."),
     "INTERNAL": Entry(
         "Something went wrong inside swarm-tui.", "Please report it with the log file named."

@@ -22,13 +22,13 @@ from engine.paths import private_folder
 from engine.workspace import changes, objects, placing, snapshot
 from engine.workspace.below import Below
 from engine.workspace.changes import DIFF, Changes, Pair
+from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.repository import Habits, Repository, find, habits, make_private
 
 BASELINE = 0
 REFS = "refs/swarm/checkpoints"
-RENAMES = 1000  # files at most that are compared with each other to find renames
 CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
 
@@ -127,13 +127,12 @@ class Checkpoints:
 
     async def changes(self, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what changed from one checkpoint to another, or to the workspace as it is."""
+        return (await self.compare(since, until)).changes
+
+    async def compare(self, since: int = BASELINE, until: int | None = None) -> Comparison:
+        """Hold one checkpoint against another, or against the workspace as it is."""
         old, new, left_out = await self.trees(since, until)
-        if old == new:
-            return Changes((), left_out)
-        out = await self.git.run(
-            *DIFF, "-M", f"-l{RENAMES}", "--raw", "--abbrev=64", "--numstat", old, new
-        )
-        return Changes(await asyncio.to_thread(changes.parse_changes, out), left_out)
+        return await Comparison.between(self.git, old, new, left_out)
 
     async def diff(
         self,
@@ -145,11 +144,9 @@ class Checkpoints:
     ) -> bytes:
         """Give the unified diff of all or some files; `binary`: so that git can apply it."""
         old, new, _ = await self.trees(since, until)
-        how = ["-p", "-M", f"-l{RENAMES}", "--src-prefix=a/", "--dst-prefix=b/"]
-        how += ["--binary", "--full-index"] if binary else []
-        plain = [word for word in DIFF if word != "-z"]
+        how = ("--binary", "--full-index") if binary else ()
         return await self.git.run(
-            *plain, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
+            *PATCH, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
         )
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +29,25 @@ class TreeEntry(NamedTuple):
     is_link: bool = False
     size_bytes: int | None = None
     """None where nobody looked: in a folder of 100,000 files that takes most of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies at a path, its mode and size; of a file the first bytes, of a link the target."""
+
+    mode: int
+    size_bytes: int
+    data: bytes = b""
+
+    @property
+    def is_link(self) -> bool:
+        """Whether `data` is where a link points to."""
+        return stat.S_ISLNK(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `data` is what stands in a file."""
+        return stat.S_ISREG(self.mode)
 
 
 def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
@@ -86,6 +107,36 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
             return file.read(limit_bytes)
     except (OSError, ValueError) as error:
         raise _missing(path, "read") from error
+
+
+def look_at(root: Path, path: str, limit_bytes: int) -> Look:
+    """Say what lies at a path below `root`, never through a link; raises `UserError`."""
+    name = os.fsencode(path)
+    try:
+        with Below(root) as below:
+            info = below.stat(name)
+            if info is None:
+                raise _missing(path, "found")
+            found = Look(info.st_mode, info.st_size)
+            if found.is_link:
+                return replace(found, data=below.link_target(name))
+            if not found.is_file:
+                return found
+            with os.fdopen(below.open(name), "rb") as file:
+                return replace(found, data=file.read(limit_bytes))
+    except (OSError, ValueError) as error:
+        raise _missing(path, "read") from error
+
+
+def must_be_there(root: Path, path: str) -> None:
+    """Raise `UserError` unless a file or folder of `root` itself lies at `path`."""
+    try:
+        with Below(root) as below:
+            info = below.stat(os.fsencode(path)) if path else below.root.stat()
+    except (OSError, ValueError) as error:
+        raise _missing(path, "opened") from error
+    if info is None or not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
+        raise _missing(path, "opened")
 
 
 def _missing(path: str, what: str) -> UserError:

@@ -106,7 +106,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
 
 async def test_help_shows_every_key(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=(120, 80)) as pilot:
+    async with app.run_test(size=(120, 100)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(app.screen, Help)
@@ -144,9 +144,13 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         await pilot.press("6")
         await pilot.pause()
         doctor = app.live_screen
+        await app.switch_mode("changes")
+        changes = app.live_screen
         assert doctor
+        assert changes
+        others = {"doctor": doctor, "changes": changes, "code": changes}
         for command in commands.COMMANDS:
-            screen = doctor if command.scope == "doctor" else runs
+            screen = others.get(command.scope, runs)
             carrier = app if command.scope == "app" else screen.carrier(command.scope)
             assert carrier is not None, command.id
             assert hasattr(carrier, f"action_{command.action}"), command.id
@@ -180,5 +184,6 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
     assert commands.checked_keymap({"log.unfold": "space"})[1] == []
     assert commands.checked_keymap({"queue.pause": "r"})[1] == [
         "ui.keys: r means both run.retry and queue.pause.",
+        "ui.keys: r means both code.refresh and queue.pause.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]

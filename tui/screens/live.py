@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import getters
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 
 from engine.domain.errors import UserError
@@ -14,6 +16,15 @@ from tui.widgets.top_bar import Queue, TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
+
+
+@dataclass
+class Wanted(Message):
+    """The user wants to see something of a run, on the screen that is made for it."""
+
+    mode: str
+    run_id: str
+    path: str | None = None
 
 
 class LiveScreen(Screen[None]):
@@ -50,6 +61,11 @@ class LiveScreen(Screen[None]):
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The run that is looked at, and the file, if it is one: what an editor would open."""
+        return None
 
     def why_not(self, command_id: str) -> UserError | None:
         """Say why a command cannot act now, where there is more to say than its grey shows."""

@@ -23,7 +23,8 @@ _ALLOWED = {
     "kill_run": _KILLABLE,
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
     **dict.fromkeys(
-        ("copy_id", "log", "files", "follow", "apply_run", "details"), frozenset(Status)
+        ("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
+        frozenset(Status),
     ),
 }
 """In which status a run has to be for each action."""
@@ -43,6 +44,7 @@ def _has_home(run: Run) -> bool:
 _ABLE: dict[str, Callable[[Run], bool]] = {
     "resume_run": lambda run: bool(run.thread_id),
     "apply_run": _has_home,
+    "changes": lambda run: run.workspace is not None,
 }
 """What else a run needs."""
 

@@ -12,9 +12,11 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Static
 
+from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import Kind
 from engine.domain.model import Status
 from tui import commands
+from tui.screens.live import Wanted
 from tui.screens.run_browser import RunBrowser
 from tui.toast import app_of
 from tui.widgets.event_log import EventLog
@@ -24,6 +26,7 @@ from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import PANES, WIDE, Panes
 from tui.widgets.run_list import RunList
 from tui.widgets.top_bar import TopBar
+from tui.widgets.workspace_tree import WorkspaceTree
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
@@ -109,6 +112,35 @@ class RunsScreen(RunBrowser):
             self._acts = acts
             self.refresh_bindings()
 
+    # What is to be looked at
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The chosen run, and the file under the cursor where the files have the focus."""
+        run = self.run
+        if run is None or run.workspace is None:
+            return None
+        files = self.panes.chosen.files
+        return run.id, files.cursor_path if self.panes.pane == "files" else None
+
+    def why_not(self, command_id: str) -> UserError | None:
+        """Say why there is nothing to look at, or what the run does not allow."""
+        if command_id == "view.changes" and self.run:
+            message = f"The run {self.run.id} has no workspace yet."
+            return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
+        return super().why_not(command_id)
+
+    def action_changes(self) -> None:
+        """Show what the run changed."""
+        if self.run:
+            self.post_message(Wanted("changes", self.run.id))
+
+    @on(WorkspaceTree.Opened)
+    def _opened(self, event: WorkspaceTree.Opened) -> None:
+        run_id = event.tree.run_id
+        if run_id:
+            self.post_message(Wanted("changes" if event.change else "file", run_id, event.path))
+
     # Panes
 
     @on(Panes.Moved)
@@ -156,9 +188,8 @@ class RunsScreen(RunBrowser):
 
     @on(EventLog.Opened)
     def _file_named(self, event: EventLog.Opened) -> None:
-        """Go to the files of the run that the log names one of."""
-        self.panes.run_list.move_to(event.run)
-        self.panes.go("files")
+        """Show what became of a file that the log names."""
+        self.post_message(Wanted("changes", event.run, event.path))
 
     @on(LogPane.KindAsked)
     def _kind_asked(self) -> None:

@@ -19,7 +19,7 @@ from tui.widgets.narrowed_tree import Narrowing
 from tui.widgets.pace import Rounds
 from tui.widgets.tree_feed import Source, TreeFeed
 from tui.widgets.tree_line import has_size, is_on_arrow, segments
-from tui.widgets.tree_marks import DELETED, Mark, parent_of
+from tui.widgets.tree_marks import Mark, parent_of
 
 RELIST_S = 0.3
 """Changed folders are listed again at most this often, and large ones less often."""
@@ -41,6 +41,8 @@ class WorkspaceTree(LineView):
 
         tree: WorkspaceTree
         path: str
+        change: str | None = None
+        """What happened to it, if anything did."""
 
         @property
         def control(self) -> WorkspaceTree:
@@ -233,8 +235,8 @@ class WorkspaceTree(LineView):
         mark = self.cursor_mark
         if line.entry.is_folder:
             self._toggle(line.path)
-        elif not line.entry.is_link and not (mark and mark.kind == DELETED):
-            self.post_message(self.Opened(self, line.path))
+        else:
+            self.post_message(self.Opened(self, line.path, mark.kind if mark else None))
 
     def action_expand(self) -> None:
         """Open the folder under the cursor, or go to its first entry."""

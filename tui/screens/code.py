@@ -1,0 +1,68 @@
+"""What the screens share on which code of a run is read: the run, moving sideways, the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.binding import BindingType
+from textual.dom import DOMNode
+
+from engine.domain.model import Run
+from tui import commands, show
+from tui.cells import clean, crop
+from tui.screens.live import LiveScreen
+from tui.toast import app_of
+from tui.widgets.code_view import CodeView
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+
+class CodeScreen(LiveScreen):
+    """A screen of one run's code, opened anew for each thing to look at."""
+
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("code")
+
+    code = getters.query_one(CodeView)
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        super().__init__(engine, clock)
+        self.run_id = ""
+        self.came_from = "runs"
+        """The mode that the way back leads to."""
+
+    def open(self, run_id: str, path: str | None) -> None:
+        """Show something of a run."""
+        raise NotImplementedError
+
+    @property
+    def run(self) -> Run | None:
+        """The run as it is now."""
+        return self.engine.view.runs.get(self.run_id)
+
+    @property
+    def run_title(self) -> str:
+        """The run's title, short."""
+        return crop(clean(show.title(self.run)), 50) if self.run else self.run_id
+
+    def carrier(self, scope: str) -> DOMNode | None:
+        """Give who carries out the commands of a scope here."""
+        return self if scope == "code" else None
+
+    def action_right(self) -> None:
+        """Show what lies further to the right."""
+        self.code.step_sideways(1)
+
+    def action_left(self) -> None:
+        """Go back to the left."""
+        self.code.step_sideways(-1)
+
+    def action_refresh(self) -> None:
+        """Look again."""
+        raise NotImplementedError
+
+    async def action_back(self) -> None:
+        """Go back to where the user came from."""
+        await app_of(self).switch_mode(self.came_from)

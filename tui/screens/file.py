@@ -1,0 +1,123 @@
+"""One file of a run's workspace, as it is now."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.content import Content
+
+from engine.domain.errors import UserError
+from engine.domain.events import Body, FilesChanged
+from engine.domain.text import printable_name
+from engine.engine import Look
+from tui import show
+from tui.cells import clean
+from tui.code import binary
+from tui.code.document import Document, read_text
+from tui.screens.code import CodeScreen
+from tui.toast import focus_now
+from tui.widgets.code_view import CodeView
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.engine import Batch
+
+MOST_BYTES = 4 * 1024**2
+"""What is read of a file: nobody scrolls further, and an editor opens the rest."""
+NEWER = "it changed meanwhile: r looks again"
+EMPTY = "An empty file."
+THE_REST = "o opens all of it"
+
+
+class FileScreen(CodeScreen):
+    """Text with its colours; what is no text as its type, its size and its first bytes."""
+
+    DEFAULT_CSS = """
+    FileScreen {
+        background: $background;
+        CodeView { height: 1fr; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield TopBar()
+        yield CodeView()
+        yield KeyBar()
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The run and the file."""
+        return self.run_id, self._path
+
+    _path = ""
+
+    def open(self, run_id: str, path: str | None) -> None:
+        """Show a file."""
+        if (run_id, path) != (self.run_id, self._path):
+            self.code.clear()
+        self.run_id, self._path = run_id, path or ""
+        focus_now(self.code)
+        self.action_refresh()
+
+    def action_refresh(self) -> None:
+        """Read it again."""
+        self.code.border_subtitle = None
+        self.run_worker(self._read, group="read", exclusive=True)
+
+    async def _read(self) -> None:
+        path = self._path
+        name = clean(printable_name(path))
+        self.code.set_title(name)
+        try:
+            found = await self.engine.workspaces.look(self.run_id, path, MOST_BYTES)
+        except UserError as error:
+            self.code.clear(f"{error.message} {error.recovery}")
+            return
+        words, document = await asyncio.to_thread(partial(_read_in, found))
+        self.code.set_title(f"{name} · {words}")
+        if document is None:
+            self.code.clear(words if found.size_bytes or not found.is_file else EMPTY)
+        else:
+            await self.code.show(path, document)
+
+    def take(self, batch: Batch) -> None:
+        """Say so where the file is no longer as it is shown."""
+        super().take(batch)
+        for event in batch.events:
+            if event.run == self.run_id and _touches(event.body, self._path):
+                self.code.border_subtitle = Content(NEWER)
+
+
+def _touches(body: Body, path: str) -> bool:
+    """Say whether an event tells that a file changed."""
+    changes = body.changes if isinstance(body, FilesChanged) else ()
+    return any(change.path == path for change in changes)
+
+
+def _read_in(found: Look) -> tuple[str, Document | None]:
+    """Give what there is to say of a file, and its lines, if it has any."""
+    if found.is_link:
+        target = clean(printable_name(found.data.decode("utf-8", "surrogateescape")))
+        return f"a link to {target}, which is not followed", None
+    if not found.is_file:
+        return "neither a file nor a folder", None
+    size = show.size(found.size_bytes)
+    if not found.data:
+        return size, None
+    if binary.is_binary(found.data):
+        document = read_text(binary.dump(found.data))
+        document.is_numbered = False
+        return f"{binary.kind(found.data)} · {size}", document
+    if found.size_bytes > len(found.data):
+        head = found.data[: found.data.rfind(b"\n") + 1] or found.data
+        return f"the first {show.size(len(head))} of {size} · {THE_REST}", read_text(head)
+    document = read_text(found.data)
+    count = len(document.lines)
+    if document.is_shortened:
+        return f"the first {count} lines of {size} · {THE_REST}", document
+    return f"{count} line{'' if count == 1 else 's'} · {size}", document
