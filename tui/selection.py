@@ -74,6 +74,12 @@ class Grouping(StrEnum):
     CAUSE = "cause"
 
 
+_PLURALS = {
+    Grouping.PROJECT: "projects",
+    Grouping.BATCH: "batches",
+    Grouping.STATUS: "statuses",
+}
+
 Key = tuple[float, str, float, str]
 """What runs are sorted by; the last part is the run's id."""
 
@@ -107,6 +113,8 @@ class Selection:
             parts.append("needs me")
         if self.is_triage:
             parts.append("failed, by cause")
+        elif self.grouping is not Grouping.NONE:
+            parts.append(f"in {_PLURALS[self.grouping]}")
         if self.sort is not Sort.NEWEST or self.is_reversed:
             parts.append(f"by {self.sort}{', reversed' if self.is_reversed else ''}")
         return " · ".join(parts)

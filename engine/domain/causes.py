@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.domain.errors import CATALOGUE
 from engine.domain.model import ErrorInfo, Run, Status
 from engine.domain.text import one_line
 
@@ -53,7 +54,9 @@ def cause(run: Run) -> str:
 
 def _of_error(error: ErrorInfo) -> str:
     words = error.code.lower().replace("_", " ")
-    if error.code not in _DETAILED:
+    entry = CATALOGUE.get(error.code)
+    says_more = entry is None or error.message != entry.message
+    if error.code not in _DETAILED or not says_more:
         return words
     text = error.message[:_LOOKED_AT]
     for pattern in _TESTS:

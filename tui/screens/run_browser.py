@@ -14,7 +14,6 @@ from engine.domain.model import Run
 from tui.arrangement import Arrangement
 from tui.screens.run_actions import RunActions
 from tui.selection import Grouping, Selection, Sort
-from tui.toast import app_of, tell
 from tui.widgets.marked_list import MarkedList
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import Panes
@@ -195,7 +194,6 @@ class RunBrowser(RunActions):
     def action_group(self) -> None:
         """Group by project, by batch, by status, or not at all."""
         self.select(self._selection.next_grouping())
-        tell(app_of(self), f"Grouped by {self._selection.grouping}")
 
     def action_triage(self) -> None:
         """Show what failed by its cause, or everything again."""

@@ -52,11 +52,10 @@ def _percent(run: Run) -> str:
 
 
 def _brief(run: Run, width: int) -> list[Part]:
-    head = show.glyph(run.status)
-    said = _percent(run) if run.status in lifecycle.ACTIVE else "    "
-    title = fit(show.title(run), width - 7, mark=_mark())
+    said = f" {_percent(run)}" if run.status in lifecycle.ACTIVE else ""
+    title = fit(show.title(run), width - 2 - len(said), mark=_mark())
     tone = show.run_tone(run)
-    return [(f"{head} ", tone), (title, "plain"), (f" {said}", tone)]
+    return [(f"{show.glyph(run.status)} ", tone), (title, "plain"), (said, tone)]
 
 
 def _name(run: Run, moment: Moment, width: int) -> list[Part]:
