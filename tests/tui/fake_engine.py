@@ -16,7 +16,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
-from engine.engine import Batch, Batches, Engine, Finding, Health, TreeEntry
+from engine.engine import Batch, Batches, Engine, Finding, Health, Space, TreeEntry
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -33,6 +33,10 @@ class FakeDoctor:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.left: list[str] = []
+        self.left_on_disk: Space | None = Space(84 * 1024**3, is_low=False)
+
+    async def space(self) -> Space | None:
+        return self.left_on_disk
 
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
         if self.left:
