@@ -218,9 +218,9 @@ def plain(app: SwarmApp) -> str:
     return " ".join(word for word in shown(app).split() if not set(word) & set("│─╭╮╰╯"))
 
 
-def four_runs() -> FakeEngine:
+def four_runs(ui: Ui | None = None) -> FakeEngine:
     """Four runs: succeeded, failed, running and, the newest, queued."""
-    engine = FakeEngine()
+    engine = FakeEngine(ui)
     engine.add("a1", "Write the docs")
     engine.pass_through("a1", S.PREPARING, S.RUNNING, S.SUCCEEDED)
     engine.add("b2", "Fix the parser", project="parser")
