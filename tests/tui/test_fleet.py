@@ -104,7 +104,7 @@ async def test_a_small_screen_scrolls_and_a_resize_keeps_the_cursor_in_view() ->
         await pilot.pause()
         assert 199 in tiles(app).visible_lines()
         assert len(tiles(app).visible_lines()) < 200
-        assert "module 0 " in shown(app)
+        assert "▌ ✓ Port module 0" in shown(app)
         await pilot.resize_terminal(*WIDE)
         await pilot.pause()
         assert 199 in tiles(app).visible_lines()

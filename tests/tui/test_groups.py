@@ -81,8 +81,8 @@ async def test_a_run_moves_to_another_group_and_the_cursor_with_it(engine: FakeE
         engine.pass_through("c3", S.SUCCEEDED)
         await taken(pilot)
         assert chosen(app) == "c3"
-        assert "✓ succeeded 2" in plain(app)
-        assert "● running" not in plain(app)
+        assert "▾ ✓ succeeded 2" in plain(app)
+        assert "▾ ● running" not in plain(app)
 
 
 async def test_failures_by_cause_are_retried_together(engine: FakeEngine) -> None:
@@ -148,7 +148,7 @@ async def test_columns_sort_by_a_click_on_their_heading(engine: FakeEngine) -> N
 
 async def test_sorted_by_progress_a_run_overtakes_and_keeps_the_cursor(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=WIDE) as pilot:
+    async with app.run_test(size=NARROW) as pilot:
         await pilot.press("s", "s", "s")
         assert "progress▼" in shown(app)
         before = listed(app)
