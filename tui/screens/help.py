@@ -20,9 +20,9 @@ RIGHT = tuple(group for group in GROUPS if group not in LEFT)
 FILTERS = (
     ("word", "title, project, id or status has it"),
     ("!word", "it has not"),
-    ("status:failed", "runs of that status"),
-    ("project:x", "runs of that project"),
-    ("template:x", "runs of that template"),
+    ("status:failed", "that status; a,b: either"),
+    ("project:x", 'that project; "a b": with a space'),
+    ("template:x", "also batch, model, agent, cause"),
 )
 
 

@@ -69,8 +69,8 @@ def _name(run: Run, moment: Moment, width: int) -> list[Part]:
 def _progress(run: Run, moment: Moment, width: int) -> list[Part]:
     tone = show.run_tone(run)
     if run.status is Status.QUEUED or run.status in lifecycle.FINISHED:
-        word = f"  {show.word(run.status)}"
-        return [(fit(word, width - 6), tone), (f" {clock(elapsed_s(run, moment.now)):>5}", "dim")]
+        time = clock(elapsed_s(run, moment.now)) if run.started_at is not None else ""
+        return [(fit(f"  {show.word(run.status)}", width - 6), tone), (f" {time:>5}", "dim")]
     before, full, after = show.bar_parts(show.figure(run), width - 7, beat=moment.beat)
     return [("  ", "dim"), (before, "dim"), (full, tone), (after, "dim"), (_percent(run), "dim")]
 
@@ -82,11 +82,13 @@ def _activity(run: Run, moment: Moment, width: int) -> list[Part]:
 
 
 def _figures(run: Run, moment: Moment, width: int, lately: Sequence[int] = ()) -> list[Part]:
-    said = clock(elapsed_s(run, moment.now)) if run.started_at is not None else ""
-    if spent := run.usage.input + run.usage.output:
-        said = f"{said}  {show.tokens(spent)}"
-    if changed := show.changes(run.changes):
-        said = f"{said}  {changed}"
+    spent = run.usage.input + run.usage.output
+    figures = (
+        clock(elapsed_s(run, moment.now)) if run.status in lifecycle.ACTIVE else "",
+        show.tokens(spent) if spent else "",
+        show.changes(run.changes),
+    )
+    said = "  ".join(filter(None, figures))
     said = crop(said, max(0, width - 12), _mark())
     room = max(0, width - 4 - len(said))
     line = show.sparkline(lately[-room:]) if room else ""
