@@ -142,7 +142,12 @@ class RunsView(MarkedList):
         strips = super().render_lines(crop)
         gutter, size = self.styles.gutter, self.region.size
         y = gutter.top - 1 - crop.y
-        if self.is_tiled or not 0 <= y < len(strips) or size.height <= gutter.height:
+        if (
+            self.is_tiled
+            or not self.line_count
+            or not 0 <= y < len(strips)
+            or size.height <= gutter.height
+        ):
             return strips
         width = self._width
         heads = run_heading.column_heads(self, self._laid_out(width), self.arrangement.selection)
