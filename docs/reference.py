@@ -12,13 +12,27 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.config import Config, Duration, Size
-from engine.domain.activity import clock
 from engine.domain.errors import CATALOGUE
 from tui.cli.main import group
 from tui.commands import GROUPS, keys_of
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by `make docs` from the code: change it there. -->\n"
+
+SETTINGS = """\
+`config.yaml`; every key is optional. `swarm-tui config` prints what counts.
+
+A repository can have `setup`, `setup_limit`, `copy_files` and `ignore` of its own, below
+`workspace:` in `.swarm/config.yaml`. What `projects` says of a project comes first, then the
+repository's file, then `workspace`. The file counts once you have trusted it as it is: where it
+lies, its content, and the scripts (executable, or beginning with `#!`) that its commands name
+by their path from the top. What those call in turn is not held. Any change asks again, and a
+script that is another in the workspace than in the source is not run.
+
+Set-up commands run with `sh` in every new worktree and copy, one after the other, as you and
+outside Codex's sandbox, before the state that changes are measured against. `--setup` runs them
+elsewhere, too, `--no-setup` nowhere. Patterns in `copy_files` are relative to the top of the
+source, `*` stands for names in one folder; links are copied as links.""".splitlines()
 
 
 def pages() -> dict[Path, str]:
@@ -58,7 +72,7 @@ def errors() -> str:
 
 def settings() -> str:
     """Give the page of all settings."""
-    lines = ["# Settings", "", NOTE, "`config.yaml`; every key is optional.", ""]
+    lines = ["# Settings", "", NOTE, *SETTINGS, ""]
     lines += ["| key | default | what |", "|---|---|---|"]
     lines += [f"| `{key}` | {default} | {what} |" for key, default, what in _settings(Config, "")]
     return "\n".join(lines) + "\n"
@@ -85,10 +99,8 @@ def _meaning(annotation: Any) -> tuple[Any, str]:  # noqa: ANN401  a type
 def _shown(value: object) -> str:
     if value is None or value in ((), {}):
         return ""
-    if isinstance(value, Duration):
-        return f"`{int(value // 86400)}d`" if value >= 86400 else f"`{clock(value)}`"
-    if isinstance(value, Size):
-        return f"`{value // 1024**3}GiB`"
+    if isinstance(value, (Duration, Size)):
+        return f"`{value.written()}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{', '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"

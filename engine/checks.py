@@ -23,7 +23,8 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
             raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
     if spec.agent is Agent.CODEX:
         find_codex(spec.codex_bin, config.codex.bin)
-    create.check(spec.workspace, config.workspace.copy_limit, home)
+    ignore = spec.preparation.ignore
+    create.check(spec.workspace, config.workspace.copy_limit, home, ignore)
 
 
 def _is_utf8(text: str) -> bool:

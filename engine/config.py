@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from engine.domain.errors import UserError, user_error
+from engine import yaml_file
+from engine.domain.errors import user_error
 from engine.domain.model import Sandbox
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -33,6 +33,13 @@ class Duration(float):
             raise ValueError("a duration such as 90s, 5m, 12h or 30d is needed")
         return cls(float(found[1]) * _UNITS_S[found[2] or "s"])
 
+    def written(self) -> str:
+        """Write it as `parse` reads it, in the largest unit that fits."""
+        for unit in ("d", "h", "m"):
+            if self and self % _UNITS_S[unit] == 0:
+                return f"{self / _UNITS_S[unit]:.0f}{unit}"
+        return f"{float(self):g}s"
+
 
 class Size(int):
     """A number of bytes, written `500`, `500MB`, `2GiB` or `2G`."""
@@ -44,6 +51,36 @@ class Size(int):
         if not found or isinstance(value, bool) or found[2] not in _UNITS_BYTES:
             raise ValueError("a size such as 500MB or 2GiB is needed")
         return cls(float(found[1]) * _UNITS_BYTES[found[2]])
+
+    def written(self) -> str:
+        """Write it as `parse` reads it, in the largest unit that fits."""
+        for unit in ("TiB", "GiB", "MiB", "KiB"):
+            if self and self % _UNITS_BYTES[unit.lower()] == 0:
+                return f"{self // _UNITS_BYTES[unit.lower()]}{unit}"
+        return str(int(self))
+
+
+class Inside(str):
+    """A path or pattern of files below a folder, such as `.env` or `config/*.local.yml`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Inside:
+        """Read a path; raises ValueError where it leads out of the folder, or is none."""
+        text = value.strip("/") if isinstance(value, str) and not value.startswith("/") else ""
+        parts = text.split("/")
+        if "\0" in text or any(part in ("", ".", "..") for part in parts) or not _is_utf8(text):
+            raise ValueError("a path below the source is needed, such as .env or conf/*.local")
+        return cls(text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
@@ -93,8 +130,41 @@ class WorkspaceSettings(_Section, frozen=True):
     """How workspaces are made."""
 
     copy_limit: Annotated[Size, _says("the largest folder that is copied")] = Size(2 * 1024**3)
-    setup: Annotated[tuple[str, ...], _says("commands run in a new workspace")] = ()
-    copy_files: Annotated[tuple[str, ...], _says("untracked files brought along")] = (".env",)
+    setup: Annotated[tuple[str, ...], _says("commands run in every new worktree and copy")] = ()
+    setup_limit: Annotated[Duration, _says("how long all of them together may take")] = Duration(
+        15 * 60
+    )
+    copy_files: Annotated[
+        tuple[Inside, ...],
+        _says("files brought along that git does not carry, or `ignore` names; `*` is allowed"),
+    ] = (Inside(".env"),)
+    ignore: Annotated[
+        tuple[str, ...], _says("what copies leave out: patterns as in `.gitignore`")
+    ] = (
+        # Caches, and environments whose scripts lead back into the source.
+        "__pycache__/",
+        ".venv/",
+        ".tox/",
+        ".nox/",
+        ".mypy_cache/",
+        ".pytest_cache/",
+        ".ruff_cache/",
+    )
+
+
+class ProjectSettings(_Section, frozen=True):
+    """How the workspaces of one project are made, where that differs."""
+
+    setup: tuple[str, ...] | None = None
+    setup_limit: Duration | None = None
+    copy_files: tuple[Inside, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+
+
+class RepositorySettings(_Section, frozen=True):
+    """What a repository's own file may say."""
+
+    workspace: ProjectSettings = ProjectSettings()
 
 
 class Webhook(_Section, frozen=True):
@@ -158,6 +228,13 @@ class Config(_Section, frozen=True):
     queue: Queue = Queue()
     watchdog: Watchdog = Watchdog()
     workspace: WorkspaceSettings = WorkspaceSettings()
+    projects: Annotated[
+        dict[str, ProjectSettings],
+        _says(
+            "own `setup`, `setup_limit`, `copy_files`, `ignore` of a project: "
+            "`{shop: {setup: [npm ci]}}`"
+        ),
+    ] = {}
     webhooks: Annotated[tuple[Webhook, ...], _says("receivers of events (not there yet)")] = ()
     notify: Notify = Notify()
     cleanup: Cleanup = Cleanup()
@@ -180,85 +257,32 @@ def load(path: Path) -> Config:
 
 def parse(text: str, name: str) -> Config:
     """Read settings from `text`; `name` stands in errors for the file."""
-    import yaml  # slow to import, and most homes have no settings file
-
-    try:
-        tree = _nodes(text)
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        what = getattr(error, "problem", None) or "this is not YAML"
-        raise user_error("CONFIG_INVALID", f"{where}: {what}.") from error
-    if values is None:
-        return Config()
-    try:
-        return msgspec.convert(values, Config, dec_hook=_decode)
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise _located(str(error), tree, name) from error
+    return yaml_file.parse(text, name, Config)
 
 
-def _decode(kind: type, value: object) -> object:
-    return kind.parse(value) if kind in (Duration, Size) else value
+def parse_repository(text: str, name: str) -> RepositorySettings:
+    """Read a repository's own settings, as `parse` does."""
+    return yaml_file.parse(text, name, RepositorySettings)
 
 
-def _located(problem: str, tree: Any, name: str) -> UserError:  # noqa: ANN401  a YAML node
-    what, _, where = problem.partition(" - at `$")
-    keys = [key for key in re.split(r"[.\[\]`]+", where) if key and key != "..."]
-    unknown = re.search(r"unknown field `(.*)`", what)
-    if unknown:
-        keys.append(unknown[1])
-        nearest = difflib.get_close_matches(unknown[1], _valid_keys(keys[:-1]), n=1, cutoff=0.4)
-        hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
-        what = f"unknown key `{'.'.join(keys)}`.{hint}"
-    elif keys:
-        what = f"`{'.'.join(keys)}`: {what}."
-    return user_error("CONFIG_INVALID", f"{name}:{_line(tree, keys)}: {what}")
+def plain(config: Config) -> dict[str, Any]:
+    """Give all settings as JSON values, lengths of time in seconds and sizes in bytes."""
+    return msgspec.to_builtins(config, enc_hook=_number)
 
 
-def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and have no types
+def _number(value: object) -> object:
+    if isinstance(value, Duration):
+        return float(value)
+    return int(value) if isinstance(value, Size) else str(value)
+
+
+def text(config: Config) -> str:
+    """Write all settings as the file that would set them."""
     import yaml
 
-    compose: Any = getattr(yaml, "compose")  # noqa: B009  untyped in its stubs
-    return compose(text, Loader=yaml.SafeLoader)
+    values = msgspec.to_builtins(config, enc_hook=_word)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
-    line: int = node.start_mark.line + 1
-    for key in keys:
-        found = _child(node, key)
-        if found is None:
-            break
-        mark, node = found
-        line = mark.line + 1
-    return line
-
-
-def _child(node: Any, key: str) -> tuple[Any, Any] | None:  # noqa: ANN401  a YAML node
-    """Give where `key` stands in a mapping or sequence, and what stands there."""
-    children: list[Any] = node.value
-    for place, child in enumerate(children):
-        if isinstance(child, tuple):
-            name, value = cast("tuple[Any, Any]", child)
-            if name.value == key:
-                return name.start_mark, value
-        elif str(place) == key:
-            return child.start_mark, child
-    return None
-
-
-def _valid_keys(path: list[str]) -> list[str]:
-    kind: Any = Config
-    for key in path:
-        if key.isdigit():
-            kind = get_args(_plain(kind))[0]
-            continue
-        kind = next((f.type for f in msgspec.structs.fields(kind) if f.name == key), None)
-        if kind is None:
-            return []
-    return [field.name for field in msgspec.structs.fields(_plain(kind))]
-
-
-def _plain(kind: Any) -> Any:  # noqa: ANN401  a type
-    """Give a type without what is annotated to it."""
-    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+def _word(value: object) -> str:
+    return value.written() if isinstance(value, (Duration, Size)) else str(value)

@@ -23,6 +23,7 @@ from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
+from engine.domain.radar import Radar
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -35,9 +36,11 @@ from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
+from engine.trust import Consent, Trust
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint
+from engine.workspace.threeway import Clash
 from engine.workspace.tree import TreeEntry
 from engine.workspaces import Workspaces
 
@@ -47,6 +50,8 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Clash",
+    "Consent",
     "Engine",
     "Finding",
     "Health",
@@ -61,6 +66,7 @@ OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
 MAX_SLOTS = 1000
 CHECKPOINTS = 2
+RADAR_RUNS = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -80,7 +86,8 @@ class Engine:
         self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
-        self.workspaces = Workspaces(paths, self.find)
+        self.workspaces = Workspaces(paths, self.find, self._change)
+        self.trust = Trust(store, config)
 
     @classmethod
     @asynccontextmanager
@@ -132,10 +139,19 @@ class Engine:
         return self._bus.batches(interval_s)
 
     async def events(
-        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Give a run's stored events in order: after `after`, or the last ones before `before`."""
-        return await self._store.events(run, after=after, before=before, limit=limit)
+        """Give a run's stored events in order: after `after`, or the last ones before `before`.
+
+        `kinds` are the types wanted; none named means all.
+        """
+        return await self._store.events(run, after=after, before=before, limit=limit, kinds=kinds)
 
     async def runs(
         self,
@@ -147,6 +163,10 @@ class Engine:
     ) -> list[Run]:
         """Give the runs that match, newest first, straight from the store."""
         return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
+
+    async def radar(self) -> Radar:
+        """Give which of the latest runs change the same files, straight from the store."""
+        return View(await self._store.runs(limit=RADAR_RUNS)).radar
 
     async def find(self, name: str) -> Run:
         """Give the run that `name` means: a unique prefix of its id, or `@last`.
@@ -182,6 +202,7 @@ class Engine:
         """Check everything that can be checked, then queue a run."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
+        spec = await self.trust.prepared(spec)
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
@@ -237,10 +258,11 @@ class Engine:
 
     async def _from_run(self, spec: RunSpec) -> RunSpec:
         """Put the path of the earlier run's workspace in the place of its name."""
-        earlier = (await self.find(spec.workspace.source or "")).workspace
-        if earlier is None:
+        earlier = await self.find(spec.workspace.source or "")
+        if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
-        return replace(spec, workspace=replace(spec.workspace, source=earlier.path))
+        wish = replace(spec.workspace, source=earlier.workspace.path)
+        return replace(spec, workspace=wish, preparation=earlier.spec.preparation)
 
     async def _change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None

@@ -50,6 +50,35 @@ class AttemptFolder:
         """The exit status, written when Codex has ended; it outlives every dashboard."""
         return self.path / "exit"
 
+    @property
+    def setup(self) -> SetupFolder:
+        """The files of the set-up that made the attempt's workspace ready, where there was one."""
+        return SetupFolder(self.path / "set-up")
+
+
+class SetupFolder(AttemptFolder):
+    """The files of a workspace's set-up: a process as an attempt is, that reads nothing."""
+
+    @property
+    def prompt(self) -> Path:
+        """What the commands read on stdin: nothing."""
+        return Path(os.devnull)
+
+    @property
+    def stdout(self) -> Path:
+        """The log: all that the commands wrote."""
+        return self.path / "output.log"
+
+    @property
+    def stderr(self) -> Path:
+        """The same log."""
+        return self.stdout
+
+    @property
+    def step(self) -> Path:
+        """Which command runs, from 1."""
+        return self.path / "step"
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:

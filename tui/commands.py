@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 66),
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
+        Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Marks": (
@@ -74,6 +75,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
+        Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
@@ -87,6 +89,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tree.open", "enter,space", "open", "files.open", "Open the file or folder", 15),
         Command("tree.expand", "right", "expand", "files.expand", "Expand the folder"),
         Command("tree.collapse", "left", "collapse", "files.collapse", "Collapse the folder"),
+        Command("tree.filter", "slash", "filter", "files.filter", "Filter the files", 40),
+        Command("tree.changed", "c", "changed", "files.changed_only", "Only changed files", 45),
     ),
     "Queue": (
         Command("queue.pause", "p", "pause", "app.pause", "Pause the queue, or let it go on", 85),

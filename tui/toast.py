@@ -32,9 +32,9 @@ def report(app: App[None], error: UserError) -> None:
     app.notify(text, title=error.code, severity="error", timeout=8, markup=False)
 
 
-def tell(app: App[None], text: str, *, is_warning: bool = False) -> None:
-    """Show a short confirmation, or a warning, which stays longer."""
-    severity, timeout = ("warning", 12) if is_warning else ("information", 3)
+def tell(app: App[None], text: str, *, is_warning: bool = False, stays: bool = False) -> None:
+    """Show a short confirmation, or a warning, which stays longer, as does what `stays`."""
+    severity, timeout = ("warning", 12) if is_warning else ("information", 8 if stays else 3)
     app.notify(printable(text, 400), severity=severity, timeout=timeout, markup=False)
 
 

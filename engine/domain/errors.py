@@ -82,6 +82,16 @@ CATALOGUE: dict[str, Entry] = {
     "GIT_FAILED": Entry(
         "git could not do its part.", "Run `git fsck` in the repository, mend it, then try again."
     ),
+    "SETUP_FAILED": Entry(
+        "The workspace could not be set up.",
+        "Read what was said with `swarm-tui logs --setup`, mend it, then retry: the set-up runs "
+        "again in the same folder.",
+    ),
+    "SETUP_NOT_TRUSTED": Entry(
+        "The repository has settings of its own that you have not trusted.",
+        "Read .swarm/config.yaml; if you trust it, start the run with --trust, else with "
+        "--no-setup.",
+    ),
     "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
     "RUN_AMBIGUOUS": Entry("Several runs match.", "Give more characters of the id."),

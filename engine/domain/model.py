@@ -66,6 +66,19 @@ class WorkspaceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """How a workspace is made ready: taken from the settings when the run was asked for."""
+
+    setup: tuple[str, ...] = ()
+    """Commands, run one after the other in the new workspace."""
+    setup_limit_s: float = 900.0
+    copy_files: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    trusted: dict[str, str] = field(default_factory=dict[str, str])
+    """Files of the repository that its commands name, with the SHA-256 the user has trusted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """What the user asked for, kept as it was said."""
 
@@ -75,6 +88,9 @@ class RunSpec:
     agent: Agent = Agent.CODEX
     codex_bin: str | None = None
     workspace: WorkspaceSpec = WorkspaceSpec()
+    with_setup: bool | None = None
+    """Whether set-up commands run; None: where the workspace is a new worktree or copy."""
+    preparation: Preparation = field(default_factory=Preparation)
     model: str | None = None
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
@@ -170,6 +186,23 @@ class Workspace:
     branch: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A run's changes as they were last taken home.
+
+    `how` is `edits`, `commit` or `merge`, `to` the folder, `checkpoint` what was taken, `files`
+    how many files it changed there.
+    """
+
+    how: str
+    to: str
+    files: int
+    checkpoint: int
+    at: float
+    commit: str | None = None
+    branch: str | None = None
+
+
 @dataclass(slots=True)
 class Run:
     """A run as its events tell it, times in seconds since 1970 (UTC).
@@ -204,10 +237,22 @@ class Run:
     thread_id: str | None = None
     usage: Usage = Usage()
     changes: ChangeCount = field(default_factory=ChangeCount)
+    touched: tuple[str, ...] = ()
+    """The changed files, a bounded number of them."""
+    applied: Applied | None = None
+    overlaps: int = 0
+    """How many other runs change the same files; only a view of all runs knows, no run alone."""
     workspace: Workspace | None = None
+    is_set_up: bool = True
+    """Whether the workspace is ready: the set-up of another is to be run, or run again."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""
     stalled: str = ""
     limits: tuple[LimitWindow, ...] = ()
     context_window: int | None = None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether all that the run has changed so far was taken home."""
+        return self.applied is not None and self.applied.checkpoint == self.checkpoint

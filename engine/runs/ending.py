@@ -43,12 +43,12 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
         return None
     if cursor.turn == "failed":
         return failures.from_turn(cursor.failure)
-    tail = _tail(stderr)
-    if ending.disk_full or "No space left on device" in tail:
+    said = tail(stderr)
+    if ending.disk_full or "No space left on device" in said:
         return user_error("DISK_FULL")
     if ending.exit_code is None:
         return user_error("RUN_INTERRUPTED")
-    return failures.from_exit(ending.exit_code, tail, cursor.last_error)
+    return failures.from_exit(ending.exit_code, said, cursor.last_error)
 
 
 def what_next(
@@ -115,7 +115,8 @@ def go_on(ask: Ask | None, cursor: Cursor) -> Ask | None:
     return replace(ask, fresh=False) if ask else None
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
+    """Give the end of a file as text; nothing where there is none."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)

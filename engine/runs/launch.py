@@ -31,10 +31,15 @@ async def find_or_start(
     if found or not may_start:
         return found
     if not new:
-        # `find` claimed the attempt: a start that another engine had begun has given up by now.
-        await asyncio.sleep(LATE_START_S)
-        folder.pid.unlink(missing_ok=True)
+        await unclaim(folder)
     return await _start(run, ask, paths, config, folder)
+
+
+async def unclaim(folder: AttemptFolder) -> None:
+    """Let it be started, after `process.find` found nothing and claimed it."""
+    # A start that another engine had begun has given up after this time.
+    await asyncio.sleep(LATE_START_S)
+    folder.pid.unlink(missing_ok=True)
 
 
 async def _start(

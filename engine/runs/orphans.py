@@ -15,10 +15,11 @@ from engine.runs import marks, process
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An attempt whose run has ended, with the processes that are still alive."""
+    """An attempt, or its set-up, whose run has ended, with the processes that are still alive."""
 
     run: str
     attempt: str
+    """The folder of its files, relative to the run's."""
     pids: tuple[int, ...]
 
 
@@ -26,10 +27,13 @@ async def find(paths: Paths) -> list[Orphan]:
     """Find what is alive of this home's attempts: of live runs too, see `of_ended`."""
     found = await asyncio.to_thread(marks.marks)
     runs = Path(os.path.realpath(paths.home)) / "runs"
+    ours = sorted((Path(value), pids) for value, pids in found.items())
     return [
-        Orphan(folder.parent.name, folder.name, tuple(sorted(pids)))
-        for folder, pids in sorted((Path(value), pids) for value, pids in found.items())
-        if folder.parent.parent == runs
+        Orphan(name, str(Path(*attempt)), tuple(sorted(pids)))
+        for folder, pids in ours
+        if folder.is_relative_to(runs)
+        for name, *attempt in (folder.relative_to(runs).parts,)
+        if attempt
     ]
 
 
@@ -39,7 +43,7 @@ def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list
     `live` is to be asked for after `find`: a run is stored as live before its process is started.
     """
     busy = {paths.attempt(run.id, run.attempt).path.parts[-2:] for run in live}
-    return [orphan for orphan in found if (orphan.run, orphan.attempt) not in busy]
+    return [orphan for orphan in found if (orphan.run, Path(orphan.attempt).parts[0]) not in busy]
 
 
 async def end(paths: Paths, orphan: Orphan, grace_s: float) -> None:

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from engine.codex.command import codex_home
@@ -27,12 +26,11 @@ from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.follower import Follower, Following
+from engine.runs.preparing import Preparing
 from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
 from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
-from engine.workspace.create import make
-from engine.workspace.worktree import Made
 
 CHECK_S = 1.0
 RETRY_S = 1.0
@@ -67,10 +65,12 @@ class Supervisor:
         self._tools = tools
         self._poked = asyncio.Event()
         self._prepared = False
-        self._closing = False
         self._process: Process | None = None
         self._following: Following | None = None
         self._cpu_s = 0.0
+        self._preparing = Preparing(
+            tools.paths, tools.config.grace_s, lambda: self._run, self._append
+        )
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
     def poke(self, run: Run) -> None:
@@ -84,6 +84,7 @@ class Supervisor:
 
     async def abandon(self) -> None:
         """End the run's processes at once: there is no home any more to keep what they do."""
+        await self._preparing.abandon()
         if self._process:
             await self._process.stop(0)
 
@@ -107,7 +108,7 @@ class Supervisor:
                 except OSError as error:
                     await self._fail(os_failure(error))
         finally:
-            self._closing = True
+            self._preparing.release()
             await self._remembering.close()
             self._tools.follower.forget(self._run.id)
             self._tools.watcher.forget(self._run.id)
@@ -119,10 +120,7 @@ class Supervisor:
     async def _prepare(self) -> None:
         run = self._run
         ask = await self._ask()
-        if run.workspace and Path(run.workspace.path).is_dir() and not (ask and ask.fresh):
-            made = Made(run.workspace)
-        else:
-            made = await self._make_workspace()
+        made = await self._preparing.workspace(run, fresh=bool(ask and ask.fresh))
         if made is None:
             return
         await asyncio.to_thread(
@@ -139,27 +137,6 @@ class Supervisor:
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
         await self._append([StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
-
-    async def _make_workspace(self) -> Made | None:
-        """Make the workspace; None where a cancel came in between."""
-        run = self._run
-        await self._say(Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0))
-        # A fresh start gets a folder of its own: what was done before stays where it is.
-        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
-        target = self._tools.paths.workspace(run.spec.project, name)
-        making = asyncio.create_task(
-            asyncio.to_thread(
-                make, run.spec.workspace, target, self._tools.paths.home, self._stop_asked
-            )
-        )
-        try:
-            return await asyncio.shield(making)
-        except InterruptedError:
-            return None
-        except asyncio.CancelledError:
-            self._closing = True
-            await asyncio.wait({making})  # the next engine must find nobody at work there
-            raise
 
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
@@ -189,6 +166,7 @@ class Supervisor:
     async def _stop(self) -> None:
         following = await self._follow(may_start=False)
         if following is None:
+            await self._preparing.end()
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
         grace_s = 0.0 if self._run.reason == KILL else self._tools.config.grace_s
@@ -284,9 +262,6 @@ class Supervisor:
     async def _ask(self) -> Ask | None:
         run = self._run
         return await self._stored(lambda: self._tools.store.ask(run.id, run.attempt))
-
-    def _stop_asked(self) -> bool:
-        return self._closing or self._run.status is Status.CANCELLING
 
     async def _say(self, *bodies: Body) -> None:
         await self._append(bodies)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
-from engine.domain.events import FileChange, FilesChanged
+from engine.domain.events import Body, FileChange, FilesChanged, Notice
 from engine.domain.text import printable_name
+from engine.runs.watch import Seen, Watch
 from engine.store.store import Entry
+from engine.workspace.walk import MAX_FOLDERS, SANDBOX, is_left_alone, is_sandbox, walk
 
-if TYPE_CHECKING:
-    from watchfiles import Change
-
-DEBOUNCE_MS, STEP_MS = 200, 50
-POLL_MS = 1000  # where the system's limit on watches is reached
 MAX_CHANGES = 500  # in one event; a build writes thousands of files at once
 MAX_RESCAN = 2000
+COST_FACTOR = 20  # renewing the watch takes a twentieth of the time at most
+ADDED, MODIFIED = 1, 2  # as watchfiles numbers them
+
+SCANNING = (
+    "the system's limit on file watches is reached: from now on changes are found by scanning, "
+    "a little later (on Linux: fs.inotify.max_user_watches)"
+)
 
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
 _log = logging.getLogger(__name__)
@@ -32,10 +38,15 @@ class Watcher:
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._roots: dict[str, str] = {}
+        self._folders: dict[str, set[str]] = {}
+        """By root, the folders in it that are watched."""
+        self._new: set[str] = set()
+        """Folders that are to be watched from the next renewal on, and what is in them told."""
         self._untold: set[str] = set()
         """Folders, and what came and went unseen: nobody is told of their end either."""
         self._changed = asyncio.Event()
-        self._polling = False
+        self._next_at = 0.0
+        self._said = False
 
     def watch(self, run: str, root: str) -> None:
         """Watch a run's workspace from now on."""
@@ -52,69 +63,84 @@ class Watcher:
         """Watch for ever."""
         while True:
             await self._changed.wait()
+            watch = Watch()
+            while self._roots:
+                await self._look(watch)
+            watch.close()
+            self._folders, self._new = {}, set()
             self._changed.clear()
-            roots = [root for root in self._roots if Path(root).is_dir()]
-            if roots:
-                await self._watch(roots)
 
-    async def _watch(self, roots: list[str]) -> None:
-        """Watch these folders until others are to be watched."""
-        import watchfiles
-        from watchfiles._rust_notify import WatchfilesRustInternalError
+    async def _look(self, watch: Watch) -> None:
+        """Wait for a moment, tell what was seen, and watch what is to be watched from now on."""
+        if self._changed.is_set() or (self._new and time.monotonic() >= self._next_at):
+            self._changed.clear()
+            new, self._new = self._new, set()
+            began = time.monotonic()
+            await self._tell(await asyncio.to_thread(self._renew, watch, new))
+            self._next_at = time.monotonic() + COST_FACTOR * (time.monotonic() - began)
+            if watch.is_scanning and not self._said:
+                self._said = True
+                newest = next(reversed(self._roots.values()), None)
+                await self._say(newest, Notice("warning", SCANNING))
+        seen = await asyncio.to_thread(watch.wait)
+        if seen:
+            await self._tell(await asyncio.to_thread(self._sorted, seen))
 
+    async def _tell(self, by_run: dict[str, list[FileChange]]) -> None:
+        for run, found in by_run.items():
+            await self._say(run, FilesChanged(tuple(found[:MAX_CHANGES])))
+
+    async def _say(self, run: str | None, body: Body) -> None:
         try:
-            async for changes in watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType]  trio's types
-                *roots,
-                debounce=DEBOUNCE_MS,
-                step=STEP_MS,
-                stop_event=self._changed,
-                recursive=True,
-                force_polling=self._polling or None,
-                poll_delay_ms=POLL_MS,
-                ignore_permission_denied=True,
-            ):
-                await self._tell(changes)
-        except (OSError, WatchfilesRustInternalError) as error:
-            if self._polling:
-                raise
-            _log.warning("watching falls back to scanning: %s", error)
-            self._polling = True
-            self._changed.set()
-
-    async def _tell(self, changes: Iterable[tuple[Change, str]]) -> None:
-        by_run = await asyncio.to_thread(self._sorted, list(changes))
-        entries = [
-            Entry(run, [FilesChanged(tuple(found[:MAX_CHANGES]))]) for run, found in by_run.items()
-        ]
-        try:
-            if entries:
-                await self._commit(entries)
+            if run is not None:
+                await self._commit([Entry(run, [body])])
         except UserError as error:  # what a workspace holds can be seen again later
             _log.warning("file changes are not stored: %s", error.message)
 
-    def _sorted(self, changes: list[tuple[Change, str]]) -> dict[str, list[FileChange]]:
-        from watchfiles import Change
+    # In another thread; what is read here is never changed in place by the event loop
 
-        added = {path for change, path in changes if change is Change.added}
-        modified = {path for change, path in changes if change is Change.modified}
-        roots = self._roots  # never changed in place: this is another thread
+    def _renew(self, watch: Watch, new: set[str]) -> dict[str, list[FileChange]]:
+        """Watch all that is to be watched now; what is in new folders is looked at afterwards."""
+        roots = self._roots
+        self._folders = {
+            root: self._folders.get(root) or _folders(root, "", MAX_FOLDERS) for root in roots
+        }
+        for path in new:
+            if (root := _root_of(path, roots)) is not None:
+                room = MAX_FOLDERS - len(self._folders[root])
+                self._folders[root] |= _folders(root, path[len(root) + 1 :], room)
+        seen = watch.renew(path for folders in self._folders.values() for path in folders)
+        inside = islice(_inside(new, roots), MAX_RESCAN)
+        return self._sorted(seen | {(ADDED, path) for path in inside})
+
+    def _sorted(self, seen: Seen) -> dict[str, list[FileChange]]:
+        added = {path for change, path in seen if change == ADDED}
+        modified = {path for change, path in seen if change == MODIFIED}
+        roots = self._roots
         by_run: dict[str, list[FileChange]] = {}
-        for path in sorted({path for _, path in changes} | set(_inside(added))):
+        for path in sorted({path for _, path in seen}):
             root = _root_of(path, roots)
-            if root is None or self._stays_untold(path, path in added):
+            if root is None or is_left_alone(name := path[len(root) + 1 :]):
+                continue
+            info = _look_at(path)
+            if self._stays_untold(path, name, info, is_new=path in added):
                 continue
             kind = "modified" if path in modified - added else "added"
-            kind = kind if os.path.lexists(path) else "deleted"
-            name = printable_name(os.path.relpath(path, root))
-            by_run.setdefault(roots[root], []).append(FileChange(name, kind))
+            change = FileChange(printable_name(name), kind if info else "deleted")
+            by_run.setdefault(roots[root], []).append(change)
         return by_run
 
-    def _stays_untold(self, path: str, is_new: bool) -> bool:
+    def _stays_untold(
+        self, path: str, name: str, info: os.stat_result | None, *, is_new: bool
+    ) -> bool:
         """Say whether a change is none of a file: Codex's sandbox mounts folders for a moment."""
-        if os.path.lexists(path):
-            is_folder = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114  hot
-            (self._untold.add if is_folder else self._untold.discard)(path)
-            return is_folder
+        if info:
+            is_folder = stat.S_ISDIR(info.st_mode)
+            if is_folder and is_new and not (name in SANDBOX and _is_empty(path)):
+                self._new.add(path)
+            is_none = is_folder or is_sandbox(name, info.st_size)
+            (self._untold.add if is_none else self._untold.discard)(path)
+            return is_none
         if is_new:
             self._untold.add(path)
         return path in self._untold
@@ -124,18 +150,37 @@ def _root_of(path: str, roots: Iterable[str]) -> str | None:
     return next((root for root in roots if path.startswith(root + os.sep)), None)
 
 
-def _inside(paths: Iterable[str]) -> Iterable[str]:
-    """Give the files in new folders: they were there before the system watched the folder."""
-    from watchfiles import DefaultFilter
+def _look_at(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (OSError, ValueError):
+        return None
 
-    wanted = DefaultFilter()
-    left_out = set(wanted.ignore_dirs)
-    count = 0
-    for path in paths:
-        for folder, folders, files in os.walk(path):
-            folders[:] = [name for name in folders if name not in left_out]
-            for name in files:
-                yield os.path.join(folder, name)  # noqa: PTH118  hot
-                count += 1
-                if count >= MAX_RESCAN:
-                    return
+
+def _is_empty(path: str) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
+def _folders(root: str, start: str, limit: int) -> set[str]:
+    try:
+        found = islice(walk(Path(root), start), max(0, limit))
+        return {os.path.join(root, folder.path) if folder.path else root for folder in found}  # noqa: PTH118  hot
+    except OSError:
+        return set()
+
+
+def _inside(new: Iterable[str], roots: Iterable[str]) -> Iterable[str]:
+    """Give the files in new folders: some were there before the folder was watched."""
+    for path in new:
+        root = _root_of(path, roots)
+        if root is None:
+            continue
+        try:
+            for folder in walk(Path(root), path[len(root) + 1 :]):
+                yield from (os.path.join(root, folder.path_of(name)) for name in folder.files)  # noqa: PTH118  hot
+        except OSError:
+            continue

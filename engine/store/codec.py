@@ -15,7 +15,7 @@ _decode_run = msgspec.json.Decoder(Run).decode
 _decode_ask = msgspec.json.Decoder(Ask).decode
 _decode_spec = msgspec.json.Decoder(RunSpec).decode
 _decode_body = {name: msgspec.json.Decoder(kind).decode for name, kind in BODIES.items()}
-_STATE = tuple(field.name for field in fields(Run) if field.name != "spec")
+_STATE = tuple(field.name for field in fields(Run) if field.name not in ("spec", "overlaps"))
 
 
 def _text(value: object) -> str:

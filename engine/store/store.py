@@ -248,16 +248,27 @@ class Store:
         return [row[0] for row in await self._read(query, (prefix, prefix + "~", limit))]
 
     async def events(
-        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Give a run's events in order: those after `after`, or the last ones before `before`."""
+        """Give a run's events in order: those after `after`, or the last ones before `before`.
+
+        `kinds` are the types wanted; none named means all.
+        """
         condition, value = ("seq > ?", after) if before is None else ("seq < ?", before)
+        if kinds:
+            condition += f" AND type IN ({','.join('?' * len(kinds))})"
         order = "ASC" if before is None else "DESC"
         rows = await self._read(
             f"SELECT {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
             f" WHERE e.run = (SELECT key FROM runs WHERE id = ?) AND {condition}"
             f" ORDER BY seq {order} LIMIT ?",
-            (run, value, limit),
+            (run, value, *kinds, limit),
         )
         events = [codec.event_from(*row[1:]) for row in rows]
         return events if before is None else events[::-1]

@@ -39,6 +39,8 @@ class Below:
         self._top = -1
         self._device = 0
         self._open: list[tuple[bytes, int]] = []
+        self._at: bytes | None = None
+        """The folder that the last of these is, where it is known."""
 
     def __enter__(self) -> Self:
         self._top = os.open(self.root, _FOLDER)
@@ -61,6 +63,7 @@ class Below:
 
     def forget(self) -> None:
         """Close the folders that are kept open between calls: needed after removing folders."""
+        self._at = None
         while self._open:
             os.close(self._open.pop()[1])
 
@@ -69,6 +72,9 @@ class Below:
 
         The handle is good until the next call. Raises OSError where that is no folder in here.
         """
+        if path == self._at:
+            return self._open[-1][1] if self._open else self._top
+        self._at = None
         parts = path.split(b"/") if path else []
         if any(part in (b"", b".", b"..") for part in parts):
             raise NotADirectoryError(errno.ENOTDIR, "leads elsewhere", path)
@@ -81,6 +87,7 @@ class Below:
             os.close(self._open.pop()[1])
         for part in parts[shared:]:
             self._open.append((part, self._step(part, make=make)))
+        self._at = path
         return self._open[-1][1] if self._open else self._top
 
     def _step(self, part: bytes, *, make: bool) -> int:

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.domain.text import printable_name
+from engine.workspace.patterns import ignoring
 
 _FICLONE = 0x40049409
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,6 +21,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 8 * 1024**2
 _NO_SHARING = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)
 MODE = 0o7777
+IGNORED_KEPT = 50
 SET_IDS = stat.S_ISUID | stat.S_ISGID
 
 
@@ -30,6 +31,8 @@ class Copied:
 
     files: int = 0
     left_out: list[str] = field(default_factory=list[str])
+    ignored: set[str] = field(default_factory=set[str])
+    """The names of what was ignored, folders with a `/`; some of them, where they are many."""
 
 
 def copy_tree(
@@ -42,10 +45,9 @@ def copy_tree(
 ) -> Copied:
     """Copy the folder `source` to `target`, which must not exist; modes and times are kept.
 
-    `ignore` are patterns of names, or of whole relative paths where they hold a `/`; `without` is
-    asked with each relative path, too. `stop` is asked between files whether to give up, which
-    raises InterruptedError. Links are copied as links, mounts are not entered. Raises OSError where
-    the target cannot be written.
+    `ignore` are patterns as in `.gitignore`; `without` is asked with each relative path, too.
+    `stop` is asked between files whether to give up, which raises InterruptedError. Links are
+    copied as links, mounts are not entered. Raises OSError where the target cannot be written.
     """
     target.mkdir(mode=0o700)
     work = _Work(stop, ignore, without)
@@ -71,7 +73,7 @@ class _Work:
         self.copied = Copied()
         self.device = 0
         self._stop = stop
-        self._ignore = [pattern.rstrip("/") for pattern in ignore]
+        self._is_ignored = ignoring(ignore)
         self._without = without
 
     def folder(self, source: int, target: int, path: str) -> None:
@@ -82,7 +84,11 @@ class _Work:
                 raise InterruptedError
             whole = f"{path}/{name}" if path else name
             info = _stat(name, source)
-            if info is None or self._is_ignored(name, whole) or self._without(whole, info):
+            if info is None or self._without(whole, info):
+                continue
+            is_folder = stat.S_ISDIR(info.st_mode)
+            if self._is_ignored(whole, is_folder):
+                self._ignore(name, is_folder)
                 continue
             self._entry(source, target, name, whole, info)
 
@@ -134,14 +140,12 @@ class _Work:
             self._leave_out(whole)
             return None
 
+    def _ignore(self, name: str, is_folder: bool) -> None:
+        if len(self.copied.ignored) < IGNORED_KEPT:
+            self.copied.ignored.add(printable_name(f"{name}/" if is_folder else name))
+
     def _leave_out(self, whole: str) -> None:
         self.copied.left_out.append(printable_name(whole))
-
-    def _is_ignored(self, name: str, whole: str) -> bool:
-        return any(
-            fnmatchcase(whole if "/" in pattern else name, pattern.lstrip("/"))
-            for pattern in self._ignore
-        )
 
 
 def _stat(name: str, folder: int) -> os.stat_result | None:

@@ -16,22 +16,23 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace import copying, repository, worktree
+from engine.workspace.copylist import bring_listed, some
+from engine.workspace.patterns import ignoring
 from engine.workspace.worktree import Made, clear
 
 ABOVE_WORKSPACES = 2
 """How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
 STOP_POLL_S = 0.05
-LEFT_OUT_SHOWN = 5
 
 T = TypeVar("T")
 
 
-def check(spec: WorkspaceSpec, limit_bytes: int, home: Path) -> None:
+def check(spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[str] = ()) -> None:
     """Check a wish for a workspace before anything is made; raises `UserError`.
 
     `home` is where the workspaces are: nothing of it that holds them all can be copied into one.
-    The source of a workspace from a run is the path of that run's workspace. Blocking, and not for
-    a thread with an event loop.
+    What `ignore` leaves out of a copy does not count. The source of a workspace from a run is the
+    path of that run's workspace. Blocking, and not for a thread with an event loop.
     """
     if spec.kind is WorkspaceKind.EMPTY:
         return
@@ -41,7 +42,8 @@ def check(spec: WorkspaceSpec, limit_bytes: int, home: Path) -> None:
         return
     _check_breadth(source, home)
     if spec.kind is not WorkspaceKind.IN_PLACE:
-        _check_size(source.resolve(), printable_name(str(source)), limit_bytes)
+        left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
+        _check_size(source, limit_bytes, ignoring(left_out))
 
 
 def _source(spec: WorkspaceSpec) -> Path:
@@ -66,25 +68,28 @@ def _check_breadth(source: Path, home: Path) -> None:
         raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
 
 
-def _check_size(source: Path, name: str, limit_bytes: int) -> None:
+def _check_size(source: Path, limit_bytes: int, ignored: Callable[[str, bool], bool]) -> None:
     total = 0
-    for entry in _walk(source):
+    for entry in _walk(source.resolve(), ignored):
         if entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):
                 total += entry.stat(follow_symlinks=False).st_size
             if total > limit_bytes:
-                limit = f"{limit_bytes / 1024**3:.1f} GiB"
+                name, limit = printable_name(str(source)), f"{limit_bytes / 1024**3:.1f} GiB"
                 raise user_error("WORKSPACE_TOO_LARGE", f"{name} is larger than {limit}.")
 
 
-def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    waiting = [str(folder)]
+def _walk(folder: Path, ignored: Callable[[str, bool], bool]) -> Iterator[os.DirEntry[str]]:
+    waiting, above = [str(folder)], len(str(folder)) + 1
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if ignored(entry.path[above:], is_folder):
+                        continue
                     yield entry
-                    if entry.is_dir(follow_symlinks=False):
+                    if is_folder:
                         waiting.append(entry.path)
         except OSError:  # a folder that vanished or may not be read counts as empty
             continue
@@ -101,12 +106,14 @@ def make(
     home: Path,
     stop: Callable[[], bool],
     ignore: Sequence[str] = (),
+    copy_files: Sequence[str] = (),
 ) -> Made:
     """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
 
-    `home` is left out of copies, and so is what `ignore` names. `stop` is asked again and again
-    whether to give up, which raises InterruptedError. Blocking, and not for a thread with an event
-    loop.
+    `home` is left out of copies, and so is what `ignore` names. `copy_files` come along from the
+    source of a worktree or copy, whatever else would leave them out. `stop` is asked again and
+    again whether to give up, which raises InterruptedError. Blocking, and not for a thread with an
+    event loop.
     """
     if spec.kind is WorkspaceKind.EMPTY or (not spec.source and spec.kind is WorkspaceKind.COPY):
         _clear(target)
@@ -120,11 +127,24 @@ def make(
         making = worktree.create(
             source, target, branch, home, include_uncommitted=spec.include_uncommitted
         )
-        return _run(making, stop)
+        return _with_listed(_run(making, stop), top_of(source), copy_files)
     if spec.kind is WorkspaceKind.FROM_RUN:
         return _from_run(source, target, home, stop)
     _clear(target)
-    return _copied(source, target, home, stop, ignore)
+    return _with_listed(_copied(source, target, home, stop, ignore), source, copy_files)
+
+
+def top_of(source: Path) -> Path | None:
+    """Give the working tree of the repository around `source`; None where there is none."""
+    found = repository.locate(source)
+    return found[2] if found else None
+
+
+def _with_listed(made: Made, source: Path | None, copy_files: Sequence[str]) -> Made:
+    if source is None or not copy_files:
+        return made
+    brought = bring_listed(source, Path(made.workspace.path), copy_files)
+    return replace(made, notices=(*made.notices, *brought.notices()))
 
 
 def branch_of(run: str) -> str:
@@ -158,8 +178,10 @@ def _copied(
             "and no git history (use --worktree for that)"
         )
     if copied.left_out:
-        count, some = len(copied.left_out), ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
-        notices.append(f"{count} left out of the copy (not readable, no files, mounts): {some}")
+        what = "left out of the copy (not readable, no files, mounts)"
+        notices.append(f"{what}: {some(copied.left_out)}")
+    if copied.ignored:
+        notices.append(f"left out of the copy, as the settings say: {some(sorted(copied.ignored))}")
     return Made(Workspace(str(target), WorkspaceKind.COPY, source=str(source)), tuple(notices))
 
 
@@ -202,8 +224,8 @@ def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) 
     with suppress(FileNotFoundError):
         shutil.copyfile(found.git_dir / "index", index)
     target.chmod(0o700)
-    some = ", ".join(copied.left_out[:LEFT_OUT_SHOWN])
-    notices = (f"left out of the copy: {some}",) if some else ()
+    left_out = copied.left_out
+    notices = (f"left out of the copy: {some(left_out)}",) if left_out else ()
     return Made(Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch), notices)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from engine.workspace.below import Below, is_gits
 from engine.workspace.git import Git
 from engine.workspace.placing import STAGING
+from engine.workspace.walk import is_sandbox
 
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
 LARGEST_BYTES = 1024**3
@@ -62,11 +63,10 @@ async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
     return names
 
 
-def look(root: Path, names: Iterable[bytes], known: dict[bytes, Seen]) -> Found:
-    """Look at all these files and at those `known`, without opening any."""
-    found = Found()
+def look(root: Path, paths: Iterable[bytes], known: dict[bytes, Seen], found: Found) -> None:
+    """Look at these files, without opening any, and add to `found` how they compare to `known`."""
     with Below(root) as below:
-        for path in sorted({*names, *known}):
+        for path in sorted(paths):
             try:
                 info = below.stat(path)
             except OSError:
@@ -75,11 +75,12 @@ def look(root: Path, names: Iterable[bytes], known: dict[bytes, Seen]) -> Found:
             if info is None or not _counts(info):
                 continue
             before = known.get(path)
+            if before is None and is_sandbox(os.fsdecode(path), info.st_size):
+                continue
             if before and _same(before, info):
                 found.same[path] = before
             else:
                 found.unread.append(path)
-    return found
 
 
 def _counts(info: os.stat_result) -> bool:

@@ -22,7 +22,10 @@ from engine.workspace.scan import Found, Reader, Seen, listing, look
 
 NOW = "refs/swarm/now"
 _STATE = "swarm-seen"
+_FORMATS = {40: "sha1", 64: "sha256"}
 _BUFFER = 1024 * 1024
+PACKS = 40
+LARGE_PACK_BYTES = 8 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,26 @@ async def prime(git: Git, treeish: str | None) -> None:
 
 async def take(git: Git, root: Path) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`."""
-    names = await listing(git, root)
-    state, found = await asyncio.to_thread(_look, git, root, names)
+    state, found = await _look(git, root)
     if state.tree and not found.unread and len(found.same) == len(state.files):
         return _snapshot(state.tree, found.left_out)
     tree, written = await _write(git, root, state, found)
     await asyncio.to_thread(_save, git, State(tree, written.files))
+    await _tidy(git)
     return _snapshot(tree, written.left_out)
 
 
 def _snapshot(tree: str, left_out: list[bytes]) -> Snapshot:
     return Snapshot(tree, tuple(os.fsdecode(path) for path in left_out))
+
+
+async def _tidy(git: Git) -> None:
+    """Make one pack of many small ones; large ones stay, and so does what nothing refers to."""
+    packs = [*(git.git_dir / "objects" / "pack").glob("*.pack")]
+    if len(packs) > PACKS:
+        large = (path.name for path in packs if path.stat().st_size > LARGE_PACK_BYTES)
+        kept = (f"--keep-pack={name}" for name in large)
+        await git.run("repack", "-a", "-d", "-k", "-l", "-q", *kept)
 
 
 async def commit(git: Git, tree: str, message: str) -> str:
@@ -82,9 +94,23 @@ async def commit(git: Git, tree: str, message: str) -> str:
     return out.decode("ascii").strip()
 
 
-def _look(git: Git, root: Path, names: list[bytes]) -> tuple[State, Found]:
-    state = _load(git)
-    return state, look(root, names, state.files)
+async def _look(git: Git, root: Path) -> tuple[State, Found]:
+    """Look at all files: at those we know of while git still looks for others."""
+    listed = asyncio.create_task(listing(git, root))
+    try:
+        state, found = await asyncio.to_thread(_look_at_known, git, root)
+        fresh = set(await listed) - state.files.keys()
+    finally:
+        listed.cancel()
+    if fresh:
+        await asyncio.to_thread(look, root, fresh, {}, found)
+    return state, found
+
+
+def _look_at_known(git: Git, root: Path) -> tuple[State, Found]:
+    state, found = _load(git), Found()
+    look(root, state.files, state.files, found)
+    return state, found
 
 
 def _load(git: Git) -> State:
@@ -103,7 +129,7 @@ def _save(git: Git, state: State) -> None:
 async def _write(git: Git, root: Path, state: State, found: Found) -> tuple[str, _Written]:
     """Read what changed and stream it into git; gives the tree and what is in it."""
     loop = asyncio.get_running_loop()
-    algorithm = "sha256" if state.tree and len(state.tree) == 64 else await _format(git)
+    algorithm = _FORMATS[len(state.tree)] if state.tree else await _format(git)
 
     def keep_large(handle: int) -> str:
         hashing = git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=handle)

@@ -3,41 +3,80 @@
 from __future__ import annotations
 
 import os
-import stat
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.workspace.below import Below
+from engine.workspace.walk import MAX_FOLDERS, SANDBOX, walk
 
-MAX_ENTRIES = 20_000
+MAX_ENTRIES = 200_000
+MAX_FILES = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """A file or folder; `path` is relative to the workspace, `name` is safe to show."""
 
     path: str
     name: str
-    is_folder: bool
-    is_link: bool
-    size_bytes: int
+    is_folder: bool = False
+    is_link: bool = False
+    size_bytes: int | None = None
+    """None where nobody looked: in a folder of 100,000 files that takes most of the time."""
 
 
-def list_folder(root: Path, path: str = "") -> list[TreeEntry]:
+def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
     """List a folder below `root`, folders first, by name; raises `UserError` WORKSPACE_MISSING.
 
     Each part of `path` is opened relative to the one before and never through a link, so that
-    nothing the agent swaps in between leads out of the workspace.
+    nothing the agent swaps in between leads out of the workspace. What Codex's sandbox puts on top
+    for a moment is left out.
     """
     try:
         with Below(root) as below, os.scandir(below.folder(os.fsencode(path))) as found:
-            entries = [_entry(path, entry) for entry in islice(found, MAX_ENTRIES)]
+            entries = [
+                _entry(path, entry, sizes=sizes)
+                for entry in islice(found, MAX_ENTRIES)
+                if path or entry.name not in SANDBOX or not _is_empty(below, entry)
+            ]
     except (OSError, ValueError) as error:
         raise _missing(path, "listed") from error
     return sorted(entries, key=_order)
+
+
+def list_files(root: Path) -> list[TreeEntry]:
+    """List the files of the whole workspace, near ones first, up to `MAX_FILES` of them.
+
+    What tools keep for themselves (`.git`, `node_modules`, …) is left out. Raises `UserError`.
+    """
+    try:
+        files = (
+            TreeEntry(folder.path_of(name), printable_name(name), is_link=name in folder.links)
+            for folder in islice(walk(root), MAX_FOLDERS)
+            for name in folder.files
+            if folder.path or name not in SANDBOX
+        )
+        return list(islice(files, MAX_FILES))
+    except (OSError, ValueError) as error:
+        raise _missing("", "listed") from error
+
+
+def sizes_of(root: Path, paths: Iterable[str]) -> dict[str, int]:
+    """Give the sizes in bytes of those files that are there; raises `UserError`."""
+    sizes: dict[str, int] = {}
+    try:
+        with Below(root) as below:
+            for path in paths:
+                with suppress(OSError, ValueError):
+                    if info := below.stat(os.fsencode(path)):
+                        sizes[path] = info.st_size
+    except OSError as error:
+        raise _missing("", "listed") from error
+    return sizes
 
 
 def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
@@ -58,16 +97,25 @@ def _order(entry: TreeEntry) -> tuple[bool, str, str]:
     return not entry.is_folder, entry.name.casefold(), entry.name
 
 
-def _entry(folder: str, entry: os.DirEntry[str]) -> TreeEntry:
-    path = f"{folder}/{entry.name}" if folder else entry.name
-    try:
-        info = entry.stat(follow_symlinks=False)
-    except OSError:
-        return TreeEntry(path, printable_name(entry.name), False, False, 0)
+def _entry(folder: str, entry: os.DirEntry[str], *, sizes: bool) -> TreeEntry:
+    size_bytes = None
+    if sizes:
+        with suppress(OSError):
+            size_bytes = entry.stat(follow_symlinks=False).st_size
     return TreeEntry(
-        path=path,
+        path=f"{folder}/{entry.name}" if folder else entry.name,
         name=printable_name(entry.name),
-        is_folder=stat.S_ISDIR(info.st_mode),
-        is_link=stat.S_ISLNK(info.st_mode),
-        size_bytes=info.st_size,
+        is_folder=entry.is_dir(follow_symlinks=False),
+        is_link=entry.is_symlink(),
+        size_bytes=size_bytes,
     )
+
+
+def _is_empty(below: Below, entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_dir(follow_symlinks=False):
+            return not entry.stat(follow_symlinks=False).st_size
+        with os.scandir(below.folder(os.fsencode(entry.name))) as inside:
+            return next(inside, None) is None
+    except OSError:
+        return False

@@ -142,6 +142,9 @@ def test_inside_a_repository_it_works_in_a_worktree(swarm: Swarm, here: Path) ->
     assert swarm("apply", "@last").code == 0
     assert (here / "tree.txt").read_text() == "elm\n"
     assert git("status", "--short") == " M tree.txt\n"
+    run = swarm("show", "@last", "--json").json
+    assert (run["applied"]["how"], run["applied"]["files"], run["overlaps"]) == ("edits", 1, [])
+    assert "nothing new" in swarm("apply", "@last").out
     assert swarm("restore", "@last", "--json").json[0]["n"] == 0
     assert swarm("restore", "@last", "--checkpoint", "0").code == 0
     assert swarm("get", "@last", "tree.txt").out == "oak\n"

@@ -256,3 +256,19 @@ def test_several_runs_are_a_line_each(terminal: Opener, simulated: Swarm, swarm:
     assert "One" in shown.text
     assert "Two" in shown.text
     assert shown.text.count("succeeded after") == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "said"), [(b"t", 0, "watered"), (b"w", 0, ""), (b"\r", 3, "")]
+)
+def test_a_repositorys_settings_are_asked_about(
+    here: Path, swarm: Swarm, terminal: Opener, key: bytes, code: int, said: str
+) -> None:
+    (here / ".swarm").mkdir()
+    (here / ".swarm" / "config.yaml").write_text("workspace: {setup: [echo watered]}")
+    shown = terminal("run", "--agent", "simulated", "--copy", str(here), "sim: say hello")
+    shown.until("It", "  runs echo watered", "outside Codex's sandbox.", "or stop (Enter)?")
+    shown.type(key)
+    assert shown.end() == code
+    assert (code == 3) == ("SETUP_NOT_TRUSTED" in shown.text)
+    assert said in swarm("logs", "@last", "--setup").out

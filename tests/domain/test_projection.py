@@ -15,6 +15,8 @@ from run_streams import SPEC, streams
 from engine.domain.activity import activity, clock, elapsed_s, ordinal
 from engine.domain.events import (
     Body,
+    ChangesMeasured,
+    CheckpointTaken,
     Event,
     FileChange,
     Notice,
@@ -22,7 +24,7 @@ from engine.domain.events import (
     StatusChanged,
     Step,
 )
-from engine.domain.model import ErrorInfo, Run, Stage, Status
+from engine.domain.model import Applied, ErrorInfo, Run, Stage, Status
 from engine.domain.projection import View, fold
 from engine.domain.stamp import stamp
 from engine.store.store import Entry, open_store
@@ -212,3 +214,22 @@ def test_elapsed_time_stands_still_at_the_end() -> None:
     assert elapsed_s(run, 99.0) == 1.0
     assert elapsed_s(run, 5.0) == 1.0
     assert elapsed_s(Run("a", SPEC, 1.0), 99.0) == 0.0
+
+
+def test_what_was_applied_is_known_until_there_is_more() -> None:
+    applied = Applied("edits", "/s", 1, 1, 5.0)
+    place = {"path": "/w/1", "kind": "copy", "source": "/s"}
+    bodies = [
+        Progressed(Stage.WORKSPACE_CLONED, "ready", 20, place),
+        ChangesMeasured(1, 2, 0, ("a",)),
+        CheckpointTaken(1, "executing", "ref"),
+    ]
+    _, run = stamp(Run("abc", SPEC, 0.0, Status.RUNNING), bodies, 1.0)
+    assert (run.touched, run.is_applied) == (("a",), False)
+    _, run = stamp(run, [Notice("info", "applied", applied), ChangesMeasured(1, 3, 0)], 2.0)
+    assert (run.touched, run.is_applied, run.applied) == (("a",), True, applied)
+    _, more = stamp(run, [CheckpointTaken(2, "executing", "ref")], 3.0)
+    assert (more.is_applied, more.applied) == (False, applied)
+    fresh = Progressed(Stage.WORKSPACE_CLONED, "ready", 20, place | {"path": "/w/2"})
+    _, anew = stamp(run, [fresh], 4.0)
+    assert (anew.touched, anew.applied) == ((), None)

@@ -18,7 +18,7 @@ PROMISED = """
     exit_code
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
-KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits"}
+KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -16,7 +17,21 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
-from engine.engine import Batch, Batches, Engine, Finding, Health, Space, TreeEntry
+from engine.engine import (
+    As,
+    Batch,
+    Batches,
+    Changes,
+    Checkpoint,
+    Consent,
+    Engine,
+    Finding,
+    Health,
+    Outcome,
+    Space,
+    TreeEntry,
+)
+from engine.paths import Paths
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -52,6 +67,21 @@ class FakeDoctor:
         return count
 
 
+class FakeTrust:
+    """Asks what tests tell it to, until it is given."""
+
+    def __init__(self) -> None:
+        self.consent: Consent | None = None
+        self.given: list[Consent] = []
+
+    async def asked(self, spec: RunSpec) -> Consent | None:
+        return None if spec.with_setup is False else self.consent
+
+    async def give(self, consent: Consent) -> None:
+        self.given.append(consent)
+        self.consent = None
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -61,12 +91,17 @@ class FakeEngine:
         self.slots = 4
         self.pause: Pause | None = None
         self.doctor = FakeDoctor()
+        self.trust = FakeTrust()
         self.workspaces = self
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False
         self.refusal: UserError | None = None
         self.folders: dict[str, list[TreeEntry]] = {}
+        self.paths = Paths(Path("/home/you/.swarm"), Path("/home/you/config.yaml"))
+        self.outcomes: dict[str, Outcome] = {}
+        self.points: list[Checkpoint] = []
+        self.measured: Changes | None = None
         self._events: dict[str, list[Event]] = {}
         self._bus = Bus()
 
@@ -83,9 +118,9 @@ class FakeEngine:
         """Something happens to a run."""
         self.now += after_s
         events, run = stamp(self.view.runs[run_id], bodies, self.now)
-        self.view.put(run)
+        changed = self.view.put(run)
         self._events[run_id] += events
-        self._bus.publish(events, {run_id})
+        self._bus.publish(events, changed)
 
     def pass_through(self, run_id: str, *statuses: Status) -> None:
         """A run goes from status to status."""
@@ -103,12 +138,20 @@ class FakeEngine:
         return self._bus.batches(0)
 
     async def events(
-        self, run: str, *, after: int = 0, before: int | None = None, limit: int = -1
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
         found = [
             event
             for event in self._events[run]
-            if event.seq > after and (before is None or event.seq < before)
+            if event.seq > after
+            and (before is None or event.seq < before)
+            and (not kinds or event.body.type in kinds)
         ]
         if limit < 0:
             return found
@@ -168,8 +211,32 @@ class FakeEngine:
     async def settle(self) -> None:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
 
-    async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         return self.folders.get(path, [])
+
+    async def take_home(
+        self, run: str, how: As, *, to: str | None = None, message: str = "", check: bool = False
+    ) -> Outcome:
+        if not check:
+            self.asked.append((f"apply as {how}", f"{run}: {message}"))
+        return self.outcomes.get(run, Outcome())
+
+    async def message(self, run: str) -> str:
+        return f"{self.view.runs[run].spec.title}\n\nAll of it is done."
+
+    async def checkpoints(self, run: str) -> list[Checkpoint]:
+        return self.points
+
+    async def files(self, run: str) -> list[TreeEntry]:
+        return [entry for found in self.folders.values() for entry in found if not entry.is_folder]
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        return {}
+
+    async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
+        if self.measured is None:
+            raise user_error("WORKSPACE_MISSING")
+        return self.measured
 
 
 def app_on(engine: FakeEngine) -> SwarmApp:

@@ -161,3 +161,49 @@ async def test_marks_of_which_none_can_be_say_so(engine: FakeEngine) -> None:
         await pilot.pause()
         assert engine.asked == []
         assert "None of the marked runs is live." in toasts(app)[0]
+
+
+async def test_one_message_goes_to_all_that_are_marked(engine: FakeEngine) -> None:
+    thread = {"thread_id": "t-2", "path": "/home/you/ws/f6", "kind": "empty"}
+    engine.add("f6", "Draw the sea")
+    engine.pass_through("f6", S.PREPARING, S.RUNNING)
+    engine.happen("f6", Progressed(Stage.EXECUTING, "thinking", 30, details=thread))
+    engine.pass_through("f6", S.FAILED)
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")  # which is live, and not marked
+        await pilot.press("A", "R")
+        await pilot.pause()
+        assert "Resume · 2 runs" in shown(app)
+        engine.refusal = user_error("DATABASE_LOCKED")
+        await pilot.press(*"Go on", "ctrl+s")
+        await pilot.pause()
+        assert isinstance(app.screen, Write)
+        engine.refusal = None
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
+        assert engine.asked[1:] == [("resume", "f6: Go on"), ("resume", "e5: Go on")]
+        assert screen_of(app).panes.run_list.marks == set()
+
+
+async def test_a_prompt_is_edited_for_one_run(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("A", "e")
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+        assert "a prompt is edited for one" in toasts(app)[0]
+        await choose(pilot, "e5")
+        await pilot.press("ctrl+backslash", "space", "g", "e")
+        await pilot.pause()
+        assert "Edit and retry · Draw the map" in shown(app)
+
+
+async def test_what_has_no_source_has_no_home(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "e5")
+        await pilot.press("a")
+        await pilot.pause()
+        assert app.screen is screen_of(app)
+        assert "The run e5 has no source" in toasts(app)[0]

@@ -19,8 +19,11 @@ from fake_engine import (
 from textual.events import Key, Paste
 from textual.widgets import Button, Input
 
+from engine.config import ProjectSettings
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
+from engine.engine import Consent
+from tui.screens.confirm import Confirm
 from tui.screens.new_run import NewRun
 from tui.widgets.prompt_area import PromptArea
 
@@ -100,3 +103,33 @@ async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeE
         await pilot.pause()
         assert app.screen.query_one(PromptArea).text == "Do!"
         assert app.screen.query_one("#title", Input).value == "It"
+
+
+@pytest.mark.parametrize(
+    ("key", "started", "trusted"), [("t", True, True), ("w", True, False), ("b", False, False)]
+)
+async def test_settings_of_a_repository_are_asked_about(
+    engine: FakeEngine, key: str, started: bool, trusted: bool
+) -> None:
+    asks = ProjectSettings(setup=("npm ci", "[/red] \x1b[31m" + "x" * 900))
+    consent = Consent("/[/red]/shop/.swarm/config.yaml", "digest", asks, {})
+    engine.trust.consent = consent
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"Go", "ctrl+s")
+        while not isinstance(app.screen, Confirm):
+            await pilot.pause()
+        assert engine.asked == []
+        text = shown(app)
+        for part in ("/[/red]/shop/", "runs npm ci", "outside Codex's sandbox", "read the file"):
+            assert part in text
+        assert "\x1b" not in text
+        await pilot.press(key)
+        if started:
+            await until(pilot, lambda: len(listed(app)) == 5)
+            assert engine.view.runs["new1"].spec.with_setup is (None if trusted else False)
+        else:
+            await pilot.pause()
+            assert isinstance(app.screen, NewRun)
+            assert engine.asked == []
+        assert engine.trust.given == ([consent] if trusted else [])

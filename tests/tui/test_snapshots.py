@@ -13,6 +13,7 @@ from engine.config import Ui
 from engine.domain.errors import user_error
 from engine.domain.events import (
     ChangesMeasured,
+    CheckpointTaken,
     ErrorRaised,
     FileChange,
     FilesChanged,
@@ -24,8 +25,9 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import Agent, LimitWindow, Pause, PlanItem, Stage, Status
-from engine.engine import Finding, Health, TreeEntry
+from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
+from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
+from engine.workspace.changes import FileDelta, Kind
 from tui.app import SwarmApp
 from tui.screens.new_run import Draft
 from tui.show import terminal
@@ -160,6 +162,44 @@ def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
+    engine = busy()
+    engine.folders = {
+        "": [
+            TreeEntry("docs", "docs", is_folder=True),
+            TreeEntry("tui", "tui", is_folder=True),
+            TreeEntry("current", "current", is_link=True),
+            TreeEntry("README.md", "README.md", size_bytes=2_048),
+        ],
+        "tui": [
+            TreeEntry("tui/cli.py", "cli.py", size_bytes=3_100),
+            TreeEntry("tui/main.py", "main.py", size_bytes=812),
+        ],
+    }
+    engine.measured = Changes(
+        (
+            FileDelta("README.md", Kind.MODIFIED, 4, 1),
+            FileDelta("tui/cli.py", Kind.ADDED, 64, 0),
+            FileDelta("tui/old.py", Kind.DELETED, 0, 31),
+            FileDelta("tui/main.py", Kind.RENAMED, 2, 2, "tui/start.py"),
+        )
+    )
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await on_run(LIVE, "f")(pilot)
+        assert isinstance(pilot.app, SwarmApp)
+        files = screen_of(pilot.app).panes.chosen.files
+        while files.line_count != 4 or not files.cursor_mark:
+            await pilot.press("G")
+        await pilot.press("g", "j", "right")
+        while files.line_count != 7:
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
 def test_a_failed_run_in_the_light(snap_compare: Compare) -> None:
     app = app_on(busy(Ui(theme="swarm-light")))
     assert snap_compare(app, terminal_size=WIDE, run_before=on_run(FAILED))
@@ -241,3 +281,48 @@ def test_the_fleet(
 def test_groups(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
     prepare = on_run("1qj8b00003", *keys)
     assert snap_compare(app_on(swarm(30)), terminal_size=size, run_before=prepare)
+
+
+def overlapping() -> FakeEngine:
+    """Two runs that change one file, one of them done; a third one was applied."""
+    engine = busy()
+    for run_id in (LIVE, THREADED, FAILED):
+        place = {"path": f"/w/{run_id}", "kind": "worktree", "source": "/home/you/project"}
+        details = {**place, "branch": f"swarm/{run_id}"}
+        engine.happen(run_id, Progressed(Stage.EXECUTING, "thinking", 30, details=details))
+    both = ("docs/store.md", "tui/cli.py")
+    engine.happen(LIVE, ChangesMeasured(1, 64, 0, ("tui/cli.py",)))
+    engine.happen(THREADED, ChangesMeasured(3, 128, 9, both), CheckpointTaken(2, "done", "ref"))
+    applied = Applied("edits", "/home/you/project", 2, 4, engine.now)
+    engine.happen(FAILED, CheckpointTaken(4, "done", "ref"), Notice("info", "applied", applied))
+    engine.outcomes = {
+        THREADED: Outcome(("docs/store.md", "tui/cli.py", "tui/new.py")),
+        LIVE: Outcome((), (Clash("tui/cli.py", "has uncommitted changes here"),)),
+    }
+    engine.points = [
+        Checkpoint(0, "", "", "baseline", engine.now - 300),
+        Checkpoint(1, "", "", "executing", engine.now - 90),
+    ]
+    return engine
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_overlaps_and_what_was_applied_are_flagged(
+    snap_compare: Compare, size: tuple[int, int]
+) -> None:
+    app = app_on(overlapping())
+    assert snap_compare(app, terminal_size=size, run_before=on_run(LIVE))
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"),
+    [
+        pytest.param(WIDE, ("space", "j", "j", "space", "a"), id="wide-marks"),
+        pytest.param(NARROW, ("j", "j", "a", "right", "right"), id="narrow-merge"),
+        pytest.param(WIDE, ("j", "j", "i"), id="wide-details"),
+        pytest.param(NARROW, ("j", "j", "i"), id="narrow-details"),
+    ],
+)
+def test_taking_home(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    app = app_on(overlapping())
+    assert snap_compare(app, terminal_size=size, run_before=on_run(LIVE, *keys))

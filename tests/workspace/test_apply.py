@@ -317,6 +317,10 @@ async def test_what_the_run_began_with_uncommitted_may_be_built_upon(
     await here.apply()
     assert (source / "a.txt").read_text() == LINES + "mine\nthe run's\n"
     repos.write(here.root, {"a.txt": LINES + "mine\nmore\n"})
+    await here.apply()
+    assert (source / "a.txt").read_text() == LINES + "mine\nmore\n"
+    repos.write(source, {"a.txt": LINES + "mine again\nmore\n"})
+    repos.write(here.root, {"a.txt": LINES + "mine\nmore and more\n"})
     await here.refused(As.EDITS, "a.txt (has uncommitted changes here)")
 
 

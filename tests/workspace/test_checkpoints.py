@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from engine.domain.errors import UserError
 from engine.domain.model import ChangeCount, Workspace, WorkspaceKind
+from engine.workspace import snapshot
 from engine.workspace.changes import Kind
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.scan import object_id
@@ -170,6 +171,18 @@ async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: P
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
+async def test_what_the_sandbox_puts_there_for_a_moment_is_no_change(
+    root: Path, home: Path
+) -> None:
+    run = await opened(root, home)
+    await run.take("start")
+    for name in (".codex", ".agents", ".aws"):
+        (root / name).touch()
+    assert (await run.changes()).files == ()
+    (root / ".codex").write_text("mine")
+    assert [file.path for file in (await run.changes()).files] == [".codex"]
+
+
 async def test_what_is_no_file_is_left_out(root: Path, home: Path) -> None:
     os.mkfifo(root / "pipe")
     server = socket.socket(socket.AF_UNIX)
@@ -239,6 +252,25 @@ async def test_the_cache_may_be_lost_and_the_store_packed(root: Path, home: Path
     assert (await run.take("same")).n == 1
     assert (await run.restore(0)).files == ("1",)
     assert (await run.list())[0].sha == first.sha
+
+
+async def test_small_packs_are_made_one_and_nothing_is_lost(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "PACKS", 3)
+    monkeypatch.setattr(snapshot, "LARGE_PACK_BYTES", 100_000)
+    repos.write(root, {"large": os.urandom(200_000)})
+    run = await opened(root, home)
+    for number in range(9):
+        repos.write(root, {"a": f"{number}\n"})
+        await run.take(f"{number}")
+        repos.write(root, {"a": f"{number} and a half\n"})
+        assert [file.path for file in (await run.changes(number)).files] == ["a"]
+    packs = [*run.git.git_dir.rglob("*.pack")]
+    assert 2 <= len(packs) <= 4
+    assert sum(path.stat().st_size > 100_000 for path in packs) == 1
+    assert [await run.content("a", n) for n in range(9)] == [b"%d\n" % n for n in range(9)]
+    assert len(await run.content("large", 8) or b"") == 200_000
 
 
 async def test_calls_at_once_are_served_one_by_one(root: Path, home: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from support import HOSTILE
 
 from engine.domain.errors import UserError
-from engine.workspace.tree import MAX_ENTRIES, list_folder
+from engine.workspace import tree
+from engine.workspace.tree import list_files, list_folder, sizes_of
 
 
 @pytest.fixture
@@ -127,10 +128,11 @@ def test_hostile_names_are_shown_escaped_and_still_open(root: Path) -> None:
         assert list_folder(root, entry.path) == []
 
 
-def test_a_huge_folder_is_shown_in_part_and_soon(root: Path) -> None:
-    for number in range(MAX_ENTRIES + 500):
-        os.close(os.open(root / f"inner/deep/{number}", os.O_CREAT))
-    assert len(list_folder(root, "inner/deep")) == MAX_ENTRIES
+def test_a_huge_folder_is_shown_in_part(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "MAX_ENTRIES", 20)
+    for number in range(25):
+        (root / f"inner/deep/{number}").touch()
+    assert len(list_folder(root, "inner/deep")) == 20
 
 
 def test_looking_leaves_no_file_open(root: Path) -> None:
@@ -141,3 +143,36 @@ def test_looking_leaves_no_file_open(root: Path) -> None:
         except UserError:
             continue
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_what_the_sandbox_puts_there_for_a_moment_is_not_shown(root: Path) -> None:
+    (root / ".codex").mkdir()
+    (root / ".agents").touch()
+    (root / ".git").mkdir()
+    (root / "inner/.codex").mkdir()
+    assert [entry.name for entry in list_folder(root)] == ["inner"]
+    assert [entry.name for entry in list_folder(root, "inner")] == [".codex", "deep", "a.txt"]
+    (root / ".codex/config.toml").touch()
+    (root / ".git/HEAD").touch()
+    (root / ".agents").write_text("mine")
+    names = [entry.name for entry in list_folder(root)]
+    assert names == [".codex", ".git", "inner", ".agents"]
+
+
+def test_files_are_found_wherever_they_are_but_where_tools_keep_theirs(root: Path) -> None:
+    (root / "inner/link").symlink_to(root.parent / "outside")
+    for name in ("node_modules/p", ".git", "inner/__pycache__"):
+        (root / name).mkdir(parents=True)
+        (root / name / "file").touch()
+    found = {entry.path: entry.is_link for entry in list_files(root)}
+    assert found == {"inner/a.txt": False, "inner/link": True}
+    shutil.rmtree(root)
+    with pytest.raises(UserError):
+        list_files(root)
+
+
+def test_sizes_are_of_what_lies_there_itself(root: Path) -> None:
+    (root / "link").symlink_to(root.parent / "outside/secret")
+    (root / "away").symlink_to(root.parent / "outside")
+    sizes = sizes_of(root, ["inner/a.txt", "link", "away/secret", "../outside/secret", "no", "a\0"])
+    assert sizes == {"inner/a.txt": 3, "link": os.lstat(root / "link").st_size}

@@ -116,7 +116,7 @@ class Stopper:
         elif self._question and not self._question.done():
             self._question.cancel()
             self._stop()
-        elif self._may_leave and not self._stops and (keys := _keyboard()) is not None:
+        elif self._may_leave and not self._stops and (keys := keyboard()) is not None:
             self._question = asyncio.create_task(self._ask(keys))
         else:
             self._stop()
@@ -143,9 +143,9 @@ class Stopper:
 
     async def _ask(self, keys: int) -> None:
         try:
-            with _pressed(keys) as pressed:
+            with pressed(keys) as typed:
                 await asyncio.to_thread(self._display.ask, QUESTION)
-                while (key := await pressed.get()) not in _STAY:
+                while (key := await typed.get()) not in _STAY:
                     if key in _LEAVE:
                         return self._leave(signal.SIGINT)
                     if key in _CANCEL:
@@ -167,7 +167,7 @@ class Stopper:
                 await self._engine.cancel(run.id, kill=kill)
 
 
-def _keyboard() -> int | None:
+def keyboard() -> int | None:
     """Open the terminal behind our output, if it is one and its keys are ours."""
     try:
         keys = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDONLY | os.O_NOCTTY)
@@ -181,9 +181,9 @@ def _keyboard() -> int | None:
 
 
 @contextmanager
-def _pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
+def pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
     """Give the keys that are pressed from now on, each at once and unseen; closes `keys`."""
-    pressed: asyncio.Queue[bytes] = asyncio.Queue()
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def read() -> None:
@@ -195,7 +195,7 @@ def _pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
             loop.remove_reader(keys)
         if typed == _STAY or not typed.startswith(_STAY):  # not the keys that send several bytes
             for code in typed:
-                pressed.put_nowait(bytes((code,)))
+                queue.put_nowait(bytes((code,)))
 
     before = termios.tcgetattr(keys)
     quiet = termios.tcgetattr(keys)
@@ -203,7 +203,7 @@ def _pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
     termios.tcsetattr(keys, termios.TCSAFLUSH, quiet)
     loop.add_reader(keys, read)
     try:
-        yield pressed
+        yield queue
     finally:
         loop.remove_reader(keys)
         with suppress(termios.error):

@@ -15,6 +15,7 @@ from tui.cli import output
 from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
 
 if TYPE_CHECKING:
+    from engine.domain.radar import Overlap
     from tui.cli.waiting import Wait
 
 LATEST = 50
@@ -55,10 +56,11 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     async with session.open_engine() as engine:
         runs = await engine.runs(**wanted, limit=most if most < 0 else most + 1)
         waits = await waiting.of_store(engine)
+        radar = await engine.radar() if as_json else None
     now = time.time()
     shown = runs if most < 0 else runs[:most]
-    if as_json:
-        output.say_json([waiting.told_json(run, now, waits) for run in shown])
+    if radar:
+        output.say_json([_listed_json(run, now, waits, radar.overlaps(run.id)) for run in shown])
         return 0
     output.say_styled(_table(shown, now, waits))
     if words := waiting.pause_note(engine, now):
@@ -66,6 +68,16 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     if output.is_terminal(sys.stderr):
         _hint(any_run=bool(shown), filtered=any(wanted.values()), more=len(runs) > len(shown))
     return 0
+
+
+def _listed_json(
+    run: Run, now: float, waits: dict[str, Wait], overlaps: Sequence[Overlap]
+) -> dict[str, Any]:
+    """Give a run as a JSON object, with the runs that change the same files."""
+    from tui.cli import waiting
+
+    listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
+    return {**waiting.told_json(run, now, waits), "overlaps": listed}
 
 
 def _table(
@@ -137,80 +149,26 @@ def show(run: str, as_json: bool) -> int:
 
 
 async def _show(name: str, as_json: bool) -> int:
+    from tui import show as look
     from tui.cli import failure, session, waiting
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
         waits = await waiting.of_store(engine)
+        overlaps = (await engine.radar()).overlaps(run.id)
     now = time.time()
     if as_json:
-        output.say_json(waiting.told_json(run, now, waits))
+        output.say_json(_listed_json(run, now, waits, overlaps))
         return 0
-    facts = _facts(run, now, waits.get(run.id))
-    width = max(len(name) for name, text in facts if text)
+    facts = look.facts(run, now, waiting.doing(run, now, waits.get(run.id)), overlaps)
+    width = max(len(name) for name, _ in facts)
     output.say_styled(
         [
             (f"{name:<{width}}  ", "bright_black"),
             (text.replace("\n", "\n" + " " * (width + 2)), None),
         ]
         for name, text in facts
-        if text
     )
     if run.error:
         failure.tell(run.error)
     return 0
-
-
-def _facts(run: Run, now: float, wait: Wait | None) -> list[tuple[str, str]]:
-    from engine.domain.events import iso
-    from tui import show as look
-    from tui.cli.waiting import doing
-
-    spec, usage = run.spec, run.usage
-    times = [
-        ("created", run.created_at),
-        ("started", run.started_at),
-        ("finished", run.finished_at),
-    ]
-    used = f"{usage.input} in ({usage.cached} cached), {usage.output} out"
-    place_and_kind = f"{run.workspace.path} ({run.workspace.kind})" if run.workspace else ""
-    return [
-        ("id", run.id),
-        ("title", look.title(run)),
-        ("status", look.word(run.status)),
-        ("activity", doing(run, now, wait)),
-        *_limits_of(run, now),
-        ("progress", f"{run.percent}%"),
-        ("elapsed", clock(elapsed_s(run, now))),
-        ("attempt", str(run.attempt)),
-        ("checkpoints", str(run.checkpoint or "")),
-        *((name, iso(at)) for name, at in times if at is not None),
-        ("agent", spec.agent.value),
-        ("project", spec.project),
-        ("model", spec.model or ""),
-        ("sandbox", spec.sandbox.value),
-        ("workspace", place_and_kind),
-        ("thread", run.thread_id or ""),
-        ("tokens", used if usage.input or usage.output else ""),
-        ("changes", look.changes(run.changes)),
-        ("exit code", "" if run.exit_code is None else str(run.exit_code)),
-        ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
-        ("prompt", spec.prompt.strip()),
-    ]
-
-
-def _limits_of(run: Run, now: float) -> list[tuple[str, str]]:
-    """Say what the run was allowed, and how full the plan's windows were when it last heard."""
-    spec = run.spec
-    windows: list[str] = []
-    for window in run.limits:
-        left = "" if window.resets_at is None else f", resets in {clock(window.resets_at - now)}"
-        windows.append(f"{window.name} {window.used_percent:g}% used{left}")
-    return [
-        ("time limit", "" if spec.timeout_s is None else clock(spec.timeout_s)),
-        ("budget", "" if spec.budget_tokens is None else f"{spec.budget_tokens} tokens"),
-        ("retries", f"{run.retries_used} of {spec.retries} used" if spec.retries else ""),
-        ("priority", str(spec.priority or "")),
-        ("after", ", ".join(spec.after)),
-        ("limits", "\n".join(windows)),
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,6 +16,7 @@ from tui.cli.options import everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.domain.events import Event
+    from engine.domain.model import Run
     from engine.engine import Engine
 
 PIECE_BYTES = 1 << 20
@@ -26,17 +28,19 @@ LOOK_S = 0.2
 @click.argument("run", metavar="RUN")
 @click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
 @click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")
+@click.option("--setup", is_flag=True, help="What the set-up of its workspace wrote instead.")
 @click.option("--follow", is_flag=True, help="Go on until the run has ended.")
 @json_option("Print one event object a line.")
 @everywhere()
-def logs(run: str, raw: bool, errors: bool, follow: bool, as_json: bool) -> int:
+def logs(run: str, raw: bool, errors: bool, setup: bool, follow: bool, as_json: bool) -> int:
     """Print all that a run did, output in full; also while it runs."""
     from tui.cli import session
 
-    if raw + errors + as_json > 1:
-        raise click.UsageError("--raw, --stderr and --json exclude each other.")
-    if raw or errors:
-        work = _files(run, errors=errors, follow=follow)
+    if raw + errors + setup + as_json > 1:
+        raise click.UsageError("--raw, --stderr, --setup and --json exclude each other.")
+    if raw or errors or setup:
+        kind = "setup" if setup else "stderr" if errors else "raw"
+        work = _files(run, kind, follow=follow)
     else:
         work = _events(run, follow=follow, as_json=as_json)
     return session.start(session.unless_stopped(work))
@@ -71,20 +75,27 @@ def _tell(events: list[Event], *, as_json: bool) -> None:
         output.say("\n".join(line for event in events for line in event_lines(event, full=True)))
 
 
-async def _files(name: str, *, errors: bool, follow: bool) -> int:
+async def _files(name: str, kind: str, *, follow: bool) -> int:
     from tui.cli import session
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
         if follow:
-            await _follow_files(engine, run.id, errors=errors)
-        elif not _pour_whole(_file(engine, run.id, run.attempt, errors=errors)):
-            message = "This attempt has written nothing yet."
-            raise user_error("RUN_NOT_FOUND", message, "Wait until it has begun, or use --follow.")
+            await _follow_files(engine, run.id, kind)
+        elif not any(_pour_whole(_file(engine, run.id, n, kind)) for n in _attempts(run, kind)):
+            what = "There was no set-up" if kind == "setup" else "This attempt has written nothing"
+            raise user_error(
+                "RUN_NOT_FOUND", f"{what} yet.", "Wait until it has begun, or use --follow."
+            )
     return 0
 
 
-async def _follow_files(engine: Engine, run_id: str, *, errors: bool) -> None:
+def _attempts(run: Run, kind: str) -> Iterable[int]:
+    """Give the attempts to look at, the last one first: a workspace is set up in one of them."""
+    return range(run.attempt, 0 if kind == "setup" else run.attempt - 1, -1)
+
+
+async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
     """Print the file of the last attempt as it grows, and then those of the attempts after it."""
     import asyncio
 
@@ -94,7 +105,7 @@ async def _follow_files(engine: Engine, run_id: str, *, errors: bool) -> None:
     done_bytes = 0
     while True:
         run = await engine.find(run_id)  # before the file: what it wrote at its end is read, too
-        path = _file(engine, run_id, attempt, errors=errors)
+        path = _file(engine, run_id, attempt, kind)
         done_bytes += await asyncio.to_thread(_pour_from, path, done_bytes)
         if run.attempt > attempt:
             attempt, done_bytes = attempt + 1, 0
@@ -104,9 +115,9 @@ async def _follow_files(engine: Engine, run_id: str, *, errors: bool) -> None:
             await asyncio.sleep(LOOK_S)
 
 
-def _file(engine: Engine, run_id: str, attempt: int, *, errors: bool) -> Path:
+def _file(engine: Engine, run_id: str, attempt: int, kind: str) -> Path:
     folder = engine.paths.attempt(run_id, attempt)
-    return folder.stderr if errors else folder.stdout
+    return {"raw": folder.stdout, "stderr": folder.stderr, "setup": folder.setup.stdout}[kind]
 
 
 def _pour_whole(path: Path) -> bool:

@@ -25,6 +25,7 @@ COMMANDS = {
     "slots": Lazy("tui.cli.queue:slots", "Print or set how many runs may be active at a time"),
     "supervise": Lazy("tui.cli.supervise:supervise", "Work off the queue without a screen"),
     "doctor": Lazy("tui.cli.doctor:doctor", "Look at what runs need, and say what to do"),
+    "config": Lazy("tui.cli.settings:config", "Print, find or check the settings"),
     "files": Lazy("tui.cli.workspace:files", "List a folder of a run's workspace"),
     "get": Lazy("tui.cli.workspace:get", "Fetch a file from a run's workspace"),
     "artifacts": Lazy("tui.cli.workspace:artifacts", "List the files a run saved"),

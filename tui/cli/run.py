@@ -43,6 +43,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     epilog=examples(
         "run 'Fix the failing tests'",
         "run --copy ../shop --timeout 30m - < task.md",
+        "run --trust 'Upgrade the parser'",
         "run --empty --agent simulated --json 'Write a game'",
         "run --detach --retries 3 --budget 500k 'Tidy up the tests'",
         "run --after @last --at 22:00 'Update the changelog'",
@@ -112,13 +113,14 @@ def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
 
 
 async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
-    from tui.cli import foreground, session
+    from tui.cli import consent, foreground, session
 
     there = not asked["detach"]
     async with session.open_engine(follow=there, supervise=there) as engine:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
         after = await _before(engine, asked["after"])
         spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))
+        spec = await consent.settle(engine, spec, trust=asked["trust"], may_ask=not as_json)
         started = await engine.start(spec)
         if there:
             return await foreground.carry_or_leave(engine, [started], as_json=as_json)
@@ -150,6 +152,7 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         agent=Agent(asked["agent"]),
         codex_bin=_program(asked["codex_bin"]),
         workspace=workspace,
+        with_setup=asked["setup"],
         model=asked["model"],
         sandbox=sandbox,
         codex_config=asked["codex_config"],

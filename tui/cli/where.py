@@ -55,6 +55,17 @@ def workspace_options(function: Function) -> Function:
                 is_flag=True,
                 help="Bring along what is not committed in the repository.",
             ),
+            click.option(
+                "--setup/--no-setup",
+                default=None,
+                help="Run the set-up commands of the settings, or do not and leave out the "
+                "repository's own settings.  [default: only in worktrees and copies]",
+            ),
+            click.option(
+                "--trust",
+                is_flag=True,
+                help="Trust the repository's .swarm/config.yaml as it is now.",
+            ),
         )
     ):
         function = option(function)

@@ -38,10 +38,10 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         entries = await engine.workspaces.folder(run, path)
     if as_json:
-        output.say_json([asdict(entry) for entry in entries])
+        output.say_json([entry._asdict() for entry in entries])
         return 0
     for entry in entries:
-        size = "" if entry.is_folder else show.size(entry.size_bytes)
+        size = "" if entry.is_folder else show.size(entry.size_bytes or 0)
         mark = "/" if entry.is_folder else "@" if entry.is_link else ""
         output.say(f"{size:>9}  {entry.name}{mark}")
     return 0
@@ -233,7 +233,8 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     elif done.fits:
         verb = "would apply" if asked["check"] else "applied"
         where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
-        output.say(f"{run} {verb}{where}: {len(names)} files")
+        files = f"{len(names)} files" if names else "nothing new"
+        output.say(f"{run} {verb}{where}: {files}")
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
         output.say(f"{run} does not fit: {listed}")

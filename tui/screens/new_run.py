@@ -18,6 +18,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable
 from tui.screens.dialog import Dialog
+from tui.toast import app_of
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.segments import Segments
 
@@ -148,7 +149,10 @@ class NewRun(Dialog[str]):
 
     async def _start(self) -> None:
         try:
-            run = await self._engine.start(spec(self._draft, self._engine))
+            wanted = await self._trusted(spec(self._draft, self._engine))
+            if wanted is None:
+                return
+            run = await self._engine.start(wanted)
         except UserError as error:
             recovery = printable(error.recovery)
             if error.code == "CODEX_CLI_MISSING":
@@ -159,6 +163,20 @@ class NewRun(Dialog[str]):
             self.dismiss(run.id)
         finally:
             self._starting = False
+
+    async def _trusted(self, wanted: RunSpec) -> RunSpec | None:
+        """Ask where the repository has settings that are not trusted; None: not now."""
+        from tui.screens.trust import question
+
+        consent = await self._engine.trust.asked(wanted)
+        if consent is None:
+            return wanted
+        answer = await app_of(self).push_screen_wait(question(consent))
+        if answer == "trust":
+            await self._engine.trust.give(consent)
+        elif answer == "without":
+            return replace(wanted, with_setup=False)
+        return wanted if answer == "trust" else None
 
 
 def _row(name: str, field_: Input | Segments) -> ComposeResult:

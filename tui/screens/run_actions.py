@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
-from engine.domain.model import Run, Status
+from engine.domain.model import Run, Status, WorkspaceKind
 from tui import show
 from tui.cells import clean, crop
 from tui.screens.live import LiveScreen
@@ -22,12 +22,30 @@ _ALLOWED = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
-    **dict.fromkeys(("copy_id", "log", "files", "follow"), frozenset(Status)),
+    **dict.fromkeys(
+        ("copy_id", "log", "files", "follow", "apply_run", "details"), frozenset(Status)
+    ),
 }
 """In which status a run has to be for each action."""
 
-_OF_MARKS = frozenset({"cancel_run", "kill_run", "retry_run"})
 _OF_SEVERAL = frozenset({"run.cancel", "run.kill", "run.retry"})
+_OF_MARKS = frozenset(
+    {"cancel_run", "kill_run", "retry_run", "edit_run", "resume_run", "apply_run"}
+)
+
+
+def _has_home(run: Run) -> bool:
+    place = run.workspace
+    if place is None or place.kind in (WorkspaceKind.IN_PLACE, WorkspaceKind.FROM_RUN):
+        return False
+    return place.source is not None
+
+
+_ABLE: dict[str, Callable[[Run], bool]] = {
+    "resume_run": lambda run: bool(run.thread_id),
+    "apply_run": _has_home,
+}
+"""What else a run needs."""
 
 
 class RunActions(LiveScreen):
@@ -68,17 +86,20 @@ class RunActions(LiveScreen):
 
     def _targets(self, action: str) -> list[Run]:
         """Give the runs an action would apply to now, in the list's order."""
+        able = _ABLE.get(action, lambda _: True)
         found = [run for run in self._meant(action) if run.status in _ALLOWED[action]]
-        return sorted(found, key=self.place)
+        return sorted(filter(able, found), key=self.place)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what the chosen runs do not allow."""
         del parameters
         if action not in _ALLOWED:
             return True
+        if action == "edit_run" and len(self.marked()) > 1:
+            return None
+        able = _ABLE.get(action, lambda _: True)
         meant = (run for run in self._meant(action) if run.status in _ALLOWED[action])
-        needs_thread = action == "resume_run"
-        return True if any(run.thread_id or not needs_thread for run in meant) else None
+        return True if any(map(able, meant)) else None
 
     def why_not(self, command_id: str) -> UserError | None:
         """Say why the chosen run does not allow it."""
@@ -96,6 +117,17 @@ class RunActions(LiveScreen):
             way_out = "X kills it now." if stopping else "r starts its next attempt."
             message = f"The run {run.id} is {run.status}."
             return user_error("RUN_NOT_CANCELLABLE", message, way_out)
+        if command_id == "run.apply":
+            which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
+            message = f"{which} source to put changes into."
+            way_out = "`swarm-tui apply --to DIR` takes them to any folder."
+            return user_error("INPUT_INVALID", message, way_out)
+        if command_id == "run.edit" and len(self.marked()) > 1:
+            message = f"{len(self.marked())} runs are marked: a prompt is edited for one."
+            return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
+        if command_id in ("run.retry", "run.resume") and self.marked():
+            has = " and has a Codex thread" if command_id == "run.resume" else ""
+            return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
         if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
             if run.status in lifecycle.FINISHED:
                 message = f"The run {run.id} never got a Codex thread."
@@ -191,41 +223,74 @@ class RunActions(LiveScreen):
             hint = "It starts a new thread in the workspace as it stands."
             return (run.spec.prompt, hint, "Retry")
 
-        self._write("Edit and retry", words, lambda run, text: self.engine.retry(run, prompt=text))
+        self._write("edit_run", "Edit and retry", words, self._edit)
+
+    async def _edit(self, run: str, prompt: str) -> Run:
+        return await self.engine.retry(run, prompt=prompt)
 
     def action_resume_run(self) -> None:
-        """Continue the run's thread with a message."""
+        """Continue the run's thread with a message; of several runs, each with the same."""
 
         def words(run: Run) -> tuple[str, str, str]:
             del run
             return ("", "It goes on in its thread and its workspace.", "Resume")
 
-        self._write("Resume", words, self.engine.resume)
+        self._write("resume_run", "Resume", words, self.engine.resume)
 
     def _write(
         self,
+        action: str,
         title: str,
         words: Callable[[Run], tuple[str, str, str]],
         send: Callable[[str, str], Awaitable[Run]],
     ) -> None:
         from tui.screens.write import Write, Writing
 
-        run = self.run
-        if run is None:
+        runs = self._targets(action)
+        if not runs:
             return
-        key = (title, run.id)
+        key = (title, " ".join(run.id for run in runs))
         if key not in self._writings:
-            text, hint, button = words(run)
-            heading = f"{title} · {crop(show.title(run), 60)}"
-            self._writings[key] = Writing(
-                heading, text, hint, button, lambda said: send(run.id, said)
-            )
+            text, hint, button = words(runs[0])
+            which = show.title(runs[0]) if len(runs) == 1 else f"{len(runs)} runs"
+            waiting = [run.id for run in runs]
+
+            async def to_each(said: str) -> None:
+                while waiting:  # what one of them refused is sent again to those that are left
+                    await send(waiting[0], said)
+                    waiting.pop(0)
+
+            heading = f"{title} · {crop(which, 60)}"
+            self._writings[key] = Writing(heading, text, hint, button, to_each)
 
         def answered(text: str | None) -> None:
             if text is not None:
                 self._writings.pop(key, None)
+                if self.marked():
+                    self.unmark()
 
         app_of(self).push_screen(Write(self._writings[key]), answered)
+
+    # Taking home, looking closely
+
+    def action_apply_run(self) -> None:
+        """Take the changes home, after a look at what would come."""
+        from tui.screens.apply import Apply
+
+        if runs := self._targets("apply_run"):
+
+            def closed(is_done: bool | None) -> None:
+                if is_done:
+                    self.unmark()
+
+            app_of(self).push_screen(Apply(self.engine, runs), closed)
+
+    def action_details(self) -> None:
+        """Show all about the run."""
+        from tui.screens.details import Details
+
+        if run := self.run:
+            app_of(self).push_screen(Details(self.engine, run.id, self.clock))
 
     def action_copy_id(self) -> None:
         """Copy the run's id."""

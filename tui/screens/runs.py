@@ -63,6 +63,12 @@ class RunsScreen(RunBrowser):
         widgets = {"list": self.panes.run_list, "log": chosen.log_view, "files": chosen.files}
         return self if scope == "runs" else widgets.get(scope)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the key of the filter to the files while they have the focus."""
+        if action == "filter" and self.panes.pane == "files":
+            return False
+        return super().check_action(action, parameters)
+
     # What happens
 
     def take(self, batch: Batch) -> None:
@@ -137,7 +143,9 @@ class RunsScreen(RunBrowser):
     def action_back(self) -> None:
         """Leave the zoom, the pane, the filter, the view: whichever is the innermost."""
         panes = self.panes
-        if panes.is_zoomed:
+        if panes.pane == "files" and panes.chosen.files_pane.is_narrowed:
+            panes.chosen.files_pane.show_all()
+        elif panes.is_zoomed:
             panes.zoom()
         elif panes.pane != "runs" and not panes.filter_input.has_focus:
             panes.go("runs")

@@ -1,6 +1,7 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
-from tui.show.events import EventLine, change_letter, change_tone, event_line
+from tui.show.events import EventLine, change_letter, change_sign, change_tone, event_line
+from tui.show.facts import applied, attempts, facts, overlap
 from tui.show.figures import (
     age,
     ago,
@@ -17,6 +18,7 @@ from tui.show.runs import (
     GLYPHS,
     TONES,
     figure,
+    flag,
     glyph,
     is_stalled,
     label,
@@ -35,18 +37,24 @@ __all__ = [
     "EventLine",
     "age",
     "ago",
+    "applied",
+    "attempts",
     "bar",
     "bar_parts",
     "change_letter",
+    "change_sign",
     "change_tone",
     "changes",
     "clock_time",
     "event_line",
+    "facts",
     "figure",
+    "flag",
     "glyph",
     "is_stalled",
     "label",
     "limits",
+    "overlap",
     "run_tone",
     "sign",
     "size",

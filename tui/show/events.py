@@ -143,15 +143,28 @@ def _command(body: Step) -> EventLine:
 MAX_NAMED = 6
 """Changed files that one line names."""
 
-_LETTERS = {"added": "A", "modified": "M", "deleted": "D"}
+_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R"}
 
 
 def change_letter(change: str) -> str:
-    """Give the letter of a change, as git writes it: A, M or D."""
+    """Give the letter of a change, as git writes it: A, M, D or R."""
     return _LETTERS.get(change, "M")
 
 
-_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad"}
+def change_sign(change: str) -> str:
+    """Give the sign of a change, which stands in front of the file."""
+    match change:
+        case "added":
+            return "+"
+        case "deleted":
+            return sign("−", "-")
+        case "renamed":
+            return sign("→", ">")
+        case _:
+            return "~"
+
+
+_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad", "renamed": "live"}
 
 
 def change_tone(change: str) -> str:

@@ -69,6 +69,16 @@ def is_stalled(run: Run) -> bool:
     return bool(run.stalled) and run.status in ACTIVE
 
 
+def flag(run: Run) -> tuple[str, str, str] | None:
+    """Give the sign, the word and the tone of what is worth a flag, or None.
+
+    What overlaps with another run comes first: it is what somebody has to look at.
+    """
+    if run.overlaps:
+        return sign("⇄", "="), "overlaps", "warn"
+    return (sign("⇡", "^"), "applied", "good") if run.is_applied else None
+
+
 def style(status: Status) -> str:
     """Give a status's colour as the theme variable that `Content` styles take."""
     return TONES[tone(status)]

@@ -9,9 +9,10 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from engine.domain.events import FileChange, FilesChanged
+from engine.domain.events import ChangesMeasured, FileChange, FilesChanged
 from engine.domain.model import Run, Status
 from tui.widgets.event_log import EventLog
+from tui.widgets.files_pane import FilesPane
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
 from tui.widgets.run_progress import RunProgress
@@ -30,13 +31,14 @@ class ChosenRun(Vertical):
         & > Horizontal { height: 1fr; }
         &.-none { visibility: hidden; }
         EventLog { width: 3fr; height: 1fr; }
-        WorkspaceTree { width: 2fr; height: 1fr; }
+        FilesPane { width: 2fr; }
     }
     """
 
     header = getters.query_one(RunHeader)
     progress = getters.query_one(RunProgress)
     log_view = getters.query_one(EventLog)
+    files_pane = getters.query_one(FilesPane)
     files = getters.query_one(WorkspaceTree)
 
     def __init__(
@@ -58,7 +60,7 @@ class ChosenRun(Vertical):
         yield RunProgress()
         with Horizontal():
             yield EventLog()
-            yield WorkspaceTree()
+            yield FilesPane()
 
     @property
     def run(self) -> Run | None:
@@ -75,7 +77,8 @@ class ChosenRun(Vertical):
     def tick(self, now: float) -> None:
         """Let the clocks go on."""
         run = self.run
-        self.header.show(run, now)
+        overlaps = self._engine.view.radar.overlaps(run.id) if run and run.overlaps else ()
+        self.header.show(run, now, overlaps)
         self.progress.show(run, now, self._wait(run) if run else Wait())
 
     def take(self, batch: Batch) -> None:
@@ -94,6 +97,8 @@ class ChosenRun(Vertical):
                     changes += event.body.changes
             if changes:
                 self.files.files_changed(changes)
+            elif any(isinstance(event.body, ChangesMeasured) for event in events):
+                self.files.ask_again()  # what was seen to change may not be all
         self._bring_up()
 
     def _bring_up(self) -> None:
@@ -111,7 +116,7 @@ class ChosenRun(Vertical):
                     self._opened, self._folder = run.id, None
                     await self.log_view.open(run.id, self._engine.events)
                 self._folder = _folder(run)
-                await self.files.open(run.id, self._engine.workspaces.folder)
+                await self.files.open(run.id, self._engine.workspaces)
         finally:
             self._is_opening = False
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from engine.domain.events import FileChange
 from engine.domain.text import printable_name
+from tui.widgets.tree_marks import Delta, Mark, Marks, parent_of
+
+MAX_LISTED = 200_000
+"""Entries that the engine lists of one folder: where there are as many, there may be more."""
 
 
 class Entry(Protocol):
-    """A file or folder as `Engine.folder` gives it."""
+    """A file or folder as the engine gives it."""
 
     @property
     def path(self) -> str:
@@ -35,20 +37,24 @@ class Entry(Protocol):
         ...
 
     @property
-    def size_bytes(self) -> int:
-        """Its size in bytes."""
+    def size_bytes(self) -> int | None:
+        """Its size in bytes, None where nobody looked."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A file that was deleted and is shown all the same."""
+class Known(NamedTuple):
+    """What is known of a file or folder that was not listed: it is gone, or was only heard of."""
 
     path: str
     name: str
     is_folder: bool = False
     is_link: bool = False
-    size_bytes: int = 0
+    size_bytes: int | None = None
+
+
+def known(path: str, *, is_folder: bool = False) -> Known:
+    """Give an entry for a path."""
+    return Known(path, printable_name(path.rpartition("/")[2]), is_folder)
 
 
 class Line(NamedTuple):
@@ -60,9 +66,9 @@ class Line(NamedTuple):
     text: str = ""
 
 
-def parent_of(path: str) -> str:
-    """Give the folder a path is in; the workspace itself is `""`."""
-    return path.rpartition("/")[0]
+def order(entry: Entry) -> tuple[bool, str, str]:
+    """Sort folders first, each by name."""
+    return not entry.is_folder, entry.name.casefold(), entry.name
 
 
 class FolderTree:
@@ -70,11 +76,12 @@ class FolderTree:
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
-        self.changes: dict[str, str] = {}
-        """The change of each changed path, against the start: added, modified or deleted."""
-        self.changed_below: Counter[str] = Counter()
-        """How many changed files are below each folder."""
-        self._listed: dict[str, list[Entry]] = {}
+        self.marks = Marks()
+        self.sizes: dict[str, int] = {}
+        """Sizes in bytes that were looked up after a folder was listed."""
+        self._listed: dict[str, Sequence[Entry]] = {}
+        self._spelled: dict[str, str] = {}
+        """The path of each listed folder by the name that events call it."""
         self._trouble: dict[str, str] = {}
         self._open: set[str] = {""}
 
@@ -88,11 +95,10 @@ class FolderTree:
         """Whether a folder's entries are known."""
         return path in self._listed
 
-    def open(self, path: str) -> bool:
-        """Show a folder's entries, and say whether they are known."""
+    def open(self, path: str) -> None:
+        """Show a folder's entries, as far as they are known."""
         self._open.add(path)
         self._renew(path)
-        return path in self._listed
 
     def close(self, path: str) -> None:
         """Hide a folder's entries; what is open below stays so for the next time."""
@@ -102,7 +108,8 @@ class FolderTree:
     def listed(self, path: str, entries: Sequence[Entry]) -> None:
         """Take in what is in a folder now."""
         self._trouble.pop(path, None)
-        self._listed[path] = self._with_gone(path, entries)
+        self._listed[path] = entries
+        self._spelled[printable_name(path)] = path
         self._renew(path)
 
     def failed(self, path: str, text: str) -> None:
@@ -111,34 +118,36 @@ class FolderTree:
         self._trouble[path] = text
         self._renew(path)
 
-    def _with_gone(self, path: str, entries: Sequence[Entry]) -> list[Entry]:
-        there = {entry.path for entry in entries}
-        gone: list[Entry] = [
-            Gone(lost, printable_name(lost.rpartition("/")[2]))
-            for lost, change in self.changes.items()
-            if change == "deleted" and lost not in there and parent_of(lost) == path
-        ]
-        if not gone:
-            return list(entries)
-        return sorted(
-            [*entries, *gone],
-            key=lambda entry: (not entry.is_folder, entry.name.casefold(), entry.name),
-        )
+    def files(self) -> Iterator[Entry]:
+        """Give the files of all listed folders."""
+        for entries in self._listed.values():
+            yield from (entry for entry in entries if not entry.is_folder)
 
     # Changes
 
     def change(self, changes: Iterable[FileChange]) -> set[str]:
         """Mark changed files, and give the listed folders that have to be listed again."""
-        stale: set[str] = set()
+        changed: list[str] = []
         for one in changes:
-            self._mark(one)
-            folder = parent_of(one.path)
-            while folder and folder not in self._listed:
+            self.marks.change(one)
+            changed.append(one.path)
+        return self._stale(changed)
+
+    def measured(self, deltas: Iterable[Delta]) -> set[str]:
+        """Mark exactly these changes, and give the listed folders to be listed again."""
+        changed = self.marks.measured(deltas)
+        if changed:
+            self._renew("")
+        return self._stale(changed)
+
+    def _stale(self, changed: Iterable[str]) -> set[str]:
+        stale: set[str] = set()
+        for path in changed:
+            folder = parent_of(path)
+            while folder and folder not in self._listed and folder not in self._spelled:
                 folder = parent_of(folder)
-            stale.add(folder)
+            stale.add(self._spelled.get(folder, folder))
         # What is closed is listed again when it is opened.
-        for folder in stale - self._open:
-            self._listed.pop(folder, None)
         return {folder for folder in stale & self._open if self._is_shown(folder)}
 
     def _is_shown(self, folder: str) -> bool:
@@ -147,23 +156,6 @@ class FolderTree:
                 return False
             folder = parent_of(folder)
         return True
-
-    def _mark(self, one: FileChange) -> None:
-        before = self.changes.get(one.path)
-        after: str | None = one.change
-        if before == "added":
-            after = None if one.change == "deleted" else "added"
-        elif before == "deleted" and one.change == "added":
-            after = "modified"
-        step = (after is not None) - (before is not None)
-        if after is None:
-            del self.changes[one.path]
-        else:
-            self.changes[one.path] = after
-        folder = one.path
-        while step and folder:
-            folder = parent_of(folder)
-            self.changed_below[folder] += step
 
     # Lines
 
@@ -183,18 +175,42 @@ class FolderTree:
     def _lines_of(self, path: str, depth: int) -> Iterator[Line]:
         if path not in self._open:
             return
-        if path in self._trouble:
+        entries = self._with_gone(path)
+        if path in self._trouble and not entries:
             yield Line(None, path, depth, self._trouble[path])
-        for entry in self._listed.get(path, ()):
+        for entry in entries:
             yield Line(entry, entry.path, depth)
             if entry.is_folder and entry.path in self._open:
                 yield from self._lines_of(entry.path, depth + 1)
+        if len(entries) >= MAX_LISTED:
+            yield Line(None, path, depth, "More is not listed.")
+
+    def _with_gone(self, path: str) -> Sequence[Entry]:
+        """Give a folder's entries, and those that are gone in their places."""
+        entries = self._listed.get(path, ())
+        gone = self.marks.gone_in(path)
+        if gone:
+            gone -= {entry.path for entry in entries}
+        if not gone:
+            return entries
+        lost = (known(one, is_folder=one not in self.marks.changes) for one in gone)
+        return sorted([*entries, *lost], key=order)
 
     def find(self, path: str, near: int = 0) -> int | None:
         """Give the line of a path; `near` is where it was last seen."""
-        if near < len(self.lines) and self.lines[near].path == path:
-            return near
-        return next(
-            (index for index, line in enumerate(self.lines) if line.path == path and line.entry),
-            None,
-        )
+        return find(self.lines, path, near)
+
+    def mark(self, entry: Entry) -> Mark | None:
+        """Say what happened to an entry; to a folder, in sum to what is below it."""
+        if entry.is_folder:
+            return self.marks.below(entry.path)
+        return self.marks.changes.get(entry.path)
+
+
+def find(lines: Sequence[Line], path: str, near: int = 0) -> int | None:
+    """Give the line of a path; `near` is where it was last seen."""
+    if near < len(lines) and lines[near].path == path:
+        return near
+    return next(
+        (index for index, line in enumerate(lines) if line.path == path and line.entry), None
+    )

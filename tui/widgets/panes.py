@@ -147,7 +147,7 @@ class Panes(Horizontal):
         self.query_one("#runs").display = shown["runs"] and (of_fleet or not self.is_fleet)
         self.chosen.display = shown["log"] or shown["files"]
         self.chosen.log_view.display = shown["log"]
-        self.chosen.files.display = shown["files"]
+        self.chosen.files_pane.display = shown["files"]
         self.post_message(self.Moved(self.pane))
 
     def on_resize(self) -> None:

@@ -36,6 +36,9 @@ class Moment:
         return int(self.now)
 
 
+WORDY = 28
+"""Cells from which a title leaves room for the word of its flag."""
+
 Part = tuple[str, str]
 """A text and its tone."""
 
@@ -74,7 +77,13 @@ def _status(run: Run, moment: Moment, width: int) -> list[Part]:
 
 
 def _title(run: Run, moment: Moment, width: int) -> list[Part]:
-    return [(fit(show.title(run), width, mark=_mark()), "plain")]
+    flag = show.flag(run)
+    if flag is None:
+        return [(fit(show.title(run), width, mark=_mark()), "plain")]
+    glyph, word, tone = flag
+    word = f" {word}" if width >= WORDY else ""
+    title = fit(show.title(run), width - 2 - len(word), mark=_mark())
+    return [(f"{glyph} ", tone), (title, "plain"), (word, tone)]
 
 
 def _tag(run: Run, moment: Moment, width: int) -> list[Part]:

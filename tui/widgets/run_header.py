@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.model import Run
+from engine.domain.radar import Overlap
 from tui import show
 from tui.cells import clean
 
 Part = tuple[str, str]
+OVERLAPS = 2
+"""Runs that are named beside the figures; the details name all."""
+
 DOT: Part = (" · ", "$secondary 50%")
 
 
@@ -25,9 +31,9 @@ class RunHeader(Widget):
         super().__init__()
         self._drawn = Content("")
 
-    def show(self, run: Run | None, now: float) -> None:
+    def show(self, run: Run | None, now: float, overlaps: Sequence[Overlap] = ()) -> None:
         """Show `run` as it is at `now`; draws only what differs."""
-        drawn = _lines(run, now) if run else Content("")
+        drawn = _lines(run, now, overlaps) if run else Content("")
         if not drawn.is_same(self._drawn):
             self._drawn = drawn
             self.refresh()
@@ -37,7 +43,7 @@ class RunHeader(Widget):
         return self._drawn
 
 
-def _lines(run: Run, now: float) -> Content:
+def _lines(run: Run, now: float, overlaps: Sequence[Overlap]) -> Content:
     tone = show.TONES[show.run_tone(run)]
     first: list[Part] = [
         (f"{show.glyph(run.status)} {show.word(run.status)}", f"bold {tone}"),
@@ -46,11 +52,16 @@ def _lines(run: Run, now: float) -> Content:
     ]
     if label := show.label(run):
         first.append((f"  {label}", "$secondary italic"))
-    return Content.assemble(*first, "\n", *_figures(run, now))
+    return Content.assemble(*first, "\n", *_figures(run, now, overlaps))
 
 
-def _figures(run: Run, now: float) -> list[Part]:
-    parts: list[Part] = [(run.id, "$secondary"), DOT, (clean(run.spec.project, 40), "$secondary")]
+def _figures(run: Run, now: float, overlaps: Sequence[Overlap]) -> list[Part]:
+    parts: list[Part] = [(run.id, "$secondary")]
+    if overlaps:
+        parts += [DOT, (_overlaps(overlaps), "$warning")]
+    elif run.is_applied:
+        parts += [DOT, ("applied", "$success")]
+    parts += [DOT, (clean(run.spec.project, 40), "$secondary")]
     if run.started_at is not None:
         parts += [DOT, (clock(elapsed_s(run, now)), "$foreground")]
     if run.attempt > 1:
@@ -67,3 +78,9 @@ def _figures(run: Run, now: float) -> list[Part]:
             (f" in {changed.files} file{'' if changed.files == 1 else 's'}", "$secondary"),
         ]
     return parts
+
+
+def _overlaps(overlaps: Sequence[Overlap]) -> str:
+    named = "; ".join(show.overlap(one) for one in overlaps[:OVERLAPS])
+    more = f" and {len(overlaps) - OVERLAPS} more" if len(overlaps) > OVERLAPS else ""
+    return f"{show.sign('⇄', '=')} overlaps with {named}{more}"

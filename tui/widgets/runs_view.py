@@ -162,7 +162,7 @@ class RunsView(MarkedList):
             return self.strip(self._heading(found, 0, width, cursor, marked), width, cursor=cursor)
         run = self.arrangement.runs[found]
         moment, second = self._moment(run)
-        key = (run.id, run.seq, width, cursor, marked, second)
+        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second)
         return self.kept(key) or self.keep(key, self._row(run, moment, width, cursor, marked))
 
     def _moment(self, run: Run) -> tuple[Moment, object]:
@@ -200,7 +200,7 @@ class RunsView(MarkedList):
             )
         run = self.arrangement.runs[found]
         moment, second = self._moment(run)
-        key = (run.id, run.seq, width, cursor, marked, second, row, self.tall)
+        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second, row, self.tall)
         if (known := self.kept(key)) is not None:
             return known
         lately = self._lately(run.id, self._now, BEATS) if row == 3 else ()

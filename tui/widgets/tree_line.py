@@ -1,41 +1,48 @@
-"""One line of the workspace tree: name, size and what changed, in columns."""
+"""One line of the workspace tree: name, lines that came and went, size and mark, in columns."""
 
 from __future__ import annotations
 
 from rich.segment import Segment
 
+from engine.domain.model import ChangeCount
 from tui import show
 from tui.cells import cells, clean, crop, fit
 from tui.widgets.folder_tree import Entry, FolderTree, Line
 from tui.widgets.line_view import LineView
+from tui.widgets.tree_marks import BELOW, DELETED, Mark
 
-WITH_SIZE = 30
-"""From this width on a line has room for the size."""
+WITH_FIGURE = 24
+"""From this width on a line has room for one figure: what changed, else the size."""
+
+WITH_BOTH = 44
 
 INDENT = 2
 
 
 def segments(
-    view: LineView, tree: FolderTree, line: Line, width: int, *, cursor: bool
+    view: LineView, tree: FolderTree, line: Line, width: int, *, cursor: bool, is_open: bool
 ) -> list[Segment]:
     """Draw one line."""
-    mark = show.sign("…", "~")
+    gap = show.sign("…", "~")
     gutter = Segment(show.sign("▌", "|") if cursor else " ", view.look("live"))
     indent = Segment(" " * min(INDENT * line.depth, width // 2))
     room = width - 1 - cells(indent.text)
     if line.entry is None:
-        return [gutter, indent, Segment(crop(f"  {line.text}", room, mark), view.look("dim"))]
-    letter, tone = _change(tree, line.entry)
-    name_tone = "plain" if line.entry.is_folder else tone
-    size = f"{_size(line.entry, letter):>11}" if width >= WITH_SIZE else ""
-    room -= len(size) + 3
+        return [gutter, indent, Segment(crop(f"  {line.text}", room, gap), view.look("dim"))]
+    entry, mark = line.entry, tree.mark(line.entry)
+    tone = _tone(entry, mark)
+    name_tone = "plain" if entry.is_folder else tone
+    sign = _sign(entry, mark, is_open=is_open)
+    changed, size = _figures(tree, entry, mark, width)
+    room -= len(changed) + len(size) + 3
     return [
         gutter,
         indent,
-        Segment(_sign(tree, line.entry), view.look("dim")),
-        Segment(fit(_name(line.entry), room - 2, mark=mark), view.look(name_tone)),
+        Segment(sign, view.look("dim" if entry.is_folder else tone)),
+        Segment(fit(_name(entry), room - 2, mark=gap), view.look(name_tone)),
+        Segment(changed, view.look("dim")),
         Segment(size, view.look("faint")),
-        Segment(f" {letter or ' '} ", view.look(tone)),
+        Segment(f" {_letter(mark)} ", view.look(tone)),
     ]
 
 
@@ -45,27 +52,44 @@ def is_on_arrow(line: Line, x: int) -> bool:
     return is_folder and 0 <= x - 1 - INDENT * line.depth < 2
 
 
+def has_size(entry: Entry, mark: Mark | None) -> bool:
+    """Whether an entry has a size to speak of."""
+    return not (entry.is_folder or entry.is_link or (mark and mark.kind == DELETED))
+
+
 def _name(entry: Entry) -> str:
     name = clean(entry.name)
     return f"{name}{show.sign(' ⇢ link', ' -> link')}" if entry.is_link else name
 
 
-def _size(entry: Entry, letter: str) -> str:
-    if entry.is_folder or entry.is_link or letter == "D":
-        return ""
-    return show.size(entry.size_bytes)
+def _figures(tree: FolderTree, entry: Entry, mark: Mark | None, width: int) -> tuple[str, str]:
+    """Give what stands in the columns of changes and of sizes."""
+    if width < WITH_FIGURE:
+        return "", ""
+    count = ChangeCount(0, mark.insertions, mark.deletions) if mark else ChangeCount()
+    changed = show.changes(count)
+    size_bytes = entry.size_bytes if entry.size_bytes is not None else tree.sizes.get(entry.path)
+    size = ""
+    if has_size(entry, mark) and size_bytes is not None:
+        size = show.size(size_bytes)
+    if width >= WITH_BOTH:
+        return f" {changed}", f"{size:>11}"
+    return (f" {changed}", "") if changed else ("", f" {size}" if size else "")
 
 
-def _sign(tree: FolderTree, entry: Entry) -> str:
-    if not entry.is_folder:
-        return "  "
-    return show.sign("▾ ", "v ") if tree.is_open(entry.path) else show.sign("▸ ", "> ")
+def _sign(entry: Entry, mark: Mark | None, *, is_open: bool) -> str:
+    if entry.is_folder:
+        return show.sign("▾ ", "v ") if is_open else show.sign("▸ ", "> ")
+    return f"{show.change_sign(mark.kind)} " if mark else "  "
 
 
-def _change(tree: FolderTree, entry: Entry) -> tuple[str, str]:
-    change = tree.changes.get(entry.path)
-    if change and not entry.is_folder:
-        return show.change_letter(change), show.change_tone(change)
-    if entry.is_folder and tree.changed_below[entry.path]:
-        return show.sign("•", "*"), "warn"
-    return "", "dim" if entry.is_link else "plain"
+def _letter(mark: Mark | None) -> str:
+    if mark is None:
+        return " "
+    return show.sign("•", "*") if mark.kind == BELOW else show.change_letter(mark.kind)
+
+
+def _tone(entry: Entry, mark: Mark | None) -> str:
+    if mark:
+        return "warn" if mark.kind == BELOW else show.change_tone(mark.kind)
+    return "dim" if entry.is_link else "plain"

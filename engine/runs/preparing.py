@@ -1,0 +1,91 @@
+"""A run's workspace made and set up, as the first of its steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from engine.domain.events import Body, Notice, Progressed
+from engine.domain.model import Run, Stage, Status
+from engine.domain.requests import KILL
+from engine.paths import Paths
+from engine.runs.settingup import SettingUp
+from engine.workspace.create import make
+from engine.workspace.worktree import Made
+
+Say = Callable[[Sequence[Body]], Awaitable[None]]
+
+
+class Preparing:
+    """Prepares one run's attempt; `now` gives the run as it is at any moment."""
+
+    def __init__(self, paths: Paths, grace_s: float, now: Callable[[], Run], say: Say) -> None:
+        self._paths = paths
+        self._grace_s = grace_s
+        self._now = now
+        self._say = say
+        self._closing = False
+        run = now()
+        self._setting_up = SettingUp(paths.attempt(run.id, run.attempt), grace_s, say)
+
+    async def workspace(self, run: Run, *, fresh: bool) -> Made | None:
+        """Give the workspace, ready: the one there is, or a new one where `fresh`.
+
+        None where a cancel came in between. Raises `UserError`.
+        """
+        begun = not run.is_set_up and self._setting_up.begun
+        if run.workspace and Path(run.workspace.path).is_dir() and (begun or not fresh):
+            made, is_set_up = Made(run.workspace), run.is_set_up
+        else:
+            made, is_set_up = await self._make(run), False
+        if made is None or is_set_up or not run.spec.preparation.setup:
+            return made
+        await self._say([Notice("info", notice) for notice in made.notices])
+        done = await self._setting_up.run(self._now(), made.workspace, self._stop)
+        return Made(made.workspace) if done else None
+
+    async def end(self) -> None:
+        """End what is still at work after a cancel."""
+        grace_s = 0.0 if self._in_a_hurry() else self._grace_s
+        await self._setting_up.end(grace_s, self._in_a_hurry)
+
+    async def abandon(self) -> None:
+        """End what is at work at once."""
+        await self._setting_up.end(0, lambda: True)
+
+    def release(self) -> None:
+        """Let go of what is at work, alive."""
+        self._setting_up.release()
+
+    async def _make(self, run: Run) -> Made | None:
+        await self._say([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
+        # A fresh start gets a folder of its own: what was done before stays where it is.
+        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
+        target = self._paths.workspace(run.spec.project, name)
+        wanted = run.spec.preparation
+        making = asyncio.create_task(
+            asyncio.to_thread(
+                make,
+                run.spec.workspace,
+                target,
+                self._paths.home,
+                self._stop,
+                wanted.ignore,
+                wanted.copy_files,
+            )
+        )
+        try:
+            return await asyncio.shield(making)
+        except InterruptedError:
+            return None
+        except asyncio.CancelledError:
+            self._closing = True
+            await asyncio.wait({making})  # the next engine must find nobody at work there
+            raise
+
+    def _stop(self) -> bool:
+        return self._closing or self._now().status is Status.CANCELLING
+
+    def _in_a_hurry(self) -> bool:
+        return self._now().reason == KILL

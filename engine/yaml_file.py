@@ -1,0 +1,145 @@
+"""A YAML file read into a struct of settings, every mistake named with its line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from engine.domain.errors import UserError, user_error
+
+T = TypeVar("T", bound=Struct)
+
+
+def parse(text: str, name: str, kind: type[T]) -> T:
+    """Read `text` as a `kind`; `name` stands in errors for the file.
+
+    Types with a class method `parse`, which may raise ValueError, read their values by it. Raises
+    `UserError` CONFIG_INVALID, naming line and nearest valid key.
+    """
+    import yaml  # slow to import, and most homes have no such file
+
+    try:
+        tree = _nodes(text)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        what = getattr(error, "problem", None) or "this is not YAML"
+        raise user_error("CONFIG_INVALID", f"{where}: {what}.") from error
+    if values is None:
+        return kind()
+    try:
+        return msgspec.convert(values, kind, dec_hook=_decode)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _located(str(error), tree, name, kind, values) from error
+
+
+def _decode(kind: type, value: object) -> object:
+    read = getattr(kind, "parse", None)
+    return read(value) if read else value
+
+
+def _located(
+    problem: str,
+    tree: Any,  # noqa: ANN401  a YAML node
+    name: str,
+    kind: type[Struct],
+    values: Any,  # noqa: ANN401  whatever YAML can hold
+) -> UserError:
+    what, _, where = problem.partition(" - at `$")
+    keys = _named(
+        [key for key in re.split(r"[.\[\]`]+", where.replace("...", "…")) if key], kind, values
+    )
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        keys.append(unknown[1])
+        nearest = difflib.get_close_matches(
+            unknown[1], _valid_keys(kind, keys[:-1]), n=1, cutoff=0.4
+        )
+        hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
+        what = f"unknown key `{'.'.join(keys)}`.{hint}"
+    elif keys:
+        what = f"`{'.'.join(keys)}`: {what}."
+    return user_error("CONFIG_INVALID", f"{name}:{_line(tree, keys)}: {what}")
+
+
+def _named(keys: list[str], kind: Any, values: Any) -> list[str]:  # noqa: ANN401  types, YAML
+    """Put the name in where only `…` is known of a mapping's key: the first that is wrong."""
+    found: list[str] = []
+    for key in keys:
+        kind = _inner(kind, key)
+        if isinstance(values, dict):
+            inside = cast("dict[object, Any]", values)
+            if key == "…":
+                key = next((str(k) for k, v in inside.items() if not _fits(v, kind)), key)
+            values = inside.get(key)
+        elif isinstance(values, list):
+            values = cast("list[Any]", values)[int(key)]
+        found.append(key)
+    return found
+
+
+def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  a type
+    try:
+        msgspec.convert(value, kind, dec_hook=_decode)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and have no types
+    import yaml
+
+    compose: Any = getattr(yaml, "compose")  # noqa: B009  untyped in its stubs
+    return compose(text, Loader=yaml.SafeLoader)
+
+
+def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
+    line: int = node.start_mark.line + 1
+    for key in keys:
+        found = _child(node, key)
+        if found is None:
+            break
+        mark, node = found
+        line = mark.line + 1
+    return line
+
+
+def _child(node: Any, key: str) -> tuple[Any, Any] | None:  # noqa: ANN401  a YAML node
+    """Give where `key` stands in a mapping or sequence, and what stands there."""
+    children: list[Any] = node.value
+    for place, child in enumerate(children):
+        if isinstance(child, tuple):
+            name, value = cast("tuple[Any, Any]", child)
+            if name.value == key:
+                return name.start_mark, value
+        elif str(place) == key:
+            return child.start_mark, child
+    return None
+
+
+def _valid_keys(kind: Any, path: list[str]) -> list[str]:  # noqa: ANN401  a type
+    for key in path:
+        kind = _inner(kind, key)
+    return [field.name for field in msgspec.structs.fields(kind)] if kind else []
+
+
+def _inner(kind: Any, key: str) -> Any:  # noqa: ANN401  types
+    """Give the type of what stands at `key` in a value of the type `kind`; None: not known."""
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    if not (isinstance(kind, type) and issubclass(kind, Struct)):
+        return None
+    fields = msgspec.structs.fields(kind)
+    return next((_plain(field.type) for field in fields if field.name == key), None)
+
+
+def _plain(kind: Any) -> Any:  # noqa: ANN401  a type
+    """Give a type without what is annotated to it."""
+    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind

@@ -1,0 +1,34 @@
+"""A workspace that is set up before the real Codex works in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from house import House, carried, happened, steps, task
+from loopback import LoopbackServer, command, message
+
+from engine.config import WorkspaceSettings
+from engine.domain.events import Progressed
+from engine.domain.model import ChangeCount, Status, WorkspaceKind, WorkspaceSpec
+
+
+async def test_codex_finds_what_the_set_up_made(
+    house: House, server: LoopbackServer, lab: Path
+) -> None:
+    source = lab / "garden"
+    source.mkdir()
+    (source / "a.txt").write_text("a\n")
+    (source / ".env").write_text("KEY=of the garden\n")
+    prompt = server.script("set-up", [command("cat made .env; echo b >>a.txt"), message("Done.")])
+    wish = WorkspaceSpec(WorkspaceKind.COPY, str(source))
+    settings = WorkspaceSettings(setup=("echo water >made", "cat .env >>made"))
+    async with house.engine(workspace=settings) as engine:
+        run = await carried(engine, task(prompt, workspace=wish))
+        said = [progress.message for progress in await happened(engine, run, Progressed)]
+        assert said[:2] == ["preparing the workspace", "set-up (1 of 2): echo water >made"]
+        assert ("command", "completed", "cat made .env; echo b >>a.txt") in await steps(engine, run)
+        log = house.attempt(run).setup.stdout.read_text()
+    assert (run.status, run.changes) == (Status.SUCCEEDED, ChangeCount(1, 1, 0))
+    assert log == "$ echo water >made\n$ cat .env >>made\n"
+    output = (house.attempt(run).stdout).read_text()
+    assert output.count("KEY=of the garden") == 2

@@ -1,0 +1,212 @@
+"""Changes taken home from the dashboard, with real runs, real workspaces and real git."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from fake_engine import WIDE, choose, plain, shown, toasts
+from support import played, supervising
+from textual.pilot import Pilot
+
+from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
+from engine.engine import As, Engine
+from engine.paths import Paths
+from tui.app import SwarmApp
+from tui.screens.apply import Apply
+from tui.screens.details import Details
+
+LIMIT_S = 30
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "Uma")
+    git(folder, "config", "user.email", "uma@example.com")
+    (folder / "a.txt").write_text("one\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "first")
+    return folder
+
+
+@pytest.fixture
+async def engine(paths: Paths) -> AsyncIterator[Engine]:
+    """An engine that runs what is queued."""
+    async with supervising(paths) as opened:
+        yield opened
+
+
+def git(folder: Path, *words: str) -> str:
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+async def ran(engine: Engine, source: Path, *lines: str, title: str = "a title") -> Run:
+    place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    run = await played(engine, *lines, workspace=place, title=title)
+    assert run.status is Status.SUCCEEDED
+    return run
+
+
+async def sees(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+    """Wait for what background work brings onto the screen."""
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+            await pilot.pause()
+
+
+async def test_edits_come_home_and_again_only_what_is_new(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt two", "write new.txt n")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("a")
+        await sees(pilot, lambda: "2 files: a.txt, new.txt" in plain(app))
+        assert str(source) in shown(app)
+        assert (source / "a.txt").read_text() == "one\n"
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: toasts(app))
+        assert "2 files edited" in toasts(app)[0]
+        assert (source / "a.txt").read_text() == "two\n"
+        assert not isinstance(app.screen, Apply)
+        await sees(pilot, lambda: engine.view.runs[run.id].is_applied)
+        assert "⇡ a title" in shown(app)
+        await pilot.press("a")
+        await sees(pilot, lambda: "nothing new" in plain(app))
+        await pilot.press("ctrl+s")  # there is nothing to do
+        await pilot.pause()
+        assert isinstance(app.screen, Apply)
+        await pilot.press("escape")
+
+        await engine.resume(run.id, "sim: write a.txt three")
+        await sees(pilot, lambda: engine.view.runs[run.id].attempt == 2)
+        await sees(pilot, lambda: engine.view.runs[run.id].status is Status.SUCCEEDED)
+        assert not engine.view.runs[run.id].is_applied
+        await pilot.press("a")
+        await sees(pilot, lambda: "1 file: a.txt" in plain(app))
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: engine.view.runs[run.id].is_applied)
+        assert (source / "a.txt").read_text() == "three\n"
+
+
+async def test_a_merge_with_a_message_of_ones_own(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt two", "say All of it is two now.")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("a", "right", "right")
+        await sees(pilot, lambda: "All of it is two now." in shown(app))
+        await sees(pilot, lambda: "1 file: a.txt" in plain(app))
+        await pilot.press("tab", *"My ", "ctrl+s")
+        await sees(pilot, lambda: engine.view.runs[run.id].is_applied)
+        assert git(source, "log", "-1", "--format=%B") == "My a title\n\nAll of it is two now."
+        assert git(source, "status", "--porcelain") == ""
+        assert "1 file merged as" in toasts(app)[0]
+
+
+async def test_a_patch_is_saved_among_the_artifacts(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt two")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("a", "left")
+        await sees(pilot, lambda: "1 file: a.txt" in plain(app))
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: toasts(app))
+    patch = engine.paths.run(run.id) / "changes.patch"
+    assert patch.stat().st_mode & 0o777 == 0o600
+    git(source, "apply", str(patch))
+    assert (source / "a.txt").read_text() == "two\n"
+
+
+async def test_my_own_work_is_in_the_way_and_stays(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt two")
+    (source / "a.txt").write_text("mine\n")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("a")
+        await sees(pilot, lambda: "does not fit" in plain(app))
+        assert "a.txt has uncommitted changes here" in plain(app)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert (source / "a.txt").read_text() == "mine\n"
+
+
+async def test_several_stop_at_the_first_that_does_not_fit(engine: Engine, source: Path) -> None:
+    titles = ("third", "second", "first")  # the newest is on top
+    lines = ("write c.txt c", "write a.txt bbb", "write a.txt aaa")
+    for title, line in zip(titles, lines, strict=True):
+        await ran(engine, source, line, title=title)
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("A", "a")
+        await sees(pilot, lambda: plain(app).count("1 file: ") == 3)
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: "1 of 3 applied." in plain(app))
+        assert (source / "a.txt").read_text() == "aaa\n"
+        assert not (source / "c.txt").exists()
+        assert "Not tried" in plain(app)
+        assert "nothing was changed: a.txt" in plain(app)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert not isinstance(app.screen, Apply)
+        assert "3 marked" in shown(app)  # they are still to be dealt with
+
+
+async def test_overlapping_runs_are_flagged_until_one_is_applied(
+    engine: Engine, source: Path
+) -> None:
+    first = await ran(engine, source, "write a.txt aaa", title="first")
+    second = await ran(engine, source, "write a.txt bbb", title="second")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, first.id)
+        await pilot.pause()
+        assert "⇄ first" in shown(app)
+        assert "⇄ second" in shown(app)
+        assert f"overlaps with {second.id}: a.txt" in plain(app)
+        await engine.workspaces.take_home(second.id, As.EDITS)
+        await sees(pilot, lambda: "⇄" not in shown(app))
+        assert "⇡ second" in shown(app)
+
+
+async def test_all_about_a_run_and_back_to_a_checkpoint(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt two")
+    assert run.workspace
+    file = Path(run.workspace.path) / "a.txt"
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("i")
+        await pilot.pause()
+        assert run.id in shown(app)
+        assert "swarm/" in shown(app)
+        await pilot.press("y")
+        assert app.clipboard == run.id
+        await pilot.press("G")
+        await sees(pilot, lambda: "+1 −1 in 1 file" in shown(app))
+        assert "attempt 1" in shown(app)
+        assert isinstance(app.screen, Details)
+        page = app.screen.page
+        lines = [row.fact.checkpoint for row in page._rows]
+        page.move_cursor(lines.index(0))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "Back to checkpoint 0?" in shown(app)
+        assert file.read_text() == "two\n"
+        await pilot.press("b")
+        await sees(pilot, lambda: file.read_text() == "one\n")
+        await sees(pilot, lambda: any("takes that back" in toast for toast in toasts(app)))
+        await pilot.press("escape")
+        assert not isinstance(app.screen, Details)

@@ -1,0 +1,49 @@
+"""The question whether a repository's own settings are to be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.domain.model import RunSpec
+from engine.domain.text import printable_name
+from tui.cli import foreground, output
+
+if TYPE_CHECKING:
+    from engine.engine import Consent, Engine
+
+ANSWERS = (b"t", b"w", b"\r", b"\n", b"\x1b", b"q")
+QUESTION = "Trust it as it is now (t), start without it (w), or stop (Enter)?"
+
+
+async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -> RunSpec:
+    """Give `spec` as the user wants it started, asking on a terminal where that is needed.
+
+    What is not trusted then is for the engine to refuse.
+    """
+    consent = await engine.trust.asked(spec)
+    if consent is None:
+        return spec
+    keys = foreground.keyboard() if may_ask and not trust else None
+    if keys is not None:
+        answer = await _answer(consent, keys)
+        if answer == b"w":
+            return replace(spec, with_setup=False)
+        trust = answer == b"t"
+    if trust:
+        await engine.trust.give(consent)
+    return spec
+
+
+async def _answer(consent: Consent, keys: int) -> bytes:
+    lines = [
+        f"{printable_name(consent.file)} is not trusted as it is now. It",
+        *(f"  {line}" for line in consent.lines()),
+        "Its commands run as you, outside Codex's sandbox.",
+        QUESTION,
+    ]
+    with foreground.pressed(keys) as typed:
+        output.say_aside("\n".join(lines))
+        while (key := await typed.get()) not in ANSWERS:
+            pass
+    return key

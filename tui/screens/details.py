@@ -1,0 +1,186 @@
+"""All about one run on one page: to read, to copy, and to go back to a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+
+from engine.domain.activity import activity
+from engine.domain.errors import UserError
+from engine.domain.events import ArtifactSaved
+from engine.domain.model import Run
+from tui import show
+from tui.cells import clean, crop
+from tui.screens.confirm import Choice, Confirm
+from tui.screens.dialog import Dialog
+from tui.toast import app_of, attempt, tell
+from tui.widgets.fact_list import Fact, FactList
+
+if TYPE_CHECKING:
+    from engine.engine import Checkpoint, Engine
+
+MEASURED = 20
+"""The latest checkpoints, of which is said what changed since the one before."""
+KINDS = ("status", "error", "artifact")
+
+
+class Details(Dialog[None]):
+    """Everything that `swarm-tui show` tells, and what lies on the disk; kept current."""
+
+    DEFAULT_CSS = """
+    Details {
+        .box { width: 104; height: 90%; padding: 0; border: none; }
+        FactList { height: 1fr; background: $surface; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i,q", "leave", "back", show=False),
+        Binding("y", "copy", "copy"),
+        Binding("enter", "restore", "restore"),
+    ]
+
+    page = getters.query_one(FactList)
+
+    def __init__(self, engine: Engine, run_id: str, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._engine, self._run_id, self._clock = engine, run_id, clock
+        self._stored: list[Fact] = []
+        self._points: list[Fact] = []
+        self._read_at: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Lay the page out."""
+        with Vertical(classes="box"):
+            yield FactList(title=f"Details · {crop(show.title(self._run), 60)}")
+
+    def on_mount(self) -> None:
+        """Begin at the top, and go on with the run."""
+        self.page.border_subtitle = Content("y copy · enter back to a checkpoint · esc back")
+        self.page.focus()
+        self.set_interval(1, self._tick)
+        self._tick()
+
+    @property
+    def _run(self) -> Run:
+        return self._engine.view.runs[self._run_id]
+
+    # What is known
+
+    def _tick(self) -> None:
+        """Say how it stands now, and read what lies on the disk where that may have changed."""
+        run = self._run
+        state = (run.attempt, run.status, run.checkpoint)
+        if state != self._read_at:
+            self._read_at = state
+            self.run_worker(self._read, group="read", exclusive=True)
+        self._draw()
+
+    def _draw(self) -> None:
+        run, now = self._run, self._clock()
+        doing = activity(run, now, self._engine.position(run.id))
+        overlaps = self._engine.view.radar.overlaps(run.id)
+        tones = {"status": show.run_tone(run), "overlaps": "warn", "changes": "good"}
+        facts = [
+            Fact(name, text, tones.get(name, "plain"))
+            for name, text in show.facts(run, now, doing, overlaps)
+        ]
+        if run.error:
+            error = run.error
+            facts.append(Fact(error.code, f"{error.message}\n{error.recovery}", "bad"))
+        self.page.show([*facts, *self._stored, *self._points])
+
+    async def _read(self) -> None:
+        try:
+            events = await self._engine.events(self._run_id, kinds=KINDS)
+        except UserError:
+            return
+        tried = [
+            Fact(f"attempt {n}", text, show.tone(status))
+            for n, text, status in show.attempts(events)
+        ]
+        saved = {e.body.path: e.body.bytes for e in events if isinstance(e.body, ArtifactSaved)}
+        folder = self._engine.paths.run(self._run_id)
+        kept = [
+            Fact("artifact", f"{folder / path} ({show.size(count)})")
+            for path, count in saved.items()
+        ]
+        self._stored = tried + kept
+        self._draw()
+        if self._run.workspace:
+            await self._measure()
+
+    async def _measure(self) -> None:
+        """Say what each of the latest checkpoints changed, one after another."""
+        workspaces = self._engine.workspaces
+        try:
+            points = await workspaces.checkpoints(self._run_id)
+            counts = dict.fromkeys((point.n for point in points), "")
+            self._list(points, counts)
+            for before, point in list(pairwise(points))[: -MEASURED - 1 : -1]:
+                done = await workspaces.changes(self._run_id, before.n, point.n)
+                total = done.total
+                count = f"{total.files} file{'' if total.files == 1 else 's'}"
+                counts[point.n] = f"{show.changes(total) or 'nothing'} in {count}"
+                self._list(points, counts)
+        except UserError as error:
+            self._points = [Fact("checkpoints", error.message, "dim")]
+            self._draw()
+
+    def _list(self, points: list[Checkpoint], counts: dict[int, str]) -> None:
+        self._points = [
+            Fact(
+                f"checkpoint {point.n}"[:12],
+                " · ".join(
+                    text
+                    for text in (show.time_of_day(point.at), clean(point.message), counts[point.n])
+                    if text
+                ),
+                "busy",
+                point.n,
+            )
+            for point in points
+        ]
+        self._draw()
+
+    # What can be done
+
+    def action_copy(self) -> None:
+        """Copy the fact that the cursor is on."""
+        if fact := self.page.fact:
+            app_of(self).copy_to_clipboard(fact.text)
+            tell(app_of(self), f"Copied: {crop(clean(fact.text), 60)}")
+
+    def action_restore(self) -> None:
+        """Put the workspace back to the checkpoint that the cursor is on, after a question."""
+        fact = self.page.fact
+        n = fact.checkpoint if fact else None
+        if n is None:
+            return
+
+        def answered(choice: str | None) -> None:
+            if choice == "restore":
+                self.run_worker(self._restore(n), group="restore")
+
+        choices = [
+            Choice("restore", "b", "put it back", is_danger=True),
+            Choice("stay", "s", "stay"),
+        ]
+        text = "What the workspace is now is kept as a checkpoint first: that takes it back."
+        app_of(self).push_screen(Confirm(f"Back to checkpoint {n}?", text, choices), answered)
+
+    async def _restore(self, n: int) -> None:
+        done = await attempt(app_of(self), self._engine.workspaces.restore(self._run_id, n))
+        if done:
+            count = len(done.files)
+            words = f"{count} file{'' if count == 1 else 's'} put back; checkpoint {done.undo.n}"
+            tell(app_of(self), f"{words} takes that back.", stays=True)
+            self._read_at = ()
+            self._tick()
