@@ -104,24 +104,15 @@ class RunActions(LiveScreen):
     def why_not(self, command_id: str) -> UserError | None:
         """Say why the chosen run does not allow it."""
         if command_id in _OF_SEVERAL and (self.marked() or self.headed()):
-            which = f"None of the {'marked ' if self.marked() else ''}runs is"
-            if command_id == "run.retry":
-                return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
-            return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
+            return self._why_none(command_id)
         run = self.run
         if run is None:
             way_out = "Go to one, or press n to start one."
             return user_error("RUN_NOT_FOUND", "No run is chosen.", way_out)
         if command_id in ("run.cancel", "run.kill"):
-            stopping = run.status is Status.CANCELLING
-            way_out = "X kills it now." if stopping else "r starts its next attempt."
-            message = f"The run {run.id} is {run.status}."
-            return user_error("RUN_NOT_CANCELLABLE", message, way_out)
+            return _why_not_cancellable(run)
         if command_id == "run.apply":
-            which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
-            message = f"{which} source to put changes into."
-            way_out = "`swarm-tui apply --to DIR` takes them to any folder."
-            return user_error("INPUT_INVALID", message, way_out)
+            return self._why_no_home(run)
         if command_id == "run.edit" and len(self.marked()) > 1:
             message = f"{len(self.marked())} runs are marked: a prompt is edited for one."
             return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
@@ -134,6 +125,20 @@ class RunActions(LiveScreen):
                 return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
             return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
         return None
+
+    def _why_no_home(self, run: Run) -> UserError:
+        """Say why changes cannot be taken home."""
+        which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
+        message = f"{which} source to put changes into."
+        way_out = "`swarm-tui apply --to DIR` takes them to any folder."
+        return user_error("INPUT_INVALID", message, way_out)
+
+    def _why_none(self, command_id: str) -> UserError:
+        """Say why none of several runs allows it."""
+        which = f"None of the {'marked ' if self.marked() else ''}runs is"
+        if command_id == "run.retry":
+            return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
+        return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
 
     # Asking
 
@@ -302,3 +307,8 @@ class RunActions(LiveScreen):
 def _names(runs: Sequence[Run], limit: int = 3) -> str:
     names = ", ".join(crop(show.title(run), 40) for run in runs[:limit])
     return f"{names} and {len(runs) - limit} more" if len(runs) > limit else names
+
+
+def _why_not_cancellable(run: Run) -> UserError:
+    way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
+    return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
