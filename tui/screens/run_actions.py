@@ -120,10 +120,7 @@ class RunActions(LiveScreen):
             has = " and has a Codex thread" if command_id == "run.resume" else ""
             return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
         if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
-            if run.status in lifecycle.FINISHED:
-                message = f"The run {run.id} never got a Codex thread."
-                return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
-            return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+            return _why_not_again(run)
         return None
 
     def _why_no_home(self, run: Run) -> UserError:
@@ -312,3 +309,10 @@ def _names(runs: Sequence[Run], limit: int = 3) -> str:
 def _why_not_cancellable(run: Run) -> UserError:
     way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
     return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
+
+
+def _why_not_again(run: Run) -> UserError:
+    if run.status in lifecycle.FINISHED:
+        message = f"The run {run.id} never got a Codex thread."
+        return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
+    return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
