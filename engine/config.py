@@ -198,12 +198,18 @@ class Ui(_Section, frozen=True):
 
     theme: Annotated[str, _says("`swarm-dark`, `swarm-light` or one of Textual's")] = "swarm-dark"
     keys: Annotated[dict[str, str], _says("own keys by command: `{run.cancel: x}`")] = {}
-    columns: Annotated[tuple[str, ...], _says("columns of the run list, in order")] = (
+    columns: Annotated[
+        tuple[str, ...], _says("columns of the run list, in order, as far as there is room")
+    ] = (
         "status",
         "title",
+        "project",
         "progress",
+        "activity",
         "elapsed",
+        "tokens",
         "changes",
+        "age",
     )
 
 

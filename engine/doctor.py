@@ -43,6 +43,14 @@ class Finding:
     recovery: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What is left on a disk, and whether that is little."""
+
+    free_bytes: int
+    is_low: bool
+
+
 class Doctor:
     """Looks at what a home needs, and ends what should not be alive any more."""
 
@@ -73,6 +81,13 @@ class Doctor:
                 findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
         findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
         return [*findings, _orphans(len(await self.orphans()))]
+
+    async def space(self) -> Space | None:
+        """Give the space left on the home's disk; None where it cannot be told."""
+        try:
+            return await asyncio.to_thread(_space, self._paths)
+        except OSError:
+            return None
 
     async def orphans(self) -> list[Orphan]:
         """Find the processes of runs that have ended: a dead engine left them."""
@@ -125,10 +140,15 @@ async def _git() -> list[Finding]:
     return [_ok("git", text.strip())]
 
 
+def _space(paths: Paths) -> Space:
+    free = shutil.disk_usage(paths.home).free
+    return Space(free, free < LOW_DISK_BYTES)
+
+
 def _disk(paths: Paths) -> Finding:
-    usage = shutil.disk_usage(paths.home)
-    message = f"{usage.free / 1024**3:.1f} GiB free at {paths.home}"
-    if usage.free < LOW_DISK_BYTES:
+    space = _space(paths)
+    message = f"{space.free_bytes / 1024**3:.1f} GiB free at {paths.home}"
+    if space.is_low:
         return Finding("disk", Health.WARNING, message, CATALOGUE["DISK_FULL"].recovery)
     return _ok("disk", message)
 

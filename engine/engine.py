@@ -15,7 +15,7 @@ from engine.checks import check_spec
 from engine.codex.command import find_codex
 from engine.codex.doctor import login
 from engine.config import Config
-from engine.doctor import Doctor, Finding, Health
+from engine.doctor import Doctor, Finding, Health, Space
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
@@ -63,6 +63,7 @@ __all__ = [
     "History",
     "Look",
     "Outcome",
+    "Space",
     "TreeEntry",
     "start_if_needed",
     "supervise",

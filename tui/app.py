@@ -17,6 +17,7 @@ from tui.screens.live import LiveScreen, Wanted
 from tui.swarm import SwarmActions
 from tui.theme import THEMES
 from tui.toast import attempt, report
+from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
@@ -43,6 +44,7 @@ class SwarmApp(SwarmActions):
         for theme in THEMES:
             self.register_theme(theme)
         self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
+        self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]

@@ -30,6 +30,7 @@ from engine.engine import (
     Finding,
     Health,
     Outcome,
+    Space,
     TreeEntry,
 )
 from engine.paths import Paths
@@ -49,6 +50,10 @@ class FakeDoctor:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.left: list[str] = []
+        self.left_on_disk: Space | None = Space(84 * 1024**3, is_low=False)
+
+    async def space(self) -> Space | None:
+        return self.left_on_disk
 
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
         if self.left:
@@ -287,9 +292,9 @@ def plain(app: SwarmApp) -> str:
     return " ".join(word for word in shown(app).split() if not set(word) & set("│─╭╮╰╯"))
 
 
-def four_runs() -> FakeEngine:
+def four_runs(ui: Ui | None = None) -> FakeEngine:
     """Four runs: succeeded, failed, running and, the newest, queued."""
-    engine = FakeEngine()
+    engine = FakeEngine(ui)
     engine.add("a1", "Write the docs")
     engine.pass_through("a1", S.PREPARING, S.RUNNING, S.SUCCEEDED)
     engine.add("b2", "Fix the parser", project="parser")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from rich.cells import cell_len
@@ -12,6 +13,8 @@ from textual.strip import Strip
 from engine.domain.events import ChangesMeasured, Event, StatusChanged
 from engine.domain.model import Agent, Run, RunSpec, Stage, Status
 from engine.domain.projection import View
+from tui.arrangement import Arrangement
+from tui.selection import Selection
 from tui.widgets.run_columns import COLUMNS, GAP, Wait, columns_of, lay_out
 from tui.widgets.run_list import RunList
 
@@ -67,13 +70,30 @@ class Host(App[None]):
         return [one.run_id for one in self.heard if isinstance(one, RunList.Highlighted)]
 
 
+def show(runs: RunList, shown: Iterable[Run]) -> dict[str, Run]:
+    """Show these runs in this order."""
+    known = {run.id: run for run in shown}
+    for place, run in enumerate(known.values()):
+        run.created_at = NOW - 100 - place
+    runs.show(Arrangement(Selection(), known))
+    return known
+
+
+def refresh(runs: RunList, view: View, ids: list[str]) -> None:
+    """Show the runs named as they are now."""
+    known = runs.arrangement.runs
+    assert isinstance(known, dict)
+    known.update({run_id: view.runs[run_id] for run_id in ids if run_id in view.runs})
+    runs.update(ids, moved=runs.arrangement.update(ids, NOW))
+
+
 def rows(runs: RunList) -> list[str]:
     return [runs.render_line(y).text for y in range(runs.page)]
 
 
 async def filled(pilot: Pilot[None], runs: RunList, count: int) -> list[Run]:
     shown = [a_run(number) for number in range(count)]
-    runs.show(shown)
+    show(runs, shown)
     await pilot.pause()
     return shown
 
@@ -89,9 +109,9 @@ async def test_of_5000_runs_only_the_visible_rows_are_drawn() -> None:
             Event(run.id, 4, NOW, 1, StatusChanged(Status.SUCCEEDED, Status.RUNNING))
             for run in shown[3:2000]
         )
-        app.list.refresh_runs(view, [run.id for run in shown[3:2000]])
+        refresh(app.list, view, [run.id for run in shown[3:2000]])
         await pilot.pause()
-        assert set(app.list.drawn) == set(range(3, 22))
+        assert set(app.list.drawn) == set(range(3, 21))
         assert "succeeded" in rows(app.list)[3]
         app.list.drawn.clear()
         await pilot.press("j")
@@ -104,7 +124,7 @@ async def test_refreshing_a_row_out_of_view_draws_nothing() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         shown = await filled(pilot, app.list, 100)
         app.list.drawn.clear()
-        app.list.refresh_runs(View(shown), ["r0090", "unknown"])
+        refresh(app.list, View(shown), ["r0090", "unknown"])
         await pilot.pause()
         assert not app.list.drawn
 
@@ -114,7 +134,7 @@ async def test_a_tick_moves_the_clocks_of_live_rows_only() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         done = a_run(1, Status.SUCCEEDED)
         done.finished_at = NOW
-        app.list.show([a_run(0), done])
+        show(app.list, [a_run(0), done])
         await pilot.pause()
         assert " 1:05" in rows(app.list)[0]
         app.list.drawn.clear()
@@ -131,7 +151,7 @@ async def test_keys_move_and_open() -> None:
         await filled(pilot, app.list, 100)
         for key, line in (
             ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("up", 0), ("G", 99), ("j", 99),
-            ("g", 0), ("end", 99), ("home", 0), ("pagedown", 21), ("pageup", 0),
+            ("g", 0), ("end", 99), ("home", 0), ("pagedown", 20), ("pageup", 0),
         ):  # fmt: skip
             await pilot.press(key)
             assert app.list.cursor_line == line, key
@@ -145,10 +165,10 @@ async def test_a_click_selects_and_a_double_click_opens() -> None:
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
         await filled(pilot, app.list, 3)
-        await pilot.click(RunList, offset=(10, 3))
+        await pilot.click(RunList, offset=(10, 4))
         assert app.list.cursor_run == "r0002"
         assert not app.opened
-        await pilot.click(RunList, offset=(10, 2), times=2)
+        await pilot.click(RunList, offset=(10, 3), times=2)
         assert app.opened == ["r0001"]
         await pilot.click(RunList, offset=(10, 15))
         assert app.list.cursor_run == "r0001"
@@ -161,11 +181,11 @@ async def test_the_cursor_stays_on_its_run_where_it_was_on_screen() -> None:
         assert app.list.move_to("r0050")
         await pilot.pause()
         at = app.list.cursor_line - app.list.scroll_offset.y
-        app.list.show([a_run(number) for number in range(200, 207)] + shown)
+        show(app.list, [a_run(number) for number in range(200, 207)] + shown)
         await pilot.pause()
         assert app.list.cursor_run == "r0050"
         assert app.list.cursor_line - app.list.scroll_offset.y == at
-        app.list.show(shown[45:])
+        show(app.list, shown[45:])
         await pilot.pause()
         assert app.list.cursor_run == "r0050"
         assert app.list.cursor_line in app.list.visible_lines()
@@ -175,7 +195,7 @@ async def test_at_the_top_new_runs_come_into_view() -> None:
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
         shown = await filled(pilot, app.list, 100)
-        app.list.show([a_run(200), *shown])
+        show(app.list, [a_run(200), *shown])
         await pilot.pause()
         assert app.list.cursor_run == "r0000"
         assert app.list.scroll_offset.y == 0
@@ -186,10 +206,10 @@ async def test_when_the_run_under_the_cursor_goes_its_neighbour_is_highlighted()
     async with app.run_test(size=(80, 24)) as pilot:
         shown = await filled(pilot, app.list, 3)
         await pilot.press("j")
-        app.list.show([shown[0], shown[2]])
+        show(app.list, [shown[0], shown[2]])
         await pilot.pause()
         assert app.list.cursor_run == "r0002"
-        app.list.show([])
+        show(app.list, [])
         await pilot.pause()
         assert app.list.cursor_run is None
         assert app.highlighted[-2:] == ["r0002", None]
@@ -204,7 +224,7 @@ async def test_marks() -> None:
         await pilot.pause()
         assert app.list.marks == {"r0000", "r0001"}
         assert "◆" in rows(app.list)[0]
-        app.list.show(shown[1:])
+        show(app.list, shown[1:])
         assert app.list.marks == {"r0001"}
         app.list.set_marks(["r0003", "gone"])
         assert app.list.marks == {"r0003"}
@@ -223,13 +243,13 @@ async def test_columns_without_a_word_in_them_take_no_room() -> None:
         view = View(shown)
         changed = ChangesMeasured(1, 20, 3)
         view.apply([Event("r0002", 4, NOW, 1, changed)])
-        app.list.refresh_runs(view, ["r0002"])
+        refresh(app.list, view, ["r0002"])
         await pilot.pause()
         assert "+20 −3" in rows(app.list)[2]
         assert at("1:05") < elapsed
         again = a_run(3)
         again.attempt, again.spec = 2, RunSpec("p", "again", "shop", agent=Agent.SIMULATED)
-        app.list.show([*view.runs.values(), again])
+        show(app.list, [*view.runs.values(), again])
         await pilot.pause()
         assert at("run 0") > title
         assert " sim " in rows(app.list)[3]
@@ -239,7 +259,7 @@ async def test_columns_without_a_word_in_them_take_no_room() -> None:
 async def test_a_queued_run_shows_its_place() -> None:
     app = Host(wait=lambda run: Wait(position=3))
     async with app.run_test(size=(80, 24)) as pilot:
-        app.list.show([a_run(0, Status.QUEUED)])
+        show(app.list, [a_run(0, Status.QUEUED)])
         await pilot.pause()
         assert " 3rd " in rows(app.list)[0]
 
@@ -289,7 +309,7 @@ async def test_no_title_breaks_a_row(title: str, width: int) -> None:
     async with app.run_test(size=(width, 10)) as pilot:
         hostile, plain = a_run(1), a_run(2)
         hostile.spec = RunSpec("p", title, title, agent=Agent.SIMULATED)
-        app.list.show([hostile, plain])
+        show(app.list, [hostile, plain])
         await pilot.pause()
         for row in rows(app.list):
             assert cell_len(row) == app.list.scrollable_content_region.width

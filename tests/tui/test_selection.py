@@ -16,6 +16,7 @@ from fake_engine import (
 )
 from textual.pilot import Pilot
 
+from tui.arrangement import Arrangement
 from tui.selection import Selection, Sort
 
 
@@ -61,15 +62,15 @@ async def test_the_filter_works_while_it_is_typed(engine: FakeEngine) -> None:
     ],
 )
 def test_filter(engine: FakeEngine, text: str, found: str) -> None:
-    runs = Selection(text=text).arrange(engine.view.runs.values(), engine.now)
-    assert [run.id[0] for run in runs] == list(found)
+    runs = Arrangement(Selection(text=text), engine.view.runs, engine.now)
+    assert [run_id[0] for run_id in runs.ids()] == list(found)
 
 
 def test_sort(engine: FakeEngine) -> None:
     def order(sort: Sort, *, is_reversed: bool = False) -> str:
         selection = Selection(sort=sort, is_reversed=is_reversed)
-        runs = selection.arrange(engine.view.runs.values(), engine.now)
-        return "".join(run.id[0] for run in runs)
+        runs = Arrangement(selection, engine.view.runs, engine.now)
+        return "".join(run_id[0] for run_id in runs.ids())
 
     assert order(Sort.NEWEST) == "dcba"
     assert order(Sort.NEWEST, is_reversed=True) == "abcd"

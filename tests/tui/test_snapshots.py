@@ -260,6 +260,54 @@ def test_codex_is_missing(snap_compare: Compare) -> None:
     assert snap_compare(app_on(engine), terminal_size=NARROW)
 
 
+def swarm(count: int) -> FakeEngine:
+    """Many runs of three projects, some of which failed for two causes."""
+    engine = FakeEngine()
+    tasks = ("Port module", "Write tests for part", "Look into issue", "Tidy up chapter")
+    for number in range(count):
+        run_id = f"1qj8b{number:05}"
+        engine.add(run_id, f"{tasks[number % 4]} {number}", project=f"project-{number % 3}")
+        if number > count * 0.9:
+            continue
+        engine.pass_through(run_id, S.PREPARING, S.RUNNING)
+        engine.happen(run_id, Progressed(Stage.EXECUTING, "thinking", 30), after_s=number % 7)
+        match number % 5:
+            case 0:
+                code = "VERIFY_FAILED" if number % 4 else "USAGE_LIMIT_REACHED"
+                said = "FAILED tests/test_auth.py::test_login" if number % 4 else ""
+                error = user_error(code, said).info
+                engine.happen(run_id, ErrorRaised(error), StatusChanged(S.FAILED))
+            case 1 | 2:
+                plan = tuple(PlanItem("step", place < number % 6) for place in range(6))
+                engine.happen(run_id, PlanChanged(plan), ChangesMeasured(1, number, 2))
+                engine.happen(run_id, Progressed(Stage.EXECUTING, "at work", 30 + number % 50))
+            case _:
+                engine.happen(run_id, StatusChanged(S.SUCCEEDED))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "keys"),
+    [
+        pytest.param(200, (200, 60), ("T",), id="200-large"),
+        pytest.param(12, WIDE, ("T", "space", "right"), id="12-wide"),
+        pytest.param(40, NARROW, ("T",), id="40-narrow"),
+    ],
+)
+def test_the_fleet(
+    snap_compare: Compare, count: int, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    prepare = on_run("1qj8b00003", *keys)
+    assert snap_compare(app_on(swarm(count)), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("keys", [("b", "g"), ("c", "g", "j", "j")], ids=["projects", "causes"])
+def test_groups(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    prepare = on_run("1qj8b00003", *keys)
+    assert snap_compare(app_on(swarm(30)), terminal_size=size, run_before=prepare)
+
+
 def overlapping() -> FakeEngine:
     """Two runs that change one file, one of them done; a third one was applied."""
     engine = busy()

@@ -18,11 +18,11 @@ KEY_WIDTH = 14
 LEFT = ("Runs", "Marks", "List")
 RIGHT = tuple(group for group in GROUPS if group not in LEFT)
 FILTERS = (
-    ("word", "title, project, id or status has it"),
-    ("!word", "it has not"),
-    ("status:failed", "runs of that status"),
-    ("project:x", "runs of that project"),
-    ("template:x", "runs of that template"),
+    ("word", "in title, project, id or status"),
+    ("!word", "not there"),
+    ("status:failed", "that status; a,b: either"),
+    ("project:x", 'that project; "a b": with a space'),
+    ("template:x", "also batch, model, agent, cause"),
 )
 
 

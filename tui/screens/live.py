@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual import getters
+from textual import getters, work
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
@@ -16,6 +16,10 @@ from tui.widgets.top_bar import Queue, TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
+
+
+DISK_S = 20
+"""Seconds from one look at the disk to the next."""
 
 
 @dataclass
@@ -37,8 +41,15 @@ class LiveScreen(Screen[None]):
         self.engine, self.clock = engine, clock
 
     def on_mount(self) -> None:
-        """Let the clocks go on, once a second."""
+        """Let the clocks go on, once a second, and look at the disk now and then."""
         self.set_interval(1, self.tick)
+        self.set_interval(DISK_S, self.look_at_disk)
+        self.look_at_disk()
+
+    @work(group="disk", exclusive=True)
+    async def look_at_disk(self) -> None:
+        """Show how much space is left."""
+        self.top_bar.tell_space(await self.engine.doctor.space())
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""

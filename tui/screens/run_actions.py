@@ -29,6 +29,7 @@ _ALLOWED = {
 }
 """In which status a run has to be for each action."""
 
+_OF_SEVERAL = frozenset({"run.cancel", "run.kill", "run.retry"})
 _OF_MARKS = frozenset(
     {"cancel_run", "kill_run", "retry_run", "edit_run", "resume_run", "apply_run"}
 )
@@ -63,7 +64,15 @@ class RunActions(LiveScreen):
         raise NotImplementedError
 
     def marked(self) -> Sequence[Run]:
-        """Give the marked runs as they are now."""
+        """Give the marked runs as they are now, in no order."""
+        raise NotImplementedError
+
+    def headed(self) -> Sequence[Run]:
+        """Give the runs under the heading that the cursor is on."""
+        raise NotImplementedError
+
+    def place(self, run: Run) -> int:
+        """Give the place of a run in the list."""
         raise NotImplementedError
 
     def unmark(self) -> None:
@@ -72,51 +81,63 @@ class RunActions(LiveScreen):
 
     # What is allowed
 
+    def _meant(self, action: str) -> Sequence[Run]:
+        """Give the runs meant now: the marked ones, those under the heading, or the chosen one."""
+        several = (self.marked() or self.headed()) if action in _OF_MARKS else ()
+        return several or ([self.run] if self.run else [])
+
     def _targets(self, action: str) -> list[Run]:
-        """Give the runs an action would apply to now: the marked ones, else the chosen one."""
-        marked = self.marked() if action in _OF_MARKS else ()
-        chosen = marked or ([self.run] if self.run else [])
+        """Give the runs an action would apply to now, in the list's order."""
         able = _ABLE.get(action, lambda _: True)
-        return [run for run in chosen if run.status in _ALLOWED[action] and able(run)]
+        found = [run for run in self._meant(action) if run.status in _ALLOWED[action]]
+        return sorted(filter(able, found), key=self.place)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what the chosen runs do not allow."""
         del parameters
         if action not in _ALLOWED:
             return True
-        targets = self._targets(action)
         if action == "edit_run" and len(self.marked()) > 1:
             return None
-        return True if targets else None
+        able = _ABLE.get(action, lambda _: True)
+        meant = (run for run in self._meant(action) if run.status in _ALLOWED[action])
+        return True if any(map(able, meant)) else None
 
     def why_not(self, command_id: str) -> UserError | None:
         """Say why the chosen run does not allow it."""
+        if command_id in _OF_SEVERAL and (self.marked() or self.headed()):
+            return self._why_none(command_id)
         run = self.run
         if run is None:
-            return user_error("RUN_NOT_FOUND", "No run is chosen.", "Press n to start one.")
-        which = "None of the marked runs is" if self.marked() else f"The run {run.id} is"
+            way_out = "Go to one, or press n to start one."
+            return user_error("RUN_NOT_FOUND", "No run is chosen.", way_out)
         if command_id in ("run.cancel", "run.kill"):
-            message = f"{which} live." if self.marked() else f"{which} {run.status}."
-            stopping = run.status is Status.CANCELLING
-            way_out = "X kills it now." if stopping else "r starts its next attempt."
-            return user_error("RUN_NOT_CANCELLABLE", message, way_out)
+            return _why_not_cancellable(run)
         if command_id == "run.apply":
-            which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
-            message = f"{which} source to put changes into."
-            way_out = "`swarm-tui apply --to DIR` takes them to any folder."
-            return user_error("INPUT_INVALID", message, way_out)
+            return self._why_no_home(run)
         if command_id == "run.edit" and len(self.marked()) > 1:
             message = f"{len(self.marked())} runs are marked: a prompt is edited for one."
             return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
         if command_id in ("run.retry", "run.resume") and self.marked():
             has = " and has a Codex thread" if command_id == "run.resume" else ""
-            return user_error("RUN_NOT_RETRYABLE", f"{which} finished{has}.")
+            return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
         if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
-            if run.status in lifecycle.FINISHED:
-                message = f"The run {run.id} never got a Codex thread."
-                return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
-            return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+            return _why_not_again(run)
         return None
+
+    def _why_no_home(self, run: Run) -> UserError:
+        """Say why changes cannot be taken home."""
+        which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
+        message = f"{which} source to put changes into."
+        way_out = "`swarm-tui apply --to DIR` takes them to any folder."
+        return user_error("INPUT_INVALID", message, way_out)
+
+    def _why_none(self, command_id: str) -> UserError:
+        """Say why none of several runs allows it."""
+        which = f"None of the {'marked ' if self.marked() else ''}runs is"
+        if command_id == "run.retry":
+            return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
+        return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
 
     # Asking
 
@@ -172,8 +193,17 @@ class RunActions(LiveScreen):
             self._confirm(title, text, ("k", "kill now"), kill)
 
     def action_retry_run(self) -> None:
-        """Start the next attempt from the last good state."""
-        self._ask(self._targets("retry_run"), self.engine.retry)
+        """Start the next attempt from the last good state; of a whole group after a question."""
+        runs = self._targets("retry_run")
+
+        def retry() -> None:
+            self._ask(runs, self.engine.retry)
+
+        if len(runs) > 1 and not self.marked():
+            text = f"{_names(runs)}. Each goes on where it stood."
+            self._confirm(f"Retry {len(runs)} runs?", text, ("r", "retry them"), retry)
+        else:
+            retry()
 
     def action_fresh_run(self) -> None:
         """Start over in a new workspace, after a question."""
@@ -276,3 +306,15 @@ class RunActions(LiveScreen):
 def _names(runs: Sequence[Run], limit: int = 3) -> str:
     names = ", ".join(crop(show.title(run), 40) for run in runs[:limit])
     return f"{names} and {len(runs) - limit} more" if len(runs) > limit else names
+
+
+def _why_not_cancellable(run: Run) -> UserError:
+    way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
+    return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
+
+
+def _why_not_again(run: Run) -> UserError:
+    if run.status in lifecycle.FINISHED:
+        message = f"The run {run.id} never got a Codex thread."
+        return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
+    return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")

@@ -11,11 +11,13 @@ from textual.widgets import Input
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run
+from tui.arrangement import Arrangement
 from tui.screens.run_actions import RunActions
-from tui.selection import Selection
+from tui.selection import Grouping, Selection, Sort
 from tui.widgets.marked_list import MarkedList
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import Panes
+from tui.widgets.run_list import RunList
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 NO_RUNS = "No runs yet: n starts one, `swarm-tui demo` shows some."
 STAND_IN = "Or press n and choose the simulated agent: it needs nothing."
 NO_MATCH = "No run matches: esc shows all."
+NONE_FAILED = "No run has failed: c shows all."
 NONE_NEEDS_ME = "Nothing needs you: w shows all."
 
 
@@ -35,7 +38,7 @@ class RunBrowser(RunActions):
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._selection = Selection()
-        self._listed: set[str] = set()
+        self._arrangement = Arrangement(self._selection, engine.view.runs)
         self._expected: str | None = None
         self._trouble = ""
 
@@ -45,9 +48,21 @@ class RunBrowser(RunActions):
         return self.engine.view.runs.get(self.panes.run_list.cursor_run or "")
 
     def marked(self) -> Sequence[Run]:
-        """Give the marked runs as they are now, in the list's order."""
-        run_list = self.panes.run_list
-        return [run for run in run_list.runs if run.id in run_list.marks] if run_list.marks else []
+        """Give the marked runs as they are now, in no order."""
+        return [self.engine.view.runs[run_id] for run_id in self.panes.run_list.marks]
+
+    def headed(self) -> Sequence[Run]:
+        """Give the runs under the heading that the cursor is on, in order."""
+        group = self.panes.run_list.cursor_group
+        return (
+            []
+            if group is None
+            else [self.engine.view.runs[run_id] for run_id in self._arrangement.ids_of(group)]
+        )
+
+    def place(self, run: Run) -> int:
+        """Give the line of a run."""
+        return self._arrangement.line_of(run.id) or 0
 
     def unmark(self) -> None:
         """Take the marks away."""
@@ -62,24 +77,33 @@ class RunBrowser(RunActions):
 
     def update_list(self, ids: set[str]) -> None:
         """Show the runs named as they are now, at the cost of what changed."""
-        if self._selection.is_fixed and ids <= self._listed:
-            self.panes.run_list.refresh_runs(self.engine.view, ids)
-        else:
-            self.rearrange()
+        moved = self._arrangement.update(ids, self.clock())
+        self.panes.run_list.update(ids, moved=moved)
+        if moved:
+            self._describe()
+
+    def tick(self) -> None:
+        """Let the clocks go on, and the order with them where it depends on the time."""
+        super().tick()
+        if self._selection.sort is Sort.ELAPSED:
+            self.update_list({run.id for run in self.engine.view.active()})
 
     def rearrange(self) -> None:
-        """Filter and sort anew."""
-        runs = self.engine.view.runs
-        run_list = self.panes.run_list
-        shown = self._selection.arrange(runs.values(), self.clock())
-        run_list.empty_text = self._why_empty()
-        run_list.show(shown)
-        self._listed = {run.id for run in shown}
+        """Filter, sort and group anew."""
+        before = self._arrangement
+        is_same = before.selection.grouping is self._selection.grouping
+        folded = before.folded if is_same else ()
+        self._arrangement = Arrangement(
+            self._selection, self.engine.view.runs, self.clock(), folded
+        )
+        self.panes.run_list.show(self._arrangement)
         self._describe()
 
     def _describe(self) -> None:
         run_list = self.panes.run_list
-        state = self._selection.describe(len(run_list.runs), len(self.engine.view.runs))
+        run_list.empty_text = self._why_empty()
+        shown, total = self._arrangement.run_count, len(self.engine.view.runs)
+        state = self._selection.describe(shown, total)
         if run_list.marks:
             state = f"{state} · {len(run_list.marks)} marked"
         run_list.set_title(state)
@@ -88,7 +112,9 @@ class RunBrowser(RunActions):
     def _why_empty(self) -> str:
         if not self.engine.view.runs:
             return self._trouble or NO_RUNS
-        return NO_MATCH if self._selection.text.strip() else NONE_NEEDS_ME
+        if self._selection.text.strip():
+            return NO_MATCH
+        return NONE_FAILED if self._selection.is_triage else NONE_NEEDS_ME
 
     async def look_for_codex(self) -> None:
         """Where there is nothing to show, say what keeps Codex from working, and the way out."""
@@ -121,11 +147,20 @@ class RunBrowser(RunActions):
         self._selection = selection
         self.rearrange()
 
-    def clear_filter(self) -> None:
-        """Show all runs again."""
+    def clear_filter(self) -> bool:
+        """Show all runs again, be it all of those that failed; say whether there was a filter."""
+        had_one = bool(self.panes.filter_input.display or self._selection.text)
         self.panes.filter_input.value = ""
         self.select(replace(self._selection, text=""))
         self.panes.close_filter()
+        return had_one
+
+    def leave_view(self) -> None:
+        """Go back from the causes of failures, or from the tiles, to the list of all runs."""
+        if self._selection.is_triage:
+            self.action_triage()
+        elif self.panes.is_fleet:
+            self.panes.show_fleet(False)
 
     def action_filter(self) -> None:
         """Let the user type a filter."""
@@ -146,8 +181,21 @@ class RunBrowser(RunActions):
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        self.select(self._selection.next_sort())
+        self.select(self._selection.next_sort(self.panes.run_list.columns))
+
+    @on(RunList.HeadClicked)
+    def _head_clicked(self, event: RunList.HeadClicked) -> None:
+        self.select(self._selection.by_column(event.column))
 
     def action_reverse(self) -> None:
         """Reverse the order."""
         self.select(replace(self._selection, is_reversed=not self._selection.is_reversed))
+
+    def action_group(self) -> None:
+        """Group by project, by batch, by status, or not at all."""
+        self.select(self._selection.next_grouping())
+
+    def action_triage(self) -> None:
+        """Show what failed by its cause, or everything again."""
+        grouping = Grouping.NONE if self._selection.is_triage else Grouping.CAUSE
+        self.select(replace(self._selection, grouping=grouping))

@@ -86,6 +86,7 @@ class RunsScreen(RunBrowser):
     def take(self, batch: Batch) -> None:
         """Take in what happened, at the cost of what changed."""
         super().take(batch)
+        self.panes.pulse.hear(batch.events)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
             self.update_list(batch.runs)
@@ -172,6 +173,10 @@ class RunsScreen(RunBrowser):
         """Give the pane the whole screen, or take it back."""
         self.panes.zoom()
 
+    def action_fleet(self) -> None:
+        """Show all runs as tiles, or as a list again."""
+        self.panes.show_fleet(not (self.panes.is_fleet and self.panes.pane == "runs"))
+
     def action_follow(self) -> None:
         """Follow the end of the log."""
         self.panes.chosen.log_view.action_follow()
@@ -204,7 +209,7 @@ class RunsScreen(RunBrowser):
         app_of(self).push_screen(KindChoice(pane.kind), chosen)
 
     def action_back(self) -> None:
-        """Leave the zoom, the pane, the filter: whichever is the innermost."""
+        """Leave the zoom, the pane, the filter, the view: whichever is the innermost."""
         panes = self.panes
         if panes.pane == "files" and panes.chosen.files_pane.is_narrowed:
             panes.chosen.files_pane.show_all()
@@ -212,8 +217,8 @@ class RunsScreen(RunBrowser):
             panes.zoom()
         elif panes.pane != "runs" and not panes.filter_input.has_focus:
             panes.go("runs")
-        else:
-            self.clear_filter()
+        elif not self.clear_filter():
+            self.leave_view()
 
     def on_key(self, event: events.Key) -> None:
         """Go down from the filter into the list."""

@@ -2,7 +2,18 @@
 
 from tui.show.events import EventLine, change_letter, change_sign, change_tone, event_line
 from tui.show.facts import applied, attempts, facts, overlap
-from tui.show.figures import age, ago, bar, bar_parts, changes, length, size, time_of_day, tokens
+from tui.show.figures import (
+    age,
+    ago,
+    bar,
+    bar_parts,
+    changes,
+    length,
+    size,
+    sparkline,
+    time_of_day,
+    tokens,
+)
 from tui.show.limits import clock_time, limits, window_name
 from tui.show.runs import (
     GLYPHS,
@@ -50,6 +61,7 @@ __all__ = [
     "run_tone",
     "sign",
     "size",
+    "sparkline",
     "style",
     "tag",
     "time_of_day",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from engine.domain.activity import clock
@@ -77,6 +78,16 @@ def bar_parts(
 def bar(percent: float | None, width: int, unicode: bool | None = None, *, beat: int = 0) -> str:
     """Draw a bar of `width` cells; `unicode` None asks the terminal."""
     return "".join(bar_parts(percent, width, unicode=unicode, beat=beat))
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """Draw numbers as bars, one cell each, in proportion to the largest; nothing is a dot."""
+    bars = "▁▂▃▄▅▆▇█" if unicode_ok() else ".-=#"
+    most = max(numbers, default=0)
+    return "".join(
+        bars[max(0, -(-number * len(bars) // most) - 1)] if number else sign("·", " ")
+        for number in numbers
+    )
 
 
 def time_of_day(at: float) -> str:

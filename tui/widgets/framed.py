@@ -33,11 +33,10 @@ class Framed(ScrollView):
         size, gutter = self.region.size, self.styles.gutter
         if self.opacity < 1 or size.height <= gutter.height:
             return super().render_lines(crop)
-        left, right = self._frame(size.width)
         strips: list[Strip] = []
         for y in crop.line_range:
             if gutter.top <= y < size.height - gutter.bottom:
-                strips.append(self._between(left, self.render_line(y - gutter.top), right))
+                strips.append(self.framed(self.render_line(y - gutter.top), size.width))
             else:
                 strips += super().render_lines(Region(0, y, size.width, 1))
         start, end = crop.column_span
@@ -45,7 +44,9 @@ class Framed(ScrollView):
             return strips
         return [strip.crop(start, end) for strip in strips]
 
-    def _between(self, left: Strip, line: Strip, right: Strip) -> Strip:
+    def framed(self, line: Strip, width: int) -> Strip:
+        """Give a line within the frame of the view, `width` cells wide in all."""
+        left, right = self._frame(width)
         known = self._framed.get(id(line))
         if known is not None:
             return known[1]

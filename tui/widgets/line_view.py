@@ -89,19 +89,27 @@ class LineView(Painted, can_focus=True):
         """How many lines are visible at a time."""
         return max(1, self.scrollable_content_region.height)
 
+    def rows(self, count: int) -> int:
+        """Give how many rows of the screen `count` lines take up."""
+        return count
+
+    def region_of(self, line: int) -> Region:
+        """Give where a line would stand, the first row of all lines at 0."""
+        return Region(0, line, self.size.width, 1)
+
     @property
     def cursor_line(self) -> int:
         """The line the cursor is on; 0 where there are none."""
         return self._cursor
 
     def set_lines(self, count: int, *, cursor: int, top: int | None = None) -> None:
-        """Say how many lines there are now, where the cursor is and which line is on top.
+        """Say how many lines there are now, where the cursor is and which row is on top.
 
         The virtual size is set behind the reactive's back: it would lay out the whole screen anew.
         """
         self._count = count
         self._cursor = max(0, min(cursor, count - 1))
-        size = Size(self.scrollable_content_region.width, count)
+        size = Size(self.scrollable_content_region.width, self.rows(count))
         self.set_reactive(cast("Reactive[Size]", Widget.virtual_size), size)
         if self.is_mounted and self.container_size:
             self._scroll_update(self.virtual_size)
@@ -117,7 +125,7 @@ class LineView(Painted, can_focus=True):
     def repaint(self, line: int) -> None:
         """Draw one line again, if it is in view."""
         if line in self.visible_lines():
-            self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+            self.refresh(self.region_of(line).translate((0, -self.scroll_offset.y)))
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at `y` of the view."""
@@ -154,11 +162,12 @@ class LineView(Painted, can_focus=True):
         """Scroll as little as is needed to have a line in view."""
         if not self.size.height:
             return  # not laid out yet; the first resize comes back here
-        top = self.scroll_offset.y
-        if line < top:
-            self.scroll_to(y=line, animate=False, force=True)
-        elif line >= top + self.page:
-            self.scroll_to(y=line - self.page + 1, animate=False, force=True)
+        top, height = self.scroll_offset.y, max(1, self.scrollable_content_region.height)
+        place = self.region_of(line)
+        if place.y < top:
+            self.scroll_to(y=place.y, animate=False, force=True)
+        elif place.bottom > top + height:
+            self.scroll_to(y=place.bottom - height, animate=False, force=True)
 
     def action_cursor_up(self) -> None:
         """Go one line up."""

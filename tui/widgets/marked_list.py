@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from tui.widgets.line_view import LineView
+from tui.widgets.grid_view import GridView
 
 
-class MarkedList(LineView):
-    """A list whose lines have ids that can be marked; what is no longer shown loses its mark."""
+class MarkedList(GridView):
+    """A list of things with ids that can be marked; what is no longer shown loses its mark.
+
+    A line stands for one of them, or as a heading for all that belong to it.
+    """
 
     @dataclass
     class MarksChanged(Message):
@@ -30,8 +33,20 @@ class MarkedList(LineView):
     _before: frozenset[str] = frozenset()
     """What was marked when it began."""
 
-    def shown_ids(self) -> Sequence[str]:
-        """Give the ids of all lines, in order."""
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Give the ids a line stands for, in order."""
+        raise NotImplementedError
+
+    def all_ids(self) -> Iterable[str]:
+        """Give all ids that are shown."""
+        raise NotImplementedError
+
+    def is_shown(self, one: str) -> bool:
+        """Say whether an id is shown, be it under a heading that is folded."""
+        raise NotImplementedError
+
+    def line_of(self, one: str) -> int | None:
+        """Give the line an id stands on."""
         raise NotImplementedError
 
     @property
@@ -40,8 +55,8 @@ class MarkedList(LineView):
         return self._anchor is not None
 
     def set_marks(self, ids: Iterable[str]) -> None:
-        """Mark exactly these lines, as far as they are shown."""
-        marks = set(ids) & set(self.shown_ids())
+        """Mark exactly these, as far as they are shown."""
+        marks = {one for one in ids if self.is_shown(one)}
         if marks != self.marks:
             self.marks = marks
             self.refresh(self.size.region)
@@ -54,33 +69,40 @@ class MarkedList(LineView):
 
     def cursor_moved(self) -> None:
         """Mark what lies between the cursor and the beginning of the range."""
-        if self._anchor is None:
+        anchor = None if self._anchor is None else self.line_of(self._anchor)
+        if anchor is None:
             return
-        ids = self.shown_ids()
-        if self._anchor in ids:
-            ends = sorted((ids.index(self._anchor), self.cursor_line))
-            self.set_marks(self._before | set(ids[ends[0] : ends[1] + 1]))
+        first, last = sorted((anchor, self.cursor_line))
+        between = {one for line in range(first, last + 1) for one in self._own(line)}
+        self.set_marks(self._before | between)
+
+    def _own(self, line: int) -> Sequence[str]:
+        """Give what a line adds to a range: a heading only what is not on lines of its own."""
+        ids = self.ids_at(line)
+        return ids if ids and self.line_of(ids[0]) == line else ()
 
     def action_mark(self) -> None:
         """Mark the line under the cursor or unmark it, and go on to the next."""
         self._anchor = None
         if self.line_count:
-            self.set_marks(self.marks ^ {self.shown_ids()[self.cursor_line]})
-            self.action_cursor_down()
+            ids = set(self.ids_at(self.cursor_line))
+            self.set_marks(self.marks - ids if ids <= self.marks else self.marks | ids)
+            self.move_cursor(self.cursor_line + 1)
 
     def action_mark_range(self) -> None:
         """Mark from here to where the cursor goes; the second time, leave it at that."""
         if self._anchor is not None or not self.line_count:
             self._anchor = None
             return
-        self._anchor = self.shown_ids()[self.cursor_line]
+        ids = self.ids_at(self.cursor_line)
+        self._anchor = ids[0]
         self._before = frozenset(self.marks)
-        self.set_marks(self.marks | {self._anchor})
+        self.set_marks(self.marks | set(self._own(self.cursor_line)))
 
     def action_mark_all(self) -> None:
         """Mark everything that is shown."""
         self._anchor = None
-        self.set_marks(self.shown_ids())
+        self.set_marks(self.all_ids())
 
     def action_clear_marks(self) -> None:
         """Mark nothing."""

@@ -15,9 +15,10 @@ from textual.widgets import Input
 
 from engine.domain.model import Run, Status
 from engine.domain.queue import paused, unfinished
+from tui.pulse import Pulse
 from tui.toast import app_of, focus_now
 from tui.widgets.chosen_run import ChosenRun
-from tui.widgets.run_columns import Wait
+from tui.widgets.run_columns import Wait, checked_columns
 from tui.widgets.run_list import RunList
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PANES = ("runs", "log", "files")
 WIDE = 120
 """Columns from which all panes have room beside each other."""
 
-FILTER_HINT = "words  !word  status:failed  project:x"
+FILTER_HINT = "words  !word  status:failed  project:x  template:x"
 
 
 class Panes(Horizontal):
@@ -58,6 +59,8 @@ class Panes(Horizontal):
         self._engine, self._clock = engine, clock
         self.pane = PANES[0]
         self.is_zoomed = False
+        self.is_fleet = False
+        self.pulse = Pulse()
         self.positions: dict[str, int] = {}
         """The places of the queued runs, from 1: reckoned seldom, asked for by every row."""
 
@@ -71,9 +74,10 @@ class Panes(Horizontal):
         """Lay the panes out."""
         with Vertical(id="runs"):
             yield RunList(
-                columns=self._engine.config.ui.columns,
+                columns=checked_columns(self._engine.config.ui.columns)[0],
                 clock=self._clock,
                 wait=self.wait,
+                lately=self.pulse.lately,
             )
             yield Input(id="filter", placeholder=FILTER_HINT, compact=True)
         yield ChosenRun(self._engine, self._clock, self.wait)
@@ -109,6 +113,12 @@ class Panes(Horizontal):
         self.is_zoomed = not self.is_zoomed
         self.go(self.pane)
 
+    def show_fleet(self, is_fleet: bool) -> None:
+        """Show all runs as tiles, which need the whole width; or as a list again."""
+        self.is_fleet = is_fleet
+        self.run_list.show_tiles(is_fleet)
+        self.go("runs")
+
     def open_filter(self) -> None:
         """Let the user type a filter."""
         self.go("runs")
@@ -130,10 +140,11 @@ class Panes(Horizontal):
                 return self.run_list
 
     def _arrange(self) -> None:
-        is_single = self.is_zoomed or app_of(self).size.width < WIDE
+        of_fleet = self.is_fleet and self.pane == "runs"
+        is_single = self.is_zoomed or of_fleet or app_of(self).size.width < WIDE
         shown = {pane: not is_single or pane == self.pane for pane in PANES}
         self.set_class(not is_single, "-side-by-side")
-        self.query_one("#runs").display = shown["runs"]
+        self.query_one("#runs").display = shown["runs"] and (of_fleet or not self.is_fleet)
         self.chosen.display = shown["log"] or shown["files"]
         self.chosen.log_pane.display = shown["log"]
         self.chosen.files_pane.display = shown["files"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import difflib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.config import Ui
 from engine.domain import lifecycle
 from engine.domain.activity import activity, clock, elapsed_s, ordinal
 from engine.domain.model import Pause, Run, Status, Usage
@@ -47,6 +49,7 @@ class Column:
 
     `stretch` columns share what is left over. A cell's parts together fill the width given. `has`
     says whether a run has anything to show there: a column that is empty for all is left out.
+    `is_extra` ones are shown where nothing else is the narrower for it. `head` is its heading.
     """
 
     name: str
@@ -56,6 +59,16 @@ class Column:
     cell: Callable[[Run, Moment, int], list[Part]]
     stretch: int = 0
     has: Callable[[Run], bool] | None = None
+    head: str = ""
+    is_number: bool = False
+    is_extra: bool = False
+
+    def heading(self, width: int, arrow: str = "") -> str:
+        """Write the heading, `width` cells wide; the arrow stays whatever has room."""
+        text = self.head or self.name
+        room = width - len(arrow)
+        short = text if len(text) <= room else text[:room] if room > 1 else ""
+        return fit(f"{short}{arrow}", width, right=self.is_number)
 
 
 def _status(run: Run, moment: Moment, width: int) -> list[Part]:
@@ -148,6 +161,10 @@ def _mark() -> str:
     return show.sign("…", "~")
 
 
+def _has_tokens(run: Run) -> bool:
+    return run.usage != Usage()
+
+
 def _is_changed(run: Run) -> bool:
     changed = run.changes
     return bool(changed.files or changed.insertions or changed.deletions)
@@ -157,20 +174,21 @@ COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
         Column("status", 1, 13, 9, _status),
-        Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run))),
-        Column("title", 20, 23, 11, _title, stretch=3),
-        Column("project", 8, 14, 2, _project),
-        Column("progress", 4, 14, 7, _progress),
-        Column("activity", 14, 20, 3, _activity, stretch=4),
-        Column("elapsed", 5, 5, 8, _elapsed),
-        Column("tokens", 6, 6, 1, _tokens, has=lambda run: run.usage != Usage()),
-        Column("changes", 9, 11, 5, _changes, has=_is_changed),
-        Column("age", 3, 3, 4, _age),
-        Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1),
+        Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run)), head=" "),
+        Column("title", 20, 20, 11, _title, stretch=3),
+        Column("project", 8, 14, 2, _project, is_extra=True),
+        Column("progress", 4, 11, 7, _progress),
+        Column("activity", 14, 24, 3, _activity, stretch=4, is_extra=True),
+        Column("elapsed", 5, 5, 8, _elapsed, head="time", is_number=True),
+        Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True, is_extra=True),
+        Column("changes", 9, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
+        Column("age", 3, 4, 4, _age, is_number=True, is_extra=True),
+        Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1, head="try"),
     )
 }
 """Every column that `ui.columns` may name."""
 
+DEFAULT_COLUMNS = Ui().columns
 GAP = 2
 
 
@@ -180,30 +198,51 @@ def columns_of(names: Iterable[str]) -> list[Column]:
     A simulated run is labelled wherever it is shown, and that a run was retried is worth knowing.
     """
     chosen = [name for name in dict.fromkeys(names) if name in COLUMNS]
-    if not any(COLUMNS[name].stretch for name in chosen):
-        chosen.append("title")
+    if "title" not in chosen:
+        chosen.insert(int(chosen[:1] == ["status"]), "title")
     for name, place in (("tag", int(chosen[0] == "status")), ("attempt", len(chosen) + 1)):
         if name not in chosen:
             chosen.insert(place, name)
     return [COLUMNS[name] for name in chosen]
 
 
+def checked_columns(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Give the names in `ui.columns` that can be used, and what is wrong with the rest."""
+    names = list(names)
+    problems: list[str] = []
+    for name in dict.fromkeys(names):
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.4)
+            known = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COLUMNS)}."
+            problems.append(f"ui.columns: there is no column {clean(name, 40)}. {known}")
+    usable = [name for name in dict.fromkeys(names) if name in COLUMNS]
+    return usable or list(DEFAULT_COLUMNS), problems
+
+
 def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     """Choose the columns that find room in `width` cells, in the order given, with widths."""
-    chosen = list(columns)
-    while len(chosen) > 1 and _total([column.least for column in chosen]) > width:
-        chosen.remove(min(chosen, key=lambda column: column.leaves))
-    widths = [column.least for column in chosen]
+    columns = list(columns)
+    kept = [column for column in columns if not column.is_extra]
+    while len(kept) > 1 and _total([column.least for column in kept]) > width:
+        kept.remove(min(kept, key=lambda column: column.leaves))
+    widths = {column.name: column.least for column in kept}
     # What matters most is the first to get its best width, all or nothing: half a word is none.
-    for index in sorted(range(len(chosen)), key=lambda index: -chosen[index].leaves):
-        more = chosen[index].best - widths[index]
-        if _total(widths) + more <= width:
-            widths[index] += more
-    _stretch(chosen, widths, width - _total(widths))
-    return list(zip(chosen, widths, strict=True))
+    for column in sorted(kept, key=lambda column: -column.leaves):
+        better = widths | {column.name: column.best}
+        if _total(better.values()) <= width:
+            widths = better
+    if all(widths[column.name] == column.best for column in kept):
+        for column in sorted(columns, key=lambda column: -column.leaves):
+            more = widths | {column.name: column.best}
+            if column.is_extra and _total(more.values()) <= width:
+                widths = more
+    chosen = [column for column in columns if column.name in widths]
+    cells = [widths[column.name] for column in chosen]
+    _stretch(chosen, cells, width - _total(cells))
+    return list(zip(chosen, cells, strict=True))
 
 
-def _total(widths: Sequence[int]) -> int:
+def _total(widths: Collection[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widget import Widget
@@ -17,6 +18,9 @@ from engine.domain.queue import paused
 from tui import show
 from tui.cells import clean
 from tui.selection import needs_me
+
+if TYPE_CHECKING:
+    from engine.engine import Space
 
 NAME = "swarm"
 _COUNTED = (
@@ -52,6 +56,7 @@ class TopBar(Widget):
         self._busy = 0
         self._queue = Queue(0, None, 0.0)
         self._limits: tuple[LimitWindow, ...] = ()
+        self._space: Space | None = None
         self._drawn = Content("")
 
     def count_all(self, runs: Mapping[str, Run]) -> None:
@@ -87,6 +92,14 @@ class TopBar(Widget):
         """Take in how the queue stands, and draw what differs."""
         self._queue = queue
         self.set_class(self._pause is not None, "-paused")
+        self._draw()
+
+    def tell_space(self, space: Space | None) -> None:
+        """Take in what is left on the disk."""
+        self._space = space
+        self._draw()
+
+    def _draw(self) -> None:
         drawn = self._lines(self.size.width)
         if not drawn.is_same(self._drawn):
             self.refresh()
@@ -109,6 +122,9 @@ class TopBar(Widget):
             left += self._count(word, status, "   " if wide else "  ")
         right = self._slots()
         fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
+        disk = self._disk()
+        if _width(left) + _width([*right, *disk]) <= width:
+            right += disk
         for windows, brief in ((self._limits, False), (self._limits, True), (fullest, True)):
             parts = [*self._windows(windows, brief=brief), *right]
             if _width(left) + _width(parts) <= width:
@@ -132,6 +148,13 @@ class TopBar(Widget):
         slots = self._queue.slots
         look = "$foreground" if self._busy < slots else "$warning"
         return [(f"{self._busy}/{slots}", look), (" slots", "$secondary")]
+
+    def _disk(self) -> list[Part]:
+        if self._space is None:
+            return []
+        look = "bold $warning" if self._space.is_low else "$foreground"
+        free = show.size(self._space.free_bytes)
+        return [(" · ", "$secondary 60%"), (free, look), (" free", "$secondary")]
 
     def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
         parts: list[Part] = []

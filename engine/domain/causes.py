@@ -1,0 +1,75 @@
+"""Why runs failed, said so that runs that failed for the same reason say the same."""
+
+from __future__ import annotations
+
+import re
+
+from engine.domain.errors import CATALOGUE
+from engine.domain.model import ErrorInfo, Run, Status
+from engine.domain.text import one_line
+
+UNSUCCESSFUL = frozenset({Status.FAILED, Status.INTERRUPTED})
+"""How runs end that did not do what they were asked, though nobody stopped them."""
+
+_LOOKED_AT = 4_000  # characters of a message
+_SAID = 80
+
+# These cover different failures, which only their message tells apart.
+_DETAILED = frozenset(
+    {
+        "AGENT_CRASHED",
+        "API_REFUSED",
+        "CODEX_CONFIG_INVALID",
+        "GIT_FAILED",
+        "INTERNAL",
+        "SETUP_FAILED",
+        "VERIFY_FAILED",
+    }
+)
+
+# What test runners write of a file whose tests failed: pytest, Jest and Vitest, Go.
+_TESTS = (
+    re.compile(r"^(?:FAILED|ERROR) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:::|\s|$)", re.M),
+    re.compile(r"^ *(?:FAIL|❯) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:\s|$)", re.M),
+    re.compile(r"^ *--- FAIL: (\w+)", re.M),
+)
+
+_VARIABLE = re.compile(
+    r"https?://\S+"
+    r"|(?:[A-Za-z]:)?(?:[\w.~@+-]*[/\\])+(?=[\w.-])"  # the folders of a path; its name says enough
+    r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
+    r"|\b(?=\w*\d)[0-9a-z]{7,}\b"  # ids and hashes
+    r"|\b0x[0-9a-f]+\b"
+    r"|\d+(?:[.,:]\d+)*",
+    re.IGNORECASE,
+)
+
+
+def cause(run: Run) -> str:
+    """Say in a few words why a run failed: `usage limit reached`, `tests failed in test_auth`."""
+    if run.error is None:
+        return one_line(run.reason, _SAID) or "no reason given"
+    return _of_error(run.error)
+
+
+def _of_error(error: ErrorInfo) -> str:
+    words = error.code.lower().replace("_", " ")
+    entry = CATALOGUE.get(error.code)
+    says_more = entry is None or error.message != entry.message
+    if error.code not in _DETAILED or not says_more:
+        return words
+    text = error.message[:_LOOKED_AT]
+    for pattern in _TESTS:
+        if found := pattern.search(text):
+            return f"tests failed in {one_line(found[1], _SAID)}"
+    return f"{words}: {general(text)}"
+
+
+def general(message: str) -> str:
+    """Give the first line of a message without what differs from run to run."""
+    text = one_line(message)
+    return one_line(_VARIABLE.sub(_without, text), _SAID).rstrip(" .:,")
+
+
+def _without(found: re.Match[str]) -> str:
+    return "" if found[0].endswith(("/", "\\")) else "…"

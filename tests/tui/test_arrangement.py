@@ -1,0 +1,133 @@
+"""The order of runs, kept by moving what changed: the same as sorting all of them anew."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from engine.domain.errors import user_error
+from engine.domain.model import Run, RunSpec, Status, Usage
+from tui.arrangement import Arrangement, Group
+from tui.selection import Grouping, Selection, Sort
+
+NOW = 1_000.0
+
+
+def a_run(number: int, chance: random.Random) -> Run:
+    spec = RunSpec("p", chance.choice("abc"), chance.choice(["shop", "docs"]), batch="b")
+    return changed(Run(f"r{number:03}", spec, NOW - number), chance)
+
+
+def changed(run: Run, chance: random.Random) -> Run:
+    now = Run(run.id, run.spec, run.created_at, status=chance.choice(list(Status)))
+    now.percent, now.attempt = chance.randrange(3) * 20, chance.randrange(1, 3)
+    now.usage, now.started_at = Usage(chance.randrange(3)), NOW - chance.randrange(5)
+    now.error = user_error(chance.choice(["QUOTA_EXCEEDED", "RUN_STALLED"])).info
+    return now
+
+
+def lines(arrangement: Arrangement) -> Iterator[object]:
+    for line in range(len(arrangement)):
+        found = arrangement[line]
+        if isinstance(found, Group):
+            yield found.name, len(found), dict(+found.statuses), found.percent, found.needy
+        else:
+            yield found
+
+
+SELECTIONS = [
+    *(Selection(sort=sort) for sort in Sort),
+    *(Selection(sort=sort, is_reversed=True) for sort in (Sort.NEWEST, Sort.STATUS)),
+    *(Selection(grouping=grouping) for grouping in Grouping),
+    Selection(grouping=Grouping.PROJECT, sort=Sort.TITLE, is_reversed=True),
+    Selection(text="status:failed,queued"),
+    Selection(needs_me=True, grouping=Grouping.STATUS),
+]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=str)
+def test_what_is_kept_is_what_would_be_made_anew(selection: Selection) -> None:
+    chance = random.Random(7)
+    runs: dict[str, Run] = {}
+    kept = Arrangement(selection, runs, NOW, folded=["docs"])
+    for number in range(30):
+        runs[f"r{number:03}"] = a_run(number, chance)
+        kept.update([f"r{number:03}"], NOW)
+    for _ in range(40):
+        ids = chance.sample(sorted(runs), 3)
+        runs.update((one, changed(runs[one], chance)) for one in ids)
+        before = list(lines(kept))
+        moved = kept.update([*ids, "unknown"], NOW)
+        anew = Arrangement(selection, runs, NOW, folded=["docs"])
+        assert list(lines(kept)) == list(lines(anew))
+        ids_before = [one for one in before if isinstance(one, str)]
+        assert moved or ids_before == [one for one in lines(kept) if isinstance(one, str)]
+    assert list(kept.ids()) == list(anew.ids())
+    for line in range(len(kept)):
+        found = kept[line]
+        if isinstance(found, Group):
+            assert kept.heading_of(found.name) == line
+            assert list(kept.ids_at(line)) == list(kept.ids_of(found))
+        else:
+            assert kept.line_of(found) == line
+
+
+def test_a_run_of_a_folded_group_stands_on_its_heading() -> None:
+    chance = random.Random(1)
+    runs = {run.id: run for run in (a_run(number, chance) for number in range(20))}
+    arrangement = Arrangement(Selection(grouping=Grouping.PROJECT), runs, NOW)
+    whole = len(arrangement)
+    arrangement.fold("docs")
+    inside = next(one for one in runs if runs[one].spec.project == "docs")
+    assert arrangement.line_of(inside) == arrangement.heading_of("docs") == 0
+    assert inside in arrangement
+    assert arrangement.run_count == 20
+    arrangement.fold("docs")
+    assert len(arrangement) == whole
+
+
+def test_causes_come_the_most_frequent_first_and_leave_out_what_did_not_fail() -> None:
+    runs: dict[str, Run] = {}
+    for number, code in enumerate(["RUN_STALLED", "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", None]):
+        run = runs[f"r{number}"] = Run(f"r{number}", RunSpec("p", "t", "shop"), number)
+        run.status = Status.FAILED if code else Status.SUCCEEDED
+        run.error = user_error(code).info if code else None
+    arrangement = Arrangement(Selection(grouping=Grouping.CAUSE), runs)
+    headings = [
+        found for found in map(arrangement.__getitem__, range(5)) if isinstance(found, Group)
+    ]
+    assert [(len(one), one.name) for one in headings] == [
+        (2, "quota exceeded"),
+        (1, "run stalled"),
+    ]
+    assert "r3" not in arrangement
+
+
+def test_the_work_for_an_event_does_not_grow_with_the_runs() -> None:
+    """Keys looked at for one run that moves: a logarithm, not the number of runs."""
+    looked_at = 0
+
+    class Counted(str):
+        def __eq__(self, other: object) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def cost(count: int) -> int:
+        nonlocal looked_at
+        ids = [Counted(f"r{n:05}") for n in range(count)]
+        runs: dict[str, Run] = {one: Run(one, RunSpec("p", "t", "x"), 0) for one in ids}
+        arrangement = Arrangement(Selection(sort=Sort.PROGRESS), runs, NOW)
+        assert arrangement[count - 1] == ids[-1]
+        last = ids[-1]
+        runs[last] = Run(last, runs[last].spec, 0, percent=50)
+        looked_at = 0
+        assert arrangement.update([last], NOW)
+        assert arrangement[0] == last
+        return looked_at
+
+    assert 0 < cost(50) <= cost(5_000) < 100

@@ -1,0 +1,57 @@
+"""The filter's language."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.domain.errors import user_error
+from engine.domain.model import Run, RunSpec, Status
+from tui.filters import compile_filter
+
+
+def a_run(**spec: str) -> Run:
+    given = {"prompt": "p", "title": "Fix the parser", "project": "web shop", "template": "fix-bug"}
+    run = Run("1qj8a0k2m4", RunSpec(**(given | spec)), 0, status=Status.FAILED)  # pyright: ignore
+    run.error = user_error("USAGE_LIMIT_REACHED").info
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("", True),
+        ("fix parser", True),
+        ("parser docs", False),
+        ("!docs", True),
+        ("!fix", False),
+        ("!!fix", True),
+        ("1qj8", True),
+        ("status:failed", True),
+        ("STATUS:Fail", True),
+        ("status:queued,failed", True),
+        ("status:queued,", False),
+        ("status:", True),
+        ("!status:failed", False),
+        ('project:"web shop"', True),
+        ('project:"web shop', True),
+        ('"the parser"', True),
+        ('"parser the"', False),
+        ("template:fix", True),
+        ("template:docs", False),
+        ("cause:usage", True),
+        ("cause:quota", False),
+        ("batch:x", False),
+        ("other:x", False),
+        ('"', True),
+        ("!", True),
+        (":", False),
+        ("[/red]", False),
+        ("\\", False),
+    ],
+)
+def test_a_run_is_found(text: str, is_found: bool) -> None:
+    assert compile_filter(text)(a_run()) is is_found
+
+
+def test_a_word_with_a_colon_that_is_no_field_is_a_word() -> None:
+    assert compile_filter("parser:x")(a_run(title="Fix parser:x"))

@@ -1,0 +1,102 @@
+"""5,000 runs cost a key and an event what 50 cost: counted, not timed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from fake_engine import FakeEngine, S, app_on, screen_of, taken
+
+from engine.domain.events import Notice
+from engine.domain.model import Run, RunSpec, Status
+from tui import filters
+from tui.arrangement import Arrangement
+from tui.selection import Selection
+from tui.widgets.run_list import RunList
+
+
+def home(count: int) -> FakeEngine:
+    engine = FakeEngine()
+    for number in range(count):
+        run_id = f"r{number:05}"
+        spec = RunSpec("p", f"Task {number}", f"p{number % 5}")
+        run = Run(run_id, spec, engine.now + number, status=Status.SUCCEEDED, started_at=engine.now)
+        run.finished_at = engine.now + 9
+        engine.view.put(run)
+        engine._events[run_id] = []
+    engine.now += count
+    engine.add("live", "At work", project="p1")
+    engine.pass_through("live", S.PREPARING, S.RUNNING)
+    return engine
+
+
+async def work(count: int, *before: str) -> Counter[str]:
+    """Count what some keys and events make the list do."""
+    done: Counter[str] = Counter()
+
+    def counted(patch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(self: object, *args: object) -> object:
+            done[name] += 1
+            return real(self, *args)
+
+        patch.setattr(owner, name, call)
+
+    engine = home(count)
+    app = app_on(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*before)
+        await pilot.pause()
+        with pytest.MonkeyPatch.context() as patch:
+            counted(patch, RunList, "draw")
+            counted(patch, RunList, "draw_row")
+            counted(patch, RunList, "_row")
+            counted(patch, Arrangement, "_place")
+            counted(patch, Arrangement, "__getitem__")
+            counted(patch, Arrangement, "line_of")
+            counted(patch, Selection, "key")
+            for key in ("j", "pagedown", "G", "v", "k"):
+                await pilot.press(key)
+                await pilot.pause()
+            for _ in range(3):
+                engine.happen("live", Notice("info", "x"))
+                await taken(pilot)
+            engine.pass_through("live", S.VERIFYING)
+            await taken(pilot)
+        assert screen_of(app).panes.run_list.line_count > count
+    return done
+
+
+@pytest.mark.parametrize("before", [("b",), ("T",)], ids=str)
+async def test_keys_and_events_cost_what_is_on_the_screen(before: tuple[str, ...]) -> None:
+    few = await work(50, *before)
+    many = await work(5_000, *before)
+    assert few["_place"] == many["_place"] == 4
+    for name, calls in many.items():
+        # A long list has pages to scroll where a short one has an end; tiles are smaller.
+        assert calls <= 4 * few[name] + 100, name
+
+
+async def test_a_filter_is_compiled_once_and_asks_each_run_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, asked = home(500), Counter[str]()
+    real = filters._haystack
+
+    def counted(run: Run) -> str:
+        asked[run.id] += 1
+        return real(run)
+
+    app = app_on(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash")
+        monkeypatch.setattr(filters, "_haystack", counted)
+        await pilot.press("7")
+        await pilot.pause()
+        assert len(asked) == 501
+        assert set(asked.values()) == {1}
+        asked.clear()
+        engine.happen("live", Notice("info", "x"))
+        await taken(pilot)
+        assert asked == {"live": 1}

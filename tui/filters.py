@@ -1,0 +1,53 @@
+"""The language of the filter: words, `!word`, `status:failed`, `project:"two words"`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.model import Run
+
+Test = Callable[[Run], bool]
+
+FIELDS: dict[str, Callable[[Run], str]] = {
+    "status": lambda run: run.status.value,
+    "project": lambda run: run.spec.project,
+    "template": lambda run: run.spec.template or "",
+    "batch": lambda run: run.spec.batch or "",
+    "agent": lambda run: run.spec.agent.value,
+    "model": lambda run: run.spec.model or "",
+    "cause": lambda run: cause(run) if run.status in UNSUCCESSFUL else "",
+}
+"""What may stand before a colon, and what is looked at then."""
+
+_TERM = re.compile(r'(!*)(?:([a-z]+):)?((?:"[^"]*"?|[^\s"])*)', re.IGNORECASE)
+
+
+def compile_filter(text: str) -> Test:
+    """Make the test of a filter: a run has to meet every term.
+
+    `status:failed,cancelled` wants either; a field that is none is a word with a colon in it.
+    """
+    tests = [_test(*found.groups("")) for found in _TERM.finditer(text.lower()) if found[0]]
+    return lambda run: all(test(run) for test in tests)
+
+
+def _test(denied: str, name: str, value: str) -> Test:
+    field = FIELDS.get(name)
+    text = value.replace('"', "")
+    if name and field is None:
+        text = f"{name}:{text}"
+    if not text:  # still being typed
+        return lambda _: True
+    if field is None:
+        found: Test = lambda run: text in _haystack(run)  # noqa: E731
+    else:
+        wanted = [part for part in text.split(",") if part]
+        found = lambda run: any(part in field(run).lower() for part in wanted)  # noqa: E731
+    return (lambda run: not found(run)) if len(denied) % 2 else found
+
+
+def _haystack(run: Run) -> str:
+    spec = run.spec
+    return f"{run.id} {spec.title} {spec.project} {run.status} {spec.agent}".lower()

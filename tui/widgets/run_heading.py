@@ -1,0 +1,114 @@
+"""Headings of the run list: what stands above the columns, and above each group of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.segment import Segment
+
+from engine.domain.model import Status
+from tui import show
+from tui.arrangement import Group
+from tui.cells import cells, clean, crop, fit
+from tui.selection import URGENCY, Grouping, Selection
+from tui.widgets.line_view import LineView
+from tui.widgets.run_columns import GAP, Column, Part
+
+BAR = 10
+"""Cells of the bar in a group's heading."""
+_NAMELESS = {Grouping.BATCH: "no batch", Grouping.PROJECT: "no project"}
+
+
+def column_heads(
+    view: LineView, columns: Sequence[tuple[Column, int]], selection: Selection
+) -> Iterator[Segment]:
+    """Write the names of the columns; an arrow points the way the list is sorted."""
+    yield Segment("  ")
+    sort = selection.sort
+    upward = sort.is_upward != selection.is_reversed
+    arrow = show.sign("▲", "^") if upward else show.sign("▼", "v")
+    for index, (column, width) in enumerate(columns):
+        if index:
+            yield Segment(" " * GAP)
+        is_it = column.name == sort.column
+        text = column.heading(width, arrow if is_it else "")
+        yield Segment(text, view.look("busy" if is_it else "faint"))
+
+
+def column_at(columns: Sequence[tuple[Column, int]], x: int) -> str | None:
+    """Give the name of the column at cell `x` of a line."""
+    start = 2
+    for column, width in columns:
+        if start <= x < start + width:
+            return column.name
+        start += width + GAP
+    return None
+
+
+def name_of(group: Group, grouping: Grouping) -> str:
+    """Say what the runs of a group have in common."""
+    name = clean(group.name, 200).strip() or _NAMELESS.get(grouping, "none")
+    return f"{len(group)} {show.sign('×', 'x')} {name}" if grouping is Grouping.CAUSE else name
+
+
+def counts(group: Group, grouping: Grouping) -> list[Part]:
+    """Write how many runs of the group stand how, the most urgent first."""
+    parts: list[Part] = []
+    if grouping is Grouping.STATUS:
+        return [(f" {len(group)}", "dim")]
+    if grouping is not Grouping.CAUSE:
+        for status in sorted(URGENCY, key=URGENCY.__getitem__):
+            if number := group.statuses[status]:
+                parts.append((f" {show.glyph(status)} {number}", show.tone(status)))
+    return parts
+
+
+def progress(group: Group, width: int) -> list[Part]:
+    """Draw how far the group's runs have come."""
+    before, full, after = show.bar_parts(group.percent, width - 5)
+    tone = "good" if group.percent == 100 and not group.needy else "live"
+    return [(before, "dim"), (full, tone), (after, "dim"), (f"{group.percent:>4}%", "dim")]
+
+
+def lead(group: Group, grouping: Grouping, width: int, *, is_folded: bool) -> list[Part]:
+    """Write the group's name after the sign that says whether it is folded."""
+    arrow = show.sign("▸", "+") if is_folded else show.sign("▾", "-")
+    tone = "plain"
+    text = name_of(group, grouping)
+    if grouping is Grouping.STATUS:
+        status = Status(group.name)
+        text, tone = f"{show.glyph(status)} {text}", show.tone(status)
+    return [(f"{arrow} ", "dim"), (crop(text, width - 2, show.sign("…", "~")), tone)]
+
+
+def line(group: Group, grouping: Grouping, width: int, *, is_folded: bool) -> list[Part]:
+    """Write a heading as one line, `width` cells wide."""
+    tail = counts(group, grouping)
+    bar = [] if grouping in (Grouping.CAUSE, Grouping.STATUS) else progress(group, BAR + 5)
+    right = sum(cells(text) for text, _ in tail)
+    parts = lead(group, grouping, width, is_folded=is_folded)
+    room = width - sum(cells(text) for text, _ in parts)
+    if right + BAR + 8 > room:
+        bar = []
+    if right + 2 > room:
+        parts = lead(group, grouping, max(8, width - right - 2), is_folded=is_folded)
+        room = width - sum(cells(text) for text, _ in parts)
+    if right > room:
+        tail, right = [], 0
+    gap = room - right - sum(cells(text) for text, _ in bar)
+    return [*parts, *tail, (" " * gap, "dim"), *bar]
+
+
+def tile_row(
+    group: Group, grouping: Grouping, row: int, width: int, *, is_folded: bool
+) -> list[Part]:
+    """Write one row of a heading as a tile."""
+    match row:
+        case 0:
+            return lead(group, grouping, width, is_folded=is_folded)
+        case 1:
+            return counts(group, grouping) or [(f" {len(group)} runs", "dim")]
+        case 2 if grouping is not Grouping.CAUSE:
+            return progress(group, width)
+        case _:
+            return [(fit("", width), "dim")]
