@@ -19,7 +19,7 @@ from tui.cells import fit
 from tui.cli import log, output
 from tui.cli.failure import EXIT_CANCELLED
 from tui.cli.lines import PlainLines, summary
-from tui.cli.options import everywhere
+from tui.cli.options import everywhere, examples
 from tui.show import title
 
 SLOTS = 4
@@ -27,7 +27,7 @@ GRACE_S = 1.0
 NAME = 26
 
 
-@click.command()
+@click.command(epilog=examples("demo", "demo | grep notice"))
 @everywhere()
 def demo() -> int:
     """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.

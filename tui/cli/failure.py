@@ -7,6 +7,8 @@ import traceback
 from dataclasses import asdict
 from typing import cast
 
+import click
+
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import ErrorInfo
 from engine.domain.text import one_line, printable
@@ -33,6 +35,15 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
         return EXIT_USER_ERROR
     tell(_internal(error).info, as_json=as_json)
     return EXIT_FAILED
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """Say what was wrong with the words of a command, and where its help is."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        output.say_aside(context.get_usage())
+        output.say_aside(f"Try '{context.command_path} --help' for help.\n")
+    output.say_aside(f"Error: {error.format_message()}")
 
 
 def tell(error: ErrorInfo, *, as_json: bool = False) -> None:

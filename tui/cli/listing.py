@@ -12,7 +12,16 @@ import click
 from engine.domain.activity import clock, elapsed_s, ordinal
 from engine.domain.model import Run, Status
 from tui.cli import output
-from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
+from tui.cli.options import (
+    STATUSES,
+    Number,
+    Project,
+    RunName,
+    Utf8,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.domain.radar import Overlap
@@ -32,12 +41,12 @@ COLOURS = {
 
 @click.command(epilog=examples("ls --status failed", "ls --json -n 10"))
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
-@click.option("--project", type=Utf8(), help="Only runs of this project.")
+@click.option("--project", type=Project(), help="Only runs of this project.")
 @click.option("--batch", type=Utf8(), help="Only runs of this batch.")
 @click.option(
     "-n",
     "--limit",
-    type=click.IntRange(min=1),
+    type=Number(min=1),
     help=f"At most so many.  [default: {LATEST}; all with --json]",
 )
 @json_option("Print the run objects as one JSON array.")
@@ -138,7 +147,7 @@ def _hint(*, any_run: bool, filtered: bool, more: bool) -> None:
 
 
 @click.command(epilog=examples("show @last", "show 0f3 --json"))
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunName())
 @json_option("Print the run object.")
 @everywhere()
 def show(run: str, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import output
-from tui.cli.options import Utf8, everywhere, examples, json_option, read_stdin
+from tui.cli.options import RunName, Utf8, everywhere, examples, has_ended, json_option, read_stdin
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         "resume @last 'Now add a test for it'", "resume 0f3 --detach - < review.md", "resume @last"
     )
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunName(has_ended))
 @click.argument("message", metavar="[MESSAGE]", required=False, type=Utf8())
 @click.option("--detach", is_flag=True, help="Print its id and return; the run goes on.")
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")

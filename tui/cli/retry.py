@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import output
-from tui.cli.options import Utf8, everywhere, examples, json_option, read_stdin
+from tui.cli.options import RunName, Utf8, everywhere, examples, has_ended, json_option, read_stdin
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         "retry @last", "retry --failed --detach", "retry 0f3 --fresh --prompt 'Try it in Rust'"
     )
 )
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(has_ended))
 @click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
 @click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
 @click.option(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import click
 
-from tui.cli.options import everywhere, examples, json_option
+from tui.cli.options import Number, RunName, everywhere, examples, json_option
 
 
 @click.command(epilog=examples("watch @last", "watch 0f3 0f4 --json"))
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option(
-    "--since", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only later events."
-)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RunName())
+@click.option("--since", type=Number(min=0), default=0, metavar="SEQ", help="Only later events.")
 @json_option("Print one event object a line, and nothing else.")
 @everywhere()
 def watch(runs: tuple[str, ...], since: int, as_json: bool) -> int:

@@ -11,7 +11,18 @@ import click
 
 from engine.domain.text import printable_name
 from tui.cli import output
-from tui.cli.options import Nearest, Utf8, everywhere, examples, json_option
+from tui.cli.options import (
+    File,
+    Folder,
+    Nearest,
+    Number,
+    RunName,
+    Utf8,
+    WorkspacePath,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.engine import Changes, Engine
@@ -20,8 +31,8 @@ HOW = ("edits", "commit", "merge", "patch")
 
 
 @click.command(epilog=examples("files @last", "files @last src --json"))
-@click.argument("run", type=Utf8())
-@click.argument("path", type=Utf8(), default="")
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath(), default="")
 @json_option("Print the entries as one JSON array.")
 @everywhere()
 def files(run: str, path: str, as_json: bool) -> int:
@@ -48,10 +59,10 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("get @last report.md", "get @last build/app.zip -o app.zip"))
-@click.argument("run", type=Utf8())
-@click.argument("path", type=Utf8())
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath())
 @click.option(
-    "-o", "target", type=Utf8(), default="-", metavar="FILE", help="Where to; - is stdout."
+    "-o", "target", type=File(), default="-", metavar="FILE", help="Where to; - is stdout."
 )
 @everywhere()
 def get(run: str, path: str, target: str) -> int:
@@ -76,7 +87,7 @@ async def _get(run: str, path: str, target: str) -> int:
 
 
 @click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
-@click.argument("run", type=Utf8())
+@click.argument("run", metavar="RUN", type=RunName())
 @json_option("Print them as one JSON array.")
 @everywhere()
 def artifacts(run: str, as_json: bool) -> int:
@@ -105,10 +116,10 @@ async def _artifacts(name: str, *, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("diff @last", "diff @last --stat", "diff @last --checkpoint 2"))
-@click.argument("run", type=Utf8())
-@click.argument("paths", type=Utf8(), nargs=-1)
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("paths", metavar="[PATH...]", type=WorkspacePath(), nargs=-1)
 @click.option("--stat", is_flag=True, help="Only the files, and how much changed in each.")
-@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Up to checkpoint N.")
+@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Up to checkpoint N.")
 @json_option("Print the changed files as one JSON object.")
 @everywhere()
 def diff(
@@ -171,7 +182,7 @@ def _say_stat(changes: Changes) -> None:
 @click.command(
     epilog=examples("apply @last --check", "apply @last", "apply @last --as merge", "apply 1q 2r")
 )
-@click.argument("runs", type=Utf8(), nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", type=RunName(), nargs=-1, required=True)
 @click.option(
     "--as",
     "how",
@@ -180,7 +191,7 @@ def _say_stat(changes: Changes) -> None:
     help="edits in the working tree (default), a commit on the run's branch, a merge into the "
     "current branch, or a patch on stdout",
 )
-@click.option("--to", type=Utf8(), metavar="DIR", help="Another folder than the source.")
+@click.option("--to", type=Folder(), metavar="DIR", help="Another folder than the source.")
 @click.option("--message", "-m", type=Utf8(), default="", help="The commit's message.")
 @click.option("--check", is_flag=True, help="Only tell whether it would apply; exit code 1 if not.")
 @json_option("Print one object for each run.")
@@ -242,8 +253,8 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
 
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))
-@click.argument("run", type=Utf8())
-@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Which; see `show`.")
+@click.argument("run", metavar="RUN", type=RunName())
+@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Which; see `show`.")
 @json_option("Print what was done.")
 @everywhere()
 def restore(run: str, checkpoint: int | None, as_json: bool) -> int:
