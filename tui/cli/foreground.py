@@ -56,10 +56,11 @@ async def carry_or_leave(
     since: Mapping[str, int] | None = None,
     *,
     as_json: bool,
+    full: bool = False,
 ) -> int:
     """Follow runs as their command wants it and give the exit code."""
     follower = Follower(engine, runs, since or 0)
-    stopper = await carry(engine, follower, displays.choose(follower, as_json=as_json))
+    stopper = await carry(engine, follower, displays.choose(follower, as_json=as_json, full=full))
     return exit_code(follower.runs.values()) if stopper.left is None else 128 + stopper.left
 
 

@@ -94,7 +94,7 @@ def _table(
 ) -> Iterable[Iterable[tuple[str, str | None]]]:
     from tui import show
     from tui.cells import clean, crop, fit
-    from tui.cli.lines import full_title
+    from tui.cli.ending import full_title
 
     rows = [
         (

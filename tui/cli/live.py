@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,10 +20,13 @@ from engine.domain.model import Run
 from tui import show
 from tui.cells import clean, crop, fit, wrap
 from tui.cli import output
+from tui.cli.ending import details, full_title, headline, reason, together
 from tui.cli.failure import panel
-from tui.cli.lines import fold, full_title, summary
+from tui.cli.lines import fold, look
+from tui.cli.tree import Leaf, tree
 
 if TYPE_CHECKING:
+    from engine.engine import Changes
     from tui.cli.follow import Follower
 
 STYLES = {
@@ -38,13 +43,16 @@ BAR = 24
 NAME = 18
 TIME_AND_GLYPH = 11
 KIND = 9
+TREE_FILES = 12
+"""Changed files that one event draws."""
 
 
 class LiveView:
     """Draws one or more runs; only the last lines of the screen are ever redrawn."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, *, full: bool = False) -> None:
         self._follower = follower
+        self._full = full
         self._question = ""
         self._several = len(follower.runs) > 1
         self._console = output.console(sys.stdout)
@@ -87,15 +95,22 @@ class LiveView:
         self._question = question
         self._live.refresh()
 
-    def finish(self, runs: dict[str, Run]) -> None:
-        """Print the summary of each run, and why it failed."""
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Print how each run ended, why it failed, and what to type next."""
         for run in runs.values():
-            if run.error:
+            if run.error and not self._several:
                 self._console.print(panel(run.error))
-            first, *rest = summary(run)
-            mark = f"{show.glyph(run.status)} "
-            self._console.print(Text(mark + first, style=f"bold {STYLES[show.tone(run.status)]}"))
-            self._console.print(Text("\n".join(rest)))
+            ended = f"{show.glyph(run.status)} {headline(run)}"
+            self._console.print(Text(ended, style=f"bold {STYLES[show.tone(run.status)]}"))
+            rest = reason(run) if self._several else details(run, changes.get(run.id))
+            self._say(rest)
+        if self._several:
+            self._say(together(runs))
+
+    def _say(self, lines: Iterable[str]) -> None:
+        """Print lines as they are; one that is too long goes on below, to be copied whole."""
+        for line in lines:
+            self._console.print(Text(clean(line)), soft_wrap=True)
 
     # What stays
 
@@ -107,7 +122,7 @@ class LiveView:
         return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
 
     def _lines(self, event: Event, runs: dict[str, Run]) -> list[Text]:
-        line = show.event_line(event)
+        line = self._look(event)
         head = Text(f"{show.time_of_day(event.at)} ", style=STYLES["dim"])
         if self._several:
             head.append(fit(show.title(runs[event.run]), NAME) + " ")
@@ -127,6 +142,15 @@ class LiveView:
                 Text(indent + piece, style if line.prose else STYLES["dim"]) for piece in pieces
             ]
         return lines
+
+    def _look(self, event: Event) -> show.EventLine:
+        """Say how an event looks; several files that were edited become a tree."""
+        line, body = look(event, full=self._full), event.body
+        if not isinstance(body, Step) or body.kind != "file_change" or len(body.changes or ()) < 2:
+            return line
+        leaves = [Leaf(one.path, one.change) for one in body.changes or ()]
+        drawn = tree(leaves, len(leaves) if self._full else TREE_FILES)
+        return replace(line, text=f"{len(leaves)} files", extra=tuple(drawn), fold=len(drawn))
 
     # What moves
 

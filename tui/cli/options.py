@@ -69,6 +69,13 @@ def json_option(text: str) -> Callable[[Function], Function]:
     )
 
 
+def full_option(function: Function) -> Function:
+    """Add `--full`."""
+    return click.option(
+        "--full", is_flag=True, help="Show all output of commands, not only its last lines."
+    )(function)
+
+
 def examples(*lines: str) -> str:
     """Write a command's examples as its help ends with them, one a line."""
     return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}".rstrip() for line in lines)

@@ -23,6 +23,7 @@ from tui.cli.options import (
     Utf8,
     everywhere,
     examples,
+    full_option,
     json_option,
     read_stdin,
 )
@@ -103,6 +104,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work.")
 @click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use.")
 @click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
+@full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
 def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
@@ -129,7 +131,9 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         spec = await consent.settle(engine, spec, trust=asked["trust"], may_ask=not as_json)
         started = await engine.start(spec)
         if there:
-            return await foreground.carry_or_leave(engine, [started], as_json=as_json)
+            return await foreground.carry_or_leave(
+                engine, [started], as_json=as_json, full=asked["full"]
+            )
         await foreground.detach(engine, [started], as_json=as_json)
     return 0
 

@@ -62,7 +62,7 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
     """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
     from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import FINISHED
-    from tui.cli.lines import full_title
+    from tui.cli.ending import full_title
 
     batches = engine.batches()
     left = set(runs)
