@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.model import Run, Status, WorkspaceKind
 from tui import show
+from tui.cli import output
 from tui.cli.tree import Leaf, tree
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
         used = f"{show.tokens(run.usage.input)} tokens in · {show.tokens(run.usage.output)} out"
         lines.append(f"  {used}")
     if run.changes.files:
-        plural = "" if run.changes.files == 1 else "s"
-        lines.append(f"  {run.changes.files} file{plural} {show.changes(run.changes)}")
+        lines.append(f"  {output.counted(run.changes.files)} {show.changes(run.changes)}")
         lines += [f"    {line}" for line in _files(changes)]
     if run.workspace:
         lines.append(f"  workspace: {run.workspace.path}")

@@ -39,7 +39,11 @@ COLOURS = {
 }
 
 
-@click.command(epilog=examples("ls --status failed", "ls --json -n 10"))
+@click.command(
+    epilog=examples(
+        "ls --status failed", "ls --json -n 10", "retry $(swarm-tui ls -q --project nightly)"
+    )
+)
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
 @click.option("--project", type=Project(), help="Only runs of this project.")
 @click.option("--batch", type=Utf8(), help="Only runs of this batch.")
@@ -47,15 +51,28 @@ COLOURS = {
     "-n",
     "--limit",
     type=Number(min=1),
-    help=f"At most so many.  [default: {LATEST}; all with --json]",
+    help=f"At most so many.  [default: {LATEST}; all with --json or -q]",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print only the ids, one a line.")
 @json_option("Print the run objects as one JSON array.")
 @everywhere()
-def ls(as_json: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
+def ls(as_json: bool, quiet: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
     """List runs, newest first."""
     from tui.cli import session
 
-    return session.start(_ls(as_json, limit, wanted))
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
+    return session.start(_ids(limit, wanted) if quiet else _ls(as_json, limit, wanted))
+
+
+async def _ids(limit: int | None, wanted: dict[str, Any]) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        runs = await engine.runs(**wanted, limit=limit or -1)
+    if runs:
+        output.say("\n".join(run.id for run in runs))
+    return 0
 
 
 async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:

@@ -68,6 +68,11 @@ def has_colours(stream: IO[str]) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
+def counted(files: int) -> str:
+    """Write a number of files as `1 file`, `3 files`."""
+    return f"{files} file{'' if files == 1 else 's'}"
+
+
 def console(stream: IO[str]) -> Console:
     """Make a Rich console that interprets no markup and guesses nothing."""
     from rich.console import Console  # only where a terminal is drawn: it takes 40 ms

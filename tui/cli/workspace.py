@@ -174,7 +174,7 @@ def _say_stat(changes: Changes) -> None:
         lines = "binary" if file.binary else f"+{file.insertions} −{file.deletions}"
         output.say(f"{file.kind.value:<9} {lines:>12}  {name}")
     total = changes.total
-    output.say(f"{total.files} files, +{total.insertions} −{total.deletions}")
+    output.say(f"{output.counted(total.files)}, +{total.insertions} −{total.deletions}")
     for path in changes.left_out:
         output.say_aside(f"left out, not readable: {printable_name(path)}")
 
@@ -244,7 +244,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     elif done.fits:
         verb = "would apply" if asked["check"] else "applied"
         where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
-        files = f"{len(names)} files" if names else "nothing new"
+        files = output.counted(len(names)) if names else "nothing new"
         output.say(f"{run} {verb}{where}: {files}")
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
@@ -254,7 +254,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))
 @click.argument("run", metavar="RUN", type=RunName())
-@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Which; see `show`.")
+@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Which; 0 is the first.")
 @json_option("Print what was done.")
 @everywhere()
 def restore(run: str, checkpoint: int | None, as_json: bool) -> int:
@@ -283,5 +283,7 @@ async def _restore(run: str, n: int | None, *, as_json: bool) -> int:
     if as_json:
         output.say_json({"files": names, "undo": done.undo.n})
     else:
-        output.say(f"{len(names)} files put back; `--checkpoint {done.undo.n}` takes that back")
+        output.say(
+            f"{output.counted(len(names))} put back; `--checkpoint {done.undo.n}` takes that back"
+        )
     return 0
