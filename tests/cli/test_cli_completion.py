@@ -22,7 +22,9 @@ Complete = Callable[[str], dict[str, str]]
 
 
 @pytest.fixture
-def complete(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Complete:
+def complete(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Complete:
     """Ask as bash does what a line could go on with: the values, and what is said of each."""
 
     def ask(line: str) -> dict[str, str]:

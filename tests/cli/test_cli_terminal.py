@@ -22,7 +22,8 @@ def test_the_live_view(terminal: Opener) -> None:
     assert "edit     A a.txt" in shown.text
     assert "[/red]" in shown.text
     assert "succeeded after 0:0" in shown.text
-    assert "next: swarm-tui show " in shown.text
+    assert "A a.txt  +1 −0" in shown.text
+    assert "next: swarm-tui diff " in shown.text
     assert "running  Paint" not in shown.text
     assert "━" not in shown.text
     assert not shown.screen.cursor.hidden

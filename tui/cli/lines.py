@@ -92,13 +92,11 @@ def event_lines(event: Event, *, full: bool = False) -> list[str]:
 
 
 def look(event: Event, *, full: bool = False) -> show.EventLine:
-    """Say how an event looks; `full`: with nothing folded, and all of its output."""
+    """Say how an event looks, with all of its output; `full`: with nothing folded."""
     line, body = show.event_line(event), event.body
-    if not full:
-        return line
     if isinstance(body, Step) and body.output:
         line = replace(line, extra=output_lines(body.output, len(body.output)))
-    return replace(line, fold=len(line.extra))
+    return replace(line, fold=len(line.extra)) if full else line
 
 
 def is_beginning(event: Event) -> bool:

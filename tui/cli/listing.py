@@ -41,7 +41,7 @@ COLOURS = {
 
 @click.command(
     epilog=examples(
-        "ls --status failed", "ls --json -n 10", "retry $(swarm-tui ls -q --project nightly)"
+        "ls --status failed", "ls --json -n 10", "ls -q --project nightly --status failed"
     )
 )
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
