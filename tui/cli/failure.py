@@ -63,6 +63,8 @@ def panel(error: ErrorInfo) -> object:
     from rich.panel import Panel
     from rich.text import Text
 
+    from tui.show import unicode_ok
+
     return Panel(
         Text.assemble(
             (printable(error.message), "bold"), "\n", printable(error.recovery), style="default"
@@ -72,7 +74,7 @@ def panel(error: ErrorInfo) -> object:
         subtitle=Text(error.docs_url, style="dim"),
         subtitle_align="right",
         border_style="red",
-        box=box.ROUNDED,
+        box=box.ROUNDED if unicode_ok() else box.ASCII,
     )
 
 
