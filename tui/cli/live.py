@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -55,6 +56,7 @@ class LiveView:
         self._full = full
         self._question = ""
         self._several = len(follower.runs) > 1
+        self._names = names(follower.runs.values())
         self._console = output.console(sys.stdout)
         self._live = Live(
             get_renderable=self._picture,
@@ -82,7 +84,7 @@ class LiveView:
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Add events above the moving part."""
         news = (event for event in events if self._is_news(event))
-        told = [line for event in news for line in self._lines(event, runs)]
+        told = [line for event in news for line in self._lines(event)]
         if told:
             self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
 
@@ -121,11 +123,11 @@ class LiveView:
             return body.phase != "started"
         return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
 
-    def _lines(self, event: Event, runs: dict[str, Run]) -> list[Text]:
+    def _lines(self, event: Event) -> list[Text]:
         line = self._look(event)
         head = Text(f"{show.time_of_day(event.at)} ", style=STYLES["dim"])
         if self._several:
-            head.append(fit(show.title(runs[event.run]), NAME) + " ")
+            head.append(fit(self._names[event.run], NAME) + " ")
         style = STYLES[line.tone]
         head.append(f"{line.glyph} ", style).append(fit(line.kind, KIND), STYLES["dim"])
         indent = " " * head.cell_len
@@ -185,12 +187,21 @@ class LiveView:
         before, full, after = show.bar_parts(percent, BAR, beat=int(now * FRAMES_PER_S))
         text = Text(no_wrap=True, overflow="ellipsis")
         if name:
-            text.append(f"{show.glyph(run.status)} ", style).append(
-                fit(show.title(run), NAME) + " "
-            )
+            text.append(f"{show.glyph(run.status)} ", style)
+            text.append(fit(self._names[run.id], NAME) + " ")
         text.append(before, STYLES["dim"]).append(full, style).append(after, STYLES["dim"])
         text.append(f" {'' if percent is None else f'{percent}%':>4} ")
         text.append(f"{clock(elapsed_s(run, now))} ", "bold")
         if run.stage:
             text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
         return text.append(clean(self._follower.doing(run, now), 300))
+
+
+def names(runs: Iterable[Run]) -> dict[str, str]:
+    """Give each run the name that it has among these: its title, or its id where two share one."""
+    titles = {run.id: show.title(run) for run in runs}
+    often = Counter(crop(title, NAME) for title in titles.values())
+    return {
+        run_id: title if often[crop(title, NAME)] == 1 else run_id
+        for run_id, title in titles.items()
+    }
