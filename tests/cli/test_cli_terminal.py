@@ -72,8 +72,7 @@ def test_ctrl_c_twice_cancels(asked: Terminal, swarm: Swarm) -> None:
 
 
 def test_ctrl_c_and_escape_stay(asked: Terminal, swarm: Swarm) -> None:
-    asked.type(b"\x1b[A")  # a cursor key is no answer
-    asked.type(b"\x1b")
+    asked.type(b"\x1b[A\x1bOP\x1b")  # a cursor key and a function key are no answer
     asked.until_not(QUESTION)
     swarm("cancel", "@last")
     assert asked.end() == 130

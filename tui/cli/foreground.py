@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import termios
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
 _LEAVE, _CANCEL, _STAY = b"\r\nd", b"c", b"\x1b"
+_SEQUENCES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
+"""What keys send that are no single byte: cursor and function keys."""
 
 
 async def carry(
@@ -194,9 +197,8 @@ def pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
             typed = b""
         if not typed:
             loop.remove_reader(keys)
-        if typed == _STAY or not typed.startswith(_STAY):  # not the keys that send several bytes
-            for code in typed:
-                queue.put_nowait(bytes((code,)))
+        for code in _SEQUENCES.sub(b"", typed):
+            queue.put_nowait(bytes((code,)))
 
     before = termios.tcgetattr(keys)
     quiet = termios.tcgetattr(keys)
