@@ -90,7 +90,11 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
 
 def _missing(path: str, what: str) -> UserError:
     name = printable_name(path) or "The workspace"
-    return user_error("WORKSPACE_MISSING", f"{name} cannot be {what}.")
+    return user_error(
+        "WORKSPACE_MISSING",
+        f"{name} cannot be {what}.",
+        "Look at what is there with `swarm-tui files`; links are not followed.",
+    )
 
 
 def _order(entry: TreeEntry) -> tuple[bool, str, str]:

@@ -26,7 +26,7 @@ def shell(here: Path):
 RUN = "run --empty --agent simulated 'sim: say x'"
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_streams_stop_nothing(shell, swarm: Swarm, closed: str) -> None:
     done = shell(RUN, closed)
     assert (done.code, done.err) == (0, "")
@@ -37,7 +37,7 @@ def test_closed_streams_stop_nothing(shell, swarm: Swarm, closed: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
-@pytest.mark.parametrize("words", ["ls", "ls --json", "--help", "completion bash"])
+@pytest.mark.parametrize("words", ["ls --json", "--help"])
 def test_a_full_disk_is_told_on_stderr(shell, words: str) -> None:
     done = shell(words, ">/dev/full")
     assert (done.code, done.out) == (3, "")
@@ -53,7 +53,7 @@ def test_what_cannot_be_told_stops_nothing(shell, swarm: Swarm) -> None:
     assert swarm("wait", "@last").code == 0  # the run went on
 
 
-@pytest.mark.parametrize("words", ["ls", "ls --json", "--version", "completion zsh"])
+@pytest.mark.parametrize("words", ["ls --json", "completion zsh"])
 def test_a_reader_that_never_reads(shell, words: str) -> None:
     done = shell(words, "| true")
     assert (done.err, done.out) == ("", "")

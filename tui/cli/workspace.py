@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from tui.cli import output
 from tui.cli.options import (
@@ -62,7 +64,12 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 @click.argument("run", metavar="RUN", type=RunName())
 @click.argument("path", type=WorkspacePath())
 @click.option(
-    "-o", "target", type=File(), default="-", metavar="FILE", help="Where to; - is stdout."
+    "-o",
+    "target",
+    type=File(),
+    default="-",
+    metavar="FILE",
+    help="Where to, a file or a folder; - is stdout.",
 )
 @everywhere()
 def get(run: str, path: str, target: str) -> int:
@@ -78,12 +85,23 @@ async def _get(run: str, path: str, target: str) -> int:
     async with session.open_engine() as engine:
         data = await engine.workspaces.read(run, path)
     if target != "-":
-        Path(target).write_bytes(data)
+        _put(data, Path(target).expanduser(), Path(path).name)
     elif sys.stdout.isatty():
         output.say(data.decode("utf-8", "replace").rstrip("\n"))
     else:
         output.say_bytes(data)
     return 0
+
+
+def _put(data: bytes, target: Path, name: str) -> None:
+    """Write a file; into a folder under its own name."""
+    try:
+        (target / name if target.is_dir() else target).write_bytes(data)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"{printable_name(str(target))} cannot be written: {error.strerror}."
+        raise user_error("INPUT_INVALID", message, "Name another file with -o.") from error
 
 
 @click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
