@@ -274,6 +274,7 @@ DOCUMENTS: dict[str, Any] = {
     "artifacts": list[Artifact],
     "diff": Diff,
     "restore": list[Checkpoint] | Restored,
+    "config": dict[str, Any],  # settings.md has its keys
 }
 LINES: dict[str, Any] = {
     "run": Event,
