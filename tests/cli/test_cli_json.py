@@ -93,7 +93,7 @@ def test_what_the_commands_print_has_its_shape(swarm: Swarm) -> None:
         "artifacts": ["@last"],
         "diff": ["@last"],
         "restore": ["@last"],
-        "apply": ["@last", "--check"],
+        "apply": ["@last"],
         "watch": ["@last"],
         "logs": ["@last"],
         "pause": [],

@@ -62,6 +62,18 @@ class ChangeCount(Shape):
     deletions: Count
 
 
+class TakenHome(Shape):
+    """A run's changes as they were last applied; files is how many were changed there."""
+
+    how: Annotated[str, Meta(pattern="^(edits|commit|merge)$")]
+    to: str
+    files: Count
+    checkpoint: Count
+    at: Time
+    commit: str | None
+    branch: str | None
+
+
 class LimitWindow(Shape):
     """One of the plan's rate-limit windows, as the run last heard of it."""
 
@@ -116,6 +128,7 @@ class Run(Shape):
     limits: list[LimitWindow]
     tokens: Tokens
     changes: ChangeCount
+    applied: Annotated[TakenHome | None, Meta(description="where its changes were applied")]
     error: ErrorInfo | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
 
@@ -153,7 +166,7 @@ class Entry(Shape):
     name: Annotated[str, Meta(description="safe to show")]
     is_folder: bool
     is_link: bool
-    size_bytes: Count
+    size_bytes: Count | None
 
 
 class Artifact(Shape):
@@ -222,6 +235,7 @@ AS_JSON: dict[str, Any] = {
     "not_before": Time,
     "error": ErrorInfo,
     "windows": list[LimitWindow],
+    "applied": TakenHome,
 }
 """Fields of events that look different in JSON."""
 
