@@ -133,6 +133,19 @@ class Run(Shape):
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
 
 
+class Overlap(Shape):
+    """Another run that changed the same files of the same source."""
+
+    run: str
+    paths: list[str]
+
+
+class ListedRun(Run):
+    """A run as it is now, and the runs that it gets in the way of."""
+
+    overlaps: list[Overlap]
+
+
 class Queue(Shape):
     """How the queue stands."""
 
@@ -276,8 +289,8 @@ Event: Any = Union[tuple(EVENTS.values())]  # noqa: UP007  made from a list
 
 # What each command prints: one document of this shape, or one a line.
 DOCUMENTS: dict[str, Any] = {
-    "ls": list[Run],
-    "show": Run,
+    "ls": list[ListedRun],
+    "show": ListedRun,
     "cancel": list[Run],
     "wait": list[Run],
     "pause": Queue,
