@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
+import json_pages
 import msgspec
 from msgspec import Meta, Struct
 
@@ -42,6 +43,8 @@ def pages() -> dict[Path, str]:
         HERE / "errors.md": errors(),
         HERE / "settings.md": settings(),
         HERE / "commands.md": commands(),
+        HERE / "json.md": json_pages.page(NOTE),
+        HERE / "schemas.json": json_pages.schemas(),
     }
 
 

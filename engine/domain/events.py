@@ -213,6 +213,6 @@ def event_json(event: Event) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(event.body).items() if value is not None}
     for holder in (fields, *fields.get("windows", ()), fields.get("applied", {})):
         for name in _TIMES & holder.keys():
-            holder[name] = iso(holder[name])
+            holder[name] = None if holder[name] is None else iso(holder[name])
     envelope = {"run": event.run, "seq": event.seq, "at": iso(event.at), "attempt": event.attempt}
     return {**envelope, "type": event.body.type, **fields}

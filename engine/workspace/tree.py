@@ -141,7 +141,11 @@ def must_be_there(root: Path, path: str) -> None:
 
 def _missing(path: str, what: str) -> UserError:
     name = printable_name(path) or "The workspace"
-    return user_error("WORKSPACE_MISSING", f"{name} cannot be {what}.")
+    return user_error(
+        "WORKSPACE_MISSING",
+        f"{name} cannot be {what}.",
+        "Look at what is there with `swarm-tui files`; links are not followed.",
+    )
 
 
 def _order(entry: TreeEntry) -> tuple[bool, str, str]:

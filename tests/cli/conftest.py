@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pseudo import Opener, Terminal
 from typed import COMMAND, PATIENCE_S, Result, Started, Starter, Swarm
 
 from engine.paths import Paths
@@ -100,5 +101,17 @@ def start(here: Path) -> Iterator[Starter]:
             stack.enter_context(process)
             stack.callback(process.kill)
             return Started(process)
+
+        yield begin
+
+
+@pytest.fixture
+def terminal(here: Path) -> Iterator[Opener]:
+    with ExitStack() as stack:
+
+        def begin(*words: str, **env: str) -> Terminal:
+            opened = Terminal(here, words, env)
+            stack.callback(opened.close)
+            return opened
 
         yield begin

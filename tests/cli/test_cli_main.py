@@ -263,7 +263,9 @@ HEAVY = ("textual", "rich.console", "rich.live", "yaml", "watchfiles", "psutil",
         (["pause"], (*HEAVY, "rich")),
         (["wait", "--all"], HEAVY),
         (["run", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["completion", "bash"], (*HEAVY, "rich", "asyncio", "msgspec", "engine.engine")),
         (["ls"], HEAVY),
+        (["ls", "-q"], (*HEAVY, "rich")),
         (["ls", "--json"], (*HEAVY, "rich")),
         (["show", "nobody", "--json"], (*HEAVY, "rich")),
     ],
@@ -281,3 +283,27 @@ def test_nobody_pays_for_what_is_not_used(words: list[str], absent: tuple[str, .
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert not set(absent) & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "absent"),
+    [
+        ("swarm-tui l", (*HEAVY, "rich", "asyncio", "msgspec", "engine.engine")),
+        ("swarm-tui show ", (*HEAVY, "rich")),
+    ],
+)
+def test_a_shell_that_asks_waits_for_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, paths: Paths, line: str, absent: tuple[str, ...]
+) -> None:
+    assert run(["ls"]) == 0  # a home to look into
+    monkeypatch.setenv("_SWARM_TUI_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_LINE", line)
+    test_nobody_pays_for_what_is_not_used([], absent)
+
+
+def test_wrong_usage_writes_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["ls", "\x1b[31mx"], ["\x1b[31mx"], ["ls", "--\x1b[31mx"], ["slots", "\x9b2J"]):
+        code, out, err = _run(capsys, *words)
+        assert (code, out) == (2, "")
+        assert "Error: " in err
+        assert not {"\x1b", "\x9b"} & set(err)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
+from support import spec
 from typed import Swarm
+
+from engine.domain.events import StatusChanged
+from engine.domain.model import Status
+from engine.paths import Paths
+from engine.store import codec
+from engine.store.store import Entry, open_store
+from tui.cli.main import run
 
 
 @pytest.fixture
@@ -89,3 +99,45 @@ def test_now_and_then_nothing_was_written(simulated: Swarm, swarm: Swarm, paths)
     done = swarm("logs", "@last", "--raw")
     assert done.code == 3
     assert "has written nothing yet" in done.err
+
+
+def test_get_writes_where_it_is_told(simulated: Swarm, swarm: Swarm, here: Path) -> None:
+    simulated("sim: write src/a.txt one")
+    (here / "kept").mkdir()
+    for target in ("b.txt", "kept"):
+        done = swarm("get", "@last", "src/a.txt", "-o", target)
+        assert (done.code, done.out, done.err) == (0, "", "")
+    assert (here / "b.txt").read_text() == (here / "kept/a.txt").read_text() == "one\n"
+    for words, told in (
+        (["src/a.txt", "-o", "no/such/folder"], "no/such/folder cannot be written: No such file"),
+        (["src/b.txt"], "src/b.txt cannot be read."),
+        (["../../swarm.db"], "../../swarm.db cannot be read."),
+    ):
+        done = swarm("get", "@last", *words)
+        assert (done.code, done.out) == (3, "")
+        assert done.err.startswith(f"Error: {told}")
+
+
+def test_ls_reads_no_more_than_it_shows(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fill() -> None:
+        async with open_store(paths.database) as store:
+            for number in range(200):
+                done = await store.create(spec(title=f"Run {number}"), [])
+                ends = [Entry(run, [StatusChanged(Status.CANCELLED)]) for run in done.runs]
+                await store.append(ends)
+
+    paths.prepare()
+    asyncio.run(fill())
+    read: list[str] = []
+    decode = codec.run_from
+    monkeypatch.setattr(codec, "run_from", lambda *row: read.append(row[0]) or decode(*row))
+    assert run(["ls"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 51
+    assert len(read) == 51  # one more, to know that there are more
+    assert run(["ls", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 200
+    read.clear()
+    assert run(["show", "@last"]) == 0
+    assert len(read) == 1

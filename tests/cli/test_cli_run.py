@@ -26,7 +26,7 @@ def test_plain_lines_tell_the_story(simulated: Swarm) -> None:
     assert kinds[0] == kinds[-1] == "status"
     assert {"stage", "edit", "runs", "ran", "tokens"} <= set(kinds)
     assert re.search(r" succeeded after 0:0\d · Greet \(simulated\)", done.out)
-    assert "next: swarm-tui show " in done.out
+    assert "next: swarm-tui diff " in done.out
 
 
 def test_the_workspace_has_what_was_written(simulated: Swarm, swarm: Swarm) -> None:

@@ -117,3 +117,32 @@ def test_cancel_from_another_process(here: Path, server: LoopbackServer, pipe: P
         assert held.read() == ""  # nobody holds it: all are dead
     assert (cancelled.returncode, process.returncode) == (0, 130)
     assert json.loads(out.splitlines()[-1])["status"] == "cancelled"
+
+
+def test_detach_watch_retry_resume(here: Path, server: LoopbackServer) -> None:
+    trouble = [command("echo one >>count.txt"), unauthorized()]
+    better = [command("echo two >>count.txt"), message("Better.")]
+    more = [command("echo three >>count.txt"), message("More.")]
+    prompt = server.script("again", trouble, better, more)
+    detached = _codex_run(here, "--empty", "--detach", "--json", f"Count {prompt}")
+    assert (detached.returncode, detached.stderr) == (0, "")
+    run = json.loads(detached.stdout)["id"]
+
+    watched = _swarm(here, "watch", run)
+    assert watched.returncode == 1
+    assert "CODEX_AUTH_FAILED" in watched.stdout
+    assert f"next: swarm-tui retry {run}" in watched.stdout
+
+    retried = _swarm(here, "retry", run, "--json")
+    assert retried.returncode == 0, retried.stdout
+    assert {json.loads(line)["attempt"] for line in retried.stdout.splitlines()} == {2}
+
+    resumed = _swarm(here, "resume", run, "Go on.")
+    assert resumed.returncode == 0, resumed.stdout
+    assert "More." in resumed.stdout
+    shown = json.loads(_swarm(here, "show", run, "--json").stdout)
+    assert (shown["status"], shown["attempts"], shown["error"]) == ("succeeded", 3, None)
+    assert files(Path(shown["workspace"]["path"])) == {"count.txt": "one\ntwo\nthree\n"}
+    events = _swarm(here, "watch", run, "--json").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in events] == list(range(1, len(events) + 1))
+    assert {json.loads(line)["attempt"] for line in events} == {1, 2, 3}

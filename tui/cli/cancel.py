@@ -7,11 +7,11 @@ import time
 import click
 
 from tui.cli import output
-from tui.cli.options import everywhere, examples, json_option
+from tui.cli.options import RunName, everywhere, examples, is_live, json_option
 
 
 @click.command(epilog=examples("cancel @last", "cancel --all --kill"))
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(is_live))
 @click.option("--all", "everything", is_flag=True, help="Stop every run that has not ended.")
 @click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
 @json_option("Print the run objects.")

@@ -13,13 +13,14 @@ import click
 from engine.config import Config
 from engine.domain.errors import UserError
 from engine.domain.model import Run
-from engine.engine import Engine
+from engine.engine import Changes, Engine
 from engine.paths import Paths
 from tui.cells import fit
 from tui.cli import log, output
+from tui.cli.ending import headline
 from tui.cli.failure import EXIT_CANCELLED
-from tui.cli.lines import PlainLines, summary
-from tui.cli.options import everywhere
+from tui.cli.lines import PlainLines
+from tui.cli.options import everywhere, examples
 from tui.show import title
 
 SLOTS = 4
@@ -27,7 +28,7 @@ GRACE_S = 1.0
 NAME = 26
 
 
-@click.command()
+@click.command(epilog=examples("demo", "demo | grep notice"))
 @everywhere()
 def demo() -> int:
     """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.
@@ -89,9 +90,9 @@ async def _engine(home: Path) -> AsyncGenerator[Engine]:
 
 
 class _DemoLines(PlainLines):
-    def finish(self, runs: dict[str, Run]) -> None:
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
         """Say how each run ended; where its files were is of no use any more."""
-        output.say("\n".join(summary(run)[0] for run in runs.values()))
+        output.say("\n".join(headline(run) for run in runs.values()))
 
 
 def _name(run: Run) -> str:

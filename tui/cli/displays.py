@@ -10,15 +10,18 @@ from tui.cli.follow import Display, Follower
 from tui.cli.lines import JsonLines, PlainLines
 
 
-def choose(follower: Follower, *, as_json: bool) -> Display:
-    """Give JSON where it is asked for, a live view on a terminal, else plain lines."""
+def choose(follower: Follower, *, as_json: bool, full: bool = False) -> Display:
+    """Give JSON where it is asked for, a live view on a terminal, else plain lines.
+
+    `full` shows all output instead of its last lines.
+    """
     if as_json:
         return JsonLines()
     if output.is_terminal(sys.stdout):
         from tui.cli.live import LiveView  # brings most of Rich
 
-        return LiveView(follower)
-    return PlainLines(_id if len(follower.runs) > 1 else None)
+        return LiveView(follower, full=full)
+    return PlainLines(_id if len(follower.runs) > 1 else None, full=full)
 
 
 def _id(run: Run) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import failure, output
-from tui.cli.options import Utf8, everywhere, examples, json_option
+from tui.cli.options import File, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.engine import Finding
@@ -18,7 +18,7 @@ LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": (
 
 @click.command(epilog=examples("doctor", "doctor --json", "doctor --end-orphans"))
 @click.option("--end-orphans", is_flag=True, help="End the processes that ended runs left alive.")
-@click.option("--codex-bin", type=Utf8(), metavar="PATH", help="The Codex CLI to look at.")
+@click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to look at.")
 @json_option("Print the findings as one JSON object.")
 @everywhere()
 def doctor(end_orphans: bool, codex_bin: str | None, as_json: bool) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from typing import cast
 
-from engine.domain.errors import UserError, user_error
+import click
+
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ErrorInfo
 from engine.domain.text import one_line, printable
 from tui.cli import output
@@ -25,14 +29,28 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     error = _innermost(error)
     if debug and not isinstance(error, output.PipeClosed):
         output.say_aside("".join(traceback.format_exception(error)).rstrip())
-    if isinstance(error, output.PipeClosed):
-        output.forget()
+    if isinstance(error, (output.PipeClosed, BrokenPipeError)):
+        output.forget(sys.stdout)
         return EXIT_PIPE_CLOSED
-    if isinstance(error, UserError):
-        tell(error.info, as_json=as_json)
+    if isinstance(error, output.Unwritable):
+        tell(os_failure(cast("OSError", error.__cause__)).info)
         return EXIT_USER_ERROR
-    tell(_internal(error).info, as_json=as_json)
-    return EXIT_FAILED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        output.forget(sys.stdout)  # click may have written its help there
+        error = os_failure(error)
+    known = isinstance(error, UserError)
+    with suppress(output.PipeClosed, output.Unwritable):
+        tell((error if isinstance(error, UserError) else _internal(error)).info, as_json=as_json)
+    return EXIT_USER_ERROR if known else EXIT_FAILED
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """Say what was wrong with the words of a command, and where its help is."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        output.say_aside(context.get_usage())
+        output.say_aside(f"Try '{context.command_path} --help' for help.\n")
+    output.say_aside(f"Error: {error.format_message()}")
 
 
 def tell(error: ErrorInfo, *, as_json: bool = False) -> None:
@@ -52,6 +70,8 @@ def panel(error: ErrorInfo) -> object:
     from rich.panel import Panel
     from rich.text import Text
 
+    from tui.show import unicode_ok
+
     return Panel(
         Text.assemble(
             (printable(error.message), "bold"), "\n", printable(error.recovery), style="default"
@@ -61,7 +81,7 @@ def panel(error: ErrorInfo) -> object:
         subtitle=Text(error.docs_url, style="dim"),
         subtitle_align="right",
         border_style="red",
-        box=box.ROUNDED,
+        box=box.ROUNDED if unicode_ok() else box.ASCII,
     )
 
 
@@ -71,7 +91,9 @@ def _innermost(error: BaseException) -> BaseException:
         return error
     group = cast("BaseExceptionGroup[BaseException]", error)
     inner = [_innermost(one) for one in group.exceptions]
-    known = [one for one in inner if isinstance(one, (UserError, output.PipeClosed))]
+    known = [
+        one for one in inner if isinstance(one, (UserError, output.PipeClosed, output.Unwritable))
+    ]
     return (known or inner)[0]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
+from engine.domain.errors import UserError
 from engine.domain.events import Event
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
-from engine.engine import Batch, Engine
+from engine.engine import Batch, Changes, Engine
 from tui.cli import waiting
 from tui.cli.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 
@@ -46,8 +48,8 @@ class Display(Protocol):
         """Show a question until it is answered, which an empty one tells."""
         ...
 
-    def finish(self, runs: dict[str, Run]) -> None:
-        """Show how it all ended; after the display has been left."""
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Show how it all ended, and the files of a single run; after the display was left."""
         ...
 
 
@@ -69,6 +71,15 @@ class Follower:
     def open_runs(self) -> list[Run]:
         """Give the runs that have not ended."""
         return [run for run in self.runs.values() if run.status not in FINISHED]
+
+    async def changes(self) -> dict[str, Changes]:
+        """Give what a single run changed, file by file, where that is known."""
+        known: dict[str, Changes] = {}
+        for run in self.runs.values():
+            if len(self.runs) == 1 and run.changes.files:
+                with suppress(UserError):
+                    known[run.id] = await self._engine.workspaces.changes(run.id)
+        return known
 
     def doing(self, run: Run, now: float) -> str:
         """Say what a run is doing at `now`, or what it waits for."""
@@ -125,7 +136,7 @@ async def follow(follower: Follower, display: Display) -> None:
     with display:
         async for events in follower.news():
             await asyncio.to_thread(display.show, events, dict(follower.runs))
-    await asyncio.to_thread(display.finish, follower.runs)
+    await asyncio.to_thread(display.finish, follower.runs, await follower.changes())
 
 
 def exit_code(runs: Iterable[Run]) -> int:

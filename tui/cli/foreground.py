@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import termios
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
 _LEAVE, _CANCEL, _STAY = b"\r\nd", b"c", b"\x1b"
+_SEQUENCES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
+"""What keys send that are no single byte: cursor and function keys."""
 
 
 async def carry(
@@ -56,10 +59,11 @@ async def carry_or_leave(
     since: Mapping[str, int] | None = None,
     *,
     as_json: bool,
+    full: bool = False,
 ) -> int:
     """Follow runs as their command wants it and give the exit code."""
     follower = Follower(engine, runs, since or 0)
-    stopper = await carry(engine, follower, displays.choose(follower, as_json=as_json))
+    stopper = await carry(engine, follower, displays.choose(follower, as_json=as_json, full=full))
     return exit_code(follower.runs.values()) if stopper.left is None else 128 + stopper.left
 
 
@@ -193,9 +197,8 @@ def pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
             typed = b""
         if not typed:
             loop.remove_reader(keys)
-        if typed == _STAY or not typed.startswith(_STAY):  # not the keys that send several bytes
-            for code in typed:
-                queue.put_nowait(bytes((code,)))
+        for code in _SEQUENCES.sub(b"", typed):
+            queue.put_nowait(bytes((code,)))
 
     before = termios.tcgetattr(keys)
     quiet = termios.tcgetattr(keys)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import Event, Step, event_json
-from engine.domain.model import Run, Status
+from engine.domain.model import Run
 from tui import show
 from tui.cli import output
+from tui.cli.ending import details, headline, together
+from tui.show.events import lines as output_lines
+
+if TYPE_CHECKING:
+    from engine.engine import Changes
 
 
 class JsonLines:
@@ -41,15 +46,16 @@ class JsonLines:
         if question:
             output.say_aside(question)
 
-    def finish(self, runs: dict[str, Run]) -> None:
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
         """Say nothing: the last events have said it."""
 
 
 class PlainLines(JsonLines):
     """One event a line for people and grep; with several runs each line says whose it is."""
 
-    def __init__(self, name: Callable[[Run], str] | None = None) -> None:
+    def __init__(self, name: Callable[[Run], str] | None = None, *, full: bool = False) -> None:
         self._name = name
+        self._full = full
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Write the events."""
@@ -58,7 +64,7 @@ class PlainLines(JsonLines):
             if is_beginning(event):
                 continue
             prefix = f"{self._name(runs[event.run])}  " if self._name else ""
-            lines += [f"{prefix}{line}" for line in event_lines(event)]
+            lines += [f"{prefix}{line}" for line in event_lines(event, full=self._full)]
         if lines:
             output.say("\n".join(lines))
 
@@ -66,20 +72,31 @@ class PlainLines(JsonLines):
         """Write a remark."""
         output.say(text)
 
-    def finish(self, runs: dict[str, Run]) -> None:
-        """Write the summary of each run."""
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Write how each run ended, and what to type next."""
+        if len(runs) > 1:
+            output.say("\n".join([*map(headline, runs.values()), *together(runs)]))
+            return
         for run in runs.values():
-            output.say("\n".join(summary(run)))
+            output.say("\n".join([headline(run), *details(run, changes.get(run.id))]))
 
 
 def event_lines(event: Event, *, full: bool = False) -> list[str]:
     """Write an event as lines of text: when, what kind, what, and the rest indented."""
-    line = show.event_line(event)
-    kept, left_out = (line.extra, 0) if full else fold(line)
+    line = look(event, full=full)
+    kept, left_out = fold(line)
     first = f"{show.time_of_day(event.at)}  {line.kind:<8}  {line.text}".rstrip()
     if left_out and kept:
         kept = (f"… {left_out} lines before", *kept)
     return [first, *(f"{' ' * 20}{extra}".rstrip() for extra in kept)]
+
+
+def look(event: Event, *, full: bool = False) -> show.EventLine:
+    """Say how an event looks, with all of its output; `full`: with nothing folded."""
+    line, body = show.event_line(event), event.body
+    if isinstance(body, Step) and body.output:
+        line = replace(line, extra=output_lines(body.output, len(body.output)))
+    return replace(line, fold=len(line.extra)) if full else line
 
 
 def is_beginning(event: Event) -> bool:
@@ -92,37 +109,3 @@ def fold(line: show.EventLine) -> tuple[tuple[str, ...], int]:
     """Give the extra lines to show and how many were left out before them; prose stays whole."""
     left_out = 0 if line.prose else max(0, len(line.extra) - line.fold)
     return line.extra[left_out:], left_out
-
-
-def full_title(run: Run) -> str:
-    """Give a run's title, with the label of a simulated one."""
-    label = show.label(run)
-    return f"{show.title(run)} ({label})" if label else show.title(run)
-
-
-def summary(run: Run) -> list[str]:
-    """Say how a run ended, where its files are and what to type next, in a few lines."""
-    lines = [f"{run.id} {show.word(run.status)} after {clock(elapsed_s(run, run.last_event_at))}"]
-    lines[0] += f" · {full_title(run)}"
-    figures: list[str] = []
-    if run.usage.input or run.usage.output:
-        used = run.usage
-        figures.append(f"{show.tokens(used.input)} tokens in · {show.tokens(used.output)} out")
-    if run.changes.files:
-        plural = "" if run.changes.files == 1 else "s"
-        figures.append(f"{run.changes.files} file{plural} {show.changes(run.changes)}")
-    if figures:
-        lines.append(f"  {' · '.join(figures)}")
-    if run.workspace:
-        lines.append(f"  workspace: {run.workspace.path}")
-    return [*lines, *(f"  next: {words}" for words in next_steps(run))]
-
-
-def next_steps(run: Run) -> list[str]:
-    """Give the commands that are of use now."""
-    if run.status is Status.SUCCEEDED:
-        return [f"swarm-tui show {run.id}"]
-    if run.status is Status.CANCELLED:
-        return [f"swarm-tui retry {run.id}"]
-    crashed = run.error is not None and run.error.code == "AGENT_CRASHED"
-    return [f"swarm-tui logs {run.id}{' --stderr' if crashed else ''}", f"swarm-tui retry {run.id}"]

@@ -12,7 +12,16 @@ import click
 from engine.domain.activity import clock, elapsed_s, ordinal
 from engine.domain.model import Run, Status
 from tui.cli import output
-from tui.cli.options import STATUSES, Utf8, everywhere, examples, json_option
+from tui.cli.options import (
+    STATUSES,
+    Number,
+    Project,
+    RunName,
+    Utf8,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.domain.radar import Overlap
@@ -30,23 +39,40 @@ COLOURS = {
 }
 
 
-@click.command(epilog=examples("ls --status failed", "ls --json -n 10"))
+@click.command(
+    epilog=examples(
+        "ls --status failed", "ls --json -n 10", "ls -q --project nightly --status failed"
+    )
+)
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
-@click.option("--project", type=Utf8(), help="Only runs of this project.")
+@click.option("--project", type=Project(), help="Only runs of this project.")
 @click.option("--batch", type=Utf8(), help="Only runs of this batch.")
 @click.option(
     "-n",
     "--limit",
-    type=click.IntRange(min=1),
-    help=f"At most so many.  [default: {LATEST}; all with --json]",
+    type=Number(min=1),
+    help=f"At most so many.  [default: {LATEST}; all with --json or -q]",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print only the ids, one a line.")
 @json_option("Print the run objects as one JSON array.")
 @everywhere()
-def ls(as_json: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
+def ls(as_json: bool, quiet: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
     """List runs, newest first."""
     from tui.cli import session
 
-    return session.start(_ls(as_json, limit, wanted))
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
+    return session.start(_ids(limit, wanted) if quiet else _ls(as_json, limit, wanted))
+
+
+async def _ids(limit: int | None, wanted: dict[str, Any]) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        runs = await engine.runs(**wanted, limit=limit or -1)
+    if runs:
+        output.say("\n".join(run.id for run in runs))
+    return 0
 
 
 async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
@@ -85,7 +111,7 @@ def _table(
 ) -> Iterable[Iterable[tuple[str, str | None]]]:
     from tui import show
     from tui.cells import clean, crop, fit
-    from tui.cli.lines import full_title
+    from tui.cli.ending import full_title
 
     rows = [
         (
@@ -138,7 +164,7 @@ def _hint(*, any_run: bool, filtered: bool, more: bool) -> None:
 
 
 @click.command(epilog=examples("show @last", "show 0f3 --json"))
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunName())
 @json_option("Print the run object.")
 @everywhere()
 def show(run: str, as_json: bool) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,10 +21,13 @@ from engine.domain.model import Run
 from tui import show
 from tui.cells import clean, crop, fit, wrap
 from tui.cli import output
+from tui.cli.ending import details, full_title, headline, reason, together
 from tui.cli.failure import panel
-from tui.cli.lines import fold, full_title, summary
+from tui.cli.lines import fold, look
+from tui.cli.tree import Leaf, tree
 
 if TYPE_CHECKING:
+    from engine.engine import Changes
     from tui.cli.follow import Follower
 
 STYLES = {
@@ -38,15 +44,19 @@ BAR = 24
 NAME = 18
 TIME_AND_GLYPH = 11
 KIND = 9
+TREE_FILES = 12
+"""Changed files that one event draws."""
 
 
 class LiveView:
     """Draws one or more runs; only the last lines of the screen are ever redrawn."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, *, full: bool = False) -> None:
         self._follower = follower
+        self._full = full
         self._question = ""
         self._several = len(follower.runs) > 1
+        self._names = names(follower.runs.values())
         self._console = output.console(sys.stdout)
         self._live = Live(
             get_renderable=self._picture,
@@ -74,7 +84,7 @@ class LiveView:
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Add events above the moving part."""
         news = (event for event in events if self._is_news(event))
-        told = [line for event in news for line in self._lines(event, runs)]
+        told = [line for event in news for line in self._lines(event)]
         if told:
             self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
 
@@ -87,15 +97,22 @@ class LiveView:
         self._question = question
         self._live.refresh()
 
-    def finish(self, runs: dict[str, Run]) -> None:
-        """Print the summary of each run, and why it failed."""
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Print how each run ended, why it failed, and what to type next."""
         for run in runs.values():
-            if run.error:
+            if run.error and not self._several:
                 self._console.print(panel(run.error))
-            first, *rest = summary(run)
-            mark = f"{show.glyph(run.status)} "
-            self._console.print(Text(mark + first, style=f"bold {STYLES[show.tone(run.status)]}"))
-            self._console.print(Text("\n".join(rest)))
+            ended = f"{show.glyph(run.status)} {headline(run)}"
+            self._console.print(Text(ended, style=f"bold {STYLES[show.tone(run.status)]}"))
+            rest = reason(run) if self._several else details(run, changes.get(run.id))
+            self._say(rest)
+        if self._several:
+            self._say(together(runs))
+
+    def _say(self, lines: Iterable[str]) -> None:
+        """Print lines as they are; one that is too long goes on below, to be copied whole."""
+        for line in lines:
+            self._console.print(Text(clean(line)), soft_wrap=True)
 
     # What stays
 
@@ -106,11 +123,11 @@ class LiveView:
             return body.phase != "started"
         return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
 
-    def _lines(self, event: Event, runs: dict[str, Run]) -> list[Text]:
-        line = show.event_line(event)
+    def _lines(self, event: Event) -> list[Text]:
+        line = self._look(event)
         head = Text(f"{show.time_of_day(event.at)} ", style=STYLES["dim"])
         if self._several:
-            head.append(fit(show.title(runs[event.run]), NAME) + " ")
+            head.append(fit(self._names[event.run], NAME) + " ")
         style = STYLES[line.tone]
         head.append(f"{line.glyph} ", style).append(fit(line.kind, KIND), STYLES["dim"])
         indent = " " * head.cell_len
@@ -127,6 +144,15 @@ class LiveView:
                 Text(indent + piece, style if line.prose else STYLES["dim"]) for piece in pieces
             ]
         return lines
+
+    def _look(self, event: Event) -> show.EventLine:
+        """Say how an event looks; several files that were edited become a tree."""
+        line, body = look(event, full=self._full), event.body
+        if not isinstance(body, Step) or body.kind != "file_change" or len(body.changes or ()) < 2:
+            return line
+        leaves = [Leaf(one.path, one.change) for one in body.changes or ()]
+        drawn = tree(leaves, len(leaves) if self._full else TREE_FILES)
+        return replace(line, text=f"{len(leaves)} files", extra=tuple(drawn), fold=len(drawn))
 
     # What moves
 
@@ -161,12 +187,21 @@ class LiveView:
         before, full, after = show.bar_parts(percent, BAR, beat=int(now * FRAMES_PER_S))
         text = Text(no_wrap=True, overflow="ellipsis")
         if name:
-            text.append(f"{show.glyph(run.status)} ", style).append(
-                fit(show.title(run), NAME) + " "
-            )
+            text.append(f"{show.glyph(run.status)} ", style)
+            text.append(fit(self._names[run.id], NAME) + " ")
         text.append(before, STYLES["dim"]).append(full, style).append(after, STYLES["dim"])
         text.append(f" {'' if percent is None else f'{percent}%':>4} ")
         text.append(f"{clock(elapsed_s(run, now))} ", "bold")
         if run.stage:
             text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
         return text.append(clean(self._follower.doing(run, now), 300))
+
+
+def names(runs: Iterable[Run]) -> dict[str, str]:
+    """Give each run the name that it has among these: its title, or its id where two share one."""
+    titles = {run.id: show.title(run) for run in runs}
+    often = Counter(crop(title, NAME) for title in titles.values())
+    return {
+        run_id: title if often[crop(title, NAME)] == 1 else run_id
+        for run_id, title in titles.items()
+    }

@@ -12,7 +12,7 @@ import click
 from engine.domain.errors import user_error
 from engine.domain.text import printable
 from tui.cli import output
-from tui.cli.options import everywhere, examples, json_option
+from tui.cli.options import RunName, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.domain.events import Event
@@ -25,7 +25,7 @@ LOOK_S = 0.2
 
 
 @click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type", "logs @last --follow"))
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunName())
 @click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
 @click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")
 @click.option("--setup", is_flag=True, help="What the set-up of its workspace wrote instead.")

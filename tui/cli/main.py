@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
 
 from tui.cli import failure, output
 from tui.cli.lazy import Lazy, LazyGroup
-from tui.cli.options import Settings, everywhere
+from tui.cli.options import Settings, everywhere, examples
+
+COMPLETE = "_SWARM_TUI_COMPLETE"
+"""Set by a shell that asks how a line could go on."""
 
 COMMANDS = {
     "run": Lazy("tui.cli.run:run", "Start a run and follow it to its end"),
@@ -32,6 +36,7 @@ COMMANDS = {
     "diff": Lazy("tui.cli.workspace:diff", "Show what a run changed"),
     "apply": Lazy("tui.cli.workspace:apply", "Put what runs changed into their source"),
     "restore": Lazy("tui.cli.workspace:restore", "Put a workspace back to a checkpoint"),
+    "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }
 
@@ -49,7 +54,14 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     lazy=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="RUN is any unique beginning of a run's id, or @last. "
+    epilog=examples(
+        "",
+        "run 'Fix the failing tests'",
+        "ls --status failed",
+        "watch @last",
+        "apply @last --check",
+    )
+    + "\n\nRUN is any unique beginning of a run's id, or @last. "
     "Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 an error you can mend, "
     "124 timed out, 130 cancelled.",
 )
@@ -76,10 +88,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (by default this process's) and give the exit code."""
     output.prepare()
     settings = Settings()
+    if COMPLETE in os.environ:
+        from tui.cli import completion
+
+        return completion.answer(group)
     try:
         result = group.main(arguments, prog_name="swarm-tui", standalone_mode=False, obj=settings)
     except click.ClickException as error:
-        error.show()
+        failure.tell_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return failure.EXIT_CANCELLED

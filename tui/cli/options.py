@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from engine.domain.model import Status
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, Status
 from engine.domain.text import printable_name
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -65,9 +69,16 @@ def json_option(text: str) -> Callable[[Function], Function]:
     )
 
 
+def full_option(function: Function) -> Function:
+    """Add `--full`."""
+    return click.option(
+        "--full", is_flag=True, help="Show all output of commands, not only its last lines."
+    )(function)
+
+
 def examples(*lines: str) -> str:
     """Write a command's examples as its help ends with them, one a line."""
-    return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}" for line in lines)
+    return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}".rstrip() for line in lines)
 
 
 def read_stdin() -> str:
@@ -103,6 +114,79 @@ class Utf8(click.ParamType[str]):
         except UnicodeEncodeError:
             self.fail(f"{printable_name(text)!r} is not valid UTF-8.", param, ctx)
         return text
+
+
+class RunName(Utf8):
+    """A run: any unique beginning of its id, or @last; shells offer those that `fits` takes."""
+
+    name = "run"
+
+    def __init__(self, fits: Callable[[Run], bool] = bool) -> None:
+        self._fits = fits
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer the runs that are not on the line yet."""
+        from tui.cli import completion
+
+        given: object = ctx.params.get(param.name or "")
+        taken = cast("tuple[str, ...]", given) if isinstance(given, tuple) else ()
+        return completion.runs(incomplete, taken, self._fits)
+
+
+def is_live(run: Run) -> bool:
+    """Say whether a run can still be waited for, or cancelled."""
+    return run.status not in FINISHED
+
+
+def has_ended(run: Run) -> bool:
+    """Say whether a run can be retried or resumed."""
+    return run.status in FINISHED
+
+
+class Project(Utf8):
+    """The label that groups runs; shells offer those that there are."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer the projects of all runs."""
+        from tui.cli import completion
+
+        return completion.projects(incomplete)
+
+
+class Folder(Utf8):
+    """A folder on this machine; shells offer those that there are."""
+
+    kind = "dir"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Leave it to the shell."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self.kind)]
+
+
+class File(Folder):
+    """A file on this machine; shells offer those that there are."""
+
+    kind = "file"
+
+
+class WorkspacePath(Utf8):
+    """A path in the workspace of the run that is named before it."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer what is in the folder that is typed so far."""
+        from tui.cli import completion
+
+        return completion.workspace_files(str(ctx.params.get("run") or "@last"), incomplete)
 
 
 class DurationType(click.ParamType[float]):
@@ -177,6 +261,12 @@ class TokensType(click.ParamType[int]):
                 ctx,
             )
         return int(number)
+
+
+class Number(click.IntRange):
+    """A whole number within bounds; what is none is answered so."""
+
+    name = "whole number"
 
 
 MAX_TOKENS = 10**12

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -20,14 +22,19 @@ class PipeClosed(Exception):
     """Whoever read our output has gone."""
 
 
+class Unwritable(Exception):
+    """Our output can no longer be written; the cause is the system's word for it."""
+
+
 def say(text: str) -> None:
     """Write lines to stdout, with everything taken out that could act on a terminal."""
     _write(sys.stdout, printable(text) + "\n")
 
 
 def say_aside(text: str) -> None:
-    """Write lines to stderr: what is no result."""
-    _write(sys.stderr, printable(text) + "\n")
+    """Write lines to stderr: what is no result, and stops nothing where nobody reads it."""
+    with suppress(PipeClosed, Unwritable):
+        _write(sys.stderr, printable(text) + "\n")
 
 
 def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
@@ -50,12 +57,10 @@ def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold
 
 def say_bytes(data: bytes) -> None:
     """Write bytes as they are; only for what is not a terminal."""
-    try:
+    with _writing(sys.stdout):
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise PipeClosed from None
 
 
 def is_terminal(*streams: IO[str]) -> bool:
@@ -66,6 +71,11 @@ def is_terminal(*streams: IO[str]) -> bool:
 def has_colours(stream: IO[str]) -> bool:
     """Say whether colours are wanted there."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def counted(files: int) -> str:
+    """Write a number of files as `1 file`, `3 files`."""
+    return f"{files} file{'' if files == 1 else 's'}"
 
 
 def console(stream: IO[str]) -> Console:
@@ -83,23 +93,40 @@ def console(stream: IO[str]) -> Console:
 
 
 def prepare() -> None:
-    """Make the standard streams take any text at all, whatever their encoding."""
+    """Make the standard streams take any text at all, whatever their encoding, and closed ones.
+
+    Where one is closed, a file opened later would get its number, and what is printed.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
 
 
-def forget() -> None:
-    """Keep Python from complaining at its end that stdout's reader has gone."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def forget(stream: IO[str]) -> None:
+    """Send the rest nowhere: Python would complain at its end that it cannot be written."""
+    with suppress(OSError, ValueError):  # a stream that is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _writing(stream: IO[str]) -> Generator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        forget(stream)
+        raise PipeClosed from None
+    except OSError as error:
+        forget(stream)
+        raise Unwritable from error
 
 
 def _write(stream: IO[str], text: str) -> None:
-    try:
+    with _writing(stream):
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        raise PipeClosed from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tui.cli.options import Utf8, everywhere, examples, json_option
+from tui.cli.options import Number, Utf8, everywhere, examples, json_option
 
 REASON = "paused by the user"
 MAX_SLOTS = 1000
@@ -52,7 +52,7 @@ async def _unpause(*, as_json: bool) -> None:
 
 
 @click.command(epilog=examples("slots", "slots 8"))
-@click.argument("number", metavar="[N]", required=False, type=click.IntRange(1, MAX_SLOTS))
+@click.argument("number", metavar="[N]", required=False, type=Number(1, MAX_SLOTS))
 @_json
 @everywhere()
 def slots(number: int | None, as_json: bool) -> int:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import output
-from tui.cli.options import Utf8, everywhere, examples, json_option, read_stdin
+from tui.cli.options import (
+    RunName,
+    Utf8,
+    everywhere,
+    examples,
+    full_option,
+    has_ended,
+    json_option,
+    read_stdin,
+)
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -20,12 +29,13 @@ if TYPE_CHECKING:
         "resume @last 'Now add a test for it'", "resume 0f3 --detach - < review.md", "resume @last"
     )
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunName(has_ended))
 @click.argument("message", metavar="[MESSAGE]", required=False, type=Utf8())
 @click.option("--detach", is_flag=True, help="Print its id and return; the run goes on.")
+@full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
-def resume(run: str, message: str | None, detach: bool, as_json: bool) -> int:
+def resume(run: str, message: str | None, detach: bool, full: bool, as_json: bool) -> int:
     """Continue the Codex thread of a run that has ended with MESSAGE, and follow it.
 
     - reads the message from stdin; without one, a terminal's user writes it in the editor.
@@ -39,10 +49,10 @@ def resume(run: str, message: str | None, detach: bool, as_json: bool) -> int:
         message = click.edit(require_save=False) or ""
     elif message == "-":
         message = read_stdin()
-    return session.start(_resume(run, message, detach=detach, as_json=as_json))
+    return session.start(_resume(run, message, detach=detach, full=full, as_json=as_json))
 
 
-async def _resume(name: str, message: str, *, detach: bool, as_json: bool) -> int:
+async def _resume(name: str, message: str, *, detach: bool, full: bool, as_json: bool) -> int:
     from tui.cli import foreground, session
 
     async with session.open_engine(follow=not detach, supervise=not detach) as engine:
@@ -50,7 +60,9 @@ async def _resume(name: str, message: str, *, detach: bool, as_json: bool) -> in
         queued = await engine.resume(run.id, message)
         if not detach:
             since = {run.id: run.seq}
-            return await foreground.carry_or_leave(engine, [queued], since, as_json=as_json)
+            return await foreground.carry_or_leave(
+                engine, [queued], since, as_json=as_json, full=full
+            )
         await foreground.detach(engine, [queued], as_json=as_json)
     return 0
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import output
-from tui.cli.options import Utf8, everywhere, examples, json_option, read_stdin
+from tui.cli.options import (
+    RunName,
+    Utf8,
+    everywhere,
+    examples,
+    full_option,
+    has_ended,
+    json_option,
+    read_stdin,
+)
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
         "retry @last", "retry --failed --detach", "retry 0f3 --fresh --prompt 'Try it in Rust'"
     )
 )
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(has_ended))
 @click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
 @click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
 @click.option(
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     help="Ask for this instead, in a new thread in the same workspace; - reads it from stdin.",
 )
 @click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
 def retry(
@@ -37,6 +47,7 @@ def retry(
     fresh: bool,
     prompt: str | None,
     detach: bool,
+    full: bool,
     as_json: bool,
 ) -> int:
     """Start the next attempt of runs that have ended, and follow it as `run` does.
@@ -48,11 +59,17 @@ def retry(
     if bool(runs) == failed:
         raise click.UsageError("Name the runs to retry, or give --failed.")
     prompt = read_stdin() if prompt == "-" else prompt
-    return session.start(_retry(runs, fresh, prompt, detach=detach, as_json=as_json))
+    return session.start(_retry(runs, fresh, prompt, detach=detach, full=full, as_json=as_json))
 
 
 async def _retry(
-    names: tuple[str, ...], fresh: bool, prompt: str | None, *, detach: bool, as_json: bool
+    names: tuple[str, ...],
+    fresh: bool,
+    prompt: str | None,
+    *,
+    detach: bool,
+    full: bool,
+    as_json: bool,
 ) -> int:
     from tui.cli import foreground, session
 
@@ -67,7 +84,9 @@ async def _retry(
             await foreground.detach(engine, queued, as_json=as_json)
         else:
             since = {run.id: run.seq for run in found}
-            return await foreground.carry_or_leave(engine, queued, since, as_json=as_json)
+            return await foreground.carry_or_leave(
+                engine, queued, since, as_json=as_json, full=full
+            )
     return 0
 
 

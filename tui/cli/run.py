@@ -13,12 +13,17 @@ from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
 from tui.cli.options import (
     DurationType,
+    File,
     Nearest,
+    Number,
+    Project,
+    RunName,
     TimeType,
     TokensType,
     Utf8,
     everywhere,
     examples,
+    full_option,
     json_option,
     read_stdin,
 )
@@ -50,7 +55,9 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     )
 )
 @click.argument("prompt", type=Utf8())
-@click.option("--project", type=Utf8(), help="The label that groups runs.  [default: the folder]")
+@click.option(
+    "--project", type=Project(), help="The label that groups runs.  [default: the folder]"
+)
 @click.option("--title", type=Utf8(), help="What lists show.  [default: from the prompt]")
 @workspace_options
 @click.option("--model", type=Utf8(), help="The model that Codex asks.")
@@ -67,7 +74,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h.")
 @click.option(
     "--retries",
-    type=click.IntRange(0, MAX_RETRIES),
+    type=Number(0, MAX_RETRIES),
     default=0,
     metavar="N",
     help="Try again so often where the cause can pass: overload, a cut stream, no network.",
@@ -83,7 +90,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 )
 @click.option(
     "--after",
-    type=Utf8(),
+    type=RunName(),
     multiple=True,
     metavar="RUN",
     help="Start when this run has succeeded; repeatable. If it fails, this one is cancelled.",
@@ -95,8 +102,9 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
 )
 @click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work.")
-@click.option("--codex-bin", type=Utf8(), metavar="PATH", help="The Codex CLI to use.")
+@click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use.")
 @click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
+@full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
 def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
@@ -123,7 +131,9 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         spec = await consent.settle(engine, spec, trust=asked["trust"], may_ask=not as_json)
         started = await engine.start(spec)
         if there:
-            return await foreground.carry_or_leave(engine, [started], as_json=as_json)
+            return await foreground.carry_or_leave(
+                engine, [started], as_json=as_json, full=asked["full"]
+            )
         await foreground.detach(engine, [started], as_json=as_json)
     return 0
 

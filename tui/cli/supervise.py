@@ -84,7 +84,7 @@ class _Teller:
     def _line(self, event: Event) -> str:
         from engine.domain.events import ErrorRaised, Notice, StatusChanged
         from tui import show
-        from tui.cli.lines import full_title
+        from tui.cli.ending import full_title
 
         body = event.body
         warning = isinstance(body, Notice) and body.level == "warning"

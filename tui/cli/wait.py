@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import failure, output
-from tui.cli.options import DurationType, everywhere, examples, json_option
+from tui.cli.options import DurationType, RunName, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName())
 @click.option("--all", "everything", is_flag=True, help="Every run that has not ended by now.")
 @click.option("--timeout", type=DurationType(), help="Wait no longer than this: exit code 124.")
 @json_option("Print the run objects at the end as one JSON array.")
@@ -62,7 +62,7 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
     """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
     from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import FINISHED
-    from tui.cli.lines import full_title
+    from tui.cli.ending import full_title
 
     batches = engine.batches()
     left = set(runs)

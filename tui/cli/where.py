@@ -10,7 +10,7 @@ import click
 
 from engine.domain.errors import user_error
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from tui.cli.options import Utf8
+from tui.cli.options import Folder, RunName
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 KINDS = {
@@ -24,7 +24,7 @@ KINDS = {
 
 def workspace_options(function: Function) -> Function:
     """Add the flags that choose a workspace."""
-    folder = Utf8()
+    folder = Folder()
     for option in reversed(
         (
             click.option(
@@ -40,7 +40,7 @@ def workspace_options(function: Function) -> Function:
             click.option("--empty", is_flag=True, help="Work in a fresh, empty folder."),
             click.option(
                 "--from-run",
-                type=folder,
+                type=RunName(),
                 metavar="RUN",
                 help="Work in a copy of an earlier run's workspace as it stands.",
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from tui.cli import output
-from tui.cli.options import Nearest, Utf8, everywhere, examples, json_option
+from tui.cli.options import (
+    File,
+    Folder,
+    Nearest,
+    Number,
+    RunName,
+    Utf8,
+    WorkspacePath,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.engine import Changes, Engine
@@ -20,8 +33,8 @@ HOW = ("edits", "commit", "merge", "patch")
 
 
 @click.command(epilog=examples("files @last", "files @last src --json"))
-@click.argument("run", type=Utf8())
-@click.argument("path", type=Utf8(), default="")
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath(), default="")
 @json_option("Print the entries as one JSON array.")
 @everywhere()
 def files(run: str, path: str, as_json: bool) -> int:
@@ -48,10 +61,15 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("get @last report.md", "get @last build/app.zip -o app.zip"))
-@click.argument("run", type=Utf8())
-@click.argument("path", type=Utf8())
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath())
 @click.option(
-    "-o", "target", type=Utf8(), default="-", metavar="FILE", help="Where to; - is stdout."
+    "-o",
+    "target",
+    type=File(),
+    default="-",
+    metavar="FILE",
+    help="Where to, a file or a folder; - is stdout.",
 )
 @everywhere()
 def get(run: str, path: str, target: str) -> int:
@@ -67,7 +85,7 @@ async def _get(run: str, path: str, target: str) -> int:
     async with session.open_engine() as engine:
         data = await engine.workspaces.read(run, path)
     if target != "-":
-        Path(target).write_bytes(data)
+        _put(data, Path(target).expanduser(), Path(path).name)
     elif sys.stdout.isatty():
         output.say(data.decode("utf-8", "replace").rstrip("\n"))
     else:
@@ -75,8 +93,19 @@ async def _get(run: str, path: str, target: str) -> int:
     return 0
 
 
+def _put(data: bytes, target: Path, name: str) -> None:
+    """Write a file; into a folder under its own name."""
+    try:
+        (target / name if target.is_dir() else target).write_bytes(data)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"{printable_name(str(target))} cannot be written: {error.strerror}."
+        raise user_error("INPUT_INVALID", message, "Name another file with -o.") from error
+
+
 @click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
-@click.argument("run", type=Utf8())
+@click.argument("run", metavar="RUN", type=RunName())
 @json_option("Print them as one JSON array.")
 @everywhere()
 def artifacts(run: str, as_json: bool) -> int:
@@ -105,10 +134,10 @@ async def _artifacts(name: str, *, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("diff @last", "diff @last --stat", "diff @last --checkpoint 2"))
-@click.argument("run", type=Utf8())
-@click.argument("paths", type=Utf8(), nargs=-1)
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("paths", metavar="[PATH...]", type=WorkspacePath(), nargs=-1)
 @click.option("--stat", is_flag=True, help="Only the files, and how much changed in each.")
-@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Up to checkpoint N.")
+@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Up to checkpoint N.")
 @json_option("Print the changed files as one JSON object.")
 @everywhere()
 def diff(
@@ -163,7 +192,7 @@ def _say_stat(changes: Changes) -> None:
         lines = "binary" if file.binary else f"+{file.insertions} −{file.deletions}"
         output.say(f"{file.kind.value:<9} {lines:>12}  {name}")
     total = changes.total
-    output.say(f"{total.files} files, +{total.insertions} −{total.deletions}")
+    output.say(f"{output.counted(total.files)}, +{total.insertions} −{total.deletions}")
     for path in changes.left_out:
         output.say_aside(f"left out, not readable: {printable_name(path)}")
 
@@ -171,7 +200,7 @@ def _say_stat(changes: Changes) -> None:
 @click.command(
     epilog=examples("apply @last --check", "apply @last", "apply @last --as merge", "apply 1q 2r")
 )
-@click.argument("runs", type=Utf8(), nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", type=RunName(), nargs=-1, required=True)
 @click.option(
     "--as",
     "how",
@@ -180,7 +209,7 @@ def _say_stat(changes: Changes) -> None:
     help="edits in the working tree (default), a commit on the run's branch, a merge into the "
     "current branch, or a patch on stdout",
 )
-@click.option("--to", type=Utf8(), metavar="DIR", help="Another folder than the source.")
+@click.option("--to", type=Folder(), metavar="DIR", help="Another folder than the source.")
 @click.option("--message", "-m", type=Utf8(), default="", help="The commit's message.")
 @click.option("--check", is_flag=True, help="Only tell whether it would apply; exit code 1 if not.")
 @json_option("Print one object for each run.")
@@ -233,7 +262,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     elif done.fits:
         verb = "would apply" if asked["check"] else "applied"
         where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
-        files = f"{len(names)} files" if names else "nothing new"
+        files = output.counted(len(names)) if names else "nothing new"
         output.say(f"{run} {verb}{where}: {files}")
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
@@ -242,8 +271,8 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
 
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))
-@click.argument("run", type=Utf8())
-@click.option("--checkpoint", type=click.IntRange(min=0), metavar="N", help="Which; see `show`.")
+@click.argument("run", metavar="RUN", type=RunName())
+@click.option("--checkpoint", type=Number(min=0), metavar="N", help="Which; 0 is the first.")
 @json_option("Print what was done.")
 @everywhere()
 def restore(run: str, checkpoint: int | None, as_json: bool) -> int:
@@ -272,5 +301,7 @@ async def _restore(run: str, n: int | None, *, as_json: bool) -> int:
     if as_json:
         output.say_json({"files": names, "undo": done.undo.n})
     else:
-        output.say(f"{len(names)} files put back; `--checkpoint {done.undo.n}` takes that back")
+        output.say(
+            f"{output.counted(len(names))} put back; `--checkpoint {done.undo.n}` takes that back"
+        )
     return 0

@@ -1,0 +1,115 @@
+"""What `--json` prints, as a page for people and as JSON Schema, from the shapes in the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.cli import shapes
+
+REF = "#/$defs/"
+INTRODUCTION = """
+With `--json` a command prints nothing on stdout but what is said here: one document, or one object
+a line. Keys are never left out of an object, except where *may be absent* is said; new ones may be
+added. Times are UTC, ISO 8601. The same as JSON Schema: [schemas.json](schemas.json).
+
+A command that cannot do what it was asked prints an [Error](#error) instead (exit code 3); wrong
+usage (exit code 2) is told on stderr. Exit codes: 0 done (for `run`, `watch`, `wait`, `retry`,
+`resume`: all succeeded), 1 a run failed, 124 timed out, 130 cancelled.
+"""
+SCRIPT = """
+## A script
+
+Start a run for each task, wait for all, retry those that failed, apply those that succeeded
+([examples/swarm.sh](examples/swarm.sh); a test runs it with twenty tasks):
+
+```sh
+{script}
+```
+"""
+EXAMPLE = Path(__file__).parent / "examples/swarm.sh"
+
+
+def schemas() -> str:
+    """Give the JSON Schema of everything that is printed."""
+    documents, lines, defs = _components()
+    commands = {name: {"prints": "one document", "schema": one} for name, one in documents.items()}
+    commands |= {name: {"prints": "one a line", "schema": one} for name, one in lines.items()}
+    told = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What swarm-tui prints with --json",
+        "commands": commands,
+        "$defs": defs,
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def page(note: str) -> str:
+    """Give the page."""
+    documents, lines, defs = _components()
+    text = ["# JSON", "", note.rstrip(), INTRODUCTION.rstrip(), "", "## Commands", ""]
+    text += ["| command | prints |", "|---|---|"]
+    for name, schema in documents.items():
+        text.append(f"| `{name}` | {_type(schema)} |")
+    text += [f"| `{name}` | one {_type(schema)} a line |" for name, schema in lines.items()]
+    text += SCRIPT.format(script=EXAMPLE.read_text("utf-8").strip()).rstrip().split("\n")
+    text += ["", "## Event", "", "One of these, told apart by `type`; `run` and `seq` name it.", ""]
+    text += ["| type | what |", "|---|---|"]
+    for kind, shape in shapes.EVENTS.items():
+        name = shape.__name__
+        text.append(f"| `{kind}` | {_type({'$ref': REF + name})}: {_first(defs[name])} |")
+    for name in sorted(defs, key=lambda name: (name.endswith("Event"), name)):
+        if name != "Event":
+            text += ["", *_section(name, defs[name])]
+    return "\n".join(text) + "\n"
+
+
+def _components() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    named = {**shapes.DOCUMENTS, **shapes.LINES, "": shapes.Error, "event": shapes.Event}
+    found, defs = msgspec.json.schema_components(named.values(), ref_template=REF + "{name}")
+    schema = dict(zip(named, found, strict=True))
+    defs["Event"] = event = schema["event"]
+    pick = {name: {"$ref": f"{REF}Event"} if one == event else one for name, one in schema.items()}
+    documents = {name: pick[name] for name in shapes.DOCUMENTS}
+    return documents, {name: pick[name] for name in shapes.LINES}, defs
+
+
+def _section(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"## {name}"
+    yield ""
+    if "enum" in schema:
+        yield ", ".join(f"`{value}`" for value in schema["enum"])
+        return
+    yield _first(schema)
+    yield ""
+    yield "| key | type | |"
+    yield "|---|---|---|"
+    for key, one in schema["properties"].items():
+        said = one.get("description", "")
+        absent = "" if key in schema["required"] else "may be absent"
+        yield f"| `{key}` | {_type(one)} | {'; '.join(filter(None, (said, absent)))} |"
+
+
+def _first(schema: dict[str, Any]) -> str:
+    """Give the description's first paragraph on one line."""
+    return " ".join(schema.get("description", "").split("\n\n")[0].split())
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Write a type in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix(REF)
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(map(_type, schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if schema.get("pattern", "").startswith(r"^\d{4}-"):
+        return "time"
+    return schema.get("type", "anything")

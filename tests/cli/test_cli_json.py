@@ -1,0 +1,158 @@
+"""`--json` of every command, held against the shapes from which docs/schemas.json is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import pytest
+from typed import ROOT, Swarm
+
+from engine.domain.events import Event, LimitsSeen, event_json
+from engine.domain.model import LimitWindow
+from tui.cli import shapes
+from tui.cli.main import COMMANDS, group
+
+SHAPES = {**shapes.DOCUMENTS, **shapes.LINES}
+
+
+def _fits(value: Any, shape: Any) -> None:
+    msgspec.convert(value, shape, strict=True)
+
+
+def test_every_command_with_json_has_a_shape() -> None:
+    context = click.Context(group)
+    having = {
+        name
+        for name in COMMANDS
+        if (command := group.get_command(context, name))
+        and any("--json" in one.opts for one in command.params)
+    }
+    assert having == {name.split()[0] for name in SHAPES}
+
+
+def test_the_schemas_are_whole() -> None:
+    told = json.loads((ROOT / "docs/schemas.json").read_text("utf-8"))
+    assert told["commands"].keys() == SHAPES.keys()
+    named = json.dumps(told).split('"#/$defs/')[1:]
+    assert {one.split('"')[0] for one in named} <= told["$defs"].keys()
+
+
+def test_a_limit_without_a_reset() -> None:
+    """The plan's windows do not always say when they are over."""
+    event = Event("a", 1, 0.0, 1, LimitsSeen((LimitWindow("primary", 5.0),)))
+    _fits(event_json(event), shapes.Event)
+
+
+@pytest.fixture
+def repository(here: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], cwd=here, check=True)
+
+    git("init", "-q", "-b", "main")
+    (here / "tree.txt").write_text("oak\n")
+    git("add", ".")
+    git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "first")
+
+
+SCRIPT = """Everything there is
+sim: think **Plan** it
+sim: plan A | B
+sim: command "make it" takes=0 output=done
+sim: command "fail it" takes=0 exit=2
+sim: write tree.txt elm\\n
+sim: write 'ne\\x1bw.txt' x
+sim: search words
+sim: mcp server tool
+sim: limits primary=42 window=300 resets_in=60 secondary=7
+sim: unknown
+sim: warning careful
+sim: usage input=10 output=2
+sim: say done
+"""
+
+
+@pytest.mark.usefixtures("repository")
+def test_what_the_commands_print_has_its_shape(swarm: Swarm) -> None:
+    events = swarm("run", "--agent", "simulated", "--json", SCRIPT)
+    assert (events.code, events.err) == (0, "")
+    for event in events.events:
+        _fits(event, shapes.Event)
+    kinds = {event["type"] for event in events.events}
+    assert kinds >= {"status", "progress", "step", "plan", "changes", "usage", "limits", "notice"}
+    said = {
+        "ls": [],
+        "show": ["@last"],
+        "wait": ["@last"],
+        "slots": [],
+        "files": ["@last"],
+        "artifacts": ["@last"],
+        "diff": ["@last"],
+        "restore": ["@last"],
+        "apply": ["@last"],
+        "watch": ["@last"],
+        "logs": ["@last"],
+        "pause": [],
+        "resume --detach": ["@last", "sim: say more"],
+        "cancel": ["--all"],
+        "unpause": [],
+    }
+    for name, words in said.items():
+        done = swarm(*name.split(), *words, "--json")
+        assert (done.code, done.err) == (0, ""), name
+        if name in shapes.DOCUMENTS:
+            assert done.json, name
+            _fits(done.json, SHAPES[name])
+        else:
+            assert done.events, name
+            for line in done.events:
+                _fits(line, SHAPES[name])
+    _fits(swarm("restore", "@last", "--checkpoint", "0", "--json").json, shapes.Restored)
+    assert not swarm("diff", "@last", "--json").json["changes"]
+
+
+def test_doctor_has_its_shape(swarm: Swarm) -> None:
+    done = swarm("doctor", "--json", "--end-orphans", "--codex-bin", "/nowhere")
+    _fits(done.json, shapes.Diagnosis)
+    assert (done.code, done.err) == (1, "")
+
+
+ON_A_RUN = [
+    ["show"],
+    ["watch"],
+    ["wait"],
+    ["logs"],
+    ["logs", "--follow"],
+    ["cancel"],
+    ["retry"],
+    ["retry", "--detach"],
+    ["resume", "--detach", "{}", "go on"],
+    ["files"],
+    ["artifacts"],
+    ["diff"],
+    ["diff", "--stat"],
+    ["apply"],
+    ["restore"],
+    ["run", "--empty", "--agent", "simulated", "--after", "{}", "x"],
+    ["run", "--agent", "simulated", "--from-run", "{}", "x"],
+]
+
+
+@pytest.mark.parametrize("words", ON_A_RUN, ids=" ".join)
+def test_a_run_that_is_not_there(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    from tui.cli.main import run
+
+    words = [one.format("nobody") for one in words] if "{}" in words else [*words, "nobody"]
+    assert run(words) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == "Error: There is no run `nobody`."
+    assert err.splitlines()[-1].startswith("RUN_NOT_FOUND · ")
+    assert run([*words, "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert err == ""
+    _fits(json.loads(out), shapes.Error)

@@ -1,0 +1,171 @@
+"""`swarm-tui completion`: what a shell needs to complete commands, flags, runs and projects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    split_arg_string,
+)
+
+from engine.domain.text import one_line, printable_name
+from tui.cli import output
+from tui.cli.main import COMPLETE
+from tui.cli.options import Nearest, everywhere, examples
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import Engine
+
+Found = TypeVar("Found")
+SHOWN_CHARS = 60
+NEWEST = 100
+"""Runs that are offered; older ones only where none of these fits."""
+
+
+class Bash(BashComplete):
+    """Completion for bash 4.4 and newer, with descriptions in the list of what is possible."""
+
+    # Readline breaks words at @ and =, too: what it has of the word is all that may be replaced.
+    source_template = r"""%(complete_func)s() {
+    local kind value help
+    local -a values=() lines=()
+    while IFS=$'\t' read -r kind value help; do
+        case $kind in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            *) values+=("$value"); lines+=("$value${help:+  ($help)}") ;;
+        esac
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORD="$2" \
+        %(complete_var)s=bash_complete "$1" 2>/dev/null)
+    if [[ ${#values[@]} -gt 1 && $COMP_TYPE -ne 9 && $COMP_TYPE -ne 37 ]]; then
+        COMPREPLY=("${lines[@]}")
+    else
+        COMPREPLY=("${values[@]}")
+        [[ ${values[*]} == */ ]] && compopt -o nospace
+    fi
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+    @staticmethod
+    def _check_version() -> None:
+        """Start no shell to ask how old it is."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Give the whole words before the cursor, and the one that is being typed."""
+        line = os.environ["COMP_LINE"]
+        words = split_arg_string(line)
+        typed = "" if line[-1:].isspace() else words.pop()
+        return words[1:], typed
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Give a line: kind, value, description."""
+        _, typed = self.get_completion_args()
+        value = typed.partition("=")[2] if typed.startswith("--") and "=" in typed else typed
+        broken_off = len(value) - len(os.environ.get("COMP_WORD", value))
+        return "\t".join((item.type, str(item.value)[max(0, broken_off) :], item.help or ""))
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
+HOW = {
+    "bash": "completion bash > ~/.local/share/bash-completion/completions/swarm-tui",
+    "zsh": 'completion zsh > "${fpath[1]}/_swarm-tui"',
+    "fish": "completion fish > ~/.config/fish/completions/swarm-tui.fish",
+}
+
+
+@click.command(epilog=examples(*HOW.values()))
+@click.argument("shell", type=Nearest(SHELLS))
+@everywhere()
+def completion(shell: str) -> int:
+    """Print the script that makes SHELL (bash, zsh or fish) complete what you type.
+
+    It completes commands, flags and their values, run ids with status and title, projects, and
+    files in workspaces. New shells know it when it lies where they look; see the examples.
+    """
+    output.say(SHELLS[shell](completion, {}, "swarm-tui", COMPLETE).source().rstrip())
+    return 0
+
+
+def answer(cli: click.Command) -> int:
+    """Answer a shell that asks how a line could go on; whatever goes wrong, it gets no answer."""
+    shell, _, what = os.environ.get(COMPLETE, "").partition("_")
+    if shell not in SHELLS or what != "complete":
+        return 1
+    try:
+        told = SHELLS[shell](cli, {}, "swarm-tui", COMPLETE).complete()
+    except Exception:
+        return 1
+    if told:
+        output.say_bytes(f"{told}\n".encode("utf-8", "replace"))
+    return 0
+
+
+def runs(
+    typed: str, taken: Iterable[str], fits: Callable[[Run], bool]
+) -> list[CompletionItem[str]]:
+    """Offer the runs that begin so, the newest first, each with its status and title."""
+
+    async def find(engine: Engine) -> list[Run]:
+        newest = await engine.runs(limit=NEWEST)
+        if typed and not any(run.id.startswith(typed) for run in newest):
+            return await engine.runs()
+        return newest
+
+    known = _ask(find, [])
+    items = [
+        CompletionItem(run.id, help=f"{run.status} · {one_line(run.spec.title, SHOWN_CHARS)}")
+        for run in known
+        if run.id.startswith(typed) and run.id not in taken and fits(run)
+    ]
+    if "@last".startswith(typed) and known and fits(known[0]) and "@last" not in taken:
+        items.append(CompletionItem("@last", help="the newest run"))
+    return items
+
+
+def projects(typed: str) -> list[CompletionItem[str]]:
+    """Offer the projects that there are."""
+
+    async def find(engine: Engine) -> list[str]:
+        return sorted({run.spec.project for run in await engine.runs()})
+
+    plain = (name for name in _ask(find, []) if name == printable_name(name))
+    return [CompletionItem(name) for name in plain if name.startswith(typed)]
+
+
+def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:
+    """Offer the files and folders of a run's workspace, one level at a time."""
+    folder, slash, begun = typed.rpartition("/")
+
+    async def find(engine: Engine) -> list[tuple[str, bool]]:
+        entries = await engine.workspaces.folder(run, folder)
+        return [
+            (entry.name, entry.is_folder) for entry in entries if entry.path.endswith(entry.name)
+        ]
+
+    return [
+        CompletionItem(f"{folder}{slash}{name}{'/' if is_folder else ''}")
+        for name, is_folder in _ask(find, [])
+        if name.startswith(begun) and (begun or not name.startswith("."))
+    ]
+
+
+def _ask(find: Callable[[Engine], Awaitable[Found]], otherwise: Found) -> Found:
+    """Look into the user's home if there is one; a shell that asks must not make it."""
+    from engine import paths
+    from tui.cli import session
+
+    async def ask() -> Found:
+        async with session.open_engine() as engine:
+            return await find(engine)
+
+    return session.run(ask()) if paths.find().database.exists() else otherwise

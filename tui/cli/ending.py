@@ -1,0 +1,108 @@
+"""How runs ended, and what can be typed next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from engine.domain.activity import clock, elapsed_s
+from engine.domain.model import Run, Status, WorkspaceKind
+from tui import show
+from tui.cli import output
+from tui.cli.tree import Leaf, tree
+
+if TYPE_CHECKING:
+    from engine.engine import Changes
+
+MAX_FILES = 30
+MAX_NAMED = 4
+"""Runs that a command to type next names one by one."""
+
+_LOOK_AT_STDERR = {"AGENT_CRASHED"}
+_RESUMABLE = {"USAGE_LIMIT_REACHED", "BUDGET_EXCEEDED", "VERIFY_FAILED"}
+
+
+def full_title(run: Run) -> str:
+    """Give a run's title, with the label of a simulated one."""
+    label = show.label(run)
+    return f"{show.title(run)} ({label})" if label else show.title(run)
+
+
+def headline(run: Run) -> str:
+    """Say in one line how a run ended."""
+    took = clock(elapsed_s(run, run.last_event_at))
+    return f"{run.id} {show.word(run.status)} after {took} · {full_title(run)}"
+
+
+def details(run: Run, changes: Changes | None = None) -> list[str]:
+    """Say what a run used and changed, where its files are and what to type next."""
+    lines: list[str] = []
+    if run.usage.input or run.usage.output:
+        used = f"{show.tokens(run.usage.input)} tokens in · {show.tokens(run.usage.output)} out"
+        lines.append(f"  {used}")
+    if run.changes.files:
+        lines.append(f"  {output.counted(run.changes.files)} {show.changes(run.changes)}")
+        lines += [f"    {line}" for line in _files(changes)]
+    if run.workspace:
+        lines.append(f"  workspace: {run.workspace.path}")
+    return [*lines, *(f"  next: {words}" for words in next_steps(run))]
+
+
+def _files(changes: Changes | None) -> list[str]:
+    if changes is None:
+        return []
+    minus = show.sign("−", "-")
+    leaves = [
+        Leaf(
+            file.path,
+            file.kind.value,
+            "binary" if file.binary else f"+{file.insertions} {minus}{file.deletions}",
+        )
+        for file in changes.files
+    ]
+    return tree(leaves, MAX_FILES)
+
+
+def next_steps(run: Run) -> list[str]:
+    """Give the commands that are of use now."""
+    steps: list[str] = []
+    code = run.error.code if run.error else ""
+    if run.status in (Status.FAILED, Status.INTERRUPTED):
+        steps.append(f"logs {run.id}{' --stderr' if code in _LOOK_AT_STDERR else ''}")
+    if run.changes.files:
+        steps.append(f"diff {run.id}")
+    if run.status is Status.SUCCEEDED:
+        if run.changes.files and _has_source(run):
+            steps.append(f"apply {run.id}")
+        steps += [f"resume {run.id}"] if steps else [f"show {run.id}"]
+    elif code in _RESUMABLE:
+        steps.append(f"resume {run.id}")
+    else:
+        steps.append(f"retry {run.id}")
+    return [f"swarm-tui {step}" for step in steps]
+
+
+def _has_source(run: Run) -> bool:
+    return run.workspace is not None and run.workspace.kind in (
+        WorkspaceKind.WORKTREE,
+        WorkspaceKind.COPY,
+    )
+
+
+def together(runs: Mapping[str, Run]) -> list[str]:
+    """Say in a few lines how several runs ended, and what to type next."""
+    counted = Counter(run.status for run in runs.values())
+    lines = [" · ".join(f"{counted[status]} {status}" for status in Status if counted[status])]
+    good = [run.id for run in runs.values() if run.status is Status.SUCCEEDED and run.changes.files]
+    bad = [run.id for run in runs.values() if run.status is not Status.SUCCEEDED]
+    return lines + [
+        f"  next: swarm-tui {command} {' '.join(ids)}"
+        for command, ids in (("retry", bad), ("apply", good))
+        if 0 < len(ids) <= MAX_NAMED
+    ]
+
+
+def reason(run: Run) -> Iterable[str]:
+    """Say in a line why a run failed and what to do, if it did."""
+    return () if run.error is None else (f"  {run.error.code}: {run.error.message}",)

@@ -1,0 +1,316 @@
+"""What `--json` prints: the shape of every object, for docs/json.md and the tests that hold it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.domain.events import BODIES, Body
+from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
+from engine.engine import Health
+
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Count = Annotated[int, Meta(ge=0)]
+Path = Annotated[str, Meta(description="relative to the workspace; unsafe characters escaped")]
+
+
+class Shape(Struct, forbid_unknown_fields=True):
+    """An object whose keys are all there, and no others."""
+
+
+class ErrorInfo(Shape):
+    """What went wrong, and the way out; the codes are listed in errors.md."""
+
+    code: Annotated[str, Meta(pattern="^[A-Z_]+$")]
+    message: str
+    recovery: str
+    docs_url: str
+
+
+class Error(Shape):
+    """Printed by every command instead of its own object, with exit code 3."""
+
+    error: ErrorInfo
+
+
+class Workspace(Shape):
+    """The folder a run works in."""
+
+    path: str
+    kind: WorkspaceKind
+    source: str | None
+    branch: str | None
+
+
+class Tokens(Shape):
+    """What a run used, all its attempts together."""
+
+    input: Count
+    cached_input: Count
+    output: Count
+
+
+class ChangeCount(Shape):
+    """How much a run changed, against its baseline."""
+
+    files: Count
+    insertions: Count
+    deletions: Count
+
+
+class TakenHome(Shape):
+    """A run's changes as they were last applied; files is how many were changed there."""
+
+    how: Annotated[str, Meta(pattern="^(edits|commit|merge)$")]
+    to: str
+    files: Count
+    checkpoint: Count
+    at: Time
+    commit: str | None
+    branch: str | None
+
+
+class LimitWindow(Shape):
+    """One of the plan's rate-limit windows, as the run last heard of it."""
+
+    name: str
+    used_percent: float
+    window_minutes: int | None
+    resets_at: Time | None
+
+
+class Pause(Shape):
+    """Why the queue starts nothing, and until when (null: until it is asked to)."""
+
+    reason: str
+    until: Time | None
+
+
+class Place(Shape):
+    """A queued run's place in the queue, from 1, and what else it waits for."""
+
+    position: Annotated[int, Meta(ge=1)] | None
+    priority: int
+    after: Annotated[list[str], Meta(description="runs that must succeed first")]
+    not_before: Time | None
+    pause: Pause | None
+
+
+class Run(Shape):
+    """A run as it is now."""
+
+    id: str
+    title: str
+    project: str
+    batch: str | None
+    status: Status
+    queue: Annotated[Place | None, Meta(description="only while it is queued")]
+    progress: Annotated[int, Meta(ge=0, le=100, description="percent")]
+    activity: Annotated[str, Meta(description="what it is doing, in words")]
+    agent: Agent
+    prompt: str
+    template: str | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    elapsed_s: float
+    attempt: Annotated[int, Meta(ge=1, description="the current attempt")]
+    attempts: Annotated[int, Meta(ge=1, description="how many there were")]
+    thread_id: Annotated[str | None, Meta(description="Codex's own name of the thread")]
+    model: str | None
+    sandbox: Sandbox
+    workspace: Workspace | None
+    checkpoint: Annotated[int | None, Meta(description="the last one taken")]
+    limits: list[LimitWindow]
+    tokens: Tokens
+    changes: ChangeCount
+    applied: Annotated[TakenHome | None, Meta(description="where its changes were applied")]
+    error: ErrorInfo | None
+    exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
+
+
+class Overlap(Shape):
+    """Another run that changed the same files of the same source."""
+
+    run: str
+    paths: list[str]
+
+
+class ListedRun(Run):
+    """A run as it is now, and the runs that it gets in the way of."""
+
+    overlaps: list[Overlap]
+
+
+class Queue(Shape):
+    """How the queue stands."""
+
+    pause: Pause | None
+    slots: Annotated[int, Meta(ge=1, description="how many runs may be active at a time")]
+    active: Count
+    queued: Count
+
+
+class Finding(Shape):
+    """One thing the doctor looked at; recovery is empty where nothing needs doing."""
+
+    name: str
+    health: Health
+    message: str
+    recovery: str
+
+
+class Diagnosis(Shape):
+    """What the doctor found; ended_orphans only with --end-orphans."""
+
+    ok: bool
+    findings: list[Finding]
+    ended_orphans: Count | UnsetType = UNSET
+
+
+class Entry(Shape):
+    """A file or folder of a workspace."""
+
+    path: str
+    name: Annotated[str, Meta(description="safe to show")]
+    is_folder: bool
+    is_link: bool
+    size_bytes: Count | None
+
+
+class Artifact(Shape):
+    """A file that a run saved."""
+
+    path: Annotated[str, Meta(description="absolute")]
+    bytes: Count
+
+
+class ChangedFile(Shape):
+    """A file that a run changed; binary ones count no lines."""
+
+    path: Path
+    old_path: Annotated[str | None, Meta(description="where it was renamed")]
+    change: Annotated[str, Meta(pattern="^(added|modified|deleted|renamed|mode)$")]
+    insertions: Count
+    deletions: Count
+    binary: bool
+
+
+class Diff(Shape):
+    """What a run changed; left_out names what could not be read."""
+
+    files: Count
+    insertions: Count
+    deletions: Count
+    changes: list[ChangedFile]
+    left_out: list[str]
+
+
+class Conflict(Shape):
+    """A file that keeps a run's changes from being applied."""
+
+    path: Path
+    why: str
+
+
+class Applied(Shape):
+    """What became of one run's changes."""
+
+    run: str
+    applied: bool
+    fits: bool
+    files: list[Path]
+    conflicts: list[Conflict]
+    commit: str | None
+    branch: str | None
+
+
+class Checkpoint(Shape):
+    """A state of a workspace that can be put back."""
+
+    n: Count
+    at: Time
+    stage: str
+
+
+class Restored(Shape):
+    """What was put back; undo is the checkpoint that takes it back."""
+
+    files: list[Path]
+    undo: Count
+
+
+AS_JSON: dict[str, Any] = {
+    "not_before": Time,
+    "error": ErrorInfo,
+    "windows": list[LimitWindow],
+    "applied": TakenHome,
+}
+"""Fields of events that look different in JSON."""
+
+
+def _event(kind: type[Body]) -> type[Struct]:
+    """Make the shape of an event from its body; what says nothing is left out there."""
+    hints = get_type_hints(kind)
+    own: list[Any] = []
+    for field in fields(kind):
+        hint = AS_JSON.get(field.name, hints[field.name])
+        own.append(
+            (field.name, _without_null(hint), UNSET)
+            if field.default is None
+            else (field.name, hint)
+        )
+    envelope = [("run", str), ("seq", Annotated[int, Meta(ge=1)]), ("at", Time), ("attempt", int)]
+    return msgspec.defstruct(
+        f"{kind.type.capitalize()}Event",
+        [*envelope, *sorted(own, key=len)],
+        tag_field="type",
+        tag=kind.type,
+        forbid_unknown_fields=True,
+        namespace={"__doc__": kind.__doc__},
+    )
+
+
+def _without_null(hint: Any) -> Any:  # noqa: ANN401  types
+    kinds = (
+        [one for one in get_args(hint) if one is not NoneType]
+        if get_origin(hint) is UnionType
+        else [hint]
+    )
+    return Union[(*kinds, UnsetType)]
+
+
+EVENTS: dict[str, type[Struct]] = {name: _event(kind) for name, kind in BODIES.items()}
+Event: Any = Union[tuple(EVENTS.values())]  # noqa: UP007  made from a list
+
+# What each command prints: one document of this shape, or one a line.
+DOCUMENTS: dict[str, Any] = {
+    "ls": list[ListedRun],
+    "show": ListedRun,
+    "cancel": list[Run],
+    "wait": list[Run],
+    "pause": Queue,
+    "unpause": Queue,
+    "slots": Queue,
+    "doctor": Diagnosis,
+    "files": list[Entry],
+    "artifacts": list[Artifact],
+    "diff": Diff,
+    "restore": list[Checkpoint] | Restored,
+    "config": dict[str, Any],  # settings.md has its keys
+}
+LINES: dict[str, Any] = {
+    "run": Event,
+    "run --detach": Run,
+    "watch": Event,
+    "logs": Event,
+    "retry": Event,
+    "retry --detach": Run,
+    "resume": Event,
+    "resume --detach": Run,
+    "apply": Applied,
+}
