@@ -1,7 +1,7 @@
 """A program that measures folders: a process of its own, so that nothing else waits for it.
 
-Asked on stdin, a JSON line each: `{"id": 1, "path": "/…", "inside": false, "rebuildable": […]}`. It
-answers on stdout in JSON lines: `{"id": 1, "done": false, …figures}` a few times a second while it
+Asked on stdin, a JSON line each: `{"path": "/…", "inside": false, "rebuildable": […]}`. It
+answers on stdout in JSON lines: `{"done": false, …figures}` a few times a second while it
 looks, then one with `done` true. With `inside`, what lies directly in the folder is measured one by
 one, each told with its `name`, before the whole. Names are JSON with surrogate escapes.
 
@@ -38,18 +38,18 @@ class Figures:
         self.entries = 0
         self.newest = 0.0
         self.unread = 0
-        self.linked: dict[tuple[int, int], int] = {}
+        self.linked: dict[tuple[int, int], tuple[int, int]] = {}
 
     def add(self, info: os.stat_result, rebuildable: bool) -> None:
         """Take in a file or folder."""
         self.entries += 1
         is_folder = stat.S_ISDIR(info.st_mode)
+        size = info.st_blocks * BLOCK_BYTES
         if info.st_nlink > 1 and not is_folder:
             place = (info.st_dev, info.st_ino)
             if place in self.linked:
                 return
-            self.linked[place] = info.st_blocks * BLOCK_BYTES
-        size = info.st_blocks * BLOCK_BYTES
+            self.linked[place] = (size, info.st_size)
         self.disk += size
         self.apparent += info.st_size
         if rebuildable:
@@ -65,10 +65,11 @@ class Figures:
         self.entries += other.entries
         self.unread += other.unread
         self.newest = max(self.newest, other.newest)
-        for place, size in other.linked.items():
+        for place, (size, apparent) in other.linked.items():
             if place in self.linked:
                 self.disk -= size
-            self.linked[place] = size
+                self.apparent -= apparent
+            self.linked[place] = (size, apparent)
 
     def told(self) -> dict[str, float]:
         """Give the figures by their names."""
@@ -103,7 +104,7 @@ class Look:
             self._inside(top, total)
         else:
             self._below(top, total, rebuildable=False)
-        linked = [[*place, size] for place, size in total.linked.items()]
+        linked = [[*place, *sizes] for place, sizes in total.linked.items()]
         self._tell(total, done=True, linked=linked)
 
     def _inside(self, top: int, total: Figures) -> None:
@@ -174,8 +175,8 @@ class Look:
             self._told_at = now
             self._tell(found)
 
-    def _tell(self, found: Figures, *, done: bool = False, **more: Any) -> None:
-        told = {"id": self._asked["id"], "done": done, **found.told(), **more}
+    def _tell(self, found: Figures, *, done: bool = False, **more: object) -> None:
+        told = {"done": done, **found.told(), **more}
         self._out.write(json.dumps(told) + "\n")
         self._out.flush()
 
