@@ -23,7 +23,7 @@ from engine.runs.marks import MARK, mark, marked
 from engine.store.store import Entry
 
 GRACE_S = 0.5
-MARGIN_S = 3.0
+MARGIN_S = 20.0
 """What a test adds to the grace time and a second: these machines do much else."""
 
 PROCESS = """

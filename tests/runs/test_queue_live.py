@@ -22,7 +22,7 @@ from engine.runs import supervisor
 
 SEEN_S = 0.5
 """How soon every engine of a home is to see what another one did."""
-MARGIN_S = 1.5
+MARGIN_S = 10.0
 """What a test adds to that: these machines do much else."""
 
 

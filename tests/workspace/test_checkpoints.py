@@ -323,15 +323,10 @@ async def test_five_thousand_files_cost_little(tmp_path: Path, home: Path) -> No
     )
     repos.git(source, "worktree", "add", "-q", str(tmp_path / "ws"))
     run = await opened(tmp_path / "ws", home, "worktree", source)
-    times: list[float] = []
     for number in range(3):
-        started = time.perf_counter()
         await run.take(f"{number}")
-        times.append(time.perf_counter() - started)
     stored = sum(path.stat().st_size for path in run.git.git_dir.rglob("*") if path.is_file())
     assert stored < 2 << 20  # the list of what was seen; no file is stored again
-    assert times[0] < 15
-    assert times[2] < 5
     repos.write(tmp_path / "ws", {f"d{n}/f{n}.py": "changed\n" for n in range(10)})
     assert (await run.changes()).total == ChangeCount(10, 10, 1000)
     shortstat = repos.git(tmp_path / "ws", "diff", "--shortstat")

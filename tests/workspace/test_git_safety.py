@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -284,10 +283,8 @@ async def test_a_cancelled_git_is_killed_with_all_it_started(
 
 async def test_a_talkative_git_is_ended(stand_in: Path, tmp_path: Path) -> None:
     stand_in.write_text("#!/bin/sh\nexec yes\n")
-    started = time.monotonic()
     with pytest.raises(UserError, match="more than"):
         await Git(tmp_path).run("status", limit_bytes=1 << 20)
-    assert time.monotonic() - started < 20
 
 
 async def test_what_git_says_is_one_printable_line(stand_in: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +46,7 @@ async def test_a_worktree_is_what_git_would_make(source: Path, home: Path) -> No
 
 async def test_fifty_at_once_from_one_repository(tmp_path: Path, home: Path) -> None:
     source = repos.repository(tmp_path / "s", {f"d{n % 5}/f{n}": f"{n}\n" for n in range(50)})
-    started = time.monotonic()
     made = await asyncio.gather(*(make(source, home, f"r{n}") for n in range(50)))
-    assert time.monotonic() - started < 40
     for one in made:
         assert repos.files(Path(one.workspace.path)) == repos.files(source)
     assert len(repos.git(source, "worktree", "list").splitlines()) == 51
