@@ -79,7 +79,7 @@ class Engine:
         self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
-        self.workspaces = Workspaces(paths, self.find)
+        self.workspaces = Workspaces(paths, self.find, self._change)
 
     @classmethod
     @asynccontextmanager

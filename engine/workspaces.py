@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Run, WorkspaceKind
-from engine.domain.text import one_line
+from engine.domain.model import Applied, Run, WorkspaceKind
+from engine.domain.text import one_line, printable, printable_name
 from engine.paths import Paths
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
@@ -18,14 +22,23 @@ from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Rest
 from engine.workspace.tree import TreeEntry, list_folder, read_file
 
 READ_LIMIT_BYTES = 64 * 1024**2
+MESSAGE_BYTES = 20_000
+TAKEN = "taken home"
+
+
+Tell = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
+"""Appends to a run's events what is decided on the run as it is stored."""
+
+_log = logging.getLogger(__name__)
 
 
 class Workspaces:
     """The workspaces of one home; every method raises `UserError`."""
 
-    def __init__(self, paths: Paths, find: Callable[[str], Awaitable[Run]]) -> None:
+    def __init__(self, paths: Paths, find: Callable[[str], Awaitable[Run]], tell: Tell) -> None:
         self._paths = paths
         self._find = find
+        self._tell = tell
 
     async def folder(self, run: str, path: str = "") -> list[TreeEntry]:
         """List one folder of a run's workspace, folders first; never follows a link out of it."""
@@ -77,10 +90,53 @@ class Workspaces:
         if target is None or (known.workspace.kind is WorkspaceKind.FROM_RUN and to is None):
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
-        words = message or one_line(known.spec.title) or known.id
+        words = message or await self.message(known.id)
         wish = Wish(Path(target), how, branch=known.workspace.branch, message=words)
-        take = apply.check if check else apply.apply
-        return await take(await self._open(run), wish, self._paths.home)
+        store = await self._open(known.id)
+        if check:
+            return await apply.check(store, wish, self._paths.home)
+        if how is As.PATCH:
+            return await apply.apply(store, wish, self._paths.home)
+        # What was taken stays known: what comes later is measured against it.
+        taken = await store.take(TAKEN)
+        wish = replace(wish, until=taken.n)
+        done = await apply.apply(store, wish, self._paths.home)
+        await self._tell_applied(known, wish, done, taken)
+        return replace(done, left_out=taken.left_out)
+
+    async def message(self, run: str) -> str:
+        """Give the words for a run's commit: its title, then what the agent said at last."""
+        known = await self._find(run)
+        title = one_line(known.spec.title) or known.id
+        path = self._paths.attempt(known.id, known.attempt).last_message
+        said = printable(await asyncio.to_thread(_beginning, path)).strip()
+        return f"{title}\n\n{said}" if said else title
+
+    async def _tell_applied(self, run: Run, wish: Wish, done: Outcome, taken: Checkpoint) -> None:
+        applied = Applied(
+            wish.how.value,
+            str(wish.to),
+            len(done.files),
+            taken.n,
+            time.time(),
+            done.commit,
+            done.branch,
+        )
+
+        def told(known: Run) -> list[Body]:
+            if known.is_applied and not done.files:
+                return []
+            new = known.checkpoint != taken.n
+            bodies: list[Body] = [CheckpointTaken(taken.n, TAKEN, taken.ref)] if new else []
+            count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
+            how = "edits" if wish.how is As.EDITS else f"a {wish.how.value}"
+            words = f"applied as {how}: {count} in {printable_name(str(wish.to))}"
+            return [*bodies, Notice("info", words, applied)]
+
+        try:
+            await self._tell(run.id, told)
+        except UserError as error:  # it is done, whether or not it can be written down
+            _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
 
     async def _open(self, run: str) -> Checkpoints:
         known = await self._find(run)
@@ -91,3 +147,11 @@ class Workspaces:
             message = f"The run {known.id} has no checkpoints: its changes are not known."
             raise user_error("WORKSPACE_MISSING", message)
         return await Checkpoints.open(folder, known.workspace)
+
+
+def _beginning(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MESSAGE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""

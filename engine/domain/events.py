@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Status
+from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,13 @@ class FilesChanged:
 
 @dataclass(frozen=True, slots=True)
 class ChangesMeasured:
-    """The summary against the baseline."""
+    """The summary against the baseline; `paths`, the first of the files, where they are others."""
 
     type: ClassVar[str] = "changes"
     files: int
     insertions: int
     deletions: int
+    paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,15 @@ class LimitsSeen:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Worth knowing, not a failure; `level` is `info` or `warning`."""
+    """Worth knowing, not a failure; `level` is `info` or `warning`.
+
+    `applied` says what was taken home, where that is what is worth knowing.
+    """
 
     type: ClassVar[str] = "notice"
     level: str
     text: str
+    applied: Applied | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +205,13 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_TIMES = {"not_before", "resets_at"}
+_TIMES = {"not_before", "resets_at", "at"}
 
 
 def event_json(event: Event) -> dict[str, Any]:
     """Give the event as the JSON object of the public contract; absent values are left out."""
     fields = {name: value for name, value in asdict(event.body).items() if value is not None}
-    for holder in (fields, *fields.get("windows", ())):
+    for holder in (fields, *fields.get("windows", ()), fields.get("applied", {})):
         for name in _TIMES & holder.keys():
             holder[name] = iso(holder[name])
     envelope = {"run": event.run, "seq": event.seq, "at": iso(event.at), "attempt": event.attempt}

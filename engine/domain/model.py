@@ -170,6 +170,23 @@ class Workspace:
     branch: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A run's changes as they were last taken home.
+
+    `how` is `edits`, `commit` or `merge`, `to` the folder, `checkpoint` what was taken, `files`
+    how many files it changed there.
+    """
+
+    how: str
+    to: str
+    files: int
+    checkpoint: int
+    at: float
+    commit: str | None = None
+    branch: str | None = None
+
+
 @dataclass(slots=True)
 class Run:
     """A run as its events tell it, times in seconds since 1970 (UTC).
@@ -204,6 +221,9 @@ class Run:
     thread_id: str | None = None
     usage: Usage = Usage()
     changes: ChangeCount = field(default_factory=ChangeCount)
+    touched: tuple[str, ...] = ()
+    """The changed files, a bounded number of them."""
+    applied: Applied | None = None
     workspace: Workspace | None = None
     error: ErrorInfo | None = None
     exit_code: int | None = None
@@ -211,3 +231,8 @@ class Run:
     stalled: str = ""
     limits: tuple[LimitWindow, ...] = ()
     context_window: int | None = None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether all that the run has changed so far was taken home."""
+        return self.applied is not None and self.applied.checkpoint == self.checkpoint

@@ -21,6 +21,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import ChangeCount, Run, Status, Usage, Workspace, WorkspaceKind
+from engine.domain.radar import Radar
 
 NETWORK_WAIT = "waiting for network"
 THINKING = "thinking"
@@ -140,6 +141,7 @@ def _words(step: Step) -> str:
 
 def _notice(run: Run, body: Notice, at: float) -> None:
     run.notice = body.text
+    run.applied = body.applied or run.applied
     if body.text.startswith(STALLED):
         run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:
@@ -155,6 +157,7 @@ def _measure(run: Run, body: Body) -> None:
             run.context_window = body.context_window or run.context_window
         case ChangesMeasured():
             run.changes = ChangeCount(body.files, body.insertions, body.deletions)
+            run.touched = run.touched if body.paths is None else body.paths
         case ErrorRaised():
             run.error = body.error
         case LimitsSeen():
@@ -170,26 +173,29 @@ class View:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs: dict[str, Run] = {}
+        self.radar = Radar()
         self.live: set[str] = set()
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
         for run in runs:
             self.put(run)
 
     def apply(self, events: Iterable[Event]) -> set[str]:
-        """Fold the events in, and give the ids of the runs that changed; skip unknown runs."""
+        """Fold the events in, skipping unknown runs; give the runs that are to be shown anew."""
         by_run: dict[str, list[Event]] = {}
         for event in events:
             by_run.setdefault(event.run, []).append(event)
         known = by_run.keys() & self.runs.keys()
+        changed = set(known)
         for run_id in known:
-            self._set(fold(self.runs[run_id], by_run[run_id]))
-        return known
+            changed |= self._set(fold(self.runs[run_id], by_run[run_id]))
+        return changed
 
-    def put(self, run: Run) -> None:
-        """Take in a run that is new here, or known better elsewhere."""
+    def put(self, run: Run) -> set[str]:
+        """Take in a run that is new here, or known better elsewhere; give what `apply` gives."""
         known = self.runs.get(run.id)
         if known is None or known.seq < run.seq:
-            self._set(run)
+            return {run.id} | self._set(run)
+        return {run.id}
 
     def queue(self) -> list[Run]:
         """Give the queued runs in the order in which they will start."""
@@ -202,9 +208,10 @@ class View:
         live = (self.runs[run_id] for run_id in self.live)
         return [run for run in live if run.status in lifecycle.ACTIVE]
 
-    def _set(self, run: Run) -> None:
+    def _set(self, run: Run) -> set[str]:
         self.runs[run.id] = run
         if run.status in lifecycle.FINISHED:
             self.live.discard(run.id)
         else:
             self.live.add(run.id)
+        return self.radar.see(run)

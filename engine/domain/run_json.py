@@ -57,6 +57,7 @@ def run_json(
             "output": run.usage.output,
         },
         "changes": asdict(run.changes),
+        "applied": {**asdict(run.applied), "at": iso(run.applied.at)} if run.applied else None,
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,
     }

@@ -74,9 +74,10 @@ class Journal:
         async with self._turn:
             if done.first_id == self._last_id + 1:
                 self._last_id = done.last_id
+                changed: set[str] = set()
                 for run in done.runs.values():
-                    self._view.put(run)
-                self._publish(done.events, set(done.runs))
+                    changed |= self._view.put(run)
+                self._publish(done.events, changed)
             elif done.first_id > self._last_id:
                 await self._read_on()
         return done
@@ -92,9 +93,10 @@ class Journal:
             if not events:
                 return
             unknown = {event.run for event in events} - self._view.runs.keys()
+            changed = {event.run for event in events}
             if unknown:
                 for run in await self._store.runs(ids=unknown):
-                    self._view.put(run)
+                    changed |= self._view.put(run)
             self._last_id = last_id
-            self._view.apply(events)
-            self._publish(events, {event.run for event in events})
+            changed |= self._view.apply(events)
+            self._publish(events, changed)

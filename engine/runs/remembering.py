@@ -6,14 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
 from engine.domain.model import Run
+from engine.domain.text import printable_name
 from engine.paths import Paths
+from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 
 GAP_S = 2.0
+MAX_TOUCHED = 200
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
 
@@ -75,7 +79,16 @@ class Remembering:
         bodies: list[Body] = []
         if run.checkpoint != checkpoint.n:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
-        total = (await checkpoints.changes(BASELINE, checkpoint.n)).total
-        if total != run.changes:
-            bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions))
+        changes = await checkpoints.changes(BASELINE, checkpoint.n)
+        total, touched = changes.total, _touched(changes)
+        if total != run.changes or touched != run.touched:
+            paths = None if touched == run.touched else touched
+            bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions, paths))
         return bodies
+
+
+def _touched(changes: Changes) -> tuple[str, ...]:
+    """Give the changed paths, both of a renamed file, no more than a run's row can carry."""
+    both = ((file.old_path, file.path) for file in changes.files)
+    paths = (printable_name(path) for pair in both for path in pair if path is not None)
+    return tuple(islice(paths, MAX_TOUCHED))

@@ -23,8 +23,10 @@ from engine.workspace.landing import recovered
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
+from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository, find, habits, quoted
-from engine.workspace.threeway import Clash
+from engine.workspace.taken import Taken
+from engine.workspace.threeway import Bringing, Clash
 
 SHOWN = 8
 
@@ -71,6 +73,19 @@ class Outcome:
     def fits(self) -> bool:
         """Whether nothing stands against it."""
         return not self.clashes
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """From which tree to which the run came, and where that may have been brought before.
+
+    `here` is the current branch, `aside` the run's own, where it has one.
+    """
+
+    here: Taken
+    aside: Taken | None
+    old: str
+    new: str
 
 
 async def check(run: Checkpoints, wish: Wish, home: Path) -> Outcome:
@@ -123,12 +138,14 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
     root = _root(run, wish, repository)
     async with locked(lock_for(home, root)):
         await _recover(repository, root)
-        left_out = (await run.changes(wish.since, wish.until)).left_out
-        pairs = await run.pairs(wish.since, wish.until)
+        old, new, left_out = await run.trees(wish.since, wish.until)
+        here = Taken(run, root, repository.branch if repository else None)
         if wish.how is As.EDITS:
             edits = Edits(run, repository, root, home)
-            files, clashes = await edits.take(pairs, really=really)
-            outcome = Outcome(files, clashes)
+            bringing = await here.bringing(old, new)
+            joined = await edits.take(bringing, await here.placed(), really=really)
+            outcome = Outcome(_names(joined.files), tuple(joined.clashes))
+            brought = [(here, joined.files)]
         elif repository is None or repository.head is None:
             name = printable_name(str(wish.to))
             raise user_error(
@@ -137,8 +154,19 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
                 "Take the changes home as edits or as a patch.",
             )
         else:
-            outcome = await _committed(run, repository, wish, root, pairs, really=really)
+            aside = Taken(run, root, f"refs/heads/{wish.branch}") if wish.branch else None
+            coming = Coming(here, aside, old, new)
+            outcome = await _committed(run, repository, wish, root, coming, really=really)
+            both = (aside,) if wish.how is As.COMMIT else (aside, here)
+            brought = [(one, dict[bytes, Entry | None]()) for one in both if one]
+        if really and outcome.fits:
+            for place, files in brought:
+                await place.note(new, files)
     return replace(outcome, left_out=left_out)
+
+
+def _names(paths: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(os.fsdecode(path) for path in sorted(paths))
 
 
 def _root(run: Checkpoints, wish: Wish, repository: Repository | None) -> Path:
@@ -161,7 +189,7 @@ async def _committed(
     repository: Repository,
     wish: Wish,
     root: Path,
-    pairs: list[Pair],
+    coming: Coming,
     *,
     really: bool,
 ) -> Outcome:
@@ -171,18 +199,31 @@ async def _committed(
     env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(seen)}
     git = replace(run.git, settings=(*run.git.settings, *who.line_ends), env=env)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
-    if inside != b".":
-        pairs = [Pair(inside + b"/" + pair.path, pair.old, pair.new) for pair in pairs]
     line_ends = LineEnds(git, repository.top)
     merge = Merge(git, repository, who, line_ends, run.root)
-    pairs = await line_ends.stored(pairs)
     staging = staging_of(repository, root)
+
+    async def bringing(taken: Taken | None) -> Bringing:
+        """Give what is to be brought there, as the repository stores files."""
+        found = await (taken or coming.here).bringing(coming.old, coming.new)
+        both = (_below(inside, found.pairs), _below(inside, found.earlier))
+        return Bringing(*[await line_ends.stored(pairs) for pairs in both])
+
+    aside = await bringing(coming.aside)
     if wish.how is As.COMMIT:
-        done = await merge.commit(pairs, wish.branch, wish.message, really=really)
+        done = await merge.commit(aside, wish.branch, wish.message, really=really)
     else:
-        done = await merge.merge(pairs, wish.branch, wish.message, staging, really=really)
-    files = tuple(os.fsdecode(path) for path in done.files)
-    return Outcome(files, tuple(done.clashes), done.commit, done.branch)
+        is_own = wish.branch and f"refs/heads/{wish.branch}" != repository.branch
+        side = (wish.branch, aside) if wish.branch and is_own else None
+        here = await bringing(coming.here)
+        done = await merge.merge(here, side, wish.message, staging, really=really)
+    return Outcome(_names(done.files), tuple(done.clashes), done.commit, done.branch)
+
+
+def _below(folder: bytes, pairs: list[Pair]) -> list[Pair]:
+    if folder == b".":
+        return pairs
+    return [Pair(folder + b"/" + pair.path, pair.old, pair.new) for pair in pairs]
 
 
 async def _recover(repository: Repository | None, root: Path) -> None:

@@ -127,7 +127,7 @@ class Checkpoints:
 
     async def changes(self, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what changed from one checkpoint to another, or to the workspace as it is."""
-        old, new, left_out = await self._trees(since, until)
+        old, new, left_out = await self.trees(since, until)
         if old == new:
             return Changes((), left_out)
         out = await self.git.run(
@@ -144,7 +144,7 @@ class Checkpoints:
         binary: bool = False,
     ) -> bytes:
         """Give the unified diff of all or some files; `binary`: so that git can apply it."""
-        old, new, _ = await self._trees(since, until)
+        old, new, _ = await self.trees(since, until)
         how = ["-p", "-M", f"-l{RENAMES}", "--src-prefix=a/", "--dst-prefix=b/"]
         how += ["--binary", "--full-index"] if binary else []
         plain = [word for word in DIFF if word != "-z"]
@@ -154,8 +154,8 @@ class Checkpoints:
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:
         """Give both sides of each changed file, renames as a file gone and a file come."""
-        old, new, _ = await self._trees(since, until)
-        return await self._pairs(old, new)
+        old, new, _ = await self.trees(since, until)
+        return await self.between(old, new)
 
     async def content(self, path: str, at: int | None = None) -> bytes | None:
         """Give a file as it was at a checkpoint, or is; None where it was not there."""
@@ -164,7 +164,10 @@ class Checkpoints:
         entry = found.get(os.fsencode(path))
         return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
 
-    async def _trees(self, since: int, until: int | None) -> tuple[str, str, tuple[str, ...]]:
+    async def trees(
+        self, since: int = BASELINE, until: int | None = None
+    ) -> tuple[str, str, tuple[str, ...]]:
+        """Give the trees of two checkpoints (None: as it is), and what could not be read."""
         old = await self._tree(since)
         if until is not None:
             return old, await self._tree(until), ()
@@ -181,7 +184,8 @@ class Checkpoints:
             raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
         return answer.out.decode("ascii").strip()
 
-    async def _pairs(self, old: str, new: str) -> list[Pair]:
+    async def between(self, old: str, new: str) -> list[Pair]:
+        """Give both sides of each file that differs between two trees."""
         if old == new:
             return []
         out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
@@ -204,7 +208,7 @@ class Checkpoints:
             if undo.left_out:
                 shown = printable_name(undo.left_out[0])
                 raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
-            pairs = await self._pairs(undo.tree, target)
+            pairs = await self.between(undo.tree, target)
             await self._place(pairs, staging)
         return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo)
 

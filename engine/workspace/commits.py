@@ -33,20 +33,7 @@ class Workshop:
 
     async def changed_tree(self, commit: str, files: Mapping[bytes, Entry | None]) -> str:
         """Build a commit's tree with these files changed (None: without them)."""
-        index = self.git.git_dir / "building"
-        index.unlink(missing_ok=True)
-        git = replace(self.git, index=index)
-        await git.run("read-tree", commit)
-        nothing = "0" * len(commit)
-        gone = [b"0 %s\t%s\0" % (nothing.encode(), path) for path, new in files.items() if not new]
-        come = [
-            b"%o %s\t%s\0" % (new[0], new[1].encode(), path) for path, new in files.items() if new
-        ]
-        if gone or come:
-            await git.run("update-index", "-z", "--index-info", stdin=b"".join(gone + come))
-        tree = await git.run("write-tree")
-        index.unlink()
-        return tree.decode("ascii").strip()
+        return await objects.changed_tree(self.git, commit, files)
 
     async def commit(self, tree: str, parents: list[str], message: str) -> str:
         """Make a commit in the user's name."""

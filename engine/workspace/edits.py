@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository, habits
 from engine.workspace.scan import git_mode, object_id
-from engine.workspace.threeway import Clash, Joined
+from engine.workspace.threeway import Bringing, Clash, Joined
 from engine.workspace.uncommitted import uncommitted
 
 
@@ -31,29 +31,34 @@ class Edits:
     home: Path
 
     async def take(
-        self, pairs: list[Pair], *, really: bool
-    ) -> tuple[tuple[str, ...], tuple[Clash, ...]]:
-        """Work out which files change and what stands against it; `really`: do it, all or none."""
+        self, bringing: Bringing, placed: Mapping[bytes, Entry], *, really: bool
+    ) -> Joined:
+        """Work out which files change and what stands against it; `really`: do it, all or none.
+
+        `placed` are files that were put here for the run before: as they are, nobody's work.
+        """
+        pairs = bringing.all()
         found = await asyncio.to_thread(_found, self.root, pairs, self.run.object_format)
         ours = {path: entry for path, (_, entry) in found.items() if entry}
-        unsaved = await self._unsaved(pairs, ours)
+        known = {pair.path: {pair.old, pair.new} for pair in pairs}
+        for pair in bringing.earlier:
+            known[pair.path].add(pair.new)
+        differ = {path for path, sides in known.items() if ours.get(path) not in sides}
+        own = [path for path in differ if path not in placed or ours.get(path) != placed[path]]
+        unsaved = await self._unsaved(own)
         # What may be merged line by line has to be in the store for it.
-        for pair in pairs:
-            mine = ours.get(pair.path)
-            if mine and mine not in (pair.old, pair.new) and pair.path not in unsaved:
-                data = await asyncio.to_thread(_read, self.root, pair.path)
-                await objects.store(self.run.git, data)
-        joined = await threeway.join(self.run.git, pairs, ours, unsaved)
+        for path in differ & ours.keys():
+            data = await asyncio.to_thread(_read, self.root, path)
+            await objects.store(self.run.git, data)
+        joined = await threeway.join(self.run.git, bringing, ours, unsaved)
         await asyncio.to_thread(self._look_for_obstacles, joined)
-        files = tuple(os.fsdecode(path) for path in sorted(joined.files))
-        if joined.clashes or not really or not files:
-            return files, tuple(joined.clashes)
-        clashes = await self._place(joined, {path: info for path, (info, _) in found.items()})
-        return files, clashes
+        if really and joined.files and not joined.clashes:
+            infos = {path: info for path, (info, _) in found.items()}
+            joined.clashes += await self._place(joined, infos)
+        return joined
 
-    async def _unsaved(self, pairs: list[Pair], ours: dict[bytes, Entry]) -> dict[bytes, str]:
+    async def _unsaved(self, differ: list[bytes]) -> dict[bytes, str]:
         """Give the files whose content here is kept nowhere else, among those that differ."""
-        differ = [p.path for p in pairs if ours.get(p.path) not in (p.old, p.new)]
         if not differ:
             return {}
         if self.repository is None or self.repository.head is None or not self.repository.top:
@@ -86,7 +91,7 @@ class Edits:
 
     async def _place(
         self, joined: Joined, found: dict[bytes, os.stat_result | None]
-    ) -> tuple[Clash, ...]:
+    ) -> list[Clash]:
         moving = placing.Placing(self.root, staging_of(self.repository, self.root))
         try:
             paths = sorted(joined.files)
@@ -97,10 +102,10 @@ class Edits:
                 await to_the_end(asyncio.to_thread(_stage, moving, some, found, data))
             await to_the_end(asyncio.to_thread(moving.place))
         except placing.PlaceChanged as error:
-            return (Clash(os.fsdecode(error.path), "changed just now"),)
+            return [Clash(os.fsdecode(error.path), "changed just now")]
         finally:
             moving.finish()
-        return ()
+        return []
 
 
 def _stage(

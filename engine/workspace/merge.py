@@ -7,13 +7,12 @@ from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.workspace import objects, threeway
-from engine.workspace.changes import Pair
 from engine.workspace.commits import Workshop, busy_with, follow_branch
 from engine.workspace.git import Git
 from engine.workspace.landing import Built, Landing
 from engine.workspace.lineends import LineEnds
 from engine.workspace.repository import Habits, Repository, checked_out_in
-from engine.workspace.threeway import Clash
+from engine.workspace.threeway import Bringing, Clash
 
 
 @dataclass(slots=True)
@@ -27,7 +26,7 @@ class Done:
 
 
 class Merge:
-    """Commits one run's changes into `repository`; `pairs` are as the repository stores files."""
+    """Commits one run's changes into `repository`, given as the repository stores files."""
 
     def __init__(
         self, git: Git, repository: Repository, who: Habits, line_ends: LineEnds, workspace: Path
@@ -38,13 +37,13 @@ class Merge:
         self._workspace = workspace
 
     async def commit(
-        self, pairs: list[Pair], branch: str | None, message: str, *, really: bool
+        self, bringing: Bringing, branch: str | None, message: str, *, really: bool
     ) -> Done:
         """Commit the changes on the run's branch, made from HEAD if it is not there."""
         if branch is None:
             raise user_error("INPUT_INVALID", "The run has no branch.", "Name one for it.")
         tip, clashes = await self._tip(branch)
-        built = await self._build(pairs, tip or self._head, message)
+        built = await self._build(bringing, tip or self._head, message)
         done = Done(sorted(built.joined.files), clashes + built.joined.clashes, branch=branch)
         if done.clashes:
             return done
@@ -56,9 +55,18 @@ class Merge:
         return done
 
     async def merge(
-        self, pairs: list[Pair], branch: str | None, message: str, staging: Path, *, really: bool
+        self,
+        bringing: Bringing,
+        aside: tuple[str, Bringing] | None,
+        message: str,
+        staging: Path,
+        *,
+        really: bool,
     ) -> Done:
-        """Commit on the run's branch, if it has one, and bring that into the current branch."""
+        """Bring it into the current branch.
+
+        `aside`: commit on the run's own branch first, what is new there, and merge that.
+        """
         top = self._repository.top
         if top is None:
             raise user_error(
@@ -70,12 +78,14 @@ class Merge:
         clashes = [Clash("", reason)] if reason else []
         side: Built | None = None
         tip: str | None = None
-        if branch is not None and f"refs/heads/{branch}" != self._repository.branch:
+        branch = None
+        if aside:
+            branch, new_there = aside
             tip, more = await self._tip(branch)
             clashes += more
-            side = await self._build(pairs, tip or self._head, message)
+            side = await self._build(new_there, tip or self._head, message)
             clashes += side.joined.clashes
-        whole = await self._build(pairs, self._head, message, side)
+        whole = await self._build(bringing, self._head, message, side)
         clashes += [clash for clash in whole.joined.clashes if clash not in clashes]
         landing = Landing(self._shop, self._repository, top, staging, self._line_ends)
         moves, found = await landing.plan(whole)
@@ -112,11 +122,11 @@ class Merge:
         return answer.out.decode("ascii").strip(), clashes
 
     async def _build(
-        self, pairs: list[Pair], base: str, message: str, side: Built | None = None
+        self, bringing: Bringing, base: str, message: str, side: Built | None = None
     ) -> Built:
         """Build the commit that brings the changes to `base`, merging `side` where there is one."""
         ours = await objects.tree(self._shop.git, base)
-        joined = await threeway.join(self._shop.git, pairs, ours, {})
+        joined = await threeway.join(self._shop.git, bringing, ours, {})
         threeway.in_the_way(joined, ours)
         if joined.clashes:
             return Built(base, base, joined)

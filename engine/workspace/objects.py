@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from engine.workspace.git import Git
@@ -45,6 +46,22 @@ async def tree(git: Git, treeish: str, paths: Iterable[bytes] = ()) -> dict[byte
     return found
 
 
+async def changed_tree(git: Git, base: str, files: Mapping[bytes, Entry | None]) -> str:
+    """Build the tree of `base` with these files changed (None: without them)."""
+    index = git.git_dir / "building"
+    index.unlink(missing_ok=True)
+    building = replace(git, index=index)
+    await building.run("read-tree", base)
+    nothing = "0" * len(base)
+    gone = [b"0 %s\t%s\0" % (nothing.encode(), path) for path, new in files.items() if not new]
+    come = [b"%o %s\t%s\0" % (new[0], new[1].encode(), path) for path, new in files.items() if new]
+    if gone or come:
+        await building.run("update-index", "-z", "--index-info", stdin=b"".join(gone + come))
+    tree = await building.run("write-tree")
+    index.unlink()
+    return tree.decode("ascii").strip()
+
+
 async def store(git: Git, data: bytes, path: bytes | None = None) -> str:
     """Store a file's content and give its id; with `path` line ends become the repository's."""
     how = ("--path", path) if path is not None else ("--no-filters",)
@@ -56,13 +73,19 @@ def _nothing() -> int:
     return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
 
-async def merged(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """Merge two versions of a text line by line; None where they conflict or are no text."""
+async def merged(
+    git: Git, base: bytes, ours: bytes, theirs: bytes, *, ours_wins: bool = False
+) -> bytes | None:
+    """Merge two versions of a text line by line; None where they conflict or are no text.
+
+    With `ours_wins` nothing conflicts: where both changed the same lines, ours stay.
+    """
+    how = ("--ours",) if ours_wins else ()
     with tempfile.TemporaryDirectory(dir=git.git_dir) as folder:
         names = [Path(folder) / name for name in ("ours", "base", "theirs")]
         for name, data in zip(names, (ours, base, theirs), strict=True):
             name.write_bytes(data)
-        answer = await git.ask("merge-file", "-p", "-q", *(str(name) for name in names))
+        answer = await git.ask("merge-file", "-p", "-q", *how, *(str(name) for name in names))
     return answer.out if answer.code == 0 else None
 
 

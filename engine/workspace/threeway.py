@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -36,31 +36,71 @@ class Joined:
         self.clashes.append(Clash(os.fsdecode(path), why))
 
 
-async def join(
-    git: Git, pairs: Sequence[Pair], ours: Mapping[bytes, Entry], unsaved: Mapping[bytes, str]
-) -> Joined:
-    """Bring the changes `pairs` into `ours`, the files as they are there now.
+@dataclass(frozen=True, slots=True)
+class Bringing:
+    """What a run changed, `pairs`, and the part of it that was brought here before, `earlier`.
 
-    A file that is neither as the run found it nor as the run left it is merged line by line, unless
-    `unsaved` has a reason why it may not be touched.
+    Both begin with what the run found.
+    """
+
+    pairs: list[Pair]
+    earlier: list[Pair] = field(default_factory=list[Pair])
+
+    def all(self) -> list[Pair]:
+        """Give the changes, with those that the run has taken back since they were brought."""
+        known = {pair.path for pair in self.pairs}
+        back = [Pair(one.path, one.old, one.old) for one in self.earlier if one.path not in known]
+        return self.pairs + back
+
+
+async def join(
+    git: Git, bringing: Bringing, ours: Mapping[bytes, Entry], unsaved: Mapping[bytes, str]
+) -> Joined:
+    """Bring a run's changes into `ours`, the files as they are there now.
+
+    A file that is as the run found it, or as it was brought here before, becomes what the run left.
+    Any other is merged line by line, unless `unsaved` has a reason why it may not be touched.
     """
     joined = Joined()
-    for pair in pairs:
-        mine = ours.get(pair.path)
+    earlier = {pair.path: pair for pair in bringing.earlier}
+    for pair in bringing.all():
+        mine, before = ours.get(pair.path), earlier.get(pair.path)
         if mine == pair.new:
             continue
-        if mine == pair.old:
+        if mine == pair.old or (before and mine == before.new):
             joined.files[pair.path] = pair.new
-        elif why := _unmergeable(pair, mine) or unsaved.get(pair.path):
-            joined.refuse(pair.path, why)
-        else:
-            assert mine and pair.old and pair.new
-            merged = await _merge(git, pair.old, mine, pair.new)
-            if merged is None:
-                joined.refuse(pair.path, "changed here and in the run")
-            elif merged != mine:
-                joined.files[pair.path] = merged
+            continue
+        if before and await _is_here(git, before, mine):
+            if before.new == pair.new:
+                continue
+            pair = Pair(pair.path, before.new, pair.new)
+        await _join_one(git, joined, pair, mine, unsaved)
     return joined
+
+
+async def _join_one(
+    git: Git, joined: Joined, pair: Pair, mine: Entry | None, unsaved: Mapping[bytes, str]
+) -> None:
+    if why := _unmergeable(pair, mine) or unsaved.get(pair.path):
+        joined.refuse(pair.path, why)
+        return
+    assert mine and pair.old and pair.new
+    merged = await _merge(git, pair.old, mine, pair.new)
+    if merged is None:
+        joined.refuse(pair.path, "changed here and in the run")
+    elif merged != mine:
+        joined.files[pair.path] = merged
+
+
+async def _is_here(git: Git, before: Pair, mine: Entry | None) -> bool:
+    """Say whether what was brought is still here, but for lines that were changed here since.
+
+    Where bringing it again, with the lines here winning, would change something, it was undone.
+    """
+    if not (mine and before.old and before.new):
+        return True
+    again = await _merge(git, before.old, mine, before.new, ours_wins=True)
+    return again is None or again == mine
 
 
 def _unmergeable(pair: Pair, mine: Entry | None) -> str | None:
@@ -73,7 +113,9 @@ def _unmergeable(pair: Pair, mine: Entry | None) -> str | None:
     return None
 
 
-async def _merge(git: Git, old: Entry, mine: Entry, new: Entry) -> Entry | None:
+async def _merge(
+    git: Git, old: Entry, mine: Entry, new: Entry, *, ours_wins: bool = False
+) -> Entry | None:
     mode = _pick(old[0], mine[0], new[0])
     if mode is None:
         return None
@@ -82,7 +124,8 @@ async def _merge(git: Git, old: Entry, mine: Entry, new: Entry) -> Entry | None:
         if not all(stat.S_ISREG(side[0]) for side in (old, mine, new)):
             return None
         data = await objects.blobs(git, (old[1], mine[1], new[1]))
-        text = await objects.merged(git, data[old[1]], data[mine[1]], data[new[1]])
+        sides = (data[side[1]] for side in (old, mine, new))
+        text = await objects.merged(git, *sides, ours_wins=ours_wins)
         if text is None:
             return None
         oid = await objects.store(git, text)
