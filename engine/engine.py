@@ -15,6 +15,7 @@ from engine.checks import check_spec
 from engine.codex.command import find_codex
 from engine.codex.doctor import login
 from engine.config import Config
+from engine.disk import Cleaned, Disk, Report, Usage
 from engine.doctor import Doctor, Finding, Health
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
@@ -35,6 +36,10 @@ from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
 from engine.store.store import Store, open_store
+from engine.upkeep.measure import Figures
+from engine.upkeep.places import Place, PlaceKind
+from engine.upkeep.plan import Item, Plan, Wish
+from engine.upkeep.trash import Entry
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint
@@ -47,11 +52,21 @@ __all__ = [
     "Batches",
     "Changes",
     "Checkpoint",
+    "Cleaned",
     "Engine",
+    "Entry",
+    "Figures",
     "Finding",
     "Health",
+    "Item",
     "Outcome",
+    "Place",
+    "PlaceKind",
+    "Plan",
+    "Report",
     "TreeEntry",
+    "Usage",
+    "Wish",
     "start_if_needed",
     "supervise",
 ]
@@ -80,6 +95,7 @@ class Engine:
         self._ownership = Ownership(paths.lock)
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find, self._change)
+        self.disk = Disk(paths, config, store, self.workspaces, self._change)
 
     @classmethod
     @asynccontextmanager

@@ -225,6 +225,8 @@ class Run:
     """The changed files, a bounded number of them."""
     applied: Applied | None = None
     workspace: Workspace | None = None
+    in_trash: bool = False
+    """Whether the workspace was deleted; it can come back as long as the trash holds it."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""

@@ -94,8 +94,7 @@ class Look:
         try:
             top = os.open(self._asked["path"], _FOLDER)
         except OSError as error:
-            total.unread = 1
-            self._tell(total, done=True, error=error.strerror)
+            self._no_folder(total, error)
             return
         info = os.fstat(top)
         self._device = info.st_dev
@@ -106,6 +105,19 @@ class Look:
             self._below(top, total, rebuildable=False)
         linked = [[*place, *sizes] for place, sizes in total.linked.items()]
         self._tell(total, done=True, linked=linked)
+
+    def _no_folder(self, total: Figures, error: OSError) -> None:
+        """Tell the size of what is a file or a link; anything else is an error."""
+        try:
+            info = os.lstat(self._asked["path"])
+        except OSError as gone:
+            info, error = None, gone
+        if info is None or stat.S_ISDIR(info.st_mode):
+            total.unread = 1
+            self._tell(total, done=True, error=error.strerror)
+            return
+        total.add(info, rebuildable=False)
+        self._tell(total, done=True, folder=False)
 
     def _inside(self, top: int, total: Figures) -> None:
         with os.scandir(top) as entries:

@@ -1,91 +1,165 @@
-"""Measured sizes are those that `du` gives, and nothing outside a folder is looked at."""
+"""What takes room is found, and a clean-up frees it without losing anything."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
 from pathlib import Path
 
-from engine.upkeep.disk import Figures, Scanner, Told
+import pytest
+import repos
+from support import quick, settled, spec, supervising
+
+from engine.config import Cleanup
+from engine.domain.errors import UserError
+from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
+from engine.engine import As, Engine, Place, PlaceKind, Usage, Wish
+from engine.paths import Paths
 
 
-async def measured(path: Path, **options: bool) -> list[Told]:
-    async with Scanner(("node_modules",)) as scanner:
-        return [told async for told in scanner.measure(path, **options)]
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A repository with one commit, whose `.gitignore` names what can be made again."""
+    files: dict[str, str | bytes] = {"a.txt": "one\n", ".gitignore": "node_modules\n"}
+    return repos.repository(tmp_path / "s", files)
 
 
-def du(path: Path, *options: str) -> int:
-    out = subprocess.run(["du", "-s", *options, path], capture_output=True, check=False).stdout
-    return int(out.split()[0])
+async def done(engine: Engine, *lines: str, source: Path | None = None) -> Run:
+    """Carry out a run of the simulated agent, in a worktree of `source` or an empty folder."""
+    kind = WorkspaceKind.WORKTREE if source else WorkspaceKind.EMPTY
+    workspace = WorkspaceSpec(kind, str(source) if source else None)
+    run = await engine.start(spec(*lines, workspace=workspace))
+    await settled(engine)
+    return engine.view.runs[run.id]
 
 
-def fill(folder: Path) -> None:
-    """Make a folder of all that is hard to measure."""
-    deep = folder / "a" / "b" / "c"
-    deep.mkdir(parents=True)
-    (deep / "text").write_text("x" * 10_000)
-    (deep / "empty").touch()
-    os.link(deep / "text", folder / "twin")
-    (folder / "link").symlink_to("/usr")
-    with (folder / "sparse").open("wb") as file:
-        file.truncate(50_000_000)
-    (folder / os.fsdecode(b"n\xffm\n\x1b[31m")).write_bytes(b"y" * 5000)
-    modules = folder / "node_modules" / "left"
-    modules.mkdir(parents=True)
-    (modules / "pad.js").write_text("z" * 30_000)
+def folder(run: Run) -> Path:
+    assert run.workspace
+    return Path(run.workspace.path)
 
 
-async def test_it_is_what_du_says(tmp_path: Path) -> None:
-    fill(tmp_path)
-    told = (await measured(tmp_path))[-1]
-    assert told.done
-    assert told.figures.disk == du(tmp_path, "--block-size=1")
-    assert told.figures.apparent == du(tmp_path, "--apparent-size", "--block-size=1")
-    assert told.figures.rebuildable == du(tmp_path / "node_modules", "--block-size=1")
-    assert list(told.linked.values()) == [((tmp_path / "twin").stat().st_blocks * 512, 10_000)]
+async def usage(engine: Engine) -> dict[Place, Usage]:
+    found: dict[Place, Usage] = {}
+
+    def told(one: Usage) -> None:
+        found[one.place] = one
+
+    await engine.disk.measure(told)
+    return found
 
 
-async def test_what_lies_inside_is_told_one_by_one(tmp_path: Path) -> None:
-    fill(tmp_path)
-    *parts, whole = await measured(tmp_path, inside=True)
-    assert whole.name is None
-    assert {part.name for part in parts} == set(os.listdir(tmp_path))
-    assert whole.figures == (await measured(tmp_path))[-1].figures
-    (modules,) = [part for part in parts if part.name == "node_modules"]
-    assert modules.is_rebuildable
-    assert modules.figures.disk == du(tmp_path / "node_modules", "--block-size=1")
+async def test_every_place_is_found_and_belongs_to_its_run(paths: Paths, source: Path) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "write big.txt " + "x" * 5000, source=source)
+        gone = await done(engine, "say done")
+        await engine.disk.delete(gone.id)
+        found = await usage(engine)
+    assert all(one.done and one.error is None for one in found.values())
+    kinds = {(place.kind, place.run) for place in found}
+    assert kinds >= {
+        (PlaceKind.WORKSPACE, run.id),
+        (PlaceKind.FILES, run.id),
+        (PlaceKind.FILES, gone.id),
+        (PlaceKind.TRASH, gone.id),
+        (PlaceKind.DATABASE, ""),
+    }
+    (workspace,) = [one for place, one in found.items() if place.kind is PlaceKind.WORKSPACE]
+    assert workspace.figures.apparent > 5000
 
 
-async def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "there").symlink_to("/usr")
-    (told,) = await measured(tmp_path / "there")
-    assert (told.done, told.error is None, told.figures.unread) == (True, False, 1)
+async def test_a_cleanup_takes_what_was_taken_home_and_leaves_the_rest(
+    paths: Paths, source: Path
+) -> None:
+    async with supervising(paths) as engine:
+        clean = await done(engine, "say nothing to do", source=source)
+        applied = await done(engine, "write home.txt mine", source=source)
+        await engine.workspaces.take_home(applied.id, As.EDITS)
+        unsaved = await done(engine, "write work.txt work", source=source)
+        plan = await engine.disk.plan(Wish())
+        assert {item.run for item in plan.take} == {clean.id, applied.id}
+        assert [(item.run, item.why) for item in plan.keep] == [
+            (unsaved.id, "1 changed file not taken home")
+        ]
+        report = await engine.disk.clean(plan, Wish())
+        assert [one.failure for one in report.cleaned] == [None, None]
+        assert report.freed == plan.size > 0
+        assert not folder(clean).exists()
+        assert folder(unsaved).is_dir()
+        assert engine.view.runs[clean.id].in_trash
+        branches = repos.git(source, "branch", "--format=%(refname:short)").split()
+        assert branches == ["main", f"swarm/{unsaved.id}"]
+        assert repos.git(source, "status", "--porcelain") == "?? home.txt"
+        entry = await engine.disk.undo()
+        assert folder(engine.view.runs[entry.run]).is_dir()
+        assert not engine.view.runs[entry.run].in_trash
 
 
-async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    (told,) = await measured(tmp_path / "nowhere")
-    assert told.error == "No such file or directory"
-    assert told.figures == Figures(unread=1)
+async def test_unsaved_work_is_kept_beside_the_run_when_it_goes(paths: Paths, source: Path) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "write work.txt precious", source=source)
+        wish = Wish(including_unsaved=True)
+        await engine.disk.clean(await engine.disk.plan(wish), wish)
+        assert not folder(run).exists()
+        assert await engine.disk.empty(await engine.disk.trash()) == 1
+        patch = (paths.run(run.id) / "unsaved.patch").read_bytes()
+    repos.git(source, "apply", "-", stdin=patch)
+    assert (source / "work.txt").read_text() == "precious\n"
 
 
-async def test_a_very_deep_folder_is_measured(tmp_path: Path) -> None:
-    here = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(3000):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
-    told = (await measured(tmp_path))[-1]
-    assert told.figures.entries + told.figures.unread >= 1000
-    await asyncio.to_thread(subprocess.run, ["rm", "-rf", tmp_path / "d"], check=True)
+async def test_what_was_done_since_the_plan_counts(paths: Paths, source: Path) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "say nothing", source=source)
+        plan = await engine.disk.plan(Wish())
+        (folder(run) / "late.txt").write_text("late\n")
+        (cleaned,) = (await engine.disk.clean(plan, Wish())).cleaned
+        assert cleaned.failure
+        assert cleaned.failure.code == "WORK_UNSAVED"
+        assert folder(run).is_dir()
 
 
-async def test_a_measurement_can_be_left_and_another_begun(tmp_path: Path) -> None:
-    fill(tmp_path)
-    async with Scanner(workers=1) as scanner:
-        async for _ in scanner.measure(tmp_path, inside=True):
-            break
-        told = [told async for told in scanner.measure(tmp_path)]
-    assert told[-1].done
+async def test_live_runs_are_left_alone(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        run = await engine.start(spec("hang"))
+        while engine.view.runs[run.id].workspace is None:
+            await anext(engine.batches())
+        plan = await engine.disk.plan(Wish(including_unsaved=True))
+        assert [item.why for item in plan.keep] in (["is running"], ["is preparing"])
+        with pytest.raises(UserError) as caught:
+            await engine.disk.delete(run.id)
+        assert caught.value.code == "WORKSPACE_BUSY"
+        await engine.cancel(run.id, kill=True)
+        await settled(engine)
+        assert engine.view.runs[run.id].status is Status.CANCELLED
+
+
+async def test_only_what_can_be_made_again_goes_with_artefacts_only(
+    paths: Paths, source: Path
+) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "write work.txt work", source=source)
+        here = folder(run)
+        repos.write(
+            here,
+            {
+                "node_modules/left/pad.js": "x" * 9000,
+                "sub/node_modules/a.js": "y" * 9000,
+                "target/really.md": "work that is called so\n",
+            },
+        )
+        wish = Wish(artefacts_only=True)
+        plan = await engine.disk.plan(wish)
+        assert [item.run for item in plan.take] == [run.id]
+        report = await engine.disk.clean(plan, wish)
+        assert report.freed >= 18_000
+    assert not (here / "node_modules").exists()
+    assert not (here / "sub" / "node_modules").exists()
+    assert (here / "target" / "really.md").is_file()
+    assert (here / "work.txt").is_file()
+
+
+async def test_the_trash_is_emptied_by_age(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "say done")
+        await engine.disk.delete(run.id)
+        assert await engine.disk.tend() == 0
+    async with Engine.open(paths, quick(cleanup=Cleanup(trash_days=0)), follow=False) as engine:
+        assert await engine.disk.tend() == 1
+        assert await engine.disk.trash() == []

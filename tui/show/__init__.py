@@ -1,7 +1,8 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
+from engine.domain.text import size
 from tui.show.events import EventLine, change_letter, change_tone, event_line
-from tui.show.figures import age, ago, bar, bar_parts, changes, size, time_of_day, tokens
+from tui.show.figures import age, ago, bar, bar_parts, changes, time_of_day, tokens
 from tui.show.limits import clock_time, limits, window_name
 from tui.show.runs import (
     GLYPHS,

@@ -58,6 +58,7 @@ class Scanner:
     """Measures folders; open as a context, which ends its processes."""
 
     def __init__(self, rebuildable: Sequence[str] = (), workers: int = WORKERS) -> None:
+        self.workers = workers
         self._rebuildable = list(rebuildable)
         self._free: asyncio.Queue[asyncio.subprocess.Process | None] = asyncio.Queue()
         self._all: list[asyncio.subprocess.Process] = []
