@@ -22,6 +22,8 @@ class PlaceKind(StrEnum):
     TRASH = "trash"
     CODEX = "codex"
     """Codex's own home, which is the user's: looked at, never cleaned."""
+    ROLLOUT = "rollout"
+    """A run's session file there; it counts in the sessions, too."""
     OTHER = "other"
 
 
@@ -79,7 +81,7 @@ def _sessions(folder: Path, threads: Mapping[str | None, Run]) -> list[Place]:
         for path in _entries(day):
             run = threads.get(path.stem[-36:])
             if run:
-                place = Place(PlaceKind.CODEX, path, path.name, run.id, run.spec.project)
+                place = Place(PlaceKind.ROLLOUT, path, path.name, run.id, run.spec.project)
                 places.append(place)
     return places
 
