@@ -10,6 +10,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Status
 from tui import show
 from tui.cells import clean, crop
+from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
 
@@ -22,11 +23,12 @@ _ALLOWED = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
+    "delete_workspace": lifecycle.FINISHED,
     **dict.fromkeys(("copy_id", "log", "files", "follow"), frozenset(Status)),
 }
 """In which status a run has to be for each action."""
 
-_OF_MARKS = frozenset({"cancel_run", "kill_run", "retry_run"})
+_OF_MARKS = frozenset({"cancel_run", "kill_run", "retry_run", "delete_workspace"})
 
 
 class RunActions(LiveScreen):
@@ -36,6 +38,7 @@ class RunActions(LiveScreen):
         super().__init__(engine, clock)
         self._writings: dict[tuple[str, str], Writing] = {}
         """What was written for runs and not sent yet."""
+        self._deleting = Deleting(self, self.deleting, lambda: None)
 
     @property
     def run(self) -> Run | None:
@@ -49,6 +52,9 @@ class RunActions(LiveScreen):
     def unmark(self) -> None:
         """Take the marks away: what they were for is done."""
         raise NotImplementedError
+
+    def deleting(self, words: str) -> None:
+        """Say how far the deleting of workspaces is; empty when there is nothing to say."""
 
     # What is allowed
 
@@ -202,6 +208,14 @@ class RunActions(LiveScreen):
                 self._writings.pop(key, None)
 
         app_of(self).push_screen(Write(self._writings[key]), answered)
+
+    def action_delete_workspace(self) -> None:
+        """Delete the workspace, after a question."""
+        self._deleting.ask([run.id for run in self._targets("delete_workspace")])
+
+    def action_undo_delete(self) -> None:
+        """Bring back the workspace that was deleted last."""
+        self._deleting.undo()
 
     def action_copy_id(self) -> None:
         """Copy the run's id."""
