@@ -191,6 +191,20 @@ class Cleanup(_Section, frozen=True):
     keep: Annotated[int, _says("runs of a project that always stay")] = 20
     budget: Annotated[Size, _says("disk space above which you are warned")] = Size(50 * 1024**3)
     trash_days: Annotated[int, _says("days until the trash is emptied")] = 7
+    rebuildable: Annotated[tuple[str, ...], _says("folders that can be made again, by name")] = (
+        "node_modules",
+        "target",
+        ".venv",
+        "venv",
+        "__pycache__",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+        ".gradle",
+        ".next",
+        ".cache",
+    )
 
 
 class Ui(_Section, frozen=True):

@@ -15,6 +15,7 @@ from engine.checks import check_spec
 from engine.codex.command import find_codex
 from engine.codex.doctor import login
 from engine.config import Config
+from engine.disk import Cleaned, Disk, Report, Usage
 from engine.doctor import Doctor, Finding, Health, Space
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
@@ -39,6 +40,10 @@ from engine.runs.watcher import Watcher
 from engine.store.history import History
 from engine.store.store import Store, open_store
 from engine.trust import Consent, Trust
+from engine.upkeep.measure import Figures
+from engine.upkeep.places import Place, PlaceKind
+from engine.upkeep.plan import Item, Plan, Wish
+from engine.upkeep.trash import Entry
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes, FileDelta
 from engine.workspace.checkpoints import Checkpoint
@@ -54,17 +59,27 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Clash",
+    "Cleaned",
     "Comparison",
     "Consent",
     "Engine",
+    "Entry",
+    "Figures",
     "FileDelta",
     "Finding",
     "Health",
     "History",
+    "Item",
     "Look",
     "Outcome",
+    "Place",
+    "PlaceKind",
+    "Plan",
+    "Report",
     "Space",
     "TreeEntry",
+    "Usage",
+    "Wish",
     "start_if_needed",
     "supervise",
 ]
@@ -95,6 +110,7 @@ class Engine:
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
+        self.disk = Disk(paths, config, store, self.workspaces, self._change)
 
     @classmethod
     @asynccontextmanager

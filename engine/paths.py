@@ -107,9 +107,19 @@ class Paths:
         """The simulated agent's own CODEX_HOME: it never touches the user's."""
         return self.home / "simulated"
 
+    @property
+    def workspaces(self) -> Path:
+        """The workspaces of all projects."""
+        return self.home / "workspaces"
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted and can still come back."""
+        return self.home / "trash"
+
     def workspace(self, project: str, run: str) -> Path:
         """Give the folder an agent works in."""
-        return self.home / "workspaces" / safe_name(project) / safe_name(run)
+        return self.workspaces / safe_name(project) / safe_name(run)
 
     def run(self, run: str) -> Path:
         """Give the folder of a run's own files."""

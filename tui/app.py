@@ -46,6 +46,7 @@ class SwarmApp(SwarmActions):
         self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -54,6 +55,11 @@ class SwarmApp(SwarmActions):
         from tui.screens.runs import RunsScreen
 
         return RunsScreen(self.engine, self.clock)
+
+    def _disk_screen(self) -> LiveScreen:
+        from tui.screens.disk import DiskScreen
+
+        return DiskScreen(self.engine, self.clock)
 
     def _doctor_screen(self) -> LiveScreen:
         from tui.screens.doctor import DoctorScreen
@@ -213,6 +219,11 @@ class SwarmApp(SwarmActions):
     async def action_runs(self) -> None:
         """Show the runs."""
         await self.switch_mode("runs")
+
+    async def action_disk(self) -> None:
+        """Show what takes room, and measure again."""
+        await self.switch_mode("disk")
+        await self.run_action("screen.look")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -36,6 +36,9 @@ class Command:
         return self.does.partition(".")[2]
 
 
+_DELETE = "Delete the run's workspace, into the trash (asks)"
+_ARTEFACTS = "Delete only what can be made again, such as node_modules (asks)"
+
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
         Command("run.new", "n", "new", "app.new_run", "Start a new run", 10),
@@ -47,6 +50,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
+        Command("run.delete", "d", "delete", "runs.delete_workspace", _DELETE),
+        Command("run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last"),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Marks": (
@@ -132,6 +137,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
+        Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
@@ -139,6 +145,21 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
         Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
         Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
+    ),
+    "Disk usage": (
+        Command("disk.open", "enter", "open", "disktree.unfold", "Unfold the row, or fold it", 11),
+        Command("disk.expand", "right", "unfold", "disktree.expand", "Unfold the row"),
+        Command("disk.collapse", "left", "fold", "disktree.collapse", "Fold the row"),
+        Command("disk.delete", "d", "delete", "disk.delete", "Delete workspaces (asks)", 12),
+        Command("disk.artefacts", "a", "artefacts", "disk.artefacts", _ARTEFACTS, 13),
+        Command("disk.undo", "u", "undo", "disk.undo", "Bring back what was deleted last", 14),
+        Command("disk.empty", "E", "empty trash", "disk.empty", "Empty the trash (asks)"),
+        Command("disk.stop", "x", "stop", "disk.stop", "Delete no further workspace"),
+        Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
+        Command("disk.look", "r,ctrl+r", "look again", "disk.look", "Measure again", 17),
+        Command("disk.next", "]", "next tab", "disk.next_tab", "Next tab", 18),
+        Command("disk.previous", "[", "previous tab", "disk.previous_tab", "Previous tab"),
+        Command("disk.back", "escape", "back", "disk.back", "Back to the runs", 19),
     ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),

@@ -97,6 +97,11 @@ def codex_home(spec: RunSpec, paths: Paths) -> Path:
     """Give Codex's home for a run: the user's, or the simulated agent's own."""
     if spec.agent is Agent.SIMULATED:
         return paths.simulated_codex_home
+    return user_codex_home()
+
+
+def user_codex_home() -> Path:
+    """Give the user's own Codex home, which `CODEX_HOME` may name."""
     return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
 
 

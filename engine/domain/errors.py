@@ -73,6 +73,10 @@ CATALOGUE: dict[str, Entry] = {
     "WORKSPACE_BUSY": Entry(
         "Something else is at work in this folder.", "Wait until it is done, then try again."
     ),
+    "WORK_UNSAVED": Entry(
+        "This work is nowhere else.",
+        "Take it home with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
+    ),
     "APPLY_CONFLICT": Entry(
         "The run's changes do not fit: nothing was changed.",
         "Commit or move away what the named files hold, or take the changes home as a patch or "

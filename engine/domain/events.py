@@ -109,13 +109,15 @@ class LimitsSeen:
 class Notice:
     """Worth knowing, not a failure; `level` is `info` or `warning`.
 
-    `applied` says what was taken home, where that is what is worth knowing.
+    `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
+    where that is what is worth knowing.
     """
 
     type: ClassVar[str] = "notice"
     level: str
     text: str
     applied: Applied | None = None
+    trash: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

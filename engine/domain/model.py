@@ -255,6 +255,8 @@ class Run:
     workspace: Workspace | None = None
     is_set_up: bool = True
     """Whether the workspace is ready: the set-up of another is to be run, or run again."""
+    in_trash: bool = False
+    """Whether the workspace was deleted; it can come back as long as the trash holds it."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""

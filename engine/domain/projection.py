@@ -121,6 +121,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if isinstance(folder, str):
         if run.workspace and run.workspace.path != folder:  # nothing of what it begins with anew
             run.applied, run.touched = None, ()
+        run.in_trash = False
         run.workspace = Workspace(
             path=folder,
             kind=WorkspaceKind(details.get("kind", WorkspaceKind.EMPTY)),
@@ -171,6 +172,7 @@ def _words(step: Step) -> str:
 def _notice(run: Run, body: Notice, at: float) -> None:
     run.notice = body.text
     run.applied = body.applied or run.applied
+    run.in_trash = run.in_trash if body.trash is None else body.trash
     if body.text.startswith(STALLED):
         run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:

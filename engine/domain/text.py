@@ -57,3 +57,14 @@ def _escaped(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as os.fsdecode gives it
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def size(number: float) -> str:
+    """Write a number of bytes as `512 B`, `1.2 KiB`, `3.4 GiB`."""
+    if number < 1024:
+        return f"{int(number)} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        number /= 1024
+        if number < 1023.95:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} TiB"

@@ -154,6 +154,11 @@ class Checkpoints:
         old, new, _ = await self.trees(since, until)
         return await self.between(old, new)
 
+    async def counted(self) -> list[bytes]:
+        """List the files that count as the workspace's own: all that would be remembered now."""
+        now = await self._now()
+        return [*await objects.tree(self.git, now.tree), *map(os.fsencode, now.left_out)]
+
     async def content(self, path: str, at: int | None = None) -> bytes | None:
         """Give a file as it was at a checkpoint, or is; None where it was not there."""
         tree = await self._tree(at) if at is not None else (await self._now()).tree

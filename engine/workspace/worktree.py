@@ -120,11 +120,11 @@ async def remove(
         await _unregister(repository, target)
         if branch is None:
             return False
-        tip = await _tip(repository.git, branch)
+        tip = await tip_of(repository.git, branch)
         if tip is None:
             return True
         if checked_out_in(repository, branch) or not (
-            force or await _is_elsewhere(repository, branch, tip)
+            force or await is_elsewhere(repository, branch, tip)
         ):
             return False
         await repository.git.run("update-ref", "-d", f"refs/heads/{branch}", tip)
@@ -175,24 +175,26 @@ async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
     git = repository.git
     for number in range(1, BRANCHES):
         name = branch if number == 1 else f"{branch}-{number}"
-        tip = await _tip(git, name)
+        tip = await tip_of(git, name)
         if tip is None:
             return name
         if checked_out_in(repository, name):
             continue
-        if tip == commit or await _is_elsewhere(repository, name, tip):
+        if tip == commit or await is_elsewhere(repository, name, tip):
             answer = await git.ask("update-ref", "-d", f"refs/heads/{name}", tip)
             if answer.code == 0:
                 return name
     raise user_error("GIT_FAILED", f"There are too many branches called {printable_name(branch)}.")
 
 
-async def _tip(git: Git, branch: str) -> str | None:
+async def tip_of(git: Git, branch: str) -> str | None:
+    """Give the commit a branch stands at; None where there is no such branch."""
     answer = await git.ask("rev-parse", "-q", "--verify", f"refs/heads/{branch}^{{commit}}")
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
 
 
-async def _is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
+async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
+    """Say whether the commit `tip` can be reached from anything but `branch`."""
     if repository.head:
         answer = await repository.git.ask("merge-base", "--is-ancestor", tip, repository.head)
         if answer.code == 0:

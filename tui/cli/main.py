@@ -37,6 +37,8 @@ COMMANDS = {
     "apply": Lazy("tui.cli.workspace:apply", "Put what runs changed into their source"),
     "restore": Lazy("tui.cli.workspace:restore", "Put a workspace back to a checkpoint"),
     "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
+    "du": Lazy("tui.cli.disk:du", "Say what takes room"),
+    "cleanup": Lazy("tui.cli.disk:cleanup", "Delete workspaces, into a trash that gives back"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }
 

@@ -10,6 +10,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Status, WorkspaceKind
 from tui import show
 from tui.cells import clean, crop
+from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
 
@@ -22,6 +23,7 @@ _ALLOWED = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
+    "delete_workspace": lifecycle.FINISHED,
     **dict.fromkeys(
         ("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
         frozenset(Status),
@@ -31,7 +33,15 @@ _ALLOWED = {
 
 _OF_SEVERAL = frozenset({"run.cancel", "run.kill", "run.retry"})
 _OF_MARKS = frozenset(
-    {"cancel_run", "kill_run", "retry_run", "edit_run", "resume_run", "apply_run"}
+    {
+        "cancel_run",
+        "kill_run",
+        "retry_run",
+        "edit_run",
+        "resume_run",
+        "apply_run",
+        "delete_workspace",
+    }
 )
 
 
@@ -46,6 +56,7 @@ _ABLE: dict[str, Callable[[Run], bool]] = {
     "resume_run": lambda run: bool(run.thread_id),
     "apply_run": _has_home,
     "changes": lambda run: run.workspace is not None,
+    "delete_workspace": lambda run: run.workspace is not None and not run.in_trash,
 }
 """What else a run needs."""
 
@@ -57,6 +68,7 @@ class RunActions(LiveScreen):
         super().__init__(engine, clock)
         self._writings: dict[tuple[str, str], Writing] = {}
         """What was written for runs and not sent yet."""
+        self._deleting = Deleting(self, self.deleting, lambda: None)
 
     @property
     def run(self) -> Run | None:
@@ -78,6 +90,9 @@ class RunActions(LiveScreen):
     def unmark(self) -> None:
         """Take the marks away: what they were for is done."""
         raise NotImplementedError
+
+    def deleting(self, words: str) -> None:
+        """Say how far the deleting of workspaces is; empty when there is nothing to say."""
 
     # What is allowed
 
@@ -295,6 +310,14 @@ class RunActions(LiveScreen):
 
         if run := self.run:
             app_of(self).push_screen(Details(self.engine, run.id, self.clock))
+
+    def action_delete_workspace(self) -> None:
+        """Delete the workspace, after a question."""
+        self._deleting.ask([run.id for run in self._targets("delete_workspace")])
+
+    def action_undo_delete(self) -> None:
+        """Bring back the workspace that was deleted last."""
+        self._deleting.undo()
 
     def action_copy_id(self) -> None:
         """Copy the run's id."""

@@ -1,5 +1,6 @@
 """How a fact looks: the only place that decides glyphs, words, tones and figures."""
 
+from engine.domain.text import size
 from tui.show.events import EventLine, change_letter, change_sign, change_tone, event_line
 from tui.show.facts import applied, attempts, facts, overlap
 from tui.show.figures import (
@@ -9,7 +10,6 @@ from tui.show.figures import (
     bar_parts,
     changes,
     length,
-    size,
     sparkline,
     time_of_day,
     tokens,

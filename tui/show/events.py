@@ -28,8 +28,9 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import ChangeCount
+from engine.domain.text import size
 from tui.cells import MAX_LINE, clean
-from tui.show.figures import changes, size, tokens
+from tui.show.figures import changes, tokens
 from tui.show.limits import window_name
 from tui.show.runs import glyph, tone, word
 from tui.show.terminal import sign

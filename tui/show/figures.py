@@ -22,17 +22,6 @@ def tokens(number: int) -> str:
     return f"{value:.1f}T"
 
 
-def size(number: float) -> str:
-    """Write a number of bytes as `512 B`, `1.2 KiB`, `3.4 GiB`."""
-    if number < 1024:
-        return f"{int(number)} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        number /= 1024
-        if number < 1023.95:
-            return f"{number:.1f} {unit}"
-    return f"{number / 1024:.1f} TiB"
-
-
 def age(seconds: float) -> str:
     """Write a length of time in its largest unit only: `42s`, `5m`, `3h`, `2d`, `9w`."""
     for unit_s, name, below in ((1, "s", 60), (60, "m", 60), (3600, "h", 24), (86400, "d", 14)):

@@ -1,0 +1,136 @@
+"""Which workspaces a clean-up takes and which it leaves, each with the reason in words. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, WorkspaceKind
+
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user wants cleaned up; nothing said matches all."""
+
+    older_than_s: float = 0.0
+    """Only runs that ended at least so long ago, in seconds."""
+    statuses: frozenset[str] = frozenset()
+    project: str | None = None
+    keep: int = 0
+    """The newest runs of each project that stay."""
+    runs: frozenset[str] = frozenset()
+    """Only these runs."""
+    artefacts_only: bool = False
+    """Take only what can be made again: `node_modules` and the like."""
+    including_unsaved: bool = False
+    """Take work that is nowhere else, too; it is kept in the trash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run with a workspace that is there: its size in bytes, what of it can be made again."""
+
+    run: Run
+    disk: int = 0
+    rebuildable: int = 0
+    unsaved: str = ""
+    """What of its work is nowhere else, in words; empty where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One workspace of a plan."""
+
+    run: str
+    title: str
+    project: str
+    size: int
+    """Bytes that are freed, or that stay."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is taken and what is kept, the largest first."""
+
+    take: tuple[Item, ...] = ()
+    keep: tuple[Item, ...] = ()
+    artefacts_only: bool = False
+
+    @property
+    def size(self) -> int:
+        """The bytes that it frees."""
+        return sum(item.size for item in self.take)
+
+
+def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
+    """Decide over each candidate; `now` in seconds since 1970."""
+    take: list[Item] = []
+    keep: list[Item] = []
+    places: Counter[str] = Counter()
+    for one in sorted(candidates, key=lambda one: one.run.id, reverse=True):
+        project = one.run.spec.project
+        places[project] += 1
+        if not _wanted(one.run, wish):
+            continue
+        kept = _kept(one, wish, places[project], now)
+        size = one.rebuildable if wish.artefacts_only else one.disk
+        why = kept or _taken(one, wish, now)
+        item = Item(one.run.id, one.run.spec.title, project, size, why)
+        (keep if kept else take).append(item)
+    return Plan(_largest_first(take), _largest_first(keep), wish.artefacts_only)
+
+
+def _wanted(run: Run, wish: Wish) -> bool:
+    return (
+        (not wish.runs or run.id in wish.runs)
+        and (not wish.statuses or run.status in wish.statuses)
+        and wish.project in (None, run.spec.project)
+    )
+
+
+def _kept(one: Candidate, wish: Wish, place: int, now: float) -> str:
+    """Say why a workspace stays; empty where nothing speaks for it."""
+    run = one.run
+    if run.status not in FINISHED:
+        return f"is {run.status}"
+    if run.workspace is None or run.workspace.kind is WorkspaceKind.IN_PLACE:
+        return "is the source itself"
+    if wish.older_than_s and _age_s(run, now) < wish.older_than_s:
+        return f"ended only {ago(_age_s(run, now))} ago"
+    if place <= wish.keep:
+        return f"is one of the last {wish.keep} of {run.spec.project}"
+    if wish.artefacts_only:
+        return "" if one.rebuildable else "has nothing that can be made again"
+    if one.unsaved and not wish.including_unsaved:
+        return one.unsaved
+    return ""
+
+
+def _taken(one: Candidate, wish: Wish, now: float) -> str:
+    ended = f"{one.run.status}, ended {ago(_age_s(one.run, now))} ago"
+    if wish.artefacts_only:
+        return ended
+    return f"{ended}; {one.unsaved}" if one.unsaved else f"{ended}; nothing is lost"
+
+
+def _age_s(run: Run, now: float) -> float:
+    return max(0.0, now - (run.finished_at or run.created_at))
+
+
+def ago(seconds: float) -> str:
+    """Give a time span in words, to the day or hour."""
+    for size, word in ((DAY_S, "day"), (HOUR_S, "hour")):
+        if seconds >= size:
+            count = int(seconds / size)
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "less than an hour"
+
+
+def _largest_first(items: list[Item]) -> tuple[Item, ...]:
+    return tuple(sorted(items, key=lambda item: -item.size))

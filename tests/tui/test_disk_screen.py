@@ -1,0 +1,166 @@
+"""The disk usage screen on a real home: measured, unfolded, deleted from, brought back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+import repos
+from fake_engine import LIMIT_S, NARROW, WIDE, shown, toasts
+from support import settled, spec, supervising
+from textual.pilot import Pilot
+
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.engine import Engine
+from engine.paths import Paths
+from tui.app import SwarmApp
+from tui.screens.confirm import Confirm
+from tui.screens.disk import DiskScreen
+
+
+@pytest.fixture
+async def engine(paths: Paths, tmp_path: Path) -> AsyncGenerator[Engine]:
+    """Three runs in worktrees of one repository: one changed something that is nowhere else."""
+    source = repos.repository(tmp_path / "s", {"a.txt": "one\n", ".gitignore": "node_modules\n"})
+    workspace = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    scripts = {"Nothing": "say nothing", "Less": "say little", "Work": "write work.txt work"}
+    async with supervising(paths) as engine:
+        for title, line in scripts.items():
+            await engine.start(spec(line, title=title, project="web", workspace=workspace))
+        await settled(engine)
+        for run in engine.view.runs.values():
+            assert run.workspace
+            if run.spec.title == "Nothing":
+                big = Path(run.workspace.path) / "node_modules" / "big"
+                big.mkdir(parents=True)
+                (big / "blob").write_text("x" * 500_000)
+        yield engine
+
+
+def folder(engine: Engine, title: str) -> Path:
+    (run,) = [run for run in engine.view.runs.values() if run.spec.title == title]
+    assert run.workspace
+    return Path(run.workspace.path)
+
+
+async def becomes(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+    """Wait for what the screen does in the background."""
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():
+            await pilot.pause(0.02)
+
+
+async def opened(app: SwarmApp, pilot: Pilot[None]) -> DiskScreen:
+    """Open the screen and wait until everything is known."""
+    await pilot.press("2")
+    await pilot.pause()
+    assert isinstance(app.screen, DiskScreen)
+    screen = app.screen
+    await becomes(pilot, lambda: len(screen.places.states) == 3)
+    await becomes(pilot, lambda: "web" in shown(app))
+    return screen
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_it_shows_what_takes_room_down_to_the_folder(
+    engine: Engine, size: tuple[int, int]
+) -> None:
+    app = SwarmApp(engine)
+    async with app.run_test(size=size) as pilot:
+        await opened(app, pilot)
+        text = shown(app)
+        assert "workspaces" in text
+        assert "can be made again" in text
+        await pilot.press("enter")  # the project
+        await becomes(pilot, lambda: "Nothing" in shown(app))
+        if size == WIDE:
+            assert "1 changed file not taken home" in shown(app)
+            assert shown(app).count("all kept") == 2
+        await pilot.press("j", "right")  # its largest run
+        await becomes(pilot, lambda: "node_modules" in shown(app))
+        await pilot.press("left", "left", "left")
+        await becomes(pilot, lambda: "Nothing" not in shown(app))
+        for tab in ("run files", "swarm.db", "trash", "Codex"):
+            await pilot.press("]")
+            await pilot.pause()
+            assert tab in shown(app)
+
+
+async def test_four_keys_free_what_is_nowhere_needed(engine: Engine) -> None:
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("A", "d")
+        await becomes(pilot, lambda: "Goes: 2 workspaces" in shown(app))
+        assert "Stays: 1 workspace" in shown(app)
+        await pilot.press("enter")
+        await becomes(pilot, lambda: toasts(app))
+        assert "2 workspaces deleted" in toasts(app)[0]
+        assert not folder(engine, "Nothing").exists()
+        assert not folder(engine, "Less").exists()
+        assert (folder(engine, "Work") / "work.txt").is_file()
+        await pilot.press("u")
+        await becomes(pilot, lambda: len(toasts(app)) == 2)
+        assert folder(engine, "Nothing").exists() != folder(engine, "Less").exists()
+
+
+async def test_what_is_nowhere_else_goes_only_by_another_answer(engine: Engine) -> None:
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("enter", "j", "j", "j")
+        row = screen.places.row
+        assert row
+        await becomes(pilot, lambda: "Work" in shown(app))
+        while (row := screen.places.row) and "Work" not in row.name:
+            await pilot.press("k")
+        await pilot.press("d")
+        await becomes(pilot, lambda: "Stays: 1 workspace" in shown(app))
+        await pilot.press("enter")  # the default: stay
+        await becomes(pilot, lambda: app.screen is screen)
+        assert folder(engine, "Work").exists()
+        await pilot.press("d")
+        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await pilot.press("a")
+        await becomes(pilot, lambda: toasts(app))
+        assert not folder(engine, "Work").exists()
+        assert list(engine.paths.home.glob("runs/*/unsaved.patch"))
+
+
+async def test_only_what_can_be_made_again(engine: Engine) -> None:
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("a")
+        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await pilot.press("d")
+        await becomes(pilot, lambda: toasts(app))
+        assert not (folder(engine, "Nothing") / "node_modules").exists()
+        assert (folder(engine, "Nothing") / "a.txt").exists()
+
+
+async def test_the_runs_screen_deletes_and_brings_back(engine: Engine) -> None:
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("A", "d")
+        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await pilot.press("d")
+        await becomes(pilot, lambda: toasts(app))
+        assert not folder(engine, "Less").exists()
+        await pilot.press("u")
+        await becomes(pilot, lambda: len(toasts(app)) == 2)
+        assert folder(engine, "Nothing").exists() != folder(engine, "Less").exists()
+
+
+async def test_the_trash_is_emptied_after_a_question(engine: Engine) -> None:
+    (run,) = [run for run in engine.view.runs.values() if run.spec.title == "Less"]
+    await engine.disk.delete(run.id)
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("2", "E")
+        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await pilot.press("e")
+        await becomes(pilot, lambda: toasts(app))
+        assert await engine.disk.trash() == []

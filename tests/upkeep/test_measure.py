@@ -1,0 +1,92 @@
+"""Measured sizes are those that `du` gives, and nothing outside a folder is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+from engine.upkeep.measure import Figures, Scanner, Told
+
+
+async def measured(path: Path, **options: bool) -> list[Told]:
+    async with Scanner(("node_modules",)) as scanner:
+        return [told async for told in scanner.measure(path, **options)]
+
+
+def du(path: Path, *options: str) -> int:
+    out = subprocess.run(["du", "-s", *options, path], capture_output=True, check=False).stdout
+    return int(out.split()[0])
+
+
+def fill(folder: Path) -> None:
+    """Make a folder of all that is hard to measure."""
+    deep = folder / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    (deep / "text").write_text("x" * 10_000)
+    (deep / "empty").touch()
+    os.link(deep / "text", folder / "twin")
+    (folder / "link").symlink_to("/usr")
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(50_000_000)
+    (folder / os.fsdecode(b"n\xffm\n\x1b[31m")).write_bytes(b"y" * 5000)
+    modules = folder / "node_modules" / "left"
+    modules.mkdir(parents=True)
+    (modules / "pad.js").write_text("z" * 30_000)
+
+
+async def test_it_is_what_du_says(tmp_path: Path) -> None:
+    fill(tmp_path)
+    told = (await measured(tmp_path))[-1]
+    assert told.done
+    assert told.figures.disk == du(tmp_path, "--block-size=1")
+    assert told.figures.apparent == du(tmp_path, "--apparent-size", "--block-size=1")
+    assert told.figures.rebuildable == du(tmp_path / "node_modules", "--block-size=1")
+    assert list(told.linked.values()) == [((tmp_path / "twin").stat().st_blocks * 512, 10_000)]
+
+
+async def test_what_lies_inside_is_told_one_by_one(tmp_path: Path) -> None:
+    fill(tmp_path)
+    *parts, whole = await measured(tmp_path, inside=True)
+    assert whole.name is None
+    assert {part.name for part in parts} == set(os.listdir(tmp_path))
+    assert whole.figures == (await measured(tmp_path))[-1].figures
+    (modules,) = [part for part in parts if part.name == "node_modules"]
+    assert modules.is_rebuildable
+    assert modules.figures.disk == du(tmp_path / "node_modules", "--block-size=1")
+
+
+async def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").symlink_to("/usr")
+    (told,) = await measured(tmp_path / "there")
+    assert (told.done, told.is_folder, told.figures.entries) == (True, False, 1)
+    assert told.figures.apparent == len("/usr")
+
+
+async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (told,) = await measured(tmp_path / "nowhere")
+    assert told.error == "No such file or directory"
+    assert told.figures == Figures(unread=1)
+
+
+async def test_a_very_deep_folder_is_measured(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    told = (await measured(tmp_path))[-1]
+    assert told.figures.entries + told.figures.unread >= 1000
+    await asyncio.to_thread(subprocess.run, ["rm", "-rf", tmp_path / "d"], check=True)
+
+
+async def test_a_measurement_can_be_left_and_another_begun(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with Scanner(workers=1) as scanner:
+        async for _ in scanner.measure(tmp_path, inside=True):
+            break
+        told = [told async for told in scanner.measure(tmp_path)]
+    assert told[-1].done

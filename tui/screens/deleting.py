@@ -1,0 +1,192 @@
+"""Workspaces deleted from a screen: planned first, asked about, done in the background, undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui import show
+from tui.cells import clean, crop
+from tui.screens.confirm import Choice, Confirm
+from tui.screens.live import LiveScreen
+from tui.toast import app_of, attempt, tell
+
+if TYPE_CHECKING:
+    from engine.engine import Cleaned, Plan, Wish
+
+SHOWN = 6
+
+
+class Deleting:
+    """Deletes for one screen; `say` is told how far it is, and "" when there is nothing to say."""
+
+    def __init__(
+        self, screen: LiveScreen, say: Callable[[str], None], done: Callable[[], None]
+    ) -> None:
+        self._screen = screen
+        self._say = say
+        self._done = done
+        self._stopped = False
+        self.is_busy = False
+
+    def stop(self) -> None:
+        """Delete no further workspace."""
+        self._stopped = True
+
+    def ask(self, runs: Iterable[str], *, artefacts_only: bool = False) -> None:
+        """Say what would go and what would stay, ask, and do it."""
+        from engine.engine import Wish
+
+        wish = Wish(runs=frozenset(runs), artefacts_only=artefacts_only)
+        if wish.runs and not self.is_busy:
+            self._run(self._plan(wish))
+
+    def undo(self) -> None:
+        """Bring back what was deleted last."""
+        if not self.is_busy:
+            self._run(self._undo())
+
+    def empty(self) -> None:
+        """Remove for good what is in the trash, after a question."""
+        if not self.is_busy:
+            self._run(self._ask_empty())
+
+    def _run(self, work: object) -> None:
+        async def busy() -> None:
+            self.is_busy, self._stopped = True, False
+            try:
+                await work  # pyright: ignore[reportGeneralTypeIssues]
+            finally:
+                self.is_busy = False
+                self._say("")
+
+        self._screen.run_worker(busy, group="delete")
+
+    # Deleting
+
+    async def _plan(self, wish: Wish) -> None:
+        def looked(count: int, of: int) -> None:
+            self._say(f"looking for work that is nowhere else: {count} of {of}")
+
+        app = app_of(self._screen)
+        plan = await attempt(app, self._screen.engine.disk.plan(wish, looked))
+        if plan is None:
+            return
+        everything = None
+        if not wish.artefacts_only:
+            everything = replace(wish, including_unsaved=True)
+        choices = _choices(plan, can_force=everything is not None and _unsaved(plan))
+        if len(choices) == 1:
+            tell(app, f"Nothing can be deleted: {_reasons(plan)}", is_warning=True)
+            return
+
+        def answered(choice: str | None) -> None:
+            if choice == "delete":
+                self._run(self._clean(plan, wish))
+            elif choice == "all" and everything:
+                self._run(self._again(everything))
+
+        title = "Delete what can be made again?" if wish.artefacts_only else "Delete workspaces?"
+        app.push_screen(Confirm(title, _words(plan), choices, default=choices[0].id), answered)
+
+    async def _again(self, wish: Wish) -> None:
+        plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
+        if plan:
+            await self._clean(plan, wish)
+
+    async def _clean(self, plan: Plan, wish: Wish) -> None:
+        count = 0
+
+        def told(one: Cleaned) -> None:
+            nonlocal count
+            count += 1
+            self._say(
+                f"deleting: {count} of {len(plan.take)}, now {crop(clean(one.item.title), 40)}"
+            )
+
+        report = await attempt(
+            app_of(self._screen),
+            self._screen.engine.disk.clean(plan, wish, told, stop=lambda: self._stopped),
+        )
+        self._done()
+        if report is None:
+            return
+        failed = [one for one in report.cleaned if one.failure]
+        words = f"{_counted(len(report.cleaned) - len(failed))} deleted, {show.size(report.freed)}"
+        words += "" if plan.artefacts_only else ": in the trash, u brings the last back"
+        words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
+        tell(app_of(self._screen), words, is_warning=bool(failed))
+
+    async def _undo(self) -> None:
+        entry = await attempt(app_of(self._screen), self._screen.engine.disk.undo())
+        if entry:
+            tell(app_of(self._screen), f"Back: {clean(entry.title, 100) or entry.run}")
+        self._done()
+
+    # The trash
+
+    async def _ask_empty(self) -> None:
+        entries = await attempt(app_of(self._screen), self._screen.engine.disk.trash())
+        if not entries:
+            tell(app_of(self._screen), "The trash is empty.")
+            return
+
+        async def emptied() -> None:
+            count = await attempt(app_of(self._screen), self._screen.engine.disk.empty(entries))
+            tell(app_of(self._screen), f"{_counted(count or 0)} removed for good.")
+            self._done()
+
+        def answered(choice: str | None) -> None:
+            if choice == "empty":
+                self._run(emptied())
+
+        text = f"{_counted(len(entries))} in the trash: they cannot be brought back after that."
+        choices = [Choice("empty", "e", "empty it", is_danger=True), Choice("stay", "s", "stay")]
+        app_of(self._screen).push_screen(Confirm("Empty the trash?", text, choices), answered)
+
+
+def _choices(plan: Plan, *, can_force: bool) -> list[Choice]:
+    choices: list[Choice] = []
+    if plan.take:
+        choices.append(Choice("delete", "d", f"delete {len(plan.take)}"))
+    choices.append(Choice("stay", "s", "stay"))
+    if can_force:
+        choices.append(Choice("all", "a", "also what is nowhere else", is_danger=True))
+    return choices
+
+
+def _unsaved(plan: Plan) -> bool:
+    """Say whether something stays only because it is nowhere else."""
+    live = ("is ", "ended only")
+    return any(not item.why.startswith(live) for item in plan.keep)
+
+
+def _words(plan: Plan) -> str:
+    lines: list[str] = []
+    for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
+        if items:
+            size = show.size(sum(item.size for item in items))
+            lines.append(f"{name}: {_counted(len(items))}, {size}")
+        for item in items[:SHOWN]:
+            lines.append(
+                f"  {show.size(item.size):>10}  {crop(clean(item.title, 200), 40)}: {item.why}"
+            )
+        if len(items) > SHOWN:
+            lines.append(f"  … and {len(items) - SHOWN} more")
+    for_good = "It is gone for good; it can be made again." if plan.artefacts_only else ""
+    return "\n".join([*lines, for_good or "It goes to the trash, from where u brings it back."])
+
+
+def _reasons(plan: Plan) -> str:
+    reasons = list(dict.fromkeys(item.why for item in plan.keep))
+    return "; ".join(reasons[:3]) or "there is no workspace."
+
+
+def _first(failed: list[Cleaned]) -> str:
+    error = failed[0].failure
+    return error.message if error else ""
+
+
+def _counted(count: int) -> str:
+    return f"{count} workspace{'' if count == 1 else 's'}"

@@ -1,0 +1,178 @@
+"""What takes room, as a list: bars, sizes, what is in it; only visible lines are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from engine.domain.model import Run
+from tui import commands, show
+from tui.cells import clean, fit
+from tui.widgets.disk_rows import DiskRows, Row
+from tui.widgets.marked_list import MarkedList
+from tui.widgets.pace import Pace
+
+SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 4
+ROOM_FOR_STATE, ROOM_FOR_REST = 110, 70
+MARKS = [
+    binding
+    for binding in commands.bindings("list")
+    if (getattr(binding, "id", None) or "").startswith("mark.")
+]
+
+
+class DiskTree(MarkedList):
+    """Rows of `DiskRows`; the screen measures, the list shows and keeps the place."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*MARKS, *commands.bindings("disktree")]
+
+    @dataclass
+    class Unfolded(Message):
+        """The user wants to see what is in a row."""
+
+        row: Row
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(title="Disk usage", empty_text="Looking …")
+        self.marks: set[str] = set()
+        self.model = DiskRows()
+        self.runs: Mapping[str, Run] = {}
+        self.states: dict[str, str] = {}
+        """What of each run's work is nowhere else, in words, as far as it was looked for."""
+        self._clock = clock
+        self._pace = Pace(self, self.renew)
+        self._moved = False
+
+    def ask_renewal(self) -> None:
+        """Show what is new soon, however often this is asked for."""
+        self._pace.ask()
+
+    def renew(self) -> None:
+        """Show what is known now; the cursor stays on its row."""
+        here = self.row.id if self.row else None
+        top = self.scroll_offset.y
+        before = self.cursor_line
+        self.model.arrange()
+        ids = self.shown_ids()
+        if not self._moved:  # what is largest is still to be found out
+            here = ids[0] if ids else None
+        cursor = ids.index(here) if here in ids else min(before, max(0, len(ids) - 1))
+        self.drop_hidden_marks()
+        self.set_lines(len(ids), cursor=cursor, top=top + cursor - before if top else 0)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.model.rows
+        return rows[self.cursor_line] if self.cursor_line < len(rows) else None
+
+    def shown_ids(self) -> Sequence[str]:
+        """Give the ids of all rows, in order."""
+        return [row.id for row in self.model.rows]
+
+    def cursor_moved(self) -> None:
+        """Stay with the row from now on."""
+        super().cursor_moved()
+        self._moved = True
+
+    # Folding
+
+    def action_unfold(self) -> None:
+        """Show what is in the row; where that is shown, hide it."""
+        if row := self.row:
+            self._fold(row) if row.is_open else self._unfold(row)
+
+    def action_expand(self) -> None:
+        """Show what is in the row."""
+        if row := self.row:
+            self._unfold(row)
+
+    def action_collapse(self) -> None:
+        """Hide what is in the row, or go to the row it is in."""
+        row = self.row
+        if row is None:
+            return
+        if row.is_open:
+            self._fold(row)
+            return
+        for line in range(self.cursor_line - 1, -1, -1):
+            if self.model.rows[line].depth < row.depth:
+                self.move_cursor(line)
+                return
+
+    def _unfold(self, row: Row) -> None:
+        if row.opens:
+            self.model.toggle(row.id, is_open=True)
+            self.post_message(self.Unfolded(row))
+            self.renew()
+
+    def _fold(self, row: Row) -> None:
+        self.model.toggle(row.id, is_open=False)
+        self.renew()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row clicked; a double click unfolds it."""
+        line = self.line_at(event)
+        if line is not None:
+            self.move_cursor(line)
+            if event.chain == 2:
+                self.action_unfold()
+
+    # Drawing
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw one row."""
+        row = self.model.rows[line]
+        cursor = line == self.cursor_line
+        parts = list(self._parts(row, width, cursor=cursor, marked=row.id in self.marks))
+        return self.strip(
+            [Segment(text, self.look(tone)) for text, tone in parts], width, cursor=cursor
+        )
+
+    def _parts(
+        self, row: Row, width: int, *, cursor: bool, marked: bool
+    ) -> Sequence[tuple[str, str]]:
+        gutter = show.sign("▌", "|") if cursor else " "
+        mark = show.sign("●", "*") if marked else " "
+        figures = row.figures
+        size = show.size(figures.disk) + ("" if row.is_done else show.sign("…", "~"))
+        filled = round(row.share * BAR)
+        bar = show.sign("█", "#") * filled + show.sign("░", "-") * (BAR - filled)
+        head = [
+            (gutter, "live"),
+            (mark, "warn"),
+            (fit(size, SIZE + 1, right=True), "plain" if row.is_done else "dim"),
+            (f" {bar} ", "live"),
+        ]
+        tail: list[tuple[str, str]] = []
+        if width >= ROOM_FOR_REST:
+            can_go = show.size(figures.rebuildable) if figures.rebuildable else ""
+            tail.append((fit(can_go, SIZE, right=True) + " ", "good"))
+            tail += self._of_run(row, width)
+        left = width - sum(len(text) for text, _ in [*head, *tail])
+        fold = "  "
+        if row.opens:
+            fold = show.sign("▾ ", "v ") if row.is_open else show.sign("▸ ", "> ")
+        name = clean(f"{row.name}: {row.error}" if row.error else row.name, 300)
+        text = "  " * row.depth + fold + name
+        return [*head, (fit(text, max(4, left)), "bad" if row.error else "plain"), *tail]
+
+    def _of_run(self, row: Row, width: int) -> list[tuple[str, str]]:
+        run = self.runs.get(row.run)
+        at = row.figures.newest
+        age = show.age(max(0.0, self._clock() - at)) if at else ""
+        parts = [(fit(age, AGE, right=True) + " ", "dim")]
+        status = f"{show.glyph(run.status)} {show.word(run.status)}" if run and row.path else ""
+        parts.append((fit(status, STATUS), show.tone(run.status) if run else "dim"))
+        if width >= ROOM_FOR_STATE:
+            state = self.states.get(row.run) if run and row.path else ""
+            words = "all kept" if state == "" and run and row.run in self.states else state or ""
+            parts.append((" " + fit(words, STATE), "warn" if state else "dim"))
+        return parts
