@@ -199,7 +199,7 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
         "run.cancel": "contrl+x",
         "run.kill": "pgup",
         "run.retry": "",
-        "run.edit": "ctrl+E,/",
+        "run.edit": "ctrl+E,@",
         "run.resume": "[",
         "queue.pause": "f5",
     }
@@ -208,11 +208,10 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
         "ui.keys: run.cancel: there is no key contrl+x. Did you mean ctrl+x?",
         "ui.keys: run.kill: there is no key pgup. Did you mean pageup?",
         "ui.keys: run.retry: a key is needed.",
-        "ui.keys: / means both run.edit and list.filter.",
         "ui.keys: [ means both run.resume and tab.previous.",
     ]
     assert usable == {
-        "run.edit": "ctrl+E,slash",
+        "run.edit": "ctrl+E,@",
         "run.resume": "left_square_bracket",
         "queue.pause": "f5",
     }
