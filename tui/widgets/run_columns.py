@@ -175,13 +175,13 @@ COLUMNS: dict[str, Column] = {
     for column in (
         Column("status", 1, 13, 9, _status),
         Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run)), head=" "),
-        Column("title", 20, 20, 11, _title, stretch=3),
+        Column("title", 18, 18, 11, _title, stretch=3),
         Column("project", 8, 14, 2, _project, is_extra=True),
         Column("progress", 4, 11, 7, _progress),
         Column("activity", 14, 24, 3, _activity, stretch=4, is_extra=True),
         Column("elapsed", 5, 5, 8, _elapsed, head="time", is_number=True),
         Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True, is_extra=True),
-        Column("changes", 9, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
+        Column("changes", 8, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
         Column("age", 3, 4, 4, _age, is_number=True, is_extra=True),
         Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1, head="try"),
     )
@@ -222,7 +222,7 @@ def checked_columns(names: Iterable[str]) -> tuple[list[str], list[str]]:
 def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     """Choose the columns that find room in `width` cells, in the order given, with widths."""
     columns = list(columns)
-    kept = [column for column in columns if not column.is_extra]
+    kept = _with_words([column for column in columns if not column.is_extra], width)
     while len(kept) > 1 and _total([column.least for column in kept]) > width:
         kept.remove(min(kept, key=lambda column: column.leaves))
     widths = {column.name: column.least for column in kept}
@@ -240,6 +240,18 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     cells = [widths[column.name] for column in chosen]
     _stretch(chosen, cells, width - _total(cells))
     return list(zip(chosen, cells, strict=True))
+
+
+def _with_words(columns: list[Column], width: int) -> list[Column]:
+    """Leave out what matters less than the word of the status, where that makes room for it."""
+    fewer = sorted(columns, key=lambda column: column.leaves)
+
+    def least() -> int:
+        return _total([one.best if one.name == "status" else one.least for one in fewer])
+
+    while fewer and fewer[0].leaves < COLUMNS["progress"].leaves and least() > width:
+        fewer.pop(0)
+    return [one for one in columns if one in fewer] if least() <= width else columns
 
 
 def _total(widths: Collection[int]) -> int:
