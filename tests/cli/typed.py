@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "swarm_tui.py")]
-PATIENCE_S = 25
+PATIENCE_S = 60
 
 
 class Result:
