@@ -35,7 +35,7 @@ class Command:
         return self.does.partition(".")[2]
 
 
-_ARTEFACTS = "Delete only what can be made again, such as node_modules (asks)"
+_ARTEFACTS = "Delete rebuildable folders (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
@@ -204,7 +204,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "code", "changes"})
+OTHER_SCREENS = frozenset({"doctor", "code", "changes", "disk", "disktree"})
 """Scopes of screens on which there are no runs to choose from."""
 
 
