@@ -34,7 +34,7 @@ class Day:
     def read_log(self, *wanted: str) -> None:
         """Look into the log of the chosen run, and come back to the list."""
         self.press("l", "log")
-        self.until(*wanted)
+        self.until("enter unfold", *wanted)
         self.terminal.type(KEYS["esc"])
         self.until("enter open")
 

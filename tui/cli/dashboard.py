@@ -78,5 +78,5 @@ async def show(
 async def _until_alone() -> None:
     """Wait until `serve` is gone, be it killed: nobody could end its dashboards then."""
     server = os.getppid()
-    while os.getppid() == server:
+    while os.getppid() == server:  # noqa: ASYNC110  no event tells of it
         await asyncio.sleep(1)
