@@ -48,8 +48,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
-        Command("run.delete", "d", "delete", "runs.delete_workspace", "Delete its workspace", 67),
-        Command("run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted", 68),
+        Command(
+            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 67
+        ),
+        Command(
+            "run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last", 68
+        ),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Marks": (

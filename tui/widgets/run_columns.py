@@ -175,13 +175,13 @@ COLUMNS: dict[str, Column] = {
     for column in (
         Column("status", 1, 13, 9, _status),
         Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run)), head=" "),
-        Column("title", 18, 18, 11, _title, stretch=3),
+        Column("title", 20, 20, 11, _title, stretch=3),
         Column("project", 8, 14, 2, _project, is_extra=True),
         Column("progress", 4, 11, 7, _progress),
         Column("activity", 14, 24, 3, _activity, stretch=4, is_extra=True),
         Column("elapsed", 5, 5, 8, _elapsed, head="time", is_number=True),
         Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True, is_extra=True),
-        Column("changes", 8, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
+        Column("changes", 9, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
         Column("age", 3, 4, 4, _age, is_number=True, is_extra=True),
         Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1, head="try"),
     )
