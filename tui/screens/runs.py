@@ -76,8 +76,8 @@ class RunsScreen(RunBrowser):
         return self if scope == "runs" else widgets.get(scope)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key of the filter to the files while they have the focus."""
-        if action == "filter" and self.panes.pane == "files":
+        """Leave the keys that the files have, too, to them while they have the focus."""
+        if action in ("filter", "triage") and self.panes.pane == "files":
             return False
         return super().check_action(action, parameters)
 
