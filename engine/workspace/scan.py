@@ -27,8 +27,7 @@ IN_MEMORY_BYTES = 16 * 1024**2
 NESTED = 16  # repositories inside repositories that are looked into
 _CLOSED = re.compile(r"warning: could not open directory '(.+/)'")
 _TICK_NS = 20_000_000  # a change within one tick of the file system's clock leaves no trace
-_COARSE_CLOSED = re.compile(r"warning: could not open directory '(.+/)'")
-_TICK_NS = 2_000_000_000
+_COARSE_TICK_NS = 2_000_000_000
 
 
 class Seen(NamedTuple):

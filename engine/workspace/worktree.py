@@ -34,7 +34,9 @@ from engine.workspace.uncommitted import bring, uncommitted
 ATTRIBUTES_BYTES = 1024 * 1024
 BRANCHES = 100
 OURS = "swarm/"
-MAKING_S = 3600.0  # so long after its registration, a worktree without a folder may be in the making
+MAKING_S = (
+    3600.0  # so long after its registration, a worktree without a folder may be in the making
+)
 _FILTER = re.compile(rb"(?m)^[^#\n]*\sfilter=")
 
 

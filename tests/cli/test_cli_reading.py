@@ -129,7 +129,7 @@ def test_names_that_are_no_utf8_are_listed_read_and_compared(
     path = Path(swarm("show", "@last", "--json").json["workspace"]["path"]) / odd
     path.parent.mkdir()
     path.write_text("one\n")
-    (file,) = swarm("files", "@last", os.path.dirname(odd), "--json").json  # noqa: PTH120
+    (file,) = swarm("files", "@last", os.path.dirname(odd), "--json").json
     assert file["path"] == odd
     assert swarm("get", "@last", file["path"]).out == "one\n"
     assert "+one\n" in swarm("diff", "@last", file["path"]).out
