@@ -59,24 +59,12 @@ async def show(
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         task = asyncio.ensure_future(beside(engine)) if beside else None
-        watch = asyncio.ensure_future(_until_alone()) if in_browser() else None
-        if watch:
-            watch.add_done_callback(lambda _: app.exit())
         try:
             await app.run_async()
         finally:
-            if watch:
-                watch.cancel()
             if task:
                 task.cancel()
                 (ended,) = await asyncio.gather(task, return_exceptions=True)
                 if isinstance(ended, Exception):
                     _log.error("what ran beside the dashboard failed", exc_info=ended)
     return app.return_code or 0
-
-
-async def _until_alone() -> None:
-    """Wait until `serve` is gone, be it killed: nobody could end its dashboards then."""
-    server = os.getppid()
-    while os.getppid() == server:  # noqa: ASYNC110  no event tells of it
-        await asyncio.sleep(1)
