@@ -21,7 +21,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import codec
+from engine.store import codec, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.history import History
 from engine.store.ids import new_id
@@ -30,6 +30,8 @@ INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 3
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 
 
+USED = "disk_used"
+"""The setting that holds what the home took when it was measured last, in bytes."""
 _COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 
 
@@ -113,6 +115,21 @@ class Store:
             await db.execute("DELETE FROM settings WHERE name = ?", (name,))
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
+
+    async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
+        """Drop all but the last `kept` events of runs that ended before a time (since 1970).
+
+        Gives how many, by run; the runs themselves stay as they are.
+        """
+        return await shrinking.drop_events(self._transaction, before, kept)
+
+    async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
+        """Give the room of what was dropped back to the disk, which has so much left."""
+        more = True
+        while more:
+            async with self._lock:
+                with translated():
+                    more = await shrinking.give_back(self._writer, free_bytes, idle=is_idle())
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[aiosqlite.Connection]:

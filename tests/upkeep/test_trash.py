@@ -164,7 +164,7 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-STEPS = ("_write", "_move", "worktree.remove", "worktree.register", "_fill")
+STEPS = ("_write", "_move", "worktree.remove", "_rewrite", "worktree.register", "_fill")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -218,8 +218,13 @@ async def test_the_trash_is_emptied_for_good(paths: Paths, source: Path) -> None
     run, _ = await made(paths, worktree(source))
     trash = Trash(paths)
     entry = await trash.put(run)
-    assert (await trash.empty(entry)).left == []
-    assert (trash.list(), list(paths.trash.iterdir())) == ([], [])
+    gone = trash.doom(entry)
+    assert trash.list() == []
+    assert trash.doomed() == [gone]
+    with pytest.raises(UserError):
+        await trash.restore(entry)
+    assert module.removal.remove(gone).left == []
+    assert list(paths.trash.iterdir()) == []
 
 
 async def test_damage_in_the_trash_costs_nothing(paths: Paths) -> None:
