@@ -28,6 +28,7 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
 from engine.runs.bus import Batch, Batches, Bus
@@ -38,6 +39,7 @@ from engine.runs.scheduler import Scheduler
 from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
+from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
 from engine.tending import Tending
@@ -78,6 +80,7 @@ __all__ = [
     "PlaceKind",
     "Plan",
     "Report",
+    "Source",
     "Space",
     "TreeEntry",
     "Usage",
@@ -113,6 +116,8 @@ class Engine:
         self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
         self.disk = Disk(paths, config, store, self._change)
+        self.sources = Sources(paths, self.find)
+        self.memory = Memory(store)
 
     @classmethod
     @asynccontextmanager
@@ -135,6 +140,7 @@ class Engine:
             engine = cls(paths, config, store, View())
             await engine._shared.refresh()
             if follow or supervise:
+                await engine.memory.load()
                 await engine._journal.load()
                 stack.push_async_callback(_ended, asyncio.create_task(engine._journal.follow()))
             if supervise:
@@ -229,12 +235,17 @@ class Engine:
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
+        spec = await self.check(spec)
+        done = await self._journal.create(spec)
+        return next(iter(done.runs.values()))
+
+    async def check(self, spec: RunSpec) -> RunSpec:
+        """Check a wish for a run, and give it with the path of the run it goes on from."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         spec = await self.trust.prepared(spec)
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
-        done = await self._journal.create(spec)
-        return next(iter(done.runs.values()))
+        return spec
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""

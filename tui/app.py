@@ -13,21 +13,21 @@ from textual.dom import DOMNode
 
 from engine import programs
 from tui import commands
+from tui.keymap import checked_keymap
+from tui.looks import Looks
 from tui.screens.live import LiveScreen, Wanted
-from tui.swarm import SwarmActions
-from tui.theme import THEMES
 from tui.toast import attempt, report
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
-    from tui.screens.new_run import Draft
+    from tui.draft import Draft
 
 
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(SwarmActions):
+class SwarmApp(Looks):
     """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
@@ -41,9 +41,7 @@ class SwarmApp(SwarmActions):
         super().__init__(engine, clock, goes_on=goes_on)
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.keys, self._problems = commands.checked_keymap(engine.config.ui.keys)
+        self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -78,12 +76,7 @@ class SwarmApp(SwarmActions):
 
     def on_mount(self) -> None:
         """Take the settings' look and keys, and begin to listen."""
-        wanted = self.engine.config.ui.theme
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.theme = THEMES[0].name
-            self._problems.append(f"ui.theme: there is no theme {wanted}.")
+        self._problems += self.take_theme()
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
@@ -175,9 +168,12 @@ class SwarmApp(SwarmActions):
 
     def action_new_run(self) -> None:
         """Ask for a new run."""
-        from tui.screens.new_run import Draft, NewRun
+        from tui.draft import Choices, Draft
+        from tui.screens.new_run import NewRun
 
-        draft = self.draft = self.draft or Draft()
+        if self.draft is None:
+            self.draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        draft = self.draft
 
         async def started(run_id: str | None) -> None:
             if run_id:
@@ -186,7 +182,7 @@ class SwarmApp(SwarmActions):
                 if self.live_screen:
                     self.live_screen.expect(run_id)
 
-        self.push_screen(NewRun(self.engine, draft), started)
+        self.push_screen(NewRun(self.engine, draft, self.clock, self.keys), started)
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -228,8 +224,3 @@ class SwarmApp(SwarmActions):
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""
         await self.switch_mode("doctor")
-
-    def action_switch_theme(self) -> None:
-        """Switch between the dark and the light theme."""
-        names = [theme.name for theme in THEMES]
-        self.theme = names[0] if self.theme == names[1] else names[1]

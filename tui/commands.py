@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain
 
 from textual.binding import Binding, BindingType
 
@@ -36,7 +35,6 @@ class Command:
         return self.does.partition(".")[2]
 
 
-_DELETE = "Delete the run's workspace, into the trash (asks)"
 _ARTEFACTS = "Delete only what can be made again, such as node_modules (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
@@ -50,7 +48,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
-        Command("run.delete", "d", "delete", "runs.delete_workspace", _DELETE),
+        Command(
+            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)"
+        ),
         Command("run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last"),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
@@ -87,6 +87,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
         Command("tab.previous", "[", "previous tab", "runs.previous_pane", "Previous tab"),
         Command("pane.zoom", "z", "zoom", "runs.zoom", "Zoom the pane, and back", 70),
+        Command("pane.wider", "greater_than_sign", "wider", "runs.wider", "More room for the list"),
+        Command("pane.narrower", "less_than_sign", "narrower", "runs.narrower", "Less room for it"),
         Command("view.back", "escape", "back", "runs.back", "Back"),
     ),
     "Log": (
@@ -144,6 +146,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
         Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
+        Command("app.themes", "", "themes", "app.choose_theme", "Choose a theme"),
         Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
     ),
     "Disk usage": (
@@ -161,6 +164,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("disk.previous", "[", "previous tab", "disk.previous_tab", "Previous tab"),
         Command("disk.back", "escape", "back", "disk.back", "Back to the runs", 19),
     ),
+    "New run": (
+        Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
+        Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
+        Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
+        Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
+    ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
@@ -172,7 +181,7 @@ COMMANDS: tuple[Command, ...] = tuple(chain.from_iterable(GROUPS.values()))
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
 
 _PLACES = {command.id: place for place, command in enumerate(COMMANDS)}
-_NAMES = {
+NAMES = {
     "slash": "/",
     "colon": ":",
     "question_mark": "?",
@@ -181,6 +190,8 @@ _NAMES = {
     "right_square_bracket": "]",
     "escape": "esc",
     "ctrl+backslash": "ctrl+\\",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "plus": "+",
     "minus": "-",
     "up": "↑",
@@ -231,48 +242,13 @@ def place(command_id: str | None) -> int:
 
 def key_name(key: str) -> str:
     """Write a key as people read it: `slash` as `/`, `escape` as `esc`."""
-    return _NAMES.get(key, key)
+    return NAMES.get(key, key)
 
 
 def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
     """Give the keys of a command as people read them, the user's own where there are any."""
     keys = keymap.get(command.id, command.keys)
     return [key_name(key.strip()) for key in keys.split(",") if key.strip()]
-
-
-def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Give the part of `ui.keys` that can be used, and what is wrong with the rest."""
-    usable: dict[str, str] = {}
-    problems: list[str] = []
-    for command_id, chosen in keys.items():
-        command = BY_ID.get(command_id)
-        if command is None:
-            near = difflib.get_close_matches(command_id, BY_ID, n=1, cutoff=0.4)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            problems.append(f"ui.keys: there is no command {command_id}.{hint}")
-        elif not chosen.strip():
-            problems.append(f"ui.keys: {command_id} needs a key.")
-        else:
-            usable[command_id] = chosen
-    return usable, problems + list(_clashes(usable))
-
-
-def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
-    for command, other in combinations(COMMANDS, 2):
-        if not {other.id, command.id} & keymap.keys() or not _meet(command.scope, other.scope):
-            continue
-        for key in sorted({*keys_of(command, keymap)} & {*keys_of(other, keymap)}):
-            yield f"ui.keys: {key} means both {command.id} and {other.id}."
-
-
-def _meet(one: str, other: str) -> bool:
-    """Say whether keys of both scopes can be pressed at the same place."""
-    scopes = {one, other}
-    if len(scopes) == 1 or "app" in scopes:
-        return True
-    if "runs" in scopes:
-        return not scopes & OTHER_SCREENS
-    return scopes == {"code", "changes"}
 
 
 def markdown() -> str:

@@ -1,7 +1,11 @@
-"""The two themes: calm surfaces, dim secondary text, one accent."""
+"""The two themes, calm surfaces, dim secondary text, one accent; and Textual's, made readable."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -18,6 +22,7 @@ DARK = Theme(
     error="#ef7b83",
     dark=True,
     variables={
+        "faint": "#7a8695",
         "border": "#6cb6ff",
         "border-blurred": "#2b3642",
         "block-cursor-background": "#1d3a57",
@@ -41,17 +46,18 @@ DARK = Theme(
 LIGHT = Theme(
     name="swarm-light",
     primary="#0b63b0",
-    secondary="#5c6773",
+    secondary="#56606b",
     accent="#0b63b0",
     foreground="#1f2730",
     background="#fbfbfa",
     surface="#f1f2f2",
     panel="#e2e5e8",
-    success="#1d7d46",
-    warning="#9a6200",
+    success="#18703d",
+    warning="#8a5600",
     error="#b8303c",
     dark=False,
     variables={
+        "faint": "#666f7a",
         "border": "#0b63b0",
         "border-blurred": "#cdd3d9",
         "block-cursor-background": "#cfe3f6",
@@ -73,3 +79,61 @@ LIGHT = Theme(
 )
 
 THEMES = (DARK, LIGHT)
+
+
+TEXT_CONTRAST = 4.5
+"""What WCAG 2 asks of text (level AA)."""
+_GROUNDS = ("background", "surface", "panel")
+_TEXTS = ("primary", "secondary", "accent", "success", "warning", "error")
+_DIM = 0.35
+_STEPS = 20
+_ROUNDING = 0.05
+"""What may be lost where a colour is written as one of 256 steps a channel."""
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Give the contrast ratio of two opaque colours, as WCAG 2 reckons it: from 1 to 21."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def readable(theme: Theme) -> Theme:
+    """Give one of Textual's themes with colours that text can be written in.
+
+    Their secondary colour is a fill; ours is dim text. Themes in the terminal's own colours stay.
+    """
+    if theme.name.startswith("ansi"):
+        return theme
+    colors = theme.to_color_system().generate()
+    grounds = [Color.parse(colors[name]) for name in _GROUNDS]
+    strongest = Color.parse("#ffffff" if theme.dark else "#000000")
+    foreground = _lifted(Color.parse(colors["foreground"]), strongest, grounds)
+    found = {name: Color.parse(colors[name]) for name in _TEXTS}
+    found["secondary"] = foreground.blend(grounds[0], _DIM)
+    lifted = {name: _lifted(color, strongest, grounds).hex for name, color in found.items()}
+    fills = {name: color.hex for name, color in zip(_GROUNDS, grounds, strict=True)}
+    faint = {"faint": lifted["secondary"]}
+    return replace(
+        theme,
+        foreground=foreground.hex,
+        variables={**theme.variables, **faint},
+        **fills,
+        **lifted,
+    )
+
+
+def _lifted(color: Color, strongest: Color, grounds: Sequence[Color]) -> Color:
+    """Give the colour nearest to `color`, on its way to `strongest`, that can be read."""
+    for step in range(_STEPS):
+        lifted = color.blend(strongest, step / _STEPS)
+        if all(contrast(lifted, ground) >= TEXT_CONTRAST + _ROUNDING for ground in grounds):
+            return lifted
+    return strongest

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from fake_engine import FakeEngine, S
 
-from engine.domain.events import Progressed
+from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage, Workspace, WorkspaceKind
 from engine.engine import Engine
 from engine.paths import Paths
@@ -34,9 +35,13 @@ class Changed:
         details = {"path": str(self.root), "kind": "empty"}
         self.engine.happen(RUN, Progressed(Stage.WORKSPACE_CLONED, "ready", 20.0, details))
         self.engine.pass_through(RUN, S.RUNNING)
-        self.engine.workspaces = cast(Any, Workspaces(self._paths, self._find))
+        self.engine.workspaces = cast(Any, Workspaces(self._paths, self._find, self._tell))
 
     async def _find(self, run: str) -> Run:
+        return self.engine.view.runs[run]
+
+    async def _tell(self, run: str, decide: Callable[[Run], Sequence[Body]]) -> Run:
+        self.engine.happen(run, *decide(self.engine.view.runs[run]))
         return self.engine.view.runs[run]
 
     def write(self, files: Files) -> None:

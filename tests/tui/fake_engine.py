@@ -16,7 +16,7 @@ from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Agent, Pause, Run, RunSpec, Status
+from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
 from engine.engine import (
@@ -30,9 +30,11 @@ from engine.engine import (
     Finding,
     Health,
     Outcome,
+    Source,
     Space,
     TreeEntry,
 )
+from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.bus import Bus
 from tui.app import SwarmApp
@@ -84,6 +86,33 @@ class FakeTrust:
         self.consent = None
 
 
+class FakeSources:
+    """Knows what tests tell it of the folder to work from."""
+
+    def __init__(self) -> None:
+        self.source: Source | None = None
+        self.names: list[str] = []
+
+    async def look(self, spec: WorkspaceSpec) -> Source | None:
+        return self.source
+
+    async def files(self, spec: WorkspaceSpec) -> list[str]:
+        return self.names
+
+
+class FakeSettings:
+    """Keeps settings as long as the test runs."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    async def settings(self) -> dict[str, str]:
+        return self.kept
+
+    async def change_setting(self, name: str, decide: Callable[[str | None], str | None]) -> None:
+        self.kept[name] = decide(self.kept.get(name)) or ""
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -95,6 +124,8 @@ class FakeEngine:
         self.doctor = FakeDoctor()
         self.trust = FakeTrust()
         self.workspaces = self
+        self.sources = FakeSources()
+        self.memory = Memory(FakeSettings())
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False
@@ -166,6 +197,11 @@ class FakeEngine:
 
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)
+
+    async def check(self, spec: RunSpec) -> RunSpec:
+        if self.refusal:
+            raise self.refusal
+        return spec
 
     async def start(self, spec: RunSpec) -> Run:
         self.asked.append(("start", spec.title))

@@ -29,6 +29,7 @@ from engine.domain.model import Agent, RunSpec, Stage, Status
 from engine.engine import Engine
 from engine.paths import Paths
 from tui.app import SwarmApp
+from tui.draft import Draft
 from tui.screens.confirm import Confirm
 
 
@@ -213,10 +214,11 @@ async def test_outside_text_is_data(size: tuple[int, int]) -> None:
 async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
     async with Engine.open(paths, supervise=True) as engine:
         app = SwarmApp(engine)
+        app.draft = Draft()
         async with app.run_test(size=WIDE) as pilot:
             prompt = "sim: write a.txt hello"
             await pilot.press("n", *prompt.replace(" ", "_").replace("_", " "))
-            await pilot.press("tab", "tab", "right", "ctrl+s")
+            await pilot.press("tab", "right", "ctrl+s")
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
             assert "✓ succeeded" in shown(app)
             assert "1 done" in shown(app)

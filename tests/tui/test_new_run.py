@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_engine import (
     NARROW,
+    WIDE,
     FakeEngine,
     app_on,
     choose,
     chosen,
     four_runs,
     listed,
+    plain,
     shown,
     until,
 )
 from textual.events import Key, Paste
+from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from engine.config import ProjectSettings
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec
-from engine.engine import Consent
+from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
+from engine.engine import Consent, Source
+from tui.app import SwarmApp
+from tui.draft import Choices, Draft
 from tui.screens.confirm import Confirm
 from tui.screens.new_run import NewRun
+from tui.widgets.mentions import Mentions, matching
 from tui.widgets.prompt_area import PromptArea
+from tui.widgets.segments import Segments
+
+
+def form_on(engine: FakeEngine) -> SwarmApp:
+    """The dashboard with a form that begins with an empty workspace, wherever tests run."""
+    app = app_on(engine)
+    app.draft = Draft()
+    return app
 
 
 @pytest.fixture
@@ -34,7 +50,7 @@ def engine() -> FakeEngine:
 
 
 async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine) -> None:
-    app = app_on(engine)
+    app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await choose(pilot, "b2")
         await pilot.press("n")
@@ -46,7 +62,7 @@ async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine)
         assert engine.asked == []
         await pilot.press(*"Do it", "enter", *"now")
         assert not form.query_one("#start", Button).disabled
-        await pilot.press("tab", "tab", "right", "ctrl+s")
+        await pilot.press("tab", "right", "ctrl+s")
         await until(pilot, lambda: len(listed(app)) == 5)
         run = engine.view.runs["new1"]
         assert run.spec == RunSpec("Do it\nnow", "Do it", Path.cwd().name, agent=Agent.SIMULATED)
@@ -55,11 +71,11 @@ async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine)
 
 async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeEngine) -> None:
     engine.refusal = user_error("SOURCE_NOT_FOUND", "[/red] is not there.", "Check [it].")
-    app = app_on(engine)
+    app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"Go")
-        await pilot.press("tab", "tab", "tab", "right")
-        folder = app.screen.query_one("#folder", Input)
+        await pilot.press("tab", "tab", "left")
+        folder = app.screen.query_one("#source", Input)
         folder.value = ""
         await pilot.pause()
         assert "Name the folder to work from." in shown(app)
@@ -72,7 +88,7 @@ async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeE
 
 
 async def test_what_was_typed_survives_leaving_the_form(engine: FakeEngine) -> None:
-    app = app_on(engine)
+    app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"Half a thought", "escape")
         await pilot.pause()
@@ -84,25 +100,26 @@ async def test_what_was_typed_survives_leaving_the_form(engine: FakeEngine) -> N
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 async def test_pasted_lines_stay_lines_and_cannot_act(engine: FakeEngine, end: str) -> None:
-    app = app_on(engine)
+    app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
         await pilot.pause()
         app.post_message(Paste(f"one{end}\x1b[31mtwo{end}three"))
         await pilot.pause()
-        assert app.screen.query_one(PromptArea).text == "one\ntwo\nthree"
+        assert prompt_of(app).text == "one\ntwo\nthree"
 
 
 async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeEngine) -> None:
-    app = app_on(engine)
+    app = form_on(engine)
+    app.draft = Draft(kind=WorkspaceKind.COPY, folder="")
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        for key in ("D", "o", "tab", "I", "t", "shift+tab", "!"):
+        for key in ("D", "o", *["tab"] * 3, "I", "t", *["shift+tab"] * 3, "!"):
             app.post_message(Key(key, key if len(key) == 1 else None))
         await pilot.pause()
-        assert app.screen.query_one(PromptArea).text == "Do!"
-        assert app.screen.query_one("#title", Input).value == "It"
+        assert prompt_of(app).text == "Do!"
+        assert app.screen.query_one("#source", Input).value == "It"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +131,7 @@ async def test_settings_of_a_repository_are_asked_about(
     asks = ProjectSettings(setup=("npm ci", "[/red] \x1b[31m" + "x" * 900))
     consent = Consent("/[/red]/shop/.swarm/config.yaml", "digest", asks, {})
     engine.trust.consent = consent
-    app = app_on(engine)
+    app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"Go", "ctrl+s")
         while not isinstance(app.screen, Confirm):
@@ -133,3 +150,184 @@ async def test_settings_of_a_repository_are_asked_about(
             assert isinstance(app.screen, NewRun)
             assert engine.asked == []
         assert engine.trust.given == ([consent] if trusted else [])
+
+
+def prompt_of(app: SwarmApp) -> PromptArea:
+    return app.screen.query_one(PromptArea)
+
+
+async def told(pilot: Pilot[None], words: str) -> None:
+    """Wait until the form has looked at the disk, and says something."""
+    async with asyncio.timeout(30):
+        while words not in plain(pilot.app):  # pyright: ignore[reportArgumentType]
+            await asyncio.sleep(0.01)
+            await pilot.pause()
+
+
+async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_means(
+    engine: FakeEngine,
+) -> None:
+    app = form_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Go")
+        typed = {
+            "title": "A title",
+            "project": "shop",
+            "model": "gpt-x",
+            "timeout": "30m",
+            "retries": "2",
+            "budget": "1.5M",
+            "at": "+1h",
+        }
+        for id, wrong in {"timeout": "soon", "retries": "-1", "budget": "lots", "at": "x"}.items():
+            field = app.screen.query_one(f"#{id}", Input)
+            field.value = wrong
+            await pilot.pause()
+            assert "needed" in plain(app)
+            assert app.screen.query_one("#start", Button).disabled
+            await pilot.press("ctrl+s")
+            field.value = ""
+            await pilot.pause()
+            assert not app.screen.query_one("#start", Button).disabled
+        assert engine.asked == []
+        for id, text in typed.items():
+            app.screen.query_one(f"#{id}", Input).value = text
+        app.screen.query_one("#sandbox", Segments).choose(0)
+        await pilot.press("ctrl+l", "ctrl+s")
+        await until(pilot, lambda: "new1" in engine.view.runs)
+    spec = engine.view.runs["new1"].spec
+    assert spec == RunSpec(
+        "Go",
+        "A title",
+        "shop",
+        model="gpt-x",
+        sandbox=Sandbox.READ_ONLY,
+        timeout_s=1800,
+        retries=2,
+        budget_tokens=1_500_000,
+        not_before=engine.now - 1 + 3600,
+    )
+    assert app.clipboard == (
+        "swarm-tui run --empty --sandbox read-only --title 'A title' --project shop --model gpt-x"
+        " --timeout 30m --retries 2 --budget 1.5M --at +1h Go"
+    )
+
+
+async def test_options_fold_where_there_is_little_room(engine: FakeEngine) -> None:
+    app = form_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"Go")
+        options = app.screen.query_one("#options")
+        assert not options.display
+        await pilot.press("ctrl+o")
+        app.screen.query_one("#timeout", Input).focus().value = "5m"
+        await pilot.press("ctrl+o")
+        assert not options.display
+        assert "time limit 5m" in shown(app)
+        assert prompt_of(app).has_focus
+        await pilot.click("#fold")
+        assert options.display
+        await pilot.resize_terminal(60, 15)
+        await pilot.pause()
+        assert "Start" in shown(app)
+
+
+async def test_at_names_files_of_the_source(engine: FakeEngine) -> None:
+    engine.sources.names = ["docs/parser.md", "src/parser.py", "src/a b.py", "README.md"]
+    app = form_on(engine)
+    app.draft = Draft(kind=WorkspaceKind.COPY, folder="/src")
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"See @pars")
+        await told(pilot, "src/parser.py")
+        assert "README.md" not in shown(app)
+        await pilot.press("down", "enter", *"and @ab")
+        await told(pilot, "src/a b.py")
+        await pilot.press("tab", *"or @READ")
+        await told(pilot, "README.md")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "README.md" not in shown(app)
+        assert prompt_of(app).text == 'See docs/parser.md and "src/a b.py" or @READ'
+        assert prompt_of(app).has_focus
+        await pilot.press("backspace")
+        await told(pilot, "README.md")
+        await pilot.click(Mentions, offset=(3, 1))
+        await pilot.pause()
+        assert prompt_of(app).text.endswith("or README.md ")
+
+
+def test_files_that_fit_best_come_first() -> None:
+    names = ["a/test_app.py", "app/x.py", "app.py", "lib/map.py", "zzz"]
+    assert matching(names, "app")[:3] == ["app.py", "app/x.py", "a/test_app.py"]
+    assert matching(names, "apy")[0] == "app.py"
+    assert len(matching([f"f{n}" for n in range(100)], "")) == 8
+
+
+async def test_earlier_prompts_can_be_taken_again(engine: FakeEngine) -> None:
+    app = form_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", *"gone", "ctrl+r")
+        await pilot.pause()
+        assert "Please Tidy up" in shown(app)
+        await pilot.press(*"parser", "enter")
+        await pilot.pause()
+        assert prompt_of(app).text == "Please Fix the parser"
+        assert prompt_of(app).has_focus
+
+
+async def test_the_form_says_what_it_will_do_and_what_is_uncommitted(engine: FakeEngine) -> None:
+    engine.sources.source = Source("main", 2, ("a.py", "[/red].py"))
+    app = form_on(engine)
+    app.draft = Draft(kind=WorkspaceKind.WORKTREE, folder="/src/shop")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Go")
+        await told(pilot, "on main · 2 files: a.py, [/red].py")
+        assert "a new git worktree of main, from /src/shop without what is" in plain(app)
+        app.screen.query_one("#uncommitted", Segments).choose(1)
+        await pilot.pause()
+        assert "from /src/shop with what is" in plain(app)
+        assert "--worktree /src/shop --include-uncommitted Go" in plain(app)
+        app.screen.query_one("#kind", Segments).choose(4)
+        await pilot.pause()
+        assert "Codex works in /src/shop itself: your files change." in plain(app)
+
+
+async def test_without_codex_the_form_says_how_to_install_it_and_offers_the_stand_in(
+    engine: FakeEngine,
+) -> None:
+    engine.refusal = user_error("CODEX_CLI_MISSING")
+    app = form_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n")
+        await told(pilot, "npm install -g @openai/codex")
+        assert "Or choose the simulated agent" in plain(app)
+        engine.refusal = None
+        await pilot.press(*"Go", "tab", "right")
+        await told(pilot, "The simulated agent works in a new, empty folder.")
+        await pilot.pause()
+        assert "npm install" not in plain(app)
+
+
+async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    app.draft = Draft(kind=WorkspaceKind.COPY, folder="/src", agent=Agent.SIMULATED)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Go")
+        app.screen.query_one("#timeout", Input).value = "5m"
+        app.screen.query_one("#title", Input).value = "Once"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "new1" in engine.view.runs)
+        await pilot.pause()
+    choices = engine.memory.recall("new-run", Choices)
+    draft = Draft.begin(choices)
+    assert (draft.kind, draft.folder, draft.agent) == (
+        WorkspaceKind.COPY,
+        "/src",
+        Agent.SIMULATED,
+    )
+    assert draft.typed == {"timeout": "5m"}
+    assert draft.prompt == ""
+    assert choices
+    elsewhere = Draft.begin(replace(choices, started_in="/somewhere/else"))
+    assert elsewhere.folder == str(Path.cwd())
+    assert elsewhere.agent is Agent.SIMULATED

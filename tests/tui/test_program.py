@@ -24,7 +24,9 @@ from engine.config import Ui
 from engine.engine import Engine
 from tui import commands
 from tui.app import SwarmApp
+from tui.keymap import checked_keymap, is_key
 from tui.screens.help import Help
+from tui.screens.new_run import NewRun
 from tui.screens.palette import Palette
 
 
@@ -150,6 +152,9 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         assert changes
         others = {"doctor": doctor, "changes": changes, "code": changes}
         for command in commands.COMMANDS:
+            if command.scope == "form":
+                assert hasattr(NewRun, f"action_{command.action}"), command.id
+                continue
             screen = others.get(command.scope, runs)
             carrier = app if command.scope == "app" else screen.carrier(command.scope)
             assert carrier is not None, command.id
@@ -180,10 +185,45 @@ async def test_a_burst_of_keys_reaches_what_it_was_meant_for(engine: FakeEngine)
 
 
 def test_keys_clash_only_where_both_can_be_pressed() -> None:
-    assert commands.checked_keymap({"doctor.look": "r", "doctor.end": "x"})[1] == []
-    assert commands.checked_keymap({"log.unfold": "space"})[1] == []
-    assert commands.checked_keymap({"queue.pause": "r"})[1] == [
+    assert checked_keymap({"doctor.look": "r", "doctor.end": "x"})[1] == []
+    assert checked_keymap({"log.unfold": "space"})[1] == []
+    assert checked_keymap({"queue.pause": "r"})[1] == [
         "ui.keys: r means both run.retry and queue.pause.",
         "ui.keys: r means both code.refresh and queue.pause.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]
+
+
+def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
+    said = {
+        "run.cancel": "contrl+x",
+        "run.kill": "pgup",
+        "run.retry": "",
+        "run.edit": "ctrl+E,@",
+        "run.resume": "[",
+        "queue.pause": "f5",
+    }
+    usable, problems = checked_keymap(said)
+    assert problems == [
+        "ui.keys: run.cancel: there is no key contrl+x. Did you mean ctrl+x?",
+        "ui.keys: run.kill: there is no key pgup. Did you mean pageup?",
+        "ui.keys: run.retry: a key is needed.",
+        "ui.keys: [ means both run.resume and tab.previous.",
+    ]
+    assert usable == {
+        "run.edit": "ctrl+E,@",
+        "run.resume": "left_square_bracket",
+        "queue.pause": "f5",
+    }
+    for command in commands.COMMANDS:
+        for key in filter(None, command.keys.split(",")):
+            assert is_key(key), key
+
+
+async def test_the_doctor_finds_what_is_wrong_with_keys(engine: FakeEngine) -> None:
+    engine.config = FakeEngine(Ui(keys={"run.cansel": "c"})).config
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("6")
+        await pilot.pause()
+        assert "there is no command run.cansel. Did you mean run.cancel?" in shown(app)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from fake_engine import FakeEngine, app_on, screen_of
+from fake_engine import FakeEngine, app_on, plain, screen_of
 from textual.pilot import Pilot
 
 from engine.config import Ui
@@ -29,7 +30,7 @@ from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, St
 from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
 from engine.workspace.changes import FileDelta, Kind
 from tui.app import SwarmApp
-from tui.screens.new_run import Draft
+from tui.draft import Draft
 from tui.show import terminal
 
 S = Status
@@ -145,6 +146,7 @@ LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
         pytest.param(NARROW, LIVE, (), id="narrow-runs"),
         pytest.param(NARROW, LIVE, ("l",), id="narrow-log"),
         pytest.param(NARROW, LIVE, ("n", *"Do it"), id="narrow-new-run"),
+        pytest.param(WIDE, LIVE, ("n", *"Do it"), id="wide-new-run"),
         pytest.param(NARROW, LIVE, ("q",), id="narrow-quit"),
         pytest.param(WIDE, LIVE, ("q",), id="wide-quit"),
         pytest.param(NARROW, THREADED, ("R", *"And the tests?"), id="narrow-resume"),
@@ -351,3 +353,34 @@ def test_overlaps_and_what_was_applied_are_flagged(
 def test_taking_home(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
     app = app_on(overlapping())
     assert snap_compare(app, terminal_size=size, run_before=on_run(LIVE, *keys))
+
+
+def test_a_window_that_is_too_small(snap_compare: Compare) -> None:
+    assert snap_compare(app_on(busy()), terminal_size=(50, 12))
+
+
+@pytest.mark.parametrize("keys", [(), ("n",)], ids=["runs", "new-run"])
+def test_neither_colour_nor_unicode(
+    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
+) -> None:
+    for name, value in (("TERM", "linux"), ("LANG", "C"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    terminal.unicode_ok.cache_clear()
+    app = app_on(busy())
+    app.draft = Draft(prompt="Do it", folder="/home/you/project")
+    assert snap_compare(app, terminal_size=NARROW, run_before=on_run(FAILED, *keys))
+
+
+def test_the_form_without_codex(snap_compare: Compare) -> None:
+    engine = busy()
+    engine.refusal = user_error("CODEX_CLI_MISSING")
+    app = app_on(engine)
+    app.draft = Draft(folder="/home/you/project")
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await on_run(LIVE, "n")(pilot)
+        while "npm install" not in plain(app):
+            await asyncio.sleep(0.01)
+            await pilot.pause()
+
+    assert snap_compare(app, terminal_size=NARROW, run_before=prepare)

@@ -175,17 +175,18 @@ def show(run: str, as_json: bool) -> int:
 
 
 async def _show(name: str, as_json: bool) -> int:
-    from tui import show as look
     from tui.cli import failure, session, waiting
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
         waits = await waiting.of_store(engine)
-        overlaps = (await engine.radar()).overlaps(run.id)
+        overlaps = (await engine.radar()).overlaps(run.id) if run.touched else []
     now = time.time()
     if as_json:
         output.say_json(_listed_json(run, now, waits, overlaps))
         return 0
+    from tui import show as look
+
     facts = look.facts(run, now, waiting.doing(run, now, waits.get(run.id)), overlaps)
     width = max(len(name) for name, _ in facts)
     output.say_styled(

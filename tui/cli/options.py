@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -17,6 +15,7 @@ import click
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.text import printable_name
+from tui import readings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -198,15 +197,10 @@ class DurationType(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a duration in seconds; it must be longer than nothing."""
-        from engine.config import Duration  # takes 30 ms to import
-
         try:
-            seconds = float(Duration.parse(value))
+            return readings.duration(str(value))
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
-        if seconds <= 0:
-            self.fail("it must be longer than nothing.", param, ctx)
-        return seconds
 
 
 class TimeType(click.ParamType[float]):
@@ -218,28 +212,10 @@ class TimeType(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a time; without a zone it is the user's own, and HH:MM is the next such moment."""
-        text, now = str(value).strip(), time.time()
-        if text.startswith("+"):
-            return now + DurationType().convert(text[1:], param, ctx)
         try:
-            clock = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
-            at = _next(int(clock[1]), int(clock[2]), now) if clock else _iso(text)
-        except (ValueError, OverflowError):
-            allowed = "HH:MM, a date and time such as 2031-05-04T18:30, or +30m"
-            self.fail(f"{printable_name(text)!r} is no time: {allowed} is needed.", param, ctx)
-        if at <= now:
-            self.fail(f"{printable_name(text)!r} has passed.", param, ctx)
-        return at
-
-
-def _next(hour: int, minute: int, now: float) -> float:
-    today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    at = today.timestamp()
-    return at if at > now else (today + timedelta(days=1)).timestamp()
-
-
-def _iso(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+            return readings.moment(str(value), time.time())
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class TokensType(click.ParamType[int]):
@@ -251,16 +227,10 @@ class TokensType(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Read a number of tokens; it must be more than none."""
-        found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([kM]?)", str(value).strip())
-        number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]] if found else 0
-        if number < 1 or number != int(number) or number > MAX_TOKENS:
-            shown = printable_name(str(value))
-            self.fail(
-                f"{shown!r} is no number of tokens: one such as 50000, 200k or 1.5M is needed.",
-                param,
-                ctx,
-            )
-        return int(number)
+        try:
+            return readings.tokens(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class Number(click.IntRange):
@@ -269,5 +239,4 @@ class Number(click.IntRange):
     name = "whole number"
 
 
-MAX_TOKENS = 10**12
 STATUSES = Nearest(Status)

@@ -11,6 +11,7 @@ import click
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
+from tui import readings
 from tui.cli.options import (
     DurationType,
     File,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 TITLE_LIMIT = 72
-MAX_RETRIES = 100
 
 
 def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h.")
 @click.option(
     "--retries",
-    type=Number(0, MAX_RETRIES),
+    type=Number(0, readings.MAX_RETRIES),
     default=0,
     metavar="N",
     help="Try again so often where the cause can pass: overload, a cut stream, no network.",

@@ -13,10 +13,12 @@ from textual.dom import DOMNode
 from engine.doctor import Finding, Health
 from engine.domain.errors import UserError, user_error
 from tui import commands
+from tui.keymap import checked_keymap
 from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
 from tui.widgets.findings import Findings
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -34,8 +36,14 @@ class DoctorScreen(LiveScreen):
     DoctorScreen {
         background: $background;
         Findings { height: 1fr; }
+        &.-tiny, &.-short {
+            TopBar, Findings, KeyBar { display: none; }
+            TooSmall { display: block; }
+        }
     }
     """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("doctor")
 
     findings = getters.query_one(Findings)
@@ -48,6 +56,7 @@ class DoctorScreen(LiveScreen):
         """Lay the screen out."""
         yield TopBar()
         yield Findings(empty_text=LOOKING)
+        yield TooSmall()
         yield KeyBar()
 
     def on_screen_resume(self) -> None:
@@ -81,7 +90,8 @@ class DoctorScreen(LiveScreen):
         self.run_worker(self._look, group="look", exclusive=True)
 
     async def _look(self) -> None:
-        self._found = await attempt(app_of(self), self.engine.doctor.examine()) or self._found
+        found = await attempt(app_of(self), self.engine.doctor.examine())
+        self._found = self._found if found is None else [*found, *_keys(self.engine)]
         bad = sum(one.health is not Health.OK for one in self._found)
         self.findings.set_title(f"Doctor · {f'{bad} to look at' if bad else 'all well'}")
         self.findings.show([_here(one) for one in self._found])
@@ -111,6 +121,13 @@ class DoctorScreen(LiveScreen):
     async def action_back(self) -> None:
         """Go back to the runs."""
         await app_of(self).run_action("app.runs")
+
+
+def _keys(engine: Engine) -> list[Finding]:
+    """Find what is wrong with the user's own keys: only the dashboard knows its commands."""
+    way_out = "Mend it in the settings; all names are in the help (?)."
+    _, problems = checked_keymap(engine.config.ui.keys)
+    return [Finding("keys", Health.WARNING, problem, way_out) for problem in problems]
 
 
 def _here(found: Finding) -> Finding:

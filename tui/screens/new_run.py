@@ -1,65 +1,47 @@
-"""The form that starts a run."""
+"""The form that starts a run: checked as it is typed, and open about what it will do."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Input, Label, Static, TextArea
+from textual.css.query import NoMatches
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static, TextArea
 
 from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
-from engine.domain.text import one_line, printable
+from engine.domain.text import printable
+from tui import commands
+from tui.draft import Draft
 from tui.screens.dialog import Dialog
-from tui.toast import app_of
+from tui.toast import app_of, tell
 from tui.widgets.prompt_area import PromptArea
+from tui.widgets.run_fields import RunFields
 from tui.widgets.segments import Segments
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.engine import Engine, Source
 
-AGENTS = (Agent.CODEX, Agent.SIMULATED)
-KINDS = (WorkspaceKind.EMPTY, WorkspaceKind.COPY, WorkspaceKind.WORKTREE)
-TITLE_LIMIT = 120
-STAND_IN = "Or choose the simulated agent: it needs nothing."
-
-
-@dataclass(slots=True)
-class Draft:
-    """What was typed so far: it survives leaving the form."""
-
-    prompt: str = ""
-    title: str = ""
-    agent: Agent = Agent.CODEX
-    kind: WorkspaceKind = WorkspaceKind.EMPTY
-    folder: str = field(default_factory=lambda: str(Path.cwd()))
-
-    def problem(self) -> str:
-        """Say what is still missing, or nothing."""
-        if not self.prompt.strip():
-            return "Say what is to be done."
-        if len(self.title) > TITLE_LIMIT:
-            return f"The title is {len(self.title) - TITLE_LIMIT} characters too long."
-        if self.kind is not WorkspaceKind.EMPTY and not self.folder.strip():
-            return "Name the folder to work from."
-        return ""
-
-    def rest(self) -> Draft:
-        """Give what stays for the next run: everything but what this one was to do."""
-        return replace(self, prompt="", title="")
-
-    def source(self) -> str | None:
-        """Give the folder to work from as an absolute path."""
-        if self.kind is WorkspaceKind.EMPTY:
-            return None
-        return str(Path(os.path.expandvars(self.folder.strip())).expanduser().absolute())
+STAND_IN = "Or choose the simulated agent."
+ANY_PROMPT = "…"
+PAUSE_S = 0.15
+"""So long nothing is typed before the disk is looked at."""
+HIGH = 30
+"""Rows from which there is room for empty ones."""
+BELOW = 8
+"""Rows around the fields, where there is room."""
+OPTIONS_FROM = 36
+"""Rows of the screen from which the options have room."""
 
 
 class NewRun(Dialog[str]):
@@ -67,99 +49,234 @@ class NewRun(Dialog[str]):
 
     DEFAULT_CSS = """
     NewRun {
-        .box { width: 92; padding: 1 2 0 2; }
-        .row { height: 1; margin-bottom: 1; }
-        .name { width: 12; color: $secondary; }
-        Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; }
-        #problem { height: auto; min-height: 2; max-height: 4; color: $secondary; }
+        .box { width: 100; height: auto; padding: 1 2 0 2; }
+        PromptArea { height: 8; margin-bottom: 1; }
+        #problem { height: 3; color: $secondary; }
         #problem.-error { color: $text-error; }
         .buttons { margin: 0 0 1 0; }
-        #folder:disabled { color: $secondary 45%; background: $surface; }
-        &.-short {
+        &.-low {
             .box { padding: 0 2; }
-            PromptArea { height: 5; }
+            PromptArea { height: 6; }
+            #does { margin-top: 0; max-height: 2; }
+            #command { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+            .buttons { margin: 0; }
+        }
+        &.-lowest {
+            .box { padding: 0 1; }
+            PromptArea { height: 3; margin-bottom: 0; }
+            #does { display: none; }
+            .name { width: 11; }
         }
     }
     """
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (20, "-low"), (HIGH, "-high")]  # noqa: RUF012
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,ctrl+enter", "start", "start")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *commands.bindings("form"),
+        Binding("tab", "next_field", "next field", show=False, priority=True),
+    ]
 
-    def __init__(self, engine: Engine, draft: Draft) -> None:
+    prompt_area = getters.query_one(PromptArea)
+    fields = getters.query_one(RunFields)
+
+    def __init__(
+        self,
+        engine: Engine,
+        draft: Draft,
+        clock: Callable[[], float] = time.time,
+        keymap: Mapping[str, str] = {},
+    ) -> None:
         super().__init__()
-        self._engine, self._draft = engine, draft
+        self._keymap = keymap
+        self._engine, self._draft, self._clock = engine, draft, clock
         self._starting = False
+        self._looked_at: object = None
+        self._refusal: UserError | None = None
+        self._source: Source | None = None
+        self._files: tuple[WorkspaceSpec, Sequence[str]] | None = None
+
+    # The fields
 
     def compose(self) -> ComposeResult:
         """Lay the form out."""
-        draft = self._draft
         with Vertical(classes="box") as box:
             box.border_title = Content("New run")
-            box.border_subtitle = Content("ctrl+s start · tab next field · esc back")
-            yield PromptArea(draft.prompt, id="prompt", placeholder="What is to be done?")
-            yield from _row("Title", Input(draft.title, id="title", compact=True))
-            yield from _row("Agent", Segments(AGENTS, AGENTS.index(draft.agent), id="agent"))
-            words = ("empty folder", "copy of a folder", "git worktree")
-            yield from _row("Workspace", Segments(words, KINDS.index(draft.kind), id="kind"))
-            yield from _row("Folder", Input(draft.folder, id="folder", compact=True))
+            box.border_subtitle = Content(self._key_hints())
+            yield RunFields(self._draft, self._engine.config, self._find_files)
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button(Content("Start"), id="start", compact=True)
 
+    def _key_hints(self) -> str:
+        parts = [
+            f"{commands.keys_of(command, self._keymap)[0]} {command.label}"
+            for command in commands.COMMANDS
+            if command.scope == "form" and commands.keys_of(command, self._keymap)
+        ]
+        return " · ".join([*parts, "esc back"])
+
     def on_mount(self) -> None:
         """Begin with the prompt."""
-        self.query_one(PromptArea).focus()
+        self.fields.unfold(is_open=app_of(self).size.height >= OPTIONS_FROM)
+        self.prompt_area.focus()
+        self.prompt_area.move_cursor(self.prompt_area.document.end)
         self._check()
+
+    def on_resize(self) -> None:
+        """Leave room below the fields for what is wrong, and for the button."""
+        height = app_of(self).size.height
+        below = BELOW if height >= HIGH else BELOW - 2
+        self.fields.styles.max_height = max(3, height - below)
 
     @on(TextArea.Changed)
     @on(Input.Changed)
     @on(Segments.Changed)
     def _check(self) -> None:
-        """Take in what was typed and say what is missing."""
+        """Take in what was typed, and say what it means and what is missing."""
+        if not self._is_open:
+            return
         draft = self._draft
-        draft.prompt = self.query_one(PromptArea).text
-        draft.title = self.query_one("#title", Input).value
-        draft.agent = AGENTS[self.query_one("#agent", Segments).chosen]
-        draft.kind = KINDS[self.query_one("#kind", Segments).chosen]
-        draft.folder = self.query_one("#folder", Input).value
-        title = one_line(draft.prompt, 60)
-        self.query_one("#title", Input).placeholder = title or "from the prompt's first line"
-        self.query_one("#folder", Input).disabled = draft.kind is WorkspaceKind.EMPTY
-        problem = draft.problem()
-        self.query_one("#start", Button).disabled = bool(problem)
-        self._say(Content(problem))
+        self.fields.take_in()
+        workspace = draft.workspace()
+        if (key := (draft.agent, workspace.kind, workspace.source)) != self._looked_at:
+            self._looked_at, self._source, self._refusal = key, None, None
+            self.run_worker(self._look(), group="look", exclusive=True)
+        self._describe()
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the fields are still there: messages and answers come late."""
+        return self in app_of(self).screen_stack
+
+    def _describe(self) -> None:
+        """Say what the draft means, and the first thing that is wrong with it."""
+        draft = self._draft
+        wrong = dict(draft.problems(self._clock()))
+        self.fields.tell(wrong, self._source)
+        self.query_one("#start", Button).disabled = bool(wrong)
+        missing = wrong.pop("prompt", "")
+        if wrong:
+            self._say(Content(next(iter(wrong.values()))), is_error=True)
+        elif self._refusal:
+            self._refuse(self._refusal)
+        else:
+            self._say(Content(missing))
+
+    # What only the disk knows
+
+    async def _look(self) -> None:
+        """Check the source, and look at what is uncommitted there."""
+        await asyncio.sleep(PAUSE_S)
+        draft = self._draft
+        bare = Draft(ANY_PROMPT, draft.agent, draft.kind, draft.folder, draft.earlier)
+        spec = bare.spec(self._engine.config.codex.sandbox, self._clock())
+        if draft.kind is not WorkspaceKind.EMPTY and not spec.workspace.source:
+            return
+        try:
+            await self._engine.check(spec)
+        except UserError as error:
+            if error.code != "SETUP_NOT_TRUSTED":  # that is asked about when the run is started
+                self._refusal = error
+        if self._refusal is None:
+            self._source = await self._engine.sources.look(spec.workspace)
+        with suppress(NoMatches):  # the form is being closed
+            self._describe()
+
+    async def _find_files(self) -> Sequence[str]:
+        workspace = self._draft.workspace()
+        if self._files is None or self._files[0] != workspace:
+            self._files = workspace, await self._engine.sources.files(workspace)
+        return self._files[1]
+
+    # What is said
 
     def _say(self, content: Content, *, is_error: bool = False) -> None:
         place = self.query_one("#problem", Static)
         place.set_class(is_error, "-error")
         place.update(content)
 
+    def _refuse(self, error: UserError) -> None:
+        recovery = printable(error.recovery)
+        if error.code.startswith("CODEX_") and self._draft.agent is Agent.CODEX:
+            recovery = f"{recovery} {STAND_IN}"
+        way_out = (f" {recovery}", "$secondary")
+        self._say(Content.assemble(printable(error.message), way_out), is_error=True)
+
+    # What can be done
+
+    def action_next_field(self) -> None:
+        """Take the file that is offered, or go to the next field."""
+        if self.prompt_area.has_focus and self.prompt_area.is_choosing:
+            self.prompt_area.take()
+        else:
+            self.focus_next()
+
+    def action_options(self) -> None:
+        """Show the options, or fold them."""
+        self.fields.unfold(is_open=not self.fields.is_unfolded)
+        self._describe()
+
+    def action_history(self) -> None:
+        """Begin from an earlier prompt."""
+        from tui.screens.history import History, prompts
+
+        def picked(prompt: str | None) -> None:
+            if prompt is not None:
+                self.prompt_area.replace(
+                    printable(prompt),
+                    self.prompt_area.document.start,
+                    self.prompt_area.document.end,
+                )
+                self.prompt_area.focus()
+
+        earlier = prompts(self._engine.view.runs.values())
+        if earlier:
+            app_of(self).push_screen(History(earlier), picked)
+        else:
+            tell(app_of(self), "There are no earlier prompts yet.")
+
+    def action_copy(self) -> None:
+        """Copy the command line that would do the same."""
+        self._check()
+        app_of(self).copy_to_clipboard(self._draft.command_line())
+        tell(app_of(self), "Copied the command line")
+
+    def on_click(self, event: object) -> None:
+        """Let what looks as if it could be clicked be clicked."""
+        widget = getattr(event, "widget", None)
+        match widget.id if isinstance(widget, Widget) else None:
+            case "fold":
+                self.action_options()
+            case "command":
+                self.action_copy()
+            case _:
+                pass
+
     @on(Input.Submitted)
     @on(Button.Pressed)
     def action_start(self) -> None:
         """Start the run; what speaks against it is shown in the form."""
         self._check()
-        problem = self._draft.problem()
+        problem = next(self._draft.problems(self._clock()), None)
         if problem:
-            self._say(Content(problem), is_error=True)
+            self._say(Content(problem[1]), is_error=True)
         elif not self._starting:
             self._starting = True
             self.run_worker(self._start(), group="start")
 
     async def _start(self) -> None:
         try:
-            wanted = await self._trusted(spec(self._draft, self._engine))
+            spec = self._draft.spec(self._engine.config.codex.sandbox, self._clock())
+            wanted = await self._trusted(spec)
             if wanted is None:
                 return
             run = await self._engine.start(wanted)
         except UserError as error:
-            recovery = printable(error.recovery)
-            if error.code == "CODEX_CLI_MISSING":
-                recovery = f"{recovery} {STAND_IN}"
-            way_out = (f"\n{recovery}", "$secondary")
-            self._say(Content.assemble(printable(error.message), way_out), is_error=True)
+            self._refusal = error
+            self._refuse(error)
         else:
+            await self._engine.memory.remember("new-run", self._draft.choices())
             self.dismiss(run.id)
         finally:
             self._starting = False
@@ -177,22 +294,3 @@ class NewRun(Dialog[str]):
         elif answer == "without":
             return replace(wanted, with_setup=False)
         return wanted if answer == "trust" else None
-
-
-def _row(name: str, field_: Input | Segments) -> ComposeResult:
-    with Horizontal(classes="row"):
-        yield Label(Content(name), classes="name")
-        yield field_
-
-
-def spec(draft: Draft, engine: Engine) -> RunSpec:
-    """Give the run that the draft asks for, with the settings' sandbox."""
-    source = draft.source()
-    return RunSpec(
-        prompt=draft.prompt,
-        title=one_line(draft.title, TITLE_LIMIT) or one_line(draft.prompt, 60),
-        project=(Path(source) if source else Path.cwd()).name or "default",
-        agent=draft.agent,
-        workspace=WorkspaceSpec(draft.kind, source),
-        sandbox=engine.config.codex.sandbox,
-    )

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.dom import DOMNode
-from textual.widgets import Static
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import Kind
@@ -25,21 +23,23 @@ from tui.widgets.log_pane import LogPane
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.panes import PANES, WIDE, Panes
 from tui.widgets.run_list import RunList
+from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.top_bar import TopBar
 from tui.widgets.workspace_tree import WorkspaceTree
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Engine
 
-TOO_SMALL = "Too small: swarm-tui needs 60 × 15."
+STEP = 4.0
+"""How much of the screen's width the list gains or loses at a time, in percent."""
 
 
 class RunsScreen(RunBrowser):
     """Run list on the left, the chosen run on the right; one pane at a time where it is narrow."""
 
     CSS_PATH = "runs.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("runs")
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
@@ -51,7 +51,7 @@ class RunsScreen(RunBrowser):
         yield TopBar()
         yield PaneTabs(PANES)
         yield Panes(self.engine, self.clock)
-        yield Static(Content(TOO_SMALL), id="too-small")
+        yield TooSmall()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -176,6 +176,14 @@ class RunsScreen(RunBrowser):
     def action_fleet(self) -> None:
         """Show all runs as tiles, or as a list again."""
         self.panes.show_fleet(not (self.panes.is_fleet and self.panes.pane == "runs"))
+
+    def action_wider(self) -> None:
+        """Give the list more room."""
+        self.panes.widen(STEP)
+
+    def action_narrower(self) -> None:
+        """Give the list less room."""
+        self.panes.widen(-STEP)
 
     def action_follow(self) -> None:
         """Follow the end of the log."""

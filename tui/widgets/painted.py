@@ -37,7 +37,7 @@ class Painted(Framed):
         padding: 0;
         & > .tone--plain { color: $foreground; }
         & > .tone--dim { color: $secondary; }
-        & > .tone--faint { color: $secondary 60%; }
+        & > .tone--faint { color: $faint; }
         & > .tone--good { color: $success; }
         & > .tone--bad { color: $error; }
         & > .tone--warn { color: $warning; }
@@ -49,7 +49,7 @@ class Painted(Framed):
         &:focus {
             border: round $border;
             border-title-color: $foreground;
-            & > .line--cursor { background: $primary 24%; }
+            & > .line--cursor { background: $primary 16%; }
         }
     }
     """

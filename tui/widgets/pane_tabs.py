@@ -46,7 +46,7 @@ class PaneTabs(Widget):
             lit = pane == self.shown
             style = "bold $background on $accent" if lit else "$secondary"
             parts += [(f" {pane} ", style), ("  ", "")]
-        left = Content.assemble(*parts, ("[ ]", "$secondary 60%"))
+        left = Content.assemble(*parts, ("[ ]", "$faint"))
         gap = max(1, self.size.width - left.cell_length - len(self._note))
         return Content.assemble(left, " " * gap, (self._note, "$secondary"))
 

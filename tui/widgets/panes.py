@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import events, getters
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
@@ -20,6 +20,7 @@ from tui.toast import app_of, focus_now
 from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_columns import Wait, checked_columns
 from tui.widgets.run_list import RunList
+from tui.widgets.splitters import Split, Splitters
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -31,7 +32,7 @@ WIDE = 120
 FILTER_HINT = "words  !word  status:failed  project:x  template:x"
 
 
-class Panes(Horizontal):
+class Panes(Splitters):
     """Run list, log and files; the one that has the focus is the one that is shown alone."""
 
     DEFAULT_CSS = """
@@ -55,7 +56,7 @@ class Panes(Horizontal):
         pane: str
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
-        super().__init__()
+        super().__init__(engine)
         self._engine, self._clock = engine, clock
         self.pane = PANES[0]
         self.is_zoomed = False
@@ -148,7 +149,16 @@ class Panes(Horizontal):
         self.chosen.display = shown["log"] or shown["files"]
         self.chosen.log_pane.display = shown["log"]
         self.chosen.files_pane.display = shown["files"]
+        self.share_out(is_single=is_single)
         self.post_message(self.Moved(self.pane))
+
+    def splits(self) -> Sequence[Split]:
+        """Give what stands side by side: list and run, log and files."""
+        chosen = self.chosen
+        return (
+            Split("runs", self.query_one("#runs"), chosen),
+            Split("log", chosen.log_pane, chosen.files_pane),
+        )
 
     def on_resize(self) -> None:
         """Show as many panes as there is room for."""

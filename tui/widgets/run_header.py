@@ -17,7 +17,7 @@ Part = tuple[str, str]
 OVERLAPS = 2
 """Runs that are named beside the figures; the details name all."""
 
-DOT: Part = (" · ", "$secondary 50%")
+DOT: Part = (" · ", "$faint")
 
 
 class RunHeader(Widget):

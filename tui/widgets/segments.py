@@ -1,4 +1,4 @@
-"""One of a few, on one line: all choices in sight, the chosen one lit."""
+"""One of a few, on one line: all choices in sight, the chosen one lit and in brackets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Segments(Widget, can_focus=True):
     """A choice of one word; arrows, space or a click change it."""
 
     DEFAULT_CSS = """
-    Segments { height: 1; width: auto; }
+    Segments { height: 1; width: 1fr; &:disabled { opacity: 60%; } }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,15 +50,27 @@ class Segments(Widget, can_focus=True):
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Give the width of all words."""
         del container, viewport
-        return sum(len(word) + 3 for word in self._words)
+        return self._width
+
+    @property
+    def _width(self) -> int:
+        return sum(len(word) + 3 for word in self._words) - 1
 
     def render(self) -> Content:
         """Draw the words."""
         lit = "bold $background on $accent" if self.has_focus else "bold $foreground on $panel"
+        if self._is_cramped:
+            word = self._words[self.chosen]
+            return Content.assemble(("< ", "$secondary"), (f"[{word}]", lit), (" >", "$secondary"))
         parts: list[Content | tuple[str, str]] = []
         for place, word in enumerate(self._words):
-            parts += [(f" {word} ", lit if place == self.chosen else "$secondary"), (" ", "")]
+            chosen = place == self.chosen
+            parts += [(f"[{word}]", lit) if chosen else (f" {word} ", "$secondary"), (" ", "")]
         return Content.assemble(*parts)
+
+    @property
+    def _is_cramped(self) -> bool:
+        return 0 < self.size.width < self._width
 
     def on_focus(self) -> None:
         """Light up."""
@@ -71,6 +83,9 @@ class Segments(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Choose the word that was clicked."""
         offset = event.get_content_offset(self)
+        if self._is_cramped and offset is not None:
+            self.action_step(1 if offset.x > 1 else -1)
+            return
         at = 0
         for place, word in enumerate(self._words):
             if offset is not None and at <= offset.x < at + len(word) + 2:

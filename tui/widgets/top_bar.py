@@ -136,7 +136,7 @@ class TopBar(Widget):
     def _count(self, word: str, status: Status, gap: str) -> list[Part]:
         number = self._counts[word]
         if not number:
-            return [(f"{show.glyph(status)} 0 {word}{gap}", "$secondary 60%")]
+            return [(f"{show.glyph(status)} 0 {word}{gap}", "$faint")]
         look = show.style(status)
         return [
             (f"{show.glyph(status)} ", look),
@@ -159,7 +159,7 @@ class TopBar(Widget):
     def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
         parts: list[Part] = []
         for text, tone in show.limits(windows, self._queue.now, brief=brief):
-            parts += [(text, show.TONES[tone]), (" · ", "$secondary 60%")]
+            parts += [(text, show.TONES[tone]), (" · ", "$faint")]
         return parts
 
     def _why_paused(self, width: int) -> list[Part]:

@@ -1,0 +1,116 @@
+"""What a face may ask of a folder before a run is started from it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from engine.domain.errors import UserError
+from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
+from engine.domain.text import printable_name
+from engine.paths import Paths
+from engine.workspace import repository
+from engine.workspace.git import Git
+from engine.workspace.uncommitted import uncommitted
+
+LIMIT_S = 10.0
+FILES = 50_000
+FILES_BYTES = 16 * 1024**2
+UNTRACKED_FILES = 5_000
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder of a repository: its branch, and what of its work is in no commit."""
+
+    branch: str | None
+    uncommitted: int
+    some: tuple[str, ...]
+    """A few of those files, as they can be shown."""
+
+
+class Sources:
+    """The folders that runs may work from; nothing there is changed, and no answer is an error."""
+
+    def __init__(self, paths: Paths, find_run: Callable[[str], Awaitable[Run]]) -> None:
+        self._paths, self._find_run = paths, find_run
+
+    async def look(self, spec: WorkspaceSpec) -> Source | None:
+        """Look at the repository that a workspace would be made from; None where there is none."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                folder = await self._folder(spec)
+                found = await repository.find(folder) if folder else None
+                if found is None or found.head is None or found.top is None:
+                    return None
+                home = self._paths.home
+                settings = (await repository.habits(found, home)).settings
+                paths = sorted(await uncommitted(found, settings, home))
+        except (UserError, TimeoutError, OSError):
+            return None
+        branch = found.branch.removeprefix("refs/heads/") if found.branch else None
+        some = tuple(printable_name(os.fsdecode(path)) for path in paths[:SHOWN])
+        return Source(branch and printable_name(branch), len(paths), some)
+
+    async def files(self, spec: WorkspaceSpec) -> list[str]:
+        """Name the files an agent would find in the workspace, if their names can be typed.
+
+        In a repository those git knows, elsewhere those found first: a bounded number.
+        """
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                folder = await self._folder(spec)
+                found = await asyncio.to_thread(repository.locate, folder) if folder else None
+                if folder is None:
+                    names: list[str] = []
+                elif found and found[2]:
+                    whole = spec.kind is WorkspaceKind.WORKTREE
+                    names = await _known(found[0], found[2], found[2] if whole else folder)
+                else:
+                    names = await asyncio.to_thread(lambda: list(_walk(folder)))
+        except (UserError, TimeoutError, OSError):
+            return []
+        return [name for name in names if name.isprintable()]
+
+    async def _folder(self, spec: WorkspaceSpec) -> Path | None:
+        if spec.kind is WorkspaceKind.FROM_RUN and spec.source:
+            workspace = (await self._find_run(spec.source)).workspace
+            return Path(workspace.path) if workspace else None
+        return Path(spec.source) if spec.source else None
+
+
+async def _known(git_dir: Path, top: Path, folder: Path) -> list[str]:
+    out = await Git(git_dir, files=top).run("ls-files", "-z", limit_bytes=FILES_BYTES)
+    below = await asyncio.to_thread(_prefix, folder, top)
+    names = (name.removeprefix(below) for name in out.split(b"\0") if name.startswith(below))
+    return [os.fsdecode(name) for name in islice(filter(None, names), FILES)]
+
+
+def _prefix(folder: Path, top: Path) -> bytes:
+    inside = folder.resolve().relative_to(top.resolve())
+    return b"" if inside == Path() else os.fsencode(inside) + b"/"
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Give files of a tree, the upper ones first, never through a link."""
+    waiting, count = [""], 0
+    for place in waiting:
+        try:
+            entries = sorted(os.scandir(folder / place), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{place}{entry.name}/")
+                continue
+            yield f"{place}{entry.name}"
+            count += 1
+            if count >= UNTRACKED_FILES:
+                return

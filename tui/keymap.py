@@ -1,0 +1,96 @@
+"""Keys of the user's own: which can be used, and what is wrong with the rest."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+
+from textual.keys import KEY_ALIASES, Keys
+
+from tui.commands import BY_ID, COMMANDS, NAMES, OTHER_SCREENS, keys_of
+
+_MODIFIERS = ("ctrl", "alt", "shift", "super")
+_SIGNS = (chr(code) for code in range(33, 127) if not chr(code).isalnum())
+_KEYS = frozenset(
+    (
+        *(key.value for key in Keys if key.value.isidentifier()),
+        *(alias for aliases in KEY_ALIASES.values() for alias in aliases if alias.isidentifier()),
+        *(unicodedata.name(sign).lower().replace(" ", "_").replace("-", "_") for sign in _SIGNS),
+        *("space", "slash", "backslash", "plus", "minus", "underscore"),
+    )
+)
+"""Keys by Textual's names; a character is its own."""
+_BINDINGS = {name: key for key, name in NAMES.items()} | {"del": "delete"}
+"""How keys are written in help, and what bindings call them."""
+
+
+def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Give the part of `ui.keys` that can be used, and what is wrong with the rest."""
+    usable: dict[str, str] = {}
+    problems: list[str] = []
+    for command_id, chosen in keys.items():
+        command = BY_ID.get(command_id)
+        if command is None:
+            near = difflib.get_close_matches(command_id, BY_ID, n=1, cutoff=0.4)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            problems.append(f"ui.keys: there is no command {command_id}.{hint}")
+            continue
+        wrong = [key for key in chosen.split(",") if not is_key(key.strip())]
+        problems += [f"ui.keys: {command_id}: {_no_key(key.strip())}" for key in wrong]
+        if not wrong:
+            usable[command_id] = ",".join(map(_binding_key, chosen.split(",")))
+    return usable, problems + list(_clashes(usable))
+
+
+def _binding_key(name: str) -> str:
+    """Give a key as bindings have it: `/` as `slash`."""
+    return _BINDINGS.get(name.strip(), name.strip())
+
+
+def is_key(name: str) -> bool:
+    """Say whether a terminal could send this key: a character, or a name after its modifiers."""
+    key = _binding_key(name)
+    *before, last = key.split("+")
+    if any(modifier not in _MODIFIERS for modifier in before):
+        return False
+    return (len(last) == 1 and last.isprintable() and last != " ") or last in _KEYS
+
+
+def _no_key(name: str) -> str:
+    """Say that there is no such key, and which was meant."""
+    if not name:
+        return "a key is needed."
+    *before, last = name.lower().split("+")
+    meant = [*(_nearest(part, _MODIFIERS) for part in before), _nearest(last, _KEYS)]
+    hint = "" if None in meant else f" Did you mean {'+'.join(part for part in meant if part)}?"
+    return f"there is no key {name}.{hint}"
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    if len(name) == 1 and name.isprintable():
+        return name
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.5)), None)
+
+
+def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
+    for command, other in combinations(COMMANDS, 2):
+        if not {other.id, command.id} & keymap.keys() or not _meet(command.scope, other.scope):
+            continue
+        for key in sorted({*keys_of(command, keymap)} & {*keys_of(other, keymap)}):
+            yield f"ui.keys: {key} means both {command.id} and {other.id}."
+
+
+def _meet(one: str, other: str) -> bool:
+    """Say whether keys of both scopes can be pressed at the same place."""
+    scopes = {one, other}
+    if len(scopes) == 1:
+        return True
+    if "form" in scopes:  # it keeps everybody else's keys out
+        return False
+    if "app" in scopes:
+        return True
+    if "runs" in scopes:
+        return not scopes & OTHER_SCREENS
+    return scopes == {"code", "changes"}

@@ -1,0 +1,89 @@
+"""How the dashboard looks: its theme, chosen and remembered, and how much a terminal can show."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.filter import LineFilter
+from textual.theme import BUILTIN_THEMES
+
+from tui.plain import InAscii
+from tui.show.terminal import unicode_ok
+from tui.swarm import SwarmActions
+from tui.theme import THEMES, readable
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+FAINT = {"faint": "ansi_bright_black"}
+"""What is hardly there, where a theme has no colour for it."""
+
+OWN = [theme.name for theme in THEMES]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTheme:
+    """A theme that was chosen here, and what the settings said at that time."""
+
+    name: str
+    said: str
+
+
+class Looks(SwarmActions):
+    """An app in a theme that can be chosen."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float], *, goes_on: bool) -> None:
+        super().__init__(engine, clock, goes_on=goes_on)
+        self._in_ascii = () if unicode_ok() else (InAscii(),)
+        for theme in THEMES:
+            self.register_theme(theme)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Write in ASCII where the terminal can do no more."""
+        return [*super().get_line_filters(), *self._in_ascii]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give what a theme may leave unsaid."""
+        return FAINT
+
+    def take_theme(self) -> list[str]:
+        """Take the theme chosen last, or the settings' where they changed; give what is wrong."""
+        said = self.engine.config.ui.theme
+        chosen = self.engine.memory.recall("theme", ChosenTheme)
+        name = chosen.name if chosen and chosen.said == said else said
+        if name not in OWN:
+            self._make_readable()
+        if name in self.available_themes:
+            self.theme = name
+            return []
+        self.theme = OWN[0]
+        near = difflib.get_close_matches(name, self.available_themes, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return [f"ui.theme: there is no theme {name}.{hint}"]
+
+    def _make_readable(self) -> None:
+        """Put readable ones in the place of Textual's themes; it takes a while, so not at once."""
+        for theme in BUILTIN_THEMES.values():
+            if self.available_themes[theme.name] is theme:
+                self.register_theme(readable(theme))
+
+    def action_switch_theme(self) -> None:
+        """Switch between the dark and the light theme."""
+        self._choose_theme(OWN[0] if self.theme == OWN[1] else OWN[1])
+
+    def action_choose_theme(self) -> None:
+        """Choose one of all themes; each is shown while the cursor is on it."""
+        from tui.screens.themes import Themes
+
+        self._make_readable()
+        others = sorted(name for name in self.available_themes if name not in OWN)
+        self.push_screen(Themes([*OWN, *others], self.theme), self._choose_theme)
+
+    def _choose_theme(self, name: str | None) -> None:
+        if name:
+            self.theme = name
+            chosen = ChosenTheme(name, self.engine.config.ui.theme)
+            self.run_worker(self.engine.memory.remember("theme", chosen), group="remember")

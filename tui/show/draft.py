@@ -1,0 +1,76 @@
+"""How a run that is being written looks: what it will do, in a sentence and as a command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from engine.domain.model import Agent, Sandbox, WorkspaceKind
+from tui.cells import clean, crop
+from tui.draft import FIELDS, SOURCE, Draft, absolute
+from tui.show.terminal import sign
+
+if TYPE_CHECKING:
+    from engine.engine import Source
+
+FOLDER_WIDTH = 60
+COMMAND_LIMIT = 400
+
+
+def branch(draft: Draft, source: Source | None) -> Content:
+    """Say what the source's branch is, and how much of its work is in no commit."""
+    if source is None or draft.kind in (WorkspaceKind.EMPTY, WorkspaceKind.FROM_RUN):
+        return Content("")
+    on = f"on {crop(clean(source.branch), 30)}" if source.branch else "on no branch"
+    return Content.assemble(on, " · ", _uncommitted(source))
+
+
+def _uncommitted(source: Source) -> Content:
+    if not source.uncommitted:
+        return Content("all committed")
+    named = ", ".join(crop(clean(name), 30) for name in source.some)
+    more = source.uncommitted - len(source.some)
+    some = f"{named} and {more} more" if more else named
+    count = f"{source.uncommitted} file{'' if source.uncommitted == 1 else 's'}"
+    return Content.assemble((count, "$warning"), f": {some}")
+
+
+def fold(draft: Draft, *, is_open: bool) -> Content:
+    """Write the line that unfolds the options, with what is set there."""
+    arrow = sign("▾", "v") if is_open else sign("▸", ">")
+    parts = [f"{each.label.lower()} {draft.text(each)}" for each in FIELDS if draft.text(each)]
+    if draft.sandbox:
+        parts.insert(0, draft.sandbox.value)
+    told = "" if is_open else clean(" · ".join(parts), 200)
+    return Content.assemble((f"{arrow} Options", "$secondary"), "  ", (told, "$foreground"))
+
+
+def does(draft: Draft, source: Source | None) -> Content:
+    """Say in words what the run will do."""
+    who = "The simulated agent" if draft.agent is Agent.SIMULATED else "Codex"
+    folder = crop(clean(absolute(draft.folder)), FOLDER_WIDTH)
+    start = f" of {clean(source.branch, 40)}" if source and source.branch else ""
+    left = " without what is uncommitted there" if source and source.uncommitted else ""
+    if draft.include_uncommitted:
+        left = " with what is uncommitted there" if left else ""
+    where = {
+        WorkspaceKind.WORKTREE: f"in a new git worktree{start}, from {folder}{left}",
+        WorkspaceKind.COPY: f"in a copy of {folder}, which stays as it is",
+        WorkspaceKind.EMPTY: "in a new, empty folder",
+        WorkspaceKind.FROM_RUN: f"in a copy of the workspace of {clean(draft.earlier, 40)}",
+        WorkspaceKind.IN_PLACE: f"in {folder} itself: your files change",
+    }[draft.kind]
+    parts = [f"{who} works {where}."]
+    if draft.sandbox is Sandbox.DANGER_FULL_ACCESS:
+        parts.append("Its commands may do anything you may.")
+    look = "$warning" if len(parts) > 1 or draft.kind is WorkspaceKind.IN_PLACE else "$secondary"
+    return Content.styled(" ".join(parts), look)
+
+
+def command(draft: Draft) -> Content:
+    """Write the command line that would do the same, as one line."""
+    if not draft.prompt.strip() or next((id for id, _ in draft.problems(0) if id == SOURCE), None):
+        return Content("")
+    line = clean(draft.command_line().replace("\n", sign("↵", " ")), COMMAND_LIMIT)
+    return Content.assemble(("$ ", "$accent"), line)

@@ -1,0 +1,164 @@
+"""The fields of a run that is being written, and what they come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Label, OptionList, Static
+
+from engine.domain.model import WorkspaceKind
+from tui.draft import AGENTS, FIELDS, KINDS, SANDBOXES, SOURCE, Draft, default_title
+from tui.show import draft as show_draft
+from tui.toast import focus_now
+from tui.widgets.mentions import Mentions
+from tui.widgets.prompt_area import Files, PromptArea
+from tui.widgets.segments import Segments
+from tui.widgets.text_input import TextInput
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.engine import Source
+
+KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
+
+
+class RunFields(VerticalScroll, can_focus=False):
+    """Writes what is typed and chosen into a draft; `files` names those that can be mentioned."""
+
+    DEFAULT_CSS = """
+    RunFields {
+        height: auto; max-height: 100%; scrollbar-size-vertical: 1;
+        .row { height: 1; }
+        .name { width: 13; color: $secondary; }
+        #uncommitted { width: auto; }
+        .note { width: 1fr; height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
+        #options { height: auto; display: none; }
+        &.-unfolded #options { display: block; }
+        #fold { height: 1; color: $secondary; text-wrap: nowrap; &:hover { color: $foreground; } }
+        #does { height: auto; max-height: 3; margin-top: 1; color: $secondary; }
+        #command {
+            height: auto; max-height: 2; color: $secondary;
+            &:hover { color: $foreground; }
+        }
+    }
+    """
+
+    prompt_area = getters.query_one(PromptArea)
+
+    def __init__(self, draft: Draft, config: Config, files: Files) -> None:
+        super().__init__()
+        self._draft, self._config, self._files = draft, config, files
+
+    def compose(self) -> ComposeResult:
+        """Lay the fields out."""
+        draft = self._draft
+        mentions = Mentions()
+        yield PromptArea(
+            draft.prompt,
+            id="prompt",
+            placeholder="What is to be done?  @ names a file",
+            files=self._files,
+            mentions=mentions,
+        )
+        yield mentions
+        yield from _row("Agent", Segments(AGENTS, AGENTS.index(draft.agent), id="agent"))
+        kinds = Segments(KIND_WORDS, KINDS.index(draft.kind), id="kind")
+        yield from _row("Workspace", kinds)
+        yield from _row("Folder", TextInput(draft.folder, id=SOURCE))
+        words = ("left out", "brought along")
+        brought = Segments(words, int(draft.include_uncommitted), id="uncommitted")
+        yield from _row("Changes", brought, Static(id="branch", classes="note"))
+        yield Static(id="fold")
+        with Vertical(id="options"):
+            yield from self._options()
+        yield Static(id="does")
+        yield Static(id="command")
+
+    def _options(self) -> ComposeResult:
+        draft = self._draft
+        sandbox = draft.sandbox or self._config.codex.sandbox
+        chosen = SANDBOXES.index(sandbox)
+        yield from _row("Sandbox", Segments(SANDBOXES, chosen, id="sandbox"))
+        for each in FIELDS:
+            hint = self._config.codex.model if each.id == "model" else None
+            text = TextInput(draft.text(each), placeholder=hint or each.hint, id=each.id)
+            yield from _row(each.label, text)
+
+    def unfold(self, *, is_open: bool) -> None:
+        """Show the options, or fold them."""
+        options = self.query_one("#options")
+        if not is_open and options.has_focus_within:
+            focus_now(self.prompt_area)
+        self.set_class(is_open, "-unfolded")
+
+    @property
+    def is_unfolded(self) -> bool:
+        """Whether the options are shown."""
+        return self.has_class("-unfolded")
+
+    @on(OptionList.OptionSelected)
+    def _file_clicked(self, event: OptionList.OptionSelected) -> None:
+        self.prompt_area.take(event.option_index)
+
+    def take_in(self) -> None:
+        """Write into the draft what stands in the fields."""
+        draft = self._draft
+        draft.prompt = self.prompt_area.text
+        draft.agent = AGENTS[self._chosen("agent")]
+        kind = draft.kind
+        if kind is KINDS[self._chosen("kind")]:
+            source = self.query_one(f"#{SOURCE}", TextInput).value
+            if draft.kind is WorkspaceKind.FROM_RUN:
+                draft.earlier = source
+            else:
+                draft.folder = source
+        draft.kind = KINDS[self._chosen("kind")]
+        draft.include_uncommitted = bool(self._chosen("uncommitted"))
+        sandbox = SANDBOXES[self._chosen("sandbox")]
+        draft.sandbox = None if sandbox is self._config.codex.sandbox else sandbox
+        draft.typed = {each.id: self.query_one(f"#{each.id}", TextInput).value for each in FIELDS}
+
+        if draft.kind is not kind:
+            self._name_source()
+
+    def _chosen(self, id: str) -> int:
+        return self.query_one(f"#{id}", Segments).chosen
+
+    def _name_source(self) -> None:
+        """Let the field ask for what the kind of workspace is made from."""
+        draft = self._draft
+        is_run = draft.kind is WorkspaceKind.FROM_RUN
+        self.query_one(f"#name-{SOURCE}", Label).update(Content("Run" if is_run else "Folder"))
+        field = self.query_one(f"#{SOURCE}", TextInput)
+        field.value = draft.earlier if is_run else draft.folder
+
+    def tell(self, wrong: dict[str, str], source: Source | None) -> None:
+        """Say what the draft comes to, and mark what is wrong."""
+        draft = self._draft
+        for id in (SOURCE, *(each.id for each in FIELDS)):
+            self.query_one(f"#{id}", TextInput).set_class(id in wrong, "-wrong")
+        is_tree = draft.kind is WorkspaceKind.WORKTREE
+        self.query_one(f"#{SOURCE}", TextInput).disabled = draft.kind is WorkspaceKind.EMPTY
+        self.query_one("#uncommitted", Segments).disabled = not is_tree
+        self.query_one("#title", TextInput).placeholder = (
+            default_title(draft.prompt) or "from the prompt's first line"
+        )
+        self._write("branch", show_draft.branch(draft, source))
+        self._write("fold", show_draft.fold(draft, is_open=self.is_unfolded))
+        self._write("does", show_draft.does(draft, source))
+        self._write("command", show_draft.command(draft))
+
+    def _write(self, id: str, content: Content) -> None:
+        self.query_one(f"#{id}", Static).update(content)
+
+
+def _row(name: str, field: Input | Segments, *more: Widget) -> ComposeResult:
+    with Horizontal(classes="row"):
+        yield Label(Content(name), id=f"name-{field.id}", classes="name")
+        yield field
+        yield from more
