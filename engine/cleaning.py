@@ -134,7 +134,7 @@ class Cleaning:
         return report
 
     async def _clean(self, item: Item, wish: Wish, why: str, *, artefacts_only: bool) -> Cleaned:
-        run = await self._standing(item.run, item.path)
+        run = await self.standing(item.run, item.path)
         if artefacts_only:
             return Cleaned(item, await self._strip(run, why))
         lost = await unsaved(run, self._paths)
@@ -147,7 +147,7 @@ class Cleaning:
         assert run.workspace
         # An attempt that begins now waits for this lock before it uses the workspace.
         async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
-            check_ended(await self._standing(run.id, run.workspace.path))
+            check_ended(await self.standing(run.id, run.workspace.path))
             freed = await artefacts.strip(run, self._paths, self._config.cleanup.rebuildable)
         await self.note(run, _said(f"removed what can be made again: {size(freed)}", why))
         return freed
@@ -157,7 +157,7 @@ class Cleaning:
 
         `path` names one that a fresh start left; None: the one the run has now.
         """
-        known = await self._standing(run, path)
+        known = await self.standing(run, path)
         check_ended(known)
         lost = await unsaved(known, self._paths)
         saved = await self._keep(known) if lost else None
@@ -204,7 +204,7 @@ class Cleaning:
             raise user_error("RUN_NOT_FOUND", f"There is no run {run}.")
         return found[0]
 
-    async def _standing(self, run: str, path: str | None) -> Run:
+    async def standing(self, run: str, path: str | None) -> Run:
         """Give a run with the workspace at `path` as its own."""
         known = await self.run(run)
         if path is None or (known.workspace and known.workspace.path == path):

@@ -102,9 +102,12 @@ class Disk:
                     place = Place(PlaceKind.OTHER, path / one.name, one.name)
                     told(Usage(place, one.figures, done=True))
 
-    async def unsaved(self, run: str) -> str:
-        """Say in words what of a run's work is nowhere else; empty where all of it is."""
-        return await unsaved(await self.cleaning.run(run), self._paths)
+    async def unsaved(self, run: str, path: str | None = None) -> str:
+        """Say in words what of a run's work is nowhere else; empty where all of it is.
+
+        `path` names a workspace that a fresh start left; None: the one the run has now.
+        """
+        return await unsaved(await self.cleaning.standing(run, path), self._paths)
 
     # The trash
 

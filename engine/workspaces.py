@@ -14,6 +14,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, WorkspaceKind
+from engine.domain.requests import check_not_deleted
 from engine.domain.text import one_line, printable, printable_name
 from engine.paths import Paths, private_folder
 from engine.workspace import apply
@@ -59,6 +60,7 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
+        check_not_deleted(known)
         return await asyncio.to_thread(list_folder, Path(known.workspace.path), path, sizes=sizes)
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
@@ -73,6 +75,7 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
+        check_not_deleted(known)
         return await asyncio.to_thread(list_files, Path(known.workspace.path))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
@@ -94,23 +97,23 @@ class Workspaces:
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
-        return await (await self._open(run)).changes(since, until)
+        return await (await self._open(run, until)).changes(since, until)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None
     ) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
-        return await (await self._open(run)).compare(since, until)
+        return await (await self._open(run, until)).compare(since, until)
 
     async def diff(
         self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
     ) -> bytes:
         """Give the unified diff of what a run changed, of all or some files."""
-        return await (await self._open(run)).diff(since, until, paths)
+        return await (await self._open(run, until)).diff(since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Give a run's checkpoints in order; the first is the workspace as it was made."""
-        return await (await self._open(run)).list()
+        return await (await self._open(run, BASELINE)).list()
 
     async def restore(self, run: str, n: int) -> Restored:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
@@ -195,12 +198,16 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             raise user_error("WORKSPACE_MISSING")
+        check_not_deleted(known)
         return Path(known.workspace.path)
 
-    async def _open(self, run: str) -> Checkpoints:
+    async def _open(self, run: str, until: int | None = None) -> Checkpoints:
+        """Open what is remembered of a run; `until` a checkpoint, that does without the folder."""
         known = await self._find(run)
         if known.workspace is None:
             raise user_error("WORKSPACE_MISSING")
+        if until is None:
+            check_not_deleted(known)
         folder = self._paths.checkpoints(known.id, known.workspace.path)
         if not folder.is_dir():
             message = f"The run {known.id} has no checkpoints: its changes are not known."

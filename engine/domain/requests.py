@@ -35,7 +35,7 @@ def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if not fresh:
-        _check_not_deleted(run)
+        check_not_deleted(run)
     return [StatusChanged(Status.QUEUED, reason="retry")]
 
 
@@ -55,11 +55,12 @@ def resume(run: Run, message: str) -> Sequence[Body]:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a Codex thread.")
-    _check_not_deleted(run)
+    check_not_deleted(run)
     return [StatusChanged(Status.QUEUED, reason="resume"), Notice("info", f"you: {message}")]
 
 
-def _check_not_deleted(run: Run) -> None:
+def check_not_deleted(run: Run) -> None:
+    """Refuse what needs a workspace that is in the trash: WORKSPACE_MISSING, with both ways out."""
     if run.in_trash:
         raise user_error(
             "WORKSPACE_MISSING",

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import commands, show
 from tui.cells import clean, fit
@@ -19,7 +20,7 @@ from tui.widgets.disk_rows import DiskRows, Row
 from tui.widgets.marked_list import MarkedList
 from tui.widgets.pace import Pace
 
-SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 4
+SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 7
 ROOM_FOR_STATE, ROOM_FOR_REST = 110, 70
 MARKS = [
     binding
@@ -45,10 +46,11 @@ class DiskTree(MarkedList):
         self.model = DiskRows()
         self.runs: Mapping[str, Run] = {}
         self.states: dict[str, str] = {}
-        """What of each run's work is nowhere else, in words, as far as it was looked for."""
+        """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self._clock = clock
         self._pace = Pace(self, self.renew)
         self._moved = False
+        self._lines: dict[str, int] = {}
 
     def ask_renewal(self) -> None:
         """Show what is new soon, however often this is asked for."""
@@ -60,10 +62,11 @@ class DiskTree(MarkedList):
         top = self.scroll_offset.y
         before = self.cursor_line
         self.model.arrange()
-        ids = self.shown_ids()
+        ids = self.all_ids()
+        self._lines = {one: line for line, one in enumerate(ids)}
         if not self._moved:  # what is largest is still to be found out
             here = ids[0] if ids else None
-        cursor = ids.index(here) if here in ids else min(before, max(0, len(ids) - 1))
+        cursor = self._lines.get(here or "", min(before, max(0, len(ids) - 1)))
         self.drop_hidden_marks()
         self.set_lines(len(ids), cursor=cursor, top=top + cursor - before if top else 0)
 
@@ -73,9 +76,21 @@ class DiskTree(MarkedList):
         rows = self.model.rows
         return rows[self.cursor_line] if self.cursor_line < len(rows) else None
 
-    def shown_ids(self) -> Sequence[str]:
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Give the row on a line."""
+        return [self.model.rows[line].id]
+
+    def all_ids(self) -> Sequence[str]:
         """Give the ids of all rows, in order."""
         return [row.id for row in self.model.rows]
+
+    def is_shown(self, one: str) -> bool:
+        """Say whether a row is shown."""
+        return self.line_of(one) is not None
+
+    def line_of(self, one: str) -> int | None:
+        """Give the line of a row."""
+        return self._lines.get(one)
 
     def cursor_moved(self) -> None:
         """Stay with the row from now on."""
@@ -142,7 +157,7 @@ class DiskTree(MarkedList):
         gutter = show.sign("▌", "|") if cursor else " "
         mark = show.sign("●", "*") if marked else " "
         figures = row.figures
-        size = show.size(figures.disk) + ("" if row.is_done else show.sign("…", "~"))
+        size = show.size(self.model.bytes(figures)) + ("" if row.is_done else show.sign("…", "~"))
         filled = round(row.share * BAR)
         bar = show.sign("█", "#") * filled + show.sign("░", "-") * (BAR - filled)
         head = [
@@ -166,13 +181,48 @@ class DiskTree(MarkedList):
 
     def _of_run(self, row: Row, width: int) -> list[tuple[str, str]]:
         run = self.runs.get(row.run)
-        at = row.figures.newest
-        age = show.age(max(0.0, self._clock() - at)) if at else ""
-        parts = [(fit(age, AGE, right=True) + " ", "dim")]
+        entry = self.model.entry(row)
+        ended = entry.at if entry else run.finished_at if run and row.path else None
+        ages = [self._age(row.figures.newest)]
+        if width >= ROOM_FOR_STATE:
+            ages.append(self._age(ended or 0.0))
+        parts = [(fit(age, AGE, right=True) + " ", "dim") for age in ages]
         status = f"{show.glyph(run.status)} {show.word(run.status)}" if run and row.path else ""
         parts.append((fit(status, STATUS), show.tone(run.status) if run else "dim"))
         if width >= ROOM_FOR_STATE:
-            state = self.states.get(row.run) if run and row.path else ""
-            words = "all kept" if state == "" and run and row.run in self.states else state or ""
-            parts.append((" " + fit(words, STATE), "warn" if state else "dim"))
+            words, is_warning = self._state(row, run)
+            parts.append((" " + fit(words, STATE), "warn" if is_warning else "dim"))
         return parts
+
+    def _age(self, at: float) -> str:
+        return show.age(max(0.0, self._clock() - at)) if at else ""
+
+    def _state(self, row: Row, run: Run | None) -> tuple[str, bool]:
+        """Say whether the work in a workspace is anywhere else, and whether that is a warning."""
+        if row.depth != 1 or row.path is None or self.model.tab != "workspaces":
+            return "", False
+        if run is None:
+            return "of no run that is known", False
+        if run.status not in FINISHED:
+            return "live", False
+        state = self.states.get(str(row.path))
+        if state:
+            return state, True
+        has_git = run.workspace is not None and run.workspace.branch is not None
+        words = "all kept" if has_git else "all kept, no branch"
+        return ("" if state is None else words), False
+
+    def heading(self, width: int) -> str:
+        """Name the columns, for a list so wide."""
+        size = "apparent" if self.model.is_apparent else "on disk"
+        text = "  " + fit(size, SIZE + 1, right=True) + " " * (BAR + 2)
+        tail = ""
+        if width >= ROOM_FOR_REST:
+            tail = fit("can go", SIZE, right=True) + " " + fit("touched", AGE, right=True) + " "
+            if width >= ROOM_FOR_STATE:
+                ended = "deleted" if self.model.tab == "trash" else "ended"
+                tail += fit(ended, AGE, right=True) + " "
+            tail += fit("status", STATUS)
+            if width >= ROOM_FOR_STATE:
+                tail += " " + fit("work that is nowhere else", STATE)
+        return text + fit("  name", max(4, width - len(text) - len(tail))) + tail
