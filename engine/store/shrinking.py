@@ -75,7 +75,8 @@ async def give_back(db: aiosqlite.Connection, free_bytes: int, *, idle: bool) ->
             await db.execute_fetchall("PRAGMA auto_vacuum = INCREMENTAL")
             await db.execute_fetchall("VACUUM")
         return False
-    await db.execute_fetchall(f"PRAGMA incremental_vacuum({PAGES})")
+    # It frees a page a step, and only a script is stepped to its end.
+    await db.executescript(f"PRAGMA incremental_vacuum({PAGES})")
     return await _value(db, "freelist_count") > PAGES
 
 

@@ -289,7 +289,7 @@ class CleanedUp(Shape):
 
 
 class Cleanup(Shape):
-    """What a clean-up takes and what it keeps, the largest first, and what it did (--dry-run: [])."""
+    """What a clean-up takes and keeps, the largest first; what it did, nothing with --dry-run."""
 
     take: list[PlanItem]
     keep: list[PlanItem]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from textual.worker import Worker
 
 from tui import show
 from tui.cells import clean, crop
@@ -15,7 +17,7 @@ from tui.toast import app_of, attempt, tell
 if TYPE_CHECKING:
     from engine.engine import Cleaned, Entry, Plan, Wish
 
-SHOWN = 6
+SHOWN, MARGIN = 4, 12
 
 
 class Say(Protocol):
@@ -34,11 +36,14 @@ class Deleting:
         self._say = say
         self._done = done
         self._stopped = False
+        self._planning: Worker[None] | None = None
         self.is_busy = False
 
     def stop(self) -> None:
-        """Delete no further workspace."""
+        """Delete no further workspace; look no further for what could be."""
         self._stopped = True
+        if self._planning:
+            self._planning.cancel()
 
     def ask(
         self,
@@ -52,7 +57,7 @@ class Deleting:
 
         wish = Wish(runs=frozenset(runs), paths=frozenset(paths), artefacts_only=artefacts_only)
         if (wish.runs or wish.paths) and self._is_free():
-            self._run(self._plan(wish))
+            self._planning = self._run(self._plan(wish))
 
     def undo(self, entries: Sequence[Entry] = (), *, run: str | None = None) -> None:
         """Bring back these; else what was deleted last, of a run or of all."""
@@ -69,16 +74,16 @@ class Deleting:
             tell(app_of(self._screen), "One at a time: x stops what goes on.", is_warning=True)
         return not self.is_busy
 
-    def _run(self, work: object) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> Worker[None]:
         async def busy() -> None:
             self.is_busy, self._stopped = True, False
             try:
-                await work  # pyright: ignore[reportGeneralTypeIssues]
+                await work
             finally:
-                self.is_busy = False
+                self.is_busy, self._planning = False, None
                 self._say("")
 
-        self._screen.run_worker(busy, group="delete")
+        return self._screen.run_worker(busy, group="delete")
 
     # Deleting
 
@@ -106,7 +111,8 @@ class Deleting:
                 self._run(self._again(everything))
 
         title = "Delete what can be made again?" if wish.artefacts_only else "Delete workspaces?"
-        app.push_screen(Confirm(title, _words(plan), choices, default=choices[0].id), answered)
+        words = _words(plan, app.size.width - MARGIN)
+        app.push_screen(Confirm(title, words, choices, default=choices[0].id), answered)
 
     async def _again(self, wish: Wish) -> None:
         plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
@@ -196,18 +202,17 @@ def _unsaved(plan: Plan) -> bool:
     return any(not item.why.startswith(live) for item in plan.keep)
 
 
-def _words(plan: Plan) -> str:
+def _words(plan: Plan, width: int) -> str:
     lines: list[str] = []
     for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
         if items:
             size = show.size(sum(item.size for item in items))
             lines.append(f"{name}: {_counted(len(items))}, {size}")
         for item in items[:SHOWN]:
-            lines.append(
-                f"  {show.size(item.size):>10}  {crop(clean(item.title, 200), 40)}: {item.why}"
-            )
+            line = f"{show.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
+            lines.append(crop(line, width))
         if len(items) > SHOWN:
-            lines.append(f"  … and {len(items) - SHOWN} more")
+            lines.append(f"            … and {len(items) - SHOWN} more")
     for_good = "It is gone for good; it can be made again." if plan.artefacts_only else ""
     return "\n".join([*lines, for_good or "It goes to the trash, from where u brings it back."])
 

@@ -70,6 +70,10 @@ class DiskScreen(LiveScreen):
         """Give the keys to the list."""
         self.places.focus()
 
+    def on_resize(self) -> None:
+        """Put the names of the columns where these are now."""
+        self.call_after_refresh(self._show)
+
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""
         widgets: dict[str, DOMNode] = {"disk": self, "disktree": self.places}

@@ -21,7 +21,7 @@ class DiskHeading(Widget):
 
     def name_columns(self, places: DiskTree) -> None:
         """Name the columns of `places` as they are now."""
-        text = places.heading(places.content_size.width)
+        text = places.heading(places.scrollable_content_region.width)
         if text != self._text:
             self._text = text
             self.refresh()
