@@ -10,7 +10,7 @@ import repos
 from disk_runs import done, folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import settled, spec, supervising, until
+from support import becomes, settled, spec, supervising, until
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
@@ -42,6 +42,7 @@ async def a_mix(engine: Engine, source: Path) -> None:
     await settled(engine)
     live = await engine.start(spec("write live.txt l", "hang", project="q"))
     await until(engine, lambda: engine.view.runs[live.id].status is Status.RUNNING)
+    await becomes((folder(engine.view.runs[live.id]) / "live.txt").is_file)
     for run in engine.view.runs.values():
         if run.id != live.id and folder(run) != source:
             repos.write(folder(run), {"node_modules/a": "a"})
@@ -70,15 +71,15 @@ async def test_whatever_is_removed_satisfies_every_rule(paths: Paths, tmp_path: 
         before = works(paths, source)
         state = repos.git(source, "for-each-ref")
         for wish in found:
-            lost = {run: await engine.disk.unsaved(run) for run in engine.view.runs}
             plan = await engine.disk.plan(wish)
+            lost = {one.path: await engine.disk.unsaved(one.run, one.path) for one in plan.take}
             report = await engine.disk.clean(plan, wish)
             for one in report.cleaned:
                 run = engine.view.runs[one.item.run]
                 assert run.status in FINISHED
                 assert one.item.path != str(source)
                 assert not one.failure, one.failure
-                assert wish.including_unsaved or wish.artefacts_only or not lost[run.id]
+                assert wish.including_unsaved or wish.artefacts_only or not lost[one.item.path]
             assert works(paths, source) == before
             while await engine.disk.trash():
                 await engine.disk.undo()
