@@ -36,7 +36,7 @@ class Command:
 
 
 _REMOVE = "Delete workspaces, in the trash for good (asks)"
-_ARTEFACTS = "Delete only what can be made again, such as node_modules (asks)"
+_ARTEFACTS = "Delete rebuildable folders (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
@@ -213,7 +213,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "code", "changes"})
+OTHER_SCREENS = frozenset({"doctor", "code", "changes", "disk", "disktree"})
 """Scopes of screens on which there are no runs to choose from."""
 
 
