@@ -26,6 +26,7 @@ from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.paths import Paths, private_folder
 from engine.upkeep import removal
+from engine.upkeep.moving import fill, is_empty_worktree, move, rewrite, write
 from engine.workspace import repository, worktree
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
@@ -133,8 +134,8 @@ class Trash:
         try:
             if found:
                 entry = await _keep_commits(found, entry, folder)
-            await asyncio.to_thread(_write, folder / "entry.json", msgspec.json.encode(entry))
-            await to_the_end(asyncio.to_thread(_move, target, folder / "workspace"))
+            await asyncio.to_thread(write, folder / "entry.json", msgspec.json.encode(entry))
+            await to_the_end(asyncio.to_thread(move, target, folder / "workspace"))
         except BaseException as error:
             if not (folder / "workspace").exists():
                 await asyncio.to_thread(removal.remove, folder)
@@ -152,7 +153,7 @@ class Trash:
             raise user_error(
                 "WORKSPACE_MISSING", "The trash does not hold this workspace any more."
             )
-        if os.path.lexists(target) and not _is_empty_worktree(target):
+        if os.path.lexists(target) and not is_empty_worktree(target):
             message = f"{printable_name(entry.path)} is there again."
             raise user_error("WORKSPACE_BUSY", message, "Delete that workspace first.")
         private_folder(target.parent)
@@ -215,7 +216,7 @@ class Trash:
                 )
             entry = msgspec.structs.replace(entry, is_settled=True)
             path = self._paths.trash / entry.id / "entry.json"
-            await asyncio.to_thread(_rewrite, path, msgspec.json.encode(entry))
+            await asyncio.to_thread(rewrite, path, msgspec.json.encode(entry))
         except (UserError, OSError) as error:  # the user may have removed the repository
             _log.warning("%s stays registered: %s", entry.path, error)
         return entry
@@ -234,7 +235,7 @@ class Trash:
         )
         if name != entry.branch:
             _log.warning("%s: the branch %s is taken, it is %s now", entry.path, entry.branch, name)
-        await asyncio.to_thread(_fill, content, target, folder / "index", index)
+        await asyncio.to_thread(fill, content, target, folder / "index", index)
         if entry.detached:
             git = Git(index.parent)
             await git.run("update-ref", "--no-deref", "HEAD", entry.detached)
@@ -301,50 +302,3 @@ async def _keep_commits(found: Repository, entry: Entry, folder: Path) -> Entry:
 async def _head(place: Path) -> str | None:
     answer = await Git(place).ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-
-
-def _rewrite(path: Path, data: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    _write(fresh, data)
-    fresh.replace(path)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a folder whole; one without leave to write is given it, as its parent changes."""
-    try:
-        source.rename(target)
-    except PermissionError:
-        if source.is_symlink():
-            raise
-        source.chmod(0o700)
-        source.rename(target)
-
-
-def _is_empty_worktree(target: Path) -> bool:
-    """Say whether a restore was cut short here, after git had made the folder."""
-    if target.is_symlink() or not target.is_dir():
-        return False
-    link = target / ".git"
-    names = {one.name for one in target.iterdir()}
-    return not names or (names == {".git"} and link.is_file() and not link.is_symlink())
-
-
-def _fill(content: Path, target: Path, kept_index: Path, index: Path) -> None:
-    """Put the files into the place of the worktree that git has just made, which holds none."""
-    if kept_index.is_file():
-        shutil.copyfile(kept_index, index)
-    link = content / ".git"
-    if link.is_file() and not link.is_symlink():  # else the agent has put something else there
-        link.unlink()
-        link.write_bytes((target / ".git").read_bytes())
-    (target / ".git").unlink()
-    target.rmdir()
-    content.rename(target)

@@ -90,7 +90,7 @@ async def test_whatever_is_removed_satisfies_every_rule(paths: Paths, tmp_path: 
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(28, "no space left")])
-@pytest.mark.parametrize("step", ["_write", "_move", "private_folder"])
+@pytest.mark.parametrize("step", ["write", "move", "private_folder"])
 async def test_a_disk_that_takes_nothing_more_costs_nothing(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, error: OSError, step: str
 ) -> None:

@@ -164,7 +164,7 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-STEPS = ("_write", "_move", "worktree.remove", "_rewrite", "worktree.register", "_fill")
+STEPS = ("write", "move", "worktree.remove", "rewrite", "worktree.register", "fill")
 
 
 @pytest.mark.parametrize("step", STEPS)
