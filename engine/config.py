@@ -84,6 +84,7 @@ def _is_utf8(text: str) -> bool:
 
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
+Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
@@ -186,11 +187,28 @@ class Notify(_Section, frozen=True):
 class Cleanup(_Section, frozen=True):
     """What is cleaned up, and when."""
 
-    auto: Annotated[bool, _says("clean up without being asked")] = False
-    older_than: Annotated[Duration, _says("only what ended longer ago")] = Duration(30 * 86400)
-    keep: Annotated[int, _says("runs of a project that always stay")] = 20
-    budget: Annotated[Size, _says("disk space above which you are warned")] = Size(50 * 1024**3)
-    trash_days: Annotated[int, _says("days until the trash is emptied")] = 7
+    auto: Annotated[
+        bool, _says("clean up without being asked, every hour; never work that is nowhere else")
+    ] = False
+    older_than: Annotated[Duration, _says("only what ended longer ago, with `auto`")] = Duration(
+        30 * 86400
+    )
+    keep: Annotated[Count, _says("runs of a project that always stay, with `auto`")] = 20
+    budget: Annotated[
+        Size,
+        _says(
+            "disk space of the home, without its trash, above which you are warned; with `auto`, "
+            "the oldest go until it fits"
+        ),
+    ] = Size(50 * 1024**3)
+    trash_days: Annotated[Count, _says("days until the trash is emptied")] = 7
+    trash_size: Annotated[Size, _says("what the trash may hold; the oldest go first")] = Size(
+        20 * 1024**3
+    )
+    events_days: Annotated[
+        Count | None,
+        _says("days after a run's end until all but its last 200 events are dropped; else never"),
+    ] = None
     rebuildable: Annotated[tuple[str, ...], _says("folders that can be made again, by name")] = (
         "node_modules",
         "target",

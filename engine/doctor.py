@@ -7,7 +7,7 @@ import locale
 import os
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine import config as settings
@@ -19,7 +19,7 @@ from engine.domain.lifecycle import ACTIVE
 from engine.paths import Paths
 from engine.runs import orphans
 from engine.runs.orphans import Orphan
-from engine.store.store import Store
+from engine.store.store import USED, Store
 
 LOW_DISK_BYTES = 2 * 1024**3
 OLDEST_GIT = (2, 31)
@@ -45,10 +45,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is left on a disk, and whether that is little."""
+    """What is left on a disk, and whether that is little; what the home took when last measured."""
 
     free_bytes: int
     is_low: bool
+    used_bytes: int = 0
+    budget_bytes: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more than the budget is used."""
+        return bool(self.budget_bytes) and self.used_bytes > self.budget_bytes
 
 
 class Doctor:
@@ -85,9 +92,12 @@ class Doctor:
     async def space(self) -> Space | None:
         """Give the space left on the home's disk; None where it cannot be told."""
         try:
-            return await asyncio.to_thread(_space, self._paths)
-        except OSError:
+            space = await asyncio.to_thread(_space, self._paths)
+            used = (await self._store.settings()).get(USED, "0")
+        except (OSError, UserError):
             return None
+        budget = self._config.cleanup.budget
+        return replace(space, used_bytes=int(used), budget_bytes=budget)
 
     async def orphans(self) -> list[Orphan]:
         """Find the processes of runs that have ended: a dead engine left them."""

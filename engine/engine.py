@@ -12,10 +12,11 @@ from pathlib import Path
 
 from engine import config as settings
 from engine.checks import check_spec
+from engine.cleaning import Cleaned, Report
 from engine.codex.command import find_codex
 from engine.codex.doctor import login
 from engine.config import Config
-from engine.disk import Cleaned, Disk, Report, Usage
+from engine.disk import Disk, Usage
 from engine.doctor import Doctor, Finding, Health, Space
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
@@ -41,6 +42,7 @@ from engine.runs.watcher import Watcher
 from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
+from engine.tending import Tending
 from engine.trust import Consent, Trust
 from engine.upkeep.measure import Figures
 from engine.upkeep.places import Place, PlaceKind
@@ -113,7 +115,7 @@ class Engine:
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
-        self.disk = Disk(paths, config, store, self.workspaces, self._change)
+        self.disk = Disk(paths, config, store, self._change)
         self.sources = Sources(paths, self.find)
         self.memory = Memory(store)
 
@@ -257,7 +259,9 @@ class Engine:
         found = await self.find(run)
         await self._check_again(found, fresh=fresh)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
-        return await self._change(found.id, requests.retry, ask)
+        return await self._change(
+            found.id, lambda current: requests.retry(current, fresh=fresh), ask
+        )
 
     async def resume(self, run: str, message: str) -> Run:
         """Continue a finished run's Codex thread with a message."""
@@ -374,7 +378,10 @@ class Engine:
             self._scheduler = Scheduler(
                 self.view, tools, self._rules, self._check_login, self._ownership.check
             )
-            await self._scheduler.run()
+            tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(_ended, asyncio.create_task(tending.run()))
+                await self._scheduler.run()
         finally:
             self._scheduler = None
             self._ownership.give_up()

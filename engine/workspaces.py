@@ -14,6 +14,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
+from engine.domain.requests import check_not_deleted
 from engine.domain.text import one_line, printable, printable_name
 from engine.paths import Paths, private_folder
 from engine.workspace import apply
@@ -94,23 +95,23 @@ class Workspaces:
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
-        return await (await self._open(run)).changes(since, until)
+        return await (await self._open(run, until)).changes(since, until)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None
     ) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
-        return await (await self._open(run)).compare(since, until)
+        return await (await self._open(run, until)).compare(since, until)
 
     async def diff(
         self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
     ) -> bytes:
         """Give the unified diff of what a run changed, of all or some files."""
-        return await (await self._open(run)).diff(since, until, paths)
+        return await (await self._open(run, until)).diff(since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Give a run's checkpoints in order; the first is the workspace as it was made."""
-        return await (await self._open(run)).list()
+        return await (await self._open(run, BASELINE)).list()
 
     async def restore(self, run: str, n: int) -> Restored:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
@@ -191,11 +192,13 @@ class Workspaces:
             _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
 
     async def _root(self, run: str) -> Path:
-        return Path(_of(await self._find(run)).path)
-
-    async def _open(self, run: str) -> Checkpoints:
         known = await self._find(run)
-        workspace = _of(known)
+        return Path(_of(known).path)
+
+    async def _open(self, run: str, until: int | None = None) -> Checkpoints:
+        """Open what is remembered of a run; `until` a checkpoint, that does without the folder."""
+        known = await self._find(run)
+        workspace = known.workspace if until is not None and known.workspace else _of(known)
         folder = self._paths.checkpoints(known.id, workspace.path)
         if not folder.is_dir():
             message = f"The run {known.id} has no checkpoints: its changes are not known."
@@ -207,12 +210,7 @@ def _of(run: Run) -> Workspace:
     """Give a run's workspace; raises `UserError` where it has none, or only in the trash."""
     if run.workspace is None:
         raise user_error("WORKSPACE_MISSING")
-    if run.in_trash:
-        raise user_error(
-            "WORKSPACE_MISSING",
-            f"The workspace of the run {run.id} is in the trash.",
-            "Bring it back with `swarm-tui cleanup --undo`, or start over with `retry --fresh`.",
-        )
+    check_not_deleted(run)
     return run.workspace
 
 

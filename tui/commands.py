@@ -35,6 +35,7 @@ class Command:
         return self.does.partition(".")[2]
 
 
+_REMOVE = "Delete workspaces, in the trash for good (asks)"
 _ARTEFACTS = "Delete rebuildable folders (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
@@ -155,11 +156,19 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("disk.open", "enter", "open", "disktree.unfold", "Unfold the row, or fold it", 11),
         Command("disk.expand", "right", "unfold", "disktree.expand", "Unfold the row"),
         Command("disk.collapse", "left", "fold", "disktree.collapse", "Fold the row"),
-        Command("disk.delete", "d", "delete", "disk.delete", "Delete workspaces (asks)", 12),
+        Command(
+            "disk.delete",
+            "d",
+            "delete",
+            "disk.delete",
+            _REMOVE,
+            12,
+        ),
         Command("disk.artefacts", "a", "artefacts", "disk.artefacts", _ARTEFACTS, 13),
-        Command("disk.undo", "u", "undo", "disk.undo", "Bring back what was deleted last", 14),
+        Command("disk.undo", "u", "undo", "disk.undo", "Bring back what is chosen, or last", 14),
         Command("disk.empty", "E", "empty trash", "disk.empty", "Empty the trash (asks)"),
-        Command("disk.stop", "x", "stop", "disk.stop", "Delete no further workspace"),
+        Command("disk.stop", "x", "stop", "disk.stop", "Delete no further workspace", 20),
+        Command("disk.apparent", "b", "apparent", "disk.apparent", "Apparent sizes, or on disk"),
         Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
         Command("disk.look", "r,ctrl+r", "look again", "disk.look", "Measure again", 17),
         Command("disk.next", "]", "next tab", "disk.next_tab", "Next tab", 18),

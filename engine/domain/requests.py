@@ -30,10 +30,12 @@ def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
     return [StatusChanged(Status.CANCELLING, reason=reason)] if kill and run.reason != KILL else []
 
 
-def retry(run: Run) -> Sequence[Body]:
-    """Begin the next attempt of a run that has ended."""
+def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
+    """Begin the next attempt of a run that has ended; one in the trash can only begin afresh."""
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    if not fresh:
+        check_not_deleted(run)
     return [StatusChanged(Status.QUEUED, reason="retry")]
 
 
@@ -53,4 +55,16 @@ def resume(run: Run, message: str) -> Sequence[Body]:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a Codex thread.")
+    check_not_deleted(run)
     return [StatusChanged(Status.QUEUED, reason="resume"), Notice("info", f"you: {message}")]
+
+
+def check_not_deleted(run: Run) -> None:
+    """Refuse what needs a workspace that is in the trash: WORKSPACE_MISSING, with both ways out."""
+    if run.in_trash:
+        raise user_error(
+            "WORKSPACE_MISSING",
+            f"The workspace of the run {run.id} is in the trash.",
+            f"Bring it back with `swarm-tui cleanup --undo {run.id}` or with u on the disk usage "
+            f"screen, or start over with `retry --fresh`.",
+        )

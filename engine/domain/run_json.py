@@ -46,7 +46,9 @@ def run_json(
         "thread_id": run.thread_id,
         "model": spec.model,
         "sandbox": spec.sandbox.value,
-        "workspace": asdict(run.workspace) if run.workspace else None,
+        "workspace": (
+            {**asdict(run.workspace), "in_trash": run.in_trash} if run.workspace else None
+        ),
         "checkpoint": run.checkpoint,
         "limits": [
             {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits

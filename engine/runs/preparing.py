@@ -12,6 +12,7 @@ from engine.domain.requests import KILL
 from engine.paths import Paths
 from engine.runs.settingup import SettingUp
 from engine.workspace.create import make
+from engine.workspace.locks import lock_for, locked
 from engine.workspace.worktree import Made
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]
@@ -36,7 +37,9 @@ class Preparing:
         """
         begun = not run.is_set_up and self._setting_up.begun
         if run.workspace and Path(run.workspace.path).is_dir() and (begun or not fresh):
-            made, is_set_up = Made(run.workspace), run.is_set_up
+            # A clean-up that began before this attempt did is to be over.
+            async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
+                made, is_set_up = Made(run.workspace), run.is_set_up
         else:
             made, is_set_up = await self._make(run), False
         if made is None or is_set_up or not run.spec.preparation.setup:

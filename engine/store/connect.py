@@ -37,6 +37,8 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
             await db.execute("PRAGMA foreign_keys = ON")
             await db.execute("PRAGMA synchronous = NORMAL")
             if migrate:
+                # Counts for a database that holds nothing yet; `shrinking` sees to older ones.
+                await db.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 await _use_wal(db)
                 await _migrate(db)
         yield db

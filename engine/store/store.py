@@ -20,12 +20,14 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import codec
+from engine.store import codec, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 from engine.store.reading import Reading
 
 INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
+USED = "disk_used"
+"""The setting that holds what the home took when it was measured last, in bytes."""
 
 
 class LostOwnership(Exception):
@@ -106,6 +108,21 @@ class Store(Reading):
             await db.execute("DELETE FROM settings WHERE name = ?", (name,))
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
+
+    async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
+        """Drop all but the last `kept` events of runs that ended before a time (since 1970).
+
+        Gives how many, by run; the runs themselves stay as they are.
+        """
+        return await shrinking.drop_events(self._transaction, before, kept)
+
+    async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
+        """Give the room of what was dropped back to the disk, which has so much left."""
+        more = True
+        while more:
+            async with self._lock:
+                with translated():
+                    more = await shrinking.give_back(self._writer, free_bytes, idle=is_idle())
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[aiosqlite.Connection]:

@@ -12,8 +12,10 @@ from engine.domain.model import Run
 from engine.paths import Paths
 from engine.upkeep import removal
 from engine.upkeep.measure import Scanner
+from engine.upkeep.removal import Removed
 from engine.workspace.below import Below, is_gits
 from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.locks import to_the_end
 
 
 async def strip(run: Run, paths: Paths, names: Iterable[str]) -> int:
@@ -32,17 +34,34 @@ async def strip(run: Run, paths: Paths, names: Iterable[str]) -> int:
     freed = 0
     async with Scanner() as scanner:
         for path in found:
-            async for told in scanner.measure(path):
-                if told.done and told.error is None:
-                    freed += told.figures.disk
-            await asyncio.to_thread(removal.remove, path)
+            disk = await _disk(scanner, root / os.fsdecode(path))
+            done = await to_the_end(asyncio.to_thread(_remove, root, path))
+            left = await _disk(scanner, root / os.fsdecode(path)) if done.left else 0
+            freed += max(0, disk - left)
     return freed
 
 
-def _found(root: Path, names: frozenset[bytes], counted: Iterable[bytes]) -> list[Path]:
+async def _disk(scanner: Scanner, path: Path) -> int:
+    disk = 0
+    async for told in scanner.measure(path):
+        disk = told.figures.disk
+    return disk
+
+
+def _remove(root: Path, path: bytes) -> Removed:
+    """Remove a folder below `root`, reached through no link that was swapped in meanwhile."""
+    try:
+        with Below(root) as below:
+            name, parent = below.place(path)
+            return removal.remove_in(parent, os.fsdecode(name))
+    except OSError as error:
+        return Removed(left=[str(error)])
+
+
+def _found(root: Path, names: frozenset[bytes], counted: Iterable[bytes]) -> list[bytes]:
     """Find the topmost folders so called that hold nothing which counts."""
     kept = {parent for path in counted for parent in _parents(path)}
-    found: list[Path] = []
+    found: list[bytes] = []
     with Below(root) as below:
         waiting = [b""]
         while waiting:
@@ -61,7 +80,7 @@ def _found(root: Path, names: frozenset[bytes], counted: Iterable[bytes]) -> lis
                 if is_gits(path):
                     continue
                 if name in names and path not in kept:
-                    found.append(root / os.fsdecode(path))
+                    found.append(path)
                 else:
                     waiting.append(path)
     return found

@@ -41,11 +41,7 @@ class Place:
 def find(paths: Paths, runs: Iterable[Run], codex_home: Path) -> list[Place]:
     """List the places of a home and of Codex's. Blocking; never follows a link."""
     known = {run.id: run for run in runs}
-    places = [
-        Place(PlaceKind.WORKSPACE, path, path.name, _known(path.name, known), project.name)
-        for project in _folders(paths.workspaces)
-        for path in _folders(project)
-    ]
+    places = workspaces(paths, known.values())
     for path in _folders(paths.home / "runs"):
         project = known[path.name].spec.project if path.name in known else ""
         places.append(Place(PlaceKind.FILES, path, path.name, _known(path.name, known), project))
@@ -59,6 +55,19 @@ def find(paths: Paths, runs: Iterable[Run], codex_home: Path) -> list[Place]:
             kind = PlaceKind.DATABASE if is_database else PlaceKind.OTHER
             places.append(Place(kind, path, path.name))
     return places + _of_codex(codex_home, {run.thread_id: run for run in known.values()})
+
+
+def workspaces(paths: Paths, runs: Iterable[Run]) -> list[Place]:
+    """List the workspaces that stand, those that fresh starts left behind too. Blocking."""
+    known = {run.id: run for run in runs}
+    owners = {run.workspace.path: run.id for run in known.values() if run.workspace}
+    places: list[Place] = []
+    for project in _folders(paths.workspaces):
+        for path in _folders(project):
+            # A fresh start makes `<run>-<attempt>` beside `<run>`.
+            run = owners.get(str(path)) or _known(path.name.partition("-")[0], known)
+            places.append(Place(PlaceKind.WORKSPACE, path, path.name, run, project.name))
+    return places
 
 
 def _of_codex(home: Path, threads: Mapping[str | None, Run]) -> list[Place]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,6 +24,8 @@ class Wish:
     """The newest runs of each project that stay."""
     runs: frozenset[str] = frozenset()
     """Only these runs."""
+    paths: frozenset[str] = frozenset()
+    """Only the workspaces at these places."""
     artefacts_only: bool = False
     """Take only what can be made again: `node_modules` and the like."""
     including_unsaved: bool = False
@@ -52,6 +53,8 @@ class Item:
     size: int
     """Bytes that are freed, or that stay."""
     why: str
+    path: str = ""
+    """Where the workspace is: a run has several where fresh starts left some behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,18 @@ def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
     """Decide over each candidate; `now` in seconds since 1970."""
     take: list[Item] = []
     keep: list[Item] = []
-    places: Counter[str] = Counter()
+    newest: dict[str, dict[str, int]] = {}
     for one in sorted(candidates, key=lambda one: one.run.id, reverse=True):
         project = one.run.spec.project
-        places[project] += 1
+        places = newest.setdefault(project, {})
+        place = places.setdefault(one.run.id, len(places) + 1)
         if not _wanted(one.run, wish):
             continue
-        kept = _kept(one, wish, places[project], now)
+        kept = _kept(one, wish, place, now)
         size = one.rebuildable if wish.artefacts_only else one.disk
         why = kept or _taken(one, wish, now)
-        item = Item(one.run.id, one.run.spec.title, project, size, why)
+        path = one.run.workspace.path if one.run.workspace else ""
+        item = Item(one.run.id, one.run.spec.title, project, size, why, path)
         (keep if kept else take).append(item)
     return Plan(_largest_first(take), _largest_first(keep), wish.artefacts_only)
 
@@ -89,6 +94,7 @@ def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
 def _wanted(run: Run, wish: Wish) -> bool:
     return (
         (not wish.runs or run.id in wish.runs)
+        and (not wish.paths or (run.workspace is not None and run.workspace.path in wish.paths))
         and (not wish.statuses or run.status in wish.statuses)
         and wish.project in (None, run.spec.project)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import stat
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPARE_HANDLES = 100
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 _LEFT_SHOWN = 20
 
 
@@ -37,27 +39,53 @@ def remove(path: Path, stop: Callable[[], bool] = lambda: False) -> Removed:
 
     What cannot be removed is left and told, the rest goes all the same.
     """
-    done = Removed()
     try:
         parent = os.open(path.parent, _FOLDER)
     except FileNotFoundError:
+        return Removed()
+    except OSError as error:
+        done = Removed()
+        _leave(done, path.name, error)
         return done
     try:
-        info = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+        return remove_in(parent, path.name, stop)
+    finally:
+        os.close(parent)
+
+
+def remove_in(parent: int, name: str, stop: Callable[[], bool] = lambda: False) -> Removed:
+    """Remove what is called `name` in an open folder, as `remove` does."""
+    done = Removed()
+    try:
+        info = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if not stat.S_ISDIR(info.st_mode):
-            os.unlink(path.name, dir_fd=parent)
+            os.unlink(name, dir_fd=parent)
             done.entries += 1
         elif info.st_dev != os.fstat(parent).st_dev:
-            done.left.append(f"{path.name}: is another file system")
+            done.left.append(f"{name}: is another file system")
+        elif mount := _mount_below(parent, name):
+            done.left.append(f"{name}: {mount} is mounted in it")
         else:
-            _Removal(info.st_dev, stop, done).run(parent, path.name)
+            _Removal(info.st_dev, stop, done).run(parent, name)
     except FileNotFoundError:
         pass
     except OSError as error:
-        _leave(done, path.name, error)
-    finally:
-        os.close(parent)
+        _leave(done, name, error)
     return done
+
+
+def _mount_below(parent: int, name: str) -> str:
+    """Give what is mounted at or below a folder: of the same file system, nothing else shows it."""
+    try:
+        top = str(Path(f"/proc/self/fd/{parent}").readlink() / name)
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:  # no Linux: there are no such mounts
+        return ""
+    for line in lines:
+        place = os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), line.split()[4]))
+        if place == top or place.startswith(f"{top}/"):
+            return place.rpartition("/")[2]
+    return ""
 
 
 class _Removal:

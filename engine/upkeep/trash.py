@@ -2,7 +2,10 @@
 
 An entry is a folder `trash/<entry>/` with `entry.json`, the workspace itself as `workspace/`, and
 of a worktree, its index and the commits that were nowhere else. Every step leaves something that
-`mend` can finish or take back: the workspace is moved whole, never copied.
+`mend` can finish or take back: the workspace is moved whole, never copied. What is removed for good
+is called `<entry>.gone` first, so that nothing half removed can come back.
+
+One at a time: whoever changes the trash holds `alone()`.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
@@ -23,12 +26,15 @@ from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.paths import Paths, private_folder
 from engine.upkeep import removal
-from engine.upkeep.removal import Removed
+from engine.upkeep.moving import fill, is_empty_worktree, move, rewrite, write
 from engine.workspace import repository, worktree
 from engine.workspace.git import Git
-from engine.workspace.locks import locked
+from engine.workspace.locks import locked, to_the_end
 from engine.workspace.repository import Repository
 
+GONE = ".gone"
+_BEGUN = re.compile("[0-9a-f]{12}-[^.]+")
+_COPIES = {"entry.json", "entry.new", "index", "commits.bundle", "commits.bundle.lock"}
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +56,10 @@ class Entry(msgspec.Struct, frozen=True):
     """The commit its branch stood at."""
     detached: str | None = None
     """The commit it had checked out, where that was not its branch."""
+    is_only_here: bool = False
+    """Whether it holds work that is nowhere else, not even as a patch beside the run."""
+    is_settled: bool = False
+    """Whether the repository it came from has forgotten it."""
 
 
 class Trash:
@@ -58,11 +68,25 @@ class Trash:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
 
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Hold the trash, over all processes; not to be held twice."""
+        return locked(self._paths.home / "locks" / "trash.lock")
+
     def list(self) -> list[Entry]:
         """Give what is in the trash, the newest first. Blocking."""
-        folder = self._paths.trash
-        found = [self._read(one.name) for one in folder.iterdir()] if folder.is_dir() else []
+        found = [self._read(name) for name in self._names()]
         return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+
+    def _names(self) -> list[str]:
+        folder = self._paths.trash
+        if folder.is_symlink():  # is none of ours
+            return []
+        try:
+            return sorted(one.name for one in folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise os_failure(error) from error
 
     def _read(self, name: str) -> Entry | None:
         try:
@@ -77,7 +101,7 @@ class Trash:
         """Give where the workspace of an entry lies."""
         return self._paths.trash / entry.id / "workspace"
 
-    async def put(self, run: Run) -> Entry:
+    async def put(self, run: Run, *, is_only_here: bool = False) -> Entry:
         """Move a run's workspace to the trash; its branch goes from the repository, too.
 
         Commits that are nowhere else go along. Raises WORKSPACE_UNSAFE for what is not ours to
@@ -90,14 +114,12 @@ class Trash:
         if workspace.kind is WorkspaceKind.IN_PLACE or not self._is_ours(target):
             message = f"{printable_name(workspace.path)} is no folder that swarm-tui made."
             raise user_error("WORKSPACE_UNSAFE", message)
-        async with self._alone():
-            return await self._put(run, workspace)
-
-    async def _put(self, run: Run, workspace: Workspace) -> Entry:
-        target, now = Path(workspace.path), time.time()
+        now = time.time()
+        while (self._paths.trash / _id(now, run)).exists():
+            now += 0.001
         found = await _repository(workspace)
         entry = Entry(
-            id=f"{int(now * 1000):012x}-{run.id}",
+            id=_id(now, run),
             run=run.id,
             project=run.spec.project,
             title=one_line(run.spec.title),
@@ -106,29 +128,24 @@ class Trash:
             at=now,
             source=str(found.common_dir) if found else workspace.source,
             branch=workspace.branch,
+            is_only_here=is_only_here,
         )
         folder = private_folder(self._paths.trash / entry.id)
         try:
             if found:
                 entry = await _keep_commits(found, entry, folder)
-            await asyncio.to_thread(_write, folder / "entry.json", msgspec.json.encode(entry))
-            await asyncio.to_thread(_move, target, folder / "workspace")
+            await asyncio.to_thread(write, folder / "entry.json", msgspec.json.encode(entry))
+            await to_the_end(asyncio.to_thread(move, target, folder / "workspace"))
         except BaseException as error:
             if not (folder / "workspace").exists():
                 await asyncio.to_thread(removal.remove, folder)
             if isinstance(error, OSError):
                 raise os_failure(error) from error
             raise
-        if found:
-            await asyncio.shield(self._forget(found, entry))
-        return entry
+        return await to_the_end(self._settle(entry, found))
 
     async def restore(self, entry: Entry) -> None:
         """Put a workspace back where it was, branch and registration of a worktree included."""
-        async with self._alone():
-            await self._restore(entry)
-
-    async def _restore(self, entry: Entry) -> None:
         content, target = self.content(entry), Path(entry.path)
         if not self._is_ours(target):
             raise user_error("WORKSPACE_UNSAFE")
@@ -136,7 +153,7 @@ class Trash:
             raise user_error(
                 "WORKSPACE_MISSING", "The trash does not hold this workspace any more."
             )
-        if os.path.lexists(target) and not _is_empty_worktree(target):
+        if os.path.lexists(target) and not is_empty_worktree(target):
             message = f"{printable_name(entry.path)} is there again."
             raise user_error("WORKSPACE_BUSY", message, "Delete that workspace first.")
         private_folder(target.parent)
@@ -149,33 +166,60 @@ class Trash:
             raise os_failure(error) from error
         await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
 
-    async def empty(self, entry: Entry, stop: Callable[[], bool] = lambda: False) -> Removed:
-        """Remove an entry for good; can be stopped and taken up again."""
-        return await asyncio.to_thread(removal.remove, self._paths.trash / entry.id, stop)
+    def doom(self, entry: Entry) -> Path:
+        """Make sure that an entry never comes back; gives what is left to be removed. Blocking."""
+        folder = self._paths.trash / entry.id
+        gone = folder.with_name(entry.id + GONE)
+        try:
+            folder.rename(gone)
+        except OSError as error:
+            raise os_failure(error) from error
+        return gone
+
+    def doomed(self) -> list[Path]:
+        """Give what is left of entries that were removed for good. Blocking."""
+        return [self._paths.trash / name for name in self._names() if name.endswith(GONE)]
 
     async def mend(self) -> None:
         """Finish what a crash cut short, so that no entry is half one thing and half another."""
-        async with self._alone():
-            for entry in await asyncio.to_thread(self.list):
-                await self._mend(entry)
+        for entry in await asyncio.to_thread(self.list):
+            await self._mend(entry)
+        await asyncio.to_thread(self._drop_begun)
+
+    def _drop_begun(self) -> None:
+        """Remove what was begun for a workspace that never came: it holds copies only."""
+        for name in self._names():
+            folder = self._paths.trash / name
+            try:
+                if _BEGUN.fullmatch(name) and {one.name for one in folder.iterdir()} <= _COPIES:
+                    removal.remove(folder)
+            except OSError:
+                continue
 
     async def _mend(self, entry: Entry) -> None:
         if not os.path.lexists(self.content(entry)):  # never moved here, or back already
-            await self.empty(entry)
-        elif entry.branch and not os.path.lexists(entry.path):
-            with suppress(UserError):
-                found = await _repository(_workspace(entry))
-                if found:
-                    await self._forget(found, entry)
+            await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
+        elif not entry.is_settled and not os.path.lexists(entry.path):
+            await self._settle(entry, await _repository(_workspace(entry)))
 
-    async def _forget(self, found: Repository, entry: Entry) -> None:
-        """Take a worktree that lies in the trash out of the user's repository."""
+    async def _settle(self, entry: Entry, found: Repository | None) -> Entry:
+        """Take a worktree that lies in the trash out of the user's repository, once.
+
+        A branch of that name which the user makes later is none of ours.
+        """
+        if entry.branch and found is None:  # on a disk that is not there today, perhaps
+            return entry
         try:
-            await worktree.remove(
-                found, Path(entry.path), entry.branch, self._paths.home, force=entry.tip is not None
-            )
-        except UserError as error:  # the repository is the user's, who may have removed it
-            _log.warning("%s stays registered: %s", entry.path, error.message)
+            if found:
+                await worktree.remove(
+                    found, Path(entry.path), entry.branch, self._paths.home, kept=entry.tip
+                )
+            entry = msgspec.structs.replace(entry, is_settled=True)
+            path = self._paths.trash / entry.id / "entry.json"
+            await asyncio.to_thread(rewrite, path, msgspec.json.encode(entry))
+        except (UserError, OSError) as error:  # the user may have removed the repository
+            _log.warning("%s stays registered: %s", entry.path, error)
+        return entry
 
     async def _restore_worktree(self, entry: Entry, content: Path, target: Path) -> None:
         assert entry.branch
@@ -191,13 +235,10 @@ class Trash:
         )
         if name != entry.branch:
             _log.warning("%s: the branch %s is taken, it is %s now", entry.path, entry.branch, name)
-        await asyncio.to_thread(_fill, content, target, folder / "index", index)
+        await asyncio.to_thread(fill, content, target, folder / "index", index)
         if entry.detached:
             git = Git(index.parent)
             await git.run("update-ref", "--no-deref", "HEAD", entry.detached)
-
-    def _alone(self) -> AbstractAsyncContextManager[None]:
-        return locked(self._paths.home / "locks" / "trash.lock")
 
     def _is_ours(self, path: Path) -> bool:
         """Say whether `path` is what a workspace's is: `workspaces/<project>/<run>`, no links."""
@@ -208,6 +249,10 @@ class Trash:
             and real.parent.parent == Path(os.path.realpath(top))
             and not (top / path.parent.name).is_symlink()
         )
+
+
+def _id(now: float, run: Run) -> str:
+    return f"{int(now * 1000):012x}-{run.id}"
 
 
 def _workspace(entry: Entry) -> Workspace:
@@ -260,44 +305,3 @@ async def _keep_commits(found: Repository, entry: Entry, folder: Path) -> Entry:
 async def _head(place: Path) -> str | None:
     answer = await Git(place).ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a folder whole; one without leave to write is given it, as its parent changes."""
-    try:
-        source.rename(target)
-    except PermissionError:
-        if source.is_symlink():
-            raise
-        source.chmod(0o700)
-        source.rename(target)
-
-
-def _is_empty_worktree(target: Path) -> bool:
-    """Say whether a restore was cut short here, after git had made the folder."""
-    return (
-        target.is_dir()
-        and not target.is_symlink()
-        and {one.name for one in target.iterdir()} <= {".git"}
-    )
-
-
-def _fill(content: Path, target: Path, kept_index: Path, index: Path) -> None:
-    """Put the files into the place of the worktree that git has just made, which holds none."""
-    if kept_index.is_file():
-        shutil.copyfile(kept_index, index)
-    link = content / ".git"
-    if link.is_file() and not link.is_symlink():  # else the agent has put something else there
-        link.unlink()
-        link.write_bytes((target / ".git").read_bytes())
-    (target / ".git").unlink()
-    target.rmdir()
-    content.rename(target)

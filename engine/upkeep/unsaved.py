@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from engine.domain.errors import UserError
-from engine.domain.model import Run, WorkspaceKind
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.paths import Paths
 from engine.workspace import repository, worktree
 from engine.workspace.checkpoints import BASELINE, Checkpoints
@@ -38,16 +38,36 @@ async def unsaved(run: Run, paths: Paths) -> str:
     if found.left_out:
         parts.append(f"{_counted(len(found.left_out), 'file')} could not be read")
     if commits:
-        parts.append(f"{_counted(commits, 'commit')} on no other branch")
+        parts.append(f"{_counted(commits, 'commit')} {_nowhere(workspace)}")
     return ", ".join(parts)
 
 
+def _nowhere(workspace: Workspace) -> str:
+    return "on no other branch" if workspace.branch else "in no other repository"
+
+
+async def patch(run: Run, paths: Paths) -> bytes:
+    """Give all that a run changed, as git can apply it; raises `UserError`."""
+    assert run.workspace
+    folder = paths.checkpoints(run.id, run.workspace.path)
+    if not folder.is_dir():
+        raise user_error("WORKSPACE_MISSING", UNKNOWN)
+    store = await Checkpoints.open(folder, run.workspace)
+    found = await store.changes()
+    if found.left_out:
+        raise user_error("WORK_UNSAVED", f"{_counted(len(found.left_out), 'file')} cannot be read.")
+    return await store.diff(binary=True)
+
+
 async def _commits(run: Run) -> int:
-    """Count the commits that only the worktree's branch, or what it has checked out, reaches."""
+    """Count the commits that only the worktree's branch, or what it has checked out, reaches.
+
+    Of a copy with a git directory of its own: the tips that its source does not know.
+    """
     assert run.workspace
     branch, target = run.workspace.branch, Path(run.workspace.path)
     if branch is None:
-        return 0
+        return await _own_tips(run.workspace)
     found = await repository.find(target)
     place = worktree.registration(found, target) if found else None
     if found is None or place is None:
@@ -59,6 +79,23 @@ async def _commits(run: Run) -> int:
     others = (f"--exclude={branch}", "--branches", "--remotes", "--tags")
     out = await Git(place).run("rev-list", "--count", *tips, "--not", *others)
     return int(out)
+
+
+async def _own_tips(workspace: Workspace) -> int:
+    folder = Path(workspace.path) / ".git"
+    if folder.is_symlink() or not folder.is_dir():
+        return 0
+    mine = Git(folder)
+    out = await mine.run("for-each-ref", "--format=%(objectname)")
+    head = await mine.ask("rev-parse", "-q", "--verify", "HEAD")
+    tips = {*out.decode("ascii").split(), *head.out.decode("ascii").split()}
+    source = await repository.find(Path(workspace.source)) if workspace.source else None
+    if source and tips:
+        asked = "".join(f"{tip}\n" for tip in sorted(tips)).encode()
+        out = await source.git.run("cat-file", "--batch-check=%(objectname)", stdin=asked)
+        lines = out.decode("utf-8", "replace").splitlines()
+        tips = {line.split()[0] for line in lines if line.endswith(" missing")}
+    return len(tips)
 
 
 def _counted(count: int, what: str) -> str:

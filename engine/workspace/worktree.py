@@ -115,12 +115,17 @@ def registration(repository: Repository, target: Path) -> Path | None:
 
 
 async def remove(
-    repository: Repository, target: Path, branch: str | None, home: Path, *, force: bool = False
+    repository: Repository,
+    target: Path,
+    branch: str | None,
+    home: Path,
+    *,
+    kept: str | None = None,
 ) -> bool:
     """Remove a worktree: its folder, its registration and its branch; says if the branch went.
 
-    A branch with commits that are on no other branch, remote branch or tag stays, unless `force`;
-    one that is checked out anywhere stays always.
+    A branch with commits that are on no other branch, remote branch or tag stays, unless it stands
+    at the commit `kept`, which the caller has; one that is checked out anywhere stays always.
     """
     async with locked(lock_for(home, repository.common_dir)):
         await _unregister(repository, target)
@@ -130,7 +135,7 @@ async def remove(
         if tip is None:
             return True
         if checked_out_in(repository, branch) or not (
-            force or await is_elsewhere(repository, branch, tip)
+            tip == kept or await is_elsewhere(repository, branch, tip)
         ):
             return False
         await repository.git.run("update-ref", "-d", f"refs/heads/{branch}", tip)

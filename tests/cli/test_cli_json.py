@@ -115,6 +115,20 @@ def test_what_the_commands_print_has_its_shape(swarm: Swarm) -> None:
     assert not swarm("diff", "@last", "--json").json["changes"]
 
 
+def test_disk_usage_and_cleanup_have_their_shape(swarm: Swarm) -> None:
+    script = "sim: write work.txt work"
+    assert swarm("run", "--empty", "--agent", "simulated", script).code == 0
+    _fits(swarm("du", "--json").json, shapes.DiskUsage)
+    _fits(swarm("cleanup", "--dry-run", "--json").json, shapes.Cleanup)
+    done = swarm("cleanup", "@last", "--force", "--including-unsaved", "--json").json
+    _fits(done, shapes.Cleanup)
+    assert done["cleaned"]
+    shown = swarm("show", "@last", "--json").json
+    assert shown["workspace"]["in_trash"]
+    _fits(swarm("cleanup", "--undo", "@last", "--json").json, shapes.BroughtBack)
+    _fits(swarm("cleanup", "--empty-trash", "--dry-run", "--json").json, shapes.Emptied)
+
+
 def test_doctor_has_its_shape(swarm: Swarm) -> None:
     done = swarm("doctor", "--json", "--end-orphans", "--codex-bin", "/nowhere")
     _fits(done.json, shapes.Diagnosis)

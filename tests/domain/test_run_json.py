@@ -74,7 +74,13 @@ def test_a_failed_run_has_all_keys_too() -> None:
     )  # fmt: skip
     told = run_json(run, 99.0)
     assert told.keys() == KEYS
-    assert told["workspace"] == {"path": "/w", "kind": "copy", "source": "/s", "branch": None}
+    assert told["workspace"] == {
+        "path": "/w",
+        "kind": "copy",
+        "source": "/s",
+        "branch": None,
+        "in_trash": False,
+    }
     assert told["tokens"] == {"input": 0, "cached_input": 0, "output": 0}
     assert told["changes"] == {"files": 0, "insertions": 0, "deletions": 0}
     assert told["error"]["code"] == "RATE_LIMITED"

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 import repos
 from fake_engine import LIMIT_S, NARROW, WIDE, shown, toasts
-from support import settled, spec, supervising
+from support import settled, spec, supervising, until
 from textual.pilot import Pilot
 
-from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.engine import Engine
+from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
+from engine.engine import Engine, Figures, Place, PlaceKind, Usage
 from engine.paths import Paths
 from tui.app import SwarmApp
 from tui.screens.confirm import Confirm
 from tui.screens.disk import DiskScreen
+from tui.widgets.disk_rows import DiskRows
 
 
 @pytest.fixture
@@ -152,6 +153,83 @@ async def test_the_runs_screen_deletes_and_brings_back(engine: Engine) -> None:
         await pilot.press("u")
         await becomes(pilot, lambda: len(toasts(app)) == 2)
         assert folder(engine, "Nothing").exists() != folder(engine, "Less").exists()
+
+
+async def test_the_trash_gives_back_and_drops_what_is_chosen(engine: Engine) -> None:
+    for title in ("Nothing", "Less"):
+        (run,) = [run for run in engine.view.runs.values() if run.spec.title == title]
+        await engine.disk.delete(run.id)
+    app = SwarmApp(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("2")
+        await pilot.press("]", "]", "]")
+        await becomes(pilot, lambda: "Nothing" in shown(app) and "Less" in shown(app))
+        screen = app.screen
+        assert isinstance(screen, DiskScreen)
+        while (row := screen.places.row) and "Nothing" not in row.name:
+            await pilot.press("j")
+        await pilot.press("u")
+        await becomes(pilot, lambda: toasts(app))
+        assert "Nothing" in toasts(app)[0]
+        assert folder(engine, "Nothing").exists()
+        assert not folder(engine, "Less").exists()
+        await becomes(pilot, lambda: len(screen.places.model.rows) == 1)
+        await pilot.press("d")
+        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await pilot.press("e")
+        await becomes(pilot, lambda: len(toasts(app)) == 2)
+        assert await engine.disk.trash() == []
+
+
+async def test_apparent_sizes_and_what_is_live(engine: Engine) -> None:
+    folder(engine, "Less").joinpath("sparse").touch()
+    with folder(engine, "Less").joinpath("sparse").open("wb") as file:
+        file.truncate(700 * 1024**2)
+    run = await engine.start(spec("hang", title="Live", project="web"))
+    await until(engine, lambda: engine.view.runs[run.id].status is Status.RUNNING)
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("2")
+        await becomes(pilot, lambda: "web" in shown(app))
+        await pilot.press("enter")
+        await becomes(pilot, lambda: "Live" in shown(app))
+        await becomes(pilot, lambda: " live " in shown(app))
+        assert "on disk" in shown(app)
+        assert "700.0 MiB" not in shown(app)
+        await pilot.press("b")
+        await becomes(pilot, lambda: "700.0 MiB" in shown(app))
+        assert "apparent" in shown(app)
+    await engine.cancel(run.id, kill=True)
+    await settled(engine)
+
+
+async def test_opening_costs_one_look_and_few_paintings(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many places there are, what is on the screen is what is drawn."""
+    arranged = 0
+    real = DiskRows.arrange
+
+    def counted(self: DiskRows) -> None:
+        nonlocal arranged
+        arranged += 1
+        real(self)
+
+    async def measure(told: Callable[[Usage], None]) -> int:
+        for number in range(20_000):
+            path = engine.paths.workspaces / "web" / str(number)
+            place = Place(PlaceKind.WORKSPACE, path, path.name, "", "web")
+            told(Usage(place, Figures(disk=number), done=True))
+        return 0
+
+    monkeypatch.setattr(DiskRows, "arrange", counted)
+    monkeypatch.setattr(engine.disk, "measure", measure)
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("2")
+        await becomes(pilot, lambda: "web" in shown(app))
+        await becomes(pilot, lambda: "190." in shown(app))
+        assert arranged < 200
 
 
 async def test_the_trash_is_emptied_after_a_question(engine: Engine) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import repos
+from disk_runs import done, folder
 from support import quick, settled, spec, supervising
 
 from engine.config import Cleanup
 from engine.domain.errors import UserError
-from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Status
 from engine.engine import As, Engine, Place, PlaceKind, Usage, Wish
 from engine.paths import Paths
 
@@ -20,20 +21,6 @@ def source(tmp_path: Path) -> Path:
     """A repository with one commit, whose `.gitignore` names what can be made again."""
     files: dict[str, str | bytes] = {"a.txt": "one\n", ".gitignore": "node_modules\n"}
     return repos.repository(tmp_path / "s", files)
-
-
-async def done(engine: Engine, *lines: str, source: Path | None = None) -> Run:
-    """Carry out a run of the simulated agent, in a worktree of `source` or an empty folder."""
-    kind = WorkspaceKind.WORKTREE if source else WorkspaceKind.EMPTY
-    workspace = WorkspaceSpec(kind, str(source) if source else None)
-    run = await engine.start(spec(*lines, workspace=workspace))
-    await settled(engine)
-    return engine.view.runs[run.id]
-
-
-def folder(run: Run) -> Path:
-    assert run.workspace
-    return Path(run.workspace.path)
 
 
 async def usage(engine: Engine) -> dict[Place, Usage]:

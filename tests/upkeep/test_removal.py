@@ -95,3 +95,23 @@ def test_a_folder_swapped_for_a_link_meanwhile_leads_nowhere(tmp_path: Path) -> 
     remove(tree)
     assert len(list(other.iterdir())) == 200
     assert not tree.exists()
+
+
+def test_what_is_mounted_inside_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bind mount of the same file system looks like any folder: only the system's list tells."""
+    tree = tmp_path / "a tree"
+    (tree / "in" / "mount").mkdir(parents=True)
+    (tree / "in" / "mount" / "precious").touch()
+    place = str(tree / "in" / "mount").replace(" ", "\\040")
+    real = Path.read_bytes
+
+    def told(path: Path) -> bytes:
+        is_list = path.name == "mountinfo"
+        return f"36 35 98:0 /x {place} rw - ext4 /dev/sda rw\n".encode() if is_list else real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", told)
+    if Path("/proc/self/mountinfo").exists():
+        assert remove(tree).left == ["a tree: mount is mounted in it"]
+        assert (tree / "in" / "mount" / "precious").exists()

@@ -182,7 +182,7 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-STEPS = ("_write", "_move", "worktree.remove", "worktree.register", "_fill")
+STEPS = ("write", "move", "worktree.remove", "rewrite", "worktree.register", "fill")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -236,8 +236,13 @@ async def test_the_trash_is_emptied_for_good(paths: Paths, source: Path) -> None
     run, _ = await made(paths, worktree(source))
     trash = Trash(paths)
     entry = await trash.put(run)
-    assert (await trash.empty(entry)).left == []
-    assert (trash.list(), list(paths.trash.iterdir())) == ([], [])
+    gone = trash.doom(entry)
+    assert trash.list() == []
+    assert trash.doomed() == [gone]
+    with pytest.raises(UserError):
+        await trash.restore(entry)
+    assert module.removal.remove(gone).left == []
+    assert list(paths.trash.iterdir()) == []
 
 
 async def test_damage_in_the_trash_costs_nothing(paths: Paths) -> None:
@@ -253,3 +258,31 @@ async def test_damage_in_the_trash_costs_nothing(paths: Paths) -> None:
     assert trash.list() == []
     await trash.mend()
     assert len(list(paths.trash.iterdir())) == 5
+
+
+async def test_a_branch_that_the_user_makes_later_is_theirs(paths: Paths, source: Path) -> None:
+    run, target = await made(paths, worktree(source))
+    repos.write(target, {"work.txt": "work\n"})
+    repos.commit(target, "work")
+    trash = Trash(paths)
+    entry = await trash.put(run)
+    repos.git(source, "checkout", "-q", "-b", "swarm/r1")
+    repos.write(source, {"mine.txt": "mine\n"})
+    mine = repos.commit(source, "mine")
+    repos.git(source, "checkout", "-q", "main")
+    await trash.mend()
+    # Nor does it go where a crash came before the trash had settled.
+    settled = paths.trash / entry.id / "entry.json"
+    settled.write_text(settled.read_text().replace('"is_settled":true', '"is_settled":false'))
+    await trash.mend()
+    assert repos.git(source, "rev-parse", "swarm/r1") == mine
+
+
+async def test_a_trash_that_is_a_link_is_none_of_ours(paths: Paths, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    repos.write(other / "00000000000a-r1", {"entry.json": "{}", "index": ""})
+    paths.home.mkdir(parents=True, exist_ok=True)
+    paths.trash.symlink_to(other)
+    await Trash(paths).mend()
+    assert (other / "00000000000a-r1" / "index").exists()
+    assert Trash(paths).doomed() == []

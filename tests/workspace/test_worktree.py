@@ -177,7 +177,8 @@ async def test_a_branch_that_is_checked_out_elsewhere_stays(source: Path, home: 
     repos.git(Path(made.workspace.path), "checkout", "-q", "--detach")
     repos.git(source, "checkout", "-q", "swarm/r1")
     target = Path(made.workspace.path)
-    assert not await worktree.remove(repository, target, "swarm/r1", home, force=True)
+    tip = repos.git(source, "rev-parse", "swarm/r1")
+    assert not await worktree.remove(repository, target, "swarm/r1", home, kept=tip)
     assert (await make(source, home)).workspace.branch == "swarm/r1-2"
     assert repos.git(source, "status", "--porcelain", "--branch") == "## swarm/r1"
 

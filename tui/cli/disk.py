@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.cells import clean
 from tui.cli import failure, output
 from tui.cli.options import (
     STATUSES,
     DurationType,
+    RunName,
     Utf8,
     everywhere,
     examples,
+    has_ended,
     json_option,
 )
 
 if TYPE_CHECKING:
-    from engine.engine import Cleaned, Engine, Entry, Plan, Usage, Wish
+    from engine.engine import Cleaned, Engine, Entry, Plan, Report, Usage, Wish
 
 SHOWN = 10
 KINDS = {
@@ -107,9 +110,10 @@ def _tell_usage(found: list[Usage], free: int, titles: dict[str, str], *, whole:
         "cleanup --older-than 7d --dry-run",
         "cleanup --status failed --status cancelled",
         "cleanup --artefacts-only --force",
-        "cleanup --undo",
+        "cleanup @last --undo",
     )
 )
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(has_ended))
 @click.option(
     "--older-than", type=DurationType(), metavar="DUR", help="Ended at least so long ago."
 )
@@ -134,12 +138,14 @@ def _tell_usage(found: list[Usage], free: int, titles: dict[str, str], *, whole:
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--force", is_flag=True, help="Do not ask.")
-@click.option("--undo", is_flag=True, help="Bring back the workspace that was deleted last.")
+@click.option("--undo", is_flag=True, help="Bring back what was deleted last, of all or of RUN.")
 @click.option("--empty-trash", is_flag=True, help="Remove for good what is in the trash.")
 @json_option("Print the plan, and what was done, as one object.")
 @everywhere()
 def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """Delete workspaces of runs that have ended, into the trash; --undo brings them back.
+
+    Of all runs, or only of those named.
 
     Never a live run, never a folder that was worked in in place, and no work that is nowhere else:
     it says what it leaves, and why. The exit code is 1 if something could not be deleted.
@@ -150,15 +156,18 @@ def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401
 
 
 async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
-    from engine.engine import Wish
+    from engine.engine import Report, Wish
     from tui.cli import session
 
     async with session.open_engine() as engine:
+        runs = [(await engine.find(name)).id for name in asked["runs"]]
         if asked["undo"]:
-            return _tell_entry(await engine.disk.undo(), as_json=as_json)
+            back = [await engine.disk.undo(run) for run in runs] or [await engine.disk.undo()]
+            return _tell_entries(back, as_json=as_json)
         if asked["empty_trash"]:
-            return await _empty(engine, asked, as_json=as_json)
+            return await _empty(engine, asked, runs, as_json=as_json)
         wish = Wish(
+            runs=frozenset(runs),
             older_than_s=asked["older_than"] or 0.0,
             statuses=frozenset(asked["statuses"]),
             project=asked["project"],
@@ -171,7 +180,7 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
             _tell_plan(plan)
         if asked["dry_run"] or not plan.take:
             if as_json:
-                output.say_json(_plan_json(plan))
+                output.say_json(_plan_json(plan, Report()))
             return 0
         if not asked["force"] and not _agreed(f"Delete {_counted(len(plan.take))}?"):
             return failure.EXIT_CANCELLED
@@ -188,8 +197,7 @@ async def _clean(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> in
         report = await engine.disk.clean(plan, wish, told, stop=lambda: bool(stopped))
     failed = [one for one in report.cleaned if one.failure]
     if as_json:
-        done = [_cleaned_json(one) for one in report.cleaned]
-        output.say_json({**_plan_json(plan), "cleaned": done, "freed": report.freed})
+        output.say_json(_plan_json(plan, report))
     else:
         done = _counted(len(report.cleaned) - len(failed))
         where = "for good" if plan.artefacts_only else "in the trash; --undo brings the last back"
@@ -199,8 +207,8 @@ async def _clean(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> in
     return failure.EXIT_FAILED if failed else 0
 
 
-async def _empty(engine: Engine, asked: dict[str, Any], *, as_json: bool) -> int:
-    entries = await engine.disk.trash()
+async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_json: bool) -> int:
+    entries = [one for one in await engine.disk.trash() if not runs or one.run in runs]
     if not as_json:
         output.say("\n".join(f"{one.run}  {one.title}" for one in entries) or "The trash is empty.")
     count = 0
@@ -230,7 +238,8 @@ def _tell_plan(plan: Plan) -> None:
         if items:
             output.say(f"{name}: {_counted(len(items))}, {show.size(sum(i.size for i in items))}")
         for item in items:
-            output.say(f"{show.size(item.size):>12}  {item.run}  {item.title}: {item.why}")
+            title = clean(item.title, 200)
+            output.say(f"{show.size(item.size):>12}  {item.run}  {title}: {item.why}")
     if not plan.take:
         output.say("There is nothing to delete.")
 
@@ -244,19 +253,22 @@ def _tell_cleaned(one: Cleaned) -> None:
         output.say(f"{show.size(one.freed):>12}  {one.item.run}  deleted")
 
 
-def _tell_entry(entry: Entry, *, as_json: bool) -> int:
+def _tell_entries(entries: list[Entry], *, as_json: bool) -> int:
     if as_json:
-        output.say_json(_entry_json(entry))
+        output.say_json({"restored": [_entry_json(entry) for entry in entries]})
     else:
-        output.say(f"{entry.run} is back: {entry.path}")
+        output.say("\n".join(f"{entry.run} is back: {entry.path}" for entry in entries))
     return 0
 
 
-def _plan_json(plan: Plan) -> dict[str, Any]:
+def _plan_json(plan: Plan, report: Report) -> dict[str, Any]:
     return {
         "take": [asdict(item) for item in plan.take],
         "keep": [asdict(item) for item in plan.keep],
         "size": plan.size,
+        "cleaned": [_cleaned_json(one) for one in report.cleaned],
+        "freed": report.freed,
+        "stopped": report.stopped,
     }
 
 
@@ -273,7 +285,7 @@ def _cleaned_json(one: Cleaned) -> dict[str, Any]:
 def _entry_json(entry: Entry) -> dict[str, Any]:
     from engine.domain.events import iso
 
-    names = ("id", "run", "project", "title", "path", "kind", "source", "branch")
+    names = ("id", "run", "project", "title", "path", "kind", "source", "branch", "is_only_here")
     return {**{name: getattr(entry, name) for name in names}, "at": iso(entry.at)}
 
 

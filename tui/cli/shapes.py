@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.domain.events import BODIES, Body
 from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
-from engine.engine import Health
+from engine.engine import Health, PlaceKind
 
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Count = Annotated[int, Meta(ge=0)]
@@ -44,6 +44,7 @@ class Workspace(Shape):
     kind: WorkspaceKind
     source: str | None
     branch: str | None
+    in_trash: Annotated[bool, Meta(description="deleted; it can come back while the trash has it")]
 
 
 class Tokens(Shape):
@@ -244,6 +245,88 @@ class Restored(Shape):
     undo: Count
 
 
+class DiskPlace(Shape):
+    """A place that takes room; a file with several names counts in one place."""
+
+    kind: PlaceKind
+    path: str
+    run: str | None
+    project: str | None
+    disk: Annotated[int, Meta(ge=0, description="bytes on disk")]
+    apparent: Annotated[int, Meta(ge=0, description="bytes that the files say they have")]
+    rebuildable: Annotated[int, Meta(ge=0, description="bytes on disk that can be made again")]
+    entries: Count
+    newest: Annotated[float, Meta(description="when a file last changed, in seconds since 1970")]
+    unread: Annotated[int, Meta(ge=0, description="folders that could not be looked into")]
+    error: str | None
+
+
+class DiskUsage(Shape):
+    """What takes room; free is what is left on the disk."""
+
+    places: list[DiskPlace]
+    free: Count
+
+
+class PlanItem(Shape):
+    """One workspace of a plan, and why it goes or stays."""
+
+    run: str
+    title: str
+    project: str
+    size: Count
+    why: str
+    path: str
+
+
+class CleanedUp(Shape):
+    """What became of one workspace; entry is null where it is gone for good, or stays."""
+
+    run: str
+    freed: Count
+    entry: str | None
+    error: ErrorInfo | None
+
+
+class Cleanup(Shape):
+    """What a clean-up takes and keeps, the largest first; what it did, nothing with --dry-run."""
+
+    take: list[PlanItem]
+    keep: list[PlanItem]
+    size: Annotated[int, Meta(ge=0, description="bytes to be freed")]
+    cleaned: list[CleanedUp]
+    freed: Count
+    stopped: bool
+
+
+class TrashEntry(Shape):
+    """Something in the trash."""
+
+    id: str
+    run: str
+    project: str
+    title: str
+    path: Annotated[str, Meta(description="where it was")]
+    kind: WorkspaceKind
+    source: str | None
+    branch: str | None
+    is_only_here: Annotated[bool, Meta(description="holds work that is nowhere else")]
+    at: Time
+
+
+class BroughtBack(Shape):
+    """What --undo brought back."""
+
+    restored: list[TrashEntry]
+
+
+class Emptied(Shape):
+    """What was in the trash, and how much of it --empty-trash removed."""
+
+    trash: list[TrashEntry]
+    removed: Count
+
+
 AS_JSON: dict[str, Any] = {
     "not_before": Time,
     "error": ErrorInfo,
@@ -301,6 +384,10 @@ DOCUMENTS: dict[str, Any] = {
     "artifacts": list[Artifact],
     "diff": Diff,
     "restore": list[Checkpoint] | Restored,
+    "du": DiskUsage,
+    "cleanup": Cleanup,
+    "cleanup --undo": BroughtBack,
+    "cleanup --empty-trash": Emptied,
     "config": dict[str, Any],  # settings.md has its keys
 }
 LINES: dict[str, Any] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+from textual.worker import Worker
 
 from tui import show
 from tui.cells import clean, crop
@@ -13,61 +15,82 @@ from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Cleaned, Plan, Wish
+    from engine.engine import Cleaned, Entry, Plan, Wish
 
-SHOWN = 6
+SHOWN, MARGIN = 4, 12
+
+
+class Say(Protocol):
+    """Shows how far it is, in words, and in percent where that is known."""
+
+    def __call__(self, text: str, percent: float | None = None, /) -> None:
+        """Show it; "" when there is nothing to say."""
+        ...
 
 
 class Deleting:
     """Deletes for one screen; `say` is told how far it is, and "" when there is nothing to say."""
 
-    def __init__(
-        self, screen: LiveScreen, say: Callable[[str], None], done: Callable[[], None]
-    ) -> None:
+    def __init__(self, screen: LiveScreen, say: Say, done: Callable[[], None]) -> None:
         self._screen = screen
         self._say = say
         self._done = done
         self._stopped = False
+        self._planning: Worker[None] | None = None
         self.is_busy = False
 
     def stop(self) -> None:
-        """Delete no further workspace."""
+        """Delete no further workspace; look no further for what could be."""
         self._stopped = True
+        if self._planning:
+            self._planning.cancel()
 
-    def ask(self, runs: Iterable[str], *, artefacts_only: bool = False) -> None:
-        """Say what would go and what would stay, ask, and do it."""
+    def ask(
+        self,
+        runs: Iterable[str] = (),
+        *,
+        paths: Iterable[str] = (),
+        artefacts_only: bool = False,
+    ) -> None:
+        """Say what would go of these runs or workspaces and what would stay, ask, and do it."""
         from engine.engine import Wish
 
-        wish = Wish(runs=frozenset(runs), artefacts_only=artefacts_only)
-        if wish.runs and not self.is_busy:
-            self._run(self._plan(wish))
+        wish = Wish(runs=frozenset(runs), paths=frozenset(paths), artefacts_only=artefacts_only)
+        if (wish.runs or wish.paths) and self._is_free():
+            self._planning = self._run(self._plan(wish))
 
-    def undo(self) -> None:
-        """Bring back what was deleted last."""
-        if not self.is_busy:
-            self._run(self._undo())
+    def undo(self, entries: Sequence[Entry] = (), *, run: str | None = None) -> None:
+        """Bring back these; else what was deleted last, of a run or of all."""
+        if self._is_free():
+            self._run(self._undo(entries, run))
 
-    def empty(self) -> None:
-        """Remove for good what is in the trash, after a question."""
-        if not self.is_busy:
-            self._run(self._ask_empty())
+    def empty(self, entries: Sequence[Entry] | None = None) -> None:
+        """Remove for good what is in the trash, or these, after a question."""
+        if entries != [] and self._is_free():
+            self._run(self._ask_empty(entries))
 
-    def _run(self, work: object) -> None:
+    def _is_free(self) -> bool:
+        if self.is_busy:
+            tell(app_of(self._screen), "One at a time: x stops what goes on.", is_warning=True)
+        return not self.is_busy
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> Worker[None]:
         async def busy() -> None:
             self.is_busy, self._stopped = True, False
             try:
-                await work  # pyright: ignore[reportGeneralTypeIssues]
+                await work
             finally:
-                self.is_busy = False
+                self.is_busy, self._planning = False, None
                 self._say("")
 
-        self._screen.run_worker(busy, group="delete")
+        return self._screen.run_worker(busy, group="delete")
 
     # Deleting
 
     async def _plan(self, wish: Wish) -> None:
         def looked(count: int, of: int) -> None:
-            self._say(f"looking for work that is nowhere else: {count} of {of}")
+            words = f"looking for work that is nowhere else: {count} of {of}"
+            self._say(words, 100 * count / of)
 
         app = app_of(self._screen)
         plan = await attempt(app, self._screen.engine.disk.plan(wish, looked))
@@ -88,7 +111,8 @@ class Deleting:
                 self._run(self._again(everything))
 
         title = "Delete what can be made again?" if wish.artefacts_only else "Delete workspaces?"
-        app.push_screen(Confirm(title, _words(plan), choices, default=choices[0].id), answered)
+        words = _words(plan, app.size.width - MARGIN)
+        app.push_screen(Confirm(title, words, choices, default=choices[0].id), answered)
 
     async def _again(self, wish: Wish) -> None:
         plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
@@ -101,10 +125,10 @@ class Deleting:
         def told(one: Cleaned) -> None:
             nonlocal count
             count += 1
-            self._say(
-                f"deleting: {count} of {len(plan.take)}, now {crop(clean(one.item.title), 40)}"
-            )
+            words = f"deleting: {count} of {len(plan.take)}, {crop(clean(one.item.title), 40)}"
+            self._say(words, 100 * count / len(plan.take))
 
+        self._say(f"deleting: 0 of {len(plan.take)}", 0)
         report = await attempt(
             app_of(self._screen),
             self._screen.engine.disk.clean(plan, wish, told, stop=lambda: self._stopped),
@@ -116,24 +140,37 @@ class Deleting:
         words = f"{_counted(len(report.cleaned) - len(failed))} deleted, {show.size(report.freed)}"
         words += "" if plan.artefacts_only else ": in the trash, u brings the last back"
         words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
+        words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
 
-    async def _undo(self) -> None:
-        entry = await attempt(app_of(self._screen), self._screen.engine.disk.undo())
-        if entry:
-            tell(app_of(self._screen), f"Back: {clean(entry.title, 100) or entry.run}")
+    async def _undo(self, entries: Sequence[Entry], run: str | None) -> None:
+        for entry in entries:
+            self._say(f"bringing back {entry.title or entry.run}")
+            await attempt(app_of(self._screen), self._back(entry))
+        if not entries:
+            await attempt(app_of(self._screen), self._back(None, run))
         self._done()
+
+    async def _back(self, entry: Entry | None, run: str | None = None) -> None:
+        disk = self._screen.engine.disk
+        if entry:
+            await disk.restore(entry)
+        else:
+            entry = await disk.undo(run)
+        tell(app_of(self._screen), f"Back: {clean(entry.title, 100) or entry.run}")
 
     # The trash
 
-    async def _ask_empty(self) -> None:
-        entries = await attempt(app_of(self._screen), self._screen.engine.disk.trash())
+    async def _ask_empty(self, some: Sequence[Entry] | None) -> None:
+        entries = some or await attempt(app_of(self._screen), self._screen.engine.disk.trash())
         if not entries:
             tell(app_of(self._screen), "The trash is empty.")
             return
 
         async def emptied() -> None:
-            count = await attempt(app_of(self._screen), self._screen.engine.disk.empty(entries))
+            self._say(f"removing {_counted(len(entries))} for good", 0)
+            done = self._screen.engine.disk.empty(entries, lambda: self._stopped)
+            count = await attempt(app_of(self._screen), done)
             tell(app_of(self._screen), f"{_counted(count or 0)} removed for good.")
             self._done()
 
@@ -142,8 +179,11 @@ class Deleting:
                 self._run(emptied())
 
         text = f"{_counted(len(entries))} in the trash: they cannot be brought back after that."
-        choices = [Choice("empty", "e", "empty it", is_danger=True), Choice("stay", "s", "stay")]
-        app_of(self._screen).push_screen(Confirm("Empty the trash?", text, choices), answered)
+        only = sum(entry.is_only_here for entry in entries)
+        text += f"\nWhat {_counted(only)} of them hold is nowhere else." if only else ""
+        word, title = ("remove", "Remove for good?") if some else ("empty it", "Empty the trash?")
+        choices = [Choice("empty", "e", word, is_danger=True), Choice("stay", "s", "stay")]
+        app_of(self._screen).push_screen(Confirm(title, text, choices), answered)
 
 
 def _choices(plan: Plan, *, can_force: bool) -> list[Choice]:
@@ -162,18 +202,17 @@ def _unsaved(plan: Plan) -> bool:
     return any(not item.why.startswith(live) for item in plan.keep)
 
 
-def _words(plan: Plan) -> str:
+def _words(plan: Plan, width: int) -> str:
     lines: list[str] = []
     for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
         if items:
             size = show.size(sum(item.size for item in items))
             lines.append(f"{name}: {_counted(len(items))}, {size}")
         for item in items[:SHOWN]:
-            lines.append(
-                f"  {show.size(item.size):>10}  {crop(clean(item.title, 200), 40)}: {item.why}"
-            )
+            line = f"{show.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
+            lines.append(crop(line, width))
         if len(items) > SHOWN:
-            lines.append(f"  … and {len(items) - SHOWN} more")
+            lines.append(f"            … and {len(items) - SHOWN} more")
     for_good = "It is gone for good; it can be made again." if plan.artefacts_only else ""
     return "\n".join([*lines, for_good or "It goes to the trash, from where u brings it back."])
 

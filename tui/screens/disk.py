@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
@@ -10,21 +12,25 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
 
+from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from tui import commands, show
 from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen
-from tui.toast import app_of, attempt
+from tui.toast import app_of, attempt, tell
+from tui.widgets.disk_heading import DiskHeading
 from tui.widgets.disk_rows import SORTS, TABS
 from tui.widgets.disk_tree import DiskTree
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.pace import Pace
 from tui.widgets.pane_tabs import PaneTabs
 from tui.widgets.top_bar import TopBar
+from tui.widgets.working import Working
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.engine import Engine, Usage
+    from engine.engine import Engine, Entry, Usage
 
 
 class DiskScreen(LiveScreen):
@@ -40,24 +46,33 @@ class DiskScreen(LiveScreen):
 
     places = getters.query_one(DiskTree)
     tabs = getters.query_one(PaneTabs)
+    heading = getters.query_one(DiskHeading)
+    working = getters.query_one(Working)
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._deleting = Deleting(self, self._say, self.action_look)
-        self._said = ""
+        self._pace = Pace(self, self._show)
         self._is_looking = False
+        self._free = 0
         self._looked_at: dict[str, int] = {}
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield TopBar()
         yield PaneTabs(tuple(TABS))
+        yield DiskHeading()
         yield DiskTree(self.clock)
+        yield Working("x stops")
         yield KeyBar()
 
     def on_screen_resume(self) -> None:
         """Give the keys to the list."""
         self.places.focus()
+
+    def on_resize(self) -> None:
+        """Put the names of the columns where these are now."""
+        self.call_after_refresh(self._show)
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""
@@ -67,8 +82,11 @@ class DiskScreen(LiveScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what makes no sense in this tab."""
         del parameters
-        if action in ("delete", "artefacts"):
-            return True if self.places.model.tab == "workspaces" else None
+        tab = self.places.model.tab
+        if action == "artefacts":
+            return True if tab == "workspaces" else None
+        if action == "delete":
+            return True if tab in ("workspaces", "trash") else None
         return True
 
     # Measuring
@@ -79,6 +97,7 @@ class DiskScreen(LiveScreen):
 
     async def _look(self) -> None:
         entries = await attempt(app_of(self), self.engine.disk.trash()) or ()
+        self._free = await asyncio.to_thread(self.engine.disk.free)
         places = self.places
         places.runs = self.engine.view.runs
         places.model.begin(places.runs, entries)
@@ -93,34 +112,34 @@ class DiskScreen(LiveScreen):
 
     def _told(self, one: Usage) -> None:
         self.places.model.tell(one)
-        self._show()
+        self._pace.ask()
 
     def _show(self) -> None:
-        self.places.ask_renewal()
+        self.places.renew()
         total = self.places.model.total()
-        parts = [f"Disk usage · {show.size(total.disk)}"]
+        parts = [f"Disk usage · {show.size(self.places.model.bytes(total))}"]
         if total.rebuildable:
             parts.append(f"{show.size(total.rebuildable)} can be made again")
-        parts.append(f"{show.size(self.engine.disk.free())} free")
+        parts.append(f"{show.size(self._free)} free")
         parts.append(f"by {self.places.model.sort}")
-        if self._said or self._is_looking:
-            parts.append(self._said or "measuring …")
+        if self._is_looking:
+            parts.append("measuring …")
         self.places.set_title(" · ".join(parts))
+        self.heading.name_columns(self.places)
 
-    def _say(self, text: str) -> None:
-        self._said = text
-        self._show()
+    def _say(self, text: str, percent: float | None = None) -> None:
+        self.working.tell(text, percent)
 
     async def _look_for_work(self) -> None:
         """Find out what of each run's work is nowhere else, one after the other."""
-        for run in list(self.engine.view.runs.values()):
-            there = run.workspace is not None and not run.in_trash
-            if there and run.status in FINISHED and self._looked_at.get(run.id) != run.seq:
-                lost = await attempt(app_of(self), self.engine.disk.unsaved(run.id))
-                if lost is not None:
-                    self._looked_at[run.id] = run.seq
-                    self.places.states[run.id] = lost
-                    self.places.refresh()
+        for path, run_id in self.places.model.workspaces():
+            run = self.engine.view.runs.get(run_id)
+            if run is None or run.status not in FINISHED or self._looked_at.get(path) == run.seq:
+                continue
+            with suppress(UserError):  # it is gone meanwhile
+                self.places.states[path] = await self.engine.disk.unsaved(run_id, path)
+                self._looked_at[path] = run.seq
+                self.places.refresh()
 
     @on(DiskTree.Unfolded)
     def _unfolded(self, event: DiskTree.Unfolded) -> None:
@@ -155,36 +174,52 @@ class DiskScreen(LiveScreen):
     def _go(self, tab: str) -> None:
         self.places.model.tab = tab
         self.tabs.light(tab)
-        self.places.renew()
-        self.places.move_cursor(0)
+        self.places.set_marks(())
         self._show()
+        self.places.move_cursor(0)
         self.refresh_bindings()
+
+    def action_apparent(self) -> None:
+        """Show the sizes that the files say they have, or those on disk."""
+        self.places.model.is_apparent = not self.places.model.is_apparent
+        self._show()
 
     def action_sort(self) -> None:
         """Sort by the next column."""
         model = self.places.model
         model.sort = SORTS[(SORTS.index(model.sort) + 1) % len(SORTS)]
-        self.places.renew()
         self._show()
 
     # Deleting
 
-    def _chosen(self) -> list[str]:
+    def _chosen(self) -> set[str]:
         row = self.places.row
-        ids = self.places.marks or ({row.id} if row else set[str]())
-        return self.places.model.runs_of(ids)
+        return self.places.marks or ({row.id} if row else set())
+
+    def _workspaces(self) -> list[str]:
+        found = self.places.model.workspaces_of(self._chosen())
+        if not found:
+            tell(app_of(self), "Choose a project, or the workspace of a run.", is_warning=True)
+        return found
+
+    def _entries(self) -> list[Entry]:
+        model = self.places.model
+        return model.entries_of(self._chosen()) if model.tab == "trash" else []
 
     def action_delete(self) -> None:
         """Delete the marked workspaces, or the chosen one, after a question."""
-        self._deleting.ask(self._chosen())
+        if self.places.model.tab == "trash":
+            self._deleting.empty(self._entries())
+        else:
+            self._deleting.ask(paths=self._workspaces())
 
     def action_artefacts(self) -> None:
         """Delete only what can be made again, after a question."""
-        self._deleting.ask(self._chosen(), artefacts_only=True)
+        self._deleting.ask(paths=self._workspaces(), artefacts_only=True)
 
     def action_undo(self) -> None:
-        """Bring back what was deleted last."""
-        self._deleting.undo()
+        """Bring back what was deleted last, or in the trash, what is chosen."""
+        self._deleting.undo(self._entries())
 
     def action_empty(self) -> None:
         """Empty the trash, after a question."""

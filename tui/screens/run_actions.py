@@ -91,7 +91,7 @@ class RunActions(LiveScreen):
         """Take the marks away: what they were for is done."""
         raise NotImplementedError
 
-    def deleting(self, words: str) -> None:
+    def deleting(self, words: str, percent: float | None = None) -> None:
         """Say how far the deleting of workspaces is; empty when there is nothing to say."""
 
     # What is allowed
@@ -316,8 +316,9 @@ class RunActions(LiveScreen):
         self._deleting.ask([run.id for run in self._targets("delete_workspace")])
 
     def action_undo_delete(self) -> None:
-        """Bring back the workspace that was deleted last."""
-        self._deleting.undo()
+        """Bring back the run's workspace, or what was deleted last."""
+        run = self.run
+        self._deleting.undo(run=run.id if run and run.in_trash else None)
 
     def action_copy_id(self) -> None:
         """Copy the run's id."""

@@ -56,6 +56,8 @@ class DiskRows:
     def __init__(self) -> None:
         self.tab = next(iter(TABS))
         self.sort = SORTS[0]
+        self.is_apparent = False
+        """Whether sizes are those that the files say they have, not those on disk."""
         self.rows: list[Row] = []
         self._usage: dict[Path, Usage] = {}
         self._seen: set[Path] = set()
@@ -94,14 +96,30 @@ class DiskRows:
         """Give the trash's entry that a row stands for."""
         return self._entries.get(row.path.name) if row.path else None
 
-    def runs_of(self, ids: Iterable[str]) -> list[str]:
-        """Give the runs whose workspaces these rows stand for; a project stands for all of its."""
+    def workspaces_of(self, ids: Iterable[str]) -> list[str]:
+        """Give the paths of the workspaces these rows stand for; a project stands for all of its.
+
+        What belongs to no run is left alone.
+        """
         wanted = set(ids)
         return [
-            node.run
+            str(node.path)
             for project in self._projects((PlaceKind.WORKSPACE,))
             for node in project.children
             if node.run and wanted & {project.id, node.id}
+        ]
+
+    def entries_of(self, ids: Iterable[str]) -> list[Entry]:
+        """Give the trash's entries that these rows stand for."""
+        wanted = set(ids)
+        return [one for row in self.rows if row.id in wanted and (one := self.entry(row))]
+
+    def workspaces(self) -> list[tuple[str, str]]:
+        """Give the workspaces that were found, and the run of each."""
+        return [
+            (str(path), one.place.run)
+            for path, one in self._usage.items()
+            if one.place.kind is PlaceKind.WORKSPACE and one.place.run
         ]
 
     def total(self) -> Figures:
@@ -112,6 +130,10 @@ class DiskRows:
     def toggle(self, row_id: str, *, is_open: bool) -> None:
         """Unfold a row, or fold it."""
         (self._open.add if is_open else self._open.discard)(row_id)
+
+    def bytes(self, figures: Figures) -> int:
+        """Give the size that is shown."""
+        return figures.apparent if self.is_apparent else figures.disk
 
     def arrange(self) -> None:
         """Make the rows anew from what is known."""
@@ -156,7 +178,7 @@ class DiskRows:
         )
 
     def _flat(self, nodes: list[_Node], depth: int) -> Iterator[Row]:
-        largest = max((node.figures.disk for node in nodes), default=0) or 1
+        largest = max((self.bytes(node.figures) for node in nodes), default=0) or 1
         for node in sorted(nodes, key=self._rank):
             is_open = node.opens and node.id in self._open
             yield Row(
@@ -164,7 +186,7 @@ class DiskRows:
                 depth,
                 node.name,
                 node.figures,
-                node.figures.disk / largest,
+                self.bytes(node.figures) / largest,
                 node.path,
                 node.run,
                 node.opens,
@@ -191,7 +213,7 @@ class DiskRows:
 
     def _rank(self, node: _Node) -> tuple[float, str]:
         keys = {
-            "size": -node.figures.disk,
+            "size": -self.bytes(node.figures),
             "can go": -node.figures.rebuildable,
             "age": node.figures.newest or float("inf"),
             "name": 0.0,

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import commands, show
 from tui.cells import clean, fit
@@ -19,7 +20,7 @@ from tui.widgets.disk_rows import DiskRows, Row
 from tui.widgets.marked_list import MarkedList
 from tui.widgets.pace import Pace
 
-SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 4
+SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 7
 ROOM_FOR_STATE, ROOM_FOR_REST = 110, 70
 MARKS = [
     binding
@@ -45,7 +46,7 @@ class DiskTree(MarkedList):
         self.model = DiskRows()
         self.runs: Mapping[str, Run] = {}
         self.states: dict[str, str] = {}
-        """What of each run's work is nowhere else, in words, as far as it was looked for."""
+        """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self._clock = clock
         self._pace = Pace(self, self.renew)
         self._moved = False
@@ -156,7 +157,7 @@ class DiskTree(MarkedList):
         gutter = show.sign("▌", "|") if cursor else " "
         mark = show.sign("●", "*") if marked else " "
         figures = row.figures
-        size = show.size(figures.disk) + ("" if row.is_done else show.sign("…", "~"))
+        size = show.size(self.model.bytes(figures)) + ("" if row.is_done else show.sign("…", "~"))
         filled = round(row.share * BAR)
         bar = show.sign("█", "#") * filled + show.sign("░", "-") * (BAR - filled)
         head = [
@@ -180,13 +181,48 @@ class DiskTree(MarkedList):
 
     def _of_run(self, row: Row, width: int) -> list[tuple[str, str]]:
         run = self.runs.get(row.run)
-        at = row.figures.newest
-        age = show.age(max(0.0, self._clock() - at)) if at else ""
-        parts = [(fit(age, AGE, right=True) + " ", "dim")]
+        entry = self.model.entry(row)
+        ended = entry.at if entry else run.finished_at if run and row.path else None
+        ages = [self._age(row.figures.newest)]
+        if width >= ROOM_FOR_STATE:
+            ages.append(self._age(ended or 0.0))
+        parts = [(fit(age, AGE, right=True) + " ", "dim") for age in ages]
         status = f"{show.glyph(run.status)} {show.word(run.status)}" if run and row.path else ""
         parts.append((fit(status, STATUS), show.tone(run.status) if run else "dim"))
         if width >= ROOM_FOR_STATE:
-            state = self.states.get(row.run) if run and row.path else ""
-            words = "all kept" if state == "" and run and row.run in self.states else state or ""
-            parts.append((" " + fit(words, STATE), "warn" if state else "dim"))
+            words, is_warning = self._state(row, run)
+            parts.append((" " + fit(words, STATE), "warn" if is_warning else "dim"))
         return parts
+
+    def _age(self, at: float) -> str:
+        return show.age(max(0.0, self._clock() - at)) if at else ""
+
+    def _state(self, row: Row, run: Run | None) -> tuple[str, bool]:
+        """Say whether the work in a workspace is anywhere else, and whether that is a warning."""
+        if row.depth != 1 or row.path is None or self.model.tab != "workspaces":
+            return "", False
+        if run is None:
+            return "of no run that is known", False
+        if run.status not in FINISHED:
+            return "live", False
+        state = self.states.get(str(row.path))
+        if state:
+            return state, True
+        has_git = run.workspace is not None and run.workspace.branch is not None
+        words = "all kept" if has_git else "all kept, no branch"
+        return ("" if state is None else words), False
+
+    def heading(self, width: int) -> str:
+        """Name the columns, for a list so wide."""
+        size = "apparent" if self.model.is_apparent else "on disk"
+        text = "  " + fit(size, SIZE + 1, right=True) + " " * (BAR + 2)
+        tail = ""
+        if width >= ROOM_FOR_REST:
+            tail = fit("can go", SIZE, right=True) + " " + fit("touched", AGE, right=True) + " "
+            if width >= ROOM_FOR_STATE:
+                ended = "deleted" if self.model.tab == "trash" else "ended"
+                tail += fit(ended, AGE, right=True) + " "
+            tail += fit("status", STATUS)
+            if width >= ROOM_FOR_STATE:
+                tail += " " + fit("work that is nowhere else", STATE)
+        return text + fit("  name", max(4, width - len(text) - len(tail))) + tail

@@ -152,6 +152,10 @@ class TopBar(Widget):
     def _disk(self) -> list[Part]:
         if self._space is None:
             return []
+        if self._space.is_over:
+            used = f"{show.size(self._space.used_bytes)} used"
+            budget = f" of {show.size(self._space.budget_bytes)}"
+            return [(" · ", "$secondary 60%"), (used, "bold $warning"), (budget, "$secondary")]
         look = "bold $warning" if self._space.is_low else "$foreground"
         free = show.size(self._space.free_bytes)
         return [(" · ", "$secondary 60%"), (free, look), (" free", "$secondary")]

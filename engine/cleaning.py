@@ -1,0 +1,259 @@
+"""Workspaces cleaned up: planned, then taken one by one; what is nowhere else is kept beside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from engine.config import Config
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.events import ArtifactSaved, Body, Notice
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run
+from engine.domain.text import size
+from engine.paths import Paths, private_folder
+from engine.store.store import Store
+from engine.upkeep import artefacts
+from engine.upkeep.measure import Figures, Scanner
+from engine.upkeep.plan import Candidate, Item, Plan, Wish, plan
+from engine.upkeep.standing import standing
+from engine.upkeep.trash import Entry, Trash
+from engine.upkeep.unsaved import patch, unsaved
+from engine.workspace.locks import lock_for, locked
+from engine.workspaces import Tell
+
+LOOKS_AT_ONCE = 2
+COPIES = 1000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What became of one item of a plan: bytes freed or put aside, or why it stays."""
+
+    item: Item
+    freed: int = 0
+    entry: str = ""
+    """The trash's entry, where it can come back."""
+    failure: UserError | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """What a clean-up did."""
+
+    cleaned: list[Cleaned] = field(default_factory=list[Cleaned])
+    stopped: bool = False
+
+    @property
+    def freed(self) -> int:
+        """The bytes that went, to the trash or for good."""
+        return sum(one.freed for one in self.cleaned)
+
+
+class Cleaning:
+    """Takes workspaces away; every method raises `UserError`."""
+
+    def __init__(
+        self, paths: Paths, config: Config, store: Store, trash: Trash, tell: Tell
+    ) -> None:
+        self._paths = paths
+        self._config = config
+        self._store = store
+        self._trash = trash
+        self._tell = tell
+
+    # What would go
+
+    async def plan(self, wish: Wish, looked: Callable[[int, int], None] | None = None) -> Plan:
+        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+
+        `looked` is told how many of how many workspaces have been looked at.
+        """
+        runs = await standing(self._store, self._paths)
+        turn, count = asyncio.Semaphore(LOOKS_AT_ONCE), 0
+
+        async def look(run: Run) -> Candidate:
+            nonlocal count
+            async with turn:
+                candidate = await self._candidate(run, scanner, wish)
+            count += 1
+            if looked:
+                looked(count, len(runs))
+            return candidate
+
+        async with Scanner(self._config.cleanup.rebuildable) as scanner:
+            candidates = await asyncio.gather(*(look(run) for run in runs))
+        return plan(candidates, wish, time.time())
+
+    async def _candidate(self, run: Run, scanner: Scanner, wish: Wish) -> Candidate:
+        bare = Candidate(run)
+        if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
+            return bare  # it stays, whatever is in it
+        assert run.workspace
+        figures = Figures()
+        async for told in scanner.measure(Path(run.workspace.path)):
+            figures = told.figures
+        lost = "" if wish.artefacts_only else await unsaved(run, self._paths)
+        return Candidate(run, figures.disk, figures.rebuildable, lost)
+
+    # What goes
+
+    async def clean(
+        self,
+        planned: Plan,
+        wish: Wish,
+        told: Callable[[Cleaned], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        why: str = "",
+    ) -> Report:
+        """Carry a plan out, one workspace after another; a failure is told, and the rest goes on.
+
+        Each is looked at again just before: what has changed since the plan was made counts.
+        """
+        report = Report()
+        for item in planned.take:
+            if stop():
+                report.stopped = True
+                break
+            try:
+                cleaned = await self._clean(item, wish, why, artefacts_only=planned.artefacts_only)
+            except UserError as error:
+                cleaned = Cleaned(item, failure=error)
+            except OSError as error:
+                cleaned = Cleaned(item, failure=os_failure(error))
+            report.cleaned.append(cleaned)
+            if told:
+                told(cleaned)
+        return report
+
+    async def _clean(self, item: Item, wish: Wish, why: str, *, artefacts_only: bool) -> Cleaned:
+        run = await self.standing(item.run, item.path)
+        if artefacts_only:
+            return Cleaned(item, await self._strip(run, why))
+        lost = await unsaved(run, self._paths)
+        if lost and not wish.including_unsaved:
+            raise user_error("WORK_UNSAVED", f"The run {run.id} is kept: {lost}.")
+        entry = await self.delete(run.id, item.path, why)
+        return Cleaned(item, item.size, entry.id)
+
+    async def _strip(self, run: Run, why: str) -> int:
+        assert run.workspace
+        # An attempt that begins now waits for this lock before it uses the workspace.
+        async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
+            check_ended(await self.standing(run.id, run.workspace.path))
+            freed = await artefacts.strip(run, self._paths, self._config.cleanup.rebuildable)
+        await self.note(run, _said(f"removed what can be made again: {size(freed)}", why))
+        return freed
+
+    async def delete(self, run: str, path: str | None = None, why: str = "") -> Entry:
+        """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
+
+        `path` names one that a fresh start left; None: the one the run has now.
+        """
+        known = await self.standing(run, path)
+        check_ended(known)
+        lost = await unsaved(known, self._paths)
+        saved = await self._keep(known) if lost else None
+        bodies: list[Body] = [ArtifactSaved(saved.name, saved.stat().st_size)] if saved else []
+        async with self._trash.alone():
+            await self.note(known, _said("workspace moved to the trash", why), bodies, trash=True)
+            try:
+                entry = await self._trash.put(known, is_only_here=bool(lost) and saved is None)
+            except BaseException:
+                await asyncio.shield(self.note(known, "workspace still there", trash=False))
+                raise
+        if lost:
+            await asyncio.to_thread(self._keep_commits, entry)
+        return entry
+
+    async def _keep(self, run: Run) -> Path | None:
+        """Write what a run changed, as a patch, among its own files."""
+        try:
+            data = await patch(run, self._paths)
+        except UserError as error:
+            _log.warning("run %s: no patch is kept: %s", run.id, error.message)
+            return None
+        path = private_folder(self._paths.run(run.id)) / "unsaved.patch"
+        try:
+            return await asyncio.to_thread(_write_beside, path, data)
+        except OSError as error:
+            raise os_failure(error) from error
+
+    def _keep_commits(self, entry: Entry) -> None:
+        bundle = self._trash.content(entry).with_name("commits.bundle")
+        if bundle.is_file():
+            target = self._paths.run(entry.run) / f"unsaved-{entry.id[:12]}.bundle"
+            try:
+                shutil.copyfile(bundle, target)
+            except OSError as error:
+                _log.warning("run %s: its commits are kept in the trash only: %s", entry.run, error)
+
+    # The run that is meant
+
+    async def run(self, run: str) -> Run:
+        """Give a run as it is stored."""
+        found = await self._store.runs(ids=[run])
+        if not found:
+            raise user_error("RUN_NOT_FOUND", f"There is no run {run}.")
+        return found[0]
+
+    async def standing(self, run: str, path: str | None) -> Run:
+        """Give a run with the workspace at `path` as its own."""
+        known = await self.run(run)
+        if path is None or (known.workspace and known.workspace.path == path):
+            return known
+        for one in await standing(self._store, self._paths, [known]):
+            if one.workspace and one.workspace.path == path:
+                return one
+        raise user_error("WORKSPACE_MISSING")
+
+    async def note(
+        self, run: Run, words: str, first: Sequence[Body] = (), *, trash: bool | None = None
+    ) -> None:
+        """Write down what was done with a workspace; `trash`: whether it is there from now on.
+
+        What a fresh start left behind says nothing about the workspace that the run has now.
+        """
+
+        def told(known: Run) -> list[Body]:
+            if trash is not False:
+                check_ended(known)
+            its_own = known.workspace == run.workspace
+            return [*first, Notice("info", words, trash=trash if its_own else None)]
+
+        await self._tell(run.id, told)
+
+
+def check_ended(run: Run) -> None:
+    """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
+    if run.status not in FINISHED:
+        raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
+
+
+def _said(words: str, why: str) -> str:
+    return f"{words}: {why}" if why else words
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    """Write a file that is not there yet, under another name where there is one that says else."""
+    for number in range(1, COPIES):
+        one = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        try:
+            handle = os.open(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except FileExistsError:
+            if one.is_file() and not one.is_symlink() and one.read_bytes() == data:
+                return one
+            continue
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        return one
+    raise FileExistsError(f"{path} is there {COPIES} times")
