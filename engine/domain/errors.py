@@ -118,7 +118,8 @@ CATALOGUE: dict[str, Entry] = {
         "The run used up its token budget.", "Raise the budget, then resume the run."
     ),
     "VERIFY_FAILED": Entry(
-        "The verify command failed.", "Read its output in the log, then resume the run."
+        "The verify command failed.",
+        "Read its output with `swarm-tui logs --verify`, then retry: the agent hears what it said.",
     ),
     "AGENT_CRASHED": Entry(
         "Codex ended without a result.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceSpec
+from engine.domain.model import VERIFY_LIMIT_S, Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
 from tui import readings
 from tui.cli.options import (
@@ -77,7 +77,17 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     type=Number(0, readings.MAX_RETRIES),
     default=0,
     metavar="N",
-    help="Try again so often where the cause can pass: overload, a cut stream, no network.",
+    help="Try again so often where that can help: overload, a cut stream, a failed check.",
+)
+@click.option(
+    "--verify",
+    type=Utf8(),
+    metavar="CMD",
+    help="Run this in the workspace afterwards: it decides, and with --retries the agent hears "
+    "what it said. It runs as you, outside Codex's sandbox.",
+)
+@click.option(
+    "--verify-limit", type=DurationType(), help="How long the check may take.  [default: 15m]"
 )
 @click.option(
     "--budget",
@@ -168,6 +178,8 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         codex_config=asked["codex_config"],
         timeout_s=asked["timeout"],
         retries=asked["retries"],
+        verify=asked["verify"] or None,
+        verify_limit_s=asked["verify_limit"] or VERIFY_LIMIT_S,
         priority=asked["priority"],
         after=asked["after"],
         not_before=asked["at"],
