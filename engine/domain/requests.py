@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import indent
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Notice, StatusChanged
@@ -18,6 +19,10 @@ GO_ON = (
 
 CHECK_FAILED = """The check failed: {what}
 
+The check is:
+
+{command}
+
 The end of its output:
 
 {output}
@@ -26,11 +31,12 @@ Find out why, and mend it: the work, not the check. Run the check yourself if yo
 with the task until it is done."""
 
 
-def check_failed(error: ErrorInfo, output: str = "") -> str:
+def check_failed(run: Run, error: ErrorInfo, output: str = "") -> str:
     """Say to the agent that its work did not pass, and with which words."""
     what, _, said = error.message.partition("\n")
-    lines = (output or said).splitlines() or ["(nothing)"]
-    return CHECK_FAILED.format(what=what.rstrip(":"), output="\n".join(f"    {it}" for it in lines))
+    texts = {"command": run.spec.verify or "", "output": output or said or "(nothing)"}
+    indented = {name: indent(text, "    ") for name, text in texts.items()}
+    return CHECK_FAILED.format(what=what.rstrip(":"), **indented)
 
 
 def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
@@ -61,7 +67,7 @@ def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> Ask:
     if fresh or prompt is not None or run.thread_id is None:
         return Ask(prompt or run.spec.prompt, fresh=fresh)
     failed = run.error and run.error.code == "VERIFY_FAILED"
-    return Ask(check_failed(run.error) if run.error and failed else GO_ON, resume=True)
+    return Ask(check_failed(run, run.error) if run.error and failed else GO_ON, resume=True)
 
 
 def resume(run: Run, message: str) -> Sequence[Body]:

@@ -100,7 +100,7 @@ def after_check(run: Run, error: UserError | None, output: str, now: float) -> N
         return _complete(run, None, now)
     if run.retries_used >= run.spec.retries:
         return Next([ErrorRaised(error.info), StatusChanged(Status.FAILED, reason=error.code)])
-    said = check_failed(error.info, output)
+    said = check_failed(run, error.info, output)
     ask = Ask(said if run.thread_id else f"{run.spec.prompt}\n\n{said}", resume=True)
     reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
     told = Notice("warning", f"the check failed: {error.message}")

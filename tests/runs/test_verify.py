@@ -20,6 +20,7 @@ from engine.runs.marks import mark, marked
 
 SUPERVISE = """
 import asyncio, sys
+from pathlib import Path
 
 from engine.engine import Engine
 from engine.paths import Paths
@@ -96,7 +97,8 @@ async def test_what_it_says_goes_back_to_the_thread_until_it_passes(paths: Paths
         prompts = [paths.attempt(run.id, n).prompt.read_text() for n in (1, 2, 3)]
         assert prompts[0] == run.spec.prompt
         for prompt in prompts[1:]:
-            assert prompt.startswith(f"The check failed: `{check}` failed with exit 1")
+            assert prompt.startswith("The check failed: `echo 'AssertionError: 1")
+            assert f"\n    {check}\n" in prompt
             assert "\n    AssertionError: 1 != 2\n" in prompt
         assert (
             len(
