@@ -27,6 +27,8 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.library.parameters import Parameter
+from engine.library.template import Template
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -41,6 +43,7 @@ from engine.runs.watcher import Watcher
 from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
+from engine.templates import Templates
 from engine.trust import Consent, Trust
 from engine.upkeep.measure import Figures
 from engine.upkeep.places import Place, PlaceKind
@@ -74,12 +77,14 @@ __all__ = [
     "Item",
     "Look",
     "Outcome",
+    "Parameter",
     "Place",
     "PlaceKind",
     "Plan",
     "Report",
     "Source",
     "Space",
+    "Template",
     "TreeEntry",
     "Usage",
     "Wish",
@@ -113,6 +118,7 @@ class Engine:
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
+        self.templates = Templates(paths, store, self.trust)
         self.disk = Disk(paths, config, store, self.workspaces, self._change)
         self.sources = Sources(paths, self.find)
         self.memory = Memory(store)

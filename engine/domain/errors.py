@@ -129,6 +129,10 @@ CATALOGUE: dict[str, Entry] = {
     "TEMPLATE_INVALID": Entry(
         "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."
     ),
+    "TEMPLATE_NOT_TRUSTED": Entry(
+        "The repository has a template of its own that you have not trusted.",
+        "Read it in .swarm/templates; if you trust it, start the run with --trust.",
+    ),
     "TEMPLATE_PARAM_MISSING": Entry(
         "The template needs a parameter.", "Give it with -p KEY=VALUE."
     ),

@@ -154,6 +154,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Achieved:
+    """What the runs of one template have come to; the medians are of those that succeeded."""
+
+    runs: int = 0
+    ended: int = 0
+    """Those that succeeded or failed."""
+    succeeded: int = 0
+    median_s: float | None = None
+    median_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LimitWindow:
     """One of the plan's rate-limit windows: `primary` or `secondary`."""
 

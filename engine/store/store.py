@@ -19,9 +19,10 @@ import aiosqlite
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.model import Achieved, Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import codec
+from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import connect, set_aside, translated
 from engine.store.history import History
 from engine.store.ids import new_id
@@ -217,6 +218,10 @@ class Store:
             " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
         )
         return [row[0] for row in await self._read(query, (run, before))]
+
+    async def achieved(self) -> dict[str, Achieved]:
+        """Give what each template's runs have come to."""
+        return achieved(await self._read(ACHIEVED, ()))
 
     async def ask(self, run: str, attempt: int) -> Ask | None:
         """Give what an attempt is to do; None: the run's prompt, from its start."""
