@@ -103,7 +103,7 @@ class Filled:
         """
         keys, watch = self.keys, self.keys.watchdog
         found: dict[str, Any] = {
-            "title": self.title,
+            "title": self.title or self.name,
             "model": keys.model,
             "sandbox": keys.sandbox,
             "timeout_s": keys.timeout and float(keys.timeout),
