@@ -35,8 +35,7 @@ class Command:
         return self.does.partition(".")[2]
 
 
-_DELETE = "Delete the run's workspace, into the trash (asks)"
-_ARTEFACTS = "Delete only what can be made again, such as node_modules (asks)"
+_ARTEFACTS = "Delete rebuildable folders (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
@@ -49,7 +48,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
-        Command("run.delete", "d", "delete", "runs.delete_workspace", _DELETE),
+        Command(
+            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)"
+        ),
         Command("run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last"),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
@@ -203,7 +204,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "code", "changes"})
+OTHER_SCREENS = frozenset({"doctor", "code", "changes", "disk", "disktree"})
 """Scopes of screens on which there are no runs to choose from."""
 
 

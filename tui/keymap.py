@@ -93,4 +93,4 @@ def _meet(one: str, other: str) -> bool:
         return True
     if "runs" in scopes:
         return not scopes & OTHER_SCREENS
-    return scopes == {"code", "changes"}
+    return scopes in ({"code", "changes"}, {"disk", "disktree"})

@@ -18,6 +18,9 @@ from tui.theme import THEMES, readable
 if TYPE_CHECKING:
     from engine.engine import Engine
 
+FAINT = {"faint": "ansi_bright_black"}
+"""What is hardly there, where a theme has no colour for it."""
+
 OWN = [theme.name for theme in THEMES]
 
 
@@ -44,7 +47,7 @@ class Looks(SwarmActions):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give what a theme may leave unsaid."""
-        return {"faint": "ansi_bright_black"}
+        return FAINT
 
     def take_theme(self) -> list[str]:
         """Take the theme chosen last, or the settings' where they changed; give what is wrong."""

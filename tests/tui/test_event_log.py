@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from bare_app import BareApp
 from fake_history import FakeHistory
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -61,7 +62,7 @@ class Counting(EventLog):
         return super().keep(key, strip)
 
 
-class Host(App[None]):
+class Host(BareApp):
     BINDINGS = [("F", "follow", "follow")]  # noqa: RUF012
 
     def action_follow(self) -> None:

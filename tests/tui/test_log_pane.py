@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.app import App, ComposeResult
+from bare_app import BareApp
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from engine.domain.events import (
@@ -62,7 +63,7 @@ def ran(command: str, output: str = "") -> Step:
     return Step("tool", "command", "completed", command, command, 0, output)
 
 
-class Host(App[None]):
+class Host(BareApp):
     """A log alone on the screen; remembers what it was asked to open and to copy."""
 
     BINDINGS = [("n", "new", "new"), ("slash", "filter", "filter"), ("w", "other", "other")]  # noqa: RUF012

@@ -146,11 +146,15 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         await pilot.press("6")
         await pilot.pause()
         doctor = app.live_screen
+        await app.switch_mode("disk")
+        disk = app.live_screen
         await app.switch_mode("changes")
         changes = app.live_screen
+        assert disk
         assert doctor
         assert changes
         others = {"doctor": doctor, "changes": changes, "code": changes}
+        others |= {"disk": disk, "disktree": disk}
         for command in commands.COMMANDS:
             if command.scope == "form":
                 assert hasattr(NewRun, f"action_{command.action}"), command.id
@@ -190,6 +194,7 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
     assert checked_keymap({"queue.pause": "r"})[1] == [
         "ui.keys: r means both run.retry and queue.pause.",
         "ui.keys: r means both code.refresh and queue.pause.",
+        "ui.keys: r means both queue.pause and disk.look.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]
 

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
+from bare_app import BareApp
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -46,7 +47,7 @@ class Counting(RunList):
         return super().keep(key, strip)
 
 
-class Host(App[None]):
+class Host(BareApp):
     def __init__(self, **options: object) -> None:
         super().__init__()
         self.list = Counting(**options)

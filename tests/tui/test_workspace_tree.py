@@ -10,8 +10,9 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from bare_app import BareApp
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -80,7 +81,7 @@ class Counting(WorkspaceTree):
         return super().keep(key, strip)
 
 
-class Host(App[None]):
+class Host(BareApp):
     def __init__(self) -> None:
         super().__init__()
         self.files_tree = Counting()

@@ -15,7 +15,7 @@ from tui.commands import GROUPS, keys_of
 from tui.screens.dialog import Dialog
 
 KEY_WIDTH = 14
-LEFT = ("Runs", "Marks", "List")
+LEFT = ("Runs", "Marks", "List", "Disk usage")
 RIGHT = tuple(group for group in GROUPS if group not in LEFT)
 FILTERS = (
     ("word", "in title, project, id or status"),
