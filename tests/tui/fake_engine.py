@@ -37,6 +37,7 @@ from engine.engine import (
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.bus import Bus
+from engine.templates import Templates
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
 
@@ -126,6 +127,7 @@ class FakeEngine:
         self.workspaces = self
         self.sources = FakeSources()
         self.memory = Memory(FakeSettings())
+        self.templates: Templates | None = None
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False

@@ -15,7 +15,7 @@ from tui.cells import clean, fit, wrap
 from tui.show.figures import length, tokens
 from tui.widgets.line_view import LineView
 
-NAME, LAYER, RUNS, RATE, TIME, TOKENS = 16, 10, 5, 5, 9, 7
+NAME, LAYER, RUNS, RATE, TIME, TOKENS = 16, 10, 9, 4, 7, 7
 
 
 class TemplateList(LineView):
@@ -74,7 +74,7 @@ class TemplateList(LineView):
         used = tokens(round(done.median_tokens)) if done.median_tokens is not None else ""
         runs = f"{done.runs} run{'' if done.runs == 1 else 's'}"
         return [
-            (f"{runs:>{RUNS + 3}} ", "plain"),
+            (f"{runs:>{RUNS}} ", "plain"),
             (f"{rate:>{RATE}} ", tone),
             (f"{time:>{TIME}} ", "dim"),
             (f"{used:>{TOKENS}}", "dim"),
