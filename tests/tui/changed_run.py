@@ -108,6 +108,16 @@ AFTER: Files = {
 }
 
 
+async def unchanged(folder: Path) -> Changed:
+    """A run that changed nothing of what there was."""
+    run = Changed(folder)
+    run.write(BEFORE)
+    run.write(AFTER)
+    os.symlink("/etc/passwd", run.root / "link")
+    await run.remember()
+    return run
+
+
 async def changed(folder: Path) -> Changed:
     """A run that changed something of every kind."""
     run = Changed(folder)

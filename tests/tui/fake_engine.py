@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 from fake_history import ListHistory
@@ -277,6 +277,9 @@ class FakeEngine:
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
         return {}
+
+    async def compare(self, run: str, since: int = 0) -> NoReturn:
+        raise user_error("WORKSPACE_MISSING")
 
     async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
         if self.measured is None:

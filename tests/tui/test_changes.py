@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from changed_run import RUN, Changed, changed
+from changed_run import RUN, Changed, changed, unchanged
 from fake_engine import NARROW, WIDE, shown, toasts
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -299,7 +299,7 @@ async def tree_at(pilot: Pilot[None], path: str) -> None:
 async def test_enter_shows_a_file_of_the_workspace(
     tmp_path: Path, path: str, told: list[str]
 ) -> None:
-    run = await changed(tmp_path)
+    run = await unchanged(tmp_path)
     async with run.app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         await tree_at(pilot, path)

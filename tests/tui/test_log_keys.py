@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 
 from engine.domain.events import FileChange, FilesChanged, Notice
 from tui.app import SwarmApp
+from tui.screens.changes import ChangesScreen
 from tui.screens.kinds import KindChoice
 from tui.screens.new_run import NewRun
 from tui.widgets import pace
@@ -96,10 +97,10 @@ async def test_all_runs_are_a_key_away_and_go_on_live(engine: FakeEngine) -> Non
         assert "from the" not in said
 
 
-async def test_enter_on_a_file_goes_to_the_files_of_its_run(engine: FakeEngine) -> None:
+async def test_enter_on_a_file_shows_what_became_of_it(engine: FakeEngine) -> None:
     engine.happen("c3", FilesChanged((FileChange("a.py", "added"),)))
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await choose(pilot, "c3")
         await press(pilot, "l", "enter")
-        assert screen_of(app).panes.pane == "files"
+        assert isinstance(app.screen, ChangesScreen)

@@ -75,12 +75,6 @@ class RunsScreen(RunBrowser):
         }
         return self if scope == "runs" else widgets.get(scope)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key of the filter to the files while they have the focus."""
-        if action == "filter" and self.panes.pane == "files":
-            return False
-        return super().check_action(action, parameters)
-
     # What happens
 
     def take(self, batch: Batch) -> None:

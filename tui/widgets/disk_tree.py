@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,6 +49,7 @@ class DiskTree(MarkedList):
         self._clock = clock
         self._pace = Pace(self, self.renew)
         self._moved = False
+        self._places: dict[str, int] = {}
 
     def ask_renewal(self) -> None:
         """Show what is new soon, however often this is asked for."""
@@ -60,10 +61,11 @@ class DiskTree(MarkedList):
         top = self.scroll_offset.y
         before = self.cursor_line
         self.model.arrange()
-        ids = self.shown_ids()
+        ids = [row.id for row in self.model.rows]
+        self._places = {one: line for line, one in enumerate(ids)}
         if not self._moved:  # what is largest is still to be found out
             here = ids[0] if ids else None
-        cursor = ids.index(here) if here in ids else min(before, max(0, len(ids) - 1))
+        cursor = self._places.get(here or "", min(before, max(0, len(ids) - 1)))
         self.drop_hidden_marks()
         self.set_lines(len(ids), cursor=cursor, top=top + cursor - before if top else 0)
 
@@ -73,9 +75,21 @@ class DiskTree(MarkedList):
         rows = self.model.rows
         return rows[self.cursor_line] if self.cursor_line < len(rows) else None
 
-    def shown_ids(self) -> Sequence[str]:
-        """Give the ids of all rows, in order."""
-        return [row.id for row in self.model.rows]
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Give the id of a row."""
+        return (self.model.rows[line].id,)
+
+    def all_ids(self) -> Iterable[str]:
+        """Give the ids of all rows."""
+        return self._places
+
+    def is_shown(self, one: str) -> bool:
+        """Say whether there is a row with this id."""
+        return one in self._places
+
+    def line_of(self, one: str) -> int | None:
+        """Give the line a row is on."""
+        return self._places.get(one)
 
     def cursor_moved(self) -> None:
         """Stay with the row from now on."""

@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from tui import commands
 from tui.cells import clean, wrap
+from tui.widgets.own_keys import is_own_key
 from tui.widgets.painted import Painted
 
 MOVES = [
@@ -64,6 +65,10 @@ class LineView(Painted, can_focus=True):
         self._empty_text = text
         if not self._count:
             self.refresh()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Take the keys of this view's own commands before anybody else."""
+        return is_own_key(self, self._bindings, key) or super().check_consume_key(key, character)
 
     # For subclasses
 

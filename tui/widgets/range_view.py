@@ -9,7 +9,6 @@ from tui.cells import clean
 from tui.toast import app_of, tell
 from tui.widgets.event_window import Place
 from tui.widgets.log_line import TIMES
-from tui.widgets.own_keys import is_own_key
 from tui.widgets.window_view import WindowView
 
 
@@ -17,10 +16,6 @@ class RangeView(WindowView):
     """Lines that can be marked from one to another, and copied as they are, columns left out."""
 
     _anchor: Place | None = None
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Take the keys of this view's own commands before anybody else."""
-        return is_own_key(self, self._bindings, key) or super().check_consume_key(key, character)
 
     @property
     def is_ranging(self) -> bool:

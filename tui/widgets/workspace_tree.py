@@ -180,7 +180,8 @@ class WorkspaceTree(LineView):
             return
         line, path, top = self.cursor_line, self.cursor_path, self.scroll_offset.y
         tree = self._feed.tree
-        self._lines = self._narrowing.lines(tree) if self._narrowing else tree.lines
+        # Lines of our own: the tree's change while what was drawn of them is still to be seen.
+        self._lines = self._narrowing.lines(tree) if self._narrowing else list(tree.lines)
         self.forget_strips()
         new = find(self._lines, path, near=line) if path is not None else None
         while new is None and other and path:
