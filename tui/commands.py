@@ -140,7 +140,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
-        Command("screen.templates", "3,t", "templates", "app.templates", "Show the templates", 97),
+        Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
