@@ -81,7 +81,7 @@ def test_templates_and_style_sheets_are_installed(installed: Path, tmp_path: Pat
     engine, tui = map(Path, done.stdout.split())
     assert not engine.is_relative_to(ROOT)
     template = yaml.safe_load((engine / "_templates" / "test.yaml").read_text())
-    assert template["name"] == "test"
+    assert template["title"] == "test {{ path }}"
     assert [path.name for path in tui.rglob("*.tcss")]
 
 
