@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Applied, Run, WorkspaceKind
+from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable, printable_name
 from engine.paths import Paths, private_folder
 from engine.workspace import apply
@@ -59,21 +59,21 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
-        return await asyncio.to_thread(list_folder, Path(known.workspace.path), path, sizes=sizes)
+        return await asyncio.to_thread(list_folder, Path(_of(known).path), path, sizes=sizes)
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
         """Give the sizes in bytes of files in a run's workspace, of those that are there."""
         known = await self._find(run)
         if known.workspace is None:
             return {}
-        return await asyncio.to_thread(sizes_of, Path(known.workspace.path), paths)
+        return await asyncio.to_thread(sizes_of, Path(_of(known).path), paths)
 
     async def files(self, run: str) -> list[TreeEntry]:
         """List the files of a run's workspace without those tools keep for themselves, bounded."""
         known = await self._find(run)
         if known.workspace is None:
             return []
-        return await asyncio.to_thread(list_files, Path(known.workspace.path))
+        return await asyncio.to_thread(list_files, Path(_of(known).path))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
@@ -127,14 +127,13 @@ class Workspaces:
         A conflict changes nothing: APPLY_CONFLICT, or with `check`, clashes in the outcome.
         """
         known = await self._find(run)
-        if known.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
-        target = to or known.workspace.source
-        if target is None or (known.workspace.kind is WorkspaceKind.FROM_RUN and to is None):
+        workspace = _of(known)
+        target = to or workspace.source
+        if target is None or (workspace.kind is WorkspaceKind.FROM_RUN and to is None):
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
         words = message or await self.message(known.id)
-        wish = Wish(Path(target), how, branch=known.workspace.branch, message=words)
+        wish = Wish(Path(target), how, branch=workspace.branch, message=words)
         store = await self._open(known.id)
         if check:
             return await apply.check(store, wish, self._paths.home)
@@ -192,20 +191,29 @@ class Workspaces:
             _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
 
     async def _root(self, run: str) -> Path:
-        known = await self._find(run)
-        if known.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
-        return Path(known.workspace.path)
+        return Path(_of(await self._find(run)).path)
 
     async def _open(self, run: str) -> Checkpoints:
         known = await self._find(run)
-        if known.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
-        folder = self._paths.checkpoints(known.id, known.workspace.path)
+        workspace = _of(known)
+        folder = self._paths.checkpoints(known.id, workspace.path)
         if not folder.is_dir():
             message = f"The run {known.id} has no checkpoints: its changes are not known."
             raise user_error("WORKSPACE_MISSING", message)
-        return await Checkpoints.open(folder, known.workspace)
+        return await Checkpoints.open(folder, workspace)
+
+
+def _of(run: Run) -> Workspace:
+    """Give a run's workspace; raises `UserError` where it has none, or only in the trash."""
+    if run.workspace is None:
+        raise user_error("WORKSPACE_MISSING")
+    if run.in_trash:
+        raise user_error(
+            "WORKSPACE_MISSING",
+            f"The workspace of the run {run.id} is in the trash.",
+            "Bring it back with `swarm-tui cleanup --undo`, or start over with `retry --fresh`.",
+        )
+    return run.workspace
 
 
 def _beginning(path: Path) -> str:

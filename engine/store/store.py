@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,20 +18,14 @@ import aiosqlite
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
-from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Achieved, Ask, Run, RunSpec, Status
+from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import codec
-from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import connect, set_aside, translated
-from engine.store.history import History
 from engine.store.ids import new_id
+from engine.store.reading import Reading
 
 INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
-_EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
-
-
-_COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 
 
 class LostOwnership(Exception):
@@ -65,17 +59,15 @@ class Committed:
     last_id: int = 0
 
 
-class Store:
+class Store(Reading):
     """The one door to the database; made by `open_store`."""
 
     def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        super().__init__(reader)
         self._writer = writer
-        self._reader = reader
         self._lock = asyncio.Lock()
         self._known: dict[str, tuple[int, Run]] = {}
         self._clock = time.time
-
-    # Writing
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
@@ -202,122 +194,6 @@ class Store:
         )
         if not moved.rowcount:
             raise LostOwnership(entry.run)
-
-    # Reading
-
-    async def cursor(self, run: str, attempt: int) -> str | None:
-        """Give the attempt's place in its spool file, as it was last stored."""
-        query = "SELECT cursor FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
-        rows = await self._read(query, (run, attempt))
-        return rows[0][0] if rows else None
-
-    async def cursors(self, run: str, before: int) -> list[str]:
-        """Give the cursors of the attempts before attempt `before`, the latest first."""
-        query = (
-            "SELECT cursor FROM attempts JOIN runs ON key = run"
-            " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
-        )
-        return [row[0] for row in await self._read(query, (run, before))]
-
-    async def achieved(self) -> dict[str, Achieved]:
-        """Give what each template's runs have come to."""
-        return achieved(await self._read(ACHIEVED, ()))
-
-    async def ask(self, run: str, attempt: int) -> Ask | None:
-        """Give what an attempt is to do; None: the run's prompt, from its start."""
-        query = "SELECT ask FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
-        rows = await self._read(query, (run, attempt))
-        return codec.ask_from(rows[0][0]) if rows and rows[0][0] else None
-
-    async def runs(
-        self,
-        *,
-        ids: Iterable[str] = (),
-        statuses: Iterable[str] = (),
-        project: str | None = None,
-        batch: str | None = None,
-        limit: int = -1,
-    ) -> list[Run]:
-        """Give the runs that match, newest first; nothing given matches all."""
-        wanted = {"id": list(ids), "status": list(statuses)}
-        wanted |= {"project": [project] if project else [], "batch": [batch] if batch else []}
-        clauses = [f"{name} IN ({','.join('?' * len(v))})" for name, v in wanted.items() if v]
-        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        values = [value for group in wanted.values() for value in group]
-        rows = await self._read(
-            f"SELECT spec, state FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
-        )
-        return [codec.run_from(spec, state) for spec, state in rows]
-
-    async def ids_like(self, prefix: str, limit: int) -> list[str]:
-        """Give the newest run ids that start with `prefix`."""
-        query = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?"
-        return [row[0] for row in await self._read(query, (prefix, prefix + "~", limit))]
-
-    async def events(
-        self,
-        run: str,
-        *,
-        after: int = 0,
-        before: int | None = None,
-        limit: int = -1,
-        kinds: Sequence[str] = (),
-    ) -> list[Event]:
-        """Give a run's events in order: those after `after`, or the last ones before `before`.
-
-        `kinds` are the types wanted; none named means all.
-        """
-        condition, value = ("seq > ?", after) if before is None else ("seq < ?", before)
-        if kinds:
-            condition += f" AND type IN ({','.join('?' * len(kinds))})"
-        order = "ASC" if before is None else "DESC"
-        rows = await self._read(
-            f"SELECT {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
-            f" WHERE e.run = (SELECT key FROM runs WHERE id = ?) AND {condition}"
-            f" ORDER BY seq {order} LIMIT ?",
-            (run, value, *kinds, limit),
-        )
-        events = [codec.event_from(*row[1:]) for row in rows]
-        return events if before is None else events[::-1]
-
-    async def events_between(self, above: int, limit: int) -> tuple[list[Event], int]:
-        """Give the next events of all runs above id `above`, and the last id among them."""
-        rows = await self._read(
-            f"SELECT {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
-            " WHERE e.id > ? ORDER BY e.id LIMIT ?",
-            (above, limit),
-        )
-        return [codec.event_from(*row[1:]) for row in rows], rows[-1][0] if rows else above
-
-    def history(self, run: str | None, kind: Kind = USUAL) -> History:
-        """Give a way through the events of a run, or of all, that costs what is looked at."""
-        return History(self._read, run, kind)
-
-    async def last_id(self) -> int:
-        """Give the id of the newest event of all."""
-        rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
-        return rows[0][0]
-
-    async def version(self) -> int:
-        """Give a number that changes with every commit by anybody."""
-        rows = await self._read("PRAGMA data_version")
-        return rows[0][0]
-
-    async def check(self) -> str:
-        """Look for damage; raises `UserError` DATABASE_CORRUPT, else says how much there is."""
-        rows = await self._read("PRAGMA quick_check(1)")
-        if rows[0][0] != "ok":
-            raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")
-        runs, events = (await self._read(_COUNTS))[0]
-        return f"{runs} runs, {events} events, no damage"
-
-    async def settings(self) -> dict[str, str]:
-        """Give the settings that all processes share."""
-        return dict(await self._read("SELECT name, value FROM settings"))
-
-    async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        with translated():
-            return list(await self._reader.execute_fetchall(query, values))
 
 
 @asynccontextmanager

@@ -104,7 +104,7 @@ class Trash:
             path=workspace.path,
             kind=workspace.kind,
             at=now,
-            source=workspace.source,
+            source=str(found.common_dir) if found else workspace.source,
             branch=workspace.branch,
         )
         folder = private_folder(self._paths.trash / entry.id)
@@ -215,7 +215,10 @@ def _workspace(entry: Entry) -> Workspace:
 
 
 async def _repository(workspace: Workspace) -> Repository | None:
-    """Give the repository that a workspace is registered in, if it is a worktree."""
+    """Give the repository that a workspace is registered in, if it is a worktree.
+
+    It is the one that stays when worktrees go, not the registration of one of them.
+    """
     if workspace.branch is None:
         return None
     places = [Path(workspace.path)] if workspace.kind is WorkspaceKind.FROM_RUN else []
@@ -224,7 +227,7 @@ async def _repository(workspace: Workspace) -> Repository | None:
         with suppress(UserError):
             found = await repository.find(place) if place.is_dir() else None
             if found:
-                return found
+                return await repository.find(found.common_dir)
     return None
 
 

@@ -149,7 +149,7 @@ def _with_listed(made: Made, source: Path | None, copy_files: Sequence[str]) -> 
 
 def branch_of(run: str) -> str:
     """Give the name of a run's branch."""
-    return f"swarm/{run}"
+    return f"{worktree.OURS}{run}"
 
 
 def _clear(target: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable
@@ -16,14 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.workspace.below import Below, is_gits
-from engine.workspace.git import Git
+from engine.workspace.git import Git, failure
 from engine.workspace.placing import STAGING
-from engine.workspace.walk import is_sandbox
+from engine.workspace.walk import SANDBOX, is_sandbox
 
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
 LARGEST_BYTES = 1024**3
 IN_MEMORY_BYTES = 16 * 1024**2
 NESTED = 16  # repositories inside repositories that are looked into
+_CLOSED = re.compile(r"warning: could not open directory '(.+/)'")
 _TICK_NS = 20_000_000  # a change within one tick of the file system's clock leaves no trace
 _COARSE_TICK_NS = 2_000_000_000
 
@@ -49,11 +51,16 @@ class Found:
 
 
 async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
-    """List the files that count, those of nested repositories included, without any `.git`."""
+    """List the files that count, those of nested repositories included, without any `.git`.
+
+    A folder that could not be looked into is among them, with a `/` at its end.
+    """
     inside = Git(git.git_dir, files=root, index=git.git_dir / "no-index", settings=git.settings)
-    out = await inside.run("ls-files", "--others", "--exclude-standard", "-z")
-    names: list[bytes] = []
-    for name in out.split(b"\0"):
+    answer = await inside.ask("ls-files", "--others", "--exclude-standard", "-z")
+    if answer.code:
+        raise failure("ls-files", answer)
+    names = [name for name in _closed(answer.complaint) if name[:-1].decode() not in SANDBOX]
+    for name in answer.out.split(b"\0"):
         if name.endswith(b"/"):
             nested = root / os.fsdecode(name[:-1])
             if depth < NESTED and nested.is_dir() and not nested.is_symlink():
@@ -61,6 +68,12 @@ async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
         elif name and not is_gits(name) and not name.startswith(STAGING.encode()):
             names.append(name)
     return names
+
+
+def _closed(complaint: str) -> list[bytes]:
+    """Give the folder that git says it could not open: of several, one is enough to tell."""
+    found = _CLOSED.match(complaint)
+    return [found[1].encode()] if found else []
 
 
 def look(root: Path, paths: Iterable[bytes], known: dict[bytes, Seen], found: Found) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ from engine.workspace.uncommitted import bring, uncommitted
 
 ATTRIBUTES_BYTES = 1024 * 1024
 BRANCHES = 100
+OURS = "swarm/"
+MAKING_S = (
+    3600.0  # so long after its registration, a worktree without a folder may be in the making
+)
 _FILTER = re.compile(rb"(?m)^[^#\n]*\sfilter=")
 
 
@@ -58,6 +63,7 @@ async def create(
     """
     repository = await must_find(source)
     private_folder(target.parent)
+    await prune(repository, home / "workspaces", home)
     name, index = await register(repository, target, branch, home)
     notices: list[str] = []
     try:
@@ -132,22 +138,32 @@ async def remove(
 
 
 async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
-    """Drop registrations of worktrees below `workspaces` whose folder is gone; gives how many.
+    """Drop worktrees below `workspaces` whose folder somebody has removed; gives how many.
 
-    Others, on a disk that is not there today for instance, are none of ours.
+    Their branches go where they hold nothing of their own. Others, on a disk that is not there
+    today for instance, are none of ours; new ones are left to whoever is making them.
     """
-    gone: list[Path] = []
     folder = repository.common_dir / "worktrees"
-    for place in folder.iterdir() if folder.is_dir() else ():
-        path = place / "gitdir"
-        if path.is_file():
-            target = Path(os.fsdecode(path.read_bytes().rstrip(b"\n"))).parent
-            if target.is_relative_to(workspaces) and not os.path.lexists(target):
-                gone.append(target)
-    async with locked(lock_for(home, repository.common_dir)):
-        for target in gone:
-            await _unregister(repository, target)
-    return len(gone)
+    places = list(folder.iterdir()) if folder.is_dir() else []
+    found = [one for place in places if (one := _gone(place, workspaces))]
+    for target, branch in found:
+        await remove(repository, target, branch, home)
+    return len(found)
+
+
+def _gone(place: Path, workspaces: Path) -> tuple[Path, str | None] | None:
+    """Give where a registered worktree of ours was, and its branch, if it is there no more."""
+    try:
+        link, head = place / "gitdir", (place / "HEAD").read_bytes().strip()
+        target = Path(os.fsdecode(link.read_bytes().rstrip(b"\n"))).parent
+        is_new = time.time() - link.stat().st_mtime < MAKING_S
+    except OSError:
+        return None
+    is_ours = any(target.is_relative_to(top) for top in (workspaces, workspaces.resolve()))
+    if is_new or not is_ours or os.path.lexists(target):
+        return None
+    name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
+    return target, name if name.startswith(OURS) else None
 
 
 async def _unregister(repository: Repository, target: Path) -> None:

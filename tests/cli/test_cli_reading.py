@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,21 @@ def test_get_writes_where_it_is_told(simulated: Swarm, swarm: Swarm, here: Path)
         done = swarm("get", "@last", *words)
         assert (done.code, done.out) == (3, "")
         assert done.err.startswith(f"Error: {told}")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are UTF-8")
+def test_names_that_are_no_utf8_are_listed_read_and_compared(
+    simulated: Swarm, swarm: Swarm
+) -> None:
+    simulated("sim: say x")
+    odd = os.fsdecode(b"d\xff/f\xfe\n.txt")
+    path = Path(swarm("show", "@last", "--json").json["workspace"]["path"]) / odd
+    path.parent.mkdir()
+    path.write_text("one\n")
+    (file,) = swarm("files", "@last", os.path.dirname(odd), "--json").json
+    assert file["path"] == odd
+    assert swarm("get", "@last", file["path"]).out == "one\n"
+    assert "+one\n" in swarm("diff", "@last", file["path"]).out
 
 
 def test_ls_reads_no_more_than_it_shows(

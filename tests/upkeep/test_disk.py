@@ -104,6 +104,18 @@ async def test_unsaved_work_is_kept_beside_the_run_when_it_goes(paths: Paths, so
     assert (source / "work.txt").read_text() == "precious\n"
 
 
+async def test_what_lies_in_the_trash_is_said_to(paths: Paths, source: Path) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "write work.txt precious", source=source)
+        await engine.disk.delete(run.id)
+        for asked in (engine.workspaces.folder, engine.workspaces.diff, engine.workspaces.files):
+            with pytest.raises(UserError, match="is in the trash") as caught:
+                await asked(run.id)
+            assert caught.value.code == "WORKSPACE_MISSING"
+        await engine.disk.undo()
+        assert "work.txt" in {one.path for one in await engine.workspaces.folder(run.id)}
+
+
 async def test_what_was_done_since_the_plan_counts(paths: Paths, source: Path) -> None:
     async with supervising(paths) as engine:
         run = await done(engine, "say nothing", source=source)

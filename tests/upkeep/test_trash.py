@@ -70,6 +70,24 @@ async def test_a_worktree_goes_without_a_trace_and_comes_back(paths: Paths, sour
     assert list(paths.trash.iterdir()) == []
 
 
+async def test_a_workspace_from_a_run_needs_that_run_no_more(paths: Paths, source: Path) -> None:
+    before = state(source)
+    first, earlier = await made(paths, worktree(source))
+    spec = WorkspaceSpec(WorkspaceKind.FROM_RUN, str(earlier))
+    second = await asyncio.to_thread(a_run, paths, spec, "r2")
+    assert second.workspace
+    target = Path(second.workspace.path)
+    repos.write(target, {"new.txt": "new\n"})
+    files, status = repos.files(target), repos.git(target, "status", "--porcelain", "--branch")
+    trash = Trash(paths)
+    await trash.put(first)
+    entry = await trash.put(second)
+    assert state(source) == before
+    await trash.restore(entry)
+    assert repos.files(target) == files
+    assert repos.git(target, "status", "--porcelain", "--branch") == status
+
+
 async def test_commits_that_are_nowhere_else_come_back(paths: Paths, source: Path) -> None:
     before = state(source)
     run, target = await made(paths, worktree(source))

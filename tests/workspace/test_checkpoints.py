@@ -197,6 +197,26 @@ async def test_what_is_no_file_is_left_out(root: Path, home: Path) -> None:
     assert [file.kind for file in (await run.changes()).files] == [Kind.DELETED]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+async def test_a_folder_that_is_closed_to_us_is_told_and_stops_a_restore(
+    root: Path, home: Path
+) -> None:
+    run = await opened(root, home)
+    await run.take("baseline")
+    repos.write(root, {"b": "b\n", "closed/deep/work": "precious\n"})
+    (root / "closed").chmod(0)
+    try:
+        changes = await run.changes()
+        assert [file.path for file in changes.files] == ["b"]
+        assert changes.left_out == ("closed/",)
+        with pytest.raises(UserError, match="closed/ cannot be remembered first"):
+            await run.restore(0)
+        assert (root / "b").exists()
+    finally:
+        (root / "closed").chmod(0o700)
+    assert (root / "closed/deep/work").read_text() == "precious\n"
+
+
 async def _paths(run: Checkpoints):
     out = await run.git.run("ls-tree", "-r", "-z", "--name-only", "refs/swarm/checkpoints/0")
     for path in out.split(b"\0"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -212,18 +213,25 @@ async def test_a_failed_or_cancelled_one_leaves_nothing(
     assert list((home / "workspaces" / "p").iterdir()) == []
 
 
-async def test_prune_drops_what_is_gone_of_ours_only(
+async def test_what_somebody_removed_by_hand_is_forgotten_with_the_next_one(
     source: Path, home: Path, tmp_path: Path
 ) -> None:
-    ours = Path((await make(source, home)).workspace.path)
+    gone, kept, new = [Path((await make(source, home, f"r{n}")).workspace.path) for n in range(3)]
+    (kept / "a.txt").write_text("work\n")
+    repos.commit(kept, "a commit of its own")
     repos.git(source, "worktree", "add", "-q", str(tmp_path / "theirs"))
-    shutil.rmtree(ours)
-    shutil.rmtree(tmp_path / "theirs")
-    repository = await worktree.must_find(source)
-    assert await worktree.prune(repository, home / "workspaces", home) == 1
+    for folder in (gone, kept, new, tmp_path / "theirs"):
+        shutil.rmtree(folder)
+    for name in ("r0", "r1", "theirs"):  # r2 may be in the making still
+        os.utime(source / ".git" / "worktrees" / name / "gitdir", (0, 0))
+    await make(source, home, "next")
     listed = repos.git(source, "worktree", "list")
-    assert str(ours) not in listed
-    assert "theirs" in listed
+    assert [name for name in ("r0", "r1", "r2", "theirs") if f"/{name} " in listed] == [
+        "r2",
+        "theirs",
+    ]
+    branches = repos.git(source, "branch", "--format=%(refname:short)").split()
+    assert branches == ["main", "swarm/next", "swarm/r1", "swarm/r2", "theirs"]
 
 
 async def test_the_workspace_of_an_earlier_run_with_its_git(source: Path, home: Path) -> None:

@@ -190,8 +190,16 @@ class File(Folder):
     kind = "file"
 
 
-class WorkspacePath(Utf8):
-    """A path in the workspace of the run that is named before it."""
+class WorkspacePath(click.ParamType[str]):
+    """A path in the workspace of the run that is named before it, whatever bytes it has."""
+
+    name = "path"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Take it as it is: files may have names that are no UTF-8."""
+        return str(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

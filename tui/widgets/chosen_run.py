@@ -60,7 +60,7 @@ class ChosenRun(Vertical):
         self._engine, self._clock, self._wait = engine, clock, wait
         self.run_id: str | None = None
         self._opened: str | None = None
-        self._folder: str | None = None
+        self._folder: tuple[object, ...] | None = None
         self._is_opening = False
 
     def compose(self) -> ComposeResult:
@@ -162,5 +162,6 @@ class ChosenRun(Vertical):
             self.progress.begin(())  # the log says what is wrong
 
 
-def _folder(run: Run | None) -> str | None:
-    return f"{run.id}:{run.workspace.path if run.workspace else ''}" if run else None
+def _folder(run: Run | None) -> tuple[object, ...] | None:
+    """Tell the folder that is shown from another, and from itself once it is in the trash."""
+    return (run.id, run.workspace, run.in_trash) if run else None
