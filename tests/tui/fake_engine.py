@@ -16,7 +16,7 @@ from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
 from engine.engine import (
@@ -32,6 +32,7 @@ from engine.engine import (
     Outcome,
     Source,
     Space,
+    Template,
     TreeEntry,
 )
 from engine.memory import Memory
@@ -114,6 +115,19 @@ class FakeSettings:
         self.kept[name] = decide(self.kept.get(name)) or ""
 
 
+class FakeTemplates:
+    """Has no templates; tests of them bring real ones."""
+
+    def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
+        return None
+
+    async def all(self, repository: Path | None = None) -> dict[str, Template]:
+        return {}
+
+    async def achieved(self) -> dict[str, Achieved]:
+        return {}
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -127,7 +141,7 @@ class FakeEngine:
         self.workspaces = self
         self.sources = FakeSources()
         self.memory = Memory(FakeSettings())
-        self.templates: Templates | None = None
+        self.templates: Templates | FakeTemplates = FakeTemplates()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False
