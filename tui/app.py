@@ -178,8 +178,8 @@ class SwarmApp(Looks):
         """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
-        if action in ("editor", "shell") and self._subject is None:
-            return False
+        if action in ("editor", "shell") and (self._subject is None or self.is_web):
+            return False  # in a browser there is no terminal to lend
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:

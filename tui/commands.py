@@ -49,9 +49,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
         Command(
-            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)"
+            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 67
         ),
-        Command("run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last"),
+        Command(
+            "run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last", 68
+        ),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Marks": (

@@ -161,6 +161,13 @@ CATALOGUE: dict[str, Entry] = {
         "The dashboard needs a terminal.",
         "Start it in a terminal, or use the line commands: `swarm-tui --help`.",
     ),
+    "SERVE_MISSING": Entry(
+        "What shows the dashboard in a browser is not installed.",
+        "Install this package with its `serve` extra, for example `pipx install '.[serve]'`.",
+    ),
+    "PORT_UNAVAILABLE": Entry(
+        "The port cannot be used.", "Choose another with --port; 0 takes any that is free."
+    ),
     "EDITOR_MISSING": Entry(
         "No editor was found.", "Set EDITOR to the one you use, for example `export EDITOR=nano`."
     ),

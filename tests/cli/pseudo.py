@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -34,20 +35,23 @@ class Terminal:
         words: Sequence[str],
         env: Mapping[str, str],
         command: Sequence[str] = tuple(COMMAND),
+        size: tuple[int, int] = (COLUMNS, LINES),
     ) -> None:
-        self.screen = pyte.Screen(COLUMNS, LINES)
+        columns, lines = size
+        self.screen = pyte.Screen(columns, lines)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
         self._file, inner = pty.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         unicode = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        outer = {name: os.environ[name] for name in os.environ.keys() - {"COLUMNS", "LINES"}}
         self._process = subprocess.Popen(
             [sys.executable, "-c", TAKE_TERMINAL, *command, *words],
             stdin=inner,
             stdout=inner,
             stderr=inner,
             cwd=here,
-            env={**os.environ, **unicode, **env},
+            env={**outer, **unicode, **env},
             start_new_session=True,
         )
         os.close(inner)
@@ -58,13 +62,17 @@ class Terminal:
 
     def until(self, *wanted: str) -> None:
         """Read on until all of these are on the screen."""
+        last = time.monotonic() + PATIENCE_S  # a dashboard always has something to write
         while not all(text in self.text for text in wanted):
             assert self._read(), f"it ended before {wanted}:\n{self.text}"
+            assert time.monotonic() < last, f"no {wanted} for {PATIENCE_S} s:\n{self.text}"
 
     def until_not(self, unwanted: str) -> None:
         """Read on until this is no longer on the screen."""
+        last = time.monotonic() + PATIENCE_S
         while unwanted in self.text:
             assert self._read(), f"it ended:\n{self.text}"
+            assert time.monotonic() < last, f"{unwanted} stays:\n{self.text}"
 
     def hang_up(self) -> None:
         """Take the terminal away, as closing its window does, and wait for the command's end."""

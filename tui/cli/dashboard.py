@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,8 +20,13 @@ Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
 def require_terminal() -> None:
     """Refuse where nobody could see the dashboard or type."""
-    if not has_terminal():
+    if not (has_terminal() or in_browser()):
         raise user_error("NOT_A_TERMINAL")
+
+
+def in_browser() -> bool:
+    """Say whether `serve` started this process, to be shown by it."""
+    return os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:")
 
 
 def has_terminal() -> bool:

@@ -222,7 +222,7 @@ def checked_columns(names: Iterable[str]) -> tuple[list[str], list[str]]:
 def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     """Choose the columns that find room in `width` cells, in the order given, with widths."""
     columns = list(columns)
-    kept = [column for column in columns if not column.is_extra]
+    kept = _with_words([column for column in columns if not column.is_extra], width)
     while len(kept) > 1 and _total([column.least for column in kept]) > width:
         kept.remove(min(kept, key=lambda column: column.leaves))
     widths = {column.name: column.least for column in kept}
@@ -240,6 +240,18 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     cells = [widths[column.name] for column in chosen]
     _stretch(chosen, cells, width - _total(cells))
     return list(zip(chosen, cells, strict=True))
+
+
+def _with_words(columns: list[Column], width: int) -> list[Column]:
+    """Leave out what matters less than the word of the status, where that makes room for it."""
+    fewer = sorted(columns, key=lambda column: column.leaves)
+
+    def least() -> int:
+        return _total([one.best if one.name == "status" else one.least for one in fewer])
+
+    while fewer and fewer[0].leaves < COLUMNS["progress"].leaves and least() > width:
+        fewer.pop(0)
+    return [one for one in columns if one in fewer] if least() <= width else columns
 
 
 def _total(widths: Collection[int]) -> int:

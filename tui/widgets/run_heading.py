@@ -107,7 +107,9 @@ def tile_row(
         case 0:
             return lead(group, grouping, width, is_folded=is_folded)
         case 1:
-            return counts(group, grouping) or [(f" {len(group)} runs", "dim")]
+            return counts(group, grouping) or [
+                (f" {len(group)} run{'' if len(group) == 1 else 's'}", "dim")
+            ]
         case 2 if grouping is not Grouping.CAUSE:
             return progress(group, width)
         case _:
