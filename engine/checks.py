@@ -18,9 +18,15 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
     texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")
     if not all(map(_is_utf8, texts)):
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
-    for name, value in (("time limit", spec.timeout_s), ("token budget", spec.budget_tokens)):
+    for name, value in (
+        ("time limit", spec.timeout_s),
+        ("token budget", spec.budget_tokens),
+        ("check's limit", spec.verify_limit_s),
+    ):
         if value is not None and value <= 0:
             raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
+    if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
+        raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
     if spec.agent is Agent.CODEX:
         find_codex(spec.codex_bin, config.codex.bin)
     ignore = spec.preparation.ignore

@@ -28,6 +28,8 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.library.parameters import Parameter
+from engine.library.template import Template
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -42,6 +44,7 @@ from engine.runs.watcher import Watcher
 from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
+from engine.templates import Templates
 from engine.tending import Tending
 from engine.trust import Consent, Trust
 from engine.upkeep.measure import Figures
@@ -76,12 +79,14 @@ __all__ = [
     "Item",
     "Look",
     "Outcome",
+    "Parameter",
     "Place",
     "PlaceKind",
     "Plan",
     "Report",
     "Source",
     "Space",
+    "Template",
     "TreeEntry",
     "Usage",
     "Wish",
@@ -115,6 +120,7 @@ class Engine:
         self.doctor = Doctor(paths, config, store)
         self.workspaces = Workspaces(paths, self.find, self._change)
         self.trust = Trust(store, config)
+        self.templates = Templates(paths, store, self.trust)
         self.disk = Disk(paths, config, store, self._change)
         self.sources = Sources(paths, self.find)
         self.memory = Memory(store)

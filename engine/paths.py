@@ -51,13 +51,18 @@ class AttemptFolder:
         return self.path / "exit"
 
     @property
-    def setup(self) -> SetupFolder:
+    def setup(self) -> StageFolder:
         """The files of the set-up that made the attempt's workspace ready, where there was one."""
-        return SetupFolder(self.path / "set-up")
+        return StageFolder(self.path / "set-up")
+
+    @property
+    def verify(self) -> StageFolder:
+        """The files of the check that followed the agent, where there was one."""
+        return StageFolder(self.path / "verify")
 
 
-class SetupFolder(AttemptFolder):
-    """The files of a workspace's set-up: a process as an attempt is, that reads nothing."""
+class StageFolder(AttemptFolder):
+    """The files of a stage's commands: a process as an attempt is, that reads nothing."""
 
     @property
     def prompt(self) -> Path:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,13 +38,16 @@ class Consent:
 
     file: str
     digest: str
-    settings: ProjectSettings
-    scripts: dict[str, str]
+    settings: ProjectSettings = field(default_factory=ProjectSettings)
+    scripts: dict[str, str] = field(default_factory=dict[str, str])
     """Files of the repository that its commands run, with their SHA-256."""
+    asks: tuple[str, ...] = ()
+    """What a template asks for, one thing a line, safe to show."""
 
     def lines(self) -> list[str]:
         """Say all that it asks for, one thing a line, safe to show."""
-        found = [f"runs {printable_name(command)}" for command in self.settings.setup or ()]
+        found = list(self.asks)
+        found += [f"runs {printable_name(command)}" for command in self.settings.setup or ()]
         for what, names in (
             ("brings along", self.settings.copy_files),
             ("leaves out of copies", self.settings.ignore),
@@ -71,6 +74,10 @@ class Trust:
     async def give(self, consent: Consent) -> None:
         """Trust this, from now on."""
         await self._store.change_setting(_key(consent), lambda _: consent.file)
+
+    async def has(self, consent: Consent) -> bool:
+        """Say whether this is trusted."""
+        return _key(consent) in await self._store.settings()
 
     async def prepared(self, spec: RunSpec) -> RunSpec:
         """Give `spec` with what the settings ask for; raises `UserError` SETUP_NOT_TRUSTED.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -14,28 +15,43 @@ from engine.domain.errors import UserError, user_error
 T = TypeVar("T", bound=Struct)
 
 
-def parse(text: str, name: str, kind: type[T]) -> T:
-    """Read `text` as a `kind`; `name` stands in errors for the file.
+def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> T:
+    """Read `text` as a `kind`; `name` stands in errors for the file, which have the code `code`.
 
     Types with a class method `parse`, which may raise ValueError, read their values by it. Raises
-    `UserError` CONFIG_INVALID, naming line and nearest valid key.
+    `UserError`, naming line and nearest valid key.
     """
     import yaml  # slow to import, and most homes have no such file
 
     try:
+        _refuse_aliases(text)
         tree = _nodes(text)
         values = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         what = getattr(error, "problem", None) or "this is not YAML"
-        raise user_error("CONFIG_INVALID", f"{where}: {what}.") from error
+        raise user_error(code, f"{where}: {what}.") from error
     if values is None:
         return kind()
     try:
         return msgspec.convert(values, kind, dec_hook=_decode)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _located(str(error), tree, name, kind, values) from error
+        raise _located(str(error), tree, name, kind, values, code) from error
+
+
+def line_of(text: str, *keys: str) -> int:
+    """Give the line, from 1, on which the value at `keys` begins; as near as can be said."""
+    node, line = _nodes(text), 1
+    for key in keys:
+        found = _child(node, key)
+        if found is None:
+            break
+        mark, node = found
+        line = mark.line + 1
+        if getattr(node, "style", None) in ("|", ">"):
+            line += 1
+    return line
 
 
 def _decode(kind: type, value: object) -> object:
@@ -49,6 +65,7 @@ def _located(
     name: str,
     kind: type[Struct],
     values: Any,  # noqa: ANN401  whatever YAML can hold
+    code: str,
 ) -> UserError:
     what, _, where = problem.partition(" - at `$")
     keys = _named(
@@ -64,7 +81,7 @@ def _located(
         what = f"unknown key `{'.'.join(keys)}`.{hint}"
     elif keys:
         what = f"`{'.'.join(keys)}`: {what}."
-    return user_error("CONFIG_INVALID", f"{name}:{_line(tree, keys)}: {what}")
+    return user_error(code, f"{name}:{_line(tree, keys)}: {what}")
 
 
 def _named(keys: list[str], kind: Any, values: Any) -> list[str]:  # noqa: ANN401  types, YAML
@@ -89,6 +106,17 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  a type
     except msgspec.ValidationError:
         return False
     return True
+
+
+def _refuse_aliases(text: str) -> None:
+    """Refuse what in a few lines can stand for more than fits into memory."""
+    import yaml
+
+    events: Any = getattr(yaml, "parse")(text, Loader=yaml.SafeLoader)  # noqa: B009  untyped
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            problem, mark = "`*` for what stands elsewhere is not allowed here", event.start_mark
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and have no types
@@ -141,5 +169,8 @@ def _inner(kind: Any, key: str) -> Any:  # noqa: ANN401  types
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401  a type
-    """Give a type without what is annotated to it."""
-    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    """Give a type without what is annotated to it, and without None."""
+    kind = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    if get_origin(kind) is UnionType:
+        return next(each for each in get_args(kind) if each is not type(None))
+    return kind

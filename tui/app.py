@@ -15,7 +15,7 @@ from engine import programs
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.looks import Looks
-from tui.screens.live import LiveScreen, Wanted
+from tui.screens.live import LiveScreen, ToEdit, Wanted
 from tui.toast import attempt, report
 from tui.widgets.run_columns import checked_columns
 
@@ -46,6 +46,7 @@ class SwarmApp(Looks):
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
@@ -63,6 +64,11 @@ class SwarmApp(Looks):
         from tui.screens.doctor import DoctorScreen
 
         return DoctorScreen(self.engine, self.clock)
+
+    def _templates_screen(self) -> LiveScreen:
+        from tui.screens.templates import TemplatesScreen
+
+        return TemplatesScreen(self.engine, self.clock)
 
     def _changes_screen(self) -> LiveScreen:
         from tui.screens.changes import ChangesScreen
@@ -123,6 +129,16 @@ class SwarmApp(Looks):
     async def _edit(self, run_id: str, path: str | None) -> None:
         place = await self.engine.workspaces.place(run_id, path or "")
         await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
+
+    @on(ToEdit)
+    def _edit_wanted(self, wanted: ToEdit) -> None:
+        """Open a file of the user's own in their editor."""
+        path = wanted.path
+        self.run_worker(
+            attempt(self, self._lend([*programs.editor(), str(path)], path.parent)),
+            group="program",
+            exclusive=True,
+        )
 
     @work(group="program", exclusive=True)
     async def action_shell(self) -> None:
@@ -220,6 +236,10 @@ class SwarmApp(Looks):
         """Show what takes room, and measure again."""
         await self.switch_mode("disk")
         await self.run_action("screen.look")
+
+    async def action_templates(self) -> None:
+        """Show the run templates."""
+        await self.switch_mode("templates")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -143,6 +143,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
+        Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
@@ -181,6 +182,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
     ),
+    "Templates": (
+        Command("templates.start", "enter", "start", "templates.start", "Start a run from it", 12),
+        Command("templates.edit", "e", "edit", "templates.edit", "Edit it in your editor", 14),
+        Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
+        Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
+    ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
@@ -215,7 +222,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "code", "changes", "disk", "disktree"})
+OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree"})
 """Scopes of screens on which there are no runs to choose from."""
 
 

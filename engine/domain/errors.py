@@ -118,7 +118,8 @@ CATALOGUE: dict[str, Entry] = {
         "The run used up its token budget.", "Raise the budget, then resume the run."
     ),
     "VERIFY_FAILED": Entry(
-        "The verify command failed.", "Read its output in the log, then resume the run."
+        "The verify command failed.",
+        "Read its output with `swarm-tui logs --verify`, then retry: the agent hears what it said.",
     ),
     "AGENT_CRASHED": Entry(
         "Codex ended without a result.",
@@ -127,6 +128,10 @@ CATALOGUE: dict[str, Entry] = {
     "TEMPLATE_NOT_FOUND": Entry("No such template.", "List them with `swarm-tui templates`."),
     "TEMPLATE_INVALID": Entry(
         "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."
+    ),
+    "TEMPLATE_NOT_TRUSTED": Entry(
+        "The repository has a template of its own that you have not trusted.",
+        "Read it in .swarm/templates; if you trust it, start the run with --trust.",
     ),
     "TEMPLATE_PARAM_MISSING": Entry(
         "The template needs a parameter.", "Give it with -p KEY=VALUE."

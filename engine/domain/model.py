@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+VERIFY_LIMIT_S = 900.0
+
 
 class Status(StrEnum):
     """Where a run stands; `lifecycle` says which may follow which."""
@@ -79,6 +81,15 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchdogWish:
+    """Where a run counts as stalled otherwise than the settings say; None: as they say."""
+
+    silent_s: float | None = None
+    first_event_s: float | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """What the user asked for, kept as it was said."""
 
@@ -97,6 +108,9 @@ class RunSpec:
     timeout_s: float | None = None
     retries: int = 0
     verify: str | None = None
+    """A command, run in the workspace after the agent; it has to end with exit code 0."""
+    verify_limit_s: float = VERIFY_LIMIT_S
+    watchdog: WatchdogWish = WatchdogWish()
     template: str | None = None
     batch: str | None = None
     priority: int = 0
@@ -137,6 +151,18 @@ class Usage:
         return Usage(
             self.input + other.input, self.cached + other.cached, self.output + other.output
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Achieved:
+    """What the runs of one template have come to; the medians are of those that succeeded."""
+
+    runs: int = 0
+    ended: int = 0
+    """Those that succeeded or failed."""
+    succeeded: int = 0
+    median_s: float | None = None
+    median_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import indent
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Notice, StatusChanged
 from engine.domain.lifecycle import CANCELLABLE, FINISHED
-from engine.domain.model import Ask, Run, Status
+from engine.domain.model import Ask, ErrorInfo, Run, Status
 
 CANCEL = "cancelled by the user"
 KILL = "killed by the user"
@@ -15,6 +16,27 @@ GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
     "then go on with the task until it is done."
 )
+
+CHECK_FAILED = """The check failed: {what}
+
+The check is:
+
+{command}
+
+The end of its output:
+
+{output}
+
+Find out why, and mend it: the work, not the check. Run the check yourself if you can. Then go on \
+with the task until it is done."""
+
+
+def check_failed(run: Run, error: ErrorInfo, output: str = "") -> str:
+    """Say to the agent that its work did not pass, and with which words."""
+    what, _, said = error.message.partition("\n")
+    texts = {"command": run.spec.verify or "", "output": output or said or "(nothing)"}
+    indented = {name: indent(text, "    ") for name, text in texts.items()}
+    return CHECK_FAILED.format(what=what.rstrip(":"), **indented)
 
 
 def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
@@ -46,7 +68,8 @@ def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> Ask:
     """
     if fresh or prompt is not None or run.thread_id is None:
         return Ask(prompt or run.spec.prompt, fresh=fresh)
-    return Ask(GO_ON, resume=True)
+    failed = run.error and run.error.code == "VERIFY_FAILED"
+    return Ask(check_failed(run, run.error) if run.error and failed else GO_ON, resume=True)
 
 
 def resume(run: Run, message: str) -> Sequence[Body]:

@@ -13,10 +13,11 @@ from engine.codex.translate import Cursor
 from engine.config import Watchdog
 from engine.domain.activity import elapsed_s
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.projection import AUTO_RETRY, LIMIT
-from engine.domain.requests import GO_ON
+from engine.domain.requests import GO_ON, check_failed
+from engine.paths import AttemptFolder
 from engine.runs.process import Ending
 
 STDERR_TAIL_BYTES = 16_384
@@ -51,6 +52,19 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
     return failures.from_exit(ending.exit_code, said, cursor.last_error)
 
 
+def left_behind(processes: int, folder: AttemptFolder) -> list[Body]:
+    """Tell what Codex left: processes that had to be ended, and its last message."""
+    bodies: list[Body] = []
+    if processes:
+        plural = "" if processes == 1 else "es"
+        said = f"ended {processes} process{plural} that Codex left behind"
+        bodies.append(Notice("warning", said))
+    path = folder.last_message
+    if path.is_file() and (size_bytes := path.stat().st_size):
+        bodies.append(ArtifactSaved(str(path.relative_to(folder.path.parent)), size_bytes))
+    return bodies
+
+
 def what_next(
     run: Run,
     error: UserError | None,
@@ -63,10 +77,10 @@ def what_next(
 
     `again` is what another attempt would have to do, see `go_on`.
     """
+    if error is None and run.spec.verify:
+        return Next([StatusChanged(Status.VERIFYING, exit_code=exit_code)])
     if error is None:
-        elapsed = round(elapsed_s(run, now), 3)
-        done = Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=elapsed)
-        return Next([done, StatusChanged(Status.SUCCEEDED, exit_code=exit_code)])
+        return _complete(run, exit_code, now)
     if error.code in LIMITS:
         return _wait_for_limit(run, error, exit_code, now, again)
     if error.code in PASSING and run.retries_used < run.spec.retries:
@@ -78,6 +92,25 @@ def what_next(
     status = Status.INTERRUPTED if interrupted else Status.FAILED
     ended = StatusChanged(status, reason=error.code, exit_code=exit_code)
     return Next([ErrorRaised(error.info), ended])
+
+
+def after_check(run: Run, error: UserError | None, output: str, now: float) -> Next:
+    """Decide what follows the check of what the agent did: the end, or the agent hears of it."""
+    if error is None:
+        return _complete(run, None, now)
+    if run.retries_used >= run.spec.retries:
+        return Next([ErrorRaised(error.info), StatusChanged(Status.FAILED, reason=error.code)])
+    said = check_failed(run, error.info, output)
+    ask = Ask(said if run.thread_id else f"{run.spec.prompt}\n\n{said}", resume=True)
+    reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
+    told = Notice("warning", f"the check failed: {error.message}")
+    return Next([told, StatusChanged(Status.QUEUED, reason=reason)], ask)
+
+
+def _complete(run: Run, exit_code: int | None, now: float) -> Next:
+    elapsed = round(elapsed_s(run, now), 3)
+    done = Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=elapsed)
+    return Next([done, StatusChanged(Status.SUCCEEDED, exit_code=exit_code)])
 
 
 def _wait_for_limit(

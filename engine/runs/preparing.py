@@ -45,7 +45,7 @@ class Preparing:
         if made is None or is_set_up or not run.spec.preparation.setup:
             return made
         await self._say([Notice("info", notice) for notice in made.notices])
-        done = await self._setting_up.run(self._now(), made.workspace, self._stop)
+        done = await self._setting_up.set_up(self._now(), made.workspace, self._stop)
         return Made(made.workspace) if done else None
 
     async def end(self) -> None:

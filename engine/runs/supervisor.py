@@ -17,7 +17,7 @@ from engine.codex.command import codex_home
 from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
 from engine.domain.errors import UserError, os_failure
-from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.requests import KILL
@@ -29,6 +29,7 @@ from engine.runs.follower import Follower, Following
 from engine.runs.preparing import Preparing
 from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
+from engine.runs.verifying import Verifying
 from engine.runs.watcher import Watcher
 from engine.store.store import Committed, Entry, Store
 
@@ -68,9 +69,9 @@ class Supervisor:
         self._process: Process | None = None
         self._following: Following | None = None
         self._cpu_s = 0.0
-        self._preparing = Preparing(
-            tools.paths, tools.config.grace_s, lambda: self._run, self._append
-        )
+        with_run = (tools.config.grace_s, lambda: self._run, self._append)
+        self._preparing = Preparing(tools.paths, *with_run)
+        self._verifying = Verifying(self._folder, *with_run)
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
     def poke(self, run: Run) -> None:
@@ -85,6 +86,7 @@ class Supervisor:
     async def abandon(self) -> None:
         """End the run's processes at once: there is no home any more to keep what they do."""
         await self._preparing.abandon()
+        await self._verifying.end(0, lambda: True)
         if self._process:
             await self._process.stop(0)
 
@@ -93,7 +95,7 @@ class Supervisor:
         steps = {
             Status.PREPARING: self._prepare,
             Status.RUNNING: self._work,
-            Status.VERIFYING: self._work,
+            Status.VERIFYING: self._verify,
             Status.CANCELLING: self._stop,
         }
         try:
@@ -109,6 +111,7 @@ class Supervisor:
                     await self._fail(os_failure(error))
         finally:
             self._preparing.release()
+            self._verifying.release()
             await self._remembering.close()
             self._tools.follower.forget(self._run.id)
             self._tools.watcher.forget(self._run.id)
@@ -144,13 +147,13 @@ class Supervisor:
         ending = await self._ended_or_poked(following, CHECK_S)
         if ending is not None:
             await self._finish(following, ending)
-        elif self._run.status in (Status.RUNNING, Status.VERIFYING):
+        elif self._run.status is Status.RUNNING:
             self._remembering.look(self._run)
             await self._check(following)
 
     async def _check(self, following: Following) -> None:
         """Look after a run that is at work."""
-        now, settings = time.time(), self._tools.config.watchdog
+        now, settings = time.time(), watchdog.of_run(self._run, self._tools.config.watchdog)
         quiet = now - self._run.last_sign_at > settings.silent_s / 2
         cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
@@ -163,7 +166,16 @@ class Supervisor:
         if following.verdict:
             await following.process.stop(self._tools.config.grace_s)
 
+    async def _verify(self) -> None:
+        verdict = await self._verifying.verify(
+            self._run, lambda: self._run.status is not Status.VERIFYING
+        )
+        if verdict:
+            after = endings.after_check(self._run, verdict.error, verdict.output, time.time())
+            await self._append(after.bodies, ask=after.ask)
+
     async def _stop(self) -> None:
+        await self._verifying.cancel()
         following = await self._follow(may_start=False)
         if following is None:
             await self._preparing.end()
@@ -189,16 +201,9 @@ class Supervisor:
         folder = following.process.folder
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
-        bodies: list[Body] = []
-        if left and not following.verdict:
-            plural = "" if left == 1 else "es"
-            bodies.append(Notice("warning", f"ended {left} process{plural} that Codex left behind"))
-        path = folder.last_message
-        if path.is_file() and (size_bytes := path.stat().st_size):
-            name = str(path.relative_to(self._tools.paths.run(self._run.id)))
-            bodies.append(ArtifactSaved(name, size_bytes))
+        bodies = endings.left_behind(0 if following.verdict else left, folder)
         await self._remembering.take(self._run)
-        settings = self._tools.config.watchdog
+        settings = watchdog.of_run(self._run, self._tools.config.watchdog)
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(
             self._run, error, ending.exit_code, settings, time.time(), again

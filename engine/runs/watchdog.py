@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+import msgspec
+
 from engine.config import Watchdog
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.errors import UserError, user_error
@@ -10,6 +14,12 @@ from engine.domain.projection import NETWORK_WAIT, STALLED
 
 COMMAND_FACTOR = 3
 """A command may work in silence; it is pointed out after this many times `silent_s`."""
+
+
+def of_run(run: Run, settings: Watchdog) -> Watchdog:
+    """Give what holds for a run: the settings, and what was asked for it alone."""
+    wish = {name: value for name, value in asdict(run.spec.watchdog).items() if value is not None}
+    return msgspec.structs.replace(settings, **wish) if wish else settings
 
 
 def stall(run: Run, now: float, settings: Watchdog, *, idle: bool) -> str:

@@ -10,8 +10,9 @@ import aiosqlite
 from engine.domain.errors import user_error
 from engine.domain.events import Event
 from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Ask, Run
+from engine.domain.model import Achieved, Ask, Run
 from engine.store import codec
+from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import translated
 from engine.store.history import History
 
@@ -38,6 +39,10 @@ class Reading:
             " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
         )
         return [row[0] for row in await self._read(query, (run, before))]
+
+    async def achieved(self) -> dict[str, Achieved]:
+        """Give what each template's runs have come to."""
+        return achieved(await self._read(ACHIEVED))
 
     async def ask(self, run: str, attempt: int) -> Ask | None:
         """Give what an attempt is to do; None: the run's prompt, from its start."""

@@ -8,10 +8,10 @@ import pytest
 
 from engine.config import Watchdog
 from engine.domain.events import Notice, Progressed, StatusChanged, Step, UsageCounted
-from engine.domain.model import Run, RunSpec, Stage, Status
+from engine.domain.model import Run, RunSpec, Stage, Status, WatchdogWish
 from engine.domain.projection import NETWORK_WAIT, STALLED, fold
 from engine.domain.stamp import stamp
-from engine.runs.watchdog import COMMAND_FACTOR, stall, verdict
+from engine.runs.watchdog import COMMAND_FACTOR, of_run, stall, verdict
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 SETTINGS = Watchdog(silent_s=100, first_event_s=10, action="notice")
@@ -131,3 +131,10 @@ def test_time_and_budget_go_before_a_stall(working: Run) -> None:
     both = then(both, 510.0, UsageCounted(5, 0, 5))
     assert of(both, 700.0, "stalled: x", "fail") == "RUN_TIMED_OUT"
     assert fold(both, []) == both
+
+
+def test_what_was_asked_for_a_run_alone_comes_before_the_settings(started: Run) -> None:
+    assert of_run(started, SETTINGS) is SETTINGS
+    wish = WatchdogWish(silent_s=30, action="fail")
+    run = replace(started, spec=replace(SPEC, watchdog=wish))
+    assert of_run(run, SETTINGS) == Watchdog(silent_s=30, first_event_s=10, action="fail")

@@ -16,7 +16,7 @@ from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
-from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.stamp import stamp
 from engine.engine import (
@@ -32,11 +32,13 @@ from engine.engine import (
     Outcome,
     Source,
     Space,
+    Template,
     TreeEntry,
 )
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.bus import Bus
+from engine.templates import Templates
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
 
@@ -113,6 +115,19 @@ class FakeSettings:
         self.kept[name] = decide(self.kept.get(name)) or ""
 
 
+class FakeTemplates:
+    """Has no templates; tests of them bring real ones."""
+
+    def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
+        return None
+
+    async def all(self, repository: Path | None = None) -> dict[str, Template]:
+        return {}
+
+    async def achieved(self) -> dict[str, Achieved]:
+        return {}
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -126,6 +141,7 @@ class FakeEngine:
         self.workspaces = self
         self.sources = FakeSources()
         self.memory = Memory(FakeSettings())
+        self.templates: Templates | FakeTemplates = FakeTemplates()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
         self.is_slow = False

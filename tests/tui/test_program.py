@@ -148,13 +148,16 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         doctor = app.live_screen
         await app.switch_mode("disk")
         disk = app.live_screen
+        await app.switch_mode("templates")
+        templates = app.live_screen
         await app.switch_mode("changes")
         changes = app.live_screen
         assert disk
+        assert templates
         assert doctor
         assert changes
         others = {"doctor": doctor, "changes": changes, "code": changes}
-        others |= {"disk": disk, "disktree": disk}
+        others |= {"disk": disk, "disktree": disk, "templates": templates}
         for command in commands.COMMANDS:
             if command.scope == "form":
                 assert hasattr(NewRun, f"action_{command.action}"), command.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from tui.cli import output
 from tui.cli.main import COMPLETE
@@ -140,6 +142,21 @@ def projects(typed: str) -> list[CompletionItem[str]]:
 
     plain = (name for name in _ask(find, []) if name == printable_name(name))
     return [CompletionItem(name) for name in plain if name.startswith(typed)]
+
+
+def templates(typed: str) -> list[CompletionItem[str]]:
+    """Offer the templates that can be used, each with what it does."""
+
+    async def find(engine: Engine) -> list[tuple[str, str]]:
+        place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(Path.cwd()))
+        known = await engine.templates.all(engine.templates.repository_of(place))
+        return [(it.name, it.keys.description or "") for it in known.values() if not it.problem]
+
+    return [
+        CompletionItem(name, help=one_line(text, SHOWN_CHARS))
+        for name, text in _ask(find, [])
+        if name.startswith(typed)
+    ]
 
 
 def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:

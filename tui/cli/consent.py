@@ -10,7 +10,7 @@ from engine.domain.text import printable_name
 from tui.cli import foreground, output
 
 if TYPE_CHECKING:
-    from engine.engine import Consent, Engine
+    from engine.engine import Consent, Engine, Template
 
 ANSWERS = (b"t", b"w", b"\r", b"\n", b"\x1b", b"q")
 QUESTION = "Trust it as it is now (t), start without it (w), or stop (Enter)?"
@@ -35,12 +35,26 @@ async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -
     return spec
 
 
-async def _answer(consent: Consent, keys: int) -> bytes:
+async def settle_template(
+    engine: Engine, template: Template, *, trust: bool, may_ask: bool
+) -> None:
+    """Ask on a terminal whether a repository's template is to be trusted, where that is needed."""
+    consent = await engine.templates.consent(template)
+    if consent is None:
+        return
+    keys = foreground.keyboard() if may_ask and not trust else None
+    if keys is not None:
+        trust = await _answer(consent, keys, "Trust it as it is now (t), or stop (Enter)?") == b"t"
+    if trust:
+        await engine.trust.give(consent)
+
+
+async def _answer(consent: Consent, keys: int, question: str = QUESTION) -> bytes:
     lines = [
         f"{printable_name(consent.file)} is not trusted as it is now. It",
         *(f"  {line}" for line in consent.lines()),
         "Its commands run as you, outside Codex's sandbox.",
-        QUESTION,
+        question,
     ]
     with foreground.pressed(keys) as typed:
         output.say_aside("\n".join(lines))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 PIECE_BYTES = 1 << 20
+NOTHING = {"setup": "There was no set-up", "verify": "There was no check"}
 LOOK_S = 0.2
 """A file tells nobody that it grew."""
 
@@ -29,18 +30,22 @@ LOOK_S = 0.2
 @click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
 @click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")
 @click.option("--setup", is_flag=True, help="What the set-up of its workspace wrote instead.")
+@click.option("--verify", is_flag=True, help="What the verify command wrote instead.")
 @click.option("--follow", is_flag=True, help="Go on until the run has ended.")
 @json_option("Print one event object a line.")
 @everywhere()
-def logs(run: str, raw: bool, errors: bool, setup: bool, follow: bool, as_json: bool) -> int:
+def logs(
+    run: str, raw: bool, errors: bool, setup: bool, verify: bool, follow: bool, as_json: bool
+) -> int:
     """Print all that a run did, output in full; also while it runs."""
     from tui.cli import session
 
-    if raw + errors + setup + as_json > 1:
-        raise click.UsageError("--raw, --stderr, --setup and --json exclude each other.")
-    if raw or errors or setup:
-        kind = "setup" if setup else "stderr" if errors else "raw"
-        work = _files(run, kind, follow=follow)
+    kinds = {"raw": raw, "stderr": errors, "setup": setup, "verify": verify}
+    chosen = [kind for kind, is_wanted in kinds.items() if is_wanted]
+    if len(chosen) + as_json > 1:
+        raise click.UsageError("--raw, --stderr, --setup, --verify and --json exclude each other.")
+    if chosen:
+        work = _files(run, chosen[0], follow=follow)
     else:
         work = _events(run, follow=follow, as_json=as_json)
     return session.start(session.unless_stopped(work))
@@ -83,7 +88,7 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
         if follow:
             await _follow_files(engine, run.id, kind)
         elif not any(_pour_whole(_file(engine, run.id, n, kind)) for n in _attempts(run, kind)):
-            what = "There was no set-up" if kind == "setup" else "This attempt has written nothing"
+            what = NOTHING.get(kind, "This attempt has written nothing")
             raise user_error(
                 "RUN_NOT_FOUND", f"{what} yet.", "Wait until it has begun, or use --follow."
             )
@@ -91,8 +96,8 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
 
 
 def _attempts(run: Run, kind: str) -> Iterable[int]:
-    """Give the attempts to look at, the last one first: a workspace is set up in one of them."""
-    return range(run.attempt, 0 if kind == "setup" else run.attempt - 1, -1)
+    """Give the attempts to look at, the last one first: not each has its own set-up and check."""
+    return range(run.attempt, 0 if kind in NOTHING else run.attempt - 1, -1)
 
 
 async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
@@ -117,7 +122,12 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
 
 def _file(engine: Engine, run_id: str, attempt: int, kind: str) -> Path:
     folder = engine.paths.attempt(run_id, attempt)
-    return {"raw": folder.stdout, "stderr": folder.stderr, "setup": folder.setup.stdout}[kind]
+    return {
+        "raw": folder.stdout,
+        "stderr": folder.stderr,
+        "setup": folder.setup.stdout,
+        "verify": folder.verify.stdout,
+    }[kind]
 
 
 def _pour_whole(path: Path) -> bool:

@@ -156,6 +156,20 @@ class Project(Utf8):
         return completion.projects(incomplete)
 
 
+class TemplateName(Utf8):
+    """A template by its name; shells offer those that there are."""
+
+    name = "template"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer the templates of the home and of this repository."""
+        from tui.cli import completion
+
+        return completion.templates(incomplete)
+
+
 class Folder(Utf8):
     """A folder on this machine; shells offer those that there are."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceSpec
+from engine.domain.model import VERIFY_LIMIT_S, Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
 from tui import readings
 from tui.cli.options import (
@@ -19,6 +19,7 @@ from tui.cli.options import (
     Number,
     Project,
     RunName,
+    TemplateName,
     TimeType,
     TokensType,
     Utf8,
@@ -34,6 +35,17 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 TITLE_LIMIT = 72
+SAID = {
+    "title": "title",
+    "model": "model",
+    "sandbox": "sandbox",
+    "timeout_s": "timeout",
+    "retries": "retries",
+    "budget_tokens": "budget",
+    "verify": "verify",
+    "verify_limit_s": "verify_limit",
+}
+"""Fields of a run that a template may set, and the options that come before it."""
 
 
 def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,6 +59,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.command(
     epilog=examples(
         "run 'Fix the failing tests'",
+        "run -t test -p path=src",
         "run --copy ../shop --timeout 30m - < task.md",
         "run --trust 'Upgrade the parser'",
         "run --empty --agent simulated --json 'Write a game'",
@@ -54,7 +67,13 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
         "run --after @last --at 22:00 'Update the changelog'",
     )
 )
-@click.argument("prompt", type=Utf8())
+@click.argument("prompt", type=Utf8(), required=False)
+@click.option(
+    "-t", "--template", type=TemplateName(), metavar="NAME", help="The template to start from."
+)
+@click.option(
+    "-p", "params", type=Utf8(), multiple=True, metavar="KEY=VALUE", help="A parameter of it."
+)
 @click.option(
     "--project", type=Project(), help="The label that groups runs.  [default: the folder]"
 )
@@ -75,9 +94,18 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @click.option(
     "--retries",
     type=Number(0, readings.MAX_RETRIES),
-    default=0,
     metavar="N",
-    help="Try again so often where the cause can pass: overload, a cut stream, no network.",
+    help="Try again so often where that can help: overload, a cut stream, a failed check.",
+)
+@click.option(
+    "--verify",
+    type=Utf8(),
+    metavar="CMD",
+    help="Run this in the workspace afterwards: it decides, and with --retries the agent hears "
+    "what it said. It runs as you, outside Codex's sandbox.",
+)
+@click.option(
+    "--verify-limit", type=DurationType(), help="How long the check may take.  [default: 15m]"
 )
 @click.option(
     "--budget",
@@ -107,8 +135,10 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
-def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def run(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """Start a run with PROMPT (- reads it from stdin) and follow it to its end.
+
+    With a template, PROMPT can be left out; else it is put behind the template's.
 
     Ctrl-C asks on a terminal whether to leave the run in the background or to cancel it; a second
     one cancels, a third kills at once. Without a terminal the first one cancels. SIGTERM and the
@@ -116,8 +146,12 @@ def run(prompt: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """
     from tui.cli import session
 
+    if prompt is None and not asked["template"]:
+        raise click.UsageError("Missing argument 'PROMPT', or a template with -t.")
+    if asked["params"] and not asked["template"]:
+        raise click.UsageError("-p goes with -t.")
     asked["workspace"] = workspace_of(asked)
-    return session.start(_run(read_stdin() if prompt == "-" else prompt, asked, as_json))
+    return session.start(_run(read_stdin() if prompt == "-" else prompt or "", asked, as_json))
 
 
 async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
@@ -128,6 +162,8 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
         after = await _before(engine, asked["after"])
         spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))
+        if asked["template"]:
+            spec = await _filled(engine, spec, asked, may_ask=not as_json)
         spec = await consent.settle(engine, spec, trust=asked["trust"], may_ask=not as_json)
         started = await engine.start(spec)
         if there:
@@ -136,6 +172,23 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
             )
         await foreground.detach(engine, [started], as_json=as_json)
     return 0
+
+
+async def _filled(
+    engine: Engine, spec: RunSpec, asked: dict[str, Any], *, may_ask: bool
+) -> RunSpec:
+    """Give `spec` as its template has it where the user said nothing else; raises `UserError`."""
+    from tui.cli import consent
+    from tui.cli.templates import pairs
+
+    root = engine.templates.repository_of(spec.workspace)
+    template = await engine.templates.find(asked["template"], root)
+    given = pairs(asked["params"])
+    engine.templates.preview(template, given)  # what is wrong with them comes before any question
+    await consent.settle_template(engine, template, trust=asked["trust"], may_ask=may_ask)
+    filled = await engine.templates.fill(template, given)
+    said = {field for field, option in SAID.items() if asked[option] is not None}
+    return filled.over(spec, said)
 
 
 async def _before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
@@ -167,7 +220,9 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         sandbox=sandbox,
         codex_config=asked["codex_config"],
         timeout_s=asked["timeout"],
-        retries=asked["retries"],
+        retries=asked["retries"] or 0,
+        verify=asked["verify"] or None,
+        verify_limit_s=asked["verify_limit"] or VERIFY_LIMIT_S,
         priority=asked["priority"],
         after=asked["after"],
         not_before=asked["at"],

@@ -327,6 +327,42 @@ class Emptied(Shape):
     removed: Count
 
 
+class Parameter(Shape):
+    """What a template asks for; one without a default has to be given."""
+
+    type: Annotated[str, Meta(pattern="^(text|number|choice|flag|path)$")]
+    default: str | int | float | bool | None
+    help: str | None
+    choices: list[str] | None
+    check: str | None
+
+
+class Achieved(Shape):
+    """What a template's runs have come to; ended are those that succeeded or failed."""
+
+    runs: Count
+    ended: Count
+    succeeded: Count
+    median_s: float | None
+    median_tokens: float | None
+
+
+class Template(Shape):
+    """A run template; error says why it cannot be used."""
+
+    name: str
+    layer: Annotated[str, Meta(pattern="^(built in|own|repository)$")]
+    path: Annotated[str, Meta(description="absolute")]
+    description: str | None
+    params: dict[str, Parameter]
+    prompt: str | None
+    sandbox: Sandbox | None
+    timeout_s: float | None
+    verify: str | None
+    achieved: Achieved
+    error: ErrorInfo | None
+
+
 AS_JSON: dict[str, Any] = {
     "not_before": Time,
     "error": ErrorInfo,
@@ -388,6 +424,7 @@ DOCUMENTS: dict[str, Any] = {
     "cleanup": Cleanup,
     "cleanup --undo": BroughtBack,
     "cleanup --empty-trash": Emptied,
+    "templates": list[Template] | Template,
     "config": dict[str, Any],  # settings.md has its keys
 }
 LINES: dict[str, Any] = {

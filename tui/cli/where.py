@@ -64,7 +64,7 @@ def workspace_options(function: Function) -> Function:
             click.option(
                 "--trust",
                 is_flag=True,
-                help="Trust the repository's .swarm/config.yaml as it is now.",
+                help="Trust the repository's .swarm/config.yaml and the template as they are now.",
             ),
         )
     ):

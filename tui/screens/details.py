@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -167,7 +168,7 @@ class Details(Dialog[None]):
 
         def answered(choice: str | None) -> None:
             if choice == "restore":
-                self.run_worker(self._restore(n), group="restore")
+                self.run_worker(partial(self._restore, n), group="restore")
 
         choices = [
             Choice("restore", "b", "put it back", is_danger=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
@@ -145,7 +146,7 @@ class DiskScreen(LiveScreen):
     def _unfolded(self, event: DiskTree.Unfolded) -> None:
         path = event.row.path
         if path is not None and not self.places.model.knows_inside(path):
-            self.run_worker(self._look_inside(path), group="inside")
+            self.run_worker(partial(self._look_inside, path), group="inside")
 
     async def _look_inside(self, path: Path) -> None:
         found: list[Usage] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import getters, work
@@ -29,6 +30,13 @@ class Wanted(Message):
     mode: str
     run_id: str
     path: str | None = None
+
+
+@dataclass
+class ToEdit(Message):
+    """The user wants to edit a file of their own."""
+
+    path: Path
 
 
 class LiveScreen(Screen[None]):

@@ -141,7 +141,7 @@ class NewRun(Dialog[str]):
         workspace = draft.workspace()
         if (key := (draft.agent, workspace.kind, workspace.source)) != self._looked_at:
             self._looked_at, self._source, self._refusal = key, None, None
-            self.run_worker(self._look(), group="look", exclusive=True)
+            self.run_worker(self._look, group="look", exclusive=True)
         self._describe()
 
     @property
@@ -263,7 +263,7 @@ class NewRun(Dialog[str]):
             self._say(Content(problem[1]), is_error=True)
         elif not self._starting:
             self._starting = True
-            self.run_worker(self._start(), group="start")
+            self.run_worker(self._start, group="start")
 
     async def _start(self) -> None:
         try:

@@ -9,7 +9,7 @@ from tui.screens.confirm import Choice, Confirm
 SHOWN_CHARACTERS = 600
 
 
-def question(consent: Consent) -> Confirm:
+def question(consent: Consent, *, may_go_without: bool = True) -> Confirm:
     """Make the dialog; its answers are `trust`, `without`, and `back` or None."""
     asked = "\n".join(f"  {line}" for line in consent.lines())
     if len(asked) > SHOWN_CHARACTERS:
@@ -23,4 +23,6 @@ def question(consent: Consent) -> Confirm:
         Choice("without", "w", "start without it"),
         Choice("back", "b", "back"),
     ]
+    if not may_go_without:
+        del choices[1]
     return Confirm("Trust the repository's settings?", text, choices)

@@ -141,7 +141,7 @@ class ChosenRun(Vertical):
         is_current = self._opened == self.run_id and self._folder == _folder(run)
         if run and not is_current and not self._is_opening:
             self._is_opening = True
-            self.run_worker(self._open(), group="open")
+            self.run_worker(self._open, group="open")
 
     async def _open(self) -> None:
         try:

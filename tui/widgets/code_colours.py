@@ -54,7 +54,7 @@ class CodeColours:
         return ()
 
     def _begin(self) -> None:
-        self._widget.run_worker(self._work(), group="colours")
+        self._widget.run_worker(self._work, group="colours")
 
     async def _work(self) -> None:
         """Colour what is asked for as long as it is in view, one chunk at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -101,7 +102,7 @@ class EventLog(RangeView):
     # Pages
 
     def _fetch(self, page: Page) -> None:
-        self.run_worker(self._load(page), group="event-log")
+        self.run_worker(partial(self._load, page), group="event-log")
 
     async def _load(self, page: Page, number: int = 0) -> None:
         feed = self.feed

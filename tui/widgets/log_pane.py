@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import getters, on
@@ -100,7 +101,7 @@ class LogPane(Vertical):
         """Show the events of one kind."""
         if kind != self._kind:
             self._kind = kind
-            self.run_worker(self._reopen(), group="reopen", exclusive=True)
+            self.run_worker(self._reopen, group="reopen", exclusive=True)
 
     def action_kinds(self) -> None:
         """Ask for the kinds of events to show."""
@@ -110,7 +111,7 @@ class LogPane(Vertical):
         """Show all runs as one log, or the chosen run's alone."""
         if all_runs != self.shows_all_runs:
             self.shows_all_runs = all_runs
-            self.run_worker(self._reopen(), group="reopen", exclusive=True)
+            self.run_worker(self._reopen, group="reopen", exclusive=True)
 
     # Keys
 
@@ -200,7 +201,7 @@ class LogPane(Vertical):
     @on(EventLog.Grown)
     def _grown(self) -> None:
         if self._search:
-            self.run_worker(self._count(self._search), group="log-count", exclusive=True)
+            self.run_worker(partial(self._count, self._search), group="log-count", exclusive=True)
 
     async def _count(self, search: LogSearch) -> None:
         try:

@@ -64,7 +64,7 @@ class Rounds:
         """Ask for another round."""
         self._is_asked = True
         if self._worker is None:
-            self._worker = self._widget.run_worker(self._go(), group="rounds")
+            self._worker = self._widget.run_worker(self._go, group="rounds")
 
     def stop(self) -> None:
         """Do nothing any more."""

@@ -1,0 +1,110 @@
+"""A template's texts filled in: Jinja, cut down to what can neither hang, grow nor look around.
+
+Texts, `{{ names }}`, conditions and a few filters; no loops, calls, attributes or arithmetic, so
+that a template from anybody can be rendered before it is trusted.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+FILTERS = ("capitalize", "length", "lower", "title", "trim", "upper")
+LIMIT_CHARACTERS = 256 * 1024
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.If,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Concat,
+    nodes.Filter,
+    nodes.List,
+    nodes.Tuple,
+)
+
+
+class Wrong(Exception):
+    """A text that cannot be used; `line` is the one in the text, from 1."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = line
+
+
+@lru_cache(1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    made.globals.clear()
+    made.filters = {name: made.filters[name] for name in FILTERS}
+    made.filters["quote"] = lambda value: shlex.quote(str(value))
+    made.tests.clear()
+    return made
+
+
+@lru_cache(512)
+def check(text: str, known: frozenset[str]) -> None:
+    """Check a text that may use the names `known`; raises `Wrong`."""
+    environment = _environment()
+    try:
+        tree = environment.parse(text)
+        for node in tree.find_all(nodes.Node):
+            _check(node, known)
+        if unknown := find_undeclared_variables(tree) - known:
+            raise Wrong(f"there is no parameter `{min(unknown)}`")
+        environment.from_string(text)
+    except TemplateSyntaxError as error:
+        raise Wrong((error.message or "this is no template").rstrip("."), error.lineno) from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise Wrong("this is nested too deeply") from error
+    except (TemplateError, TypeError, ValueError) as error:
+        raise Wrong(str(error) or "this is no template") from error
+
+
+def _check(node: nodes.Node, known: frozenset[str]) -> None:
+    if not isinstance(node, _ALLOWED):
+        kind = type(node).__name__
+        raise Wrong(
+            f"{kind} is not allowed in templates: only names, `if` and filters", node.lineno
+        )
+    if isinstance(node, nodes.Name) and (node.ctx != "load" or node.name not in known):
+        raise Wrong(f"there is no parameter `{node.name}`", node.lineno)
+    if isinstance(node, nodes.Filter) and (node.name not in _environment().filters or node.args):
+        allowed = ", ".join(sorted(_environment().filters))
+        raise Wrong(f"the filter `{node.name}` is not one of {allowed}", node.lineno)
+
+
+def render(text: str, values: Mapping[str, Any]) -> str:
+    """Fill a text in; raises `Wrong`."""
+    check(text, frozenset(values))
+    try:
+        filled = _environment().from_string(text).render(values)
+    except (TemplateError, TypeError, ValueError, RecursionError) as error:
+        raise Wrong(str(error) or "this cannot be filled in") from error
+    if len(filled) > LIMIT_CHARACTERS:
+        raise Wrong(f"this is more than {LIMIT_CHARACTERS} characters long")
+    return filled
+
+
+def holds(condition: str, value: object) -> bool:
+    """Say whether a condition on `value` holds, such as `0 < value <= 50`; raises `Wrong`."""
+    return render(f"{{% if {condition} %}}1{{% endif %}}", {"value": value}) == "1"
+
+
+def check_condition(condition: str) -> None:
+    """Check a condition on `value`; raises `Wrong`."""
+    check(f"{{% if {condition} %}}1{{% endif %}}", frozenset({"value"}))

@@ -1,0 +1,233 @@
+"""Run templates: read, laid over what they extend, checked and filled in."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from engine import yaml_file
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import printable, printable_name
+from engine.library import rendering
+from engine.library.parameters import Parameter, Value
+from engine.library.rendering import Wrong
+from engine.library.shelf import NAME, File
+from engine.library.template import Filled, Keys, Template
+
+INVALID = "TEMPLATE_INVALID"
+TEXTS = ("prompt", "title", "verify")
+"""The keys whose texts are filled in."""
+
+
+def load(files: Sequence[File]) -> dict[str, Template]:
+    """Give every template by name; those that cannot be used say what is wrong."""
+    names = sorted({file.name for file in files})
+    return {name: _loaded(name, files) for name in names}
+
+
+def check_file(file: File, others: Sequence[File]) -> Template:
+    """Give the template that a file is, in the place of one of its name."""
+    return _loaded(file.name, [*others, file])
+
+
+def find(templates: Mapping[str, Template], name: str) -> Template:
+    """Give the template of that name; raises `UserError`, also where it cannot be used."""
+    template = templates.get(name)
+    if template is None:
+        near = difflib.get_close_matches(name, templates, n=1, cutoff=0.4)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        shown = printable_name(name[:60])
+        raise user_error("TEMPLATE_NOT_FOUND", f"There is no template `{shown}`.{hint}")
+    if template.problem:
+        raise template.problem
+    return template
+
+
+def fill(template: Template, given: Mapping[str, Value]) -> Filled:
+    """Fill a template in; raises `UserError` TEMPLATE_PARAM_MISSING, INPUT_INVALID and others."""
+    values = _values(template, given)
+    texts: dict[str, str | None] = {}
+    for key in TEXTS:
+        text: str | None = getattr(template.keys, key)
+        try:
+            texts[key] = rendering.render(text, values).strip() if text else None
+        except Wrong as wrong:
+            raise _wrong(template, wrong, key) from wrong
+    if not texts["prompt"]:
+        raise user_error("INPUT_INVALID", f"`{template.name}` gives an empty prompt with these.")
+    title = " ".join((texts["title"] or "").split())
+    return Filled(
+        template.name, texts["prompt"], title or None, texts["verify"] or None, template.keys
+    )
+
+
+def _values(template: Template, given: Mapping[str, Value]) -> dict[str, Value]:
+    for name in given:
+        if name not in template.params:
+            near = difflib.get_close_matches(name, template.params, n=1, cutoff=0.4)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            has = ", ".join(template.params) or "none"
+            raise user_error(
+                "INPUT_INVALID",
+                f"The template `{template.name}` has no parameter `{printable_name(name[:60])}`."
+                f"{hint}",
+                f"It has these: {has}.",
+            )
+    return {name: _value(template, name, given) for name in template.params}
+
+
+def _value(template: Template, name: str, given: Mapping[str, Value]) -> Value:
+    parameter = template.params[name]
+    value = given.get(name, parameter.default)
+    if value is None:
+        what = f": {printable(parameter.help)}" if parameter.help else ""
+        raise user_error(
+            "TEMPLATE_PARAM_MISSING",
+            f"The template `{template.name}` needs the parameter `{name}`{what}.",
+            f"Give it with -p {name}=VALUE.",
+        )
+    try:
+        return parameter.read(value)
+    except ValueError as error:
+        raise user_error("INPUT_INVALID", f"`{name}`: {error}.") from error
+
+
+# How a template is read
+
+
+def _loaded(name: str, files: Sequence[File]) -> Template:
+    top = [file for file in files if file.name == name][-1]
+    try:
+        template = _merged(top, files)
+        _check(template)
+    except UserError as error:
+        return Template(name, top.layer, top.path, problem=error, files=(top,))
+    return template
+
+
+def _merged(top: File, files: Sequence[File]) -> Template:
+    """Lay a file over the one it extends, and that over the one it extends."""
+    chain = list(_chain(top, files))
+    merged: dict[str, Any] = {}
+    origin: dict[str, File] = {}
+    params: dict[str, Parameter] = {}
+    for file, keys in reversed(chain):
+        for key in keys.__struct_fields__:
+            if key not in ("name", "extends", "params") and getattr(keys, key) is not None:
+                merged[key], origin[key] = getattr(keys, key), file
+        for name, parameter in (keys.params or {}).items():
+            params[name] = _over(params.get(name), parameter)
+            origin[f"params.{name}"] = file
+    files_of_it = tuple(file for file, _ in chain)
+    whole = Keys(**merged, params=params, extends=chain[0][1].extends)
+    return Template(top.name, top.layer, top.path, whole, files=files_of_it, origin=origin)
+
+
+def _over(below: Parameter | None, above: Parameter) -> Parameter:
+    if below is None:
+        return above
+    said = {name: getattr(above, name) for name in above.__struct_fields__}
+    return msgspec.structs.replace(below, **{k: v for k, v in said.items() if v is not None})
+
+
+def _chain(top: File, files: Sequence[File]) -> Iterator[tuple[File, Keys]]:
+    seen: list[File] = []
+    file: File | None = top
+    while file:
+        keys = _read(file)
+        yield file, keys
+        seen.append(file)
+        if not keys.extends:
+            return
+        file = _below(file, keys.extends, files)
+        if file is None:
+            near = difflib.get_close_matches(keys.extends, [it.name for it in files], n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            shown = printable_name(keys.extends[:60])
+            raise _at(seen[-1], f"there is no template `{shown}` to extend.{hint}", "extends")
+        if file in seen:
+            names = " → ".join([each.name for each in seen[seen.index(file) :]] + [file.name])
+            raise _at(seen[-1], f"it extends itself: {names}.", "extends")
+
+
+def _below(file: File, name: str, files: Sequence[File]) -> File | None:
+    """Give the file that `name` means in `file`: its own name is the one it stands before."""
+    found = [each for each in files if each.name == name]
+    if name == file.name and file in found:
+        found = found[: found.index(file)]
+    return found[-1] if found else None
+
+
+@lru_cache(512)
+def _read(file: File) -> Keys:
+    if file.problem:
+        raise user_error(INVALID, f"{file.shown}: {file.problem}.")
+    keys = yaml_file.parse(file.text, file.shown, Keys, INVALID)
+    if keys.name is not None and keys.name != file.name:
+        raise _at(file, f"`name` is not the file's: `{file.name}` is needed.", "name")
+    for name in keys.params or {}:
+        if not (NAME.fullmatch(name) and name.isidentifier()) or name in ("value", "if", "not"):
+            what = "a parameter's name must be of small letters, digits and `_`"
+            raise _at(file, f"`{printable_name(name[:60])}`: {what}.", "params", name)
+    return keys
+
+
+# What is checked
+
+
+def _check(template: Template) -> None:
+    """Check what a file's form does not tell; raises `UserError` with the line."""
+    keys, top = template.keys, template.files[0]
+    if not (keys.prompt or "").strip():
+        raise _at(top, "`prompt` is missing.", "prompt")
+    if not (keys.description or "").strip():
+        raise _at(top, "`description` is missing.", "description")
+    for name, parameter in template.params.items():
+        _check_parameter(template, name, parameter)
+    known = frozenset(template.params)
+    for key in TEXTS:
+        try:
+            rendering.check(getattr(keys, key) or "", known)
+        except Wrong as wrong:
+            raise _wrong(template, wrong, key) from wrong
+    for key, fits, needed in _bounds(keys):
+        if not fits:
+            raise _at(template.origin[key], f"`{key}`: {needed}.", key)
+
+
+def _bounds(keys: Keys) -> Iterable[tuple[str, bool, str]]:
+    more = "it must be more than nothing"
+    for key in ("timeout", "verify_limit", "budget"):
+        value = getattr(keys, key)
+        yield key, value is None or value > 0, more
+    yield "retries", keys.retries is None or 0 <= keys.retries <= 100, "0 to 100 is allowed"
+
+
+def _check_parameter(template: Template, name: str, parameter: Parameter) -> None:
+    file = template.origin[f"params.{name}"]
+    if (parameter.kind == "choice") != bool(parameter.choices):
+        what = "`choices` go with the type `choice`, and it needs some"
+        raise _at(file, f"`{name}`: {what}.", "params", name)
+    try:
+        if parameter.check:
+            rendering.check_condition(parameter.check)
+        if parameter.default is not None and parameter.default != "":
+            parameter.read(parameter.default)
+    except Wrong as wrong:
+        raise _at(file, f"`{name}.check`: {wrong.what}.", "params", name, "check") from wrong
+    except ValueError as error:
+        raise _at(file, f"`{name}.default`: {error}.", "params", name, "default") from error
+
+
+def _wrong(template: Template, wrong: Wrong, key: str) -> UserError:
+    file = template.origin.get(key, template.files[0])
+    line = yaml_file.line_of(file.text, key) + wrong.line - 1
+    return user_error(INVALID, f"{file.shown}:{line}: `{key}`: {printable(wrong.what)}.")
+
+
+def _at(file: File, what: str, *keys: str) -> UserError:
+    return user_error(INVALID, f"{file.shown}:{yaml_file.line_of(file.text, *keys)}: {what}")

@@ -1,0 +1,146 @@
+"""The run templates of a home and a repository: listed, checked, filled in, made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.domain.errors import user_error
+from engine.domain.model import Achieved, WorkspaceKind, WorkspaceSpec
+from engine.domain.text import one_line, printable_name
+from engine.library import shelf
+from engine.library.parameters import Value
+from engine.library.shelf import NAME
+from engine.library.template import Filled, Template
+from engine.paths import Paths
+from engine.store.store import Store
+from engine.trust import Consent, Trust
+from engine.workspace.create import top_of
+
+NEW = """# A run template: start it with `swarm-tui run -t {name}`, see docs/templates.md.
+description: What it does, in one line
+
+# extends: test               # begin with everything that another template says
+
+params:                       # {{{{ path }}}} in the texts below stands for what is given
+  path:
+    type: path                # text, number, choice (with `choices: [a, b]`), flag or path
+    default: .                # without a default it has to be given
+    help: What to work on
+    # check: value != "/"     # a condition on `value`
+
+# title: "{name} {{{{ path }}}}"
+# model: gpt-5.5
+# sandbox: workspace-write    # read-only, workspace-write or danger-full-access
+timeout: 30m
+# verify: make test           # run afterwards, as you: it decides whether the run succeeded
+# verify_limit: 15m
+# retries: 2                  # so often the agent hears what the check said, and tries again
+# budget: 500000              # tokens
+# watchdog: {{silent_s: 10m, action: resume}}
+
+prompt: |
+  Say here what is to be done in `{{{{ path }}}}`, step by step.
+  {{% if path == "." %}}Conditions are allowed.{{% endif %}}
+
+  End with a short report: what you changed, how you checked it, what is left.
+"""
+
+
+class Templates:
+    """Everything about templates; each call looks at the files as they are then."""
+
+    def __init__(self, paths: Paths, store: Store, trust: Trust) -> None:
+        self.folder = paths.config.parent / "templates"
+        """Where the user's own ones lie."""
+        self._store = store
+        self._trust = trust
+
+    async def all(self, repository: Path | None = None) -> dict[str, Template]:
+        """Give all templates by name; those that cannot be used say what is wrong."""
+        return await asyncio.to_thread(self._load, repository)
+
+    async def find(self, name: str, repository: Path | None = None) -> Template:
+        """Give a template; raises `UserError` TEMPLATE_NOT_FOUND or TEMPLATE_INVALID."""
+        from engine.library import templates  # Jinja and YAML take their time to import
+
+        return templates.find(await self.all(repository), name)
+
+    async def check(self, path: Path, repository: Path | None = None) -> Template:
+        """Give the template that a file is, wherever it lies; `problem` says what is wrong."""
+        return await asyncio.to_thread(self._check, path, repository)
+
+    async def consent(self, template: Template) -> Consent | None:
+        """Give what the user has to trust before the template can be used, if anything."""
+        asks = template.asks()
+        if not asks:
+            return None
+        consent = Consent(str(template.foreign[0].path), template.digest(), asks=asks)
+        return None if await self._trust.has(consent) else consent
+
+    async def fill(self, template: Template, given: Mapping[str, Value]) -> Filled:
+        """Fill a template in; raises `UserError`, TEMPLATE_NOT_TRUSTED among others."""
+        filled = self.preview(template, given)
+        if consent := await self.consent(template):
+            asked = "; ".join(one_line(line, 100) for line in consent.lines()[:3])
+            raise user_error(
+                "TEMPLATE_NOT_TRUSTED",
+                f"You have not trusted {printable_name(consent.file)} as it is now: it {asked}.",
+            )
+        return filled
+
+    def preview(self, template: Template, given: Mapping[str, Value]) -> Filled:
+        """Fill a template in to look at it; raises `UserError`."""
+        from engine.library import templates
+
+        return templates.fill(template, given)
+
+    async def achieved(self) -> dict[str, Achieved]:
+        """Give what the runs of each template have come to."""
+        return await self._store.achieved()
+
+    async def new(self, name: str, folder: Path | None = None) -> Path:
+        """Write a commented template and give its file; raises `UserError`."""
+        if not NAME.fullmatch(name):
+            raise user_error(
+                "INPUT_INVALID",
+                f"`{printable_name(name[:60])}` is no name for a template.",
+                "Use small letters, digits, `-` and `_`.",
+            )
+        return await asyncio.to_thread(_write, folder or self.folder, name)
+
+    def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
+        """Give the folder whose `.swarm/templates/` count for runs in such a workspace."""
+        if not workspace.source or workspace.kind is WorkspaceKind.FROM_RUN:
+            return None
+        source = Path(workspace.source)
+        return top_of(source) or source if source.is_dir() else None
+
+    def _load(self, repository: Path | None) -> dict[str, Template]:
+        from engine.library import templates
+
+        return templates.load(shelf.files(self.folder, repository))
+
+    def _check(self, path: Path, repository: Path | None) -> Template:
+        from engine.library import templates
+
+        found = shelf.files(self.folder, repository)
+        return templates.check_file(shelf.read_file(path), found)
+
+
+def _write(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(NEW.format(name=name))
+    except FileExistsError:
+        raise user_error(
+            "INPUT_INVALID", f"{path} is there already.", "Edit it, or choose another name."
+        ) from None
+    except OSError as error:
+        raise user_error(
+            "INPUT_INVALID", f"{path} cannot be written: {error.strerror}.", "Check its folder."
+        ) from error
+    return path

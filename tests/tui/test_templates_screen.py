@@ -1,0 +1,130 @@
+"""The templates on their screen: previewed, picked up live, started, what they have achieved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, shown
+from textual.pilot import Pilot
+
+from engine.domain.model import Achieved, RunSpec
+from engine.engine import Consent
+from engine.paths import Paths
+from engine.store.store import Store
+from engine.templates import Templates
+from engine.trust import Trust
+from tui.screens.start_template import StartTemplate
+from tui.screens.templates import TemplatesScreen
+from tui.show.figures import length, tokens
+
+MINE = """description: Says a word
+params:
+  word: {help: the word to say}
+  times: {type: number, default: 2, check: 1 <= value <= 9}
+prompt: "say {{ word }} {{ times }} times"
+timeout: 5m
+"""
+
+
+class Figures:
+    """The store's part: what was achieved."""
+
+    async def achieved(self) -> dict[str, Achieved]:
+        return {"mine": Achieved(4, 4, 3, 125.0, 12_000)}
+
+
+class Trusting:
+    """Trusts everything."""
+
+    async def has(self, consent: Consent) -> bool:
+        return True
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
+    """Wait for what a thread reads from the disk; nobody tells us, so look again and again."""
+    async with asyncio.timeout(LIMIT_S):
+        while not is_so():
+            await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@pytest.fixture
+def own(paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = paths.config.parent / "templates"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(MINE)
+    return folder
+
+
+@pytest.fixture
+def engine(paths: Paths, own: Path) -> FakeEngine:
+    engine = FakeEngine()
+    engine.templates = Templates(paths, cast(Store, Figures()), cast(Trust, Trusting()))
+    return engine
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_each_is_listed_and_previewed(engine: FakeEngine, size: tuple[int, int]) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: "analyze" in shown(app))
+        assert "Answer a question about the code" in shown(app)
+        for _ in range(5):
+            await pilot.press("j")
+        await until(pilot, lambda: "Says a word" in shown(app))
+        text = shown(app)
+        for figure in ("4 runs", "75%", length(125.0), tokens(12_000)):
+            assert figure in text
+        assert "word (text, needed): the word to say" in text and "at most 5m" in text
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, TemplatesScreen))
+
+
+async def test_edits_are_picked_up_and_mistakes_told(engine: FakeEngine, own: Path) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "mine" in shown(app))
+        (own / "aaa.yaml").write_text("description: d\nprompt: '{{ [/red] }}'\n")
+        screen = cast(TemplatesScreen, app.screen)
+        screen.tick()
+        await until(pilot, lambda: "cannot be used" in shown(app))
+        await pilot.press("g")
+        await until(pilot, lambda: "aaa.yaml:2: `prompt`" in shown(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, TemplatesScreen)
+
+
+async def test_a_run_is_started_with_what_was_typed(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunSpec] = []
+    start = engine.start
+
+    async def remember(spec: RunSpec) -> object:
+        started.append(spec)
+        return await start(spec)
+
+    monkeypatch.setattr(engine, "start", remember)
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: "mine" in shown(app))
+        for _ in range(5):
+            await pilot.press("j")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, StartTemplate))
+        await until(pilot, lambda: "needs the parameter `word`" in shown(app))
+        await pilot.press(*"tree", "tab", "backspace", "0")
+        await until(pilot, lambda: "does not fit" in shown(app))
+        await pilot.press("backspace", "3", "ctrl+s")
+        await until(pilot, lambda: bool(started))
+    (spec,) = started
+    assert (spec.prompt, spec.title, spec.template) == ("say tree 3 times", "mine", "mine")
+    assert spec.timeout_s == 300

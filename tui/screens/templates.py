@@ -1,0 +1,201 @@
+"""The run templates: what there is, what each would say and has achieved; started from here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.dom import DOMNode
+
+from engine.domain.errors import UserError
+from engine.domain.model import Achieved, WorkspaceKind, WorkspaceSpec
+from engine.domain.text import printable
+from engine.engine import Template
+from tui import commands
+from tui.draft import Choices, Draft, here
+from tui.screens.live import LiveScreen, ToEdit
+from tui.toast import app_of, attempt, tell
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.template_list import TemplateList, TemplateText
+from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.engine import Consent, Engine
+
+
+class TemplatesScreen(LiveScreen):
+    """The list and what is chosen in it; both follow what happens to the files."""
+
+    DEFAULT_CSS = """
+    TemplatesScreen {
+        background: $background;
+        #templates { height: 1fr; layout: horizontal; }
+        TemplateList { width: 62; height: 1fr; }
+        TemplateText { width: 1fr; height: 1fr; }
+        &.-narrow #templates { layout: vertical; }
+        &.-narrow TemplateList { width: 1fr; height: 45%; }
+        &.-tiny, &.-short {
+            TopBar, #templates, KeyBar { display: none; }
+            TooSmall { display: block; }
+        }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("templates")
+
+    listed = getters.query_one(TemplateList)
+    text = getters.query_one(TemplateText)
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(engine, clock)
+        self._known: Mapping[str, Template] = {}
+        self._achieved: Mapping[str, Achieved] = {}
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield TopBar()
+        with Container(id="templates"):
+            yield TemplateList()
+            yield TemplateText()
+        yield TooSmall()
+        yield KeyBar()
+
+    def on_screen_resume(self) -> None:
+        """Look again: there may be others."""
+        self.listed.focus()
+        self.look()
+
+    def tick(self) -> None:
+        """Look whether a file has changed, while they are looked at."""
+        super().tick()
+        if self.is_current:
+            self.look()
+
+    def carrier(self, scope: str) -> DOMNode | None:
+        """Give who carries out the commands of a scope here."""
+        return self if scope == "templates" else None
+
+    @work(group="look", exclusive=True)
+    async def look(self) -> None:
+        """Show the templates as they are now, if that is news."""
+        templates = self.engine.templates
+        known = await templates.all(self._repository)
+        achieved = await attempt(app_of(self), templates.achieved()) or {}
+        told = [each.files for each in known.values()], achieved
+        if told != ([each.files for each in self._known.values()], self._achieved):
+            self._known, self._achieved = known, achieved
+            self.listed.show(list(known.values()), achieved)
+
+    @property
+    def _repository(self) -> Path | None:
+        place = WorkspaceSpec(WorkspaceKind.WORKTREE, here())
+        return self.engine.templates.repository_of(place)
+
+    @on(TemplateList.Chosen)
+    def _preview(self) -> None:
+        template = self.listed.chosen
+        if template:
+            self.text.show(f"{template.name} · {template.path.name}", self._lines(template))
+
+    def _lines(self, template: Template) -> list[tuple[str, str]]:
+        if template.problem:
+            error = template.problem
+            return [(error.message, "bad"), ("", "plain"), (error.recovery, "warn")]
+        keys, lines = template.keys, [(template.keys.description or "", "live"), ("", "plain")]
+        for name, parameter in template.params.items():
+            default = "needed" if parameter.default is None else str(parameter.default) or "empty"
+            lines.append((f"{name} ({parameter.kind}, {default}): {parameter.help or ''}", "dim"))
+        facts = {
+            "": keys.sandbox,
+            "at most ": keys.timeout and keys.timeout.written(),
+            "checked by ": keys.verify,
+            "retries ": keys.retries,
+        }
+        said = " · ".join(f"{name}{value}" for name, value in facts.items() if value)
+        lines += [(said, "dim"), ("", "plain")]
+        try:
+            text = self.engine.templates.preview(template, {}).prompt
+        except UserError:  # it needs something: the text as it was written
+            text = keys.prompt or ""
+        return lines + [(line, "plain") for line in text.splitlines()]
+
+    # What can be done
+
+    def action_start(self) -> None:
+        """Ask for the parameters and start a run."""
+        from tui.screens.start_template import StartTemplate
+
+        template = self.listed.chosen
+        if template is None or template.problem:
+            return
+        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        workspace = draft.workspace()
+        source = f" of {workspace.source}" if workspace.source else ""
+        says = f"In a {workspace.kind.value} workspace{source}, by {draft.agent.value}: as the form"
+
+        async def start(given: dict[str, str]) -> str | None:
+            return await self._start(template, draft, given)
+
+        async def started(run_id: str | None) -> None:
+            if run_id:
+                await app_of(self).run_action("app.runs")
+                tell(app_of(self), f"Started {run_id}")
+
+        def check(given: dict[str, str]) -> object:
+            return self.engine.templates.preview(template, given)
+
+        says = printable(f"{says} for new runs was last used.")
+        app_of(self).push_screen(StartTemplate(template, says, check, start), started)
+
+    async def _start(self, template: Template, draft: Draft, given: dict[str, str]) -> str | None:
+        engine = self.engine
+        if not await self._settled(await engine.templates.consent(template)):
+            return None
+        filled = await engine.templates.fill(template, given)
+        draft.prompt = ""
+        spec = draft.spec(engine.config.codex.sandbox, self.clock())
+        spec = filled.over(spec, {"sandbox"} if draft.sandbox else ())
+        if not await self._settled(await engine.trust.asked(spec)):
+            return None
+        return (await engine.start(spec)).id
+
+    async def _settled(self, consent: Consent | None) -> bool:
+        """Ask whether what a repository asks for is trusted; say whether it is."""
+        from tui.screens.trust import question
+
+        if consent is None:
+            return True
+        answer = await app_of(self).push_screen_wait(question(consent, may_go_without=False))
+        if answer == "trust":
+            await self.engine.trust.give(consent)
+        return answer == "trust"
+
+    def action_edit(self) -> None:
+        """Open the file in the user's editor; what is saved is picked up."""
+        template = self.listed.chosen
+        if template and template.layer.value == "built in":
+            tell(app_of(self), "It is built in: a makes one of your own, which can extend it.")
+        elif template:
+            self.post_message(ToEdit(template.path))
+
+    def action_new(self) -> None:
+        """Make a template of the user's own and open it."""
+        from tui.screens.write import Write, Writing
+
+        async def make(name: str) -> None:
+            self.post_message(ToEdit(await self.engine.templates.new(name.strip())))
+
+        hint = "Its name: small letters, digits, - and _. The editor opens then."
+        app_of(self).push_screen(Write(Writing("New template", "", hint, "Make it", make)))
+
+    async def action_back(self) -> None:
+        """Go back to the runs."""
+        await app_of(self).run_action("app.runs")
