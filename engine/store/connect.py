@@ -37,8 +37,9 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
             await db.execute("PRAGMA foreign_keys = ON")
             await db.execute("PRAGMA synchronous = NORMAL")
             if migrate:
-                # Counts for a database that holds nothing yet; `shrinking` sees to older ones.
-                await db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                # Only where there is nothing yet: it writes. `shrinking` sees to older databases.
+                if not path.stat().st_size:
+                    await db.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 await _use_wal(db)
                 await _migrate(db)
         yield db
