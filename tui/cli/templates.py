@@ -26,7 +26,6 @@ WHAT = ("list", "show", "new", "check")
         "templates show test -p path=src",
         "templates new tidy",
         "templates check .swarm/templates/tidy.yaml",
-        "run -t test -p path=src",
     )
 )
 @click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
