@@ -35,7 +35,7 @@ class Command:
         return self.does.partition(".")[2]
 
 
-_REMOVE = "Delete workspaces, in the trash for good (asks)"
+_REMOVE = "Delete (asks); trash: for good"
 _ARTEFACTS = "Delete rebuildable folders (asks)"
 
 GROUPS: dict[str, tuple[Command, ...]] = {
