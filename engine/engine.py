@@ -29,6 +29,7 @@ from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
 from engine.library.asked import Order
+from engine.library.cells import read_matrix
 from engine.library.parameters import Parameter
 from engine.library.template import Template
 from engine.memory import Memory
@@ -96,6 +97,7 @@ __all__ = [
     "TreeEntry",
     "Usage",
     "Wish",
+    "read_matrix",
     "start_if_needed",
     "supervise",
 ]

@@ -7,12 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.checks import check_texts
 from engine.domain.batch import Planned, Standing, Swarm, standing
+from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
@@ -158,6 +160,40 @@ class Swarms:
     async def standing(self, batch: str, slots: int) -> Standing:
         """Say what a batch has come to, straight from the store."""
         return standing(await self.runs(batch), time.time(), slots)
+
+    async def home_of(self, run: Run) -> str | None:
+        """Give the folder that a run's changes belong in where it started from another run's."""
+        seen: set[str] = set()
+        while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN and run.id not in seen:
+            seen.add(run.id)
+            named = run.spec.workspace.source or ""
+            earlier = [] if "/" in named else await self._store.runs(ids=[named])
+            if not earlier:
+                return None
+            run = earlier[0]
+        return run.workspace.source if seen and run.workspace else None
+
+    async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
+        """Give the runs whose workspaces can go: those that ended, none of `kept` or applied."""
+        if not kept:
+            return frozenset()
+        stays = {run.id for run in kept}
+        return frozenset(
+            run.id
+            for run in await self.runs(batch)
+            if run.status in FINISHED and run.id not in stays and not run.is_applied
+        )
+
+    async def export(self, swarm: Swarm, kind: str, path: Path, slots: int) -> Path:
+        """Write the results of a batch into a file: `md`, `csv` or `json`."""
+        runs, now = await self.runs(swarm.id), time.time()
+        text = export(kind, swarm, standing(runs, now, slots), runs, now)
+        try:
+            await asyncio.to_thread(path.write_text, text, "utf-8")
+        except OSError as error:
+            message = f"{printable_name(str(path))} cannot be written: {error.strerror}."
+            raise user_error("INPUT_INVALID", message, "Check its folder.") from error
+        return path
 
     # What can be done
 

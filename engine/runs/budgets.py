@@ -42,7 +42,7 @@ class Budgets:
         return user_error(
             "BUDGET_EXCEEDED",
             f"The batch {batch} used {spent} tokens, more than its budget of {budget}.",
-            f"Raise it and go on: `swarm-tui batch retry {batch} --budget TOKENS`.",
+            f"Raise it and go on: `swarm-tui batch retry {batch} --total-budget TOKENS`.",
         )
 
     def _used(self, batch: str) -> int:
