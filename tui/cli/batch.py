@@ -230,8 +230,11 @@ async def _preview(engine: Engine, plan: BatchPlan, *, as_json: bool) -> None:
     if len(specs) > SHOWN:
         lines.append(f"  and {len(specs) - SHOWN} more")
     disk = "of unknown size" if size is None else f"up to {show.size(size)}"
+    disk = (
+        f"{disk} on disk, {show.size(free)} are free" if size != 0 else "nothing on disk at first"
+    )
     where = ", ".join(sorted({_place(spec.workspace) for spec in specs})[:3])
-    lines.append(f"{_counted(plan)} in {where}: {disk} on disk, {show.size(free)} are free")
+    lines.append(f"{_counted(plan)} in {where}: {disk}")
     output.say("\n".join(lines))
 
 
