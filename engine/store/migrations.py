@@ -36,6 +36,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_run_seq ON events (run, seq)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        """CREATE TABLE batches (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            template TEXT,
+            made_of TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            budget INTEGER
+        )""",
+        "CREATE INDEX runs_batch ON runs (batch) WHERE batch IS NOT NULL",
+    ),
     # Search in the history: an index that reads its text from the events, and how far it has come.
     (
         # Of what an event says, its beginning and its end: an output may be a megabyte.
