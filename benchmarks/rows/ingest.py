@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +24,16 @@ _COLUMNS = "id, run, seq, at, attempt, type, data"
 @contextmanager
 def _rounds(bench: Bench) -> Iterator[Round]:
     said = lines(bench.size(5000, 1000))
-    folders = (bench.scratch / f"ingest-{n}" for n in count())
 
     def ours() -> float:
-        return asyncio.run(_ingest(next(folders), said))
+        return asyncio.run(_ingest(bench.folder(), said))
 
-    first = next(folders)
+    first = bench.folder()
     asyncio.run(_ingest(first, said))
     with closing(sqlite3.connect(first / "swarm.db")) as db:
         rows = db.execute(f"SELECT {_COLUMNS} FROM events").fetchall()
         schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")]
-    yield alternating(ours, lambda: _insert(next(folders), schema, rows))
+    yield alternating(ours, lambda: _insert(bench.folder(), schema, rows))
 
 
 async def _ingest(home: Path, said: bytes) -> float:
@@ -45,7 +43,6 @@ async def _ingest(home: Path, said: bytes) -> float:
     from engine.runs.journal import Journal
     from engine.store.store import open_store
 
-    home.mkdir()
     view = View()
     async with open_store(home / "swarm.db") as store:
         journal = Journal(store, view, lambda *_: None, _nothing)
@@ -84,7 +81,6 @@ async def _nothing() -> None:
 
 def _insert(folder: Path, schema: list[str], rows: list[Any]) -> float:
     """Give how many of the same rows a second SQLite takes, with the same index."""
-    folder.mkdir()
     with closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
