@@ -30,7 +30,7 @@ from engine.domain.text import one_line, printable, printable_name
 TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _WRAPPED = re.compile(r"/(?:[\w.-]+/)*(?:ba|z|da)?sh -l?c (?:'([^']+)'|([\w./-]+))")
-"""A command as Codex mostly wraps it; `shlex`, which knows the other ways, takes 50 times as long."""
+"""A command as Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long."""
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
