@@ -10,17 +10,18 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
+from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import codec, shrinking
+from engine.store import batches, codec, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 from engine.store.reading import Reading
@@ -73,26 +74,42 @@ class Store(Reading):
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
+        async with self._transaction() as db:
+            run = await self._add(db, spec, await self._newest(db))
+            return await self._append(db, [_queued(run, first)])
+
+    async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
+        """Add a batch with all its runs, or nothing; its id is its name, made unique."""
+        async with self._transaction() as db:
+            named = replace(swarm, id=await batches.free_id(db, swarm.name))
+            await batches.add(db, named, self._clock())
+            made: list[str] = []
+            newest = await self._newest(db)
+            for each in planned:
+                newest = await self._add(db, each.as_spec(named.id, made), newest)
+                made.append(newest)
+            return await self._append(db, [_queued(run) for run in made])
+
+    async def _newest(self, db: aiosqlite.Connection) -> str | None:
+        row = await (await db.execute("SELECT max(id) FROM runs")).fetchone()
+        return row[0] if row else None
+
+    async def _add(self, db: aiosqlite.Connection, spec: RunSpec, newest: str | None) -> str:
         text = codec.spec_text(spec)
         spec = codec.spec_from(text)
+        now = self._clock()
+        run = Run(new_id(now, newest), spec, now)
+        await db.execute(
+            "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
+            " VALUES (?, ?, ?, ?, 0, ?, ?)",
+            (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
+        )
+        return run.id
+
+    async def set_budget(self, batch: str, tokens: int | None) -> None:
+        """Let the runs of a batch use so many tokens together; None: as many as they need."""
         async with self._transaction() as db:
-            row = await (await db.execute("SELECT max(id) FROM runs")).fetchone()
-            now = self._clock()
-            run = Run(new_id(now, row[0] if row else None), spec, now)
-            await db.execute(
-                "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
-                " VALUES (?, ?, ?, ?, 0, ?, ?)",
-                (
-                    run.id,
-                    spec.project,
-                    spec.batch,
-                    run.status,
-                    text,
-                    codec.state_text(run),
-                ),
-            )
-            entry = Entry(run.id, (StatusChanged(Status.QUEUED), *first))
-            return await self._append(db, [entry])
+            await batches.set_budget(db, batch, tokens)
 
     async def append(self, entries: Sequence[Entry]) -> Committed:
         """Append to any number of runs, all or nothing; raises what `decide` raises."""
@@ -226,6 +243,10 @@ class Store(Reading):
             for (run,) in await db.execute_fetchall(query, (key, attempt, cursor)):
                 return run
         return ""
+
+
+def _queued(run: str, first: Sequence[Body] = ()) -> Entry:
+    return Entry(run, (StatusChanged(Status.QUEUED), *first))
 
 
 @asynccontextmanager
