@@ -34,6 +34,7 @@ from engine.library.parameters import Parameter
 from engine.library.template import Template
 from engine.memory import Memory
 from engine.paths import Paths
+from engine.patterns import Patterns
 from engine.runs.background import start_if_needed
 from engine.runs.budgets import Budgets
 from engine.runs.bus import Batch, Batches, Bus
@@ -139,6 +140,7 @@ class Engine:
         )
         self.memory = Memory(store)
         self.search = Search(store)
+        self.patterns = Patterns(paths, store, self.find)
 
     @classmethod
     @asynccontextmanager
@@ -264,7 +266,7 @@ class Engine:
         """Check a wish for a run, and give it with the path of the run it goes on from."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
-        spec = await self.trust.prepared(spec)
+        spec = await self.patterns.taught(await self.trust.prepared(spec))
         await asyncio.to_thread(check_spec, _checkable(spec), self.config, self.paths.home)
         return spec
 
