@@ -118,6 +118,12 @@ class Patterns:
         known = await self.find(name)
         return pattern_file.write(known.id, known.pattern)
 
+    async def write(self, text: str, path: Path) -> None:
+        """Write what was exported into a file; raises `UserError`."""
+        from engine.library import pattern_file
+
+        await asyncio.to_thread(pattern_file.put, path, text, over=True)
+
     async def take(self, text: str, name: str, *, id: str | None = None) -> Known:
         """Keep a pattern that somebody wrote, in the place of one of its id.
 

@@ -144,6 +144,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.patterns", "4", "patterns", "app.patterns", "Show what worked"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
@@ -189,6 +190,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
+    "Patterns": (
+        Command("patterns.edit", "e", "edit", "patterns.edit", "Edit it in your editor", 12),
+        Command("patterns.export", "o", "export", "patterns.export", "Write it into a file", 14),
+        Command("patterns.import", "i", "import", "patterns.import", "Take one from a file", 16),
+        Command("patterns.remove", "d", "remove", "patterns.remove", "Remove it (asks)", 17),
+        Command("patterns.undo", "u", "undo", "patterns.undo", "Bring back what was removed", 18),
+        Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
+    ),
     "Search": (
         Command("find.open", "enter", "go there", "find.open", "Go to the event in its log", 12),
         Command("find.next", "down,ctrl+n", "next", "find.next", "Next place", 14),
@@ -232,7 +241,9 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree", "find"})
+OTHER_SCREENS = frozenset(
+    {"doctor", "templates", "code", "changes", "disk", "disktree", "find", "patterns"}
+)
 """Scopes of screens on which there are no runs to choose from."""
 
 

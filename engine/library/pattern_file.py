@@ -99,10 +99,10 @@ def load(path: Path) -> str:
         raise user_error(INVALID, f"{path} is no UTF-8 text.") from error
 
 
-def put(path: Path, text: str) -> None:
-    """Write a file for its owner only, unless it is there; raises `UserError`."""
+def put(path: Path, text: str, *, over: bool = False) -> None:
+    """Write a file for its owner only; what is there stays unless `over`. Raises `UserError`."""
     try:
-        path.touch(mode=0o600, exist_ok=False)
+        path.touch(mode=0o600, exist_ok=over)
         path.write_text(text, "utf-8")
     except FileExistsError:
         return  # left from an edit that was wrong: what was typed is not lost
