@@ -192,7 +192,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Patterns": (
         Command("patterns.edit", "e", "edit", "patterns.edit", "Edit it in your editor", 12),
-        Command("patterns.export", "o", "export", "patterns.export", "Write it into a file", 14),
+        Command("patterns.export", "w", "export", "patterns.export", "Write it into a file", 14),
         Command("patterns.import", "i", "import", "patterns.import", "Take one from a file", 16),
         Command("patterns.remove", "d", "remove", "patterns.remove", "Remove it (asks)", 17),
         Command("patterns.undo", "u", "undo", "patterns.undo", "Bring back what was removed", 18),

@@ -206,7 +206,8 @@ def _worked(step: Step, text: str, failed: set[str]) -> Iterator[PatternStep]:
     elif step.kind == "command" and text and step.exit_code == 0:
         # What failed and then passed has told when the work was done.
         is_check = text in failed or _CHECKS.search(text[:MAX_TEXT])
-        yield PatternStep(CHECK if is_check else LOOK if _LOOKS.match(text) else COMMAND, text)
+        is_look = _LOOKS.match(text) and ">" not in text
+        yield PatternStep(CHECK if is_check else LOOK if is_look else COMMAND, text)
 
 
 def _joined(steps: Iterable[PatternStep]) -> list[PatternStep]:
