@@ -36,4 +36,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_run_seq ON events (run, seq)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # What is told to receivers outside; who is to get a message is said with it.
+        """CREATE TABLE messages (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            topic TEXT NOT NULL,
+            at REAL NOT NULL,
+            subject TEXT NOT NULL,
+            payload TEXT NOT NULL
+        )""",
+        """CREATE TABLE deliveries (
+            message INTEGER NOT NULL REFERENCES messages (key) ON DELETE CASCADE,
+            receiver TEXT NOT NULL,
+            state TEXT NOT NULL,
+            tries INTEGER NOT NULL,
+            due REAL NOT NULL,
+            tried_at REAL,
+            answer TEXT,
+            PRIMARY KEY (receiver, message)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX deliveries_message ON deliveries (message)",
+        """CREATE INDEX deliveries_waiting ON deliveries (receiver, message)
+            WHERE state = 'waiting'""",
+        "CREATE INDEX deliveries_parked ON deliveries (receiver) WHERE state = 'parked'",
+    ),
 )
