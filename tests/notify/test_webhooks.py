@@ -17,7 +17,7 @@ from engine.config import EventName, Watchdog
 from engine.domain.errors import UserError
 from engine.domain.messages import Delivery, State
 from engine.domain.model import Pause
-from engine.engine import Condition, Engine
+from engine.engine import Condition, Engine, Health
 from engine.notify import deliverer, hook
 from engine.paths import Paths
 
@@ -322,6 +322,25 @@ async def test_a_test_is_sent_at_once_signed(paths: Paths, place: Doorstep) -> N
         answer = await engine.notifications.test("ci")
     assert (answer.code, answer.text, place.got[0].type) == (204, "204 No Content", "test")
     assert not _rows(paths)
+
+
+async def test_the_doctor_says_what_is_wrong_with_receivers(
+    paths: Paths, place: Doorstep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsigned = place.hook("bare", secret_env=None)
+    unset = place.hook("unset", secret_env="NOWHERE_SET")
+    place.answers = lambda got: 410
+    async with supervising(paths, webhooks=(place.hook(), unsigned, unset)) as engine:
+        await engine.set_pause(Pause("enough"))
+        await all_tried(engine, "ci")
+        await all_tried(engine, "bare")
+        found = await engine.doctor.examine()
+    said = [it.message for it in found if it.name == "webhooks" and it.health is Health.WARNING]
+    assert said == [
+        "The webhook bare is not signed: anybody could write what it gets.",
+        "The secret of the webhook unset is not in the variable NOWHERE_SET.",
+        "2 deliveries were given up.",
+    ]
 
 
 def _rows(paths: Paths) -> int:
