@@ -120,7 +120,7 @@ def of_run(topic: Topic, event: Event, run: Run) -> Message:
 
 def of_batch(event: Event, batch: str, project: str, counts: Mapping[str, int]) -> Message:
     """Make the digest of a batch whose last run has just ended; `counts` are its runs by status."""
-    data = {"batch": batch, "project": project, "runs": sum(counts.values()), "statuses": counts}
+    data = {"id": batch, "project": project, "runs": sum(counts.values()), "counts": counts}
     return Message(f"{_id(event)}_batch", Topic.BATCH_FINISHED, event.at, batch, data)
 
 
@@ -143,8 +143,7 @@ def is_wanted(message: Message, wish: Wish) -> bool:
     if not wish.is_for_people:
         return True
     # Of a batch they get the digest, and what they have done themselves they know.
-    is_of_batch = message.topic != Topic.BATCH_FINISHED and message.data.get("batch")
-    return not (is_of_batch or message.data.get("by_user"))
+    return not (message.data.get("batch") or message.data.get("by_user"))
 
 
 def _id(event: Event) -> str:

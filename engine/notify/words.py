@@ -35,9 +35,9 @@ def _paused(data: Data) -> tuple[str, str]:
 
 
 def _batch(data: Data) -> tuple[str, str]:
-    counts: Mapping[str, int] = data["statuses"]
+    counts: Mapping[str, int] = data["counts"]
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    return f"Batch {one_line(data['batch'], 100)} has ended", told
+    return f"Batch {one_line(data['id'], 100)} has ended", told
 
 
 def _test(data: Data) -> tuple[str, str]:

@@ -37,6 +37,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
     (
+        """CREATE TABLE batches (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            template TEXT,
+            made_of TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            budget INTEGER
+        )""",
+        "CREATE INDEX runs_batch ON runs (batch) WHERE batch IS NOT NULL",
+    ),
+    (
         # What is told to receivers outside; who is to get a message is said with it.
         """CREATE TABLE messages (
             key INTEGER PRIMARY KEY AUTOINCREMENT,

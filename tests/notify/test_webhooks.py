@@ -120,10 +120,10 @@ async def test_a_batch_is_told_when_its_last_run_has_ended(paths: Paths, place: 
         await delivered(engine)
     assert place.got[-1].type == "batch.finished"
     assert place.got[-1].data == {
-        "batch": "b1",
+        "id": "b1",
         "project": "a project",
         "runs": 3,
-        "statuses": {"failed": 1, "succeeded": 2},
+        "counts": {"failed": 1, "succeeded": 2},
     }
 
 
@@ -328,7 +328,7 @@ async def test_the_doctor_says_what_is_wrong_with_receivers(
     paths: Paths, place: Doorstep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsigned = place.hook("bare", secret_env=None)
-    unset = place.hook("unset", secret_env="NOWHERE_SET")
+    unset = place.hook("unset", secret_env="NOWHERE_SET", events=(EventName("run.failed"),))
     place.answers = lambda got: 410
     async with supervising(paths, webhooks=(place.hook(), unsigned, unset)) as engine:
         await engine.set_pause(Pause("enough"))
