@@ -33,6 +33,13 @@ class Wanted(Message):
 
 
 @dataclass
+class BatchWanted(Message):
+    """The user wants to see a batch."""
+
+    batch: str
+
+
+@dataclass
 class ToEdit(Message):
     """The user wants to edit a file of their own."""
 
