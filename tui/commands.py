@@ -85,7 +85,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
         Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 62),
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
-        Command("view.batch", "B", "batch", "runs.batch", "Show the batch of the run", 74),
+        Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
@@ -146,6 +146,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
@@ -203,6 +204,15 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("batch.previous", "[", "newer", "batch.newer", "The batch after this one", 32),
         Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 17),
     ),
+    "Search": (
+        Command("find.open", "enter", "go there", "find.open", "Go to the event in its log", 12),
+        Command("find.next", "down,ctrl+n", "next", "find.next", "Next place", 14),
+        Command("find.previous", "up", "previous", "find.previous", "Place before", 15),
+        Command("find.page_down", "pagedown", "page", "find.page_down", "A page down"),
+        Command("find.page_up", "pageup", "page", "find.page_up", "A page up"),
+        Command("find.type", "tab", "list", "find.type", "To the list, and back to typing", 16),
+        Command("find.back", "escape", "back", "find.back", "Back to the runs", 18),
+    ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
@@ -237,7 +247,9 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"batch", "doctor", "templates", "code", "changes", "disk", "disktree"})
+OTHER_SCREENS = frozenset(
+    {"batch", "doctor", "templates", "code", "changes", "disk", "disktree", "find"}
+)
 """Scopes of screens on which there are no runs to choose from."""
 
 

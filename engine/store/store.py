@@ -21,12 +21,12 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import batches, codec, shrinking
+from engine.store import batches, codec, search, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 from engine.store.reading import Reading
 
-INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
+INSERT_ROWS = 500  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
 
@@ -126,6 +126,11 @@ class Store(Reading):
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
 
+    async def index(self) -> None:
+        """Move the index of the history forward by a slice."""
+        async with self._transaction() as db:
+            await search.index_slice(db)
+
     async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).
 
@@ -158,6 +163,7 @@ class Store(Reading):
         current = await self._current(db, {entry.run for entry in entries})
         done = Committed()
         rows: list[Any] = []
+        moves: list[tuple[int, int, str, str | None]] = []
         for entry in entries:
             key, run = current[entry.run]
             bodies = entry.decide(run) if entry.decide else entry.bodies
@@ -174,7 +180,9 @@ class Store(Reading):
                     (key, run.attempt, codec.ask_text(entry.ask)),
                 )
             if entry.cursor is not None:
-                await self._move_cursor(db, key, run.attempt, entry)
+                moves.append((key, run.attempt, entry.cursor, entry.cursor_before))
+        if moves:
+            await self._move_cursors(db, moves)
         if rows:
             done.last_id = await self._insert(db, rows)
             done.first_id = done.last_id - len(done.events) + 1
@@ -218,16 +226,28 @@ class Store(Reading):
             last_id = cursor.lastrowid or 0
         return last_id
 
-    async def _move_cursor(
-        self, db: aiosqlite.Connection, key: int, attempt: int, entry: Entry
+    async def _move_cursors(
+        self, db: aiosqlite.Connection, moves: Sequence[tuple[int, int, str, str | None]]
     ) -> None:
-        moved = await db.execute(
+        """Move attempts on in their spool files: each from where it is, or none of them."""
+        moved = await db.executemany(
             "INSERT INTO attempts (run, n, cursor) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
             " SET cursor = excluded.cursor WHERE attempts.cursor IS ?",
-            (key, attempt, entry.cursor, entry.cursor_before),
+            moves,
         )
-        if not moved.rowcount:
-            raise LostOwnership(entry.run)
+        if moved.rowcount < len(moves):
+            raise LostOwnership(await self._not_at(db, moves))
+
+    async def _not_at(
+        self, db: aiosqlite.Connection, moves: Sequence[tuple[int, int, str, str | None]]
+    ) -> str:
+        """Give the run of the first attempt that is not where these moves lead."""
+        for (key, attempt), cursor in {move[:2]: move[2] for move in moves}.items():
+            query = "SELECT id FROM attempts JOIN runs ON key = run"
+            query += " WHERE run = ? AND n = ? AND cursor IS NOT ?"
+            for (run,) in await db.execute_fetchall(query, (key, attempt, cursor)):
+                return run
+        return ""
 
 
 def _queued(run: str, first: Sequence[Body] = ()) -> Entry:

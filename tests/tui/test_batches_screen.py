@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
-from fake_engine import plain, shown
+from fake_engine import NARROW, NOW, WIDE, FakeEngine, app_on, plain, shown
 from support import quick
 from textual.pilot import Pilot
 
+from engine.domain.batch import Swarm
+from engine.domain.errors import user_error
+from engine.domain.events import ChangesMeasured, ErrorRaised, StatusChanged, UsageCounted
 from engine.domain.model import Agent, RunSpec, Status
 from engine.engine import Engine, Order
 from engine.paths import Paths
@@ -146,3 +150,38 @@ async def test_what_is_live_is_cancelled_after_a_question(paths: Paths) -> None:
             await until(pilot, lambda: "Cancel 3 runs?" in plain(app))
             await pilot.press("c")
             await until(pilot, lambda: "3 cancelled" in plain(app))
+
+
+class Known:
+    """Knows one batch, as it was asked for."""
+
+    async def find(self, name: str) -> Swarm:
+        return Swarm(name, name, "test", "path=parser,server × 2 times", NOW, 2_000_000)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_batch_looks_the_same(
+    snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    engine = FakeEngine()
+    engine.swarms = Known()  # pyright: ignore[reportAttributeAccessIssue]
+    for place, path in enumerate(("parser", "parser", "server", "server")):
+        run_id, copy = f"1qj8a{place}k2m4", place % 2 + 1
+        spec = RunSpec("x", f"test {path} #{copy}", "demo", batch="test", given={"path": path})
+        engine._create(run_id, spec)
+        engine.pass_through(run_id, Status.PREPARING, Status.RUNNING)
+        used, size_of = UsageCounted(48_200 * copy, 0, 950), ChangesMeasured(copy, 28 * copy, 9)
+        engine.happen(run_id, used, size_of, after_s=60 + 30 * place)
+        if place == 1:
+            error = user_error("VERIFY_FAILED").info
+            engine.happen(run_id, ErrorRaised(error), StatusChanged(Status.FAILED))
+        elif place != 3:
+            engine.happen(run_id, StatusChanged(Status.SUCCEEDED))
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press("B")
+        await until(pilot, lambda: "path=server" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)

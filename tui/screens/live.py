@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,15 @@ class BatchWanted(Message):
     """The user wants to see a batch."""
 
     batch: str
+
+
+@dataclass
+class WantedEvent(Message):
+    """The user wants to see an event in the log of its run, with some words lit up."""
+
+    run_id: str
+    seq: int
+    lit: re.Pattern[str] | None = None
 
 
 @dataclass
