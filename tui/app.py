@@ -17,6 +17,7 @@ from tui.keymap import checked_keymap
 from tui.looks import Looks
 from tui.screens.live import LiveScreen, ToEdit, Wanted
 from tui.toast import attempt, report
+from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
-        self._pump(self.engine.batches())
+        self._pump(self.engine.batches(FLUSH_S))
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
