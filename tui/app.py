@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on, work
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 
 from engine import programs
-from tui import commands
+from tui import commands, first_frame
 from tui.keymap import checked_keymap
 from tui.looks import Looks
 from tui.screens.live import LiveScreen, ToEdit, Wanted
@@ -50,6 +51,14 @@ class SwarmApp(Looks):
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Go on from the first frame, where it is shown."""
+        if not first_frame.is_shown():
+            return super().get_driver_class()
+        from tui.seamless import SeamlessDriver
+
+        return SeamlessDriver
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen

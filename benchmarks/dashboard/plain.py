@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 
 class Plain(App[None]):
     """One line; asked for it, a folder as a DirectoryTree."""
 
-    BINDINGS = [Binding("d", "tree")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "tree")]
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
 
     def compose(self) -> ComposeResult:
+        """Show the line."""
         yield Static("ready")
 
     async def action_tree(self) -> None:
+        """Show the folder."""
         from textual.widgets import DirectoryTree
 
         await self.mount(DirectoryTree(self._folder))

@@ -33,11 +33,13 @@ class Stock(App[None]):
         self._chosen: str | None = None
 
     def compose(self) -> ComposeResult:
+        """Put list and log side by side."""
         with Horizontal():
             yield DataTable(cursor_type="row")
             yield Log(max_lines=2000)
 
     def on_mount(self) -> None:
+        """Fill the list, and follow."""
         table = self.query_one(DataTable)
         for name in COLUMNS:
             table.add_column(name, key=name)

@@ -113,7 +113,7 @@ class Terminal:
         os.write(self._file, keys)
 
     def cpu_s(self) -> float:
-        """Give the processor time of the process so far, its threads and ended children included."""
+        """Give the processor time of the process so far, threads and ended children included."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         of_children = stat.rpartition(")")[2].split()[13:15]
         own = time.clock_gettime(~self.process.pid << 3 | 2)  # what clock_getcpuclockid(3) gives

@@ -70,9 +70,7 @@ def _slowest(took: list[float]) -> float:
     return quantiles(took, n=100, method="inclusive")[98]
 
 
-def _keys(
-    rate: float, *, stock: bool = False
-) -> Callable[[Bench], Iterator[Round]]:
+def _keys(rate: float, *, stock: bool = False) -> Callable[[Bench], Iterator[Round]]:
     def rounds(bench: Bench) -> Iterator[Round]:
         folder, keys = home(bench, RUNS, live=True), bench.size(200, 50)
 
@@ -138,8 +136,6 @@ def _memory(bench: Bench) -> Iterator[Round]:
     yield both
 
 
-
-
 _IDLE = "the same, with nothing happening"
 ROWS = [
     Row(
@@ -150,8 +146,8 @@ ROWS = [
         aim=3.0,
         rounds=contextmanager(_keys(10_000)),
         times=3,
-        note="In the dashboard's process events are handed to its view and its bus twenty times a "
-        "second, as its followers would; the key is an arrow, its effect the cursor on another run.",
+        note="Events are handed to the view and the bus of the dashboard's own process twenty "
+        "times a second, as its followers would; the key is an arrow, its effect the moved cursor.",
     ),
     Row(
         "dashboard.key.50k",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from rich.segment import Segment
 from textual.color import TRANSPARENT
@@ -10,8 +11,8 @@ from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
 from textual.strip import Strip
-from typing_extensions import Self
 
+from tui.toast import app_of
 from tui.widgets.quiet_bar import QuietBar
 
 MAX_FRAMED = 500
@@ -67,7 +68,7 @@ class Framed(ScrollView):
             bar = QuietBar(name="vertical", thickness=self.scrollbar_size_vertical)
             bar.display = False
             self._vertical_scrollbar = bar
-            self.app._start_widget(self, bar)  # pyright: ignore[reportPrivateUsage] as Textual does
+            app_of(self)._start_widget(self, bar)  # pyright: ignore[reportPrivateUsage] as Textual does
         return self._vertical_scrollbar
 
     def stretch(self, first: int, count: int) -> Region:

@@ -136,8 +136,9 @@ class LineView(Painted, can_focus=True):
         regions = [self.region_of(line).translate((0, -top)) for line in lines if line in seen]
         if regions:
             width = self.size.width
-            whole = (self.stretch(one.y, one.height) if one.width == width else one for one in regions)
-            self.refresh(*whole)
+            self.refresh(
+                *(self.stretch(one.y, one.height) if one.width == width else one for one in regions)
+            )
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at `y` of the view."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Self
 
 from textual.geometry import Region
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
-from typing_extensions import Self
 
 EIGHTHS = 8
 """The steps of a cell that Textual draws the ends of the bar with."""
