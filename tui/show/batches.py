@@ -61,13 +61,19 @@ def joined(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
-def standing(swarm: Swarm, so_far: Standing, width: int = BAR) -> list[Part]:
-    """Write where a batch stands: bar, counts, figures."""
+def progress(so_far: Standing, width: int = BAR) -> list[Part]:
+    """Write how far a batch is: bar and counts."""
     before, full, after = bar_parts(so_far.percent, width)
     good = so_far.live == 0 and so_far.pass_rate == 1
     bar = [(before, "dim"), (full, "good" if good else "live"), (after, "dim")]
     percent = (f" {so_far.percent:>3}%  ", "plain")
-    return [*bar, percent, *joined([*counted(so_far), *figures(swarm, so_far)])]
+    return [*bar, percent, *joined(counted(so_far))]
+
+
+def standing(swarm: Swarm, so_far: Standing, width: int = BAR) -> list[Part]:
+    """Write where a batch stands: bar, counts, figures."""
+    told = [(" · ", "dim"), *joined(figures(swarm, so_far))]
+    return [*progress(so_far, width), *(told if len(told) > 1 else [])]
 
 
 def heading(swarm: Swarm, so_far: Standing) -> list[Part]:

@@ -11,10 +11,12 @@ from engine.domain.batch import Standing, Swarm
 from engine.domain.model import Run
 from engine.domain.ranking import Task
 from tui import show
+from tui.cells import cells
 from tui.show import batches
 from tui.widgets.line_view import LineView
 
 Part = tuple[str, str]
+FRAME = 2
 
 
 class BatchHead(LineView, can_focus=False):
@@ -31,7 +33,13 @@ class BatchHead(LineView, can_focus=False):
     def show(self, swarm: Swarm, so_far: Standing) -> None:
         """Show this batch."""
         self._rows = [batches.heading(swarm, so_far), batches.standing(swarm, so_far)]
+        width = sum(cells(text) for text, _ in self._rows[1])
+        if width >= self.scrollable_content_region.width > 0:
+            figures = batches.figures(swarm, so_far)
+            self._rows[1:] = [batches.progress(so_far), batches.joined(figures)]
         self.set_title(f"Batch · {swarm.name}")
+        if self.styles.height is None or self.styles.height.value != len(self._rows) + FRAME:
+            self.styles.height = len(self._rows) + FRAME
         self.set_lines(len(self._rows), cursor=0)
 
     def draw(self, line: int, width: int) -> Strip:
