@@ -9,7 +9,7 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-GROUPS = ("ingest", "paging", "scan")
+GROUPS = ("ingest", "paging", "supervising", "scan")
 
 
 def all_rows() -> list[Row]:

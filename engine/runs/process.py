@@ -62,11 +62,12 @@ class Process:
         self.pid = pid
         self._child = child
         self._mark = mark(folder)
+        self._exit = os.fspath(folder.exit)
         self._disk_full = False
 
     def ending(self) -> Ending | None:
         """Say how it ended, or None while it lives; cheap, called often."""
-        code = _read_exit(self.folder.exit)
+        code = _read_exit(self._exit)
         if code is not None:
             if self._child:
                 self._child.poll()
@@ -75,7 +76,7 @@ class Process:
             return None
         # The status may have been written between the two looks; else only the shell was killed,
         # and what it ran may still be at work.
-        code = _read_exit(self.folder.exit)
+        code = _read_exit(self._exit)
         if code is None and self.members():
             return None
         return self._ended(code)
@@ -246,11 +247,17 @@ def _free_bytes(folder: Path) -> float:
         return math.inf
 
 
-def _read_exit(path: Path) -> int | None:
+def _read_exit(path: str) -> int | None:
     try:
-        text = path.read_text("ascii", "replace")
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # asked for with every tick
     except OSError:
         return None
+    try:
+        text = os.read(handle, 100).decode("ascii", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     return int(text) if text.endswith("\n") and text.strip().isdigit() else None
 
 
