@@ -9,7 +9,15 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-GROUPS = ("ingest", "paging", "supervising", "scan")
+GROUPS = (
+    "ingest",
+    "paging",
+    "supervising",
+    "cancelling",
+    "scan",
+    "watching",
+    "workspaces",
+)
 
 
 def all_rows() -> list[Row]:
