@@ -18,14 +18,14 @@ _DROP = Path("/proc/sys/vm/drop_caches")
 
 @contextmanager
 def _warm(bench: Bench) -> Iterator[Round]:
-    tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 100_000)))
+    tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 50_000)))
     assert _ours(tree)[1] == _du(tree)[1]  # and the system knows it now
     yield alternating(lambda: _ours(tree)[0], lambda: _du(tree)[0])
 
 
 @contextmanager
 def _cold(bench: Bench) -> Iterator[Round]:
-    tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 100_000)))
+    tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 50_000)))
 
     def cold(measure: object) -> float:
         _forget()
