@@ -39,7 +39,7 @@ COMMANDS = {
     "templates": Lazy("tui.cli.templates:templates", "List, show, make and check run templates"),
     "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
     "du": Lazy("tui.cli.disk:du", "Say what takes room"),
-    "cleanup": Lazy("tui.cli.disk:cleanup", "Delete workspaces, into a trash that gives back"),
+    "cleanup": Lazy("tui.cli.cleanup:cleanup", "Delete workspaces, into a trash that gives back"),
     "serve": Lazy("tui.cli.serve:serve", "Show the dashboard in a browser on this machine"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }
