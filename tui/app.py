@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on, work
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 
 from engine import programs
-from tui import commands
+from tui import commands, first_frame
 from tui.keymap import checked_keymap
 from tui.looks import Looks
 from tui.screens.live import LiveScreen, ToEdit, Wanted, WantedEvent
 from tui.toast import attempt, report
+from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
@@ -50,6 +52,14 @@ class SwarmApp(Looks):
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Go on from the first frame, where it is shown."""
+        if not first_frame.is_shown():
+            return super().get_driver_class()
+        from tui.seamless import SeamlessDriver
+
+        return SeamlessDriver
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
@@ -92,7 +102,7 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
-        self._pump(self.engine.batches())
+        self._pump(self.engine.batches(FLUSH_S))
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
