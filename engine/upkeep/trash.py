@@ -11,6 +11,7 @@ One at a time: whoever changes the trash holds `alone()`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -112,7 +113,7 @@ class Trash:
             if not (folder / "workspace").exists():
                 await asyncio.to_thread(removal.remove, folder)
             if isinstance(error, OSError):
-                raise os_failure(error) from error
+                raise _failure(error) from error
             raise
         return await to_the_end(self._settle(entry, found))
 
@@ -213,6 +214,13 @@ class Trash:
             and real.parent.parent == Path(os.path.realpath(top))
             and not (top / path.parent.name).is_symlink()
         )
+
+
+def _failure(error: OSError) -> UserError:
+    if error.errno != errno.EXDEV:
+        return os_failure(error)
+    message = "The workspaces are on another file system than the trash."
+    return user_error("WORKSPACE_UNSAFE", message, "Keep the whole of SWARM_HOME on one.")
 
 
 def _id(now: float, run: Run) -> str:

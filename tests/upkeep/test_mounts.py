@@ -87,3 +87,70 @@ def test_what_is_mounted_in_a_workspace_is_left_alone(tmp_path: Path, kind: str)
         "WORKSPACE_BUSY True",
         "[] True",
     ], done.stderr
+
+
+FULL = """
+import asyncio, os, subprocess, sys
+from pathlib import Path
+
+from engine.domain.errors import UserError
+from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
+from engine.paths import Paths
+from engine.upkeep.trash import Trash
+
+top, kind = Path(sys.argv[1]), sys.argv[2]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(top)], check=True)
+paths = Paths(home=top, config=top / "config.yaml")
+folder = paths.workspaces / "p" / "r1"
+folder.mkdir(parents=True)
+(folder / "work.txt").write_text("work")
+run = Run("r1", RunSpec("do it", "Do it", "p"), 0.0)
+run.workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
+trash = Trash(paths)
+
+
+async def put():
+    async with trash.alone():
+        return await trash.put(run)
+
+
+async def restored(entry):
+    async with trash.alone():
+        await trash.restore(entry)
+
+
+(top / "locks").mkdir()
+(top / "locks" / "trash.lock").touch(0o600)
+if kind == "full":
+    with (top / "filler").open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+else:
+    subprocess.run(["mount", "-o", "remount,ro", str(top)], check=True)
+try:
+    print(asyncio.run(put()).run)
+except UserError as error:
+    print(error.code)
+print((folder / "work.txt").read_text(), trash.list())
+if kind == "full":
+    (top / "filler").unlink()
+else:
+    subprocess.run(["mount", "-o", "remount,rw", str(top)], check=True)
+asyncio.run(trash.mend())
+asyncio.run(restored(asyncio.run(put())))
+print((folder / "work.txt").read_text(), os.listdir(paths.trash))
+"""
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs leave to mount in a namespace of its own")
+@pytest.mark.parametrize(("kind", "code"), [("full", "DISK_FULL"), ("read-only", "INTERNAL")])
+def test_a_disk_that_is_full_or_read_only_costs_nothing(
+    tmp_path: Path, kind: str, code: str
+) -> None:
+    command = ["unshare", "-m", sys.executable, "-c", FULL, str(tmp_path), kind]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+    assert done.stdout.splitlines() == [code, "work []", "work []"], done.stderr

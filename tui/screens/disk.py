@@ -154,7 +154,7 @@ class DiskScreen(LiveScreen):
             with suppress(UserError):  # it is gone meanwhile
                 self.places.model.states[path] = await self.engine.disk.unsaved(run_id, path)
                 self._looked_at[path] = run.seq
-                self.places.refresh()
+                self._pace.ask()
 
     @on(DiskTree.Unfolded)
     def _unfolded(self, event: DiskTree.Unfolded) -> None:

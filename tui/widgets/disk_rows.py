@@ -186,6 +186,8 @@ class DiskRows:
         for project in projects.values():
             project.figures = _sum(node.figures for node in project.children)
             project.is_done = all(node.is_done for node in project.children)
+            count = sum(bool(self.states.get(str(node.path))) for node in project.children)
+            project.state = f"{count} with work nowhere else" if count else ""
         return list(projects.values())
 
     def _node(self, one: Usage) -> _Node:
