@@ -11,12 +11,14 @@ from benchmarks.row import Row
 
 GROUPS = (
     "ingest",
-    "paging",
+    "dashboard",
+    "starting",
     "supervising",
     "cancelling",
     "scan",
     "watching",
     "workspaces",
+    "paging",
 )
 
 

@@ -254,10 +254,13 @@ class DiskPlace(Shape):
     project: str | None
     disk: Annotated[int, Meta(ge=0, description="bytes on disk")]
     apparent: Annotated[int, Meta(ge=0, description="bytes that the files say they have")]
-    rebuildable: Annotated[int, Meta(ge=0, description="bytes on disk that can be made again")]
+    rebuildable: Annotated[
+        int, Meta(ge=0, description="bytes on disk that can be made again, or may go")
+    ]
     entries: Count
     newest: Annotated[float, Meta(description="when a file last changed, in seconds since 1970")]
     unread: Annotated[int, Meta(ge=0, description="folders that could not be looked into")]
+    state: Annotated[str | None, Meta(description="of a session: why it stays or may go")]
     error: str | None
 
 
@@ -269,9 +272,9 @@ class DiskUsage(Shape):
 
 
 class PlanItem(Shape):
-    """One workspace of a plan, and why it goes or stays."""
+    """One workspace or session of a plan, and why it goes or stays."""
 
-    run: str
+    run: Annotated[str, Meta(description="empty for a session of no run that is known")]
     title: str
     project: str
     size: Count
@@ -280,9 +283,10 @@ class PlanItem(Shape):
 
 
 class CleanedUp(Shape):
-    """What became of one workspace; entry is null where it is gone for good, or stays."""
+    """What became of one of them; entry is null where it is gone for good, or stays."""
 
-    run: str
+    run: str | None
+    path: str
     freed: Count
     entry: str | None
     error: ErrorInfo | None
@@ -363,6 +367,28 @@ class Template(Shape):
     error: ErrorInfo | None
 
 
+class Hit(Shape):
+    """A place that says all the words: an event of a run, or its prompt (seq 1)."""
+
+    run: str
+    title: str
+    project: str
+    status: Status
+    seq: Annotated[int, Meta(ge=1)]
+    at: Time
+    what: Annotated[str, Meta(description="prompt, message, command, notice, error …")]
+    text: str
+    marks: Annotated[list[list[int]], Meta(description="where the words stand in text: from, to")]
+
+
+class Found(Shape):
+    """The latest places; behind are events that were not looked through yet."""
+
+    hits: list[Hit]
+    more: bool
+    behind: Count
+
+
 class Batch(Shape):
     """Runs launched together; live are those that have not ended, budget is for all of them."""
 
@@ -431,6 +457,56 @@ class BatchPlan(Shape):
     planned: list[PlannedRun]
 
 
+class Answer(Shape):
+    """What came of a try: the HTTP status code, if there was an answer, and it in words."""
+
+    text: str
+    code: int | None
+    took_s: float
+
+
+class Delivery(Shape):
+    """A message on its way to one receiver; a parked one is not tried again by itself."""
+
+    id: Annotated[str, Meta(description="the webhook-id: tells doubles")]
+    type: Annotated[str, Meta(description="run.failed and so on")]
+    at: Time
+    subject: Annotated[str, Meta(description="the run or batch it is about; those stay in order")]
+    receiver: str
+    state: Annotated[str, Meta(pattern="^(waiting|delivered|parked)$")]
+    tries: Count
+    tried_at: Time | None
+    next_at: Annotated[Time | None, Meta(description="when it is tried again")]
+    answer: Answer | None
+
+
+class Receiver(Shape):
+    """Somebody who is told of events; last is what was tried last."""
+
+    name: str
+    kind: Annotated[str, Meta(pattern="^(webhook|apprise)$")]
+    address: Annotated[str, Meta(description="without what may be secret")]
+    events: list[str]
+    signed: bool
+    state: Annotated[str, Meta(pattern="^(ok|failing|parked)$")]
+    waiting: Count
+    parked: Count
+    last: Delivery | None
+
+
+class Tested(Shape):
+    """A receiver that took a test message."""
+
+    receiver: str
+    answer: Answer
+
+
+class Again(Shape):
+    """How many deliveries are tried again."""
+
+    again: Count
+
+
 AS_JSON: dict[str, Any] = {
     "not_before": Time,
     "error": ErrorInfo,
@@ -478,6 +554,7 @@ Event: Any = Union[tuple(EVENTS.values())]  # noqa: UP007  made from a list
 DOCUMENTS: dict[str, Any] = {
     "ls": list[ListedRun],
     "show": ListedRun,
+    "search": Found,
     "cancel": list[Run],
     "wait": list[Run],
     "pause": Queue,
@@ -493,6 +570,10 @@ DOCUMENTS: dict[str, Any] = {
     "cleanup --undo": BroughtBack,
     "cleanup --empty-trash": Emptied,
     "templates": list[Template] | Template,
+    "webhooks": list[Receiver],
+    "webhooks test": list[Tested],
+    "webhooks deliveries": list[Delivery],
+    "webhooks retry": Again,
     "config": dict[str, Any],  # settings.md has its keys
     "batch start --dry-run": BatchPlan,
     "batch start --detach": Batch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tui import show
 from tui.widgets.event_log import EventLog
 from tui.widgets.files_pane import FilesPane
 from tui.widgets.log_pane import LogPane
+from tui.widgets.pace import Pace
 from tui.widgets.plan_view import PlanView
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
@@ -62,6 +64,8 @@ class ChosenRun(Vertical):
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
+        self._pace = Pace(self, lambda: self.tick(self._clock()))
+        self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the parts out."""
@@ -92,6 +96,18 @@ class ChosenRun(Vertical):
         self.tick(self._clock())
         self._bring_up()
 
+    def show_event(self, run_id: str, seq: int, lit: re.Pattern[str] | None) -> None:
+        """Show an event in the log of a run, as soon as that is open."""
+        self._wanted = (run_id, seq, lit)
+        self.choose(run_id)
+        if not self._is_opening:
+            self.run_worker(self._go_to_wanted, group="open")
+
+    async def _go_to_wanted(self) -> None:
+        if self._wanted and self._wanted[0] == self._opened:
+            (_, seq, lit), self._wanted = self._wanted, None
+            await self.log_pane.go_to(seq, lit)
+
     def tick(self, now: float) -> None:
         """Let the clocks go on."""
         run = self.run
@@ -113,11 +129,11 @@ class ChosenRun(Vertical):
         """Take in what happened to the run."""
         run = self.run
         if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
-            self.tick(self._clock())
+            self._pace.ask()
         if self.log_pane.shows_all_runs:
             self.log_view.append(batch.events)
         if self.run_id in batch.runs:
-            self._hear([event for event in batch.events if event.run == self.run_id])
+            self._hear(batch.by_run.get(self.run_id or "", []))
             self._bring_up()
 
     def _hear(self, events: list[Event]) -> None:
@@ -150,6 +166,7 @@ class ChosenRun(Vertical):
                     self._opened, self._folder = run.id, None
                     await self.log_pane.open(run.id)
                     await self._begin_pulse(run.id)
+                await self._go_to_wanted()
                 self._folder = _folder(run)
                 await self.files.open(run.id, self._engine.workspaces)
         finally:
