@@ -16,13 +16,14 @@ from engine import programs
 from tui import commands, first_frame
 from tui.keymap import checked_keymap
 from tui.looks import Looks
-from tui.screens.live import LiveScreen, ToEdit, Wanted, WantedEvent
+from tui.screens.live import BatchWanted, LiveScreen, ToEdit, Wanted, WantedEvent
 from tui.toast import attempt, report
 from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
+    from tui.batch_draft import BatchDraft
     from tui.draft import Draft
 
 
@@ -49,12 +50,15 @@ class SwarmApp(Looks):
         self._seen = seen
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
+        self.batch_draft: BatchDraft | None = None
+        """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -86,6 +90,11 @@ class SwarmApp(Looks):
         from tui.screens.templates import TemplatesScreen
 
         return TemplatesScreen(self.engine, self.clock)
+
+    def _batch_screen(self) -> LiveScreen:
+        from tui.screens.batch import BatchScreen
+
+        return BatchScreen(self.engine, self.clock)
 
     def _find_screen(self) -> LiveScreen:
         from tui.screens.find import FindScreen
@@ -145,8 +154,18 @@ class SwarmApp(Looks):
         screen = self.live_screen
         if isinstance(screen, CodeScreen):
             # The file leads back to its diff, the diff never back to the file.
-            screen.came_from = came_from if wanted.mode == "file" else "runs"
+            back = wanted.mode == "file" or came_from == "batch"
+            screen.came_from = came_from if back else "runs"
             screen.open(wanted.run_id, wanted.path)
+
+    @on(BatchWanted)
+    async def _show_batch(self, wanted: BatchWanted) -> None:
+        """Show a batch on the screen made for it."""
+        from tui.screens.batch import BatchScreen
+
+        await self.switch_mode("batch")
+        if isinstance(self.live_screen, BatchScreen):
+            self.live_screen.open(wanted.batch)
 
     @on(WantedEvent)
     async def _show_event(self, wanted: WantedEvent) -> None:
@@ -237,6 +256,23 @@ class SwarmApp(Looks):
                     self.live_screen.expect(run_id)
 
         self.push_screen(NewRun(self.engine, draft, self.clock, self.keys), started)
+
+    def action_new_batch(self) -> None:
+        """Ask for a new batch."""
+        from tui.batch_draft import BatchDraft
+        from tui.draft import Choices, Draft
+        from tui.screens.new_batch import NewBatch
+
+        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        if self.batch_draft is None:
+            self.batch_draft = BatchDraft(draft)
+
+        def started(batch: str | None) -> None:
+            if batch:
+                self.batch_draft = None
+                self.post_message(BatchWanted(batch))
+
+        self.push_screen(NewBatch(self.engine, self.batch_draft, self.clock), started)
 
     def action_help(self) -> None:
         """Show all keys."""
