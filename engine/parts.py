@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.disk import Disk
     from engine.doctor import Doctor
     from engine.notifications import Notifications
+    from engine.patterns import Patterns
     from engine.sources import Sources
     from engine.swarms import Swarms
     from engine.templates import Templates
@@ -124,6 +125,13 @@ class Parts:
         from engine.sources import Sources
 
         return Sources(self.paths, self.find)
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """What worked, to learn from."""
+        from engine.patterns import Patterns
+
+        return Patterns(self.paths, self._store, self.find)
 
     @cached_property
     def notifications(self) -> Notifications:
