@@ -46,6 +46,7 @@ class SwarmApp(Looks):
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -70,6 +71,11 @@ class SwarmApp(Looks):
 
         return TemplatesScreen(self.engine, self.clock)
 
+    def _notifications_screen(self) -> LiveScreen:
+        from tui.screens.notifications import NotificationsScreen
+
+        return NotificationsScreen(self.engine, self.clock, self.told)
+
     def _changes_screen(self) -> LiveScreen:
         from tui.screens.changes import ChangesScreen
 
@@ -86,6 +92,7 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
+        self.begin_to_tell()
         self._pump(self.engine.batches())
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
@@ -101,6 +108,7 @@ class SwarmApp(Looks):
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen."""
         async for batch in batches:
+            self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
@@ -240,6 +248,10 @@ class SwarmApp(Looks):
     async def action_templates(self) -> None:
         """Show the run templates."""
         await self.switch_mode("templates")
+
+    async def action_notifications(self) -> None:
+        """Show who is told what happens."""
+        await self.switch_mode("notifications")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -144,6 +144,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.told", "5", "told", "app.notifications", "Show who is told, and what"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
@@ -188,6 +189,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
+    "Notifications": (
+        Command("notify.again", "a", "send again", "notify.again", "Send it again", 12),
+        Command("notify.test", "T", "test", "notify.test", "Send the receiver a test", 14),
+        Command("notify.parked", "w", "parked", "notify.parked", "Only what was given up", 16),
+        Command("notify.history", "h", "told here", "notify.history", "What was told here", 18),
+        Command("notify.pane", "tab,]", "pane", "notify.pane", "Next pane", 20),
+        Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
+    ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
@@ -222,7 +231,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree"})
+OTHER_SCREENS = frozenset({"doctor", "notify", "templates", "code", "changes", "disk", "disktree"})
 """Scopes of screens on which there are no runs to choose from."""
 
 
