@@ -1,7 +1,7 @@
 """Telling the user, beside the screen, that a run needs them or a batch has ended.
 
-A bell everywhere (tmux marks the window by it), and a notification of the desktop where the terminal
-is known to make one of OSC 9 or OSC 777: an unknown one might print what it does not understand.
+A bell everywhere (tmux marks the window by it), and a notification of the desktop where the
+terminal is known to make one of OSC 9 or OSC 777: another might print what it does not understand.
 """
 
 from __future__ import annotations

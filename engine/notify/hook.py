@@ -159,8 +159,8 @@ def _cause(error: BaseException) -> str:
             return f"no trusted connection: {one_line(why or str(found))}"
         if isinstance(found, OSError) and found.strerror:
             # asyncio's own words repeat the address; where no name was found, there is no number.
-            known = found.errno is not None and found.errno > 0
-            why = os.strerror(found.errno) if known else found.strerror
+            number = found.errno or 0
+            why = os.strerror(number) if number > 0 else found.strerror
             return f"could not connect: {one_line(why)}"
         found = found.__cause__ or found.__context__
     return f"could not connect: {one_line(str(error)) or type(error).__name__}"

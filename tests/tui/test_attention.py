@@ -6,7 +6,7 @@ import pytest
 from fake_engine import FakeEngine, four_runs
 from support import HOSTILE
 
-from engine.domain.events import Notice, StatusChanged
+from engine.domain.events import Notice
 from engine.domain.model import Pause, Status
 from tui.attention import Attention, desktop
 
