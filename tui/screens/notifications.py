@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container
 from textual.dom import DOMNode
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import iso
-from engine.domain.messages import Delivery, State
+from engine.domain.messages import Answer, Delivery, State
 from tui import commands, show
 from tui.screens.live import LiveScreen
 from tui.toast import Told, app_of, attempt, tell
@@ -42,20 +42,20 @@ class NotificationsScreen(LiveScreen):
     DEFAULT_CSS = """
     NotificationsScreen {
         background: $background;
+        ReceiverList { height: 7; }
         #told { height: 1fr; layout: horizontal; }
-        ReceiverList { width: 2fr; height: 1fr; }
-        #deliveries { width: 3fr; height: 1fr; }
-        DeliveryList { height: 1fr; }
-        #delivery { height: 9; }
-        #history { display: none; width: 3fr; height: 1fr; }
+        DeliveryList { width: 3fr; height: 1fr; }
+        #delivery { width: 2fr; height: 1fr; }
+        #history { display: none; height: 1fr; }
         &.-narrow {
+            ReceiverList { height: 5; }
             #told { layout: vertical; }
-            ReceiverList { width: 1fr; height: 6; }
-            #deliveries, #history { width: 1fr; }
+            DeliveryList { width: 1fr; }
+            #delivery { width: 1fr; height: 8; }
         }
-        &.-history { #deliveries { display: none; } #history { display: block; } }
+        &.-history { #told { display: none; } #history { display: block; } }
         &.-tiny, &.-short {
-            TopBar, #told, KeyBar { display: none; }
+            TopBar, ReceiverList, #told, #history, KeyBar { display: none; }
             TooSmall { display: block; }
         }
     }
@@ -82,12 +82,11 @@ class NotificationsScreen(LiveScreen):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         yield TopBar()
+        yield ReceiverList(title="Receivers", empty_text=NOBODY)
         with Container(id="told"):
-            yield ReceiverList(title="Receivers", empty_text=NOBODY)
-            with Vertical(id="deliveries"):
-                yield DeliveryList(title="Deliveries", empty_text="Nothing was told yet.")
-                yield FactList(title="Delivery", id="delivery")
-            yield FactList(title="Told here", id="history")
+            yield DeliveryList(title="Deliveries", empty_text="Nothing was told yet.")
+            yield FactList(title="Delivery", id="delivery")
+        yield FactList(title="Told here", id="history")
         yield TooSmall()
         yield KeyBar()
 
@@ -193,12 +192,13 @@ class NotificationsScreen(LiveScreen):
         """Show what was told here instead of the deliveries, and back."""
         self.toggle_class("-history")
         (self.history if self.has_class("-history") else self.deliveries).focus()
+        self.look()
 
     def action_pane(self) -> None:
         """Go to the next pane."""
-        panes: list[LineView] = [self.receivers, self.deliveries, self.facts, self.history]
-        seen = [pane for pane in panes if pane.display and (pane.parent is None or pane.size)]
-        here = next((i for i, pane in enumerate(seen) if pane.has_focus), -1)
+        told: list[LineView] = [self.deliveries, self.facts]
+        seen = [self.receivers, *([self.history] if self.has_class("-history") else told)]
+        here = next((place for place, pane in enumerate(seen) if pane.has_focus), -1)
         seen[(here + 1) % len(seen)].focus()
 
     async def action_back(self) -> None:
@@ -207,22 +207,21 @@ class NotificationsScreen(LiveScreen):
 
 
 def _facts(one: Delivery) -> list[Fact]:
-    answer = one.answer
     tone = {State.DELIVERED: "good", State.PARKED: "bad"}.get(one.state, "warn")
-    waits = one.state is State.WAITING and one.due
+    times = f"{one.tries} time{'' if one.tries == 1 else 's'}"
     facts = [
         Fact("state", one.state.value, tone),
-        Fact("answer", answer.text if answer else ""),
-        Fact(
-            "tried",
-            f"{one.tries} time{'' if one.tries == 1 else 's'}, last {iso(one.tried_at)}"
-            if one.tried_at
-            else "not yet",
-        ),
-        Fact("next try", iso(one.due) if waits else ""),
-        Fact("took", f"{answer.took_s:.2f} s" if answer and answer.took_s else ""),
+        Fact("answer", _answer(one.answer)),
+        Fact("tried", f"{times}, last {iso(one.tried_at)}" if one.tried_at else "not yet"),
+        Fact("next try", iso(one.due) if one.state is State.WAITING and one.due else ""),
         Fact("event", f"{one.topic} at {iso(one.at)}"),
         Fact("about", one.subject),
         Fact("id", one.message),
     ]
     return [fact for fact in facts if fact.text]
+
+
+def _answer(answer: Answer | None) -> str:
+    if answer is None:
+        return ""
+    return f"{answer.text} ({answer.took_s:.2f} s)" if answer.took_s else answer.text
