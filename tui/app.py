@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on, work
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 
 from engine import programs
-from tui import commands
+from tui import commands, first_frame
 from tui.keymap import checked_keymap
 from tui.looks import Looks
-from tui.screens.live import LiveScreen, ToEdit, Wanted, WantedEvent
+from tui.screens.live import BatchWanted, LiveScreen, ToEdit, Wanted, WantedEvent
 from tui.toast import attempt, report
+from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
+    from tui.batch_draft import BatchDraft
     from tui.draft import Draft
 
 
@@ -41,6 +44,8 @@ class SwarmApp(Looks):
         super().__init__(engine, clock, goes_on=goes_on)
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
+        self.batch_draft: BatchDraft | None = None
+        """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -48,9 +53,18 @@ class SwarmApp(Looks):
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Go on from the first frame, where it is shown."""
+        if not first_frame.is_shown():
+            return super().get_driver_class()
+        from tui.seamless import SeamlessDriver
+
+        return SeamlessDriver
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
@@ -77,6 +91,11 @@ class SwarmApp(Looks):
 
         return NotificationsScreen(self.engine, self.clock, self.told)
 
+    def _batch_screen(self) -> LiveScreen:
+        from tui.screens.batch import BatchScreen
+
+        return BatchScreen(self.engine, self.clock)
+
     def _find_screen(self) -> LiveScreen:
         from tui.screens.find import FindScreen
 
@@ -99,7 +118,7 @@ class SwarmApp(Looks):
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self.begin_to_tell()
-        self._pump(self.engine.batches())
+        self._pump(self.engine.batches(FLUSH_S))
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
@@ -131,8 +150,18 @@ class SwarmApp(Looks):
         screen = self.live_screen
         if isinstance(screen, CodeScreen):
             # The file leads back to its diff, the diff never back to the file.
-            screen.came_from = came_from if wanted.mode == "file" else "runs"
+            back = wanted.mode == "file" or came_from == "batch"
+            screen.came_from = came_from if back else "runs"
             screen.open(wanted.run_id, wanted.path)
+
+    @on(BatchWanted)
+    async def _show_batch(self, wanted: BatchWanted) -> None:
+        """Show a batch on the screen made for it."""
+        from tui.screens.batch import BatchScreen
+
+        await self.switch_mode("batch")
+        if isinstance(self.live_screen, BatchScreen):
+            self.live_screen.open(wanted.batch)
 
     @on(WantedEvent)
     async def _show_event(self, wanted: WantedEvent) -> None:
@@ -223,6 +252,23 @@ class SwarmApp(Looks):
                     self.live_screen.expect(run_id)
 
         self.push_screen(NewRun(self.engine, draft, self.clock, self.keys), started)
+
+    def action_new_batch(self) -> None:
+        """Ask for a new batch."""
+        from tui.batch_draft import BatchDraft
+        from tui.draft import Choices, Draft
+        from tui.screens.new_batch import NewBatch
+
+        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        if self.batch_draft is None:
+            self.batch_draft = BatchDraft(draft)
+
+        def started(batch: str | None) -> None:
+            if batch:
+                self.batch_draft = None
+                self.post_message(BatchWanted(batch))
+
+        self.push_screen(NewBatch(self.engine, self.batch_draft, self.clock), started)
 
     def action_help(self) -> None:
         """Show all keys."""

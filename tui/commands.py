@@ -41,6 +41,7 @@ _ARTEFACTS = "Delete rebuildable folders (asks)"
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
         Command("run.new", "n", "new", "app.new_run", "Start a new run", 10),
+        Command("batch.new", "N", "batch", "app.new_batch", "Start a batch: many runs at once", 69),
         Command("run.open", "enter", "open", "list.open", "Open the run: go to its log", 15),
         Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
         Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
@@ -84,6 +85,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
         Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 62),
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
+        Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
@@ -170,9 +172,10 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("disk.artefacts", "a", "artefacts", "disk.artefacts", _ARTEFACTS, 13),
         Command("disk.undo", "u", "undo", "disk.undo", "Bring back what is chosen, or last", 14),
         Command("disk.empty", "E", "empty trash", "disk.empty", "Empty the trash (asks)"),
-        Command("disk.stop", "x", "stop", "disk.stop", "Delete no further workspace", 20),
+        Command("disk.stop", "x", "stop", "disk.stop", "Measure or delete no further", 20),
         Command("disk.apparent", "b", "apparent", "disk.apparent", "Apparent sizes, or on disk"),
         Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
+        Command("disk.reverse", "S", "reverse", "disk.reverse", "Reverse the order"),
         Command("disk.look", "r,ctrl+r", "look again", "disk.look", "Measure again", 17),
         Command("disk.next", "]", "next tab", "disk.next_tab", "Next tab", 18),
         Command("disk.previous", "[", "previous tab", "disk.previous_tab", "Previous tab"),
@@ -197,6 +200,19 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("notify.history", "h", "told here", "notify.history", "What was told here", 18),
         Command("notify.pane", "tab,]", "pane", "notify.pane", "Next pane", 20),
         Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
+    ),
+    "Batch": (
+        Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
+        Command("batch.changes", "D", "changes", "batch.changes", "Show what the run changed", 11),
+        Command("batch.apply", "a", "apply best", "batch.apply", "Take the best of each home", 12),
+        Command("batch.drop", "d", "drop rest", "batch.drop", "Delete the others' work (asks)", 13),
+        Command("batch.retry", "r", "retry failed", "batch.retry", "Start what failed again", 14),
+        Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel what is live (asks)", 15),
+        Command("batch.export", "E", "export", "batch.export", "Write the results to a file", 16),
+        Command("batch.undo", "u", "undo", "batch.undo", "Bring back what was deleted last", 30),
+        Command("batch.next", "]", "older", "batch.older", "The batch before this one", 31),
+        Command("batch.previous", "[", "newer", "batch.newer", "The batch after this one", 32),
+        Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 17),
     ),
     "Search": (
         Command("find.open", "enter", "go there", "find.open", "Go to the event in its log", 12),
@@ -242,7 +258,7 @@ NAMES = {
 
 
 OTHER_SCREENS = frozenset(
-    {"doctor", "notify", "templates", "code", "changes", "disk", "disktree", "find"}
+    {"batch", "doctor", "notify", "templates", "code", "changes", "disk", "disktree", "find"}
 )
 """Scopes of screens on which there are no runs to choose from."""
 

@@ -158,9 +158,19 @@ class Look:
                     continue
             except OSError:
                 found.unread += 1
+                self._closed(handle, name, found, inner)
                 continue
             found.add(info, inner)
             levels.append((below, self._entries(below, found, inner), inner))
+
+    def _closed(self, handle: int, name: str, found: Figures, rebuildable: bool) -> None:
+        """Add a folder that cannot be looked into: it takes room itself."""
+        try:
+            info = os.stat(name, dir_fd=handle, follow_symlinks=False)
+        except OSError:  # it vanished
+            return
+        if stat.S_ISDIR(info.st_mode) and info.st_dev == self._device:
+            found.add(info, rebuildable)
 
     def _entries(self, handle: int, found: Figures, rebuildable: bool) -> list[str]:
         """Add what lies directly in an open folder, and give the names of its folders."""

@@ -59,7 +59,7 @@ async def opened(app: SwarmApp, pilot: Pilot[None]) -> DiskScreen:
     await pilot.pause()
     assert isinstance(app.screen, DiskScreen)
     screen = app.screen
-    await becomes(pilot, lambda: len(screen.places.states) == 3)
+    await becomes(pilot, lambda: len(screen.places.model.states) == 3)
     await becomes(pilot, lambda: "web" in shown(app))
     return screen
 
@@ -215,7 +215,7 @@ async def test_opening_costs_one_look_and_few_paintings(
         arranged += 1
         real(self)
 
-    async def measure(told: Callable[[Usage], None]) -> int:
+    async def measure(told: Callable[[Usage], None], **_: object) -> int:
         for number in range(20_000):
             path = engine.paths.workspaces / "web" / str(number)
             place = Place(PlaceKind.WORKSPACE, path, path.name, "", "web")

@@ -138,8 +138,7 @@ async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
         chosen = await _chosen(engine, swarm, asked["runs"])
         fits = True
         for run in chosen:
-            to = asked["to"] or await engine.swarms.home_of(run)
-            fits &= await apply_one(engine, run.id, asked | {"to": to}, as_json=as_json)
+            fits &= await apply_one(engine, run.id, asked, as_json=as_json)
         if fits and asked["drop"]:
             how = {"dry_run": False, "yes": asked["yes"], "as_json": as_json}
             return await _drop(engine, swarm, chosen, **how)
@@ -202,7 +201,7 @@ async def _drop(
 ) -> int:
     """Delete the workspaces of all others, after a question; nothing where none was kept."""
     from engine.engine import Plan, Report, Wish
-    from tui.cli.disk import agreed, clean_up, plan_json, tell_plan
+    from tui.cli.cleanup import agreed, clean_up, plan_json, tell_plan
     from tui.cli.failure import EXIT_CANCELLED
 
     losers = await engine.swarms.losers(swarm.id, kept)

@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
+from tui import first_frame
 from tui.cli import output, session
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,16 @@ def open_dashboard() -> int:
     return session.start(show(lambda: session.open_engine(follow=True, supervise=True)))
 
 
+@asynccontextmanager
+async def _told(opening: Opening) -> AsyncGenerator[Engine]:
+    """Open an engine; where that fails, the screen is free for what there is to say."""
+    try:
+        async with opening() as engine:
+            yield engine
+    finally:
+        first_frame.leave()
+
+
 async def show(
     opening: Opening,
     beside: Callable[[Engine], Awaitable[object]] | None = None,
@@ -51,10 +62,11 @@ async def show(
     When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
     says whether they can: whoever opens the engine sees to it when the engine closes.
     """
-    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+    with session.importing():
+        from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
 
     loop = asyncio.get_running_loop()
-    async with opening() as engine:
+    async with _told(opening) as engine:
         app = SwarmApp(engine, goes_on=goes_on)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)

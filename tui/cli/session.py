@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -31,7 +32,24 @@ def start(work: Coroutine[None, None, int | None]) -> int:
 
 def run(work: Coroutine[None, None, Result]) -> Result:
     """Run a command's work and give what it gives."""
+    collect_garbage()
     return asyncio.run(work)
+
+
+def collect_garbage() -> None:
+    """Look for garbage from now on, but never in what is there by now: it stays to the end."""
+    gc.freeze()
+    gc.enable()
+
+
+@contextmanager
+def importing() -> Generator[None]:
+    """Import much, without looking for garbage in between."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        collect_garbage()
 
 
 @asynccontextmanager

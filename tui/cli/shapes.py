@@ -254,10 +254,13 @@ class DiskPlace(Shape):
     project: str | None
     disk: Annotated[int, Meta(ge=0, description="bytes on disk")]
     apparent: Annotated[int, Meta(ge=0, description="bytes that the files say they have")]
-    rebuildable: Annotated[int, Meta(ge=0, description="bytes on disk that can be made again")]
+    rebuildable: Annotated[
+        int, Meta(ge=0, description="bytes on disk that can be made again, or may go")
+    ]
     entries: Count
     newest: Annotated[float, Meta(description="when a file last changed, in seconds since 1970")]
     unread: Annotated[int, Meta(ge=0, description="folders that could not be looked into")]
+    state: Annotated[str | None, Meta(description="of a session: why it stays or may go")]
     error: str | None
 
 
@@ -269,9 +272,9 @@ class DiskUsage(Shape):
 
 
 class PlanItem(Shape):
-    """One workspace of a plan, and why it goes or stays."""
+    """One workspace or session of a plan, and why it goes or stays."""
 
-    run: str
+    run: Annotated[str, Meta(description="empty for a session of no run that is known")]
     title: str
     project: str
     size: Count
@@ -280,9 +283,10 @@ class PlanItem(Shape):
 
 
 class CleanedUp(Shape):
-    """What became of one workspace; entry is null where it is gone for good, or stays."""
+    """What became of one of them; entry is null where it is gone for good, or stays."""
 
-    run: str
+    run: str | None
+    path: str
     freed: Count
     entry: str | None
     error: ErrorInfo | None
