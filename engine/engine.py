@@ -36,6 +36,7 @@ from engine.memory import Memory
 from engine.notifications import Condition, Notifications, Recipient
 from engine.notify.receivers import wishes
 from engine.paths import Paths
+from engine.patterns import Patterns
 from engine.runs.background import start_if_needed
 from engine.runs.budgets import Budgets
 from engine.runs.bus import Batch, Batches, Bus
@@ -144,6 +145,7 @@ class Engine:
         )
         self.memory = Memory(store)
         self.search = Search(store)
+        self.patterns = Patterns(paths, store, self.find)
         self.notifications = Notifications(config, store)
 
     @classmethod
@@ -270,13 +272,26 @@ class Engine:
         """Check a wish for a run, and give it with the path of the run it goes on from."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
-        spec = await self.trust.prepared(spec)
+        spec = await self.patterns.taught(await self.trust.prepared(spec))
         await asyncio.to_thread(check_spec, _checkable(spec), self.config, self.paths.home)
         return spec
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
         return await self._change(run, lambda current: requests.cancel(current, kill=kill))
+
+    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
+        """Cancel those of the runs that can be, in one step; gives them as they are now."""
+
+        def decide(current: Run) -> Sequence[Body]:
+            try:
+                return requests.cancel(current, kill=kill)
+            except UserError:  # it may have ended in this moment
+                return ()
+
+        done = await self._journal.change_all(runs, decide)
+        told = {event.run for event in done.events}
+        return [run for run in done.runs.values() if run.id in told]
 
     async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
         """Queue a finished run's next attempt: it goes on in its workspace and its thread.

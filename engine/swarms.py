@@ -106,6 +106,8 @@ class Swarms:
                 workspace=done.workspace if each.starts_from is None else each.spec.workspace,
                 preparation=done.preparation,
                 after=done.after,
+                learn_from=done.learn_from,
+                lesson=done.lesson,
             )
             checked.append(replace(each, spec=spec))
         return replace(plan, planned=tuple(checked))
@@ -221,7 +223,15 @@ def _made_of(order: Order) -> str:
 
 def _place(spec: RunSpec) -> tuple[object, ...]:
     """Give what of a run has to be checked on the disk; many of a batch have it in common."""
-    return (spec.workspace, spec.project, spec.agent, spec.codex_bin, spec.with_setup, spec.after)
+    return (
+        spec.workspace,
+        spec.project,
+        spec.agent,
+        spec.codex_bin,
+        spec.with_setup,
+        spec.after,
+        spec.learn_from,
+    )
 
 
 def _places(plan: Plan) -> Sequence[RunSpec]:

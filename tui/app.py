@@ -55,6 +55,7 @@ class SwarmApp(Looks):
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("patterns", self._patterns_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
@@ -90,6 +91,11 @@ class SwarmApp(Looks):
         from tui.screens.notifications import NotificationsScreen
 
         return NotificationsScreen(self.engine, self.clock, self.told)
+
+    def _patterns_screen(self) -> LiveScreen:
+        from tui.screens.patterns import PatternsScreen
+
+        return PatternsScreen(self.engine, self.clock)
 
     def _batch_screen(self) -> LiveScreen:
         from tui.screens.batch import BatchScreen
@@ -186,12 +192,12 @@ class SwarmApp(Looks):
     @on(ToEdit)
     def _edit_wanted(self, wanted: ToEdit) -> None:
         """Open a file of the user's own in their editor."""
-        path = wanted.path
-        self.run_worker(
-            attempt(self, self._lend([*programs.editor(), str(path)], path.parent)),
-            group="program",
-            exclusive=True,
-        )
+        self.run_worker(attempt(self, self._edit_own(wanted)), group="program", exclusive=True)
+
+    async def _edit_own(self, wanted: ToEdit) -> None:
+        await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
+        if wanted.then:
+            await wanted.then()
 
     @work(group="program", exclusive=True)
     async def action_shell(self) -> None:
@@ -318,6 +324,10 @@ class SwarmApp(Looks):
     async def action_find(self) -> None:
         """Search the history of all runs."""
         await self.switch_mode("find")
+
+    async def action_patterns(self) -> None:
+        """Show what worked."""
+        await self.switch_mode("patterns")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

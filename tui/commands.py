@@ -146,6 +146,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.patterns", "4", "patterns", "app.patterns", "Show what worked"),
         Command("screen.told", "5", "told", "app.notifications", "Show who is told, and what"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
@@ -192,6 +193,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.edit", "e", "edit", "templates.edit", "Edit it in your editor", 14),
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
+    ),
+    "Patterns": (
+        Command("patterns.edit", "e", "edit", "patterns.edit", "Edit it in your editor", 12),
+        Command("patterns.export", "w", "export", "patterns.export", "Write it into a file", 14),
+        Command("patterns.import", "i", "import", "patterns.import", "Take one from a file", 16),
+        Command("patterns.remove", "d", "remove", "patterns.remove", "Remove it (asks)", 17),
+        Command("patterns.undo", "u", "undo", "patterns.undo", "Bring back what was removed", 18),
+        Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
     ),
     "Notifications": (
         Command("notify.again", "a", "send again", "notify.again", "Send it again", 12),
@@ -258,7 +267,18 @@ NAMES = {
 
 
 OTHER_SCREENS = frozenset(
-    {"batch", "doctor", "notify", "templates", "code", "changes", "disk", "disktree", "find"}
+    {
+        "batch",
+        "doctor",
+        "notify",
+        "templates",
+        "code",
+        "changes",
+        "disk",
+        "disktree",
+        "find",
+        "patterns",
+    }
 )
 """Scopes of screens on which there are no runs to choose from."""
 

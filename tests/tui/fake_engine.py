@@ -18,6 +18,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.messages import Answer, Delivery, State
 from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.pattern import Known
 from engine.domain.projection import View
 from engine.domain.search import Found, Hit, words
 from engine.domain.stamp import stamp
@@ -40,6 +41,7 @@ from engine.engine import (
 )
 from engine.memory import Memory
 from engine.paths import Paths
+from engine.patterns import Patterns
 from engine.runs.bus import Bus
 from engine.templates import Templates
 from tui.app import SwarmApp
@@ -163,6 +165,19 @@ class FakeNotifications:
         return 1
 
 
+class FakePatterns:
+    """Has the patterns that tests tell it of."""
+
+    def __init__(self) -> None:
+        self.known: list[Known] = []
+
+    async def all(self) -> list[Known]:
+        return self.known
+
+    async def near(self, prompt: str, limit: int = 5) -> list[Known]:
+        return self.known[:limit] if len(prompt.split()) > 2 else []
+
+
 class FakeSearch:
     """Finds the events, and the prompts, in which all the words are; remembers what was asked."""
 
@@ -210,6 +225,7 @@ class FakeEngine:
         self.sources = FakeSources()
         self.memory = Memory(FakeSettings())
         self.search = FakeSearch(self)
+        self.patterns: Patterns | FakePatterns = FakePatterns()
         self.templates: Templates | FakeTemplates = FakeTemplates()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []

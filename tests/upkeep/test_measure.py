@@ -150,3 +150,29 @@ async def test_a_measurement_can_be_left_and_another_begun(tmp_path: Path) -> No
             break
         told = [told async for told in scanner.measure(tmp_path)]
     assert told[-1].done
+
+
+async def test_what_helpers_look_at_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    for n in range(60):
+        fill(tree / str(n % 6) / str(n))
+        os.link(tree / "0/0/twin", tree / str(n % 6) / str(n) / "triplet")
+    eager = tmp_path / "eager.py"
+    eager.write_text(
+        f"import sys; sys.path.insert(0, {str(measure._PROGRAM.parent)!r})\n"
+        "import scan_team, scan_worker\n"
+        "scan_team.HELP_S = scan_worker.LOOK_UP_S = scan_worker.TELL_S = 0\n"
+        "scan_team.COLD = 1e9\n"
+        "scan_worker.main()\n"
+    )
+    monkeypatch.setattr(measure, "_PROGRAM", eager)
+    for _ in range(3):
+        *_, told = await measured(tree)
+        assert told.figures.disk == du(tree, "--block-size=1")
+        assert told.figures.apparent == du(tree, "--apparent-size", "--block-size=1")
+        assert len(told.linked) == 60
+        *parts, whole = await measured(tree, inside=True)
+        assert whole.figures == told.figures
+        assert [part.figures.unread for part in parts] == [0] * 6

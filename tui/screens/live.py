@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +51,10 @@ class WantedEvent(Message):
 
 @dataclass
 class ToEdit(Message):
-    """The user wants to edit a file of their own."""
+    """The user wants to edit a file of their own; `then` is done when the editor is closed."""
 
     path: Path
+    then: Callable[[], Awaitable[None]] | None = None
 
 
 class LiveScreen(Screen[None]):

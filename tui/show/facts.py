@@ -56,6 +56,8 @@ def facts(
         ("applied", applied(run)),
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
+        ("learned from", spec.learn_from or ""),
+        ("told first", spec.lesson),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
     ]
