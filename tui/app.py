@@ -39,9 +39,15 @@ class SwarmApp(Looks):
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], float] = time.time, *, goes_on: bool = True
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.time,
+        *,
+        goes_on: bool = True,
+        seen: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(engine, clock, goes_on=goes_on)
+        self._seen = seen
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
         self.batch_draft: BatchDraft | None = None
@@ -125,6 +131,12 @@ class SwarmApp(Looks):
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Do what can wait until there is something to be seen."""
+        if self._seen:
+            self._seen()
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")

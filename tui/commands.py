@@ -186,6 +186,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
         Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
+        Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from what is nearest"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
     ),
     "Templates": (

@@ -70,7 +70,7 @@ class LiveScreen(Screen[None]):
         """Let the clocks go on, once a second, and look at the disk now and then."""
         self.set_interval(1, self.tick)
         self.set_interval(DISK_S, self.look_at_disk)
-        self.look_at_disk()
+        self.call_after_refresh(self.look_at_disk)
 
     @work(group="disk", exclusive=True)
     async def look_at_disk(self) -> None:
