@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
@@ -91,6 +92,7 @@ class Swarms:
         """Check every run as it would be checked alone, and give them as they would be started."""
         for template in plan.templates:
             await self._templates.must_be_trusted(template)
+        _check_places(plan)
         known: dict[object, RunSpec] = {}
         checked: list[Planned] = []
         for each in plan.planned:
@@ -219,6 +221,19 @@ def _made_of(order: Order) -> str:
     parts += [f"{key}={','.join(values)}" for key, values in order.matrix.items()]
     parts += [f"{order.count} times"] if order.count > 1 else []
     return one_line(" × ".join(parts), 200)
+
+
+def _check_places(plan: Plan) -> None:
+    """Refuse several runs that would work in one folder at once; those of a flow take turns."""
+    free = [each.spec.workspace for each in plan.planned if not each.after]
+    often = Counter(it.source for it in free if it.kind is WorkspaceKind.IN_PLACE)
+    for source, count in often.items():
+        if count > 1:
+            raise user_error(
+                "BATCH_INVALID",
+                f"{count} runs would work in {printable_name(source or '')} itself at once.",
+                "Give each a worktree or a copy, or a folder of its own by `repository`.",
+            )
 
 
 def _place(spec: RunSpec) -> tuple[object, ...]:
