@@ -39,9 +39,15 @@ class SwarmApp(Looks):
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], float] = time.time, *, goes_on: bool = True
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.time,
+        *,
+        goes_on: bool = True,
+        seen: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(engine, clock, goes_on=goes_on)
+        self._seen = seen
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
         self.batch_draft: BatchDraft | None = None
@@ -51,9 +57,11 @@ class SwarmApp(Looks):
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("patterns", self._patterns_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
@@ -85,6 +93,16 @@ class SwarmApp(Looks):
 
         return TemplatesScreen(self.engine, self.clock)
 
+    def _notifications_screen(self) -> LiveScreen:
+        from tui.screens.notifications import NotificationsScreen
+
+        return NotificationsScreen(self.engine, self.clock, self.told)
+
+    def _patterns_screen(self) -> LiveScreen:
+        from tui.screens.patterns import PatternsScreen
+
+        return PatternsScreen(self.engine, self.clock)
+
     def _batch_screen(self) -> LiveScreen:
         from tui.screens.batch import BatchScreen
 
@@ -111,7 +129,14 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
+        self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Do what can wait until there is something to be seen."""
+        if self._seen:
+            self._seen()
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
@@ -126,6 +151,7 @@ class SwarmApp(Looks):
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen."""
         async for batch in batches:
+            self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
@@ -178,12 +204,12 @@ class SwarmApp(Looks):
     @on(ToEdit)
     def _edit_wanted(self, wanted: ToEdit) -> None:
         """Open a file of the user's own in their editor."""
-        path = wanted.path
-        self.run_worker(
-            attempt(self, self._lend([*programs.editor(), str(path)], path.parent)),
-            group="program",
-            exclusive=True,
-        )
+        self.run_worker(attempt(self, self._edit_own(wanted)), group="program", exclusive=True)
+
+    async def _edit_own(self, wanted: ToEdit) -> None:
+        await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
+        if wanted.then:
+            await wanted.then()
 
     @work(group="program", exclusive=True)
     async def action_shell(self) -> None:
@@ -303,9 +329,17 @@ class SwarmApp(Looks):
         """Show the run templates."""
         await self.switch_mode("templates")
 
+    async def action_notifications(self) -> None:
+        """Show who is told what happens."""
+        await self.switch_mode("notifications")
+
     async def action_find(self) -> None:
         """Search the history of all runs."""
         await self.switch_mode("find")
+
+    async def action_patterns(self) -> None:
+        """Show what worked."""
+        await self.switch_mode("patterns")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
 from engine.domain.batch import Swarm
 from engine.domain.errors import user_error
-from engine.domain.events import Event
+from engine.domain.events import Event, Step
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Achieved, Ask, Run
+from engine.domain.pattern import Known, Rate
 from engine.domain.search import Hit, Word
-from engine.store import batches, codec, search
+from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import translated
 from engine.store.history import History
@@ -137,10 +140,55 @@ class Reading:
         """Say how many events the index has not come to yet."""
         return await search.behind(self._read)
 
+    async def patterns(self, ids: Sequence[str] = ()) -> list[Known]:
+        """Give the patterns that are kept, named ones or all, with what came of their runs."""
+        found = await patterns.known(self._read, ids)
+        used = await patterns.used(self._read) if found else {}
+        nobody: tuple[tuple[str, ...], Rate] = ((), Rate())
+        return [
+            replace(one, used_by=runs, with_it=rate)
+            for one in found
+            for runs, rate in (used.get(one.id, nobody),)
+        ]
+
+    async def plain_runs(self) -> list[tuple[str, str, str | None, bool]]:
+        """Give the latest runs that ended and used no pattern: id, prompt, template, success."""
+        return await patterns.plain_runs(self._read)
+
+    async def pattern_of(self, run: str) -> str | None:
+        """Give the pattern that a run became part of."""
+        return await patterns.of_run(self._read, run)
+
+    async def last_removed_pattern(self) -> str | None:
+        """Give the pattern that was removed last."""
+        return await patterns.last_removed(self._read)
+
+    async def patterns_near(self, words: Sequence[str], limit: int) -> list[str]:
+        """Give the patterns that share most with these words, the nearest first."""
+        return await patterns.near(self._read, words, limit)
+
+    async def steps(self, run: str) -> list[Step]:
+        """Give a run's last steps that have ended, without their outputs."""
+        return await patterns.steps(self._read, run)
+
     async def last_id(self) -> int:
         """Give the id of the newest event of all."""
         rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
         return rows[0][0]
+
+    log: Path | None = None
+    """SQLite's log, which every change of anybody is written to."""
+
+    def touched(self) -> tuple[int, int] | None:
+        """Give when the log was written last, and its size: one call of the system, no question.
+
+        Two changes within a tick of the clock may look like one: now and then ask for `version`.
+        """
+        try:
+            info = self.log.stat() if self.log else None
+        except OSError:
+            return None
+        return (info.st_mtime_ns, info.st_size) if info else None
 
     async def version(self) -> int:
         """Give a number that changes with every commit by anybody."""

@@ -115,6 +115,8 @@ class Run(Shape):
     agent: Agent
     prompt: str
     template: str | None
+    learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
+    lesson: Annotated[str | None, Meta(description="what it is told of that, before the prompt")]
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -367,6 +369,44 @@ class Template(Shape):
     error: ErrorInfo | None
 
 
+class Rate(Shape):
+    """How many runs succeeded or failed, and how many of them succeeded."""
+
+    ended: Count
+    succeeded: Count
+
+
+class PatternStep(Shape):
+    """One thing that was done and worked."""
+
+    kind: Annotated[str, Meta(pattern="^(look|run|edit|check)$")]
+    text: str
+
+
+class Variable(Shape):
+    """What may be another the next time."""
+
+    kind: Annotated[str, Meta(pattern="^(path|name|range|number)$")]
+    value: str
+
+
+class Pattern(Shape):
+    """What worked; runs it came from and those that used it, the newest first."""
+
+    id: str
+    goal: str
+    steps: list[PatternStep]
+    variables: list[Variable]
+    outcome: str
+    template: str | None
+    changed_at: Time
+    is_edited: Annotated[bool, Meta(description="by you: later runs do not change it")]
+    runs: list[str]
+    used_by: list[str]
+    with_it: Annotated[Rate, Meta(description="of those that used it")]
+    without: Annotated[Rate, Meta(description="of those of its kind that did not")]
+
+
 class Hit(Shape):
     """A place that says all the words: an event of a run, or its prompt (seq 1)."""
 
@@ -570,6 +610,7 @@ DOCUMENTS: dict[str, Any] = {
     "cleanup --undo": BroughtBack,
     "cleanup --empty-trash": Emptied,
     "templates": list[Template] | Template,
+    "patterns": list[Pattern] | Pattern,
     "webhooks": list[Receiver],
     "webhooks test": list[Tested],
     "webhooks deliveries": list[Delivery],

@@ -105,21 +105,21 @@ class DiskScreen(LiveScreen):
         places.runs = self.engine.view.runs
         places.model.begin(places.runs, entries)
         self._is_looking = True
-        try:
-            done = await attempt(
-                app_of(self), self.engine.disk.measure(self._told, looked=self._looked)
-            )
-            if done is not None:
-                places.model.end()
-        finally:
-            self._is_looking = False
-            self._show()
-            self._tell_looking("")
+        measuring = self.engine.disk.measure(self._told, looked=self._looked)
+        done = await attempt(app_of(self), measuring)
+        if done is not None:
+            places.model.end()
+        self._looked_enough()
         await self._look_for_work()
 
     def _told(self, one: Usage) -> None:
         self.places.model.tell(one)
         self._pace.ask()
+
+    def _looked_enough(self) -> None:
+        self._is_looking = False
+        self._tell_looking("")
+        self._show()
 
     def _looked(self, done: int, of: int) -> None:
         self._tell_looking(f"measuring: {done} of {of}", 100 * done / of)
@@ -265,6 +265,7 @@ class DiskScreen(LiveScreen):
             self._deleting.stop()
         elif self._looking:
             self._looking.cancel()
+            self._looked_enough()
 
     async def action_back(self) -> None:
         """Go back to the runs."""
