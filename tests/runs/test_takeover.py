@@ -150,7 +150,8 @@ async def test_an_engine_killed_in_the_middle_loses_and_doubles_nothing(
     assert (bad.status, bad.exit_code) == (Status.FAILED, 9)
     assert [texts(events)[:150] for events in told] == [numbers(150)] * 2
     assert texts(told[0])[150:] == ["end"]
-    assert all(len(of_type(events, "progress")) <= 4 for events in told)
+    good_way, bad_way = (of_type(events, "progress") for events in told)
+    assert len(good_way) <= 5 and len(bad_way) <= 4  # who succeeds learns, too
 
 
 async def test_a_run_that_waited_for_an_engine_is_started_by_the_next(paths: Paths) -> None:
