@@ -29,7 +29,7 @@ from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
 from engine.library.parameters import Parameter
-from engine.library.template import Template
+from engine.library.template import Filled, Template
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
@@ -73,6 +73,7 @@ __all__ = [
     "Entry",
     "Figures",
     "FileDelta",
+    "Filled",
     "Finding",
     "Health",
     "History",

@@ -15,7 +15,7 @@ from engine import programs
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.looks import Looks
-from tui.screens.live import LiveScreen, ToEdit, Wanted
+from tui.screens.live import LiveScreen, ToEdit, ToStart, Wanted
 from tui.toast import attempt, report
 from tui.widgets.run_columns import checked_columns
 
@@ -184,12 +184,24 @@ class SwarmApp(Looks):
 
     def action_new_run(self) -> None:
         """Ask for a new run."""
+        self._ask_for_run(self._drafted())
+
+    @on(ToStart)
+    def _start_wanted(self, wanted: ToStart) -> None:
+        """Ask for a new run that starts from a template."""
+        draft = self._drafted()
+        draft.template = wanted.template
+        self._ask_for_run(draft)
+
+    def _drafted(self) -> Draft:
         from tui.draft import Choices, Draft
-        from tui.screens.new_run import NewRun
 
         if self.draft is None:
             self.draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
-        draft = self.draft
+        return self.draft
+
+    def _ask_for_run(self, draft: Draft) -> None:
+        from tui.screens.new_run import NewRun
 
         async def started(run_id: str | None) -> None:
             if run_id:

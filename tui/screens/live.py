@@ -39,6 +39,13 @@ class ToEdit(Message):
     path: Path
 
 
+@dataclass
+class ToStart(Message):
+    """The user wants to start a run from a template."""
+
+    template: str
+
+
 class LiveScreen(Screen[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 

@@ -99,7 +99,10 @@ class Search(Dialog[T], Generic[T]):
         entries = self.entries()
         if typed:
             matcher = Matcher(typed)
-            scored = [(matcher.match(words), id) for id, words in entries]
-            found = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])
-            return [self.option(id) for _, id in found]
+            scored = ((matcher.match(words), id) for id, words in entries)
+            fits = {id: score for score, id in scored if score > 0}
+            for id, words in entries:  # what begins as typed is meant
+                if words.lower().startswith(typed.lower()):
+                    fits[id] = fits.get(id, 0) + len(fits) * 100
+            return [self.option(id) for id in sorted(fits, key=lambda id: -fits[id])]
         return [self.option(id) for id, _ in entries]
