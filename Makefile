@@ -3,8 +3,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := $(VENV)/.bench
 # Further words for the program or for pytest: make run ARGS="ls", make test ARGS="-k cancel".
 ARGS ?=
+# An earlier result for make bench-compare.
+BEFORE ?= benchmarks/results.json
 # Another interpreter: make PYTHON=/path/to/python3.13.
 PYTHON ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -16,6 +19,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
 .PHONY: help run demo test check chaos format snapshots docs constraints clean
+.PHONY: bench bench-quick bench-compare
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +43,15 @@ chaos: $(READY) ## Kill the engine 200 times, and count what was lost (ARGS="--k
 	@$(BIN)/python tests/chaos/storm.py $(ARGS)
 	@$(BIN)/python tests/chaos/real_storm.py
 
+bench: $(BENCH) ## Measure everything, and keep the figures (ARGS="store": some rows)
+	@$(BIN)/python -m benchmarks --write $(ARGS)
+
+bench-quick: $(BENCH) ## Measure in under two minutes; fails only where something is far off
+	@$(BIN)/python -m benchmarks --quick $(ARGS)
+
+bench-compare: $(BENCH) ## Measure, and show an earlier result beside it (BEFORE=file)
+	@$(BIN)/python -m benchmarks --against $(BEFORE) $(ARGS)
+
 format: $(READY) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -56,6 +69,9 @@ constraints: ## Write constraints.txt anew: the newest versions that fit
 	@build/venv/bin/python -m pip install --quiet --group dev --editable .
 	@build/venv/bin/python -m pip list --format=freeze --exclude swarm-tui \
 		--exclude pip --exclude setuptools > constraints.txt
+	@build/venv/bin/python -m pip install --quiet --constraint constraints.txt --group bench
+	@build/venv/bin/python -m pip list --format=freeze --exclude swarm-tui --exclude pip \
+		--exclude setuptools | grep -vxFf constraints.txt > benchmarks/constraints.txt
 	@rm -rf build/venv
 
 clean: ## Remove everything that was made here
@@ -69,4 +85,10 @@ $(READY): pyproject.toml constraints.txt
 	@echo 'Installing what swarm-tui needs …'
 	@$(PIP) install --quiet --requirement constraints.txt
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# What only the benchmarks need: programs to compare with.
+$(BENCH): $(READY) benchmarks/constraints.txt
+	@echo 'Installing what the benchmarks compare with …'
+	@$(PIP) install --quiet --no-deps --requirement benchmarks/constraints.txt
 	@touch $@

@@ -1,0 +1,69 @@
+"""Results kept as JSON: nothing in it but figures and what kind of machine they are from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Measured
+
+
+def result(measured: Measured, *, quick: bool) -> dict[str, Any]:
+    """Give a row's figures as they are kept."""
+    row = measured.row
+    return {
+        "name": row.name,
+        "what": row.what,
+        "yardstick": row.yardstick,
+        "unit": row.unit,
+        "relation": row.relation,
+        "better": row.better,
+        "target": row.target,
+        "aim": row.aim,
+        "ours": _figure(measured.ours),
+        "yardstick_figure": _figure(measured.yardstick),
+        "value": _figure(measured.value),
+        "rounds": measured.rounds,
+        "verdict": measured.verdict,
+        "missing": measured.missing,
+        "note": row.note,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "quick": quick,
+    }
+
+
+def _figure(figure: object) -> dict[str, float] | None:
+    if figure is None:
+        return None
+    return {name: float(f"{value:.4g}") for name, value in asdict(figure).items()}  # type: ignore[call-overload]  a Figure
+
+
+def machine() -> dict[str, Any]:
+    """Say where the figures are from, and nothing that names the machine."""
+    return {
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "implementation": sys.implementation.name,
+    }
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """Give the rows of a kept result by their names; none where there is no such file."""
+    if not path.exists():
+        return {}
+    return {row["name"]: row for row in json.loads(path.read_text("utf-8"))["rows"]}
+
+
+def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Keep rows, those that are new in the place of those of the same name."""
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    kept = {"date": date, **machine(), "rows": list(rows)}
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
