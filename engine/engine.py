@@ -47,10 +47,11 @@ from engine.store.store import Store, open_store
 from engine.templates import Templates
 from engine.tending import Tending
 from engine.trust import Consent, Trust
+from engine.upkeep.entry import Entry
 from engine.upkeep.measure import Figures
 from engine.upkeep.places import Place, PlaceKind
 from engine.upkeep.plan import Item, Plan, Wish
-from engine.upkeep.trash import Entry
+from engine.upkeep.unsaved import Unsaved
 from engine.workspace.apply import As, Outcome
 from engine.workspace.changes import Changes, FileDelta
 from engine.workspace.checkpoints import Checkpoint
@@ -89,6 +90,7 @@ __all__ = [
     "Space",
     "Template",
     "TreeEntry",
+    "Unsaved",
     "Usage",
     "Wish",
     "start_if_needed",
