@@ -88,6 +88,7 @@ __all__ = [
     "Source",
     "Space",
     "Template",
+    "Templates",
     "TreeEntry",
     "Usage",
     "Wish",
