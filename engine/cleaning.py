@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,20 +15,19 @@ from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.domain.text import size
-from engine.paths import Paths, private_folder
+from engine.paths import Paths
 from engine.store.store import Store
 from engine.upkeep import artefacts
+from engine.upkeep.keeping import keep
 from engine.upkeep.measure import Figures, Scanner
 from engine.upkeep.plan import Candidate, Item, Plan, Wish, plan
 from engine.upkeep.standing import standing
 from engine.upkeep.trash import Entry, Trash
-from engine.upkeep.unsaved import patch, unsaved
+from engine.upkeep.unsaved import Unsaved, unsaved
 from engine.workspace.locks import lock_for, locked
 from engine.workspaces import Tell
 
 LOOKS_AT_ONCE = 2
-COPIES = 1000
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,12 @@ class Cleaning:
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
             figures = told.figures
-        lost = "" if wish.artefacts_only else await unsaved(run, self._paths)
+        lost = "" if wish.artefacts_only else (await self.unsaved(run)).words
         return Candidate(run, figures.disk, figures.rebuildable, lost)
+
+    async def unsaved(self, run: Run) -> Unsaved:
+        """Say what of a run's work is nowhere else."""
+        return await unsaved(run, self._paths, self._config.cleanup.worthless)
 
     # What goes
 
@@ -137,10 +138,7 @@ class Cleaning:
         run = await self.standing(item.run, item.path)
         if artefacts_only:
             return Cleaned(item, await self._strip(run, why))
-        lost = await unsaved(run, self._paths)
-        if lost and not wish.including_unsaved:
-            raise user_error("WORK_UNSAVED", f"The run {run.id} is kept: {lost}.")
-        entry = await self.delete(run.id, item.path, why)
+        entry = await self.delete(run.id, item.path, why, including_unsaved=wish.including_unsaved)
         return Cleaned(item, item.size, entry.id)
 
     async def _strip(self, run: Run, why: str) -> int:
@@ -152,48 +150,31 @@ class Cleaning:
         await self.note(run, _said(f"removed what can be made again: {size(freed)}", why))
         return freed
 
-    async def delete(self, run: str, path: str | None = None, why: str = "") -> Entry:
+    async def delete(
+        self, run: str, path: str | None = None, why: str = "", *, including_unsaved: bool = True
+    ) -> Entry:
         """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
 
-        `path` names one that a fresh start left; None: the one the run has now.
+        `path` names one that a fresh start left; None: the one the run has now. Without
+        `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED.
         """
-        known = await self.standing(run, path)
-        check_ended(known)
-        lost = await unsaved(known, self._paths)
-        saved = await self._keep(known) if lost else None
-        bodies: list[Body] = [ArtifactSaved(saved.name, saved.stat().st_size)] if saved else []
         async with self._trash.alone():
+            known = await self.standing(run, path)
+            check_ended(known)
+            if not _is_there(known):  # another clean-up was quicker
+                raise user_error("WORKSPACE_MISSING")
+            lost = await self.unsaved(known)
+            if lost and not including_unsaved:
+                raise user_error("WORK_UNSAVED", f"The run {run} is kept: {lost.words}.")
+            kept, is_whole = await keep(known, self._paths, lost)
+            bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
             await self.note(known, _said("workspace moved to the trash", why), bodies, trash=True)
             try:
-                entry = await self._trash.put(known, is_only_here=bool(lost) and saved is None)
+                return await self._trash.put(known, is_only_here=not is_whole)
             except BaseException:
-                await asyncio.shield(self.note(known, "workspace still there", trash=False))
+                if _is_there(known):
+                    await asyncio.shield(self.note(known, "workspace still there", trash=False))
                 raise
-        if lost:
-            await asyncio.to_thread(self._keep_commits, entry)
-        return entry
-
-    async def _keep(self, run: Run) -> Path | None:
-        """Write what a run changed, as a patch, among its own files."""
-        try:
-            data = await patch(run, self._paths)
-        except UserError as error:
-            _log.warning("run %s: no patch is kept: %s", run.id, error.message)
-            return None
-        path = private_folder(self._paths.run(run.id)) / "unsaved.patch"
-        try:
-            return await asyncio.to_thread(_write_beside, path, data)
-        except OSError as error:
-            raise os_failure(error) from error
-
-    def _keep_commits(self, entry: Entry) -> None:
-        bundle = self._trash.content(entry).with_name("commits.bundle")
-        if bundle.is_file():
-            target = self._paths.run(entry.run) / f"unsaved-{entry.id[:12]}.bundle"
-            try:
-                shutil.copyfile(bundle, target)
-            except OSError as error:
-                _log.warning("run %s: its commits are kept in the trash only: %s", entry.run, error)
 
     # The run that is meant
 
@@ -241,19 +222,5 @@ def _said(words: str, why: str) -> str:
     return f"{words}: {why}" if why else words
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
-    """Write a file that is not there yet, under another name where there is one that says else."""
-    for number in range(1, COPIES):
-        one = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-        try:
-            handle = os.open(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        except FileExistsError:
-            if one.is_file() and not one.is_symlink() and one.read_bytes() == data:
-                return one
-            continue
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        return one
-    raise FileExistsError(f"{path} is there {COPIES} times")
+def _is_there(run: Run) -> bool:
+    return run.workspace is not None and os.path.lexists(run.workspace.path)

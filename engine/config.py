@@ -223,6 +223,21 @@ class Cleanup(_Section, frozen=True):
         ".next",
         ".cache",
     )
+    disposable: Annotated[
+        tuple[str, ...],
+        _says(
+            "files and folders that are no work where git ignores them, by name or pattern; others "
+            "that an agent changed keep a workspace from being cleaned up"
+        ),
+    ] = (
+        *("dist", "build", "out", "coverage", "htmlcov"),
+        *(".coverage", "*.log", "*.tmp", "*.o", "*.class", "*.egg-info", "*.tsbuildinfo"),
+    )
+
+    @property
+    def worthless(self) -> tuple[str, ...]:
+        """All names of ignored files and folders that are no work."""
+        return (*self.rebuildable, *self.disposable)
 
 
 class Ui(_Section, frozen=True):

@@ -17,12 +17,13 @@ from engine.config import Config
 from engine.domain.errors import UserError, user_error
 from engine.paths import Paths
 from engine.store.store import USED, Store
-from engine.upkeep import places, removal
+from engine.upkeep import places
 from engine.upkeep.measure import Figures, Scanner
 from engine.upkeep.places import Place, PlaceKind
-from engine.upkeep.removal import Removed
 from engine.upkeep.trash import Entry, Trash
-from engine.upkeep.unsaved import unsaved
+from engine.upkeep.unsaved import Unsaved
+from engine.workspace import removal
+from engine.workspace.removal import Removed
 from engine.workspaces import Tell
 
 COUNTED = (PlaceKind.WORKSPACE, PlaceKind.FILES, PlaceKind.DATABASE, PlaceKind.OTHER)
@@ -102,12 +103,12 @@ class Disk:
                     place = Place(PlaceKind.OTHER, path / one.name, one.name)
                     told(Usage(place, one.figures, done=True))
 
-    async def unsaved(self, run: str, path: str | None = None) -> str:
-        """Say in words what of a run's work is nowhere else; empty where all of it is.
+    async def unsaved(self, run: str, path: str | None = None) -> Unsaved:
+        """Say what of a run's work is nowhere else; false where all of it is somewhere else, too.
 
         `path` names a workspace that a fresh start left; None: the one the run has now.
         """
-        return await unsaved(await self.cleaning.standing(run, path), self._paths)
+        return await self.cleaning.unsaved(await self.cleaning.standing(run, path))
 
     # The trash
 

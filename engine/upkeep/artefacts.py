@@ -10,12 +10,12 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.domain.model import Run
 from engine.paths import Paths
-from engine.upkeep import removal
 from engine.upkeep.measure import Scanner
-from engine.upkeep.removal import Removed
+from engine.workspace import removal
 from engine.workspace.below import Below, is_gits
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.locks import to_the_end
+from engine.workspace.removal import Removed
 
 
 async def strip(run: Run, paths: Paths, names: Iterable[str]) -> int:

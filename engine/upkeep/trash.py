@@ -1,7 +1,7 @@
 """Workspaces in the trash: out of the way, out of the user's repository, and back unharmed.
 
 An entry is a folder `trash/<entry>/` with `entry.json`, the workspace itself as `workspace/`, and
-of a worktree, its index and the commits that were nowhere else. Every step leaves something that
+of a worktree, what `registered` keeps of it. Every step leaves something that
 `mend` can finish or take back: the workspace is moved whole, never copied. What is removed for good
 is called `<entry>.gone` first, so that nothing half removed can come back.
 
@@ -14,52 +14,30 @@ import asyncio
 import logging
 import os
 import re
-import shutil
 import time
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
 
 from engine.domain.errors import UserError, os_failure, user_error
-from engine.domain.model import Run, Workspace, WorkspaceKind
+from engine.domain.model import Run, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.paths import Paths, private_folder
-from engine.upkeep import removal
-from engine.upkeep.moving import fill, is_empty_worktree, move, rewrite, write
-from engine.workspace import repository, worktree
-from engine.workspace.git import Git
+from engine.upkeep import registered
+from engine.upkeep.entry import Entry
+from engine.upkeep.moving import is_empty_worktree, move, rewrite, write
+from engine.workspace import removal
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.repository import Repository
 
 GONE = ".gone"
 _BEGUN = re.compile("[0-9a-f]{12}-[^.]+")
-_COPIES = {"entry.json", "entry.new", "index", "commits.bundle", "commits.bundle.lock"}
+_COPIES = {
+    *("entry.json", "entry.new"),
+    *("index", "modules", "commits.bundle", "commits.bundle.lock"),
+}
 _log = logging.getLogger(__name__)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """Something in the trash."""
-
-    id: str
-    run: str
-    project: str
-    title: str
-    path: str
-    """Where it was."""
-    kind: str
-    at: float
-    """When it was put there, in seconds since 1970."""
-    source: str | None = None
-    branch: str | None = None
-    tip: str | None = None
-    """The commit its branch stood at."""
-    detached: str | None = None
-    """The commit it had checked out, where that was not its branch."""
-    is_only_here: bool = False
-    """Whether it holds work that is nowhere else, not even as a patch beside the run."""
-    is_settled: bool = False
-    """Whether the repository it came from has forgotten it."""
 
 
 class Trash:
@@ -117,7 +95,7 @@ class Trash:
         now = time.time()
         while (self._paths.trash / _id(now, run)).exists():
             now += 0.001
-        found = await _repository(workspace)
+        found = await registered.repository_of(workspace)
         entry = Entry(
             id=_id(now, run),
             run=run.id,
@@ -133,7 +111,7 @@ class Trash:
         folder = private_folder(self._paths.trash / entry.id)
         try:
             if found:
-                entry = await _keep_commits(found, entry, folder)
+                entry = await registered.keep(found, entry, folder)
             await asyncio.to_thread(write, folder / "entry.json", msgspec.json.encode(entry))
             await to_the_end(asyncio.to_thread(move, target, folder / "workspace"))
         except BaseException as error:
@@ -159,7 +137,7 @@ class Trash:
         private_folder(target.parent)
         try:
             if entry.branch and entry.tip:
-                await self._restore_worktree(entry, content, target)
+                await registered.put_back(entry, content, target, self._paths.home)
             else:
                 await asyncio.to_thread(content.rename, target)
         except OSError as error:
@@ -200,7 +178,7 @@ class Trash:
         if not os.path.lexists(self.content(entry)):  # never moved here, or back already
             await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
         elif not entry.is_settled and not os.path.lexists(entry.path):
-            await self._settle(entry, await _repository(_workspace(entry)))
+            await self._settle(entry, await registered.repository_of(entry.workspace))
 
     async def _settle(self, entry: Entry, found: Repository | None) -> Entry:
         """Take a worktree that lies in the trash out of the user's repository, once.
@@ -211,34 +189,13 @@ class Trash:
             return entry
         try:
             if found:
-                await worktree.remove(
-                    found, Path(entry.path), entry.branch, self._paths.home, kept=entry.tip
-                )
+                await registered.take_out(found, entry, self._paths.home)
             entry = msgspec.structs.replace(entry, is_settled=True)
             path = self._paths.trash / entry.id / "entry.json"
             await asyncio.to_thread(rewrite, path, msgspec.json.encode(entry))
         except (UserError, OSError) as error:  # the user may have removed the repository
             _log.warning("%s stays registered: %s", entry.path, error)
         return entry
-
-    async def _restore_worktree(self, entry: Entry, content: Path, target: Path) -> None:
-        assert entry.branch
-        found = await _repository(_workspace(entry))
-        if found is None:
-            message = f"The repository {printable_name(entry.source or '')} is gone."
-            raise user_error("SOURCE_NOT_FOUND", message, f"The files are in {content}.")
-        folder = content.parent
-        if (folder / "commits.bundle").exists():
-            await found.git.run("bundle", "unbundle", str(folder / "commits.bundle"))
-        name, index = await worktree.register(
-            found, target, entry.branch, self._paths.home, entry.tip
-        )
-        if name != entry.branch:
-            _log.warning("%s: the branch %s is taken, it is %s now", entry.path, entry.branch, name)
-        await asyncio.to_thread(fill, content, target, folder / "index", index)
-        if entry.detached:
-            git = Git(index.parent)
-            await git.run("update-ref", "--no-deref", "HEAD", entry.detached)
 
     def _is_ours(self, path: Path) -> bool:
         """Say whether `path` is what a workspace's is: `workspaces/<project>/<run>`, no links."""
@@ -253,55 +210,3 @@ class Trash:
 
 def _id(now: float, run: Run) -> str:
     return f"{int(now * 1000):012x}-{run.id}"
-
-
-def _workspace(entry: Entry) -> Workspace:
-    return Workspace(entry.path, WorkspaceKind(entry.kind), entry.source, entry.branch)
-
-
-async def _repository(workspace: Workspace) -> Repository | None:
-    """Give the repository that a workspace is registered in, if it is a worktree.
-
-    It is the one that stays when worktrees go, not the registration of one of them.
-    """
-    if workspace.branch is None:
-        return None
-    places = [Path(workspace.path)] if workspace.kind is WorkspaceKind.FROM_RUN else []
-    places += [Path(workspace.source)] if workspace.source else []
-    for place in places:
-        with suppress(UserError):
-            found = await repository.find(place) if place.is_dir() else None
-            if found:
-                return await repository.find(found.common_dir)
-    return None
-
-
-async def _keep_commits(found: Repository, entry: Entry, folder: Path) -> Entry:
-    """Note where a worktree's branch stands, and keep its index and what only it reaches."""
-    assert entry.branch
-    tip = await worktree.tip_of(found.git, entry.branch)
-    if tip is None:
-        return entry
-    place = worktree.registration(found, Path(entry.path))
-    detached = await _head(place) if place else None
-    if place and (place / "index").is_file():
-        await asyncio.to_thread(shutil.copyfile, place / "index", folder / "index")
-    names = [f"refs/heads/{entry.branch}"]
-    kept = await worktree.is_elsewhere(found, entry.branch, tip)
-    if detached and detached != tip:
-        kept = kept and await worktree.is_elsewhere(found, entry.branch, detached)
-        names.append("HEAD")
-    else:
-        detached = None
-    if not kept:
-        git = Git(place) if place else found.git
-        others = (f"--exclude={entry.branch}", "--branches", "--remotes", "--tags")
-        await git.run(
-            "bundle", "create", "-q", str(folder / "commits.bundle"), *names, "--not", *others
-        )
-    return msgspec.structs.replace(entry, tip=tip, detached=detached)
-
-
-async def _head(place: Path) -> str | None:
-    answer = await Git(place).ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
-    return answer.out.decode("ascii").strip() if answer.code == 0 else None

@@ -2,101 +2,167 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import UserError
 from engine.domain.model import Run, Workspace, WorkspaceKind
+from engine.domain.text import printable_name
 from engine.paths import Paths
-from engine.workspace import repository, worktree
+from engine.upkeep import commits
+from engine.upkeep.commits import Holding
+from engine.upkeep.leftovers import Leftovers, leftovers
+from engine.workspace import objects, worktree
 from engine.workspace.checkpoints import BASELINE, Checkpoints
+from engine.workspace.comparison import Comparison
 from engine.workspace.git import Git
+from engine.workspace.origin import origin
 
 UNKNOWN = "it is not known what it changed"
 
 
-async def unsaved(run: Run, paths: Paths) -> str:
-    """Say in words what of a run's work is nowhere else; empty where all of it is.
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Work that is nowhere else; false where all of it is somewhere else, too."""
+
+    files: int = 0
+    """Changed files that were not taken home."""
+    unread: int = 0
+    """Files that could not be read."""
+    ignored: tuple[bytes, ...] = ()
+    """Files that git ignores, changed since the workspace was made: no patch holds them."""
+    holdings: tuple[Holding, ...] = ()
+    """Repositories with commits that are nowhere else."""
+    is_known: bool = True
+    has_git: bool = True
+    is_dirty: bool = False
+    """Whether there are changes that are in no commit."""
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    @property
+    def commits(self) -> int:
+        """Commits that are nowhere else."""
+        return sum(one.count for one in self.holdings)
+
+    @property
+    def state(self) -> str:
+        """All of it as git would say it, in few words."""
+        if not self.is_known:
+            return "not known"
+        parts = [f"{counted(self.commits, 'commit')} nowhere else"] if self.commits else []
+        if self.files or self.unread:
+            how = "dirty" if self.is_dirty else "not applied"
+            parts.append(f"{how}: {counted(self.files + self.unread, 'file')}")
+        parts += [f"{len(self.ignored)} ignored"] if self.ignored else []
+        return ", ".join([*([] if self.has_git else ["no git"]), *(parts or ["clean"])])
+
+    @property
+    def words(self) -> str:
+        """All of it in words; empty where there is none."""
+        if not self.is_known:
+            return UNKNOWN
+        parts: list[str] = []
+        if self.files:
+            parts.append(f"{counted(self.files, 'changed file')} not taken home")
+        if self.unread:
+            parts.append(f"{counted(self.unread, 'file')} could not be read")
+        parts += (f"{counted(one.count, 'commit')} {_nowhere(one)}" for one in self.holdings)
+        if self.ignored:
+            first = printable_name(os.fsdecode(self.ignored[0]))
+            more = ", …" if len(self.ignored) > 1 else ""
+            parts.append(f"{counted(len(self.ignored), 'ignored file')} ({first}{more})")
+        return ", ".join(parts)
+
+
+def _nowhere(one: Holding) -> str:
+    if one.name:
+        return f"of {printable_name(one.name)} in no other repository"
+    return "on no other branch" if one.is_branch else "in no other repository"
+
+
+async def unsaved(run: Run, paths: Paths, worthless: Collection[str]) -> Unsaved:
+    """Say what of a run's work is nowhere else.
 
     What was taken home counts as kept; where nothing can be told, all of it counts as not.
+    `worthless` names ignored files and folders that are no work.
     """
     workspace = run.workspace
     if workspace is None or workspace.kind is WorkspaceKind.IN_PLACE:
-        return ""
+        return Unsaved()
     folder = paths.checkpoints(run.id, workspace.path)
     if not folder.is_dir():
-        return UNKNOWN
-    since = run.applied.checkpoint if run.applied else BASELINE
+        return Unsaved(is_known=False)
     try:
-        found = await (await Checkpoints.open(folder, workspace)).changes(since)
-        commits = await _commits(run) if run.applied is None else 0
+        return await _look(run, await Checkpoints.open(folder, workspace), worthless)
     except (UserError, OSError):
-        return UNKNOWN
-    parts: list[str] = []
-    if found.files:
-        parts.append(f"{_counted(len(found.files), 'changed file')} not taken home")
-    if found.left_out:
-        parts.append(f"{_counted(len(found.left_out), 'file')} could not be read")
-    if commits:
-        parts.append(f"{_counted(commits, 'commit')} {_nowhere(workspace)}")
-    return ", ".join(parts)
+        return Unsaved(is_known=False)
 
 
-def _nowhere(workspace: Workspace) -> str:
-    return "on no other branch" if workspace.branch else "in no other repository"
-
-
-async def patch(run: Run, paths: Paths) -> bytes:
-    """Give all that a run changed, as git can apply it; raises `UserError`."""
+async def _look(run: Run, store: Checkpoints, worthless: Collection[str]) -> Unsaved:
     assert run.workspace
-    folder = paths.checkpoints(run.id, run.workspace.path)
-    if not folder.is_dir():
-        raise user_error("WORKSPACE_MISSING", UNKNOWN)
-    store = await Checkpoints.open(folder, run.workspace)
-    found = await store.changes()
-    if found.left_out:
-        raise user_error("WORK_UNSAVED", f"{_counted(len(found.left_out), 'file')} cannot be read.")
-    return await store.diff(binary=True)
+    since = run.applied.checkpoint if run.applied else BASELINE
+    old, now, left_out = await store.trees(since)
+    changed = (await Comparison.between(store.git, old, now)).changes.files
+    more = await _leftovers(run.workspace, store, now, worthless)
+    holdings = await _holdings(run.workspace, more, is_taken=run.applied is not None)
+    head = await _head(run.workspace, more)
+    return Unsaved(
+        len(changed),
+        len(left_out),
+        tuple(sorted(more.ignored)),
+        tuple(holdings),
+        has_git=head is not None,
+        is_dirty=bool(changed) and head is not None and not await _is_tree(store, head, now),
+    )
 
 
-async def _commits(run: Run) -> int:
-    """Count the commits that only the worktree's branch, or what it has checked out, reaches.
-
-    Of a copy with a git directory of its own: the tips that its source does not know.
-    """
-    assert run.workspace
-    branch, target = run.workspace.branch, Path(run.workspace.path)
-    if branch is None:
-        return await _own_tips(run.workspace)
-    found = await repository.find(target)
-    place = worktree.registration(found, target) if found else None
-    if found is None or place is None:
-        return 0
-    tips = ["HEAD"]
-    with suppress(UserError):
-        if await worktree.tip_of(found.git, branch):
-            tips.append(f"refs/heads/{branch}")
-    others = (f"--exclude={branch}", "--branches", "--remotes", "--tags")
-    out = await Git(place).run("rev-list", "--count", *tips, "--not", *others)
-    return int(out)
+async def _leftovers(
+    workspace: Workspace, store: Checkpoints, now: str, worthless: Collection[str]
+) -> Leftovers:
+    counted = await objects.tree(store.git, now)
+    made = (await store.list())[BASELINE].at
+    source = Path(workspace.source) if workspace.source else None
+    if source and store.is_worktree and store.repository:
+        source = store.repository.top or source
+    root = Path(workspace.path)
+    return await asyncio.to_thread(leftovers, root, counted.keys(), made, source, worthless)
 
 
-async def _own_tips(workspace: Workspace) -> int:
-    folder = Path(workspace.path) / ".git"
-    if folder.is_symlink() or not folder.is_dir():
-        return 0
-    mine = Git(folder)
-    out = await mine.run("for-each-ref", "--format=%(objectname)")
-    head = await mine.ask("rev-parse", "-q", "--verify", "HEAD")
-    tips = {*out.decode("ascii").split(), *head.out.decode("ascii").split()}
-    source = await repository.find(Path(workspace.source)) if workspace.source else None
-    if source and tips:
-        asked = "".join(f"{tip}\n" for tip in sorted(tips)).encode()
-        out = await source.git.run("cat-file", "--batch-check=%(objectname)", stdin=asked)
-        lines = out.decode("utf-8", "replace").splitlines()
-        tips = {line.split()[0] for line in lines if line.endswith(" missing")}
-    return len(tips)
+async def _holdings(workspace: Workspace, more: Leftovers, *, is_taken: bool) -> list[Holding]:
+    found = [await commits.of_branch(workspace, is_taken=is_taken)]
+    git_dirs = list(more.git_dirs)
+    for name, git_dir in more.git_dirs:
+        below = await asyncio.to_thread(commits.modules, git_dir / "modules")
+        git_dirs += [(str(Path(name) / one.name), one) for one in below]
+    if place := await _registration(workspace):
+        below = await asyncio.to_thread(commits.modules, place / "modules")
+        git_dirs += [(one.name, one) for one in below]
+    found += await commits.inside(workspace, git_dirs, is_taken=is_taken)
+    return [one for one in found if one]
 
 
-def _counted(count: int, what: str) -> str:
+async def _registration(workspace: Workspace) -> Path | None:
+    found = await origin(workspace) if workspace.branch else None
+    return worktree.registration(found, Path(workspace.path)) if found else None
+
+
+async def _head(workspace: Workspace, more: Leftovers) -> Path | None:
+    """Give the git directory whose HEAD the workspace stands at, if it has one."""
+    own = [git_dir for name, git_dir in more.git_dirs if not name]
+    return own[0] if own else await _registration(workspace)
+
+
+async def _is_tree(store: Checkpoints, git_dir: Path, tree: str) -> bool:
+    """Say whether what a git directory has checked out is this tree."""
+    answer = await Git(git_dir).ask("rev-parse", "-q", "--verify", "HEAD^{tree}")
+    return answer.code == 0 and answer.out.decode("ascii").strip() == tree
+
+
+def counted(count: int, what: str) -> str:
+    """Give a number of something in words."""
     return f"{count} {what}{'' if count == 1 else 's'}"

@@ -25,7 +25,8 @@ from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
-from engine.workspace.repository import Habits, Repository, find, habits, make_private
+from engine.workspace.origin import origin
+from engine.workspace.repository import Habits, Repository, habits, make_private
 
 BASELINE = 0
 REFS = "refs/swarm/checkpoints"
@@ -81,7 +82,7 @@ class Checkpoints:
     async def open(cls, folder: Path, workspace: Workspace) -> Checkpoints:
         """Open the store of a run at `folder`, outside the workspace, made if it is not there."""
         private_folder(folder.parent)
-        repository = await _origin(workspace)
+        repository = await origin(workspace)
         who = await habits(repository, folder.parent)
         self = cls(folder, workspace, repository, who)
         async with locked(self._lock):
@@ -269,13 +270,6 @@ def _in_the_way(path: bytes) -> Exception:
         f"{name} is in the way, or changed meanwhile: nothing was put back.",
         "Wait until nothing works in the workspace, move that file away, then try again.",
     )
-
-
-async def _origin(workspace: Workspace) -> Repository | None:
-    """Give the repository whose objects will outlive the workspace, if it came from one."""
-    if workspace.kind is WorkspaceKind.FROM_RUN:  # the earlier run's workspace may go away
-        return await find(Path(workspace.path)) if workspace.branch else None
-    return await find(Path(workspace.source)) if workspace.source else None
 
 
 def _is_worktree(workspace: Workspace) -> bool:

@@ -7,9 +7,9 @@ with a private git directory, so that no hook, filter or setting of the reposito
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.paths import private_folder
+from engine.workspace import removal
 from engine.workspace.below import Below
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
@@ -179,16 +180,10 @@ async def _unregister(repository: Repository, target: Path) -> None:
 
 
 def clear(target: Path) -> None:
-    """Remove what lies at `target`, never following a link."""
-    if target.is_symlink() or target.is_file():
-        target.unlink()
-    elif target.exists():
-        try:
-            shutil.rmtree(target)
-        except PermissionError:  # folders without leave to write, such as Go's module cache
-            for folder, _, _ in os.walk(target):
-                Path(folder).chmod(0o700)
-            shutil.rmtree(target)
+    """Remove what lies at `target`, never through a link or across a mount; raises OSError."""
+    left = removal.remove(target).left
+    if left:
+        raise OSError(errno.EBUSY, f"cannot be removed whole: {left[0]}", str(target))
 
 
 async def _free_branch(repository: Repository, branch: str, commit: str) -> str:

@@ -77,8 +77,8 @@ async def test_it_shows_what_takes_room_down_to_the_folder(
         await pilot.press("enter")  # the project
         await becomes(pilot, lambda: "Nothing" in shown(app))
         if size == WIDE:
-            assert "1 changed file not taken home" in shown(app)
-            assert shown(app).count("all kept") == 2
+            assert "dirty: 1 file" in shown(app)
+            assert shown(app).count("clean") == 2
         await pilot.press("j", "right")  # its largest run
         await becomes(pilot, lambda: "node_modules" in shown(app))
         await pilot.press("left", "left", "left")

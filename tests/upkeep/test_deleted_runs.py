@@ -102,9 +102,10 @@ async def test_commits_of_a_copy_that_are_nowhere_else_keep_it(
         run = await engine.start(spec(workspace=workspace))
         await settled(engine)
         here = folder(engine.view.runs[run.id])
-        assert await engine.disk.unsaved(run.id) == ""
+        assert not await engine.disk.unsaved(run.id)
         repos.git(here, "checkout", "-q", "-b", "aside")
         repos.write(here, {"work.txt": "work"})
         repos.commit(here, "work")
         repos.git(here, "checkout", "-q", "main")
-        assert await engine.disk.unsaved(run.id) == "1 commit in no other repository"
+        found = await engine.disk.unsaved(run.id)
+        assert found.words == "1 commit in no other repository"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.upkeep.removal import remove
+from engine.workspace.removal import remove
 
 
 def test_a_tree_is_gone_and_what_links_point_to_is_not(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_it_can_be_stopped_and_taken_up_again(tmp_path: Path) -> None:
 def test_folders_deeper_than_there_are_handles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.upkeep.removal.resource.getrlimit", lambda _kind: (110, 110))
+    monkeypatch.setattr("engine.workspace.removal.resource.getrlimit", lambda _kind: (110, 110))
     (tmp_path / "tree" / "/".join("d" * 60)).mkdir(parents=True)
     assert remove(tmp_path / "tree").left == []
     assert list(tmp_path.iterdir()) == []

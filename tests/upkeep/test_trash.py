@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import repos
@@ -15,6 +16,7 @@ from engine.paths import Paths
 from engine.upkeep import trash as module
 from engine.upkeep.trash import Trash
 from engine.workspace import create
+from engine.workspace.removal import Removed
 
 
 @pytest.fixture
@@ -182,7 +184,10 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-STEPS = ("write", "move", "worktree.remove", "rewrite", "worktree.register", "fill")
+STEPS = (
+    *("write", "move", "registered.take_out", "rewrite"),
+    *("registered.worktree.register", "registered.fill"),
+)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -212,8 +217,10 @@ async def test_a_crash_at_any_step_loses_nothing(
 
 
 def _kill(patch: pytest.MonkeyPatch, step: str, when: str) -> None:
-    holder, _, name = step.rpartition(".")
-    place = getattr(module, holder) if holder else module
+    *holders, name = step.split(".")
+    place: Any = module
+    for holder in holders:
+        place = getattr(place, holder)
     real = getattr(place, name)
 
     def killed(*given: object, **named: object) -> object:
@@ -229,7 +236,7 @@ def _kill(patch: pytest.MonkeyPatch, step: str, when: str) -> None:
 
     patch.setattr(place, name, killed_async if asyncio.iscoroutinefunction(real) else killed)
     # A killed process tidies nothing up.
-    patch.setattr(module.removal, "remove", lambda *_: None)
+    patch.setattr(module.removal, "remove", lambda *_: Removed())
 
 
 async def test_the_trash_is_emptied_for_good(paths: Paths, source: Path) -> None:

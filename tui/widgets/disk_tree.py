@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
+from engine.engine import Unsaved
 from tui import commands, show
 from tui.cells import clean, fit
 from tui.widgets.disk_rows import DiskRows, Row
@@ -45,7 +46,7 @@ class DiskTree(MarkedList):
         self.marks: set[str] = set()
         self.model = DiskRows()
         self.runs: Mapping[str, Run] = {}
-        self.states: dict[str, str] = {}
+        self.states: dict[str, Unsaved] = {}
         """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self._clock = clock
         self._pace = Pace(self, self.renew)
@@ -205,12 +206,8 @@ class DiskTree(MarkedList):
             return "of no run that is known", False
         if run.status not in FINISHED:
             return "live", False
-        state = self.states.get(str(row.path))
-        if state:
-            return state, True
-        has_git = run.workspace is not None and run.workspace.branch is not None
-        words = "all kept" if has_git else "all kept, no branch"
-        return ("" if state is None else words), False
+        found = self.states.get(str(row.path))
+        return (found.state, bool(found)) if found is not None else ("", False)
 
     def heading(self, width: int) -> str:
         """Name the columns, for a list so wide."""
@@ -224,5 +221,5 @@ class DiskTree(MarkedList):
                 tail += fit(ended, AGE, right=True) + " "
             tail += fit("status", STATUS)
             if width >= ROOM_FOR_STATE:
-                tail += " " + fit("work that is nowhere else", STATE)
+                tail += " " + fit("git: work nowhere else", STATE)
         return text + fit("  name", max(4, width - len(text) - len(tail))) + tail

@@ -1,0 +1,165 @@
+"""Commits that are nowhere else: of a worktree's branch, and of repositories inside a workspace.
+
+What is elsewhere is what a branch, a remote branch or a tag of the source reaches; of a repository
+inside the workspace, also what its own remote branches do: that was fetched, or pushed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import user_error
+from engine.domain.model import Workspace, WorkspaceKind
+from engine.workspace import repository, worktree
+from engine.workspace.git import Git
+from engine.workspace.origin import origin
+from engine.workspace.repository import Repository
+
+KNOWN_SHOWN = 1000
+"""Tips that a bundle is told to leave out: with fewer it is only larger."""
+MODULES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A repository with commits that are nowhere else; `name` is empty for the workspace's own."""
+
+    git: Git
+    name: str
+    count: int
+    refs: tuple[str, ...]
+    """What reaches them, as git's bundles take it."""
+    elsewhere: tuple[str, ...]
+    is_branch: bool = False
+    """Whether it is the user's repository, in which a worktree has a branch."""
+
+    async def bundle(self, path: Path) -> None:
+        """Write all of these commits to a file that git can fetch from; raises `UserError`."""
+        await self.git.run("bundle", "create", "-q", str(path), *self.refs, *self.elsewhere)
+
+
+async def of_branch(workspace: Workspace, *, is_taken: bool) -> Holding | None:
+    """Give what only a worktree's branch, or what it has checked out, reaches.
+
+    With `is_taken`, what it has checked out was taken home. Raises `UserError`, also where the
+    repository is not to be found.
+    """
+    if workspace.branch is None:
+        return None
+    found = await origin(workspace)
+    if found is None:
+        raise user_error("SOURCE_NOT_FOUND")
+    place = worktree.registration(found, Path(workspace.path))
+    git = Git(place) if place else found.git
+    refs = [f"refs/heads/{workspace.branch}"] if await _has_branch(found, workspace.branch) else []
+    refs += ["HEAD"] if place and await _resolves(git, "HEAD") else []
+    others = ["--not", f"--exclude={workspace.branch}", "--branches", "--remotes", "--tags"]
+    others += ["HEAD"] if is_taken and "HEAD" in refs else []
+    if not refs:
+        return None
+    count = int(await git.run("rev-list", "--count", *refs, *others))
+    if not count:
+        return None
+    return Holding(git, "", count, tuple(refs), tuple(others), is_branch=True)
+
+
+async def _has_branch(found: Repository, branch: str) -> bool:
+    return await worktree.tip_of(found.git, branch) is not None
+
+
+async def _resolves(git: Git, name: str) -> bool:
+    return (await git.ask("rev-parse", "-q", "--verify", f"{name}^{{commit}}")).code == 0
+
+
+def modules(folder: Path) -> list[Path]:
+    """Give the repositories of submodules below the `modules` of a git directory. Blocking."""
+    found: list[Path] = []
+    for top, folders, files in os.walk(folder):
+        if "HEAD" in files and "objects" in folders:
+            found.append(Path(top))
+            folders[:] = [name for name in folders if name == "modules"]
+        if len(found) >= MODULES:
+            break
+    return found
+
+
+async def inside(
+    workspace: Workspace, git_dirs: Iterable[tuple[str, Path]], *, is_taken: bool
+) -> list[Holding]:
+    """Give those of the repositories in a workspace that hold commits which are nowhere else.
+
+    `git_dirs` are a name and a git directory each. With `is_taken`, what the workspace's own has
+    checked out was taken home. Raises `UserError`.
+    """
+    found: list[Holding] = []
+    for name, git_dir in git_dirs:
+        source = await _counterpart(workspace, name)
+        if one := await _own(name, Git(git_dir), source, is_taken=is_taken and not name):
+            found.append(one)
+    return found
+
+
+async def _counterpart(workspace: Workspace, name: str) -> Repository | None:
+    """Give the repository that one in the workspace is a copy of, as far as that can be told."""
+    if not workspace.source or (name and workspace.kind is WorkspaceKind.WORKTREE):
+        return None
+    source = Path(workspace.source) / name
+    return await repository.find(source) if source.is_dir() else None
+
+
+async def _own(name: str, git: Git, source: Repository | None, *, is_taken: bool) -> Holding | None:
+    refs = await _refs(git)
+    mine = {sha for sha, ref in refs if not ref.startswith("refs/remotes/")}
+    mine.update((await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split())
+    known = {sha for sha, ref in refs if ref.startswith("refs/remotes/")}
+    stands = await head(git)
+    if stands and is_taken:
+        known.add(stands)
+    elif stands:
+        mine.add(stands)
+    if source:
+        known |= await _known(git, mine, source)
+    if not mine - known:
+        return None
+    asked = [*sorted(mine - known), *(f"^{sha}" for sha in sorted(known))]
+    out = await git.run("rev-list", "--count", "--stdin", stdin="\n".join(asked).encode())
+    without = tuple(f"^{sha}" for sha in sorted(known)[:KNOWN_SHOWN])
+    named = ("--all", "--reflog", *(("HEAD",) if stands else ()))
+    return Holding(git, name, int(out), named, without) if int(out) else None
+
+
+async def _refs(git: Git) -> list[tuple[str, str]]:
+    """Give what the refs of a repository stand at, of what is a commit or a tag of one."""
+    out = await git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)")
+    lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
+    return [(sha, ref) for sha, kind, ref in lines if kind in ("commit", "tag")]
+
+
+async def head(git: Git) -> str | None:
+    """Give the commit that is checked out."""
+    answer = await git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
+    return answer.out.decode("ascii").strip() if answer.code == 0 else None
+
+
+async def _known(git: Git, mine: set[str], source: Repository) -> set[str]:
+    """Give the commits of both from which all that the source reaches can be told."""
+    tips = {sha for sha, _ in await _refs(source.git)}
+    tips.update(filter(None, [source.head]))
+    both = tips & mine | await _have(git, tips - mine)
+    for sha in await _have(source.git, mine - both):
+        if await worktree.is_elsewhere(source, "", sha):
+            both.add(sha)
+    return both
+
+
+async def _have(git: Git, wanted: set[str]) -> set[str]:
+    """Give those of these objects that a repository has."""
+    if not wanted:
+        return set()
+    asked = "".join(f"{sha}\n" for sha in sorted(wanted)).encode()
+    out = await git.run("cat-file", "--batch-check=%(objectname)", stdin=asked)
+    lines = out.decode("utf-8", "replace").splitlines()
+    return {line for line in lines if not line.endswith(" missing")}

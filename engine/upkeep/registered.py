@@ -1,0 +1,87 @@
+"""Worktrees as the user's repository knows them: kept, taken out, put back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Workspace
+from engine.domain.text import printable_name
+from engine.upkeep import commits
+from engine.upkeep.entry import Entry
+from engine.upkeep.moving import fill
+from engine.workspace import repository, worktree
+from engine.workspace.git import Git
+from engine.workspace.origin import origin
+from engine.workspace.repository import Repository
+
+_log = logging.getLogger(__name__)
+
+
+async def repository_of(workspace: Workspace) -> Repository | None:
+    """Give the repository that a workspace is registered in, if it is a worktree.
+
+    It is the one that stays when worktrees go, not the registration of one of them.
+    """
+    if workspace.branch is None:
+        return None
+    with suppress(UserError):
+        found = await origin(workspace)
+        return await repository.find(found.common_dir) if found else None
+    return None
+
+
+async def keep(found: Repository, entry: Entry, folder: Path) -> Entry:
+    """Note where a worktree stands; keep its index, its submodules, and what only it reaches."""
+    assert entry.branch
+    place = worktree.registration(found, Path(entry.path))
+    head = await commits.head(Git(place)) if place else None
+    tip = await worktree.tip_of(found.git, entry.branch) or head  # the agent may have removed it
+    if tip is None:
+        return entry
+    if place:
+        await asyncio.to_thread(_copy, place, folder)
+    holding = await commits.of_branch(entry.workspace, is_taken=False)
+    if holding:
+        await holding.bundle(folder / "commits.bundle")
+    return msgspec.structs.replace(entry, tip=tip, detached=head if head != tip else None)
+
+
+def _copy(place: Path, folder: Path) -> None:
+    if (place / "index").is_file():
+        shutil.copyfile(place / "index", folder / "index")
+    if (place / "modules").is_dir():
+        shutil.rmtree(folder / "modules", ignore_errors=True)
+        shutil.copytree(place / "modules", folder / "modules", symlinks=True)
+
+
+async def take_out(found: Repository, entry: Entry, home: Path) -> None:
+    """Remove the registration and the branch of a worktree that lies in the trash."""
+    await worktree.remove(found, Path(entry.path), entry.branch, home, kept=entry.tip)
+
+
+async def put_back(entry: Entry, content: Path, target: Path, home: Path) -> None:
+    """Register a worktree again, on its branch, and put its files there; raises `UserError`."""
+    assert entry.branch
+    found = await repository_of(entry.workspace)
+    if found is None:
+        message = f"The repository {printable_name(entry.source or '')} is gone."
+        raise user_error("SOURCE_NOT_FOUND", message, f"The files are in {content}.")
+    folder = content.parent
+    if (folder / "commits.bundle").exists():
+        await found.git.run("bundle", "unbundle", str(folder / "commits.bundle"))
+    name, index = await worktree.register(found, target, entry.branch, home, entry.tip)
+    if name != entry.branch:
+        _log.warning("%s: the branch %s is taken, it is %s now", entry.path, entry.branch, name)
+    if (folder / "modules").is_dir():
+        modules = index.with_name("modules")
+        await asyncio.to_thread(shutil.copytree, folder / "modules", modules, symlinks=True)
+    await asyncio.to_thread(fill, content, target, folder / "index", index)
+    if entry.detached:
+        await Git(index.parent).run("update-ref", "--no-deref", "HEAD", entry.detached)
