@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -42,12 +43,14 @@ class Bench:
         """Give a size for this run: the whole one, or the one for a quick look."""
         return quick if self.quick else full
 
+    def folder(self) -> Path:
+        """Give a new folder."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
+
     def shared(self, name: str, make: Callable[[Path], T]) -> T:
         """Give what `make` makes in a folder of its own: once for all rows that ask for `name`."""
         if name not in self.made:
-            folder = self.scratch / name
-            folder.mkdir()
-            self.made[name] = make(folder)
+            self.made[name] = make(self.folder())
         return self.made[name]  # type: ignore[return-value]  what this name stands for is one thing
 
 

@@ -113,13 +113,23 @@ def commands() -> str:
     """Give the page of the command line, from its own help."""
     lines = ["# Commands", "", NOTE]
     context = click.Context(group, info_name="swarm-tui", terminal_width=88, max_content_width=88)
-    for name in ["", *group.list_commands(context)]:
-        command = group.get_command(context, name) if name else group
-        assert command is not None
+    for name, command in _all_commands(group, context, ""):
         title = f"swarm-tui {name}".strip()
         inner = click.Context(command, info_name=title, terminal_width=88, max_content_width=88)
         lines += ["", f"## {title}", "", "```", command.get_help(inner).strip(), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _all_commands(
+    command: click.Command, context: click.Context, name: str
+) -> Iterator[tuple[str, click.Command]]:
+    """Give a command and all below it, each by its words."""
+    yield name, command
+    if isinstance(command, click.Group):
+        for word in command.list_commands(context):
+            found = command.get_command(context, word)
+            assert found is not None
+            yield from _all_commands(found, context, f"{name} {word}".strip())
 
 
 def main() -> None:

@@ -13,6 +13,15 @@ from engine.workspace import create
 
 def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
     """Check a wish for a run; raises `UserError`. It looks at the disk: call it in a thread."""
+    check_texts(spec)
+    if spec.agent is Agent.CODEX:
+        find_codex(spec.codex_bin, config.codex.bin)
+    ignore = spec.preparation.ignore
+    create.check(spec.workspace, config.workspace.copy_limit, home, ignore)
+
+
+def check_texts(spec: RunSpec) -> None:
+    """Check what can be checked without a look at the disk; raises `UserError`."""
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
     texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")
@@ -27,10 +36,6 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
             raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
     if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
         raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
-    if spec.agent is Agent.CODEX:
-        find_codex(spec.codex_bin, config.codex.bin)
-    ignore = spec.preparation.ignore
-    create.check(spec.workspace, config.workspace.copy_limit, home, ignore)
 
 
 def _is_utf8(text: str) -> bool:

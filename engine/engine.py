@@ -28,11 +28,14 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.library.asked import Order
+from engine.library.cells import read_matrix
 from engine.library.parameters import Parameter
 from engine.library.template import Filled, Template
 from engine.memory import Memory
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
+from engine.runs.budgets import Budgets
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.follower import Follower
 from engine.runs.journal import Journal
@@ -44,6 +47,8 @@ from engine.runs.watcher import Watcher
 from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
+from engine.swarms import Plan as BatchPlan
+from engine.swarms import Swarms
 from engine.templates import Templates
 from engine.tending import Tending
 from engine.trust import Consent, Trust
@@ -63,6 +68,7 @@ from engine.workspaces import Workspaces
 __all__ = [
     "As",
     "Batch",
+    "BatchPlan",
     "Batches",
     "Changes",
     "Checkpoint",
@@ -80,6 +86,7 @@ __all__ = [
     "History",
     "Item",
     "Look",
+    "Order",
     "Outcome",
     "Parameter",
     "Place",
@@ -89,10 +96,12 @@ __all__ = [
     "Source",
     "Space",
     "Template",
+    "Templates",
     "TreeEntry",
     "Unsaved",
     "Usage",
     "Wish",
+    "read_matrix",
     "start_if_needed",
     "supervise",
 ]
@@ -126,6 +135,9 @@ class Engine:
         self.templates = Templates(paths, store, self.trust)
         self.disk = Disk(paths, config, store, self._change)
         self.sources = Sources(paths, self.find)
+        self.swarms = Swarms(
+            store, self._journal, self.templates, self.trust, self.sources, self.check
+        )
         self.memory = Memory(store)
 
     @classmethod
@@ -253,7 +265,7 @@ class Engine:
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         spec = await self.trust.prepared(spec)
-        await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
+        await asyncio.to_thread(check_spec, _checkable(spec), self.config, self.paths.home)
         return spec
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
@@ -308,8 +320,15 @@ class Engine:
     # Inside
 
     async def _from_run(self, spec: RunSpec) -> RunSpec:
-        """Put the path of the earlier run's workspace in the place of its name."""
+        """Put the path of the earlier run's workspace in the place of its name.
+
+        One that has none yet is waited for: its id stands there until it has.
+        """
         earlier = await self.find(spec.workspace.source or "")
+        if earlier.workspace is None and earlier.status in LIVE:
+            wish = replace(spec.workspace, source=earlier.id)
+            after = tuple(dict.fromkeys((*spec.after, earlier.id)))
+            return replace(spec, workspace=wish, after=after, preparation=earlier.spec.preparation)
         if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
         wish = replace(spec.workspace, source=earlier.workspace.path)
@@ -323,7 +342,8 @@ class Engine:
     async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
         """Check what another attempt needs: with a workspace that is there, no source for one."""
         there = run.workspace is not None and Path(run.workspace.path).is_dir()
-        spec = replace(run.spec, workspace=WorkspaceSpec()) if there and not fresh else run.spec
+        needs_none = there and not fresh
+        spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     def _rules(self) -> Rules:
@@ -383,6 +403,7 @@ class Engine:
                 follower=Follower(commit),
                 watcher=Watcher(commit),
                 checkpoints=asyncio.Semaphore(CHECKPOINTS),
+                budgets=Budgets(self._store, self.view),
             )
             self._scheduler = Scheduler(
                 self.view, tools, self._rules, self._check_login, self._ownership.check
@@ -394,6 +415,13 @@ class Engine:
         finally:
             self._scheduler = None
             self._ownership.give_up()
+
+
+def _checkable(spec: RunSpec) -> RunSpec:
+    """Leave out a workspace that is still to be made by a run this one waits for."""
+    wish = spec.workspace
+    is_to_come = wish.kind is WorkspaceKind.FROM_RUN and "/" not in (wish.source or "/")
+    return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.workspace import repository
+from engine.workspace.create import size_of
 from engine.workspace.git import Git
 from engine.workspace.uncommitted import uncommitted
 
@@ -77,11 +78,35 @@ class Sources:
             return []
         return [name for name in names if name.isprintable()]
 
+    async def size(self, spec: WorkspaceSpec, ignore: Sequence[str] = ()) -> int | None:
+        """Estimate the bytes that a workspace would take; None where that cannot be said."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                folder = await self._folder(spec)
+                if folder is None or spec.kind is WorkspaceKind.IN_PLACE:
+                    return 0
+                if spec.kind is WorkspaceKind.WORKTREE:
+                    return await _committed(folder)
+                return await asyncio.to_thread(size_of, folder, ignore)
+        except (UserError, TimeoutError, OSError):
+            return None
+
     async def _folder(self, spec: WorkspaceSpec) -> Path | None:
-        if spec.kind is WorkspaceKind.FROM_RUN and spec.source:
+        if spec.kind is WorkspaceKind.FROM_RUN and spec.source and "/" not in spec.source:
             workspace = (await self._find_run(spec.source)).workspace
             return Path(workspace.path) if workspace else None
         return Path(spec.source) if spec.source else None
+
+
+async def _committed(folder: Path) -> int:
+    """Give the bytes of the files in the last commit."""
+    found = await repository.must_find(folder)
+    if found.head is None:
+        return 0
+    words = ("ls-tree", "-r", "-l", "-z", found.head)
+    out = await found.git.run(*words, limit_bytes=FILES_BYTES)
+    sizes = (entry.split(b"\t", 1)[0].split()[-1:] for entry in out.split(b"\0") if entry)
+    return sum(int(size[0]) for size in sizes if size and size[0].isdigit())
 
 
 async def _known(git_dir: Path, top: Path, folder: Path) -> list[str]:

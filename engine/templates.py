@@ -82,13 +82,17 @@ class Templates:
     async def fill(self, template: Template, given: Mapping[str, Value]) -> Filled:
         """Fill a template in; raises `UserError`, TEMPLATE_NOT_TRUSTED among others."""
         filled = self.preview(template, given)
+        await self.must_be_trusted(template)
+        return filled
+
+    async def must_be_trusted(self, template: Template) -> None:
+        """Raise `UserError` TEMPLATE_NOT_TRUSTED where the user has not trusted what it asks."""
         if consent := await self.consent(template):
             asked = "; ".join(one_line(line, 100) for line in consent.lines()[:3])
             raise user_error(
                 "TEMPLATE_NOT_TRUSTED",
                 f"You have not trusted {printable_name(consent.file)} as it is now: it {asked}.",
             )
-        return filled
 
     def preview(self, template: Template, given: Mapping[str, Value]) -> Filled:
         """Fill a template in to look at it; raises `UserError`."""

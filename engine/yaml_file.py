@@ -21,23 +21,18 @@ def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> 
     Types with a class method `parse`, which may raise ValueError, read their values by it. Raises
     `UserError`, naming line and nearest valid key.
     """
-    import yaml  # slow to import, and most homes have no such file
-
-    try:
-        _refuse_aliases(text)
-        tree = _nodes(text)
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        what = getattr(error, "problem", None) or "this is not YAML"
-        raise user_error(code, f"{where}: {what}.") from error
+    values, tree = _read(text, name, code)
     if values is None:
         return kind()
     try:
         return msgspec.convert(values, kind, dec_hook=_decode)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _located(str(error), tree, name, kind, values, code) from error
+
+
+def values_of(text: str, name: str, code: str) -> Any:  # noqa: ANN401  whatever YAML can hold
+    """Read `text` as it is, without aliases; raises `UserError`, naming the line."""
+    return _read(text, name, code)[0]
 
 
 def line_of(text: str, *keys: str) -> int:
@@ -52,6 +47,28 @@ def line_of(text: str, *keys: str) -> int:
         if getattr(node, "style", None) in ("|", ">"):
             line += 1
     return line
+
+
+def _read(text: str, name: str, code: str) -> tuple[Any, Any]:
+    """Give the values and the nodes, which know their lines."""
+    import yaml  # slow to import, and most homes have no such file
+
+    try:
+        _refuse_aliases(text)
+        return yaml.safe_load(text), _nodes(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        what = getattr(error, "problem", None) or "this is not YAML"
+        raise user_error(code, f"{where}: {what}.") from error
+
+
+def lines_of(text: str, *keys: str) -> list[int]:
+    """Give the lines, from 1, on which the items of the sequence at `keys` begin."""
+    node = _nodes(text)
+    for key in keys:
+        _, node = _child(node, key) or (None, None)
+    return [child.start_mark.line + 1 for child in node.value] if node else []
 
 
 def _decode(kind: type, value: object) -> object:

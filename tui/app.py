@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +23,7 @@ from tui.widgets.run_columns import checked_columns
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
     from tui.draft import Draft
+    from tui.screens.palette import Entry
 
 
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
@@ -219,21 +221,35 @@ class SwarmApp(Looks):
         self.push_screen(Help(self.keys))
 
     def action_palette(self) -> None:
-        """Offer every command by its name, and do the one chosen."""
-        from tui.screens.palette import Entry, Palette
+        """Offer every command, template and run by its name."""
+        from tui.screens.drafted_template import templates_for
+        from tui.screens.palette import Palette
 
         found = {command: self._carrier(command) for command in commands.COMMANDS}
-        entries = [
-            Entry(command, bool(node.check_action(command.action, ())))
+        offered = [
+            (command, bool(node.check_action(command.action, ())))
             for command, node in found.items()
             if node is not None and command.id != "app.palette"
         ]
+        runs = sorted(self.engine.view.runs.values(), key=lambda run: run.id, reverse=True)
+        templates = partial(templates_for, self.engine.templates)
+        self.push_screen(Palette(offered, self.keys, runs, templates), self._chosen)
 
-        async def chosen(command: commands.Command | None) -> None:
-            if command:
-                await self.run_action(command.action, found[command])
+    async def _chosen(self, entry: Entry | None) -> None:
+        """Do what was chosen in the palette."""
+        from tui.screens.palette import CommandEntry, RunEntry, TemplateEntry
 
-        self.push_screen(Palette(entries, self.keys), chosen)
+        match entry:
+            case CommandEntry(command):
+                await self.run_action(command.action, self._carrier(command))
+            case TemplateEntry(template):
+                self.post_message(ToStart(template.name))
+            case RunEntry(run):
+                await self.action_runs()
+                if self.live_screen:
+                    self.live_screen.reveal(run.id)
+            case None:
+                pass
 
     def _carrier(self, command: commands.Command) -> DOMNode | None:
         if command.scope == "app":

@@ -14,21 +14,21 @@ RAW_LIMIT = 16_384  # characters of a line that is no JSON; the whole of it stay
 _DEPTH_LIMIT = 50
 
 
-class TodoItem(Struct):
+class TodoItem(Struct, gc=False):
     """A line of Codex's plan."""
 
     text: str = ""
     completed: bool = False
 
 
-class PathChange(Struct):
+class PathChange(Struct, gc=False):
     """A file in a `file_change`; kind is `add`, `update` or `delete`."""
 
     path: str = ""
     kind: str = ""
 
 
-class Item(Struct):
+class Item(Struct, gc=False):
     """What Codex calls an item; which fields are there depends on its type."""
 
     id: str = ""
@@ -46,7 +46,7 @@ class Item(Struct):
     query: str | None = None
 
 
-class TokenUsage(Struct):
+class TokenUsage(Struct, gc=False):
     """The thread's tokens so far."""
 
     input_tokens: int = 0
@@ -54,13 +54,13 @@ class TokenUsage(Struct):
     output_tokens: int = 0
 
 
-class TurnError(Struct):
+class TurnError(Struct, gc=False):
     """Why a turn failed."""
 
     message: str = ""
 
 
-class Line(Struct):
+class Line(Struct, gc=False):
     """One line, with the parts this version understands."""
 
     type: str

@@ -125,6 +125,11 @@ CATALOGUE: dict[str, Entry] = {
         "Codex ended without a result.",
         "Read the end of its stderr with `swarm-tui logs --stderr`, then retry.",
     ),
+    "BATCH_NOT_FOUND": Entry("No such batch.", "List them with `swarm-tui batch ls`."),
+    "BATCH_INVALID": Entry(
+        "The batch cannot be started as it is: nothing was started.",
+        "Mend the place named, then try again; --dry-run only checks.",
+    ),
     "TEMPLATE_NOT_FOUND": Entry("No such template.", "List them with `swarm-tui templates`."),
     "TEMPLATE_INVALID": Entry(
         "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."

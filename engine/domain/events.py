@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
+
+# `Step` and `Event` are made for every line: that they are frozen is left to the type checker, for
+# at run time it would take longer than all the rest of making them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class FileChange:
     change: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
 class Step:
     """Something the agent did or said."""
 
@@ -191,7 +194,7 @@ BODIES: dict[str, type[Body]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
 class Event:
     """One entry of a run's ordered stream; `at` in seconds since 1970 (UTC)."""
 

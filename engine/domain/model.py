@@ -113,6 +113,9 @@ class RunSpec:
     watchdog: WatchdogWish = WatchdogWish()
     template: str | None = None
     batch: str | None = None
+    """The id of the batch it was launched with."""
+    given: dict[str, str] = field(default_factory=dict[str, str])
+    """What tells it from the others of its batch: parameters, and `model`, `repository`, `step`."""
     priority: int = 0
     after: tuple[str, ...] = ()
     """Runs that must have succeeded before this one starts."""

@@ -205,6 +205,7 @@ class View:
         self.radar = Radar()
         self.live: set[str] = set()
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
+        self._batches: dict[str, set[str]] = {}
         for run in runs:
             self.put(run)
 
@@ -232,6 +233,15 @@ class View:
         waiting = (run for run in live if run.status is Status.QUEUED)
         return sorted(waiting, key=lambda run: (-run.spec.priority, run.queued_at, run.id))
 
+    def batch(self, batch: str) -> list[Run]:
+        """Give the runs of a batch, in the order they were made."""
+        return [self.runs[run_id] for run_id in sorted(self._batches.get(batch, ()))]
+
+    @property
+    def live_batches(self) -> set[str]:
+        """The batches of which something has not ended."""
+        return {batch for run_id in self.live if (batch := self.runs[run_id].spec.batch)}
+
     def active(self) -> list[Run]:
         """Give the runs that somebody works on now."""
         live = (self.runs[run_id] for run_id in self.live)
@@ -239,6 +249,8 @@ class View:
 
     def _set(self, run: Run) -> set[str]:
         self.runs[run.id] = run
+        if run.spec.batch:
+            self._batches.setdefault(run.spec.batch, set()).add(run.id)
         if run.status in lifecycle.FINISHED:
             self.live.discard(run.id)
         else:

@@ -109,6 +109,28 @@ class Following:
         self.cursor.offset = self.spool.offset
 
 
+@dataclass(slots=True)
+class _Taken:
+    """What one transaction stores of an attempt."""
+
+    following: Following
+    bodies: list[Body]
+    cursor: str
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(
+            self.following.run,
+            self.bodies,
+            cursor=self.cursor,
+            cursor_before=self.following.stored,
+        )
+
+    def give_back(self) -> None:
+        self.following.bodies[:0] = self.bodies
+        self.following.moved = True
+
+
 class Follower:
     """One poller for all attempts: every tick is one transaction, whatever the number of runs."""
 
@@ -117,6 +139,7 @@ class Follower:
         self._followed: dict[str, Following] = {}
         self._turn = 0
         self._next_rollouts = 0.0
+        self._storing: asyncio.Task[None] | None = None
 
     def follow(
         self, run: str, process: Process, stored: str | None, root: str, codex_home: Path
@@ -143,17 +166,27 @@ class Follower:
 
     async def run(self) -> None:
         """Poll for ever."""
-        while True:
-            busy = False
-            try:
-                busy = await self._tick()
-            except UserError as error:
-                # Nothing is lost: what was not stored is kept, and tried again.
-                _log.warning("events are not stored yet: %s", error.message)
-                await asyncio.sleep(RETRY_S)
-            await asyncio.sleep(0 if busy else TICK_S)
+        try:
+            while True:
+                busy, endings = self._read()
+                try:
+                    await self._stored()
+                    self._storing = asyncio.create_task(self._store(self._taken(), endings))
+                    if not busy:
+                        await self._stored()
+                except UserError as error:
+                    # Nothing is lost: what was not stored is kept, and tried again.
+                    _log.warning("events are not stored yet: %s", error.message)
+                    await asyncio.sleep(RETRY_S)
+                # In a flood the next lines are read while the last ones are being written.
+                await asyncio.sleep(0 if busy else TICK_S)
+        finally:
+            if self._storing:
+                self._storing.cancel()
+                await asyncio.gather(self._storing, return_exceptions=True)
 
-    async def _tick(self) -> bool:
+    def _read(self) -> tuple[bool, list[tuple[Following, Ending]]]:
+        """Read what there is; say if there may be more, and which attempts have ended."""
         budget = LINES_A_TICK
         count = self._rollouts_due()
         endings: list[tuple[Following, Ending]] = []
@@ -170,12 +203,7 @@ class Follower:
                     endings.append((following, ending))
             except Exception as error:  # its supervisor's affair, and nobody else's
                 self._give_up(following, error)
-        await self._store()
-        for following, ending in endings:
-            if not following.done.done():
-                following.done.set_result(ending)
-            self.forget(following.run)
-        return budget <= 0
+        return budget <= 0, endings
 
     def _give_up(self, following: Following, error: Exception) -> None:
         if not following.done.done():
@@ -196,21 +224,41 @@ class Follower:
         self._turn = (self._turn + 1) % max(1, len(followed))
         return followed[self._turn :] + followed[: self._turn]
 
-    async def _store(self) -> None:
-        moving = [(f, cursor_text(f.cursor)) for f in self._followed.values() if f.moved]
-        if not moving:
-            return
+    def _taken(self) -> list[_Taken]:
+        """Take what is to be stored next; it is given back where that fails."""
+        taken = [
+            _Taken(following, following.bodies, cursor_text(following.cursor))
+            for following in self._followed.values()
+            if following.moved
+        ]
+        for one in taken:
+            one.following.bodies, one.following.moved = [], False
+        return taken
+
+    async def _stored(self) -> None:
+        """Wait until what was taken is stored; raises `UserError` where it is not."""
+        storing, self._storing = self._storing, None
+        if storing:
+            await storing
+
+    async def _store(self, taken: list[_Taken], endings: list[tuple[Following, Ending]]) -> None:
         try:
-            await self._commit(
-                [
-                    Entry(f.run, tuple(f.bodies), cursor=text, cursor_before=f.stored)
-                    for f, text in moving
-                ]
-            )
-        except LostOwnership as lost:
-            for following in [f for f, _ in moving if f.run == str(lost)]:
-                self._give_up(following, lost)
-            raise user_error("INTERNAL", f"Somebody else follows the run {lost}.") from lost
-        for following, text in moving:
-            following.stored, following.moved = text, False
-            following.bodies.clear()
+            if taken:
+                await self._commit([one.entry for one in taken])
+        except BaseException as error:
+            for one in taken:
+                one.give_back()
+            if isinstance(error, LostOwnership):
+                self._lost(str(error), error)
+            raise
+        for one in taken:
+            one.following.stored = one.cursor
+        for following, ending in endings:
+            if not following.done.done():
+                following.done.set_result(ending)
+            self.forget(following.run)
+
+    def _lost(self, run: str, error: LostOwnership) -> None:
+        if following := self._followed.get(run):
+            self._give_up(following, error)
+        raise user_error("INTERNAL", f"Somebody else follows the run {run}.") from error

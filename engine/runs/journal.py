@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run, RunSpec
@@ -57,6 +58,10 @@ class Journal:
     async def create(self, spec: RunSpec, first: Sequence[Body] = ()) -> Committed:
         """Add a queued run."""
         return await self._handed_on(await self._store.create(spec, first))
+
+    async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
+        """Add a batch with all its runs."""
+        return await self._handed_on(await self._store.create_batch(swarm, planned))
 
     async def append(self, entries: Sequence[Entry]) -> Committed:
         """Append to runs, all or nothing."""

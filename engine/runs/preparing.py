@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from engine.domain.errors import user_error
 from engine.domain.events import Body, Notice, Progressed
-from engine.domain.model import Run, Stage, Status
-from engine.domain.requests import KILL
+from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.requests import KILL, check_not_deleted
 from engine.paths import Paths
 from engine.runs.settingup import SettingUp
+from engine.store.reading import Reading
 from engine.workspace.create import make
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.worktree import Made
@@ -21,8 +24,11 @@ Say = Callable[[Sequence[Body]], Awaitable[None]]
 class Preparing:
     """Prepares one run's attempt; `now` gives the run as it is at any moment."""
 
-    def __init__(self, paths: Paths, grace_s: float, now: Callable[[], Run], say: Say) -> None:
+    def __init__(
+        self, paths: Paths, grace_s: float, now: Callable[[], Run], say: Say, store: Reading
+    ) -> None:
         self._paths = paths
+        self._store = store
         self._grace_s = grace_s
         self._now = now
         self._say = say
@@ -66,11 +72,11 @@ class Preparing:
         # A fresh start gets a folder of its own: what was done before stays where it is.
         name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
         target = self._paths.workspace(run.spec.project, name)
-        wanted = run.spec.preparation
+        wanted, wish = run.spec.preparation, await self._wish(run)
         making = asyncio.create_task(
             asyncio.to_thread(
                 make,
-                run.spec.workspace,
+                wish,
                 target,
                 self._paths.home,
                 self._stop,
@@ -86,6 +92,19 @@ class Preparing:
             self._closing = True
             await asyncio.wait({making})  # the next engine must find nobody at work there
             raise
+
+    async def _wish(self, run: Run) -> WorkspaceSpec:
+        """Give the workspace that is asked for, with the path of the run's it starts from."""
+        wish = run.spec.workspace
+        if wish.kind is not WorkspaceKind.FROM_RUN or not wish.source or "/" in wish.source:
+            return wish
+        for earlier in await self._store.runs(ids=[wish.source]):
+            if earlier.workspace:
+                check_not_deleted(earlier)
+                return replace(wish, source=earlier.workspace.path)
+        raise user_error(
+            "WORKSPACE_MISSING", f"The run {wish.source}, to start from, has no workspace."
+        )
 
     def _stop(self) -> bool:
         return self._closing or self._now().status is Status.CANCELLING

@@ -125,6 +125,7 @@ class Scheduler:
     async def _start_next(self) -> bool:
         """Start the next run if one may start, and tell whether one was started."""
         await self._drop_hopeless()
+        await self._drop_unaffordable()
         await self._pause_refused()
         await self._end_pause()
         run = next_run(self._view, self._rules(), time.time())
@@ -181,6 +182,19 @@ class Scheduler:
                 gone = StatusChanged(Status.CANCELLED, reason=f"{other} did not succeed")
                 with suppress(NotAllowed):
                     await self._tools.commit([Entry(run.id, [gone])])
+
+    async def _drop_unaffordable(self) -> None:
+        """Fail queued runs of batches that have used up their budget."""
+        budgets = self._tools.budgets
+        await budgets.look()
+        if not any(budgets.exceeded(run) for run in self._view.queue()):
+            return
+        await budgets.look(at_once=True)  # it may have been raised a moment ago
+        for run in self._view.queue():
+            if error := budgets.exceeded(run):
+                failed = StatusChanged(Status.FAILED, reason=error.code)
+                with suppress(NotAllowed):
+                    await self._tools.commit([Entry(run.id, [ErrorRaised(error.info), failed])])
 
 
 def _prepare(run: Run) -> list[Body]:

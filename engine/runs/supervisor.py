@@ -25,6 +25,7 @@ from engine.domain.stamp import NotAllowed
 from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, watchdog
+from engine.runs.budgets import Budgets
 from engine.runs.follower import Follower, Following
 from engine.runs.preparing import Preparing
 from engine.runs.process import Ending, Process
@@ -55,6 +56,7 @@ class Tools:
     watcher: Watcher
     checkpoints: asyncio.Semaphore
     """How many checkpoints are taken at a time."""
+    budgets: Budgets
 
 
 class Supervisor:
@@ -70,7 +72,7 @@ class Supervisor:
         self._following: Following | None = None
         self._cpu_s = 0.0
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
-        self._preparing = Preparing(tools.paths, *with_run)
+        self._preparing = Preparing(tools.paths, *with_run, tools.store)
         self._verifying = Verifying(self._folder, *with_run)
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
 
@@ -162,7 +164,8 @@ class Supervisor:
             await self._say(Notice("warning", stalled))
         # Once spoken it stands: what an agent says while it is stopped is no sign of life.
         if not following.verdict:
-            following.verdict = watchdog.verdict(self._run, now, settings, stalled)
+            spent = self._tools.budgets.exceeded(self._run)
+            following.verdict = spent or watchdog.verdict(self._run, now, settings, stalled)
         if following.verdict:
             await following.process.stop(self._tools.config.grace_s)
 

@@ -17,6 +17,7 @@ from engine.store.migrations import MIGRATIONS
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
+CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
 
 
 @asynccontextmanager
@@ -36,6 +37,7 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqli
             await db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await db.execute("PRAGMA foreign_keys = ON")
             await db.execute("PRAGMA synchronous = NORMAL")
+            await db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             if migrate:
                 # Only where there is nothing yet: it writes. `shrinking` sees to older databases.
                 if not path.stat().st_size:

@@ -36,4 +36,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_run_seq ON events (run, seq)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        """CREATE TABLE batches (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            template TEXT,
+            made_of TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            budget INTEGER
+        )""",
+        "CREATE INDEX runs_batch ON runs (batch) WHERE batch IS NOT NULL",
+    ),
 )

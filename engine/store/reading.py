@@ -7,11 +7,12 @@ from typing import Any
 
 import aiosqlite
 
+from engine.domain.batch import Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Event
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Achieved, Ask, Run
-from engine.store import codec
+from engine.store import batches, codec
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import translated
 from engine.store.history import History
@@ -69,6 +70,10 @@ class Reading:
             f"SELECT spec, state FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
         return [codec.run_from(spec, state) for spec, state in rows]
+
+    async def batches(self, ids: Iterable[str] = ()) -> list[Swarm]:
+        """Give the batches named, or all, newest first."""
+        return batches.read(await self._read(*batches.query(list(ids))))
 
     async def ids_like(self, prefix: str, limit: int) -> list[str]:
         """Give the newest run ids that start with `prefix`."""

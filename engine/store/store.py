@@ -10,22 +10,23 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
+from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import codec, shrinking
+from engine.store import batches, codec, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 from engine.store.reading import Reading
 
-INSERT_ROWS = 200  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
+INSERT_ROWS = 500  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
 
@@ -73,26 +74,42 @@ class Store(Reading):
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
+        async with self._transaction() as db:
+            run = await self._add(db, spec, await self._newest(db))
+            return await self._append(db, [_queued(run, first)])
+
+    async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
+        """Add a batch with all its runs, or nothing; its id is its name, made unique."""
+        async with self._transaction() as db:
+            named = replace(swarm, id=await batches.free_id(db, swarm.name))
+            await batches.add(db, named, self._clock())
+            made: list[str] = []
+            newest = await self._newest(db)
+            for each in planned:
+                newest = await self._add(db, each.as_spec(named.id, made), newest)
+                made.append(newest)
+            return await self._append(db, [_queued(run) for run in made])
+
+    async def _newest(self, db: aiosqlite.Connection) -> str | None:
+        row = await (await db.execute("SELECT max(id) FROM runs")).fetchone()
+        return row[0] if row else None
+
+    async def _add(self, db: aiosqlite.Connection, spec: RunSpec, newest: str | None) -> str:
         text = codec.spec_text(spec)
         spec = codec.spec_from(text)
+        now = self._clock()
+        run = Run(new_id(now, newest), spec, now)
+        await db.execute(
+            "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
+            " VALUES (?, ?, ?, ?, 0, ?, ?)",
+            (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
+        )
+        return run.id
+
+    async def set_budget(self, batch: str, tokens: int | None) -> None:
+        """Let the runs of a batch use so many tokens together; None: as many as they need."""
         async with self._transaction() as db:
-            row = await (await db.execute("SELECT max(id) FROM runs")).fetchone()
-            now = self._clock()
-            run = Run(new_id(now, row[0] if row else None), spec, now)
-            await db.execute(
-                "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
-                " VALUES (?, ?, ?, ?, 0, ?, ?)",
-                (
-                    run.id,
-                    spec.project,
-                    spec.batch,
-                    run.status,
-                    text,
-                    codec.state_text(run),
-                ),
-            )
-            entry = Entry(run.id, (StatusChanged(Status.QUEUED), *first))
-            return await self._append(db, [entry])
+            await batches.set_budget(db, batch, tokens)
 
     async def append(self, entries: Sequence[Entry]) -> Committed:
         """Append to any number of runs, all or nothing; raises what `decide` raises."""
@@ -141,6 +158,7 @@ class Store(Reading):
         current = await self._current(db, {entry.run for entry in entries})
         done = Committed()
         rows: list[Any] = []
+        moves: list[tuple[int, int, str, str | None]] = []
         for entry in entries:
             key, run = current[entry.run]
             bodies = entry.decide(run) if entry.decide else entry.bodies
@@ -157,7 +175,9 @@ class Store(Reading):
                     (key, run.attempt, codec.ask_text(entry.ask)),
                 )
             if entry.cursor is not None:
-                await self._move_cursor(db, key, run.attempt, entry)
+                moves.append((key, run.attempt, entry.cursor, entry.cursor_before))
+        if moves:
+            await self._move_cursors(db, moves)
         if rows:
             done.last_id = await self._insert(db, rows)
             done.first_id = done.last_id - len(done.events) + 1
@@ -201,16 +221,32 @@ class Store(Reading):
             last_id = cursor.lastrowid or 0
         return last_id
 
-    async def _move_cursor(
-        self, db: aiosqlite.Connection, key: int, attempt: int, entry: Entry
+    async def _move_cursors(
+        self, db: aiosqlite.Connection, moves: Sequence[tuple[int, int, str, str | None]]
     ) -> None:
-        moved = await db.execute(
+        """Move attempts on in their spool files: each from where it is, or none of them."""
+        moved = await db.executemany(
             "INSERT INTO attempts (run, n, cursor) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
             " SET cursor = excluded.cursor WHERE attempts.cursor IS ?",
-            (key, attempt, entry.cursor, entry.cursor_before),
+            moves,
         )
-        if not moved.rowcount:
-            raise LostOwnership(entry.run)
+        if moved.rowcount < len(moves):
+            raise LostOwnership(await self._not_at(db, moves))
+
+    async def _not_at(
+        self, db: aiosqlite.Connection, moves: Sequence[tuple[int, int, str, str | None]]
+    ) -> str:
+        """Give the run of the first attempt that is not where these moves lead."""
+        for (key, attempt), cursor in {move[:2]: move[2] for move in moves}.items():
+            query = "SELECT id FROM attempts JOIN runs ON key = run"
+            query += " WHERE run = ? AND n = ? AND cursor IS NOT ?"
+            for (run,) in await db.execute_fetchall(query, (key, attempt, cursor)):
+                return run
+        return ""
+
+
+def _queued(run: str, first: Sequence[Body] = ()) -> Entry:
+    return Entry(run, (StatusChanged(Status.QUEUED), *first))
 
 
 @asynccontextmanager

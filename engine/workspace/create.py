@@ -79,6 +79,16 @@ def _check_size(source: Path, limit_bytes: int, ignored: Callable[[str, bool], b
                 raise user_error("WORKSPACE_TOO_LARGE", f"{name} is larger than {limit}.")
 
 
+def size_of(folder: Path, ignore: Sequence[str] = ()) -> int:
+    """Give the bytes of the files in a folder, without what `ignore` leaves out."""
+    total = 0
+    for entry in _walk(folder.resolve(), ignoring(ignore)):
+        with suppress(OSError):
+            if entry.is_file(follow_symlinks=False):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 def _walk(folder: Path, ignored: Callable[[str, bool], bool]) -> Iterator[os.DirEntry[str]]:
     waiting, above = [str(folder)], len(str(folder)) + 1
     while waiting:

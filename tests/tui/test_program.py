@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import cast
 
 import pytest
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
+    FakeTemplates,
     S,
     app_on,
     choose,
+    chosen,
     four_runs,
+    listed,
     screen_of,
     shown,
     toasts,
     until,
 )
 from textual import events
+from textual.pilot import Pilot
 
 from engine.config import Ui
-from engine.engine import Engine
+from engine.engine import Engine, Template
+from engine.library.shelf import Layer
+from engine.library.template import Keys
 from tui import commands
 from tui.app import SwarmApp
 from tui.keymap import checked_keymap, is_key
@@ -104,6 +113,39 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
         await pilot.press("ctrl+p", *"switch dark", "enter")
         await pilot.pause()
         assert app.theme == "swarm-light"
+
+
+async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) -> None:
+    class Templates(FakeTemplates):
+        async def all(self, repository: Path | None = None) -> dict[str, Template]:
+            keys = Keys(description="Sows and waters", prompt="sow")
+            return {"garden": Template("garden", Layer.OWN, Path("/t/garden.yaml"), keys)}
+
+    engine.templates = Templates()
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "d4")
+        await pilot.press("slash", *"tidy", "enter", "6", "colon", *"parser fail", "enter")
+        await until_chosen(pilot, "b2")
+        assert app.screen is screen_of(app)
+        assert listed(app) == ["d4", "c3", "b2", "a1"]
+        await pilot.press("colon", *"wrong here", "enter")
+        await pilot.pause()
+        assert app.current_mode == "doctor"
+        await pilot.press("colon", *"sows", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, NewRun)
+        assert app.draft
+        assert app.draft.template == "garden"
+
+
+async def until_chosen(pilot: Pilot[None], run_id: str) -> None:
+    """Wait until the list is shown again, with its cursor on a run."""
+    app = pilot.app
+    assert isinstance(app, SwarmApp)
+    async with asyncio.timeout(LIMIT_S):
+        while app.current_mode != "runs" or chosen(app) != run_id:
+            await pilot.pause(0.01)
 
 
 async def test_help_shows_every_key(engine: FakeEngine) -> None:

@@ -7,25 +7,28 @@ import time
 import click
 
 from tui.cli import output
-from tui.cli.options import RunName, everywhere, examples, is_live, json_option
+from tui.cli.options import RunName, batch_option, everywhere, examples, is_live, json_option
 
 
-@click.command(epilog=examples("cancel @last", "cancel --all --kill"))
+@click.command(epilog=examples("cancel @last", "cancel --all --kill", "cancel --batch nightly"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(is_live))
 @click.option("--all", "everything", is_flag=True, help="Stop every run that has not ended.")
+@batch_option
 @click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
 @json_option("Print the run objects.")
 @everywhere()
-def cancel(runs: tuple[str, ...], everything: bool, kill: bool, as_json: bool) -> int:
+def cancel(
+    runs: tuple[str, ...], everything: bool, batch: str | None, kill: bool, as_json: bool
+) -> int:
     """Stop runs: SIGTERM, then SIGKILL after the grace time; their workspaces stay."""
     from tui.cli import session
 
-    if bool(runs) == everything:
-        raise click.UsageError("Name the runs to cancel, or give --all.")
-    return session.start(_cancel(runs, kill=kill, as_json=as_json))
+    if [bool(runs), everything, batch is not None].count(True) != 1:
+        raise click.UsageError("Name the runs to cancel, or give --all or --batch.")
+    return session.start(_cancel(runs, batch, kill=kill, as_json=as_json))
 
 
-async def _cancel(names: tuple[str, ...], *, kill: bool, as_json: bool) -> int:
+async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_json: bool) -> int:
     from contextlib import suppress
 
     from engine.domain.errors import UserError, user_error
@@ -42,7 +45,9 @@ async def _cancel(names: tuple[str, ...], *, kill: bool, as_json: bool) -> int:
                 raise user_error("RUN_NOT_CANCELLABLE", message)
         live = [status for status in Status if status not in FINISHED]
         cancelled: list[Run] = []
-        for run in found or await engine.runs(statuses=live):
+        if batch:
+            batch = (await engine.swarms.find(batch)).id
+        for run in found or await engine.runs(statuses=live, batch=batch):
             with suppress(UserError):  # it may have ended in this moment
                 cancelled.append(await engine.cancel(run.id, kill=kill))
         if any(run.status not in FINISHED for run in cancelled):

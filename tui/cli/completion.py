@@ -159,6 +159,19 @@ def templates(typed: str) -> list[CompletionItem[str]]:
     ]
 
 
+def batches(typed: str) -> list[CompletionItem[str]]:
+    """Offer the batches that there are, each with what it was made of."""
+
+    async def find(engine: Engine) -> list[tuple[str, str]]:
+        return [(each.id, each.made_of) for each in await engine.swarms.all()]
+
+    return [
+        CompletionItem(name, help=one_line(text, SHOWN_CHARS))
+        for name, text in _ask(find, [])
+        if name.startswith(typed)
+    ]
+
+
 def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:
     """Offer the files and folders of a run's workspace, one level at a time."""
     folder, slash, begun = typed.rpartition("/")

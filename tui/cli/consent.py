@@ -40,8 +40,12 @@ async def settle_template(
 ) -> None:
     """Ask on a terminal whether a repository's template is to be trusted, where that is needed."""
     consent = await engine.templates.consent(template)
-    if consent is None:
-        return
+    if consent is not None:
+        await ask(engine, consent, trust=trust, may_ask=may_ask)
+
+
+async def ask(engine: Engine, consent: Consent, *, trust: bool, may_ask: bool) -> None:
+    """Ask on a terminal whether this is to be trusted; what is not is for the engine to refuse."""
     keys = foreground.keyboard() if may_ask and not trust else None
     if keys is not None:
         trust = await _answer(consent, keys, "Trust it as it is now (t), or stop (Enter)?") == b"t"

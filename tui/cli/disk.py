@@ -177,17 +177,18 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
         )
         plan = await engine.disk.plan(wish)
         if not as_json:
-            _tell_plan(plan)
+            tell_plan(plan)
         if asked["dry_run"] or not plan.take:
             if as_json:
-                output.say_json(_plan_json(plan, Report()))
+                output.say_json(plan_json(plan, Report()))
             return 0
-        if not asked["force"] and not _agreed(f"Delete {_counted(len(plan.take))}?"):
+        if not asked["force"] and not agreed(f"Delete {_counted(len(plan.take))}?"):
             return failure.EXIT_CANCELLED
-        return await _clean(engine, plan, wish, as_json=as_json)
+        return await clean_up(engine, plan, wish, as_json=as_json)
 
 
-async def _clean(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> int:
+async def clean_up(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> int:
+    """Do what was planned, say what became of it, and give the exit code."""
     from tui import show
     from tui.cli import session
 
@@ -197,7 +198,7 @@ async def _clean(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> in
         report = await engine.disk.clean(plan, wish, told, stop=lambda: bool(stopped))
     failed = [one for one in report.cleaned if one.failure]
     if as_json:
-        output.say_json(_plan_json(plan, report))
+        output.say_json(plan_json(plan, report))
     else:
         done = _counted(len(report.cleaned) - len(failed))
         where = "for good" if plan.artefacts_only else "in the trash; --undo brings the last back"
@@ -213,7 +214,7 @@ async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_j
         output.say("\n".join(f"{one.run}  {one.title}" for one in entries) or "The trash is empty.")
     count = 0
     if entries and not asked["dry_run"]:
-        if not asked["force"] and not _agreed(f"Remove {_counted(len(entries))} for good?"):
+        if not asked["force"] and not agreed(f"Remove {_counted(len(entries))} for good?"):
             return failure.EXIT_CANCELLED
         count = await engine.disk.empty(entries)
     if as_json:
@@ -221,7 +222,7 @@ async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_j
     return 0 if asked["dry_run"] or count == len(entries) else failure.EXIT_FAILED
 
 
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
     """Ask on the terminal; without one, nobody can agree."""
     from engine.domain.errors import user_error
 
@@ -231,7 +232,8 @@ def _agreed(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
-def _tell_plan(plan: Plan) -> None:
+def tell_plan(plan: Plan) -> None:
+    """Say what would go and what stays."""
     from tui import show
 
     for name, items in (("would go", plan.take), ("stay", plan.keep)):
@@ -261,7 +263,8 @@ def _tell_entries(entries: list[Entry], *, as_json: bool) -> int:
     return 0
 
 
-def _plan_json(plan: Plan, report: Report) -> dict[str, Any]:
+def plan_json(plan: Plan, report: Report) -> dict[str, Any]:
+    """Give a plan, and what was done, as the JSON object of the contract."""
     return {
         "take": [asdict(item) for item in plan.take],
         "keep": [asdict(item) for item in plan.keep],

@@ -14,10 +14,10 @@ from engine.domain.model import Run, Status
 from tui.cli import output
 from tui.cli.options import (
     STATUSES,
+    BatchName,
     Number,
     Project,
     RunName,
-    Utf8,
     everywhere,
     examples,
     json_option,
@@ -25,6 +25,7 @@ from tui.cli.options import (
 
 if TYPE_CHECKING:
     from engine.domain.radar import Overlap
+    from engine.engine import Engine
     from tui.cli.waiting import Wait
 
 LATEST = 50
@@ -46,7 +47,7 @@ COLOURS = {
 )
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
 @click.option("--project", type=Project(), help="Only runs of this project.")
-@click.option("--batch", type=Utf8(), help="Only runs of this batch.")
+@click.option("--batch", type=BatchName(), help="Only runs of this batch.")
 @click.option(
     "-n",
     "--limit",
@@ -69,7 +70,7 @@ async def _ids(limit: int | None, wanted: dict[str, Any]) -> int:
     from tui.cli import session
 
     async with session.open_engine() as engine:
-        runs = await engine.runs(**wanted, limit=limit or -1)
+        runs = await engine.runs(**await _found(engine, wanted), limit=limit or -1)
     if runs:
         output.say("\n".join(run.id for run in runs))
     return 0
@@ -80,6 +81,7 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
 
     most = limit or (-1 if as_json else LATEST)
     async with session.open_engine() as engine:
+        wanted = await _found(engine, wanted)
         runs = await engine.runs(**wanted, limit=most if most < 0 else most + 1)
         waits = await waiting.of_store(engine)
         radar = await engine.radar() if as_json else None
@@ -94,6 +96,12 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     if output.is_terminal(sys.stderr):
         _hint(any_run=bool(shown), filtered=any(wanted.values()), more=len(runs) > len(shown))
     return 0
+
+
+async def _found(engine: Engine, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Give what is wanted with the id of the batch that is meant."""
+    batch = wanted["batch"]
+    return wanted | {"batch": (await engine.swarms.find(batch)).id if batch else None}
 
 
 def _listed_json(

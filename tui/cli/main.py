@@ -16,6 +16,7 @@ COMPLETE = "_SWARM_TUI_COMPLETE"
 
 COMMANDS = {
     "run": Lazy("tui.cli.run:run", "Start a run and follow it to its end"),
+    "batch": Lazy("tui.cli.batch:batch", "Start many runs at once, and see what came of them"),
     "ls": Lazy("tui.cli.listing:ls", "List runs, newest first"),
     "show": Lazy("tui.cli.listing:show", "Show all about one run"),
     "watch": Lazy("tui.cli.watch:watch", "Follow runs until they have ended"),

@@ -75,6 +75,13 @@ def full_option(function: Function) -> Function:
     )(function)
 
 
+def batch_option(function: Function) -> Function:
+    """Add `--batch`, in the place of runs that are named."""
+    return click.option("--batch", type=BatchName(), metavar="BATCH", help="All runs of a batch.")(
+        function
+    )
+
+
 def examples(*lines: str) -> str:
     """Write a command's examples as its help ends with them, one a line."""
     return "\b\nExamples:\n" + "\n".join(f"  swarm-tui {line}".rstrip() for line in lines)
@@ -168,6 +175,20 @@ class TemplateName(Utf8):
         from tui.cli import completion
 
         return completion.templates(incomplete)
+
+
+class BatchName(Utf8):
+    """A batch: any unique beginning of its name, or @last; shells offer those that there are."""
+
+    name = "batch"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer the batches of the home."""
+        from tui.cli import completion
+
+        return completion.batches(incomplete)
 
 
 class Folder(Utf8):

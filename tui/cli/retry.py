@@ -8,6 +8,7 @@ import click
 
 from tui.cli import output
 from tui.cli.options import (
+    BatchName,
     RunName,
     Utf8,
     everywhere,
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "retry @last", "retry --failed --detach", "retry 0f3 --fresh --prompt 'Try it in Rust'"
+        "retry @last",
+        "retry --failed --detach",
+        "retry --failed --batch nightly",
+        "retry 0f3 --fresh --prompt 'Try it in Rust'",
     )
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(has_ended))
 @click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
+@click.option("--batch", type=BatchName(), metavar="BATCH", help="With --failed: only of a batch.")
 @click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
 @click.option(
     "--prompt",
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 def retry(
     runs: tuple[str, ...],
     failed: bool,
+    batch: str | None,
     fresh: bool,
     prompt: str | None,
     detach: bool,
@@ -58,12 +64,16 @@ def retry(
 
     if bool(runs) == failed:
         raise click.UsageError("Name the runs to retry, or give --failed.")
+    if batch and not failed:
+        raise click.UsageError("--batch goes with --failed.")
     prompt = read_stdin() if prompt == "-" else prompt
-    return session.start(_retry(runs, fresh, prompt, detach=detach, full=full, as_json=as_json))
+    work = _retry(runs, batch, fresh, prompt, detach=detach, full=full, as_json=as_json)
+    return session.start(work)
 
 
 async def _retry(
     names: tuple[str, ...],
+    batch: str | None,
     fresh: bool,
     prompt: str | None,
     *,
@@ -76,7 +86,7 @@ async def _retry(
     if prompt is not None and not prompt.strip():
         raise click.UsageError("--prompt is empty.")
     async with session.open_engine(follow=not detach, supervise=not detach) as engine:
-        found = await _ended(engine, names)
+        found = await _ended(engine, names, batch)
         queued = [await engine.retry(run.id, prompt=prompt, fresh=fresh) for run in found]
         if not queued:
             output.say_aside("nothing to retry")
@@ -90,13 +100,15 @@ async def _retry(
     return 0
 
 
-async def _ended(engine: Engine, names: tuple[str, ...]) -> list[Run]:
+async def _ended(engine: Engine, names: tuple[str, ...], batch: str | None) -> list[Run]:
     """Find the runs that are named, which must have ended, or all that failed."""
     from engine.domain.errors import user_error
     from engine.domain.lifecycle import FINISHED
     from engine.domain.model import Status
     from tui.cli import session
 
+    if batch:
+        return await engine.swarms.to_retry((await engine.swarms.find(batch)).id)
     if not names:
         return (await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED]))[::-1]
     found = await session.find_all(engine, names)

@@ -11,17 +11,10 @@ import click
 from engine.domain.errors import user_error
 from engine.domain.model import VERIFY_LIMIT_S, Agent, RunSpec, Sandbox, WorkspaceSpec
 from engine.domain.text import one_line
-from tui import readings
+from tui.cli.how import how_options
 from tui.cli.options import (
-    DurationType,
-    File,
-    Nearest,
-    Number,
     Project,
-    RunName,
     TemplateName,
-    TimeType,
-    TokensType,
     Utf8,
     everywhere,
     examples,
@@ -48,14 +41,6 @@ SAID = {
 """Fields of a run that a template may set, and the options that come before it."""
 
 
-def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        key, equals, _rest = value.partition("=")
-        if not key.strip() or not equals:
-            raise click.BadParameter(f"{value!r} is not of the form KEY=TOML.")
-    return values
-
-
 @click.command(
     epilog=examples(
         "run 'Fix the failing tests'",
@@ -79,58 +64,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 )
 @click.option("--title", type=Utf8(), help="What lists show.  [default: from the prompt]")
 @workspace_options
-@click.option("--model", type=Utf8(), help="The model that Codex asks.")
-@click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do.")
-@click.option(
-    "-c",
-    "codex_config",
-    type=Utf8(),
-    multiple=True,
-    metavar="KEY=TOML",
-    callback=_overrides,
-    help="A setting for Codex, as `codex -c` takes it.",
-)
-@click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h.")
-@click.option(
-    "--retries",
-    type=Number(0, readings.MAX_RETRIES),
-    metavar="N",
-    help="Try again so often where that can help: overload, a cut stream, a failed check.",
-)
-@click.option(
-    "--verify",
-    type=Utf8(),
-    metavar="CMD",
-    help="Run this in the workspace afterwards: it decides, and with --retries the agent hears "
-    "what it said. It runs as you, outside Codex's sandbox.",
-)
-@click.option(
-    "--verify-limit", type=DurationType(), help="How long the check may take.  [default: 15m]"
-)
-@click.option(
-    "--budget",
-    type=TokensType(),
-    metavar="TOKENS",
-    help="End the run when it has used more tokens, such as 50000, 200k or 1.5M.",
-)
-@click.option(
-    "--priority", type=int, default=0, metavar="N", help="Higher ones leave the queue first."
-)
-@click.option(
-    "--after",
-    type=RunName(),
-    multiple=True,
-    metavar="RUN",
-    help="Start when this run has succeeded; repeatable. If it fails, this one is cancelled.",
-)
-@click.option(
-    "--at",
-    type=TimeType(),
-    metavar="TIME",
-    help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
-)
-@click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work.")
-@click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use.")
+@how_options
 @click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
@@ -160,7 +94,7 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
     there = not asked["detach"]
     async with session.open_engine(follow=there, supervise=there) as engine:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
-        after = await _before(engine, asked["after"])
+        after = await before(engine, asked["after"])
         spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))
         if asked["template"]:
             spec = await _filled(engine, spec, asked, may_ask=not as_json)
@@ -191,7 +125,7 @@ async def _filled(
     return filled.over(spec, said)
 
 
-async def _before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
+async def before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
     """Find the runs that are to succeed first; raises `UserError` where one no longer can."""
     from engine.domain.lifecycle import FINISHED
     from engine.domain.model import Status

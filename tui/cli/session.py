@@ -112,3 +112,8 @@ async def find_all(engine: Engine, names: Sequence[str]) -> list[Run]:
     """Find every run that is named, each once, before anything is done to one of them."""
     found = [await engine.find(name) for name in names]
     return list({run.id: run for run in found}.values())
+
+
+async def of_batch(engine: Engine, name: str) -> list[Run]:
+    """Find the runs of a batch, in the order they were made."""
+    return await engine.swarms.runs((await engine.swarms.find(name)).id)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import failure, output
-from tui.cli.options import DurationType, RunName, everywhere, examples, json_option
+from tui.cli.options import (
+    DurationType,
+    RunName,
+    batch_option,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -19,22 +26,31 @@ if TYPE_CHECKING:
 @click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName())
 @click.option("--all", "everything", is_flag=True, help="Every run that has not ended by now.")
+@batch_option
 @click.option("--timeout", type=DurationType(), help="Wait no longer than this: exit code 124.")
 @json_option("Print the run objects at the end as one JSON array.")
 @everywhere()
-def wait(runs: tuple[str, ...], everything: bool, timeout: float | None, as_json: bool) -> int:
+def wait(
+    runs: tuple[str, ...],
+    everything: bool,
+    batch: str | None,
+    timeout: float | None,
+    as_json: bool,
+) -> int:
     """Wait until runs have ended, and tell by the exit code how.
 
     0: all succeeded, 1: one failed, 124: the time was over, 130: cancelled, or Ctrl-C.
     """
     from tui.cli import session
 
-    if bool(runs) == everything:
-        raise click.UsageError("Name the runs to wait for, or give --all.")
-    return session.start(session.unless_stopped(_wait(runs, timeout, as_json=as_json)))
+    if [bool(runs), everything, batch is not None].count(True) != 1:
+        raise click.UsageError("Name the runs to wait for, or give --all or --batch.")
+    return session.start(session.unless_stopped(_wait(runs, batch, timeout, as_json=as_json)))
 
 
-async def _wait(names: tuple[str, ...], limit_s: float | None, *, as_json: bool) -> int:
+async def _wait(
+    names: tuple[str, ...], batch: str | None, limit_s: float | None, *, as_json: bool
+) -> int:
     import asyncio
 
     from tui.cli import session
@@ -43,7 +59,11 @@ async def _wait(names: tuple[str, ...], limit_s: float | None, *, as_json: bool)
     in_time = True
     async with session.open_engine(follow=True) as engine:
         live = [engine.view.runs[run_id] for run_id in sorted(engine.view.live)]
-        runs = {run.id: run for run in await session.find_all(engine, names) or live}
+        if batch:
+            found = await session.of_batch(engine, batch)
+        else:
+            found = await session.find_all(engine, names) or live
+        runs = {run.id: run for run in found}
         await session.see_to_what_is_left(engine)
         try:
             async with asyncio.timeout(limit_s):

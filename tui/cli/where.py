@@ -91,6 +91,13 @@ def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
     return WorkspaceSpec(kind, source, uncommitted)
 
 
+def usual(folder: Path) -> WorkspaceSpec:
+    """Give the workspace for a folder where no kind is asked for: a worktree, or a copy."""
+    path = (here() / folder).resolve()
+    in_one = any(_is_repository(place) for place in (path, *path.parents))
+    return WorkspaceSpec(WorkspaceKind.WORKTREE if in_one else WorkspaceKind.COPY, str(path))
+
+
 def project_of(spec: WorkspaceSpec) -> str:
     """Give the project a run belongs to where none is named: the source folder's name."""
     named = spec.source if spec.kind is not WorkspaceKind.FROM_RUN else None

@@ -232,11 +232,12 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
         found = await session.find_all(engine, names)
         fits = True
         for run in found:
-            fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
+            fits &= await apply_one(engine, run.id, asked, as_json=as_json)
     return 0 if fits else 1
 
 
-async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
+async def apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
+    """Put what one run changed into its source, tell it, and say whether it fits."""
     from engine.engine import As
 
     to = asked["to"] and str(Path(asked["to"]).expanduser().resolve())

@@ -8,12 +8,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
-from engine.domain.model import WorkspaceSpec
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable, printable_name
-from tui.draft import Draft
+from tui.draft import Draft, here
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Filled, Template
+    from engine.engine import Engine, Filled, Template, Templates
+
+
+async def templates_for(
+    templates: Templates, workspace: WorkspaceSpec | None = None
+) -> Mapping[str, Template]:
+    """Give the templates for runs in such a workspace, by default for those of this folder."""
+    place = workspace or WorkspaceSpec(WorkspaceKind.WORKTREE, here())
+    repository = await asyncio.to_thread(templates.repository_of, place)
+    return await templates.all(repository)
 
 
 class DraftedTemplate:
@@ -29,8 +38,7 @@ class DraftedTemplate:
         """Give the templates of the home and of the folder to work from."""
         workspace, templates = self._draft.workspace(), self._templates
         if self._all is None or self._all[0] != workspace:
-            repository = await asyncio.to_thread(templates.repository_of, workspace)
-            self._all = workspace, await templates.all(repository)
+            self._all = workspace, await templates_for(templates, workspace)
         return self._all[1]
 
     async def look(self) -> bool:

@@ -88,6 +88,9 @@ class LiveScreen(Screen[None]):
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""
 
+    def reveal(self, run_id: str) -> None:
+        """Choose a run that there is, whatever hides it."""
+
     @property
     def subject(self) -> tuple[str, str | None] | None:
         """The run that is looked at, and the file, if it is one: what an editor would open."""

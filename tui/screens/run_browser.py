@@ -135,6 +135,14 @@ class RunBrowser(RunActions):
         self._expected = run_id
         self.meet_expected()
 
+    def reveal(self, run_id: str) -> None:
+        """Choose a run that there is, in the list of all runs where the one shown hides it."""
+        if not self.panes.run_list.move_to(run_id):
+            self.clear_filter()
+            self.select(replace(self._selection, needs_me=False, grouping=Grouping.NONE))
+            self.panes.run_list.move_to(run_id)
+        self.panes.go("runs")
+
     def meet_expected(self) -> None:
         """Choose the run that was expected, if it is there."""
         if self._expected and self.panes.run_list.move_to(self._expected):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -14,10 +13,10 @@ from textual.containers import Container
 from textual.dom import DOMNode
 
 from engine.domain.errors import UserError
-from engine.domain.model import Achieved, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Achieved
 from engine.engine import Template
 from tui import commands
-from tui.draft import here
+from tui.screens.drafted_template import templates_for
 from tui.screens.live import LiveScreen, ToEdit, ToStart
 from tui.toast import app_of, attempt, tell
 from tui.widgets.key_bar import KeyBar
@@ -86,17 +85,12 @@ class TemplatesScreen(LiveScreen):
     async def look(self) -> None:
         """Show the templates as they are now, if that is news."""
         templates = self.engine.templates
-        known = await templates.all(self._repository)
+        known = await templates_for(templates)
         achieved = await attempt(app_of(self), templates.achieved()) or {}
         told = [each.files for each in known.values()], achieved
         if told != ([each.files for each in self._known.values()], self._achieved):
             self._known, self._achieved = known, achieved
             self.listed.show(list(known.values()), achieved)
-
-    @property
-    def _repository(self) -> Path | None:
-        place = WorkspaceSpec(WorkspaceKind.WORKTREE, here())
-        return self.engine.templates.repository_of(place)
 
     @on(TemplateList.Chosen)
     def _preview(self) -> None:

@@ -1,0 +1,108 @@
+"""From the lines in the spool files to stored events, against storing ready-made rows."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.lines import lines
+from benchmarks.row import Bench, Round, Row, alternating
+
+if TYPE_CHECKING:
+    from engine.runs.follower import Follower, Following
+    from engine.runs.journal import Journal
+
+RUNS = 20
+_COLUMNS = "id, run, seq, at, attempt, type, data"
+
+
+@contextmanager
+def _rounds(bench: Bench) -> Iterator[Round]:
+    said = lines(bench.size(2000, 500))
+
+    def ours() -> float:
+        return asyncio.run(_ingest(bench.folder(), said))
+
+    first = bench.folder()
+    asyncio.run(_ingest(first, said))
+    with closing(sqlite3.connect(first / "swarm.db")) as db:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM events").fetchall()
+        schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")]
+    yield alternating(ours, lambda: _insert(bench.folder(), schema, rows))
+
+
+async def _ingest(home: Path, said: bytes) -> float:
+    """Give how many events are stored a second until all lines of all runs are in."""
+    from engine.domain.projection import View
+    from engine.runs.follower import Follower
+    from engine.runs.journal import Journal
+    from engine.store.store import open_store
+
+    view = View()
+    async with open_store(home / "swarm.db") as store:
+        journal = Journal(store, view, lambda *_: None, _nothing)
+        await journal.load()
+        follower = Follower(journal.append)
+        followed = [await _followed(home, said, n, journal, follower) for n in range(RUNS)]
+        began = time.perf_counter()
+        polling = asyncio.create_task(follower.run())
+        for following in followed:
+            await following.done
+        took_s = time.perf_counter() - began
+        polling.cancel()
+    return sum(run.seq for run in view.runs.values()) / took_s
+
+
+async def _followed(
+    home: Path, said: bytes, number: int, journal: Journal, follower: Follower
+) -> Following:
+    """Follow a run that has said everything and ended."""
+    from engine.domain.model import RunSpec
+    from engine.paths import Paths
+    from engine.runs.process import NOBODY, Process
+
+    created = await journal.create(RunSpec(f"task {number}", f"run {number}", "bench"))
+    (run,) = created.runs
+    folder = Paths(home, home / "config.yaml").attempt(run, 1)
+    folder.path.mkdir(parents=True)
+    folder.stdout.write_bytes(said)
+    folder.exit.write_text("0\n")
+    return follower.follow(run, Process(folder, NOBODY, None), None, "/work", home)
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _insert(folder: Path, schema: list[str], rows: list[Any]) -> float:
+    """Give how many of the same rows a second SQLite takes, with the same index."""
+    with closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        for statement in schema:
+            if "sqlite_sequence" not in statement:
+                db.execute(statement)
+        began = time.perf_counter()
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        db.execute("COMMIT")
+        return len(rows) / (time.perf_counter() - began)
+
+
+ROWS = [
+    Row(
+        name="store.ingest",
+        what="ingest: spool line → event and offset committed",
+        yardstick="raw `executemany` of the same rows, indexed, pre-parsed",
+        unit="events/s",
+        better="higher",
+        target=0.5,
+        aim=1.0,
+        rounds=_rounds,
+    )
+]

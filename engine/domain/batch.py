@@ -1,0 +1,120 @@
+"""A batch: runs launched together. What was asked for is kept; all else is told by its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from engine.domain.activity import elapsed_s
+from engine.domain.lifecycle import ACTIVE, FINISHED
+from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind
+
+MOST_RUNS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """A batch as it was asked for; its runs carry its id, which is its name made unique."""
+
+    id: str
+    name: str
+    template: str | None = None
+    made_of: str = ""
+    """What its runs were made from, in words: a file, a matrix, a number of copies."""
+    created_at: float = 0.0
+    budget_tokens: int | None = None
+    """What all its runs together may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run of a batch that is to be made; it may wait for earlier ones, given by their place."""
+
+    spec: RunSpec
+    after: tuple[int, ...] = ()
+    starts_from: int | None = None
+    """Whose workspace it starts from."""
+
+    def as_spec(self, batch: str, made: Sequence[str]) -> RunSpec:
+        """Give what is asked for, now that the ids of the runs made before it are known."""
+        waits = tuple(dict.fromkeys((*self.spec.after, *(made[place] for place in self.after))))
+        spec = replace(self.spec, batch=batch, after=waits)
+        if self.starts_from is None:
+            return spec
+        wish = replace(spec.workspace, kind=WorkspaceKind.FROM_RUN, source=made[self.starts_from])
+        return replace(spec, workspace=wish)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a batch has come to by now."""
+
+    runs: int = 0
+    counts: Counter[Status] | None = None
+    percent: int = 0
+    usage: Usage = Usage()
+    started_at: float | None = None
+    finished_at: float | None = None
+    left_s: float | None = None
+    """About how long it will take still; None where nothing tells yet, or it is over."""
+
+    def of(self, *statuses: Status) -> int:
+        """Give how many runs have one of these statuses."""
+        return sum((self.counts or {}).get(status, 0) for status in statuses)
+
+    @property
+    def ended(self) -> int:
+        """How many have ended by themselves: those cancelled tell nothing."""
+        return self.of(Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED)
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Which part of those that ended has succeeded, 0 to 1; None while none has."""
+        return self.of(Status.SUCCEEDED) / self.ended if self.ended else None
+
+    @property
+    def live(self) -> int:
+        """How many have not ended."""
+        return self.runs - self.of(*FINISHED)
+
+    @property
+    def tokens(self) -> int:
+        """What was used, in and out."""
+        return self.usage.input + self.usage.output
+
+
+def standing(runs: Iterable[Run], now: float, slots: int) -> Standing:
+    """Sum up the runs of a batch at `now`, with so many slots for what is left of it."""
+    known = list(runs)
+    counts = Counter(run.status for run in known)
+    percents = sum(100 if run.status in FINISHED else run.percent for run in known)
+    starts = [run.started_at for run in known if run.started_at is not None]
+    ends = [run.finished_at for run in known if run.finished_at is not None]
+    is_over = all(run.status in FINISHED for run in known)
+    return Standing(
+        len(known),
+        counts,
+        percents // max(1, len(known)),
+        sum((run.usage for run in known), Usage()),
+        min(starts, default=None),
+        max(ends, default=None) if is_over else None,
+        None if is_over else _left_s(known, now, slots),
+    )
+
+
+def _left_s(runs: Sequence[Run], now: float, slots: int) -> float | None:
+    """Reckon from what those that ended took how long those that have not will take."""
+    took = [elapsed_s(run, now) for run in runs if _tells(run)]
+    if not took:
+        return None
+    usual = mean(took)
+    active = [max(0.0, usual - elapsed_s(run, now)) for run in runs if run.status in ACTIVE]
+    queued = sum(run.status is Status.QUEUED for run in runs)
+    at_a_time = max(1, min(slots, len(active) + queued))
+    return max((sum(active) + queued * usual) / at_a_time, max(active, default=0.0))
+
+
+def _tells(run: Run) -> bool:
+    return run.status in (Status.SUCCEEDED, Status.FAILED) and run.started_at is not None

@@ -1,0 +1,152 @@
+"""A batch as the JSON object of the public contract, and its results as they are exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from engine.domain.activity import elapsed_s
+from engine.domain.batch import Standing, Swarm
+from engine.domain.events import iso
+from engine.domain.model import Run, Status
+from engine.domain.ranking import Task, tasks
+from engine.domain.run_json import run_json
+from engine.domain.text import one_line, printable_name
+
+FORMATS = ("md", "csv", "json")
+COLUMNS = (
+    "rank",
+    "run",
+    "title",
+    "status",
+    "error",
+    "files",
+    "insertions",
+    "deletions",
+    "input_tokens",
+    "output_tokens",
+    "elapsed_s",
+    "attempts",
+)
+
+
+def batch_json(swarm: Swarm, so_far: Standing) -> dict[str, Any]:
+    """Give a batch as a JSON object."""
+    counts = so_far.counts or {}
+    return {
+        "id": swarm.id,
+        "name": swarm.name,
+        "template": swarm.template,
+        "made_of": swarm.made_of,
+        "created_at": iso(swarm.created_at),
+        "started_at": _iso(so_far.started_at),
+        "finished_at": _iso(so_far.finished_at),
+        "runs": so_far.runs,
+        "live": so_far.live,
+        "counts": {status.value: counts.get(status, 0) for status in Status},
+        "progress": so_far.percent,
+        "pass_rate": so_far.pass_rate and round(so_far.pass_rate, 4),
+        "tokens": {
+            "input": so_far.usage.input,
+            "cached_input": so_far.usage.cached,
+            "output": so_far.usage.output,
+        },
+        "budget": swarm.budget_tokens,
+        "left_s": None if so_far.left_s is None else round(so_far.left_s, 1),
+    }
+
+
+def results_json(swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: float) -> dict[str, Any]:
+    """Give a batch with its tasks, and their runs, the best first."""
+    return {
+        **batch_json(swarm, so_far),
+        "tasks": [
+            {
+                "given": task.given,
+                "winner": task.winner.id if task.winner else None,
+                "runs": [run_json(run, now) for run in task.runs],
+            }
+            for task in tasks(runs)
+        ],
+    }
+
+
+def export(kind: str, swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: float) -> str:
+    """Write a batch's results as `md`, `csv` or `json`."""
+    if kind == "json":
+        return json.dumps(results_json(swarm, so_far, runs, now), indent=2) + "\n"
+    found = tasks(runs)
+    names = list(dict.fromkeys(name for task in found for name in task.given))
+    rows = [
+        [*(task.given.get(name, "") for name in names), *_row(place, run, now)]
+        for task in found
+        for place, run in enumerate(task.runs, start=1)
+    ]
+    heads = [*names, *COLUMNS]
+    return _csv(heads, rows) if kind == "csv" else _markdown(swarm, so_far, found, heads, rows)
+
+
+def _row(place: int, run: Run, now: float) -> list[str]:
+    values = (
+        place,
+        run.id,
+        run.spec.title,
+        run.status.value,
+        run.error.code if run.error else "",
+        run.changes.files,
+        run.changes.insertions,
+        run.changes.deletions,
+        run.usage.input,
+        run.usage.output,
+        round(elapsed_s(run, now), 1),
+        run.attempt,
+    )
+    return [str(value) for value in values]
+
+
+def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([printable_name(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _markdown(
+    swarm: Swarm,
+    so_far: Standing,
+    found: Sequence[Task],
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> str:
+    ended = ", ".join(f"{n} {status}" for status, n in sorted((so_far.counts or {}).items()) if n)
+    rate = "" if so_far.pass_rate is None else f", {so_far.pass_rate:.0%} passed"
+    winners = [(task.given, task.winner) for task in found if task.winner and len(task.runs) > 1]
+    lines = [
+        f"# {_cell(swarm.id)}",
+        "",
+        f"{so_far.runs} runs: {ended}{rate}; {so_far.tokens} tokens.",
+        "",
+    ]
+    for given, best in winners:
+        said = ", ".join(f"{name}={value}" for name, value in given.items())
+        lines.append(f"- best{f' of {_cell(said)}' if said else ''}: {best.id if best else ''}")
+    lines += [""] if winners else []
+    lines.append(f"| {' | '.join(map(_cell, heads))} |")
+    lines.append(f"|{'---|' * len(heads)}")
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    safe = printable_name(one_line(text, 300))
+    for special, written in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`")):
+        safe = safe.replace(special, written)
+    return safe
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else iso(at)

@@ -1,0 +1,50 @@
+"""Which of several runs of one task did best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, Status
+
+_ORDER = {Status.SUCCEEDED: 0, Status.FAILED: 2, Status.INTERRUPTED: 3, Status.CANCELLED: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The runs of a batch that were given the same, the best first."""
+
+    given: dict[str, str]
+    runs: tuple[Run, ...]
+
+    @property
+    def winner(self) -> Run | None:
+        """The best one, if it succeeded and nothing that could do better is still at work."""
+        best = self.runs[0]
+        is_over = all(run.status in FINISHED for run in self.runs)
+        return best if is_over and best.status is Status.SUCCEEDED else None
+
+    @property
+    def rest(self) -> tuple[Run, ...]:
+        """Those that did not win, where one did."""
+        return self.runs[1:] if self.winner else ()
+
+
+def tasks(runs: Iterable[Run]) -> list[Task]:
+    """Put the runs that were given the same together, and the best of them first.
+
+    Who succeeded, its check included, comes before who did not; then who changed something; then
+    the smaller change; then who used fewer tokens.
+    """
+    found: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    for run in runs:
+        found.setdefault(tuple(run.spec.given.items()), []).append(run)
+    return [Task(dict(given), tuple(sorted(same, key=_rank))) for given, same in found.items()]
+
+
+def _rank(run: Run) -> tuple[int, bool, int, int, int, str]:
+    changes = run.changes
+    lines = changes.insertions + changes.deletions
+    used = run.usage.input + run.usage.output
+    return _ORDER.get(run.status, 1), not changes.files, lines, changes.files, used, run.id

@@ -1,0 +1,171 @@
+"""The runs that come of what is asked for as a batch: all of them filled in, none started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.domain.batch import Planned
+from engine.domain.errors import UserError
+from engine.domain.model import RunSpec, WorkspaceKind
+from engine.domain.text import one_line, printable_name
+from engine.library import flow as flows
+from engine.library import rendering, rows, templates
+from engine.library.asked import Order
+from engine.library.cells import cells
+from engine.library.flow import Flow, Step
+from engine.library.rendering import Wrong
+from engine.library.rows import Row, invalid
+from engine.library.template import Template
+
+SPECIAL = ("model", "repository", "source", "title", "prompt")
+"""Columns that say how a run is to be done, where the template has no parameter of that name."""
+TITLE, GIVEN = 72, 200
+SOURCES = (WorkspaceKind.WORKTREE, WorkspaceKind.COPY, WorkspaceKind.IN_PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """What runs are made of: the steps to go through for each cell."""
+
+    order: Order
+    known: Mapping[str, Template]
+    flow: Flow | None
+
+
+def read(file: Path) -> tuple[Flow | None, list[Row]]:
+    """Read a file of rows, or of a flow; raises `UserError`."""
+    text = rows.read_file(file)
+    if rows.KINDS[file.suffix.lower()] == "YAML" and flows.is_flow(text):
+        return flows.read(text, printable_name(file.name)), []
+    return None, rows.rows(file, text)
+
+
+def planned(
+    order: Order, known: Mapping[str, Template], listed: Sequence[Row], flow: Flow | None
+) -> list[Planned]:
+    """Make every run, those that wait behind those they wait for; raises `UserError`."""
+    what, steps = _Filled(order, known, flow), flow.steps if flow else (None,)
+    matrix = {**(flow.matrix if flow else {}), **order.matrix}
+    found: list[Planned] = []
+    for cell in cells([*listed, *(flow.rows if flow else ())], matrix, order.count * len(steps)):
+        done = [_at(what, cell, step) for step in steps]
+        for copy in range(order.count):
+            found += _linked(done, steps, len(found), f" #{copy + 1}" if order.count > 1 else "")
+    return _told_apart(found)
+
+
+def _linked(
+    specs: Sequence[RunSpec], steps: Sequence[Step | None], first: int, copy: str
+) -> Iterator[Planned]:
+    places = {step.name: first + place for place, step in enumerate(steps) if step}
+    for spec, step in zip(specs, steps, strict=True):
+        spec = replace(spec, title=spec.title + copy)
+        if step is None:
+            yield Planned(spec)
+            continue
+        source = places.get(step.starts_from or "")
+        yield Planned(spec, tuple(places[name] for name in step.needs), source)
+
+
+def _told_apart(found: list[Planned]) -> list[Planned]:
+    """Put what was given into titles that would be the same for different tasks."""
+    often = Counter(each.spec.title for each in found)
+    return [
+        replace(each, spec=replace(each.spec, title=_with_given(each.spec)))
+        if often[each.spec.title] > 1 and each.spec.given
+        else each
+        for each in found
+    ]
+
+
+def _with_given(spec: RunSpec) -> str:
+    said = ", ".join(f"{name}={value}" for name, value in spec.given.items())
+    return one_line(f"{spec.title} · {said}", TITLE + GIVEN)
+
+
+def _at(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
+    """Fill a run in; what goes wrong with a cell is told with where that stands."""
+    try:
+        return _spec(what, cell, step)
+    except UserError as error:
+        if not cell.where:
+            raise
+        message = f"{printable_name(cell.where[:300])}: {error.message}"
+        raise UserError(message, error.recovery, error.code, error.docs_url) from error
+
+
+def _spec(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
+    order = what.order
+    name = step.template if step else order.template
+    template = templates.find(what.known, name) if name else None
+    names = template.params if template else {}
+    values = {**(what.flow.params if what.flow else {}), **order.params, **cell.values}
+    special = {key: values[key] for key in SPECIAL if key in values and key not in names}
+    base, said = order.spec, set(order.said)
+    if step:
+        base, said = replace(base, **step.says()), said | step.says().keys()
+    prompt = [_rendered(step.prompt if step else base.prompt, values, "the prompt")]
+    prompt.append("" if step else special.get("prompt", ""))
+    spec = replace(base, prompt="\n\n".join(text for text in prompt if text.strip()))
+    title = special.get("title") or (step.title if step else base.title if "title" in said else "")
+    if template:
+        given = _params(template, {k: v for k, v in values.items() if k not in special}, step)
+        spec = templates.fill(template, given).over(replace(spec, title=""), said - {"title"})
+    if title:
+        spec = replace(spec, title=one_line(_rendered(title, values, "the title"), TITLE + GIVEN))
+    elif not template:
+        spec = replace(spec, title=_usual_title(step, spec))
+    given = {k: one_line(v, GIVEN) for k, v in cell.values.items() if k != "title"}
+    return replace(
+        _placed(spec, special, order), given={**given, **({"step": step.name} if step else {})}
+    )
+
+
+def _usual_title(step: Step | None, spec: RunSpec) -> str:
+    return one_line(f"{step.name}: {spec.prompt}" if step else spec.prompt, TITLE)
+
+
+def _params(template: Template, values: Mapping[str, str], step: Step | None) -> dict[str, Any]:
+    """Give a template what it asks for: in a flow only that, else all, so that no name is lost."""
+    names = template.params
+    if step is None:
+        # An empty cell says nothing, except where nothing is what it usually has.
+        return {k: v for k, v in values.items() if v or k not in names or names[k].default == ""}
+    own = {
+        k: _rendered(v, values, f"`{k}`") if isinstance(v, str) else v
+        for k, v in step.params.items()
+    }
+    return {**{k: v for k, v in values.items() if k in names and v}, **own}
+
+
+def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
+    """Fill a text in with what is given; where nothing is, it stays as it is."""
+    if not text or not values:
+        return text or ""
+    try:
+        return rendering.render(text, values)
+    except Wrong as wrong:
+        raise invalid(f"{what}: {printable_name(wrong.what)}.") from wrong
+
+
+def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:
+    """Let a row choose the model and the repository."""
+    if model := special.get("model"):
+        spec = replace(spec, model=model)
+    named = special.get("repository") or special.get("source")
+    if not named:
+        return spec
+    path = Path(named).expanduser()
+    if order.usual:
+        workspace = order.usual(path)
+    elif spec.workspace.kind in SOURCES:
+        here = Path(spec.workspace.source or ".")
+        workspace = replace(spec.workspace, source=str((here / path).resolve()))
+    else:
+        raise invalid("`repository` goes with a worktree or a copy.")
+    project = spec.project if "project" in order.said else Path(workspace.source or "").name
+    return replace(spec, workspace=workspace, project=project or "default")

@@ -1,0 +1,108 @@
+"""A batch followed to its end: a line for each run at work, and what came of all of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.domain.batch import Swarm, standing
+from engine.domain.model import Run
+from engine.domain.ranking import tasks
+from tui.cli import output
+from tui.cli.follow import Display, Follower, exit_code
+from tui.cli.foreground import carry
+from tui.cli.lines import JsonLines, PlainLines
+
+if TYPE_CHECKING:
+    from engine.engine import Changes, Engine
+
+MAX_SHOWN = 100
+
+
+async def follow_batch(
+    engine: Engine,
+    swarm: Swarm,
+    runs: list[Run],
+    since: Mapping[str, int] | None = None,
+    *,
+    as_json: bool,
+    full: bool,
+) -> int:
+    """Follow the runs of a batch, say what came of it, and give the exit code."""
+    follower = Follower(engine, runs, since or 0)
+
+    def finish(ended: Mapping[str, Run]) -> None:
+        known = {run.id: run for run in engine.view.batch(swarm.id)}
+        tell_results(swarm, list({**known, **ended}.values()), engine.slots)
+
+    display = _display(follower, finish, as_json=as_json, full=full)
+    if not as_json:
+        output.say_aside(f"batch {swarm.id}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
+    stopper = await carry(engine, follower, display)
+    return exit_code(follower.runs.values()) if stopper.left is None else 128 + stopper.left
+
+
+def _display(
+    follower: Follower,
+    finish: Callable[[Mapping[str, Run]], None],
+    *,
+    as_json: bool,
+    full: bool,
+) -> Display:
+    if as_json:
+        return JsonLines()
+    if not output.is_terminal(sys.stdout):
+        return _Lines(finish, full=full)
+    from tui.cli.live import LiveView  # brings most of Rich
+
+    class Live(LiveView):
+        """The live view, with the batch's results at the end."""
+
+        def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+            """Print what came of the batch."""
+            del changes
+            finish(runs)
+
+    return Live(follower, full=full)
+
+
+class _Lines(PlainLines):
+    def __init__(self, finish: Callable[[Mapping[str, Run]], None], *, full: bool) -> None:
+        super().__init__(lambda run: run.id, full=full)
+        self._finish = finish
+
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Write what came of the batch."""
+        del changes
+        self._finish(runs)
+
+
+def tell_results(swarm: Swarm, runs: Sequence[Run], slots: int) -> None:
+    """Print where a batch stands and how its runs came off, the best of each task first."""
+    from tui.cli.listing import COLOURS
+    from tui.show import batches
+
+    now = time.time()
+    so_far = standing(runs, now, slots)
+    found = tasks(runs)
+    lines = [batches.heading(swarm, so_far), batches.standing(swarm, so_far), []]
+    lines.append([(batches.heads(), "dim")])
+    lines += [parts for parts, _ in batches.ranked(found, now)]
+    output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
+    if words := next_steps(swarm, runs):
+        output.say("\n".join(f"  next: swarm-tui batch {word}" for word in words))
+
+
+def next_steps(swarm: Swarm, runs: Sequence[Run]) -> list[str]:
+    """Give what of the batch's own commands is of use now."""
+    found = tasks(runs)
+    steps: list[str] = []
+    if any(run.status in ("failed", "interrupted") for run in runs):
+        steps.append(f"retry {swarm.id}")
+    if any(len(task.runs) > 1 and task.winner for task in found):
+        steps.append(f"compare {swarm.id}")
+    if any(task.winner and task.winner.changes.files for task in found):
+        steps.append(f"apply {swarm.id}")
+    return steps or [f"report {swarm.id}"]

@@ -1,0 +1,214 @@
+"""`swarm-tui batch ls | show | compare | report`: what came of batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.batch import Swarm
+from engine.domain.batch_json import FORMATS, batch_json, export, results_json
+from engine.domain.errors import UserError
+from engine.domain.text import printable_name
+from tui.cli import output
+from tui.cli.options import BatchName, File, Nearest, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.domain.ranking import Task
+    from engine.engine import Engine
+
+Files = Mapping[str, Mapping[str, str]]
+COLUMN = 16
+"""Cells of a run's column, side by side."""
+
+
+async def told_json(engine: Engine, swarm: Swarm) -> dict[str, Any]:
+    """Give a batch as the JSON object of the contract."""
+    return batch_json(swarm, await engine.swarms.standing(swarm.id, engine.slots))
+
+
+@click.command(epilog=examples("batch ls", "batch ls --json"))
+@json_option("Print the batch objects as one JSON array.")
+@everywhere()
+def ls(as_json: bool) -> int:
+    """List the batches, newest first."""
+    from tui.cli import session
+
+    return session.start(_ls(as_json=as_json))
+
+
+async def _ls(*, as_json: bool) -> int:
+    from tui.cli import session
+    from tui.cli.listing import COLOURS
+    from tui.show import batches
+
+    async with session.open_engine() as engine:
+        known = await engine.swarms.all()
+        found = [(each, await engine.swarms.standing(each.id, engine.slots)) for each in known]
+    if as_json:
+        output.say_json([batch_json(swarm, so_far) for swarm, so_far in found])
+        return 0
+    width = max((len(swarm.id) for swarm in known), default=0)
+    lines = [
+        [(f"{swarm.id:<{width}}  ", "strong"), *batches.standing(swarm, so_far, 12)]
+        for swarm, so_far in found
+    ]
+    output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
+    if not found:
+        output.say_aside(
+            "There are no batches yet: `swarm-tui batch --help` shows how to start one."
+        )
+    return 0
+
+
+@click.command(epilog=examples("batch show @last", "batch show nightly --json"))
+@click.argument("name", metavar="BATCH", type=BatchName(), default="@last")
+@json_option("Print the batch object with its tasks and their runs.")
+@everywhere()
+def show(name: str, as_json: bool) -> int:
+    """Show where a batch stands, and its runs, the best of each task first.
+
+    Who succeeded, its check included, comes before who did not; then who changed something, then
+    the smaller change, then fewer tokens.
+    """
+    from tui.cli import session
+
+    return session.start(_show(name, as_json=as_json))
+
+
+async def _show(name: str, *, as_json: bool) -> int:
+    from tui.cli import session
+    from tui.cli.batch_follow import tell_results
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        runs = await engine.swarms.runs(swarm.id)
+        so_far = await engine.swarms.standing(swarm.id, engine.slots)
+        slots = engine.slots
+    if as_json:
+        output.say_json(results_json(swarm, so_far, runs, time.time()))
+    else:
+        tell_results(swarm, runs, slots)
+    return 0
+
+
+@click.command(
+    epilog=examples("batch report @last -o results.md", "batch report @last --format csv")
+)
+@click.argument("name", metavar="BATCH", type=BatchName(), default="@last")
+@click.option(
+    "--format",
+    "kind",
+    type=Nearest(FORMATS),
+    help="md, csv or json.  [default: by FILE's ending, else md]",
+)
+@click.option("-o", "--output", "file", type=File(), metavar="FILE", help="Write it there.")
+@everywhere()
+def report(name: str, kind: str | None, file: str | None) -> int:
+    """Write the results of a batch: a line for each run, with what it was given."""
+    from tui.cli import session
+
+    by_name = Path(file or "").suffix.removeprefix(".").lower()
+    kind = kind or (by_name if by_name in FORMATS else "md")
+    return session.start(_report(name, kind, file))
+
+
+async def _report(name: str, kind: str, file: str | None) -> int:
+    from tui.cli import session
+    from tui.cli.where import absolute
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        runs = await engine.swarms.runs(swarm.id)
+        if file:
+            path = await engine.swarms.export(swarm, kind, absolute(file), engine.slots)
+            output.say(str(path))
+            return 0
+        so_far = await engine.swarms.standing(swarm.id, engine.slots)
+    output.say(export(kind, swarm, so_far, runs, time.time()).rstrip("\n"))
+    return 0
+
+
+@click.command(epilog=examples("batch compare @last"))
+@click.argument("name", metavar="BATCH", type=BatchName(), default="@last")
+@json_option("Print the tasks, each with its runs and what they changed.")
+@everywhere()
+def compare(name: str, as_json: bool) -> int:
+    """Put the runs of each task side by side, the best on the left, with the files they changed."""
+    from tui.cli import session
+
+    return session.start(_compare(name, as_json=as_json))
+
+
+async def _compare(name: str, *, as_json: bool) -> int:
+    from engine.domain.ranking import tasks
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        found = tasks(await engine.swarms.runs(swarm.id))
+        told: list[dict[str, Any]] = []
+        for task in found:
+            files = {run.id: await _files(engine, run) for run in task.runs}
+            if as_json:
+                told.append(_task_json(task, files))
+            else:
+                output.say("\n".join([*_side_by_side(task, files), ""]))
+    if as_json:
+        output.say_json(told)
+    return 0
+
+
+async def _files(engine: Engine, run: Run) -> dict[str, str]:
+    """Give the files that a run changed, each with its lines."""
+    from tui.show import sign
+
+    found: dict[str, str] = {}
+    with suppress(UserError):  # it has no workspace, or no longer
+        for file in (await engine.workspaces.changes(run.id)).files:
+            lines = f"+{file.insertions} {sign('−', '-')}{file.deletions}"
+            found[printable_name(file.path)] = "binary" if file.binary else lines
+    return found
+
+
+def _task_json(task: Task, files: Files) -> dict[str, Any]:
+    return {
+        "given": task.given,
+        "winner": task.winner.id if task.winner else None,
+        "runs": [
+            {"run": run.id, "status": run.status.value, "changes": dict(files.get(run.id, {}))}
+            for run in task.runs
+        ],
+    }
+
+
+def _side_by_side(task: Task, files: Files) -> list[str]:
+    from engine.domain.activity import elapsed_s
+    from tui import show as look
+    from tui.cells import clean, crop, fit
+    from tui.show import batches
+
+    now, runs = time.time(), task.runs
+    used = [look.tokens(run.usage.input + run.usage.output) for run in runs]
+    rows: list[tuple[str, Sequence[str]]] = [
+        (
+            batches.given(task),
+            [f"{look.sign('★', '*') if run is task.winner else ' '} {run.id}" for run in runs],
+        ),
+        ("status", [f"{look.glyph(run.status)} {look.word(run.status)}" for run in runs]),
+        ("changes", [look.changes(run.changes) or "-" for run in runs]),
+        ("tokens", used),
+        ("took", [look.length(elapsed_s(run, now)) for run in runs]),
+    ]
+    paths = sorted({path for changed in files.values() for path in changed})
+    rows += [(clean(path), [files.get(run.id, {}).get(path, "") for run in runs]) for path in paths]
+    width = min(44, max(len(name) for name, _ in rows))
+    return [
+        f"{fit(crop(name, width), width)}  " + "  ".join(fit(cell, COLUMN) for cell in cells)
+        for name, cells in rows
+    ]

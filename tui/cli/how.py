@@ -1,0 +1,100 @@
+"""How runs are to be done: the flags that `run` and `batch` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from engine.domain.model import Agent, Sandbox
+from tui import readings
+from tui.cli.options import (
+    DurationType,
+    File,
+    Nearest,
+    Number,
+    RunName,
+    TimeType,
+    TokensType,
+    Utf8,
+)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        key, equals, _rest = value.partition("=")
+        if not key.strip() or not equals:
+            raise click.BadParameter(f"{value!r} is not of the form KEY=TOML.")
+    return values
+
+
+OPTIONS = (
+    click.option("--model", type=Utf8(), help="The model that Codex asks."),
+    click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do."),
+    click.option(
+        "-c",
+        "codex_config",
+        type=Utf8(),
+        multiple=True,
+        metavar="KEY=TOML",
+        callback=_overrides,
+        help="A setting for Codex, as `codex -c` takes it.",
+    ),
+    click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h."),
+    click.option(
+        "--retries",
+        type=Number(0, readings.MAX_RETRIES),
+        metavar="N",
+        help="Try again so often where that can help: overload, a cut stream, a failed check.",
+    ),
+    click.option(
+        "--verify",
+        type=Utf8(),
+        metavar="CMD",
+        help="Run this in the workspace afterwards: it decides, and with --retries the agent hears "
+        "what it said. It runs as you, outside Codex's sandbox.",
+    ),
+    click.option(
+        "--verify-limit",
+        type=DurationType(),
+        help="How long the check may take.  [default: 15m]",
+    ),
+    click.option(
+        "--budget",
+        type=TokensType(),
+        metavar="TOKENS",
+        help="End the run when it has used more tokens, such as 50000, 200k or 1.5M.",
+    ),
+    click.option(
+        "--priority",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Higher ones leave the queue first.",
+    ),
+    click.option(
+        "--after",
+        type=RunName(),
+        multiple=True,
+        metavar="RUN",
+        help="Start when this run has succeeded; repeatable. If it fails, this one is cancelled.",
+    ),
+    click.option(
+        "--at",
+        type=TimeType(),
+        metavar="TIME",
+        help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
+    ),
+    click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work."),
+    click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use."),
+)
+
+
+def how_options(function: Function) -> Function:
+    """Add the flags that say how a run is done."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
