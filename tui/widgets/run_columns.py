@@ -227,16 +227,7 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     kept = _with_words([column for column in columns if not column.is_extra], width)
     while len(kept) > 1 and _total([column.least for column in kept]) > width:
         kept.remove(min(kept, key=lambda column: column.leaves))
-    widths = {column.name: column.least for column in kept}
-    for column in kept:
-        better = widths | {column.name: max(column.least, column.good)}
-        if _total(better.values()) <= width:
-            widths = better
-    # What matters most is the first to get its best width, all or nothing: half a word is none.
-    for column in sorted(kept, key=lambda column: -column.leaves):
-        better = widths | {column.name: column.best}
-        if _total(better.values()) <= width:
-            widths = better
+    widths = _widened(kept, width)
     if all(widths[column.name] == column.best for column in kept):
         for column in sorted(columns, key=lambda column: -column.leaves):
             more = widths | {column.name: column.best}
@@ -246,6 +237,21 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     cells = [widths[column.name] for column in chosen]
     _stretch(chosen, cells, width - _total(cells))
     return list(zip(chosen, cells, strict=True))
+
+
+def _widened(kept: Sequence[Column], width: int) -> dict[str, int]:
+    """Give each its least width or more: what matters most is the first to get its best.
+
+    All or nothing: half a word is none.
+    """
+    widths = {column.name: column.least for column in kept}
+    wishes = [(column.name, max(column.least, column.good)) for column in kept]
+    first = sorted(kept, key=lambda column: -column.leaves)
+    for name, wish in (*wishes, *((column.name, column.best) for column in first)):
+        better = widths | {name: wish}
+        if _total(better.values()) <= width:
+            widths = better
+    return widths
 
 
 def _with_words(columns: list[Column], width: int) -> list[Column]:
