@@ -44,6 +44,7 @@ from engine.runs.scheduler import Scheduler
 from engine.runs.shared import SharedSettings
 from engine.runs.supervisor import Tools
 from engine.runs.watcher import Watcher
+from engine.search import Search
 from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
@@ -139,6 +140,7 @@ class Engine:
             store, self._journal, self.templates, self.trust, self.sources, self.check
         )
         self.memory = Memory(store)
+        self.search = Search(store)
 
     @classmethod
     @asynccontextmanager
@@ -410,7 +412,8 @@ class Engine:
             )
             tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
             async with AsyncExitStack() as stack:
-                stack.push_async_callback(_ended, asyncio.create_task(tending.run()))
+                for chore in (tending.run(), self.search.keep_up()):
+                    stack.push_async_callback(_ended, asyncio.create_task(chore))
                 await self._scheduler.run()
         finally:
             self._scheduler = None

@@ -16,7 +16,7 @@ from engine import programs
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.looks import Looks
-from tui.screens.live import LiveScreen, ToEdit, ToStart, Wanted
+from tui.screens.live import LiveScreen, ToEdit, ToStart, Wanted, WantedEvent
 from tui.toast import attempt, report
 from tui.widgets.run_columns import checked_columns
 
@@ -49,6 +49,7 @@ class SwarmApp(Looks):
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
@@ -71,6 +72,11 @@ class SwarmApp(Looks):
         from tui.screens.templates import TemplatesScreen
 
         return TemplatesScreen(self.engine, self.clock)
+
+    def _find_screen(self) -> LiveScreen:
+        from tui.screens.find import FindScreen
+
+        return FindScreen(self.engine, self.clock)
 
     def _changes_screen(self) -> LiveScreen:
         from tui.screens.changes import ChangesScreen
@@ -121,6 +127,16 @@ class SwarmApp(Looks):
             # The file leads back to its diff, the diff never back to the file.
             screen.came_from = came_from if wanted.mode == "file" else "runs"
             screen.open(wanted.run_id, wanted.path)
+
+    @on(WantedEvent)
+    async def _show_event(self, wanted: WantedEvent) -> None:
+        """Show an event in the log of its run."""
+        from tui.screens.runs import RunsScreen
+
+        await self.action_runs()
+        screen = self.live_screen
+        if isinstance(screen, RunsScreen):
+            screen.show_event(wanted)
 
     @work(group="program", exclusive=True)
     async def action_editor(self) -> None:
@@ -268,6 +284,10 @@ class SwarmApp(Looks):
     async def action_templates(self) -> None:
         """Show the run templates."""
         await self.switch_mode("templates")
+
+    async def action_find(self) -> None:
+        """Search the history of all runs."""
+        await self.switch_mode("find")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -144,6 +144,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "A shell in the workspace", 93),
@@ -189,6 +190,15 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
+    "Search": (
+        Command("find.open", "enter", "go there", "find.open", "Go to the event in its log", 12),
+        Command("find.next", "down,ctrl+n", "next", "find.next", "Next place", 14),
+        Command("find.previous", "up", "previous", "find.previous", "Place before", 15),
+        Command("find.page_down", "pagedown", "page", "find.page_down", "A page down"),
+        Command("find.page_up", "pageup", "page", "find.page_up", "A page up"),
+        Command("find.type", "tab", "list", "find.type", "To the list, and back to typing", 16),
+        Command("find.back", "escape", "back", "find.back", "Back to the runs", 18),
+    ),
     "Doctor": (
         Command("doctor.look", "r,ctrl+r", "look again", "doctor.look", "Look again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End processes left (asks)", 14),
@@ -223,7 +233,7 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree"})
+OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree", "find"})
 """Scopes of screens on which there are no runs to choose from."""
 
 

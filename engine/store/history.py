@@ -19,7 +19,7 @@ _END = 2**62
 _NO_WORDS = "'role', 'kind', 'phase', 'change', 'level', 'stage', 'status', 'previous', 'type'"
 
 # The end of a step stands for its beginning, in a log and so in what is found there.
-_ENDED = """NOT (e.type = 'step' AND json_extract(e.data, '$.phase') = 'started' AND EXISTS (
+ENDED = """NOT (e.type = 'step' AND json_extract(e.data, '$.phase') = 'started' AND EXISTS (
     SELECT 1 FROM events l WHERE l.run = e.run AND l.seq > e.seq AND l.seq <= e.seq + 32
     AND l.type = 'step' AND json_extract(l.data, '$.phase') <> 'started'
     AND json_extract(l.data, '$.kind') = json_extract(e.data, '$.kind')
@@ -85,7 +85,7 @@ class History:
             f" AND {self._number} > ? AND {self._number} <= ?"
             " AND e.data LIKE ? ESCAPE '!' AND EXISTS (SELECT 1 FROM json_tree(e.data) t"
             f" WHERE t.type = 'text' AND coalesce(t.key, '') NOT IN ({_NO_WORDS})"
-            f" AND t.atom LIKE ? ESCAPE '!') AND {_ENDED} ORDER BY {self._number}",
+            f" AND t.atom LIKE ? ESCAPE '!') AND {ENDED} ORDER BY {self._number}",
             (*self._values, above, upto, _like(written), _like(text)),
         )
         return [row[0] for row in rows]

@@ -48,4 +48,30 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX runs_batch ON runs (batch) WHERE batch IS NOT NULL",
     ),
+    # Search in the history: an index that reads its text from the events, and how far it has come.
+    (
+        # Of what an event says, its beginning and its end: an output may be a megabyte.
+        """CREATE VIEW said_whole AS SELECT id, CASE type
+            WHEN 'step' THEN coalesce(json_extract(data, '$.command'), '') || char(10)
+                || coalesce(json_extract(data, '$.text'), '') || char(10)
+                || coalesce(json_extract(data, '$.output'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[0].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[1].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[2].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[3].path'), '')
+            WHEN 'notice' THEN json_extract(data, '$.text')
+            ELSE json_extract(data, '$.error.message') END AS whole
+            FROM events WHERE type IN ('step', 'notice', 'error')""",
+        """CREATE VIEW said AS SELECT id, CASE WHEN length(whole) <= 32768 THEN whole
+            ELSE substr(whole, 1, 16384) || char(10) || substr(whole, -16384) END AS said
+            FROM said_whole""",
+        """CREATE VIRTUAL TABLE search_events USING fts5 (said, content = 'said',
+            content_rowid = 'id', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')""",
+        """CREATE VIEW prompts AS SELECT key, substr(json_extract(spec, '$.prompt') || char(10)
+            || json_extract(spec, '$.title'), 1, 32768) AS said FROM runs""",
+        """CREATE VIRTUAL TABLE search_prompts USING fts5 (said, content = 'prompts',
+            content_rowid = 'key', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')""",
+        "CREATE TABLE search_places (name TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO search_places VALUES ('events', 0), ('runs', 0)",
+    ),
 )

@@ -12,7 +12,8 @@ from engine.domain.errors import user_error
 from engine.domain.events import Event
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Achieved, Ask, Run
-from engine.store import batches, codec
+from engine.domain.search import Hit, Word
+from engine.store import batches, codec, search
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import translated
 from engine.store.history import History
@@ -118,6 +119,23 @@ class Reading:
     def history(self, run: str | None, kind: Kind = USUAL) -> History:
         """Give a way through the events of a run, or of all, that costs what is looked at."""
         return History(self._read, run, kind)
+
+    async def search(
+        self,
+        wanted: Iterable[Word],
+        *,
+        project: str | None = None,
+        statuses: Sequence[str] = (),
+        limit: int,
+    ) -> list[Hit]:
+        """Give the latest places where all of the words are, as far as the index has come."""
+        return await search.search(
+            self._read, wanted, project=project, statuses=statuses, limit=limit
+        )
+
+    async def search_behind(self) -> int:
+        """Say how many events the index has not come to yet."""
+        return await search.behind(self._read)
 
     async def last_id(self) -> int:
         """Give the id of the newest event of all."""

@@ -10,7 +10,7 @@ import aiosqlite
 
 from engine.domain.events import Notice
 from engine.domain.lifecycle import FINISHED
-from engine.store import codec
+from engine.store import codec, search
 
 KEPT = 200
 """The last events of a run, which always stay."""
@@ -18,6 +18,8 @@ ROWS = 5000
 PAGES = 2000  # at a time: others write in between
 FULL_BYTES = 1024**3
 _ENDED = ",".join(f"'{status.value}'" for status in sorted(FINISHED))
+_AT = "run = ? AND seq = ?"
+_GOING = "id IN (SELECT id FROM events WHERE run = ? AND seq < ? ORDER BY seq LIMIT ?)"
 
 Transaction = Callable[[], AbstractAsyncContextManager[aiosqlite.Connection]]
 
@@ -50,15 +52,14 @@ async def _drop(transaction: Transaction, key: int, place: int) -> int:
             status = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({_ENDED})"
             if not list(await db.execute_fetchall(status, (key,))):
                 return count  # it goes on
+            going = (key, place, ROWS)
+            await search.forget(db, _AT, (key, place))
+            await search.forget(db, _GOING, going)
             await db.execute(
-                "UPDATE events SET type = 'notice', data = ? WHERE run = ? AND seq = ?",
-                (said, key, place),
+                f"UPDATE events SET type = 'notice', data = ? WHERE {_AT}", (said, key, place)
             )
-            done = await db.execute(
-                "DELETE FROM events WHERE id IN"
-                " (SELECT id FROM events WHERE run = ? AND seq < ? ORDER BY seq LIMIT ?)",
-                (key, place, ROWS),
-            )
+            await search.learn(db, _AT, (key, place))
+            done = await db.execute(f"DELETE FROM events WHERE {_GOING}", going)
         count += done.rowcount
         if done.rowcount < ROWS:
             return count

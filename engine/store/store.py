@@ -21,7 +21,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
-from engine.store import batches, codec, shrinking
+from engine.store import batches, codec, search, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.ids import new_id
 from engine.store.reading import Reading
@@ -125,6 +125,11 @@ class Store(Reading):
             await db.execute("DELETE FROM settings WHERE name = ?", (name,))
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
+
+    async def index(self) -> None:
+        """Move the index of the history forward by a slice."""
+        async with self._transaction() as db:
+            await search.index_slice(db)
 
     async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).

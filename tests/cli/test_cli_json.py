@@ -92,6 +92,7 @@ def test_what_the_commands_print_has_its_shape(swarm: Swarm) -> None:
     said = {
         "ls": [],
         "show": ["@last"],
+        "search": ["elm"],
         "wait": ["@last"],
         "slots": [],
         "files": ["@last"],

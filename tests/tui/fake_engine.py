@@ -18,6 +18,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
+from engine.domain.search import Found, Hit, words
 from engine.domain.stamp import stamp
 from engine.engine import (
     As,
@@ -128,6 +129,39 @@ class FakeTemplates:
         return {}
 
 
+class FakeSearch:
+    """Finds the events, and the prompts, in which all the words are; remembers what was asked."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.asked: list[tuple[str, str | None, list[str]]] = []
+        self.behind = 0
+
+    async def find(
+        self, text: str, *, project: str | None, statuses: list[str], **_: object
+    ) -> Found:
+        self.asked.append((text, project, statuses))
+        wanted = [word.text for word in words(text)]
+        hits = [
+            hit
+            for event in reversed(self._engine._all)
+            if (hit := self._hit(event, wanted)) and hit.status in (statuses or [hit.status])
+        ]
+        return Found(tuple(hits), behind=self.behind)
+
+    def _hit(self, event: Event, wanted: list[str]) -> Hit | None:
+        run = self._engine.view.runs[event.run]
+        body = event.body
+        text = run.spec.prompt if event.seq == 1 else getattr(body, "text", "") or ""
+        if not all(word in text for word in wanted):
+            return None
+        what = "prompt" if event.seq == 1 else getattr(body, "kind", body.type)
+        marks = tuple((text.index(word), text.index(word) + len(word)) for word in wanted)
+        spec = run.spec
+        at, seq = event.at, event.seq
+        return Hit(run.id, spec.title, spec.project, run.status, seq, at, what, text, marks)
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -141,6 +175,7 @@ class FakeEngine:
         self.workspaces = self
         self.sources = FakeSources()
         self.memory = Memory(FakeSettings())
+        self.search = FakeSearch(self)
         self.templates: Templates | FakeTemplates = FakeTemplates()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []

@@ -28,7 +28,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from engine.config import Ui
-from engine.engine import Engine, Template
+from engine.engine import Engine, Filled, Template
 from engine.library.shelf import Layer
 from engine.library.template import Keys
 from tui import commands
@@ -120,6 +120,9 @@ async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) 
         async def all(self, repository: Path | None = None) -> dict[str, Template]:
             keys = Keys(description="Sows and waters", prompt="sow")
             return {"garden": Template("garden", Layer.OWN, Path("/t/garden.yaml"), keys)}
+
+        def preview(self, template: Template, given: object) -> Filled:
+            return Filled(template.name, "sow", None, None, template.keys)
 
     engine.templates = Templates()
     app = app_on(engine)

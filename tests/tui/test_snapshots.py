@@ -178,6 +178,21 @@ def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
 
 
+def test_the_search(snap_compare: Compare) -> None:
+    engine = busy()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press("ctrl+f")
+        await pilot.pause()
+        await pilot.press(*"the")
+        while "Found 5" not in plain(app):
+            await pilot.pause(0.05)
+
+    app = app_on(engine)
+    assert snap_compare(app, terminal_size=WIDE, run_before=prepare)
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
     engine = busy()

@@ -19,6 +19,7 @@ COMMANDS = {
     "batch": Lazy("tui.cli.batch:batch", "Start many runs at once, and see what came of them"),
     "ls": Lazy("tui.cli.listing:ls", "List runs, newest first"),
     "show": Lazy("tui.cli.listing:show", "Show all about one run"),
+    "search": Lazy("tui.cli.search:search", "Search what all runs said and did"),
     "watch": Lazy("tui.cli.watch:watch", "Follow runs until they have ended"),
     "logs": Lazy("tui.cli.logs:logs", "Print what a run did, or what its agent wrote"),
     "cancel": Lazy("tui.cli.cancel:cancel", "Stop runs"),

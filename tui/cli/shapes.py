@@ -363,6 +363,28 @@ class Template(Shape):
     error: ErrorInfo | None
 
 
+class Hit(Shape):
+    """A place that says all the words: an event of a run, or its prompt (seq 1)."""
+
+    run: str
+    title: str
+    project: str
+    status: Status
+    seq: Annotated[int, Meta(ge=1)]
+    at: Time
+    what: Annotated[str, Meta(description="prompt, message, command, notice, error …")]
+    text: str
+    marks: Annotated[list[list[int]], Meta(description="where the words stand in text: from, to")]
+
+
+class Found(Shape):
+    """The latest places; behind are events that were not looked through yet."""
+
+    hits: list[Hit]
+    more: bool
+    behind: Count
+
+
 class Batch(Shape):
     """Runs launched together; live are those that have not ended, budget is for all of them."""
 
@@ -478,6 +500,7 @@ Event: Any = Union[tuple(EVENTS.values())]  # noqa: UP007  made from a list
 DOCUMENTS: dict[str, Any] = {
     "ls": list[ListedRun],
     "show": ListedRun,
+    "search": Found,
     "cancel": list[Run],
     "wait": list[Run],
     "pause": Queue,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,15 @@ class Wanted(Message):
     mode: str
     run_id: str
     path: str | None = None
+
+
+@dataclass
+class WantedEvent(Message):
+    """The user wants to see an event in the log of its run, with some words lit up."""
+
+    run_id: str
+    seq: int
+    lit: re.Pattern[str] | None = None
 
 
 @dataclass

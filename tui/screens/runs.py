@@ -14,8 +14,9 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import Kind
 from engine.domain.model import Status
 from tui import commands
-from tui.screens.live import Wanted
+from tui.screens.live import Wanted, WantedEvent
 from tui.screens.run_browser import RunBrowser
+from tui.selection import Selection
 from tui.toast import app_of
 from tui.widgets.event_log import EventLog
 from tui.widgets.key_bar import KeyBar
@@ -192,6 +193,15 @@ class RunsScreen(RunBrowser):
         pane = self.panes.chosen.log_pane
         pane.show_all_runs(not pane.shows_all_runs)
         self.panes.go("log")
+
+    def show_event(self, wanted: WantedEvent) -> None:
+        """Show an event in the log of its run, whatever the list was narrowed to."""
+        if not self.panes.run_list.move_to(wanted.run_id):
+            self.select(Selection())
+            self.clear_filter()
+            self.panes.run_list.move_to(wanted.run_id)
+        self.panes.go("log")
+        self.panes.chosen.show_event(wanted.run_id, wanted.seq, wanted.lit)
 
     @on(EventLog.Opened)
     def _file_named(self, event: EventLog.Opened) -> None:

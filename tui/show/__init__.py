@@ -14,6 +14,7 @@ from tui.show.figures import (
     time_of_day,
     tokens,
 )
+from tui.show.hits import hit_parts, hit_word
 from tui.show.limits import clock_time, limits, window_name
 from tui.show.runs import (
     GLYPHS,
@@ -53,6 +54,8 @@ __all__ = [
     "figure",
     "flag",
     "glyph",
+    "hit_parts",
+    "hit_word",
     "is_stalled",
     "label",
     "length",

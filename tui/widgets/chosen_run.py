@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ class ChosenRun(Vertical):
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
+        self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the parts out."""
@@ -91,6 +93,18 @@ class ChosenRun(Vertical):
         self.set_class(run_id is None, "-none")
         self.tick(self._clock())
         self._bring_up()
+
+    def show_event(self, run_id: str, seq: int, lit: re.Pattern[str] | None) -> None:
+        """Show an event in the log of a run, as soon as that is open."""
+        self._wanted = (run_id, seq, lit)
+        self.choose(run_id)
+        if not self._is_opening:
+            self.run_worker(self._go_to_wanted, group="open")
+
+    async def _go_to_wanted(self) -> None:
+        if self._wanted and self._wanted[0] == self._opened:
+            (_, seq, lit), self._wanted = self._wanted, None
+            await self.log_pane.go_to(seq, lit)
 
     def tick(self, now: float) -> None:
         """Let the clocks go on."""
@@ -150,6 +164,7 @@ class ChosenRun(Vertical):
                     self._opened, self._folder = run.id, None
                     await self.log_pane.open(run.id)
                     await self._begin_pulse(run.id)
+                await self._go_to_wanted()
                 self._folder = _folder(run)
                 await self.files.open(run.id, self._engine.workspaces)
         finally:

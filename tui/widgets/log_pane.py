@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -91,6 +92,15 @@ class LogPane(Vertical):
         run = None if self.shows_all_runs else self._run
         if run or self.shows_all_runs:
             await log.open(self._history(run, self._kind))
+
+    async def go_to(self, seq: int, lit: re.Pattern[str] | None) -> None:
+        """Go to an event of the run, with some words lit up."""
+        if self.shows_all_runs or self._kind is not USUAL:
+            self.shows_all_runs, self._kind = False, USUAL
+            await self._reopen()
+        self._drop_search()
+        self.log_view.lines_look = replace(self.log_view.lines_look, lit=lit)
+        await self.log_view.go_to(seq)
 
     @property
     def kind(self) -> Kind:

@@ -1,0 +1,74 @@
+"""The history of all runs searched: its index kept up in idle moments, and before each answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from engine.domain.errors import UserError
+from engine.domain.search import Found, words
+from engine.store.store import Store
+
+EVERY_S = 1.0
+SHARE_S = 0.2
+"""How much of that the index may take while nothing much happens."""
+BUSY = 300
+"""Events a look from which on others have the database to themselves."""
+PATIENCE_S = 3.0
+MOST = 1000
+_log = logging.getLogger(__name__)
+
+
+class Search:
+    """Finds words in prompts, messages, commands and outputs of all runs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find(
+        self,
+        text: str,
+        *,
+        project: str | None = None,
+        statuses: Sequence[str] = (),
+        limit: int = 50,
+        as_typed: bool = False,
+        patience_s: float = PATIENCE_S,
+    ) -> Found:
+        """Give the latest places where all the words are; `as_typed`: the last one may go on.
+
+        Before that the index is brought up to date, for `patience_s` at most. Raises `UserError`.
+        """
+        wanted, limit = words(text, as_typed=as_typed), min(limit, MOST)
+        behind = await self._catch_up(patience_s)
+        found = await self._store.search(
+            wanted, project=project, statuses=statuses, limit=limit + 1
+        )
+        return Found(tuple(found[:limit]), len(found) > limit, behind)
+
+    async def keep_up(self) -> None:
+        """Move the index on whenever little is happening, until cancelled."""
+        seen = 0
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                newest = await self._store.last_id()
+                if newest - seen < BUSY:
+                    await self._catch_up(SHARE_S)
+                seen = newest
+            except UserError as error:
+                _log.warning("the index of the history waits: %s", error.message)
+
+    async def _catch_up(self, patience_s: float) -> int:
+        """Index for so long at most; say how many events are left."""
+        deadline = time.monotonic() + patience_s
+        while (behind := await self._store.search_behind()) and time.monotonic() < deadline:
+            try:
+                await self._store.index()
+            except UserError as error:
+                _log.warning("the index of the history waits: %s", error.message)
+                break  # what is in it already can be searched all the same
+            await asyncio.sleep(0)  # others write in between
+        return behind

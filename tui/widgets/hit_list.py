@@ -1,0 +1,76 @@
+"""The places found in the history, a line each: the run, what said it, and the words marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from engine.domain.search import Hit
+from tui import show
+from tui.cells import clean, fit
+from tui.widgets.line_view import LineView
+
+AGE, WHAT = 3, 9
+TITLE_MIN, TITLE_MAX = 14, 34
+
+
+class HitList(LineView):
+    """The places, with a cursor on one."""
+
+    @dataclass
+    class Opened(Message):
+        """The reader wants to see a place."""
+
+        hit: Hit
+
+    def __init__(self, *, empty_text: str = "") -> None:
+        super().__init__(title="Found", empty_text=empty_text)
+        self._hits: Sequence[Hit] = ()
+        self._now = 0.0
+
+    @property
+    def chosen(self) -> Hit | None:
+        """The place the cursor is on."""
+        return self._hits[self.cursor_line] if self._hits else None
+
+    def show(self, hits: Sequence[Hit], now: float, *, keep: bool) -> None:
+        """Show these; the cursor goes to the first, or with `keep` stays on its place."""
+        here = (self.chosen.run, self.chosen.seq) if keep and self.chosen else None
+        self._hits, self._now = hits, now
+        places = [(hit.run, hit.seq) for hit in hits]
+        line = places.index(here) if here in places else 0
+        self.set_lines(len(hits), cursor=line, top=None if keep else 0)
+        self.show_line(line)
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw one place."""
+        hit, cursor = self._hits[line], line == self.cursor_line
+        title_width = max(TITLE_MIN, min(TITLE_MAX, width // 4))
+        gutter = show.sign("▌", "|") if cursor else " "
+        age = show.age(self._now - hit.at)
+        segments = [
+            Segment(gutter, self.look("live")),
+            Segment(f"{show.sign(show.glyph(hit.status), '*')} ", self.look(show.tone(hit.status))),
+            Segment(f"{fit(clean(hit.title, 200), title_width)} "),
+            Segment(f"{age:>{AGE}} ", self.look("faint")),
+            Segment(f"{fit(show.hit_word(hit), WHAT)} ", self.look("dim")),
+        ]
+        room = width - 1 - sum(segment.cell_length for segment in segments)
+        plain = self.look("plain")
+        for text, is_found in show.hit_parts(hit, room):
+            segments.append(Segment(text, self.lit() if is_found else plain))
+        return self.strip(segments, width, cursor=cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the click is; a double click opens."""
+        line = self.line_at(event)
+        if line is None:
+            return
+        self.move_cursor(line)
+        if event.chain == 2 and self.chosen:
+            self.post_message(self.Opened(self.chosen))
