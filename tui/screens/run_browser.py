@@ -155,6 +155,12 @@ class RunBrowser(RunActions):
         self._selection = selection
         self.rearrange()
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the list shows what `back` leads from: a filter, or the causes of failures."""
+        filtered = self.panes.filter_input.display or self._selection.text
+        return bool(filtered) or self._selection.is_triage
+
     def clear_filter(self) -> bool:
         """Show all runs again, be it all of those that failed; say whether there was a filter."""
         had_one = bool(self.panes.filter_input.display or self._selection.text)
