@@ -41,6 +41,7 @@ _ARTEFACTS = "Delete rebuildable folders (asks)"
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Runs": (
         Command("run.new", "n", "new", "app.new_run", "Start a new run", 10),
+        Command("batch.new", "N", "batch", "app.new_batch", "Start a batch: many runs at once", 69),
         Command("run.open", "enter", "open", "list.open", "Open the run: go to its log", 15),
         Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
         Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
@@ -84,6 +85,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 55),
         Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 38),
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
+        Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show all about the run", 50),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
@@ -190,6 +192,19 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
+    "Batch": (
+        Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
+        Command("batch.changes", "D", "changes", "batch.changes", "Show what the run changed", 11),
+        Command("batch.apply", "a", "apply best", "batch.apply", "Take the best of each home", 12),
+        Command("batch.drop", "d", "drop rest", "batch.drop", "Delete the others' work (asks)", 13),
+        Command("batch.retry", "r", "retry failed", "batch.retry", "Start what failed again", 14),
+        Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel what is live (asks)", 15),
+        Command("batch.export", "E", "export", "batch.export", "Write the results to a file", 16),
+        Command("batch.undo", "u", "undo", "batch.undo", "Bring back what was deleted last", 30),
+        Command("batch.next", "]", "older", "batch.older", "The batch before this one", 31),
+        Command("batch.previous", "[", "newer", "batch.newer", "The batch after this one", 32),
+        Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 17),
+    ),
     "Search": (
         Command("find.open", "enter", "go there", "find.open", "Go to the event in its log", 12),
         Command("find.next", "down,ctrl+n", "next", "find.next", "Next place", 14),
@@ -233,7 +248,9 @@ NAMES = {
 }
 
 
-OTHER_SCREENS = frozenset({"doctor", "templates", "code", "changes", "disk", "disktree", "find"})
+OTHER_SCREENS = frozenset(
+    {"batch", "doctor", "templates", "code", "changes", "disk", "disktree", "find"}
+)
 """Scopes of screens on which there are no runs to choose from."""
 
 

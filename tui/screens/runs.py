@@ -12,9 +12,8 @@ from textual.dom import DOMNode
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import Kind
-from engine.domain.model import Status
 from tui import commands
-from tui.screens.live import Wanted, WantedEvent
+from tui.screens.live import BatchWanted, Wanted, WantedEvent
 from tui.screens.run_browser import RunBrowser
 from tui.selection import Selection
 from tui.toast import app_of
@@ -45,7 +44,7 @@ class RunsScreen(RunBrowser):
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._acts: tuple[str, Status | None, bool] | None = None
+        self._acts: object = None
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -81,7 +80,7 @@ class RunsScreen(RunBrowser):
     def take(self, batch: Batch) -> None:
         """Take in what happened, at the cost of what changed."""
         super().take(batch)
-        self.panes.pulse.hear(batch.events)
+        self.panes.pulse.hear(batch.by_run)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
             self.update_list(batch.runs)
@@ -103,7 +102,8 @@ class RunsScreen(RunBrowser):
 
     def _refresh_keys(self) -> None:
         run = self.run
-        acts = (run.id if run else "", run.status if run else None, self._is_somewhere)
+        about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.chosen_batch
+        acts = about, self._is_somewhere
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
@@ -135,6 +135,11 @@ class RunsScreen(RunBrowser):
         """Show what the run changed."""
         if self.run:
             self.post_message(Wanted("changes", self.run.id))
+
+    def action_batch(self) -> None:
+        """Show the batch of the run, or of those under the heading."""
+        if batch := self.chosen_batch:
+            self.post_message(BatchWanted(batch))
 
     @on(WorkspaceTree.Opened)
     def _opened(self, event: WorkspaceTree.Opened) -> None:
