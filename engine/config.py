@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine import yaml_file
+from engine.address import Address, Url
 from engine.domain.errors import user_error
+from engine.domain.messages import TOPICS
 from engine.domain.model import Sandbox
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -168,20 +171,76 @@ class RepositorySettings(_Section, frozen=True):
     workspace: ProjectSettings = ProjectSettings()
 
 
+class HookName(str):
+    """The name of a webhook: letters, digits, `-` and `_`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> HookName:
+        """Read a name; raises ValueError, saying what is allowed."""
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", value):
+            raise ValueError("a name of letters, digits, `-` and `_` is needed")
+        return cls(value)
+
+
+class EventName(str):
+    """What a receiver can be told, such as `run.failed`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> EventName:
+        """Read a name; raises ValueError, saying which is the nearest."""
+        if value in TOPICS:
+            return cls(value)
+        near = difflib.get_close_matches(str(value)[:100], TOPICS, n=1, cutoff=0.5)
+        hint = f"the nearest is `{near[0]}`" if near else f"there are {', '.join(TOPICS)}"
+        raise ValueError(f"there is no such event, {hint}")
+
+
 class Webhook(_Section, frozen=True):
     """A receiver of events."""
 
-    name: str
-    url: str
-    events: tuple[str, ...] = ()
+    name: HookName
+    url: Url
+    events: tuple[EventName, ...] = ()
     secret_env: str | None = None
+    secret_keyring: bool = False
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether what is sent is signed."""
+        return bool(self.secret_env or self.secret_keyring)
+
+    def __post_init__(self) -> None:
+        """Refuse two places for one secret."""
+        if self.secret_env and self.secret_keyring:
+            raise ValueError("a hook has `secret_env` or `secret_keyring`, not both")
 
 
 class Notify(_Section, frozen=True):
     """How people are told."""
 
-    bell: Annotated[bool, _says("ring the terminal's bell when a run needs you")] = True
-    apprise: Annotated[tuple[str, ...], _says("Apprise addresses")] = ()
+    bell: Annotated[
+        bool,
+        _says(
+            "ring the terminal's bell, and tell the desktop, when a run needs you or a batch ends"
+        ),
+    ] = True
+    apprise: Annotated[
+        tuple[Address, ...],
+        _says("Apprise addresses of people, with the `notify` extra: [webhooks.md](webhooks.md)"),
+    ] = ()
+    events: Annotated[
+        tuple[EventName, ...],
+        _says("what they are told; of a batch only its end, and no pause of your own"),
+    ] = (
+        EventName("run.failed"),
+        EventName("run.stalled"),
+        EventName("queue.paused"),
+        EventName("batch.finished"),
+    )
 
 
 class Cleanup(_Section, frozen=True):
@@ -282,10 +341,22 @@ class Config(_Section, frozen=True):
             "`{shop: {setup: [npm ci]}}`"
         ),
     ] = {}
-    webhooks: Annotated[tuple[Webhook, ...], _says("receivers of events (not there yet)")] = ()
+    webhooks: Annotated[
+        tuple[Webhook, ...],
+        _says(
+            "receivers of events, each `{name, url, events, secret_env}`: "
+            "[webhooks.md](webhooks.md)"
+        ),
+    ] = ()
     notify: Notify = Notify()
     cleanup: Cleanup = Cleanup()
     ui: Ui = Ui()
+
+    def __post_init__(self) -> None:
+        """Refuse two hooks of one name."""
+        names = [hook.name for hook in self.webhooks]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two webhooks are called `{twice}`.")
 
 
 def load(path: Path) -> Config:
@@ -313,18 +384,23 @@ def parse_repository(text: str, name: str) -> RepositorySettings:
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Give all settings as JSON values, lengths of time in seconds and sizes in bytes."""
+    """Give all settings as JSON values, lengths of time in seconds and sizes in bytes.
+
+    Addresses may hold secrets, and are only hinted at.
+    """
     return msgspec.to_builtins(config, enc_hook=_number)
 
 
 def _number(value: object) -> object:
     if isinstance(value, Duration):
         return float(value)
+    if isinstance(value, Address):
+        return value.shown
     return int(value) if isinstance(value, Size) else str(value)
 
 
 def text(config: Config) -> str:
-    """Write all settings as the file that would set them."""
+    """Write all settings as the file that would set them; addresses are only hinted at."""
     import yaml
 
     values = msgspec.to_builtins(config, enc_hook=_word)
@@ -332,4 +408,6 @@ def text(config: Config) -> str:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, Address):
+        return value.shown
     return value.written() if isinstance(value, (Duration, Size)) else str(value)

@@ -16,6 +16,7 @@ from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.lifecycle import ACTIVE
+from engine.notify.problems import problems
 from engine.paths import Paths
 from engine.runs import orphans
 from engine.runs.orphans import Orphan
@@ -67,7 +68,7 @@ class Doctor:
         self._store = store
 
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
-        """Look at Codex, git, the disk, the database, the settings and the terminal."""
+        """Look at Codex, git, disk, database, receivers, settings and terminal."""
 
         async def found() -> list[Finding]:
             return await _codex(codex_bin, self._config)
@@ -79,6 +80,7 @@ class Doctor:
             "codex": found,
             "git": _git,
             "database": database,
+            "webhooks": self._receivers,
         }
         findings: list[Finding] = []
         for name, check in checks.items():
@@ -88,6 +90,14 @@ class Doctor:
                 findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
         findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
         return [*findings, _orphans(len(await self.orphans()))]
+
+    async def _receivers(self) -> list[Finding]:
+        """Look at those who are to be told of events; nothing where there are none."""
+        count = len(self._config.webhooks) + len(self._config.notify.apprise)
+        found = await problems(self._config, self._store.deliveries)
+        if not found and count:
+            return [_ok("webhooks", f"{count} receiver{'' if count == 1 else 's'} to tell")]
+        return [Finding("webhooks", Health.WARNING, *problem) for problem in found]
 
     async def space(self) -> Space | None:
         """Give the space left on the home's disk; None where it cannot be told."""

@@ -33,6 +33,8 @@ from engine.library.cells import read_matrix
 from engine.library.parameters import Parameter
 from engine.library.template import Filled, Template
 from engine.memory import Memory
+from engine.notifications import Condition, Notifications, Recipient
+from engine.notify.receivers import wishes
 from engine.paths import Paths
 from engine.runs.background import start_if_needed
 from engine.runs.budgets import Budgets
@@ -76,6 +78,7 @@ __all__ = [
     "Clash",
     "Cleaned",
     "Comparison",
+    "Condition",
     "Consent",
     "Engine",
     "Entry",
@@ -93,6 +96,7 @@ __all__ = [
     "Place",
     "PlaceKind",
     "Plan",
+    "Recipient",
     "Report",
     "Source",
     "Space",
@@ -110,6 +114,7 @@ __all__ = [
 OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN = 8
 MAX_SLOTS = 1000
+OWED_S = 0.2
 CHECKPOINTS = 2
 RADAR_RUNS = 1000
 _log = logging.getLogger(__name__)
@@ -141,6 +146,7 @@ class Engine:
         )
         self.memory = Memory(store)
         self.search = Search(store)
+        self.notifications = Notifications(config, store)
 
     @classmethod
     @asynccontextmanager
@@ -159,7 +165,7 @@ class Engine:
         paths.prepare()
         config = settings.load(paths.config) if config is None else config
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_store(paths.database))
+            store = await stack.enter_async_context(open_store(paths.database, wishes(config)))
             engine = cls(paths, config, store, View())
             await engine._shared.refresh()
             if follow or supervise:
@@ -307,6 +313,10 @@ class Engine:
         await self._shared.set_pause(pause)
         self._publish((), set())
 
+    async def is_needed(self) -> bool:
+        """Say whether something is left to do for whoever supervises: a run, or a message."""
+        return bool(await self.runs(statuses=LIVE, limit=1) or await self.notifications.owed())
+
     async def settle(self) -> None:
         """Wait until no run is queued or active; raises `UserError` if nobody can see to that."""
         batches = self._bus.batches(0)
@@ -378,6 +388,7 @@ class Engine:
 
     def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
         self._bus.publish(events, runs)
+        self.notifications.saw(events)
         if self._scheduler:
             self._scheduler.saw(runs)
 
@@ -412,7 +423,8 @@ class Engine:
             )
             tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
             async with AsyncExitStack() as stack:
-                for chore in (tending.run(), self.search.keep_up()):
+                chores = (tending.run(), self.search.keep_up(), self.notifications.run())
+                for chore in chores:
                     stack.push_async_callback(_ended, asyncio.create_task(chore))
                 await self._scheduler.run()
         finally:
@@ -448,7 +460,11 @@ async def supervise(paths: Paths, config: Config | None = None, *, standby: bool
             if not (standby or engine.supervises):
                 return
             await engine.settle()
+            # What is to be told is tried for a day; a run that is queued meanwhile is started.
+            while await engine.notifications.owed():
+                await asyncio.sleep(OWED_S)
+                await engine.settle()
         # Whoever queued a run in the meantime saw the lock held, and started nobody: look again.
         async with Engine.open(paths, config, follow=False) as engine:
-            if not await engine.runs(statuses=LIVE, limit=1):
+            if not await engine.is_needed():
                 return

@@ -14,7 +14,7 @@ from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
@@ -160,18 +160,6 @@ class Swarms:
     async def standing(self, batch: str, slots: int) -> Standing:
         """Say what a batch has come to, straight from the store."""
         return standing(await self.runs(batch), time.time(), slots)
-
-    async def home_of(self, run: Run) -> str | None:
-        """Give the folder that a run's changes belong in where it started from another run's."""
-        seen: set[str] = set()
-        while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN and run.id not in seen:
-            seen.add(run.id)
-            named = run.spec.workspace.source or ""
-            earlier = [] if "/" in named else await self._store.runs(ids=[named])
-            if not earlier:
-                return None
-            run = earlier[0]
-        return run.workspace.source if seen and run.workspace else None
 
     async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
         """Give the runs whose workspaces can go: those that ended, none of `kept` or applied."""

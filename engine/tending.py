@@ -15,6 +15,8 @@ from engine.upkeep.plan import HOUR_S, Item, Plan, Wish
 
 FIRST_S = 20.0
 EVERY_S = 3600.0
+DELIVERED_S, MESSAGES_S = 7 * 86_400.0, 30 * 86_400.0
+"""How long messages are kept that all receivers have got, and all others."""
 AUTO = "automatic clean-up"
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,13 @@ class Tending:
 
     async def once(self) -> None:
         """Do all of it; what fails is written down, and the rest is done."""
-        for step in (self._disk.tend, self.clean, self.drop_events, self._measure):
+        for step in (
+            self._disk.tend,
+            self.clean,
+            self.drop_events,
+            self._drop_messages,
+            self._measure,
+        ):
             try:
                 await step()
             except UserError as error:
@@ -74,6 +82,10 @@ class Tending:
             if one.failure:
                 _log.warning("%s: the run %s stays: %s", AUTO, one.item.run, one.failure.message)
         return sum(one.failure is None for one in report.cleaned)
+
+    async def _drop_messages(self) -> None:
+        now = time.time()
+        await self._store.deliveries.drop(now - DELIVERED_S, now - MESSAGES_S)
 
     async def drop_events(self) -> int:
         """Drop old events as `cleanup.events_days` says; gives how many."""

@@ -129,8 +129,8 @@ class Workspaces:
         """
         known = await self._find(run)
         workspace = _of(known)
-        target = to or workspace.source
-        if target is None or (workspace.kind is WorkspaceKind.FROM_RUN and to is None):
+        target = to or await self.home_of(known)
+        if target is None:
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
         words = message or await self.message(known.id)
@@ -146,6 +146,20 @@ class Workspaces:
         done = await apply.apply(store, wish, self._paths.home)
         await self._tell_applied(known, wish, done, taken)
         return replace(done, left_out=taken.left_out)
+
+    async def home_of(self, run: Run) -> str | None:
+        """Give the folder that a run's changes belong in: its source, or that of the run before.
+
+        Only a run that was asked to start from one still to come says which that was.
+        """
+        seen: set[str] = set()
+        while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN:
+            earlier = run.spec.workspace.source or ""
+            if "/" in earlier or run.id in seen:
+                return None
+            seen.add(run.id)
+            run = await self._find(earlier)
+        return run.workspace.source if run.workspace else None
 
     async def save_patch(self, run: str) -> Path:
         """Save what a run changed as a patch that git can apply, among its artifacts."""

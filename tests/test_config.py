@@ -65,7 +65,7 @@ def test_there_are_at_least_two_slots() -> None:
         ("codex:\n  modle: x\n", "config.yaml:2: unknown key `codex.modle`. Did you mean `model`?"),
         ("queue: {}\n\nui:\n  theem: a\n",
          "config.yaml:4: unknown key `ui.theem`. Did you mean `theme`?"),
-        ("webhooks:\n- {name: a, url: b}\n- name: c\n  urll: d\n",
+        ("webhooks:\n- {name: a, url: https://b}\n- name: c\n  urll: d\n",
          "config.yaml:4: unknown key `webhooks.1.urll`. Did you mean `url`?"),
         ("xyzzy: 1\n", "config.yaml:1: unknown key `xyzzy`."),
     ],

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 
-from engine import programs
-from tui import commands
+from tui import commands, first_frame
 from tui.keymap import checked_keymap
-from tui.looks import Looks
-from tui.screens.live import LiveScreen, ToEdit, ToStart, Wanted, WantedEvent
-from tui.toast import attempt, report
+from tui.lending import Lending
+from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
+from tui.toast import report
+from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batches, Engine
+    from tui.batch_draft import BatchDraft
     from tui.draft import Draft
     from tui.screens.palette import Entry
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(Looks):
+class SwarmApp(Lending):
     """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
@@ -43,15 +44,26 @@ class SwarmApp(Looks):
         super().__init__(engine, clock, goes_on=goes_on)
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
+        self.batch_draft: BatchDraft | None = None
+        """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Go on from the first frame, where it is shown."""
+        if not first_frame.is_shown():
+            return super().get_driver_class()
+        from tui.seamless import SeamlessDriver
+
+        return SeamlessDriver
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
@@ -72,6 +84,11 @@ class SwarmApp(Looks):
         from tui.screens.templates import TemplatesScreen
 
         return TemplatesScreen(self.engine, self.clock)
+
+    def _batch_screen(self) -> LiveScreen:
+        from tui.screens.batch import BatchScreen
+
+        return BatchScreen(self.engine, self.clock)
 
     def _find_screen(self) -> LiveScreen:
         from tui.screens.find import FindScreen
@@ -94,16 +111,10 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
-        self._pump(self.engine.batches())
+        self._pump(self.engine.batches(FLUSH_S))
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
-
-    @property
-    def live_screen(self) -> LiveScreen | None:
-        """The screen of the current mode, below whatever dialog is open."""
-        screen = self.screen_stack[0]
-        return screen if isinstance(screen, LiveScreen) else None
 
     @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
@@ -125,8 +136,18 @@ class SwarmApp(Looks):
         screen = self.live_screen
         if isinstance(screen, CodeScreen):
             # The file leads back to its diff, the diff never back to the file.
-            screen.came_from = came_from if wanted.mode == "file" else "runs"
+            back = wanted.mode == "file" or came_from == "batch"
+            screen.came_from = came_from if back else "runs"
             screen.open(wanted.run_id, wanted.path)
+
+    @on(BatchWanted)
+    async def _show_batch(self, wanted: BatchWanted) -> None:
+        """Show a batch on the screen made for it."""
+        from tui.screens.batch import BatchScreen
+
+        await self.switch_mode("batch")
+        if isinstance(self.live_screen, BatchScreen):
+            self.live_screen.open(wanted.batch)
 
     @on(WantedEvent)
     async def _show_event(self, wanted: WantedEvent) -> None:
@@ -137,44 +158,6 @@ class SwarmApp(Looks):
         screen = self.live_screen
         if isinstance(screen, RunsScreen):
             screen.show_event(wanted)
-
-    @work(group="program", exclusive=True)
-    async def action_editor(self) -> None:
-        """Open the file, or where there is none the workspace, in the user's editor."""
-        if subject := self._subject:
-            await attempt(self, self._edit(*subject))
-
-    async def _edit(self, run_id: str, path: str | None) -> None:
-        place = await self.engine.workspaces.place(run_id, path or "")
-        await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
-
-    @on(ToEdit)
-    def _edit_wanted(self, wanted: ToEdit) -> None:
-        """Open a file of the user's own in their editor."""
-        path = wanted.path
-        self.run_worker(
-            attempt(self, self._lend([*programs.editor(), str(path)], path.parent)),
-            group="program",
-            exclusive=True,
-        )
-
-    @work(group="program", exclusive=True)
-    async def action_shell(self) -> None:
-        """Open a shell in the workspace."""
-        if subject := self._subject:
-            await attempt(self, self._open_shell(subject[0]))
-
-    async def _open_shell(self, run_id: str) -> None:
-        await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
-
-    async def _lend(self, words: Sequence[str], folder: Path) -> None:
-        """Let a program of the user's have the terminal; runs go on, nothing is painted."""
-        with self.suspend(), self.batch_update():
-            await programs.lend_terminal(words, folder)
-
-    @property
-    def _subject(self) -> tuple[str, str | None] | None:
-        return self.live_screen.subject if self.live_screen else None
 
     # Keys that cannot act now
 
@@ -196,7 +179,7 @@ class SwarmApp(Looks):
         """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
-        if action in ("editor", "shell") and (self._subject is None or self.is_web):
+        if action in ("editor", "shell") and (self.subject is None or self.is_web):
             return False  # in a browser there is no terminal to lend
         return super().check_action(action, parameters)
 
@@ -229,6 +212,23 @@ class SwarmApp(Looks):
                     self.live_screen.expect(run_id)
 
         self.push_screen(NewRun(self.engine, draft, self.clock, self.keys), started)
+
+    def action_new_batch(self) -> None:
+        """Ask for a new batch."""
+        from tui.batch_draft import BatchDraft
+        from tui.draft import Choices, Draft
+        from tui.screens.new_batch import NewBatch
+
+        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        if self.batch_draft is None:
+            self.batch_draft = BatchDraft(draft)
+
+        def started(batch: str | None) -> None:
+            if batch:
+                self.batch_draft = None
+                self.post_message(BatchWanted(batch))
+
+        self.push_screen(NewBatch(self.engine, self.batch_draft, self.clock), started)
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.domain.lifecycle import FINISHED
+from engine.domain.activity import elapsed_s
+from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, Status
 from tui.selection import Grouping, Key, Selection, group_order, needs_me
+
+ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED})
+"""How runs end by themselves."""
 
 
 class _Place(NamedTuple):
@@ -21,6 +25,9 @@ class _Place(NamedTuple):
     status: Status
     percent: int
     needs_me: bool
+    tokens: int
+    took_s: float | None
+    """How long it took, of one that has ended by itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +40,8 @@ class Group:
     percents: int = 0
     """The sum of the percentages; a run that has ended counts as done."""
     needy: int = 0
+    tokens: int = 0
+    took_s: float = 0.0
     newest: float = 0.0
     """When the newest run that ever was in the group was made."""
 
@@ -44,11 +53,32 @@ class Group:
         """How far the runs have come, on average."""
         return self.percents // max(1, len(self.keys))
 
+    @property
+    def ended(self) -> int:
+        """How many have ended by themselves."""
+        return sum(self.statuses[status] for status in ENDED)
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Which part of those has succeeded, 0 to 1; None while none has ended."""
+        return self.statuses[Status.SUCCEEDED] / self.ended if self.ended else None
+
+    @property
+    def left_s(self) -> float | None:
+        """About how long it takes still, as many at a time as now; None where nothing tells."""
+        active = sum(self.statuses[status] for status in ACTIVE)
+        left = active + self.statuses[Status.QUEUED]
+        if not (active and self.ended):
+            return None
+        return (left - active / 2) * self.took_s / self.ended / active
+
     def count(self, place: _Place, by: int) -> None:
         """Count a run in, or out."""
         self.statuses[place.status] += by
         self.percents += by * place.percent
         self.needy += by * place.needs_me
+        self.tokens += by * place.tokens
+        self.took_s += by * (place.took_s or 0.0)
         self.newest = max(self.newest, -place.key[2])
 
 
@@ -136,7 +166,10 @@ class Arrangement:
         selection = self.selection
         percent = 100 if run.status in FINISHED else run.percent
         key = selection.key(run, self._now)
-        return _Place(selection.group(run), key, run.status, percent, needs_me(run))
+        used = run.usage.input + run.usage.output
+        took_s = elapsed_s(run, self._now) if run.status in ENDED else None
+        group = selection.group(run)
+        return _Place(group, key, run.status, percent, needs_me(run), used, took_s)
 
     def _group(self, name: str) -> Group:
         group = self._groups.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.domain.events import Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
@@ -21,20 +21,25 @@ class Pulse:
         self._beats: dict[str, deque[tuple[int, int]]] = {}
         self._ended: dict[str, int] = {}
 
-    def hear(self, events: Iterable[Event]) -> None:
-        """Take in what happened."""
-        for event in events:
-            at = int(event.at // STRETCH_S)
-            beats = self._beats.setdefault(event.run, deque(maxlen=STRETCHES))
-            if beats and beats[-1][0] >= at:
-                beats[-1] = (beats[-1][0], beats[-1][1] + 1)
+    def hear(self, events: Mapping[str, Sequence[Event]]) -> None:
+        """Take in what happened, run by run and in order."""
+        for run, heard in events.items():
+            beats = self._beats.setdefault(run, deque(maxlen=STRETCHES))
+            first, last = int(heard[0].at // STRETCH_S), int(heard[-1].at // STRETCH_S)
+            if first == last:
+                _beat(beats, first, len(heard))
             else:
-                beats.append((at, 1))
-            if isinstance(event.body, StatusChanged):
-                if event.body.status in FINISHED:
-                    self._ended[event.run] = at
-                else:
-                    self._ended.pop(event.run, None)
+                for event in heard:
+                    _beat(beats, int(event.at // STRETCH_S), 1)
+            for event in heard:
+                if isinstance(event.body, StatusChanged):
+                    self._turned(run, event.body, int(event.at // STRETCH_S))
+
+    def _turned(self, run: str, body: StatusChanged, at: int) -> None:
+        if body.status in FINISHED:
+            self._ended[run] = at
+        else:
+            self._ended.pop(run, None)
 
     def lately(self, run_id: str, now: float, count: int) -> Sequence[int]:
         """Give the events of the last `count` stretches until now, or until the run ended."""
@@ -49,3 +54,11 @@ class Pulse:
                 break
             found[min(place, count - 1)] += number
         return found
+
+
+def _beat(beats: deque[tuple[int, int]], at: int, count: int) -> None:
+    """Count events of a stretch; those that come late count for the last one."""
+    if beats and beats[-1][0] >= at:
+        beats[-1] = (beats[-1][0], beats[-1][1] + count)
+    else:
+        beats.append((at, count))

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-GROUPS = ("ingest", "paging")
+GROUPS = ("dashboard", "starting", "ingest", "paging")
 
 
 def all_rows() -> list[Row]:

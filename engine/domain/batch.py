@@ -113,7 +113,8 @@ def _left_s(runs: Sequence[Run], now: float, slots: int) -> float | None:
     active = [max(0.0, usual - elapsed_s(run, now)) for run in runs if run.status in ACTIVE]
     queued = sum(run.status is Status.QUEUED for run in runs)
     at_a_time = max(1, min(slots, len(active) + queued))
-    return max((sum(active) + queued * usual) / at_a_time, max(active, default=0.0))
+    left = max((sum(active) + queued * usual) / at_a_time, max(active, default=0.0))
+    return left or None  # it already takes longer than usual
 
 
 def _tells(run: Run) -> bool:

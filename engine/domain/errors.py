@@ -162,6 +162,13 @@ CATALOGUE: dict[str, Entry] = {
     "WEBHOOK_FAILED": Entry(
         "A webhook could not be delivered.", "Check its address with `swarm-tui webhooks test`."
     ),
+    "WEBHOOK_NOT_FOUND": Entry(
+        "There is no such receiver.", "List them with `swarm-tui webhooks`."
+    ),
+    "NOTIFY_MISSING": Entry(
+        "What sends to Apprise addresses is not installed.",
+        "Install this package with its `notify` extra, for example `pipx install '.[notify]'`.",
+    ),
     "NOT_A_TERMINAL": Entry(
         "The dashboard needs a terminal.",
         "Start it in a terminal, or use the line commands: `swarm-tui --help`.",

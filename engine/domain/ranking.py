@@ -9,6 +9,7 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 
 _ORDER = {Status.SUCCEEDED: 0, Status.FAILED: 2, Status.INTERRUPTED: 3, Status.CANCELLED: 4}
+_LIVE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,17 @@ def tasks(runs: Iterable[Run]) -> list[Task]:
     Who succeeded, its check included, comes before who did not; then who changed something; then
     the smaller change; then who used fewer tokens.
     """
-    found: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    found: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
-        found.setdefault(tuple(run.spec.given.items()), []).append(run)
-    return [Task(dict(given), tuple(sorted(same, key=_rank))) for given, same in found.items()]
+        found.setdefault((*run.spec.given.items(), run.spec.prompt), []).append(run)
+    return [Task(same[0].spec.given, tuple(sorted(same, key=_rank))) for same in found.values()]
 
 
 def _rank(run: Run) -> tuple[int, bool, int, int, int, str]:
+    order = _ORDER.get(run.status)
+    if order is None:  # what is at work keeps its place: its figures change all the time
+        return _LIVE, False, 0, 0, 0, run.id
     changes = run.changes
     lines = changes.insertions + changes.deletions
     used = run.usage.input + run.usage.output
-    return _ORDER.get(run.status, 1), not changes.files, lines, changes.files, used, run.id
+    return order, not changes.files, lines, changes.files, used, run.id

@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 from weakref import WeakSet
 
 from engine.domain.events import Event
 
 
-@dataclass(slots=True)
+@dataclass
 class Batch:
     """Events since the last batch, in order, and the ids of the runs that changed."""
 
     events: list[Event] = field(default_factory=list)
     runs: set[str] = field(default_factory=set)
+
+    @cached_property
+    def by_run(self) -> dict[str, list[Event]]:
+        """The events of each run, in order: sorted out once, for all who ask."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.run, []).append(event)
+        return found
 
 
 class Batches:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 
 import msgspec
 
+from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.store.store import Store
 
@@ -36,15 +39,23 @@ class SharedSettings:
         await self.refresh()
 
     async def set_pause(self, pause: Pause | None) -> None:
-        """Pause the queue, or with None let it go on."""
-        await self.change_pause(lambda _: pause)
+        """Pause the queue as the user asks, or with None let it go on."""
+        await self.change_pause(lambda _: pause, by_user=True)
 
-    async def change_pause(self, decide: Callable[[Pause | None], Pause | None]) -> None:
+    async def change_pause(
+        self, decide: Callable[[Pause | None], Pause | None], *, by_user: bool = False
+    ) -> None:
         """Make of the pause, as it is stored at that moment, what `decide` makes of it."""
 
         def change(text: str | None) -> str | None:
             pause = decide(None if text is None else _decode(text))
             return None if pause is None else msgspec.json.encode(pause).decode()
 
-        await self._store.change_setting(_PAUSE, change)
+        def tells(before: str | None, after: str | None) -> Message | None:
+            if before is not None or after is None:
+                return None  # another reason or a later end is no news
+            key, now = secrets.token_hex(8), time.time()
+            return of_pause(_decode(after), key, now, by_user=by_user)
+
+        await self._store.change_setting(_PAUSE, change, tells)
         await self.refresh()

@@ -8,28 +8,31 @@ from dataclasses import fields
 import msgspec
 
 from engine.domain.events import BODIES, Body, Event
+from engine.domain.messages import Answer
 from engine.domain.model import Ask, Run, RunSpec
 
 _encode = msgspec.json.Encoder().encode
 _decode_run = msgspec.json.Decoder(Run).decode
+_decode_answer = msgspec.json.Decoder(Answer).decode
 _decode_ask = msgspec.json.Decoder(Ask).decode
 _decode_spec = msgspec.json.Decoder(RunSpec).decode
 _decode_body = {name: msgspec.json.Decoder(kind).decode for name, kind in BODIES.items()}
 _STATE = tuple(field.name for field in fields(Run) if field.name not in ("spec", "overlaps"))
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Write a value as JSON that the database takes, whatever text is in it."""
     try:
         return _encode(value).decode()
     except UnicodeEncodeError:
         # A lone surrogate: Python has such text, UTF-8 and so the database do not.
-        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
-        return text.encode("utf-8", "replace").decode()
+        dumped = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return dumped.encode("utf-8", "replace").decode()
 
 
 def spec_text(spec: RunSpec) -> str:
     """Write what the user asked for; it never changes, and may be long."""
-    return _text(spec)
+    return text(spec)
 
 
 def spec_from(text: str) -> RunSpec:
@@ -39,7 +42,7 @@ def spec_from(text: str) -> RunSpec:
 
 def state_text(run: Run) -> str:
     """Write the rest of the run: small, and rewritten with every batch of events."""
-    return _text({name: getattr(run, name) for name in _STATE})
+    return text({name: getattr(run, name) for name in _STATE})
 
 
 def run_from(spec: str, state: str) -> Run:
@@ -57,9 +60,14 @@ def ask_from(text: str) -> Ask:
     return _decode_ask(text)
 
 
+def answer_from(text: str) -> Answer:
+    """Read what a receiver answered."""
+    return _decode_answer(text)
+
+
 def body_text(body: Body) -> str:
     """Write an event's own fields."""
-    return _text(body)
+    return text(body)
 
 
 def event_from(run: str, seq: int, at: float, attempt: int, kind: str, data: str) -> Event:

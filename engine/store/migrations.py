@@ -74,4 +74,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE search_places (name TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID",
         "INSERT INTO search_places VALUES ('events', 0), ('runs', 0)",
     ),
+    (
+        # What is told to receivers outside; who is to get a message is said with it.
+        """CREATE TABLE messages (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            topic TEXT NOT NULL,
+            at REAL NOT NULL,
+            subject TEXT NOT NULL,
+            payload TEXT NOT NULL
+        )""",
+        """CREATE TABLE deliveries (
+            message INTEGER NOT NULL REFERENCES messages (key) ON DELETE CASCADE,
+            receiver TEXT NOT NULL,
+            state TEXT NOT NULL,
+            tries INTEGER NOT NULL,
+            due REAL NOT NULL,
+            tried_at REAL,
+            answer TEXT,
+            PRIMARY KEY (receiver, message)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX deliveries_message ON deliveries (message)",
+        """CREATE INDEX deliveries_waiting ON deliveries (receiver, message)
+            WHERE state = 'waiting'""",
+        "CREATE INDEX deliveries_parked ON deliveries (receiver) WHERE state = 'parked'",
+    ),
 )

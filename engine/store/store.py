@@ -19,11 +19,14 @@ import aiosqlite
 from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.stamp import stamp
 from engine.store import batches, codec, search, shrinking
 from engine.store.connect import connect, set_aside, translated
+from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
+from engine.store.outbox import Outbox
 from engine.store.reading import Reading
 
 INSERT_ROWS = 500  # rows a statement: larger ones gain nothing, SQLite allows 32,766 parameters
@@ -65,8 +68,12 @@ class Committed:
 class Store(Reading):
     """The one door to the database; made by `open_store`."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(
+        self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, outbox: Outbox
+    ) -> None:
         super().__init__(reader)
+        self.outbox = outbox
+        self.deliveries = Deliveries(self._read, self._transaction)
         self._writer = writer
         self._lock = asyncio.Lock()
         self._known: dict[str, tuple[int, Run]] = {}
@@ -116,15 +123,26 @@ class Store(Reading):
         async with self._transaction() as db:
             return await self._append(db, entries)
 
-    async def change_setting(self, name: str, decide: Callable[[str | None], str | None]) -> None:
-        """Change a setting that all processes of this home share; None: there is none."""
+    async def change_setting(
+        self,
+        name: str,
+        decide: Callable[[str | None], str | None],
+        tells: Callable[[str | None, str | None], Message | None] | None = None,
+    ) -> None:
+        """Change a setting that all processes of this home share; None: there is none.
+
+        `tells` gives the message that the change from one to the other gives rise to, if any.
+        """
         async with self._transaction() as db:
             query = "SELECT value FROM settings WHERE name = ?"
             row = await (await db.execute(query, (name,))).fetchone()
-            value = decide(row[0] if row else None)
+            before = row[0] if row else None
+            value = decide(before)
             await db.execute("DELETE FROM settings WHERE name = ?", (name,))
             if value is not None:
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
+            if tells and (message := tells(before, value)):
+                await self.outbox.write(db, message)
 
     async def index(self) -> None:
         """Move the index of the history forward by a slice."""
@@ -193,6 +211,8 @@ class Store(Reading):
                     for run in done.runs.values()
                 ],
             )
+            if self.outbox.is_used:
+                await self.outbox.tell(db, done.events, done.runs)
         self._known.update(current)
         return done
 
@@ -255,8 +275,11 @@ def _queued(run: str, first: Sequence[Body] = ()) -> Entry:
 
 
 @asynccontextmanager
-async def open_store(path: Path) -> AsyncGenerator[Store]:
-    """Open the database at `path`, made or migrated where needed; raises `UserError`."""
+async def open_store(path: Path, wishes: Sequence[Wish] = ()) -> AsyncGenerator[Store]:
+    """Open the database at `path`, made or migrated where needed; raises `UserError`.
+
+    `wishes` say who is to be told of what is written.
+    """
     async with AsyncExitStack() as stack:
         try:
             writer = await stack.enter_async_context(connect(path))
@@ -267,4 +290,4 @@ async def open_store(path: Path) -> AsyncGenerator[Store]:
             recovery = f"It was set aside as {aside.name}; a new one is made at the next start."
             raise user_error("DATABASE_CORRUPT", error.message, recovery) from error
         reader = await stack.enter_async_context(connect(path, migrate=False))
-        yield Store(writer, reader)
+        yield Store(writer, reader, Outbox(wishes))

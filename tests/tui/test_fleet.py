@@ -185,11 +185,11 @@ def test_the_pulse_counts_by_stretches_and_stops_with_the_run() -> None:
     assert pulse.lately("a", start, 4) == ()
     engine.happen("a", *[Notice("info", "x")] * 3, after_s=STRETCH_S)
     engine.happen("a", Notice("info", "x"), after_s=2 * STRETCH_S)
-    pulse.hear(engine._events["a"])
+    pulse.hear(engine._events)
     assert pulse.lately("a", engine.now, 5) == [0, 1, 3, 0, 1]
     assert pulse.lately("a", engine.now + 2 * STRETCH_S, 3) == [1, 0, 0]
     engine.pass_through("a", S.CANCELLED)
-    pulse.hear(engine._events["a"][-1:])
+    pulse.hear({"a": engine._events["a"][-1:]})
     assert pulse.lately("a", engine.now + 100 * STRETCH_S, 3) == [3, 0, 2]
 
 

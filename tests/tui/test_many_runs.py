@@ -37,9 +37,9 @@ async def work(count: int, *before: str) -> Counter[str]:
     def counted(patch: pytest.MonkeyPatch, owner: type, name: str) -> None:
         real = getattr(owner, name)
 
-        def call(self: object, *args: object) -> object:
+        def call(self: object, *args: object, **options: object) -> object:
             done[name] += 1
-            return real(self, *args)
+            return real(self, *args, **options)
 
         patch.setattr(owner, name, call)
 
@@ -51,7 +51,7 @@ async def work(count: int, *before: str) -> Counter[str]:
         with pytest.MonkeyPatch.context() as patch:
             counted(patch, RunList, "draw")
             counted(patch, RunList, "draw_row")
-            counted(patch, RunList, "_row")
+            counted(patch, RunList, "_parts")
             counted(patch, Arrangement, "_place")
             counted(patch, Arrangement, "__getitem__")
             counted(patch, Arrangement, "line_of")

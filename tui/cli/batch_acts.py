@@ -138,8 +138,7 @@ async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
         chosen = await _chosen(engine, swarm, asked["runs"])
         fits = True
         for run in chosen:
-            to = asked["to"] or await engine.swarms.home_of(run)
-            fits &= await apply_one(engine, run.id, asked | {"to": to}, as_json=as_json)
+            fits &= await apply_one(engine, run.id, asked, as_json=as_json)
         if fits and asked["drop"]:
             how = {"dry_run": False, "yes": asked["yes"], "as_json": as_json}
             return await _drop(engine, swarm, chosen, **how)

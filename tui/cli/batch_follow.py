@@ -18,7 +18,7 @@ from tui.cli.lines import JsonLines, PlainLines
 if TYPE_CHECKING:
     from engine.engine import Changes, Engine
 
-MAX_SHOWN = 100
+WIDE = 200
 
 
 async def follow_batch(
@@ -37,7 +37,7 @@ async def follow_batch(
         known = {run.id: run for run in engine.view.batch(swarm.id)}
         tell_results(swarm, list({**known, **ended}.values()), engine.slots)
 
-    display = _display(follower, finish, as_json=as_json, full=full)
+    display = _display(engine, swarm, follower, finish, as_json=as_json, full=full)
     if not as_json:
         output.say_aside(f"batch {swarm.id}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
     stopper = await carry(engine, follower, display)
@@ -45,6 +45,8 @@ async def follow_batch(
 
 
 def _display(
+    engine: Engine,
+    swarm: Swarm,
     follower: Follower,
     finish: Callable[[Mapping[str, Run]], None],
     *,
@@ -55,10 +57,19 @@ def _display(
         return JsonLines()
     if not output.is_terminal(sys.stdout):
         return _Lines(finish, full=full)
-    from tui.cli.live import LiveView  # brings most of Rich
+    from rich.text import Text
+
+    from tui.cli.live import STYLES, LiveView  # brings most of Rich
+    from tui.show import batches
 
     class Live(LiveView):
-        """The live view, with the batch's results at the end."""
+        """The live view, with where the batch stands, and its results at the end."""
+
+        def above(self) -> list[Text]:
+            """Draw one bar for all."""
+            so_far = standing(engine.view.batch(swarm.id), time.time(), engine.slots)
+            parts = batches.standing(swarm, so_far)
+            return [Text.assemble(*((text, STYLES[tone]) for text, tone in parts))]
 
         def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
             """Print what came of the batch."""
@@ -88,11 +99,21 @@ def tell_results(swarm: Swarm, runs: Sequence[Run], slots: int) -> None:
     so_far = standing(runs, now, slots)
     found = tasks(runs)
     lines = [batches.heading(swarm, so_far), batches.standing(swarm, so_far), []]
-    lines.append([(batches.heads(), "dim")])
-    lines += [parts for parts, _ in batches.ranked(found, now)]
+    width = _width()
+    lines.append([(batches.heads(width), "dim")])
+    lines += [parts for parts, _ in batches.ranked(found, now, width)]
     output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
     if words := next_steps(swarm, runs):
         output.say("\n".join(f"  next: swarm-tui batch {word}" for word in words))
+
+
+def _width() -> int:
+    """Give the cells of a line; in a pipe nothing is left out."""
+    if not output.is_terminal(sys.stdout):
+        return WIDE
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def next_steps(swarm: Swarm, runs: Sequence[Run]) -> list[str]:

@@ -55,7 +55,7 @@ async def _ls(*, as_json: bool) -> int:
         return 0
     width = max((len(swarm.id) for swarm in known), default=0)
     lines = [
-        [(f"{swarm.id:<{width}}  ", "strong"), *batches.standing(swarm, so_far, 12)]
+        [(f"{swarm.id:<{width}}  ", "plain"), *batches.standing(swarm, so_far, 12)]
         for swarm, so_far in found
     ]
     output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)

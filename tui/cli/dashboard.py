@@ -8,12 +8,13 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
+from tui import first_frame
 from tui.cli import output, session
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def open_dashboard() -> int:
     return session.start(show(lambda: session.open_engine(follow=True, supervise=True)))
 
 
+@asynccontextmanager
+async def _told(opening: Opening) -> AsyncGenerator[Engine]:
+    """Open an engine; where that fails, the screen is free for what there is to say."""
+    try:
+        async with opening() as engine:
+            yield engine
+    finally:
+        first_frame.leave()
+
+
 async def show(
     opening: Opening,
     beside: Callable[[Engine], Awaitable[object]] | None = None,
@@ -58,10 +69,11 @@ async def show(
     When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
     says whether they can: whoever opens the engine sees to it when the engine closes.
     """
-    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+    with session.importing():
+        from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
 
     loop = asyncio.get_running_loop()
-    async with opening() as engine:
+    async with _told(opening) as engine:
         app = SwarmApp(engine, goes_on=goes_on)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)

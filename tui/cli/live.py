@@ -163,11 +163,16 @@ class LiveView:
         if not self._several:
             return Group(self._header(runs[0]), self._progress(runs[0], now), *asked)
         live = [run for run in runs if run.status not in FINISHED]
-        shown = live[: max(1, self._console.height - 4)]
+        above = self.above()
+        shown = live[: max(1, self._console.height - 4 - len(above))]
         lines = [self._progress(run, now, name=True) for run in shown]
         if len(live) > len(shown):
             lines.append(Text(f"and {len(live) - len(shown)} more", STYLES["dim"]))
-        return Group(*lines, *asked)
+        return Group(*above, *lines, *asked)
+
+    def above(self) -> list[Text]:
+        """Draw what several runs have in common; nothing, unless a subclass knows something."""
+        return []
 
     def _header(self, run: Run) -> Text:
         style = STYLES[show.tone(run.status)]

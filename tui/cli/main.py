@@ -39,6 +39,7 @@ COMMANDS = {
     "apply": Lazy("tui.cli.workspace:apply", "Put what runs changed into their source"),
     "restore": Lazy("tui.cli.workspace:restore", "Put a workspace back to a checkpoint"),
     "templates": Lazy("tui.cli.templates:templates", "List, show, make and check run templates"),
+    "webhooks": Lazy("tui.cli.webhooks:webhooks", "List and test who is told of events"),
     "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
     "du": Lazy("tui.cli.disk:du", "Say what takes room"),
     "cleanup": Lazy("tui.cli.disk:cleanup", "Delete workspaces, into a trash that gives back"),

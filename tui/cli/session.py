@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -13,7 +14,6 @@ from typing import TypeVar
 
 from engine import config, paths
 from engine.domain.errors import UserError
-from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from engine.engine import Engine, start_if_needed
 from engine.paths import Paths
@@ -32,7 +32,24 @@ def start(work: Coroutine[None, None, int | None]) -> int:
 
 def run(work: Coroutine[None, None, Result]) -> Result:
     """Run a command's work and give what it gives."""
+    collect_garbage()
     return asyncio.run(work)
+
+
+def collect_garbage() -> None:
+    """Look for garbage from now on, but never in what is there by now: it stays to the end."""
+    gc.freeze()
+    gc.enable()
+
+
+@contextmanager
+def importing() -> Generator[None]:
+    """Import much, without looking for garbage in between."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        collect_garbage()
 
 
 @asynccontextmanager
@@ -48,6 +65,8 @@ async def open_engine(*, follow: bool = False, supervise: bool = False) -> Async
     try:
         async with Engine.open(places, settings, follow=follow, supervise=supervise) as engine:
             yield engine
+        if engine.notifications.has_written and not supervise:
+            go_on(places)  # somebody has to bring it to its receivers
     finally:
         if supervise:
             await _leave(places, settings)
@@ -63,8 +82,8 @@ async def _leave(places: Paths, settings: config.Config) -> None:
 
 
 async def see_to_what_is_left(engine: Engine) -> None:
-    """See to it that somebody supervises, if there is anything that has not ended."""
-    if await engine.runs(statuses=LIVE, limit=1):
+    """See to it that somebody supervises, if there is anything left to do for them."""
+    if await engine.is_needed():
         go_on(engine.paths)
 
 

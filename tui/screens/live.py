@@ -34,6 +34,13 @@ class Wanted(Message):
 
 
 @dataclass
+class BatchWanted(Message):
+    """The user wants to see a batch."""
+
+    batch: str
+
+
+@dataclass
 class WantedEvent(Message):
     """The user wants to see an event in the log of its run, with some words lit up."""
 

@@ -60,6 +60,18 @@ class RunBrowser(RunActions):
             else [self.engine.view.runs[run_id] for run_id in self._arrangement.ids_of(group)]
         )
 
+    @property
+    def chosen_batch(self) -> str | None:
+        """The batch that the chosen run is of, or those under the heading are."""
+        batches = {run.spec.batch for run in ([self.run] if self.run else self.headed())}
+        return batches.pop() if len(batches) == 1 else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey the batch where there is none."""
+        if action == "batch":
+            return True if self.chosen_batch else None
+        return super().check_action(action, parameters)
+
     def place(self, run: Run) -> int:
         """Give the line of a run."""
         return self._arrangement.line_of(run.id) or 0
@@ -154,6 +166,12 @@ class RunBrowser(RunActions):
         """Show other runs, or the same in another order."""
         self._selection = selection
         self.rearrange()
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the list shows what `back` leads from: a filter, or the causes of failures."""
+        filtered = self.panes.filter_input.display or self._selection.text
+        return bool(filtered) or self._selection.is_triage
 
     def clear_filter(self) -> bool:
         """Show all runs again, be it all of those that failed; say whether there was a filter."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from engine.domain.activity import elapsed_s
 from engine.domain.batch import Standing, Swarm
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.ranking import Task
 from tui.cells import clean, crop, fit
@@ -15,8 +16,11 @@ from tui.show.terminal import sign
 
 Part = tuple[str, str]
 BAR = 24
-HEADS = ("", "run", "status", "changes", "files", "tokens", "took")
-WIDTHS = (4, 10, 11, 12, 5, 7, 7)
+COLUMNS = {"": 4, "run": 10, "status": 11, "changes": 12, "files": 5, "tokens": 7, "took": 7}
+TITLE = 24
+"""Cells that a title needs at least: where there are fewer, columns are left out."""
+LEFT_OUT = ("files", "took", "run", "tokens")
+"""Columns that are left out where there is no room, in this order."""
 
 
 def counted(so_far: Standing) -> list[Part]:
@@ -57,13 +61,19 @@ def joined(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
-def standing(swarm: Swarm, so_far: Standing, width: int = BAR) -> list[Part]:
-    """Write where a batch stands: bar, counts, figures."""
+def progress(so_far: Standing, width: int = BAR) -> list[Part]:
+    """Write how far a batch is: bar and counts."""
     before, full, after = bar_parts(so_far.percent, width)
     good = so_far.live == 0 and so_far.pass_rate == 1
     bar = [(before, "dim"), (full, "good" if good else "live"), (after, "dim")]
     percent = (f" {so_far.percent:>3}%  ", "plain")
-    return [*bar, percent, *joined([*counted(so_far), *figures(swarm, so_far)])]
+    return [*bar, percent, *joined(counted(so_far))]
+
+
+def standing(swarm: Swarm, so_far: Standing, width: int = BAR) -> list[Part]:
+    """Write where a batch stands: bar, counts, figures."""
+    told = [(" · ", "dim"), *joined(figures(swarm, so_far))]
+    return [*progress(so_far, width), *(told if len(told) > 1 else [])]
 
 
 def heading(swarm: Swarm, so_far: Standing) -> list[Part]:
@@ -71,32 +81,37 @@ def heading(swarm: Swarm, so_far: Standing) -> list[Part]:
     template = f"template {swarm.template}" if swarm.template else ""
     runs = f"{so_far.runs} run{'' if so_far.runs == 1 else 's'}"
     said = " · ".join(clean(text, 200) for text in (template, swarm.made_of, runs) if text)
-    return [(swarm.id, "strong"), (f"  {said}", "dim")]
+    return [(swarm.id, "plain"), (f"  {said}", "dim")]
 
 
-def heads() -> str:
+def columns(width: int) -> list[tuple[str, int]]:
+    """Give the columns that have room beside the title, each with its width."""
+    out = 0
+    while True:
+        found = [(name, cells) for name, cells in COLUMNS.items() if name not in LEFT_OUT[:out]]
+        if out == len(LEFT_OUT) or sum(cells + 2 for _, cells in found) + TITLE <= width:
+            return found
+        out += 1
+
+
+def heads(width: int) -> str:
     """Write the names of the columns of `row`."""
-    return (
-        "  ".join(fit(text, width) for text, width in zip(HEADS, WIDTHS, strict=True)) + "  title"
-    )
+    return "".join(fit(name, cells + 2) for name, cells in columns(width)) + "title"
 
 
-def row(run: Run, place: int, now: float, *, won: bool, ranked: bool) -> list[Part]:
-    """Write how a run of a batch came off."""
-    star = f"{sign('★', '*') if won else ' '}{place if ranked else '':>2}"
+def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool) -> list[Part]:
+    """Write how a run of a batch came off, on a line of so many cells."""
     used = run.usage.input + run.usage.output
-    cells = (
-        (star, "good" if won else "dim"),
-        (run.id, "plain"),
-        (f"{glyph(run.status)} {word(run.status)}", tone(run.status)),
-        (changes(run.changes) or "-", "plain"),
-        (str(run.changes.files or "-"), "plain"),
-        (tokens(used) if used else "-", "dim"),
-        (length(elapsed_s(run, now)), "dim"),
-    )
-    parts: list[Part] = []
-    for (text, look), width in zip(cells, WIDTHS, strict=True):
-        parts.append((fit(text, width) + "  ", look))
+    texts = {
+        "": (f"{sign('★', '*') if won else ' '}{place if ranked else '':>2}", "good"),
+        "run": (run.id, "plain"),
+        "status": (f"{glyph(run.status)} {word(run.status)}", tone(run.status)),
+        "changes": (changes(run.changes) or "-", "plain"),
+        "files": (str(run.changes.files or "-"), "plain"),
+        "tokens": (tokens(used) if used else "-", "dim"),
+        "took": (length(elapsed_s(run, now)), "dim"),
+    }
+    parts = [(fit(texts[name][0], cells + 2), texts[name][1]) for name, cells in columns(width)]
     why = f"  {run.error.code}" if run.error else ""
     return [*parts, (clean(run.spec.title, 200), "plain"), (why, "bad")]
 
@@ -107,7 +122,9 @@ def given(task: Task) -> str:
     return crop(said, 120) or "the same task"
 
 
-def ranked(found: Sequence[Task], now: float) -> Iterator[tuple[list[Part], Run | None]]:
+def ranked(
+    found: Sequence[Task], now: float, width: int
+) -> Iterator[tuple[list[Part], Run | None]]:
     """Write all runs, the best of each task first, under what they were given; with each its run.
 
     Where no task has several runs, there is nothing to rank.
@@ -118,4 +135,5 @@ def ranked(found: Sequence[Task], now: float) -> Iterator[tuple[list[Part], Run 
             yield [(given(task), "live")], None
         for place, run in enumerate(task.runs, start=1):
             won = several and run is task.winner
-            yield row(run, place, now, won=won, ranked=several), run
+            is_ranked = several and run.status in FINISHED
+            yield row(run, place, now, width, won=won, ranked=is_ranked), run

@@ -17,6 +17,7 @@ from tui import show
 from tui.widgets.event_log import EventLog
 from tui.widgets.files_pane import FilesPane
 from tui.widgets.log_pane import LogPane
+from tui.widgets.pace import Pace
 from tui.widgets.plan_view import PlanView
 from tui.widgets.run_columns import Wait
 from tui.widgets.run_header import RunHeader
@@ -63,6 +64,7 @@ class ChosenRun(Vertical):
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
+        self._pace = Pace(self, lambda: self.tick(self._clock()))
         self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -127,11 +129,11 @@ class ChosenRun(Vertical):
         """Take in what happened to the run."""
         run = self.run
         if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
-            self.tick(self._clock())
+            self._pace.ask()
         if self.log_pane.shows_all_runs:
             self.log_view.append(batch.events)
         if self.run_id in batch.runs:
-            self._hear([event for event in batch.events if event.run == self.run_id])
+            self._hear(batch.by_run.get(self.run_id or "", []))
             self._bring_up()
 
     def _hear(self, events: list[Event]) -> None:

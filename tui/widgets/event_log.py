@@ -59,20 +59,34 @@ class EventLog(RangeView):
         return self.feed.run if self.feed else None
 
     async def open(self, history: History) -> None:
-        """Show the end of a log; what is appended meanwhile is not lost."""
-        self.close()
+        """Show the end of a log; what is appended meanwhile is not lost.
+
+        What was shown before stays until then: an empty log in between would only flicker.
+        """
+        left = self.window
+        self._close()
         self.feed = EventFeed(history)
-        self.styles_changed()
+        self._left = left
         await self._load(Page.LAST)
 
     def close(self) -> None:
         """Show nothing."""
-        self.feed = None
-        self.end_range()
-        self.follow_end(True)
-        self.say("")
+        self._close()
         self.forget_strips()
         self.set_lines(0, cursor=0, top=0)
+
+    def _close(self) -> None:
+        self.end_range()
+        self.feed = self._left = None
+        self.follow_end(True)
+        self.say("")
+
+    def _leave(self) -> None:
+        """Show no longer what was shown before the log at hand."""
+        if self._left:
+            self._left = None
+            self.forget_strips()
+            self.styles_changed()
 
     def append(self, events: Iterable[Event]) -> None:
         """Take in what happened; events that do not belong here and known ones are skipped."""
@@ -111,12 +125,14 @@ class EventLog(RangeView):
         try:
             found = await feed.fetch(page, number)
         except UserError as error:
+            self._leave()
             self.say(f"{error.message} {error.recovery}")
             return
         if found is not None and feed is self.feed:
             self._arrived(feed, page, found)
 
     def _arrived(self, feed: EventFeed, page: Page, found: list[Numbered]) -> None:
+        self._leave()
         if page in (Page.FIRST, Page.LAST, Page.AROUND):
             self.follow_end(page is Page.LAST)
         with self.steady():

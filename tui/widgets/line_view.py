@@ -48,12 +48,15 @@ class LineView(Painted, can_focus=True):
         self._empty_text = empty_text
         self._count = 0
         self._cursor = 0
+        self._titled = ""
         if title:
             self.set_title(title)
 
     def set_title(self, title: str) -> None:
         """Write `title` into the border, as plain text."""
-        self.border_title = Content(clean(title, 200))
+        if title != self._titled:  # to say it again would draw everything anew
+            self._titled = title
+            self.border_title = Content(clean(title, 200))
 
     @property
     def empty_text(self) -> str:
@@ -120,17 +123,22 @@ class LineView(Painted, can_focus=True):
             self._scroll_update(self.virtual_size)
             if top is not None:
                 self.scroll_to(y=max(0, min(top, self.max_scroll_y)), animate=False, force=True)
-        self.refresh(self.size.region)
+        self.refresh(self.stretch(0, self.size.height))
 
     def visible_lines(self) -> range:
         """Give the lines that are in view."""
         top = self.scroll_offset.y
         return range(top, min(self._count, top + self.page))
 
-    def repaint(self, line: int) -> None:
-        """Draw one line again, if it is in view."""
-        if line in self.visible_lines():
-            self.refresh(self.region_of(line).translate((0, -self.scroll_offset.y)))
+    def repaint(self, *lines: int) -> None:
+        """Draw these lines again, as far as they are in view."""
+        top, seen = self.scroll_offset.y, self.visible_lines()
+        regions = [self.region_of(line).translate((0, -top)) for line in lines if line in seen]
+        if regions:
+            width = self.size.width
+            self.refresh(
+                *(self.stretch(one.y, one.height) if one.width == width else one for one in regions)
+            )
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at `y` of the view."""
@@ -157,8 +165,7 @@ class LineView(Painted, can_focus=True):
         line = max(0, min(line, self._count - 1))
         old, self._cursor = self._cursor, line
         if old != line:
-            self.repaint(old)
-            self.repaint(line)
+            self.repaint(old, line)
         self.show_line(line)
         if self._count:
             self.cursor_moved()

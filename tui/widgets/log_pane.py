@@ -156,12 +156,14 @@ class LogPane(Vertical):
         focus_now(self.search_input)
 
     def _drop_search(self) -> None:
+        was_there = self._search is not None
         self.search_input.display = False
         self.search_input.value = ""
         self._search = None
         self._light("")
         self.log_view.note("")
-        self.refresh_bindings()
+        if was_there:
+            self.refresh_bindings()
 
     def _light(self, text: str) -> None:
         log = self.log_view

@@ -59,7 +59,7 @@ class MarkedList(GridView):
         marks = {one for one in ids if self.is_shown(one)}
         if marks != self.marks:
             self.marks = marks
-            self.refresh(self.size.region)
+            self.refresh(self.stretch(0, self.size.height))
             self.post_message(self.MarksChanged(self))
 
     def drop_hidden_marks(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from tui import show
+from tui.cells import cells
 from tui.widgets.framed import Framed
 
 MAX_STRIPS = 2_000
@@ -28,9 +30,9 @@ class Painted(Framed):
     DEFAULT_CSS = """
     Painted {
         overflow-x: hidden;
-        overflow-y: auto;
+        overflow-y: scroll;
         scrollbar-size-vertical: 1;
-        scrollbar-gutter: stable;
+        scrollbar-background: $background;
         border: round $border-blurred;
         border-title-color: $secondary;
         border-subtitle-color: $warning;
@@ -88,8 +90,20 @@ class Painted(Framed):
 
     def strip(self, segments: Iterable[Segment], width: int, *, cursor: bool = False) -> Strip:
         """Make a strip of exactly `width` cells on the line's background."""
-        strip = Strip(segments).adjust_cell_length(width)
-        return strip.apply_style(self.ground(cursor=cursor))
+        ground = self.ground(cursor=cursor)
+        parts: list[Segment] = []
+        room = width
+        for text, style, _ in segments:
+            taken = cells(text)
+            if taken > room:
+                text, taken = set_cell_size(text, room), room
+            parts.append(Segment(text, ground + style if style else ground))
+            room -= taken
+            if not room:
+                break
+        if room:
+            parts.append(Segment(" " * room, ground))
+        return Strip(parts, width)
 
     def kept(self, key: object) -> Strip | None:
         """Give the strip remembered under `key`."""

@@ -70,6 +70,21 @@ def progress(group: Group, width: int) -> list[Part]:
     return [(before, "dim"), (full, tone), (after, "dim"), (f"{group.percent:>4}%", "dim")]
 
 
+def figures(group: Group, grouping: Grouping) -> list[Part]:
+    """Write what a batch has come to: how many passed, the tokens, the time left."""
+    if grouping is not Grouping.BATCH or not group.name:
+        return []
+    rate, left_s = group.pass_rate, group.left_s
+    parts: list[Part] = []
+    if rate is not None:
+        parts.append((f" {rate:.0%} passed ", "good" if rate == 1 else "warn"))
+    if group.tokens:
+        parts.append((f" {show.tokens(group.tokens)} ", "dim"))
+    if left_s is not None:
+        parts.append((f" {show.sign('≈', '~')}{show.length(left_s)} left ", "dim"))
+    return parts
+
+
 def lead(group: Group, grouping: Grouping, width: int, *, is_folded: bool) -> list[Part]:
     """Write the group's name after the sign that says whether it is folded."""
     arrow = show.sign("▸", "+") if is_folded else show.sign("▾", "-")
@@ -96,7 +111,11 @@ def line(group: Group, grouping: Grouping, width: int, *, is_folded: bool) -> li
     if right > room:
         tail, right = [], 0
     gap = room - right - sum(cells(text) for text, _ in bar)
-    return [*parts, *tail, (" " * gap, "dim"), *bar]
+    told = figures(group, grouping)
+    while told and sum(cells(text) for text, _ in told) + 2 > gap:
+        told.pop()
+    gap -= sum(cells(text) for text, _ in told)
+    return [*parts, *tail, (" " * gap, "dim"), *told, *bar]
 
 
 def tile_row(

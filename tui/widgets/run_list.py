@@ -109,6 +109,8 @@ class RunList(RunsView):
         if top:
             top += self.region_of(new).y - self.region_of(old).y
         self.drop_hidden_marks()
+        if not (self.line_count and len(self.arrangement)):
+            self.refresh()  # the columns' headings come or go
         self.set_lines(len(self.arrangement), cursor=new, top=top)
         self._fit_tiles()
         if not top:
@@ -124,10 +126,12 @@ class RunList(RunsView):
 
     def _paint_changed(self) -> None:
         changed, self._changed = self._changed, set()
+        stale: list[int] = []
         for line in self.visible_lines():
             found = self.arrangement[line]
-            if not isinstance(found, str) or found in changed:
-                self.repaint(line)
+            if (not isinstance(found, str) or found in changed) and self.looks_other(line):
+                stale.append(line)
+        self.repaint(*stale)
 
     @property
     def runs(self) -> Sequence[Run]:

@@ -46,12 +46,14 @@ class RunProgress(Widget):
         self._now = 0.0
         self._wait = Wait()
         self._pulse = Pulse()
+        self._drawn = Content("")
 
     def show(self, run: Run | None, now: float, wait: Wait) -> None:
-        """Show `run` as it is at `now`, and what it waits for."""
+        """Show `run` as it is at `now`, and what it waits for; draws only what differs."""
         self._run, self._now, self._wait = run, now, wait
         self.set_class(run is not None and run.error is not None, "-error")
-        self.refresh()
+        if not self._lines().is_same(self._drawn):
+            self.refresh()
 
     def begin(self, times: Iterable[float]) -> None:
         """Begin with a run of which events happened at `times`."""
@@ -64,6 +66,10 @@ class RunProgress(Widget):
 
     def render(self) -> Content:
         """Draw the bar and the words below it."""
+        self._drawn = self._lines()
+        return self._drawn
+
+    def _lines(self) -> Content:
         run = self._run
         if run is None:
             return Content("")

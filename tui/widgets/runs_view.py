@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.segment import Segment
-from textual.geometry import Region
 from textual.strip import Strip
 
 from engine.domain import lifecycle
@@ -30,6 +29,9 @@ from tui.widgets.run_line import MARGIN, segments
 
 BEATS = 32
 """The stretches of time that a sparkline shows at most."""
+
+MAX_SEEN = 500
+"""Runs of which it is remembered how they were drawn last."""
 
 
 class RunsView(MarkedList):
@@ -60,6 +62,8 @@ class RunsView(MarkedList):
         self._filled: set[str] = set()
         self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
         self._marked_in: Counter[str] | None = None
+        self._seen: dict[str, tuple[Segment, ...]] = {}
+        """What was drawn last of the runs in view, and of some that were."""
 
     # What can be seen of the runs
 
@@ -90,12 +94,14 @@ class RunsView(MarkedList):
         before, self._now = self._now, self._clock() if now is None else now
         if not self.is_on_screen:
             return
+        stale: list[int] = []
         for line in self.visible_lines():
             found = self.arrangement[line]
             if isinstance(found, str):
                 run = self.arrangement.runs[found]
-                if self._beat(run, before) != self._beat(run, self._now):
-                    self.repaint(line)
+                if self._beat(run, before) != self._beat(run, self._now) and self.looks_other(line):
+                    stale.append(line)
+        self.repaint(*stale)
 
     def _beat(self, run: Run, now: float) -> object:
         """Give what of the time shows in a run's drawing: each second, or how old it is."""
@@ -137,22 +143,13 @@ class RunsView(MarkedList):
             self._layout = (width, lay_out(columns or self._columns, width - MARGIN))
         return self._layout[1]
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Give the lines of a region; the columns' headings stand above the list."""
-        strips = super().render_lines(crop)
-        gutter, size = self.styles.gutter, self.region.size
-        y = gutter.top - 1 - crop.y
-        if (
-            self.is_tiled
-            or not self.line_count
-            or not 0 <= y < len(strips)
-            or size.height <= gutter.height
-        ):
-            return strips
+    def frame_line(self, y: int) -> Strip:
+        """Draw a line of the frame; the columns' headings stand above the list."""
+        if self.is_tiled or not self.line_count or y != self.styles.gutter.top - 1:
+            return super().frame_line(y)
         width = self._width
         heads = run_heading.column_heads(self, self._laid_out(width), self.arrangement.selection)
-        strips[y] = self.framed(self.strip(heads, width), size.width).crop(*crop.column_span)
-        return strips
+        return self.framed(self.strip(heads, width), self.region.width)
 
     def draw(self, line: int, width: int) -> Strip:
         """Draw the line of one run, or a heading."""
@@ -160,21 +157,36 @@ class RunsView(MarkedList):
         cursor, marked = line == self.cursor_line, self._is_marked(found)
         if isinstance(found, Group):
             return self.strip(self._heading(found, 0, width, cursor, marked), width, cursor=cursor)
-        run = self.arrangement.runs[found]
-        moment, second = self._moment(run)
-        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second)
-        return self.kept(key) or self.keep(key, self._row(run, moment, width, cursor, marked))
+        parts = self._parts(self.arrangement.runs[found], width, cursor=cursor, marked=marked)
+        if len(self._seen) >= MAX_SEEN:
+            self._seen.clear()
+        self._seen[found] = parts
+        key = (found, parts)
+        return self.kept(key) or self.keep(key, self.strip(parts, width, cursor=cursor))
+
+    def _parts(self, run: Run, width: int, *, cursor: bool, marked: bool) -> tuple[Segment, ...]:
+        """Give all that is to be seen of a run in its line."""
+        moment, _ = self._moment(run)
+        columns = self._laid_out(width)
+        return tuple(segments(self, columns, run, moment, cursor=cursor, marked=marked))
+
+    def looks_other(self, line: int) -> bool:
+        """Say whether a line would now be drawn otherwise than it was last: most events show not.
+
+        Drawing a line costs ten times as much as finding that out.
+        """
+        found = self.arrangement[line]
+        if self.is_tiled or isinstance(found, Group):
+            return True
+        run, cursor = self.arrangement.runs[found], line == self.cursor_line
+        parts = self._parts(run, self._width, cursor=cursor, marked=self._is_marked(found))
+        return self._seen.get(found) != parts
 
     def _moment(self, run: Run) -> tuple[Moment, object]:
         """Give what a run's drawing depends on besides the run, and a key for it."""
         wait = self._wait(run) if run.status is Status.QUEUED else Wait()
         moment = Moment(self._now, wait)
         return moment, (self._beat(run, self._now), wait)
-
-    def _row(self, run: Run, moment: Moment, width: int, cursor: bool, marked: bool) -> Strip:
-        columns = self._laid_out(width)
-        parts = segments(self, columns, run, moment, cursor=cursor, marked=marked)
-        return self.strip(parts, width, cursor=cursor)
 
     def _heading(
         self, group: Group, row: int, width: int, cursor: bool, marked: bool

@@ -42,6 +42,11 @@ class Segments(Widget, can_focus=True):
         """The word that is chosen."""
         return self._words[self.chosen]
 
+    def offer(self, words: Sequence[str], chosen: int) -> None:
+        """Offer other words."""
+        self._words = list(words)
+        self.choose(chosen)
+
     def choose(self, place: int) -> None:
         """Choose the word at `place`, around the ends."""
         self.chosen = place % len(self._words)

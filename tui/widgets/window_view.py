@@ -41,6 +41,7 @@ class WindowView(LineView):
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
         self.feed: EventFeed | None = None
         self._no_window = EventWindow()
+        self._left: EventWindow | None = None
         self._following = True
         self.read_seq = 0
         """The latest event known when the reader left the end."""
@@ -49,8 +50,8 @@ class WindowView(LineView):
 
     @property
     def window(self) -> EventWindow:
-        """The events in memory."""
-        return self.feed.window if self.feed else self._no_window
+        """The events in memory; until the first page of a log is there, those shown before."""
+        return self._left or (self.feed.window if self.feed else self._no_window)
 
     @property
     def following(self) -> bool:
@@ -162,6 +163,8 @@ class WindowView(LineView):
 
     def say(self, text: str) -> None:
         """Write `text` into the lower border, or over the last line where there is none."""
+        if clean(text, 300) == self._said:
+            return
         self._said = clean(text, 300)
         self.border_subtitle = Content(self._said) if text else None
         self.refresh(Region(0, self.size.height - 1, self.size.width, 1))

@@ -136,7 +136,7 @@ class WorkspaceTree(LineView):
         if self._narrowing:
             self._relisting.ask()
         self.forget_strips()
-        self.refresh(self.size.region)
+        self.refresh(self.stretch(0, self.size.height))
         self.ask_again()
 
     def ask_again(self) -> None:
@@ -163,7 +163,7 @@ class WorkspaceTree(LineView):
         await feed.find_sizes()
         if feed is self._feed:
             self.forget_strips()
-            self.refresh(self.size.region)
+            self.refresh(self.stretch(0, self.size.height))
 
     async def _find_files(self, feed: TreeFeed) -> None:
         files = await feed.files()

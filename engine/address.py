@@ -1,0 +1,86 @@
+"""Addresses of receivers: they may hold a secret, and are never shown whole."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+HIDDEN = "***"
+_LONGEST_SHOWN = 12
+"""Longer parts of a path are as likely a token as a name."""
+_SHORTEST_HIDDEN = 6
+
+
+class Address(str):
+    """An address as Apprise has them, `scheme://…`; of what is printed, only the scheme is true."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Address:
+        """Read an address; raises ValueError, which does not repeat it."""
+        if not isinstance(value, str) or not re.match(r"[A-Za-z][\w+.-]*://[^\s\0]", value):
+            raise ValueError("an address such as ntfy://topic is needed")
+        return cls(value)
+
+    @property
+    def shown(self) -> str:
+        """What may be seen of it."""
+        return f"{self.partition('://')[0]}://{HIDDEN}"
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def hide(self, text: str) -> str:
+        """Take out of a text what of this address is not to be seen."""
+        for part in sorted(self._parts(), key=len, reverse=True):
+            text = text.replace(part, HIDDEN)
+        return text
+
+    def _parts(self) -> set[str]:
+        return {part for part in re.split(r"[/:@?&=]+", self) if len(part) >= _SHORTEST_HIDDEN}
+
+
+class Url(Address):
+    """The address of a webhook, `http://…` or `https://…`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> Url:
+        """Read an address; raises ValueError, which does not repeat it."""
+        problem = "an address such as https://example.com/hook is needed"
+        if not isinstance(value, str) or not value.isprintable() or " " in value:
+            raise ValueError(problem)
+        try:
+            found = urlsplit(value)
+            _ = found.port
+        except ValueError:
+            raise ValueError(problem) from None
+        if found.scheme not in ("http", "https") or not found.hostname:
+            raise ValueError(problem)
+        return cls(value)
+
+    @property
+    def shown(self) -> str:
+        """The address without user, query and long parts of its path."""
+        found = urlsplit(str(self))
+        path = "/".join(_shortened(part) for part in found.path.split("/"))
+        query = f"?{HIDDEN}" if found.query else ""
+        user = f"{HIDDEN}@" if "@" in found.netloc else ""
+        return f"{found.scheme}://{user}{_host(found)}{path}{query}"
+
+    def _parts(self) -> set[str]:
+        found = urlsplit(str(self))
+        parts = {found.username or "", found.password or "", found.query}
+        parts |= {value for _, value in parse_qsl(found.query)}
+        parts |= {part for part in found.path.split("/") if _shortened(part) != part}
+        return {part for part in parts if len(part) >= _SHORTEST_HIDDEN}
+
+
+def _host(found: SplitResult) -> str:
+    return found.netloc.rpartition("@")[2]
+
+
+def _shortened(part: str) -> str:
+    return part if len(part) <= _LONGEST_SHOWN else f"{part[:3]}{HIDDEN}"

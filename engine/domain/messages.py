@@ -1,0 +1,150 @@
+"""What is told to receivers outside: which events make a message, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from engine.domain.events import Body, Event, Notice, StatusChanged, iso
+from engine.domain.model import Pause, Run, Status
+from engine.domain.projection import STALLED
+from engine.domain.run_json import pause_json, run_json
+from engine.domain.text import printable
+
+PROMPT_CHARACTERS = 4000
+"""Of a longer prompt, a message has the beginning."""
+QUEUE = "queue"
+"""What a message is about that is about no run and no batch."""
+
+
+class Topic(StrEnum):
+    """What a message can tell; its `type`."""
+
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_STALLED = "run.stalled"
+    QUEUE_PAUSED = "queue.paused"
+    BATCH_FINISHED = "batch.finished"
+    TEST = "test"
+
+
+TOPICS = tuple(topic for topic in Topic if topic is not Topic.TEST)
+"""Those that a receiver can choose from."""
+
+_ENDS = {
+    Status.SUCCEEDED: Topic.RUN_SUCCEEDED,
+    Status.FAILED: Topic.RUN_FAILED,
+    # The process vanished without a result: for whoever waits for one, that is a failure.
+    Status.INTERRUPTED: Topic.RUN_FAILED,
+    Status.CANCELLED: Topic.RUN_CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; `id` tells doubles, those about one `subject` are delivered in order."""
+
+    id: str
+    topic: str
+    at: float
+    subject: str
+    data: Mapping[str, Any]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What receivers get, as JSON values."""
+        return {"type": str(self.topic), "timestamp": iso(self.at), "data": self.data}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a receiver wants to be told."""
+
+    receiver: str
+    topics: frozenset[str]
+    is_for_people: bool = False
+
+
+class State(StrEnum):
+    """How a delivery stands; a parked one is not tried again unless somebody asks."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a try: the status code, if there was an answer, and it in words."""
+
+    text: str
+    code: int | None = None
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message on its way to one receiver, times in seconds since 1970."""
+
+    message: str
+    topic: str
+    at: float
+    subject: str
+    receiver: str
+    state: State
+    tries: int
+    due: float
+    tried_at: float | None = None
+    answer: Answer | None = None
+
+
+def topic_of(body: Body) -> Topic | None:
+    """Give what an event tells receivers, if anything."""
+    if isinstance(body, StatusChanged):
+        return _ENDS.get(body.status)
+    if isinstance(body, Notice) and body.text.startswith(STALLED):
+        return Topic.RUN_STALLED
+    return None
+
+
+def of_run(topic: Topic, event: Event, run: Run) -> Message:
+    """Make the message that an event of a run gives rise to; the id follows from the event."""
+    if len(run.spec.prompt) > PROMPT_CHARACTERS:
+        prompt = printable(run.spec.prompt, PROMPT_CHARACTERS)
+        run = replace(run, spec=replace(run.spec, prompt=prompt))
+    return Message(_id(event), topic, event.at, run.id, run_json(run, event.at))
+
+
+def of_batch(event: Event, batch: str, project: str, counts: Mapping[str, int]) -> Message:
+    """Make the digest of a batch whose last run has just ended; `counts` are its runs by status."""
+    data = {"id": batch, "project": project, "runs": sum(counts.values()), "counts": counts}
+    return Message(f"{_id(event)}_batch", Topic.BATCH_FINISHED, event.at, batch, data)
+
+
+def of_pause(pause: Pause, key: str, at: float, *, by_user: bool) -> Message:
+    """Make the message that the queue starts nothing more; `key` makes its id."""
+    data = {**(pause_json(pause) or {}), "by_user": by_user}
+    return Message(f"msg_queue_{key}", Topic.QUEUE_PAUSED, at, QUEUE, data)
+
+
+def of_test(key: str, at: float) -> Message:
+    """Make a message that only shows that messages arrive; `key` makes its id."""
+    data = {"text": "A test from swarm-tui."}
+    return Message(f"msg_test_{key}", Topic.TEST, at, "test", data)
+
+
+def is_wanted(message: Message, wish: Wish) -> bool:
+    """Say whether a receiver wants a message."""
+    if message.topic not in wish.topics:
+        return False
+    if not wish.is_for_people:
+        return True
+    # Of a batch they get the digest, and what they have done themselves they know.
+    return not (message.data.get("batch") or message.data.get("by_user"))
+
+
+def _id(event: Event) -> str:
+    return f"msg_{event.run}_{event.seq}"

@@ -1,0 +1,1 @@
+"""Messages brought to receivers outside: webhooks, and people by way of Apprise."""

@@ -1,0 +1,162 @@
+"""A webhook by the Standard Webhooks rules (standardwebhooks.com).
+
+httpx2, of the clients on PyPI: kept up, asynchronous, with limits for each phase, 2 MB and 70 ms to
+import (aiohttp: 8 MB, 300 ms). The standard library's would need a thread for each send, which
+nobody could stop. It is imported, with `standardwebhooks`, when there is something to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from engine.config import Webhook
+from engine.domain.errors import UserError
+from engine.domain.messages import TOPICS, Answer
+from engine.domain.text import one_line
+from engine.notify.receiver import Outcome
+from engine.notify.secret import secret_of
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_S = 5.0
+READ_S = 10.0
+WHOLE_S = 20.0
+"""A receiver that sends a byte now and then reaches neither of the others."""
+REPLY_BYTES = 2048
+REPLY_CHARACTERS = 160
+AGENT = "swarm-tui"
+
+
+class Hook:
+    """One webhook of the settings."""
+
+    is_for_people = False
+
+    def __init__(self, settings: Webhook) -> None:
+        self._settings = settings
+        self.name = str(settings.name)
+        self.shown = settings.url.shown
+        self.topics = tuple(map(str, settings.events or TOPICS))
+        self._client: httpx2.AsyncClient | None = None
+
+    async def send(self, message: str, payload: str) -> Outcome:
+        """Post a signed payload and read the beginning of the answer."""
+        began = time.monotonic()
+        try:
+            self._client = self._client or await asyncio.to_thread(_client)
+            headers = await asyncio.to_thread(self._headers, message, payload)
+        except UserError as error:
+            return Outcome(Answer(error.message))
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                outcome = await self._post(headers, payload)
+        except TimeoutError:
+            outcome = _no_answer(WHOLE_S)
+        said = self._settings.url.hide(outcome.answer.text)
+        took_s = round(time.monotonic() - began, 3)
+        return replace(outcome, answer=replace(outcome.answer, text=said, took_s=took_s))
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._client:
+            await self._client.aclose()
+            self._client = None
+
+    def _headers(self, message: str, payload: str) -> dict[str, str]:
+        """Make the headers; with a secret, they are signed with this moment in them."""
+        now = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "user-agent": AGENT,
+            "accept-encoding": "identity",
+            "webhook-id": message,
+            "webhook-timestamp": str(int(now.timestamp())),
+        }
+        if secret := secret_of(self._settings):
+            from standardwebhooks import Webhook as Signer
+
+            headers["webhook-signature"] = Signer(secret).sign(message, now, payload)
+        return headers
+
+    async def _post(self, headers: Mapping[str, str], payload: str) -> Outcome:
+        import httpx2
+
+        assert self._client
+        url, content = str(self._settings.url), payload.encode()
+        try:
+            async with self._client.stream("POST", url, content=content, headers=headers) as reply:
+                return _outcome(reply.status_code, reply.headers, await _beginning(reply))
+        except httpx2.ConnectTimeout:
+            return Outcome(Answer(f"could not connect within {CONNECT_S:g} s"))
+        except httpx2.TimeoutException:
+            return _no_answer(READ_S)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            return Outcome(Answer(_cause(error)))
+
+
+def _client() -> httpx2.AsyncClient:
+    """Make a client; the import and the system's certificates take a while."""
+    import httpx2
+
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # it would write addresses down
+    return httpx2.AsyncClient(
+        follow_redirects=False,
+        timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
+        # Each message by a connection of its own: none fails because an old one had been closed.
+        limits=httpx2.Limits(max_keepalive_connections=0),
+    )
+
+
+async def _beginning(reply: httpx2.Response) -> str:
+    """Read the beginning of a body, however long it is; the rest is never fetched."""
+    read = b""
+    chunks: AsyncGenerator[bytes] = reply.aiter_raw()  # pyright: ignore[reportAssignmentType]
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            read += chunk[: REPLY_BYTES - len(read)]
+            if len(read) >= REPLY_BYTES:
+                break
+    return one_line(read.decode("utf-8", "replace"), REPLY_CHARACTERS)
+
+
+def _outcome(code: int, headers: Mapping[str, str], body: str) -> Outcome:
+    try:
+        words = f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        words = str(code)
+    if 300 <= code < 400:
+        return Outcome(Answer(f"{words}: a redirect, which is not followed", code))
+    answer = Answer(f"{words}: {body}" if body else words, code)
+    if 200 <= code < 300:
+        return Outcome(answer, is_taken=True)
+    wait = headers.get("retry-after", "")
+    wait_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 7 else 0.0
+    return Outcome(answer, is_gone=code == HTTPStatus.GONE, wait_s=wait_s)
+
+
+def _no_answer(limit_s: float) -> Outcome:
+    return Outcome(Answer(f"no answer within {limit_s:g} s"))
+
+
+def _cause(error: BaseException) -> str:
+    """Say what kept a message from being sent, by what lies deepest."""
+    found: BaseException | None = error
+    while found:
+        if isinstance(found, ssl.SSLError):
+            why = getattr(found, "verify_message", "") or found.reason
+            return f"no trusted connection: {one_line(why or str(found))}"
+        if isinstance(found, OSError) and found.strerror:
+            return f"could not connect: {one_line(found.strerror)}"
+        found = found.__cause__ or found.__context__
+    return f"could not connect: {one_line(str(error)) or type(error).__name__}"

@@ -1,0 +1,157 @@
+"""The messages on their way: what is due, what came of it, what was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.domain.messages import Answer, Delivery, State
+from engine.store import codec
+from engine.store.shrinking import Transaction
+
+WINDOW = 500
+"""Of the messages that wait for one receiver, how many of the oldest are looked at."""
+GONE = 410
+"""The status code by which a receiver says for good that it wants nothing more."""
+
+_COLUMNS = (
+    "m.id, m.topic, m.at, m.subject, d.receiver, d.state, d.tries, d.due, d.tried_at, d.answer"
+)
+_JOINED = "deliveries d JOIN messages m ON m.key = d.message"
+# Of a subject only the first that waits: the others are not to overtake it.
+_FIRST = f"""SELECT min(d.message), {_COLUMNS}, m.payload FROM (
+        SELECT * FROM deliveries WHERE receiver = ? AND state = 'waiting'
+        ORDER BY message LIMIT {WINDOW}
+    ) d JOIN messages m ON m.key = d.message GROUP BY m.subject ORDER BY min(d.message)"""
+
+_GONE = f"(state = 'parked' AND json_extract(answer, '$.code') IS {GONE})"
+
+Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A delivery that is next, with what is to be sent."""
+
+    delivery: Delivery
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand with one receiver: how many wait and were given up, whether it is gone."""
+
+    waiting: int = 0
+    parked: int = 0
+    is_gone: bool = False
+
+
+class Deliveries:
+    """All deliveries of a home, whoever wrote them."""
+
+    def __init__(self, read: Read, transaction: Transaction) -> None:
+        self._read = read
+        self._transaction = transaction
+
+    async def next(self, receiver: str) -> list[Letter]:
+        """Give what a receiver is to get next, one of each subject, the oldest first."""
+        rows = await self._read(_FIRST, (receiver,))
+        return [Letter(_delivery(row[1:-1]), row[-1]) for row in rows]
+
+    async def record(
+        self, delivery: Delivery, state: State, answer: Answer, now: float, due: float = 0.0
+    ) -> None:
+        """Store what came of a try."""
+        await self._execute(
+            "UPDATE deliveries SET state = ?, tries = tries + 1, tried_at = ?, due = ?, answer = ?"
+            " WHERE receiver = ? AND message = (SELECT key FROM messages WHERE id = ?)",
+            (state, now, due, codec.text(answer), delivery.receiver, delivery.message),
+        )
+
+    async def park(self, receiver: str, answer: Answer) -> None:
+        """Give up all that waits for a receiver."""
+        await self._execute(
+            "UPDATE deliveries SET state = 'parked', answer = ?"
+            " WHERE receiver = ? AND state = 'waiting'",
+            (codec.text(answer), receiver),
+        )
+
+    async def again(self, receiver: str | None, message: str | None = None) -> int:
+        """Let what was given up be tried anew, at once, and what waits; gives how many.
+
+        A message that was delivered is sent again only where it is named.
+        """
+        states = "'parked', 'waiting'" if message is None else "'parked', 'waiting', 'delivered'"
+        which = (
+            "(?1 IS NULL OR receiver = ?1)"
+            " AND (?2 IS NULL OR message = (SELECT key FROM messages WHERE id = ?2))"
+        )
+        async with self._transaction() as db:
+            done = await db.execute(
+                "UPDATE deliveries SET state = 'waiting', tries = 0, due = 0"
+                f" WHERE state IN ({states}) AND {which}",
+                (receiver, message),
+            )
+            # Whoever was gone is to be tried: what else it refused stays, and counts no more.
+            await db.execute(
+                "UPDATE deliveries SET answer = json_remove(answer, '$.code')"
+                f" WHERE {_GONE} AND receiver IN (SELECT receiver FROM deliveries WHERE {which})",
+                (receiver, message),
+            )
+            return done.rowcount
+
+    async def all(
+        self,
+        *,
+        receiver: str | None = None,
+        states: Iterable[str] = (),
+        message: str | None = None,
+        is_tried: bool = False,
+        limit: int = -1,
+    ) -> list[Delivery]:
+        """Give the deliveries that match, the newest first."""
+        wanted = list(states) or list(State)
+        marks = ",".join("?" * len(wanted))
+        tried, order = ("AND d.tries > 0", "d.tried_at") if is_tried else ("", "d.message")
+        rows = await self._read(
+            f"SELECT {_COLUMNS} FROM {_JOINED} WHERE d.state IN ({marks})"
+            f" AND (? IS NULL OR d.receiver = ?) AND (? IS NULL OR m.id = ?) {tried}"
+            f" ORDER BY {order} DESC, d.receiver LIMIT ?",
+            (*wanted, receiver, receiver, message, message, limit),
+        )
+        return [_delivery(row) for row in rows]
+
+    async def is_gone(self, receiver: str) -> bool:
+        """Say whether a receiver wants nothing more, until somebody lets it be tried again."""
+        query = f"SELECT 1 FROM deliveries WHERE receiver = ? AND {_GONE} LIMIT 1"
+        return bool(await self._read(query, (receiver,)))
+
+    async def standings(self) -> dict[str, Standing]:
+        """Give how things stand with each receiver that has deliveries."""
+        rows = await self._read(
+            "SELECT receiver, sum(state = 'waiting'), sum(state = 'parked'),"
+            f" max({_GONE})"
+            " FROM deliveries GROUP BY receiver",
+            (),
+        )
+        return {row[0]: Standing(row[1], row[2], bool(row[3])) for row in rows}
+
+    async def drop(self, delivered_before: float, before: float) -> int:
+        """Drop messages that all have got, or that are older than `before`; gives how many."""
+        return await self._execute(
+            "DELETE FROM messages WHERE at < ? AND (at < ? OR NOT EXISTS"
+            " (SELECT 1 FROM deliveries WHERE message = key AND state != 'delivered'))",
+            (delivered_before, before),
+        )
+
+    async def _execute(self, statement: str, values: Sequence[Any]) -> int:
+        async with self._transaction() as db:
+            return (await db.execute(statement, values)).rowcount
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    *told, state, tries, due, tried_at, answer = row
+    message, topic, at, subject, receiver = told
+    said = codec.answer_from(answer) if answer else None
+    return Delivery(message, topic, at, subject, receiver, State(state), tries, due, tried_at, said)

@@ -1,0 +1,66 @@
+"""Messages written in the transaction of what they tell of: none without it, none missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import aiosqlite
+
+from engine.domain.events import Event, StatusChanged
+from engine.domain.lifecycle import FINISHED
+from engine.domain.messages import Message, State, Wish, is_wanted, of_batch, of_run, topic_of
+from engine.domain.model import Run
+from engine.store import codec
+
+
+class Outbox:
+    """Knows who wants to be told what; where nobody does, it does nothing at all."""
+
+    def __init__(self, wishes: Sequence[Wish] = ()) -> None:
+        self._wishes = wishes
+        self._topics = frozenset[str]().union(*(wish.topics for wish in wishes))
+        self.has_written = False
+        """Whether somebody has something to deliver because of us."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody wants to be told anything."""
+        return bool(self._topics)
+
+    async def tell(
+        self, db: aiosqlite.Connection, events: Iterable[Event], runs: Mapping[str, Run]
+    ) -> None:
+        """Write the messages that these events give rise to; `runs` are as they are after them."""
+        for event in events:
+            topic = topic_of(event.body)
+            if topic is None:
+                continue
+            run = runs[event.run]
+            if topic in self._topics:
+                await self.write(db, of_run(topic, event, run))
+            if run.spec.batch and isinstance(event.body, StatusChanged):
+                await self._tell_batch(db, event, run, run.spec.batch)
+
+    async def write(self, db: aiosqlite.Connection, message: Message) -> None:
+        """Write a message for everybody who wants it, if anybody does."""
+        receivers = [wish.receiver for wish in self._wishes if is_wanted(message, wish)]
+        if not receivers:
+            return
+        written = await db.execute(
+            "INSERT INTO messages (id, topic, at, subject, payload) VALUES (?, ?, ?, ?, ?)",
+            (message.id, message.topic, message.at, message.subject, codec.text(message.payload)),
+        )
+        await db.executemany(
+            "INSERT INTO deliveries (message, receiver, state, tries, due) VALUES (?, ?, ?, 0, 0)",
+            [(written.lastrowid, receiver, State.WAITING) for receiver in receivers],
+        )
+        self.has_written = True
+
+    async def _tell_batch(
+        self, db: aiosqlite.Connection, event: Event, run: Run, batch: str
+    ) -> None:
+        """Write the batch's digest where its last run has ended."""
+        query = "SELECT status, count(*) FROM runs WHERE batch = ? GROUP BY status"
+        counts = {str(row[0]): int(row[1]) for row in await db.execute_fetchall(query, (batch,))}
+        if counts.keys() <= FINISHED:
+            await self.write(db, of_batch(event, batch, run.spec.project, counts))

@@ -1,0 +1,187 @@
+"""Batches in the dashboard: the form that starts one, and the screen of one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+from fake_engine import NARROW, NOW, WIDE, FakeEngine, app_on, plain, shown
+from support import quick
+from textual.pilot import Pilot
+
+from engine.domain.batch import Swarm
+from engine.domain.errors import user_error
+from engine.domain.events import ChangesMeasured, ErrorRaised, StatusChanged, UsageCounted
+from engine.domain.model import Agent, RunSpec, Status
+from engine.engine import Engine, Order
+from engine.paths import Paths
+from tui.app import SwarmApp
+from tui.screens.batch import BatchScreen
+from tui.screens.new_batch import NewBatch
+from tui.screens.runs import RunsScreen
+from tui.widgets.segments import Segments
+from tui.widgets.text_input import TextInput
+
+LIMIT_S = 60
+SIZE = (120, 40)
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
+    """Wait for what other processes and threads do; nobody tells us, so look again and again."""
+    async with asyncio.timeout(LIMIT_S):
+        while not is_so():
+            await pilot.pause(0.02)
+    await pilot.pause()
+
+
+def order(prompt: str, **more: object) -> Order:
+    spec = RunSpec(prompt=prompt, title="", project="garden", agent=Agent.SIMULATED)
+    verify = more.pop("verify", None)
+    return Order(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore
+
+
+async def test_the_form_shows_what_would_start_and_starts_it(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("n,prompt\n1,sim: say one\n2,sim: fail quota\n")
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(app.screen, NewBatch))
+            form = app.screen
+            assert form.query_one("#start").disabled
+            form.query_one("#agent", Segments).choose(1)
+            form.query_one("#kind", Segments).choose(2)
+            form.query_one("#file", TextInput).value = "nowhere.csv"
+            await until(pilot, lambda: "there is no such file" in plain(app))
+            assert form.query_one("#start").disabled
+            form.query_one("#file", TextInput).value = "rows.csv"
+            form.query_one("#count", TextInput).value = "x"
+            await until(pilot, lambda: "Copies: a number from 1 to 1000" in plain(app))
+            form.query_one("#count", TextInput).value = "2"
+            await until(pilot, lambda: "4 runs" in plain(app))
+            words = "batch --from rows.csv --count 2 --empty --agent simulated"
+            assert words in plain(app) and "sim: say one #2" in plain(app)
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+            await until(pilot, lambda: "2 succeeded · 2 failed · 50% passed" in plain(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+            await pilot.press("b", "b")
+            await until(
+                pilot, lambda: "▾ rows ✗ 2 ✓ 2" in plain(app) and "50% passed" in plain(app)
+            )
+
+
+async def test_the_rest_is_dropped_behind_the_winner(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        what = order("sim: write a.txt x", count=2, name="best", verify="test -f a.txt")
+        _, runs = await engine.swarms.start(await engine.swarms.plan(what))
+        await engine.settle()
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await until(pilot, lambda: len(engine.view.runs) == 2)
+            screen = app.live_screen
+            assert isinstance(screen, RunsScreen)
+            screen.panes.run_list.move_to(runs[0].id)
+            await pilot.press("B")
+            await until(pilot, lambda: "2 succeeded · 100% passed" in plain(app))
+            await until(pilot, lambda: "★ 1" in shown(app))
+            await pilot.press("d")
+            await until(pilot, lambda: "Delete workspaces?" in plain(app))
+            await pilot.press("a")
+            await until(pilot, lambda: any(r.in_trash for r in engine.view.batch("best")))
+            assert sum(run.in_trash for run in engine.view.batch("best")) == 1
+
+
+async def test_results_are_exported_and_the_failed_retried(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        bad = order("sim: fail quota", count=2, name="bad")
+        await engine.swarms.start(await engine.swarms.plan(bad))
+        later = order("sim: say fine", count=1, name="fine")
+        await engine.swarms.start(await engine.swarms.plan(later))
+        await engine.settle()
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await until(pilot, lambda: len(engine.view.runs) == 3)
+            await pilot.press("B")
+            await until(pilot, lambda: "Batch · fine" in plain(app))
+            await pilot.press("]")
+            await until(pilot, lambda: "bad 2 times · 2 runs" in plain(app))
+            await pilot.press("E")
+            await until(pilot, lambda: "Export the results" in plain(app))
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: (tmp_path / "bad.md").exists())
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+            assert "2 failed" in (tmp_path / "bad.md").read_text()
+            await pilot.press("r")
+            await until(
+                pilot,
+                lambda: all(
+                    run.status is Status.SUCCEEDED and run.attempt == 2
+                    for run in engine.view.batch("bad")
+                ),
+            )
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_what_is_live_is_cancelled_after_a_question(paths: Paths) -> None:
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        await engine.swarms.start(await engine.swarms.plan(order("sim: wait 600", count=3)))
+        app = SwarmApp(engine)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: len(engine.view.active()) == 3)
+            await pilot.press("B")
+            await until(pilot, lambda: "3 running" in plain(app))
+            await pilot.press("x")
+            await until(pilot, lambda: "Cancel 3 runs?" in plain(app))
+            await pilot.press("c")
+            await until(pilot, lambda: "3 cancelled" in plain(app))
+
+
+class Known:
+    """Knows one batch, as it was asked for."""
+
+    async def find(self, name: str) -> Swarm:
+        return Swarm(name, name, "test", "path=parser,server × 2 times", NOW, 2_000_000)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_batch_looks_the_same(
+    snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    engine = FakeEngine()
+    engine.swarms = Known()  # pyright: ignore[reportAttributeAccessIssue]
+    for place, path in enumerate(("parser", "parser", "server", "server")):
+        run_id, copy = f"1qj8a{place}k2m4", place % 2 + 1
+        spec = RunSpec("x", f"test {path} #{copy}", "demo", batch="test", given={"path": path})
+        engine._create(run_id, spec)
+        engine.pass_through(run_id, Status.PREPARING, Status.RUNNING)
+        used, size_of = UsageCounted(48_200 * copy, 0, 950), ChangesMeasured(copy, 28 * copy, 9)
+        engine.happen(run_id, used, size_of, after_s=60 + 30 * place)
+        if place == 1:
+            error = user_error("VERIFY_FAILED").info
+            engine.happen(run_id, ErrorRaised(error), StatusChanged(Status.FAILED))
+        elif place != 3:
+            engine.happen(run_id, StatusChanged(Status.SUCCEEDED))
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press("B")
+        await until(pilot, lambda: "path=server" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)

@@ -1,0 +1,272 @@
+"""A batch: where it stands, its runs ranked, and what can be done with them as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.dom import DOMNode
+
+from engine.domain.batch import Swarm, standing
+from engine.domain.errors import UserError, user_error
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run
+from engine.domain.ranking import Task, tasks
+from engine.domain.text import printable_name
+from tui import commands
+from tui.draft import absolute, here
+from tui.screens.deleting import Deleting
+from tui.screens.live import LiveScreen, Wanted
+from tui.toast import app_of, attempt, tell
+from tui.widgets.batch_runs import BatchHead, BatchRuns
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.pace import Pace
+from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from engine.engine import Batch, Engine
+
+
+class BatchScreen(LiveScreen):
+    """One batch at a time; `open` says which."""
+
+    DEFAULT_CSS = """
+    BatchScreen {
+        background: $background;
+        BatchRuns { height: 1fr; }
+        &.-tiny, &.-short {
+            TopBar, BatchHead, BatchRuns, KeyBar { display: none; }
+            TooSmall { display: block; }
+        }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = commands.bindings("batch")
+
+    head = getters.query_one(BatchHead)
+    listed = getters.query_one(BatchRuns)
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        super().__init__(engine, clock)
+        self._swarm: Swarm | None = None
+        self._pace = Pace(self, self._show)
+        self._deleting = Deleting(self, self._say, self._show)
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield TopBar()
+        yield BatchHead()
+        yield BatchRuns()
+        yield TooSmall()
+        yield KeyBar()
+
+    def on_screen_resume(self) -> None:
+        """Catch up."""
+        super().on_screen_resume()
+        self.listed.focus()
+        self._show()
+
+    def carrier(self, scope: str) -> DOMNode | None:
+        """Give who carries out the commands of a scope here."""
+        return self if scope == "batch" else None
+
+    # What is shown
+
+    def open(self, batch: str) -> None:
+        """Show this batch."""
+        self._swarm = Swarm(batch, batch)
+        self._show()
+        self._look(batch)
+
+    @work(group="look", exclusive=True)
+    async def _look(self, batch: str) -> None:
+        """Find out what was asked for; a label that no batch has is shown as it is."""
+        try:
+            self._swarm = await self.engine.swarms.find(batch)
+        except UserError:
+            return
+        self._show()
+
+    def take(self, batch: Batch) -> None:
+        """Take in what happened."""
+        super().take(batch)
+        runs, swarm = self.engine.view.runs, self._swarm
+        if swarm and any(runs[run_id].spec.batch == swarm.id for run_id in batch.runs):
+            self._pace.ask()
+
+    def tick(self) -> None:
+        """Let the clocks go on, while something is at work."""
+        super().tick()
+        if self.is_current and any(run.status not in FINISHED for run in self._runs):
+            self._show()
+
+    @property
+    def _runs(self) -> Sequence[Run]:
+        return self.engine.view.batch(self._swarm.id) if self._swarm else []
+
+    @property
+    def _tasks(self) -> list[Task]:
+        return tasks(self._runs)
+
+    def _show(self) -> None:
+        if self._swarm is None or not self.is_mounted:
+            return
+        now = self.clock()
+        self.head.show(self._swarm, standing(self._runs, now, self.engine.slots))
+        self.listed.show(self._tasks, now)
+        self.refresh_bindings()
+
+    def _say(self, text: str, percent: float | None = None, /) -> None:
+        del percent
+        self.listed.set_title(f"Runs · {text}" if text else "Runs")
+
+    # What is allowed
+
+    @property
+    def _winners(self) -> list[Run]:
+        won = [task.winner for task in self._tasks]
+        return [run for run in won if run and run.changes.files]
+
+    def _allowed(self) -> dict[str, bool]:
+        runs = self._runs
+        return {
+            "open": bool(runs),
+            "changes": bool(self.listed.chosen and self.listed.chosen.workspace),
+            "apply": bool(self._winners),
+            "drop": any(task.rest for task in self._tasks),
+            "retry": any(run.status in ("failed", "interrupted") for run in runs),
+            "cancel": any(run.status not in FINISHED for run in runs),
+        }
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey what the batch does not allow."""
+        del parameters
+        return True if self._allowed().get(action, True) else None
+
+    def why_not(self, command_id: str) -> UserError | None:
+        """Say why the batch does not allow it."""
+        told = {
+            "batch.changes": ("The run has no workspace yet.", "Wait until it has started."),
+            "batch.apply": (
+                "No run has won with a change yet.",
+                "A task is won when all its runs have ended and one has succeeded.",
+            ),
+            "batch.drop": ("No run was beaten by another yet.", "Wait until a task is won."),
+            "batch.retry": ("No run of the batch has failed.", "Nothing needs doing."),
+            "batch.cancel": ("No run of the batch is live.", "r starts again what failed."),
+        }
+        message, way_out = told.get(command_id, ("", ""))
+        return user_error("INPUT_INVALID", message, way_out) if message else None
+
+    # What can be done
+
+    async def action_open(self) -> None:
+        """Go to the run in the list of runs."""
+        if run := self.listed.chosen:
+            await app_of(self).run_action("app.runs")
+            screen = app_of(self).screen
+            if isinstance(screen, LiveScreen):
+                screen.expect(run.id)
+
+    def action_changes(self) -> None:
+        """Show what the run changed."""
+        if run := self.listed.chosen:
+            self.post_message(Wanted("changes", run.id))
+
+    def action_apply(self) -> None:
+        """Take the best run of each task home, after a look at what would come."""
+        from tui.screens.apply import Apply
+
+        if winners := self._winners:
+            app_of(self).push_screen(Apply(self.engine, winners))
+
+    def action_drop(self) -> None:
+        """Delete the workspaces of the runs that did not win, after a question."""
+        won = [task for task in self._tasks if task.winner]
+        rest = [run.id for task in won for run in task.rest if not run.is_applied]
+        self._deleting.ask(rest)
+
+    def action_undo(self) -> None:
+        """Bring back what was deleted last."""
+        self._deleting.undo()
+
+    def action_retry(self) -> None:
+        """Start what failed again, and what waited for it in vain."""
+        if self._swarm:
+            self._retry(self._swarm.id)
+
+    @work(group="ask")
+    async def _retry(self, batch: str) -> None:
+        found = await attempt(app_of(self), self.engine.swarms.to_retry(batch)) or []
+        for run in found:
+            await attempt(app_of(self), self.engine.retry(run.id))
+        tell(app_of(self), f"Retried {_counted(len(found))}")
+
+    def action_cancel(self) -> None:
+        """Cancel what is live, after a question."""
+        from tui.screens.confirm import Choice, Confirm
+
+        batch = self._swarm.id if self._swarm else ""
+        live = sum(run.status not in FINISHED for run in self._runs)
+
+        def answered(choice: str | None) -> None:
+            if choice == "cancel":
+                work = self.engine.swarms.cancel(batch, self.engine.cancel)
+                self.run_worker(attempt(app_of(self), work), group="ask")
+
+        choices = [
+            Choice("cancel", "c", "cancel them", is_danger=True),
+            Choice("stay", "s", "stay"),
+        ]
+        text = "Their workspaces stay as they are."
+        app_of(self).push_screen(Confirm(f"Cancel {_counted(live)}?", text, choices), answered)
+
+    def action_export(self) -> None:
+        """Write the results into a file: Markdown, CSV or JSON, by its ending."""
+        from tui.screens.write import Write, Writing
+
+        swarm = self._swarm
+        if swarm is None:
+            return
+
+        async def export(name: str) -> None:
+            path = Path(absolute(name))
+            kind = path.suffix.removeprefix(".").lower()
+            if kind not in ("md", "csv", "json"):
+                raise user_error("INPUT_INVALID", "The file's name must end in .md, .csv or .json.")
+            await self.engine.swarms.export(swarm, kind, path, self.engine.slots)
+            tell(app_of(self), f"Wrote {printable_name(str(path))}")
+
+        hint = f"A file that ends in .md, .csv or .json, as a path from {here()}."
+        writing = Writing("Export the results", f"{swarm.id}.md", hint, "Write it", export)
+        app_of(self).push_screen(Write(writing))
+
+    def action_older(self) -> None:
+        """Show the batch before this one."""
+        self._step(1)
+
+    def action_newer(self) -> None:
+        """Show the batch after this one."""
+        self._step(-1)
+
+    @work(group="step", exclusive=True)
+    async def _step(self, by: int) -> None:
+        known = [each.id for each in await attempt(app_of(self), self.engine.swarms.all()) or []]
+        if self._swarm and self._swarm.id in known:
+            place = known.index(self._swarm.id) + by
+            if 0 <= place < len(known):
+                self.open(known[place])
+
+    async def action_back(self) -> None:
+        """Go back to the runs."""
+        await app_of(self).run_action("app.runs")
+
+
+def _counted(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"

@@ -1,0 +1,256 @@
+"""The form that starts a batch: checked as it is typed, with all that would start in sight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, Static, TextArea
+from textual.worker import Worker
+
+from engine.domain.errors import UserError
+from engine.domain.model import WorkspaceKind
+from engine.domain.text import printable
+from tui import show
+from tui.batch_draft import LABELS, LINES, BatchDraft
+from tui.cells import clean, crop
+from tui.draft import AGENTS, KINDS, SOURCE
+from tui.screens.dialog import Dialog
+from tui.screens.trust import question
+from tui.toast import app_of, tell
+from tui.widgets.prompt_area import PromptArea
+from tui.widgets.run_fields import KIND_WORDS
+from tui.widgets.segments import Segments
+from tui.widgets.text_input import TextInput
+
+if TYPE_CHECKING:
+    from engine.engine import BatchPlan, Engine
+
+PAUSE_S = 0.3
+"""So long nothing is typed before files are read and everything is checked."""
+NONE = "none"
+NAMED = 4
+"""Runs that are named of those that would start."""
+_ASKED_LATER = ("SETUP_NOT_TRUSTED", "TEMPLATE_NOT_TRUSTED")
+
+
+class NewBatch(Dialog[str]):
+    """Asks for a batch and starts it; answers with its id, or None."""
+
+    DEFAULT_CSS = """
+    NewBatch {
+        .box { width: 100; height: auto; padding: 1 2 0 2; }
+        PromptArea { height: 4; margin-bottom: 0; }
+        #fields { height: auto; max-height: 16; scrollbar-size-vertical: 1; }
+        .row { height: 1; }
+        .name { width: 13; color: $secondary; }
+        #prompt-row { height: auto; }
+        #plan { height: auto; min-height: 3; max-height: 7; margin-top: 1; }
+        #plan.-error { color: $text-error; }
+        #command {
+            height: 1; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis;
+        }
+        .buttons { margin: 0 0 1 0; }
+        &.-low {
+            .box { padding: 0 2; }
+            #fields { max-height: 13; }
+            PromptArea { height: 2; }
+            #plan { margin-top: 0; max-height: 4; }
+            .buttons { margin: 0; }
+        }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s,ctrl+enter", "start", "start"),
+        Binding("ctrl+l", "copy", "copy"),
+    ]
+
+    prompt_area = getters.query_one(PromptArea)
+
+    def __init__(self, engine: Engine, draft: BatchDraft, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._engine, self._draft, self._clock = engine, draft, clock
+        self._templates: Sequence[str] = (NONE,)
+        self._looking: Worker[None] | None = None
+        self._starting = False
+
+    def compose(self) -> ComposeResult:
+        """Lay the form out."""
+        draft = self._draft
+        with Vertical(classes="box") as box:
+            box.border_title = Content("New batch")
+            box.border_subtitle = Content("^s start · ^l copy · esc back")
+            with VerticalScroll(id="fields", can_focus=False):
+                yield from _row("Template", Segments(self._templates, 0, id="template"))
+                with Horizontal(classes="row", id="prompt-row"):
+                    yield Static(Content("Prompt"), classes="name")
+                    hint = "Put behind the template's; {{ name }} stands for a column"
+                    yield PromptArea(draft.run.prompt, placeholder=hint)
+                for id, label, hint in LINES:
+                    text = TextInput(draft.text(id), placeholder=hint, id=id)
+                    yield from _row(label, text)
+                agent = Segments(AGENTS, AGENTS.index(draft.run.agent), id="agent")
+                yield from _row("Agent", agent)
+                kind = Segments(KIND_WORDS, KINDS.index(draft.run.kind), id="kind")
+                yield from _row("Workspace", kind)
+                yield from _row("Folder", TextInput(draft.run.folder, id=SOURCE))
+            yield Static(id="plan")
+            yield Static(id="command")
+            with Horizontal(classes="buttons"):
+                yield Button(Content("Start"), id="start", compact=True)
+
+    def on_mount(self) -> None:
+        """Begin with the template, as soon as it is known which there are."""
+        self.query_one("#template", Segments).focus()
+        self.run_worker(self._find_templates, group="templates")
+        self._check()
+
+    async def _find_templates(self) -> None:
+        templates = self._engine.templates
+        known = await templates.all(templates.repository_of(self._draft.run.workspace()))
+        names = [name for name, each in known.items() if not each.problem]
+        self._templates = (NONE, *names)
+        chosen = names.index(self._draft.template) + 1 if self._draft.template in names else 0
+        self.query_one("#template", Segments).offer(self._templates, chosen)
+
+    @on(TextArea.Changed)
+    @on(Input.Changed)
+    @on(Segments.Changed)
+    def _check(self) -> None:
+        """Take in what was typed, and look at what would come of it."""
+        if self not in app_of(self).screen_stack:
+            return
+        self._take_in()
+        draft = self._draft
+        wrong = dict(draft.problems(self._clock()))
+        for id in (*LABELS, SOURCE):
+            self.query_one(f"#{id}", TextInput).set_class(id in wrong, "-wrong")
+        if wrong:
+            self._say(
+                Content(printable(next(iter(wrong.values())))), is_error="prompt" not in wrong
+            )
+            self._show_command("")
+        else:
+            self._show_command(draft.command_line())
+        if self._looking:
+            self._looking.cancel()
+        self._looking = None if wrong else self.run_worker(self._look, group="plan")
+        self.query_one("#start", Button).disabled = bool(wrong)
+
+    def _take_in(self) -> None:
+        draft, run = self._draft, self._draft.run
+        if len(self._templates) > 1:  # before that, it is not known which there are
+            place = self._chosen("template")
+            draft.template = self._templates[place] if place else None
+        run.prompt = self.prompt_area.text
+        draft.typed = {id: self.query_one(f"#{id}", TextInput).value for id in LABELS}
+        run.agent, run.kind = AGENTS[self._chosen("agent")], KINDS[self._chosen("kind")]
+        source = self.query_one(f"#{SOURCE}", TextInput)
+        source.disabled = run.kind is WorkspaceKind.EMPTY
+        if run.kind is WorkspaceKind.FROM_RUN:
+            run.earlier = source.value
+        else:
+            run.folder = source.value
+
+    def _chosen(self, id: str) -> int:
+        return self.query_one(f"#{id}", Segments).chosen
+
+    # What would start
+
+    async def _look(self) -> None:
+        await asyncio.sleep(PAUSE_S)
+        try:
+            plan = await self._planned()
+            size = await self._engine.swarms.size(plan)
+        except UserError as error:
+            self._refuse(error)
+        else:
+            self._say(_told(plan, size, self._engine.disk.free()))
+            self.query_one("#start", Button).disabled = False
+
+    async def _planned(self) -> BatchPlan:
+        """Make the plan and check it; what is to be trusted is asked about at the start."""
+        swarms = self._engine.swarms
+        order = self._draft.order(self._engine.config.codex.sandbox, self._clock())
+        plan = await swarms.plan(order)
+        try:
+            return await swarms.check(plan)
+        except UserError as error:
+            if error.code not in _ASKED_LATER:
+                raise
+            return plan
+
+    def _refuse(self, error: UserError) -> None:
+        way_out = (f"\n{printable(error.recovery)}", "$secondary")
+        self._say(Content.assemble(printable(error.message), way_out), is_error=True)
+        self.query_one("#start", Button).disabled = True
+
+    def _say(self, content: Content, *, is_error: bool = False) -> None:
+        place = self.query_one("#plan", Static)
+        place.set_class(is_error, "-error")
+        place.update(content)
+
+    def _show_command(self, line: str) -> None:
+        text = clean(line.replace("\n", show.sign("↵", " ")), 400)
+        parts = [("$ ", "$accent"), text] if text else [""]
+        self.query_one("#command", Static).update(Content.assemble(*parts))
+
+    # What can be done
+
+    def action_copy(self) -> None:
+        """Copy the command line that would do the same."""
+        if not next(self._draft.problems(self._clock()), None):
+            app_of(self).copy_to_clipboard(self._draft.command_line())
+            tell(app_of(self), "Copied the command line")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed)
+    def action_start(self) -> None:
+        """Start the batch; what speaks against it is shown in the form."""
+        self._check()
+        if not self._starting and not next(self._draft.problems(self._clock()), None):
+            self._starting = True
+            if self._looking:
+                self._looking.cancel()
+            self.run_worker(self._start, group="start")
+
+    async def _start(self) -> None:
+        try:
+            plan = await self._planned()
+            for consent in await self._engine.swarms.consents(plan):
+                asked = question(consent, may_go_without=False)
+                if await app_of(self).push_screen_wait(asked) != "trust":
+                    return
+                await self._engine.trust.give(consent)
+            swarm, _ = await self._engine.swarms.start(plan)
+        except UserError as error:
+            self._refuse(error)
+        else:
+            self.dismiss(swarm.id)
+        finally:
+            self._starting = False
+
+
+def _told(plan: BatchPlan, size: int | None, free: int) -> Content:
+    """Say how many would start, which are the first, and what they take."""
+    titles = [each.spec.title for each in plan.planned]
+    count = f"{len(titles)} run{'' if len(titles) == 1 else 's'}"
+    disk = "of unknown size" if size is None else f"up to {show.size(size)} on disk"
+    lines = [crop(clean(title, 200), 90) for title in titles[:NAMED]]
+    more = f"\n  and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
+    named = "".join(f"\n  {line}" for line in lines) + more
+    where = f" · {disk}, {show.size(free)} are free" if size != 0 else ""
+    return Content.assemble((count, "bold"), where, (named, "$secondary"))
+
+
+def _row(name: str, field: Input | Segments) -> ComposeResult:
+    with Horizontal(classes="row"):
+        yield Static(Content(name), classes="name")
+        yield field
