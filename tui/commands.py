@@ -185,7 +185,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "New run": (
         Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
         Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
-        Command("form.template", "ctrl+t", "template", "form.template", "Choose a template"),
+        Command("form.template", "ctrl+g", "template", "form.template", "Choose a template"),
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
         Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from what is nearest"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
@@ -329,10 +329,10 @@ def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
 
 
 def hints(scope: str, keymap: Mapping[str, str]) -> str:
-    """Write the keys of a dialog for its frame: `^s start · esc back`."""
+    """Write the keys of a dialog for its frame: `^s start  esc back`."""
     found = ((keys_of(each, keymap), each) for each in COMMANDS if each.scope == scope)
     parts = [f"{keys[0].replace('ctrl+', '^')} {each.label}" for keys, each in found if keys]
-    return " · ".join([*parts, "esc back"])
+    return "  ".join([*parts, "esc back"])
 
 
 def markdown() -> str:
