@@ -19,7 +19,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
 .PHONY: help run demo test check chaos format snapshots docs constraints clean
-.PHONY: bench bench-quick bench-compare
+.PHONY: bench bench-quick bench-compare soak soak-short
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ bench: $(BENCH) ## Measure everything, and keep the figures (ARGS="store": some 
 
 bench-quick: $(BENCH) ## Measure in under two minutes; fails only where something is far off
 	@$(BIN)/python -m benchmarks --quick $(ARGS)
+
+soak: $(READY) ## An hour of the dashboard with 50 runs: what grows? (ARGS="--runs 20")
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+soak-short: $(READY) ## The same in five minutes
+	@$(BIN)/python -m benchmarks.soak --minutes 5 $(ARGS)
 
 bench-compare: $(BENCH) ## Measure, and show an earlier result beside it (BEFORE=file)
 	@$(BIN)/python -m benchmarks --against $(BEFORE) $(ARGS)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results, table
+from benchmarks import readme, results, table
 from benchmarks.measuring import measure
 from benchmarks.row import Bench, Row
 from benchmarks.rows import all_rows
@@ -68,6 +68,7 @@ def _keep(found: list[dict[str, Any]]) -> None:
     results.write(KEPT, kept)
     machine = results.machine()
     where = f"{machine['processors']} processors, Python {machine['python']}, {machine['system']}."
+    readme.write(kept)
     PAGE.write_text(f"{INTRODUCTION}{where}\n\n{table.table(kept, {})}", "utf-8")
 
 

@@ -55,7 +55,7 @@ def measure(row: Row, bench: Bench) -> Measured:
         if measured.verdict == "far off":
             again = _measure(row, bench, times)
             measured = again if again.verdict != "far off" else measured
-    except Unavailable as missing:
+    except (Unavailable, TimeoutError) as missing:
         measured = Measured(row, missing=str(missing))
     return Measured(
         row,

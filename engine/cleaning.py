@@ -90,13 +90,13 @@ class Cleaning:
         return plan(candidates, wish, time.time())
 
     async def _candidate(self, run: Run, scanner: Scanner, wish: Wish) -> Candidate:
-        bare = Candidate(run)
-        if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
-            return bare  # it stays, whatever is in it
         assert run.workspace
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
             figures = told.figures
+        bare = Candidate(run, figures.disk, figures.rebuildable)
+        if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
+            return bare  # it stays, whatever is in it
         lost = "" if wish.artefacts_only else (await self.unsaved(run)).words
         return Candidate(run, figures.disk, figures.rebuildable, lost)
 

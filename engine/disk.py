@@ -11,15 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.cleaning import Cleaning
+from engine.cleaning import Cleaned, Cleaning, Report
 from engine.codex.command import user_codex_home
 from engine.config import Config
 from engine.domain.errors import UserError, user_error
 from engine.paths import Paths
+from engine.sessions import SessionCleaning
 from engine.store.store import USED, Store
 from engine.upkeep import places
 from engine.upkeep.measure import Figures, Scanner
 from engine.upkeep.places import Place, PlaceKind
+from engine.upkeep.plan import Plan, Wish
 from engine.upkeep.trash import Entry, Trash
 from engine.upkeep.unsaved import Unsaved
 from engine.workspace import removal
@@ -53,9 +55,8 @@ class Disk:
         self._trash = Trash(paths)
         self._sizes: dict[str, int] = {}
         """What entries of the trash take, in bytes: nothing changes in there."""
+        self.sessions = SessionCleaning(paths, store, self._trash, tell)
         self.cleaning = Cleaning(paths, config, store, self._trash, tell)
-        self.plan = self.cleaning.plan
-        self.clean = self.cleaning.clean
         self.delete = self.cleaning.delete
 
     # Looking
@@ -68,29 +69,41 @@ class Disk:
         self,
         told: Callable[[Usage], None] = lambda _: None,
         kinds: Collection[PlaceKind] = frozenset(PlaceKind),
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> int:
         """Measure everything, telling what each place takes again and again until it is `done`.
 
-        To be cancelled at any time. A file with names in several places counts in one of them.
-        Gives what `cleanup.budget` is held against, in bytes, and remembers it for the warning.
+        `looked` is told how many of how many places were measured. To be cancelled at any time. A
+        file with names in several places counts in one of them. Gives what `cleanup.budget` is held
+        against, in bytes, and remembers it for the warning.
         """
         used: dict[Path, int] = {}
+        done, linked = 0, set[tuple[int, int]]()
 
         def counted(one: Usage) -> None:
+            nonlocal done
             if one.place.kind in COUNTED:
                 used[one.place.path] = one.figures.disk
             told(one)
+            if one.done:
+                done += 1
+                looked(done, total)
 
         runs = await self._store.runs()
-        found = await asyncio.to_thread(places.find, self._paths, runs, user_codex_home())
-        linked: set[tuple[int, int]] = set()
-        waiting = (place for place in found if place.kind in kinds)
+        found = await asyncio.to_thread(places.find, self._paths, runs)
+        if PlaceKind.CODEX in kinds:
+            found += await asyncio.to_thread(places.of_codex, user_codex_home())
+        found = [place for place in found if place.kind in kinds]
+        total, waiting = len(found), iter(found)
         async with (
             Scanner(self._config.cleanup.rebuildable) as scanner,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(scanner.workers):
                 group.create_task(_measure(scanner, waiting, linked, counted))
+        if PlaceKind.ROLLOUT in kinds:
+            for one in await self.sessions.find():
+                told(Usage(places.of_session(one), one.figures, done=True))
         with suppress(UserError):  # on a full disk it goes without
             await self._store.change_setting(USED, lambda _: str(sum(used.values())))
         return sum(used.values())
@@ -109,6 +122,30 @@ class Disk:
         `path` names a workspace that a fresh start left; None: the one the run has now.
         """
         return await self.cleaning.unsaved(await self.cleaning.standing(run, path))
+
+    # Cleaning up
+
+    async def plan(self, wish: Wish, looked: Callable[[int, int], None] | None = None) -> Plan:
+        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+
+        `looked` is told how many of how many workspaces have been looked at.
+        """
+        if wish.sessions:
+            return await self.sessions.plan(wish)
+        return await self.cleaning.plan(wish, looked)
+
+    async def clean(
+        self,
+        planned: Plan,
+        wish: Wish,
+        told: Callable[[Cleaned], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        why: str = "",
+    ) -> Report:
+        """Carry a plan out, one item after another; a failure is told, and the rest goes on."""
+        if planned.sessions:
+            return await self.sessions.clean(planned, told, stop)
+        return await self.cleaning.clean(planned, wish, told, stop, why)
 
     # The trash
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from engine import config as settings
-from engine.checks import check_spec
-from engine.cleaning import Cleaned, Report
-from engine.codex.command import find_codex
-from engine.codex.doctor import login
 from engine.config import Config
-from engine.disk import Disk, Usage
-from engine.doctor import Doctor, Finding, Health, Space
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
@@ -28,45 +24,42 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
-from engine.library.asked import Order
-from engine.library.cells import read_matrix
-from engine.library.parameters import Parameter
-from engine.library.template import Filled, Template
-from engine.memory import Memory
-from engine.notifications import Condition, Notifications, Recipient
-from engine.notify.receivers import wishes
+from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
-from engine.runs.background import start_if_needed
-from engine.runs.budgets import Budgets
 from engine.runs.bus import Batch, Batches, Bus
-from engine.runs.follower import Follower
 from engine.runs.journal import Journal
 from engine.runs.owner import Ownership
-from engine.runs.scheduler import Scheduler
 from engine.runs.shared import SharedSettings
-from engine.runs.supervisor import Tools
-from engine.runs.watcher import Watcher
-from engine.search import Search
-from engine.sources import Source, Sources
 from engine.store.history import History
 from engine.store.store import Store, open_store
-from engine.swarms import Plan as BatchPlan
-from engine.swarms import Swarms
-from engine.templates import Templates
-from engine.tending import Tending
-from engine.trust import Consent, Trust
-from engine.upkeep.entry import Entry
-from engine.upkeep.measure import Figures
-from engine.upkeep.places import Place, PlaceKind
-from engine.upkeep.plan import Item, Plan, Wish
-from engine.upkeep.unsaved import Unsaved
-from engine.workspace.apply import As, Outcome
-from engine.workspace.changes import Changes, FileDelta
-from engine.workspace.checkpoints import Checkpoint
-from engine.workspace.comparison import Comparison
-from engine.workspace.threeway import Clash
-from engine.workspace.tree import Look, TreeEntry
-from engine.workspaces import Workspaces
+
+if TYPE_CHECKING:
+    from engine.cleaning import Cleaned, Report
+    from engine.disk import Usage
+    from engine.doctor import Finding, Health, Space
+    from engine.domain.messages import Wish as Interest
+    from engine.library.asked import Order
+    from engine.library.cells import read_matrix
+    from engine.library.parameters import Parameter
+    from engine.library.template import Filled, Template
+    from engine.notifications import Condition, Recipient
+    from engine.runs.background import start_if_needed
+    from engine.runs.scheduler import Scheduler
+    from engine.sources import Source
+    from engine.swarms import Plan as BatchPlan
+    from engine.templates import Templates
+    from engine.trust import Consent
+    from engine.upkeep.entry import Entry
+    from engine.upkeep.measure import Figures
+    from engine.upkeep.places import Place, PlaceKind
+    from engine.upkeep.plan import Item, Plan, Wish
+    from engine.upkeep.unsaved import Unsaved
+    from engine.workspace.apply import As, Outcome
+    from engine.workspace.changes import Changes, FileDelta
+    from engine.workspace.checkpoints import Checkpoint
+    from engine.workspace.comparison import Comparison
+    from engine.workspace.threeway import Clash
+    from engine.workspace.tree import Look, TreeEntry
 
 __all__ = [
     "As",
@@ -120,33 +113,27 @@ RADAR_RUNS = 1000
 _log = logging.getLogger(__name__)
 
 
-class Engine:
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    """Import what faces know from here when they ask for it."""
+    if name not in MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(MODULE_OF[name])
+    return getattr(module, "Plan" if name == "BatchPlan" else name)
+
+
+class Engine(Parts):
     """One home's runs. Commands go in; what came of them comes out as batches of events."""
 
     def __init__(self, paths: Paths, config: Config, store: Store, view: View) -> None:
-        self.paths = paths
-        self.config = config
+        super().__init__(paths, config, store)
         self.view = view
         """All runs as they are now, if the engine follows; faces only read it."""
-        self._store = store
         self._shared = SharedSettings(store, config.slots)
         self._bus = Bus()
         self._journal = Journal(store, view, self._publish, self._shared_changed)
         self._scheduler: Scheduler | None = None
         self._supervising: asyncio.Task[None] | None = None
         self._ownership = Ownership(paths.lock)
-        self.doctor = Doctor(paths, config, store)
-        self.workspaces = Workspaces(paths, self.find, self._change)
-        self.trust = Trust(store, config)
-        self.templates = Templates(paths, store, self.trust)
-        self.disk = Disk(paths, config, store, self._change)
-        self.sources = Sources(paths, self.find)
-        self.swarms = Swarms(
-            store, self._journal, self.templates, self.trust, self.sources, self.check
-        )
-        self.memory = Memory(store)
-        self.search = Search(store)
-        self.notifications = Notifications(config, store)
 
     @classmethod
     @asynccontextmanager
@@ -157,15 +144,17 @@ class Engine:
         *,
         follow: bool = True,
         supervise: bool = False,
+        after: Callable[[], Awaitable[object]] | None = None,
     ) -> AsyncGenerator[Engine]:
         """Open a home; `follow` keeps `view` current, `supervise` also runs what is queued here.
 
+        With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
         """
         paths.prepare()
         config = settings.load(paths.config) if config is None else config
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_store(paths.database, wishes(config)))
+            store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
             engine = cls(paths, config, store, View())
             await engine._shared.refresh()
             if follow or supervise:
@@ -173,7 +162,7 @@ class Engine:
                 await engine._journal.load()
                 stack.push_async_callback(_ended, asyncio.create_task(engine._journal.follow()))
             if supervise:
-                engine._supervising = asyncio.create_task(engine._supervise())
+                engine._supervising = asyncio.create_task(engine._supervise(after))
                 stack.push_async_callback(_ended, engine._supervising)
             yield engine
 
@@ -272,13 +261,26 @@ class Engine:
         """Check a wish for a run, and give it with the path of the run it goes on from."""
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
-        spec = await self.trust.prepared(spec)
-        await asyncio.to_thread(check_spec, _checkable(spec), self.config, self.paths.home)
+        spec = await self.patterns.taught(await self.trust.prepared(spec))
+        await self._check_spec(_checkable(spec))
         return spec
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
         return await self._change(run, lambda current: requests.cancel(current, kill=kill))
+
+    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
+        """Cancel those of the runs that can be, in one step; gives them as they are now."""
+
+        def decide(current: Run) -> Sequence[Body]:
+            try:
+                return requests.cancel(current, kill=kill)
+            except UserError:  # it may have ended in this moment
+                return ()
+
+        done = await self._journal.change_all(runs, decide)
+        told = {event.run for event in done.events}
+        return [run for run in done.runs.values() if run.id in told]
 
     async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
         """Queue a finished run's next attempt: it goes on in its workspace and its thread.
@@ -356,6 +358,11 @@ class Engine:
         there = run.workspace is not None and Path(run.workspace.path).is_dir()
         needs_none = there and not fresh
         spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
+        await self._check_spec(spec)
+
+    async def _check_spec(self, spec: RunSpec) -> None:
+        from engine.checks import check_spec
+
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     def _rules(self) -> Rules:
@@ -363,6 +370,9 @@ class Engine:
 
     async def _check_login(self, spec: RunSpec) -> UserError | None:
         """Say why Codex cannot be started for `spec`, if so."""
+        from engine.codex.command import find_codex
+        from engine.codex.doctor import login
+
         try:
             return await login(find_codex(spec.codex_bin, self.config.codex.bin))
         except UserError as error:
@@ -399,37 +409,59 @@ class Engine:
             _log.warning("cannot supervise yet: %s", error.message)
             return False
 
-    async def _supervise(self) -> None:
-        """Supervise this home as soon as nobody else does."""
+    async def _supervise(self, after: Callable[[], Awaitable[object]] | None) -> None:
+        """Supervise this home as soon as nobody else does, and not before `after`."""
         while True:
             if self._took_over():
                 break
             await asyncio.sleep(OWNER_RETRY_S)
         try:
-            commit = self._journal.append
-            tools = Tools(
-                paths=self.paths,
-                config=self.config,
-                store=self._store,
-                commit=commit,
-                pause=self._pause_until,
-                follower=Follower(commit),
-                watcher=Watcher(commit),
-                checkpoints=asyncio.Semaphore(CHECKPOINTS),
-                budgets=Budgets(self._store, self.view),
-            )
-            self._scheduler = Scheduler(
-                self.view, tools, self._rules, self._check_login, self._ownership.check
-            )
-            tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
-            async with AsyncExitStack() as stack:
-                chores = (tending.run(), self.search.keep_up(), self.notifications.run())
-                for chore in chores:
-                    stack.push_async_callback(_ended, asyncio.create_task(chore))
-                await self._scheduler.run()
+            if after:
+                await after()
+            await self._work_off()
         finally:
             self._scheduler = None
             self._ownership.give_up()
+
+    async def _work_off(self) -> None:
+        """Run what is queued, and see to what else wants doing, for ever."""
+        from engine.runs.budgets import Budgets
+        from engine.runs.follower import Follower
+        from engine.runs.scheduler import Scheduler
+        from engine.runs.supervisor import Tools
+        from engine.runs.watcher import Watcher
+        from engine.tending import Tending
+
+        commit = self._journal.append
+        tools = Tools(
+            paths=self.paths,
+            config=self.config,
+            store=self._store,
+            commit=commit,
+            pause=self._pause_until,
+            follower=Follower(commit),
+            watcher=Watcher(commit),
+            checkpoints=asyncio.Semaphore(CHECKPOINTS),
+            budgets=Budgets(self._store, self.view),
+        )
+        self._scheduler = Scheduler(
+            self.view, tools, self._rules, self._check_login, self._ownership.check
+        )
+        tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
+        async with AsyncExitStack() as stack:
+            chores = (tending.run(), self.search.keep_up(), self.notifications.run())
+            for chore in chores:
+                stack.push_async_callback(_ended, asyncio.create_task(chore))
+            await self._scheduler.run()
+
+
+def _wishes(config: Config) -> Sequence[Interest]:
+    """Give who wants to be told of what; where nobody does, nothing is imported for it."""
+    if not (config.webhooks or config.notify.apprise):
+        return ()
+    from engine.notify.receivers import wishes
+
+    return wishes(config)
 
 
 def _checkable(spec: RunSpec) -> RunSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, RunSpec, Status, WorkspaceSpec
+from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
@@ -91,6 +92,7 @@ class Swarms:
         """Check every run as it would be checked alone, and give them as they would be started."""
         for template in plan.templates:
             await self._templates.must_be_trusted(template)
+        _check_places(plan)
         known: dict[object, RunSpec] = {}
         checked: list[Planned] = []
         for each in plan.planned:
@@ -106,6 +108,8 @@ class Swarms:
                 workspace=done.workspace if each.starts_from is None else each.spec.workspace,
                 preparation=done.preparation,
                 after=done.after,
+                learn_from=done.learn_from,
+                lesson=done.lesson,
             )
             checked.append(replace(each, spec=spec))
         return replace(plan, planned=tuple(checked))
@@ -219,9 +223,30 @@ def _made_of(order: Order) -> str:
     return one_line(" × ".join(parts), 200)
 
 
+def _check_places(plan: Plan) -> None:
+    """Refuse several runs that would work in one folder at once; those of a flow take turns."""
+    free = [each.spec.workspace for each in plan.planned if not each.after]
+    often = Counter(it.source for it in free if it.kind is WorkspaceKind.IN_PLACE)
+    for source, count in often.items():
+        if count > 1:
+            raise user_error(
+                "BATCH_INVALID",
+                f"{count} runs would work in {printable_name(source or '')} itself at once.",
+                "Give each a worktree or a copy, or a folder of its own by `repository`.",
+            )
+
+
 def _place(spec: RunSpec) -> tuple[object, ...]:
     """Give what of a run has to be checked on the disk; many of a batch have it in common."""
-    return (spec.workspace, spec.project, spec.agent, spec.codex_bin, spec.with_setup, spec.after)
+    return (
+        spec.workspace,
+        spec.project,
+        spec.agent,
+        spec.codex_bin,
+        spec.with_setup,
+        spec.after,
+        spec.learn_from,
+    )
 
 
 def _places(plan: Plan) -> Sequence[RunSpec]:

@@ -156,7 +156,7 @@ def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
 
 def _child(node: Any, key: str) -> tuple[Any, Any] | None:  # noqa: ANN401  a YAML node
     """Give where `key` stands in a mapping or sequence, and what stands there."""
-    children: list[Any] = node.value
+    children: list[Any] = node.value if node else []
     for place, child in enumerate(children):
         if isinstance(child, tuple):
             name, value = cast("tuple[Any, Any]", child)

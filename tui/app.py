@@ -39,9 +39,15 @@ class SwarmApp(Lending):
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], float] = time.time, *, goes_on: bool = True
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.time,
+        *,
+        goes_on: bool = True,
+        seen: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(engine, clock, goes_on=goes_on)
+        self._seen = seen
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
         self.batch_draft: BatchDraft | None = None
@@ -51,9 +57,11 @@ class SwarmApp(Lending):
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("patterns", self._patterns_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
@@ -85,6 +93,16 @@ class SwarmApp(Lending):
 
         return TemplatesScreen(self.engine, self.clock)
 
+    def _notifications_screen(self) -> LiveScreen:
+        from tui.screens.notifications import NotificationsScreen
+
+        return NotificationsScreen(self.engine, self.clock, self.told)
+
+    def _patterns_screen(self) -> LiveScreen:
+        from tui.screens.patterns import PatternsScreen
+
+        return PatternsScreen(self.engine, self.clock)
+
     def _batch_screen(self) -> LiveScreen:
         from tui.screens.batch import BatchScreen
 
@@ -111,7 +129,14 @@ class SwarmApp(Lending):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
+        self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Do what can wait until there is something to be seen."""
+        if self._seen:
+            self._seen()
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
@@ -120,6 +145,7 @@ class SwarmApp(Lending):
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen."""
         async for batch in batches:
+            self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
@@ -285,9 +311,17 @@ class SwarmApp(Lending):
         """Show the run templates."""
         await self.switch_mode("templates")
 
+    async def action_notifications(self) -> None:
+        """Show who is told what happens."""
+        await self.switch_mode("notifications")
+
     async def action_find(self) -> None:
         """Search the history of all runs."""
         await self.switch_mode("find")
+
+    async def action_patterns(self) -> None:
+        """Show what worked."""
+        await self.switch_mode("patterns")
 
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""

@@ -146,6 +146,8 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.patterns", "4", "patterns", "app.patterns", "Show what worked"),
+        Command("screen.told", "5", "told", "app.notifications", "Show who is told, and what"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
@@ -171,9 +173,10 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("disk.artefacts", "a", "artefacts", "disk.artefacts", _ARTEFACTS, 13),
         Command("disk.undo", "u", "undo", "disk.undo", "Bring back what is chosen, or last", 14),
         Command("disk.empty", "E", "empty trash", "disk.empty", "Empty the trash (asks)"),
-        Command("disk.stop", "x", "stop", "disk.stop", "Delete no further workspace", 20),
+        Command("disk.stop", "x", "stop", "disk.stop", "Measure or delete no further", 20),
         Command("disk.apparent", "b", "apparent", "disk.apparent", "Apparent sizes, or on disk"),
         Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
+        Command("disk.reverse", "S", "reverse", "disk.reverse", "Reverse the order"),
         Command("disk.look", "r,ctrl+r", "look again", "disk.look", "Measure again", 17),
         Command("disk.next", "]", "next tab", "disk.next_tab", "Next tab", 18),
         Command("disk.previous", "[", "previous tab", "disk.previous_tab", "Previous tab"),
@@ -182,8 +185,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "New run": (
         Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
         Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
-        Command("form.template", "ctrl+t", "template", "form.template", "Choose a template"),
+        Command("form.template", "ctrl+g", "template", "form.template", "Choose a template"),
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
+        Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from what is nearest"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
     ),
     "Templates": (
@@ -191,6 +195,22 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("templates.edit", "e", "edit", "templates.edit", "Edit it in your editor", 14),
         Command("templates.new", "a", "add", "templates.new", "Make one of your own", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
+    ),
+    "Patterns": (
+        Command("patterns.edit", "e", "edit", "patterns.edit", "Edit it in your editor", 12),
+        Command("patterns.export", "w", "export", "patterns.export", "Write it into a file", 14),
+        Command("patterns.import", "i", "import", "patterns.import", "Take one from a file", 16),
+        Command("patterns.remove", "d", "remove", "patterns.remove", "Remove it (asks)", 17),
+        Command("patterns.undo", "u", "undo", "patterns.undo", "Bring back what was removed", 18),
+        Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
+    ),
+    "Notifications": (
+        Command("notify.again", "a", "send again", "notify.again", "Send it again", 12),
+        Command("notify.test", "T", "test", "notify.test", "Send the receiver a test", 14),
+        Command("notify.parked", "w", "parked", "notify.parked", "Only what was given up", 16),
+        Command("notify.history", "h", "told here", "notify.history", "What was told here", 18),
+        Command("notify.pane", "tab,]", "pane", "notify.pane", "Next pane", 20),
+        Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
     ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
@@ -249,7 +269,18 @@ NAMES = {
 
 
 OTHER_SCREENS = frozenset(
-    {"batch", "doctor", "templates", "code", "changes", "disk", "disktree", "find"}
+    {
+        "batch",
+        "doctor",
+        "notify",
+        "templates",
+        "code",
+        "changes",
+        "disk",
+        "disktree",
+        "find",
+        "patterns",
+    }
 )
 """Scopes of screens on which there are no runs to choose from."""
 
@@ -298,10 +329,10 @@ def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
 
 
 def hints(scope: str, keymap: Mapping[str, str]) -> str:
-    """Write the keys of a dialog for its frame: `^s start · esc back`."""
+    """Write the keys of a dialog for its frame: `^s start  esc back`."""
     found = ((keys_of(each, keymap), each) for each in COMMANDS if each.scope == scope)
     parts = [f"{keys[0].replace('ctrl+', '^')} {each.label}" for keys, each in found if keys]
-    return " · ".join([*parts, "esc back"])
+    return "  ".join([*parts, "esc back"])
 
 
 def markdown() -> str:

@@ -88,5 +88,6 @@ FIELDS: tuple[Field, ...] = (
         Lasts.ALWAYS,
     ),
     Field("model", "Model", "Codex's own choice", "model", lambda t, _: _words(t), Lasts.ALWAYS),
+    Field("learn-from", "Learn from", "none · a run or a pattern", "learn_from", lambda t, _: t),
     Field("at", "Start at", "now · 22:30, +30m", "not_before", readings.moment),
 )

@@ -20,9 +20,9 @@ def show(arguments: Sequence[str]) -> None:
     global _shown
     if arguments or not (_is_terminal(0) and _is_terminal(1)) or os.environ.get("TERM") == "dumb":
         return
-    _write(ENTER + _NAME)
-    _shown = True
     _see_to_an_early_end()
+    _shown = True
+    _write(ENTER + _NAME)
 
 
 def is_shown() -> bool:

@@ -35,12 +35,12 @@ class Lending(Looks):
     @on(ToEdit)
     def _edit_wanted(self, wanted: ToEdit) -> None:
         """Open a file of the user's own in their editor."""
-        path = wanted.path
-        self.run_worker(
-            attempt(self, self._lend([*programs.editor(), str(path)], path.parent)),
-            group="program",
-            exclusive=True,
-        )
+        self.run_worker(attempt(self, self._edit_own(wanted)), group="program", exclusive=True)
+
+    async def _edit_own(self, wanted: ToEdit) -> None:
+        await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
+        if wanted.then:
+            await wanted.then()
 
     @work(group="program", exclusive=True)
     async def action_shell(self) -> None:

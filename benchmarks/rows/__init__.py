@@ -9,7 +9,17 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-GROUPS = ("dashboard", "starting", "ingest", "paging")
+GROUPS = (
+    "ingest",
+    "dashboard",
+    "starting",
+    "supervising",
+    "cancelling",
+    "scan",
+    "watching",
+    "workspaces",
+    "paging",
+)
 
 
 def all_rows() -> list[Row]:

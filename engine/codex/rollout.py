@@ -56,6 +56,8 @@ class TokenCount:
 
 _decode = msgspec.json.Decoder(_Line).decode
 _MARK = b'"token_count"'
+PATIENCE, MAX_SKIPS = 3, 30
+"""A file that was looked for so often in vain is looked for more and more rarely."""
 
 
 class Rollout:
@@ -65,13 +67,22 @@ class Rollout:
         self._sessions = codex_home / "sessions"
         self._thread_id = thread_id
         self._spool: Spool | None = None
+        self._misses = self._skips = 0
         self.offset = offset
 
-    def read(self) -> list[TokenCount]:
-        """Give what was counted since the last call; nothing while the file is not there."""
+    def read(self, *, in_vain: bool = True) -> list[TokenCount]:
+        """Give what was counted since the last call; nothing while the file is not there.
+
+        Without `in_vain`, one that was looked for in vain is not looked for every time.
+        """
         if self._spool is None:
+            if self._skips and not in_vain:
+                self._skips -= 1
+                return []
             path = find(self._sessions, self._thread_id)
             if path is None:
+                self._misses += 1
+                self._skips = min(self._misses // PATIENCE, MAX_SKIPS)
                 return []
             self._spool = Spool(path, self.offset)
         lines = self._spool.lines()

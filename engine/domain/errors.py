@@ -141,6 +141,10 @@ CATALOGUE: dict[str, Entry] = {
     "TEMPLATE_PARAM_MISSING": Entry(
         "The template needs a parameter.", "Give it with -p KEY=VALUE."
     ),
+    "PATTERN_NOT_FOUND": Entry("No such pattern.", "List them with `swarm-tui patterns`."),
+    "PATTERN_INVALID": Entry(
+        "This is no pattern.", "Mend the line named; `swarm-tui patterns export` shows the form."
+    ),
     "CONFIG_INVALID": Entry(
         "The settings cannot be used.", "Mend the line named, or remove it for the default."
     ),

@@ -122,6 +122,10 @@ class RunSpec:
     """Runs that must have succeeded before this one starts."""
     not_before: float | None = None
     budget_tokens: int | None = None
+    learn_from: str | None = None
+    """The pattern of earlier work to learn from; asked for by its id, or by that of a run."""
+    lesson: str = ""
+    """What the agent is told of that, before the prompt."""
 
 
 @dataclass(frozen=True, slots=True)

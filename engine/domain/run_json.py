@@ -37,6 +37,8 @@ def run_json(
         "agent": spec.agent.value,
         "prompt": spec.prompt,
         "template": spec.template,
+        "learn_from": spec.learn_from,
+        "lesson": spec.lesson or None,
         "created_at": iso(run.created_at),
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -75,6 +75,11 @@ def check(text: str, known: frozenset[str]) -> None:
         raise Wrong(str(error) or "this is no template") from error
 
 
+@lru_cache(512)
+def _compiled(text: str) -> Template:
+    return _environment().from_string(text)
+
+
 def _check(node: nodes.Node, known: frozenset[str]) -> None:
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__
@@ -92,7 +97,7 @@ def render(text: str, values: Mapping[str, Any]) -> str:
     """Fill a text in; raises `Wrong`."""
     check(text, frozenset(values))
     try:
-        filled = _environment().from_string(text).render(values)
+        filled = _compiled(text).render(values)
     except (TemplateError, TypeError, ValueError, RecursionError) as error:
         raise Wrong(str(error) or "this cannot be filled in") from error
     if len(filled) > LIMIT_CHARACTERS:

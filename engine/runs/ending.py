@@ -37,6 +37,11 @@ class Next:
     ask: Ask | None = None
     pause: Pause | None = None
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the run has succeeded with it."""
+        return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
+
 
 def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
     """Give why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""

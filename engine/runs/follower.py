@@ -16,7 +16,8 @@ from engine.files import Spool
 from engine.runs.process import Ending, Process
 from engine.store.store import Entry, LostOwnership
 
-TICK_S = 0.05
+TICK_S, MAX_TICK_S = 0.05, 0.2
+CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
 ROLLOUT_S = 1.0
@@ -76,7 +77,7 @@ class Following:
             self.bodies += self.translator.translate(rest)
         self._move()
 
-    def read_rollout(self, *, to_end: bool = False) -> None:
+    def read_rollout(self, *, to_end: bool = False, in_vain: bool = True) -> None:
         """Take in what the rollout file counted; it is Codex's own, and may be no good."""
         thread = self.cursor.thread_id
         if thread and self.rollout is None:
@@ -86,7 +87,7 @@ class Following:
         is_behind = True
         while is_behind:
             try:
-                counts = self.rollout.read()
+                counts = self.rollout.read(in_vain=in_vain)
             except OSError as error:
                 _log.warning("run %s: no token counts: %s", self.run, error)
                 return
@@ -179,11 +180,15 @@ class Follower:
                     _log.warning("events are not stored yet: %s", error.message)
                     await asyncio.sleep(RETRY_S)
                 # In a flood the next lines are read while the last ones are being written.
-                await asyncio.sleep(0 if busy else TICK_S)
+                await asyncio.sleep(0 if busy else self._pause_s())
         finally:
             if self._storing:
                 self._storing.cancel()
                 await asyncio.gather(self._storing, return_exceptions=True)
+
+    def _pause_s(self) -> float:
+        """Give how long to wait: of many runs, those who look see only some, a little later."""
+        return min(MAX_TICK_S, TICK_S * max(1.0, len(self._followed) / CROWD))
 
     def _read(self) -> tuple[bool, list[tuple[Following, Ending]]]:
         """Read what there is; say if there may be more, and which attempts have ended."""
@@ -196,7 +201,7 @@ class Follower:
                 if budget > 0 and not following.bodies:
                     budget -= following.read()
                     if count:
-                        following.read_rollout()
+                        following.read_rollout(in_vain=False)
                 if ending and not following.spool.behind:
                     following.read_rest()
                     following.read_rollout(to_end=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError
@@ -72,6 +72,12 @@ class Journal:
     ) -> Committed:
         """Append what `decide` makes of the run as it is stored; `ask` is for its next attempt."""
         return await self.append([Entry(run, decide=decide, ask=ask)])
+
+    async def change_all(
+        self, runs: Iterable[str], decide: Callable[[Run], Sequence[Body]]
+    ) -> Committed:
+        """Append what `decide` makes of each of the runs, as stored, in one step."""
+        return await self.append([Entry(run, decide=decide) for run in runs])
 
     async def _handed_on(self, done: Committed) -> Committed:
         if self._last_id is None or not done.events:

@@ -71,6 +71,13 @@ def thread_to_resume(run: Run, ask: Ask | None) -> str | None:
     return run.thread_id
 
 
+def told(run: Run, ask: Ask | None) -> str:
+    """Give what the agent is told: with a new thread, what it may learn from comes first."""
+    prompt = ask.prompt if ask else run.spec.prompt
+    is_new = thread_to_resume(run, ask) is None
+    return f"{run.spec.lesson}\n\n{prompt}" if is_new and run.spec.lesson else prompt
+
+
 def write_prompt(folder: AttemptFolder, prompt: str) -> None:
     """Write what Codex reads on stdin."""
     private_folder(folder.path)

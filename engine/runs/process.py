@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.paths import AttemptFolder, private_folder
-from engine.runs.marks import MARK, carries, cpu_s, group, mark, marked
+from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked
 
 POLL_S = 0.05
 ASK_AGAIN_S = 1.0
@@ -28,6 +28,7 @@ KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
 FULL_BYTES = 64 * 1024
+_census = Census()
 NOBODY = -1  # in the place of a pid that is not known
 
 # $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
@@ -62,11 +63,12 @@ class Process:
         self.pid = pid
         self._child = child
         self._mark = mark(folder)
+        self._exit = os.fspath(folder.exit)
         self._disk_full = False
 
     def ending(self) -> Ending | None:
         """Say how it ended, or None while it lives; cheap, called often."""
-        code = _read_exit(self.folder.exit)
+        code = _read_exit(self._exit)
         if code is not None:
             if self._child:
                 self._child.poll()
@@ -75,7 +77,7 @@ class Process:
             return None
         # The status may have been written between the two looks; else only the shell was killed,
         # and what it ran may still be at work.
-        code = _read_exit(self.folder.exit)
+        code = _read_exit(self._exit)
         if code is None and self.members():
             return None
         return self._ended(code)
@@ -94,9 +96,16 @@ class Process:
         """Give the pids of everything alive that belongs to the attempt."""
         return marked(self._mark)
 
+    async def _members(self) -> list[int]:
+        return await asyncio.to_thread(_census.marked, self._mark, time.monotonic())
+
     def cpu_s(self) -> float:
         """Give the processor time, in seconds, that its living processes have used."""
         return sum(cpu_s(pid) for pid in self.members())
+
+    def _is_our_child(self) -> bool:
+        """Say whether it is our own child and lives: then its number is nobody else's."""
+        return self._child is not None and self._child.poll() is None
 
     def _leads(self) -> bool:
         """Say whether the group is still ours: its number may be a stranger's by now."""
@@ -111,7 +120,7 @@ class Process:
 
     async def stop(self, grace_s: float) -> None:
         """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
-        if grace_s > 0 and await asyncio.to_thread(self.members):
+        if grace_s > 0 and (self._is_our_child() or await self._members()):
             await self._wait_gone(grace_s)
         await self.sweep()
 
@@ -122,7 +131,7 @@ class Process:
         deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
         # Looked at twice: for a moment, while a program is being loaded, it has no environment.
         while empty < 2 and now() < deadline:
-            members = await asyncio.to_thread(self.members)
+            members = await self._members()
             if not members and self._alive():
                 members = [self.pid]
             empty = 0 if members else empty + 1
@@ -143,17 +152,17 @@ class Process:
         now = asyncio.get_running_loop().time
         deadline = now() + limit_s
         asked: set[int] = set()
-        if await asyncio.to_thread(self._leads):
+        if self._is_our_child() or await asyncio.to_thread(self._leads):
             _signal_group(self.pid, signal.SIGTERM)
         ask_at = now() + ASK_AGAIN_S
         while now() < deadline:
             if now() >= ask_at:
                 ask_at = now() + ASK_AGAIN_S
-                if await asyncio.to_thread(self.members) == [self.pid]:
+                if await self._members() == [self.pid]:
                     # The shell outlives the signal, and what it was just starting never saw it.
                     _signal_group(self.pid, signal.SIGTERM)
             if self.ending() is not None or self.pid == NOBODY:
-                left = await asyncio.to_thread(self.members)
+                left = await self._members()
                 if not left:
                     return
                 # Codex does not hand the signal on to commands that run without a sandbox.
@@ -246,11 +255,17 @@ def _free_bytes(folder: Path) -> float:
         return math.inf
 
 
-def _read_exit(path: Path) -> int | None:
+def _read_exit(path: str) -> int | None:
     try:
-        text = path.read_text("ascii", "replace")
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # asked for with every tick
     except OSError:
         return None
+    try:
+        text = os.read(handle, 100).decode("ascii", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     return int(text) if text.endswith("\n") and text.strip().isdigit() else None
 
 

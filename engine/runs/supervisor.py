@@ -27,6 +27,7 @@ from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.budgets import Budgets
 from engine.runs.follower import Follower, Following
+from engine.runs.learning import Learning
 from engine.runs.preparing import Preparing
 from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
@@ -75,6 +76,7 @@ class Supervisor:
         self._preparing = Preparing(tools.paths, *with_run, tools.store)
         self._verifying = Verifying(self._folder, *with_run)
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
+        self._learning = Learning(tools.store, self._append)
 
     def poke(self, run: Run) -> None:
         """Tell that the run is now as given."""
@@ -128,9 +130,7 @@ class Supervisor:
         made = await self._preparing.workspace(run, fresh=bool(ask and ask.fresh))
         if made is None:
             return
-        await asyncio.to_thread(
-            launch.write_prompt, self._folder, ask.prompt if ask else run.spec.prompt
-        )
+        await asyncio.to_thread(launch.write_prompt, self._folder, launch.told(run, ask))
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = launch.first_cursor(run, ask, map(cursor_from, earlier))
         await self._say(
@@ -175,6 +175,8 @@ class Supervisor:
         )
         if verdict:
             after = endings.after_check(self._run, verdict.error, verdict.output, time.time())
+            if after.is_success:
+                await self._learning.learn(self._run)
             await self._append(after.bodies, ask=after.ask)
 
     async def _stop(self) -> None:
@@ -213,6 +215,8 @@ class Supervisor:
         )
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))
+        if following_up.is_success:
+            await self._learning.learn(self._run)
         await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
 
     async def _fail(self, error: UserError) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
 
-DEBOUNCE_MS, STEP_MS, WAIT_MS = 200, 50, 200
+DEBOUNCE_MS, STEP_MS, WAIT_MS = 50, 10, 200
 POLL_MS = 1000  # where the system's limit on watches is reached; more for many folders
 
 Seen = set[tuple[int, str]]

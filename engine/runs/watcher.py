@@ -19,7 +19,7 @@ from engine.store.store import Entry
 from engine.workspace.walk import MAX_FOLDERS, SANDBOX, is_left_alone, is_sandbox, walk
 
 MAX_CHANGES = 500  # in one event; a build writes thousands of files at once
-MAX_RESCAN = 2000
+MAX_TOLD = 10_000  # at a time, of one run
 COST_FACTOR = 20  # renewing the watch takes a twentieth of the time at most
 ADDED, MODIFIED = 1, 2  # as watchfiles numbers them
 
@@ -88,12 +88,14 @@ class Watcher:
 
     async def _tell(self, by_run: dict[str, list[FileChange]]) -> None:
         for run, found in by_run.items():
-            await self._say(run, FilesChanged(tuple(found[:MAX_CHANGES])))
+            told = found[:MAX_TOLD]
+            parts = [told[at : at + MAX_CHANGES] for at in range(0, len(told), MAX_CHANGES)]
+            await self._say(run, *(FilesChanged(tuple(part)) for part in parts))
 
-    async def _say(self, run: str | None, body: Body) -> None:
+    async def _say(self, run: str | None, *bodies: Body) -> None:
         try:
             if run is not None:
-                await self._commit([Entry(run, [body])])
+                await self._commit([Entry(run, bodies)])
         except UserError as error:  # what a workspace holds can be seen again later
             _log.warning("file changes are not stored: %s", error.message)
 
@@ -110,8 +112,27 @@ class Watcher:
                 room = MAX_FOLDERS - len(self._folders[root])
                 self._folders[root] |= _folders(root, path[len(root) + 1 :], room)
         seen = watch.renew(path for folders in self._folders.values() for path in folders)
-        inside = islice(_inside(new, roots), MAX_RESCAN)
+        inside = islice(self._inside(new, roots), MAX_TOLD)
         return self._sorted(seen | {(ADDED, path) for path in inside})
+
+    def _inside(self, new: Iterable[str], roots: Iterable[str]) -> Iterable[str]:
+        """Give the files in new folders: some were there before the folder was watched.
+
+        A folder made in a new one before that was watched is not yet watched itself: it is new.
+        """
+        for path in new:
+            root = _root_of(path, roots)
+            if root is None:
+                continue
+            watched = self._folders[root]
+            try:
+                for folder in walk(Path(root), path[len(root) + 1 :]):
+                    place = os.path.join(root, folder.path)  # noqa: PTH118  hot
+                    if place not in watched and len(watched) < MAX_FOLDERS:
+                        self._new.add(place)
+                    yield from (os.path.join(root, folder.path_of(name)) for name in folder.files)  # noqa: PTH118  hot
+            except OSError:
+                continue
 
     def _sorted(self, seen: Seen) -> dict[str, list[FileChange]]:
         added = {path for change, path in seen if change == ADDED}
@@ -171,16 +192,3 @@ def _folders(root: str, start: str, limit: int) -> set[str]:
         return {os.path.join(root, folder.path) if folder.path else root for folder in found}  # noqa: PTH118  hot
     except OSError:
         return set()
-
-
-def _inside(new: Iterable[str], roots: Iterable[str]) -> Iterable[str]:
-    """Give the files in new folders: some were there before the folder was watched."""
-    for path in new:
-        root = _root_of(path, roots)
-        if root is None:
-            continue
-        try:
-            for folder in walk(Path(root), path[len(root) + 1 :]):
-                yield from (os.path.join(root, folder.path_of(name)) for name in folder.files)  # noqa: PTH118  hot
-        except OSError:
-            continue

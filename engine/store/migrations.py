@@ -99,4 +99,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHERE state = 'waiting'""",
         "CREATE INDEX deliveries_parked ON deliveries (receiver) WHERE state = 'parked'",
     ),
+    # What worked: patterns, the runs they came from, and an index to find the nearest.
+    (
+        """CREATE TABLE patterns (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            changed_at REAL NOT NULL,
+            is_edited INTEGER NOT NULL,
+            removed_at REAL,
+            data TEXT NOT NULL
+        )""",
+        """CREATE TABLE pattern_runs (
+            pattern INTEGER NOT NULL REFERENCES patterns (key) ON DELETE CASCADE,
+            run TEXT NOT NULL,
+            PRIMARY KEY (pattern, run)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX pattern_runs_run ON pattern_runs (run)",
+        """CREATE VIRTUAL TABLE search_patterns USING fts5 (said,
+            tokenize = 'unicode61 remove_diacritics 2')""",
+        """CREATE INDEX runs_learn_from ON runs (json_extract(spec, '$.learn_from'))
+            WHERE json_extract(spec, '$.learn_from') IS NOT NULL""",
+    ),
 )

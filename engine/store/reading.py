@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import aiosqlite
 
 from engine.domain.batch import Swarm
 from engine.domain.errors import user_error
-from engine.domain.events import Event
+from engine.domain.events import Event, Step
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.model import Achieved, Ask, Run
+from engine.domain.pattern import Known, Rate
 from engine.domain.search import Hit, Word
-from engine.store import batches, codec, search
+from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import translated
 from engine.store.history import History
@@ -136,6 +138,37 @@ class Reading:
     async def search_behind(self) -> int:
         """Say how many events the index has not come to yet."""
         return await search.behind(self._read)
+
+    async def patterns(self, ids: Sequence[str] = ()) -> list[Known]:
+        """Give the patterns that are kept, named ones or all, with what came of their runs."""
+        found = await patterns.known(self._read, ids)
+        used = await patterns.used(self._read) if found else {}
+        nobody: tuple[tuple[str, ...], Rate] = ((), Rate())
+        return [
+            replace(one, used_by=runs, with_it=rate)
+            for one in found
+            for runs, rate in (used.get(one.id, nobody),)
+        ]
+
+    async def plain_runs(self) -> list[tuple[str, str, str | None, bool]]:
+        """Give the latest runs that ended and used no pattern: id, prompt, template, success."""
+        return await patterns.plain_runs(self._read)
+
+    async def pattern_of(self, run: str) -> str | None:
+        """Give the pattern that a run became part of."""
+        return await patterns.of_run(self._read, run)
+
+    async def last_removed_pattern(self) -> str | None:
+        """Give the pattern that was removed last."""
+        return await patterns.last_removed(self._read)
+
+    async def patterns_near(self, words: Sequence[str], limit: int) -> list[str]:
+        """Give the patterns that share most with these words, the nearest first."""
+        return await patterns.near(self._read, words, limit)
+
+    async def steps(self, run: str) -> list[Step]:
+        """Give a run's last steps that have ended, without their outputs."""
+        return await patterns.steps(self._read, run)
 
     async def last_id(self) -> int:
         """Give the id of the newest event of all."""

@@ -21,8 +21,9 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.pattern import Pattern
 from engine.domain.stamp import stamp
-from engine.store import batches, codec, search, shrinking
+from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.connect import connect, set_aside, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
@@ -143,6 +144,19 @@ class Store(Reading):
                 await db.execute("INSERT INTO settings VALUES (?, ?)", (name, value))
             if tells and (message := tells(before, value)):
                 await self.outbox.write(db, message)
+
+    async def keep_pattern(
+        self, id: str, pattern: Pattern, *, run: str | None = None, is_edited: bool = False
+    ) -> None:
+        """Keep what worked, in a `run` if given; what the user wrote no run overwrites."""
+        async with self._transaction() as db:
+            at = self._clock()
+            await patterns.keep(db, id, pattern, at, run=run, is_edited=is_edited)
+
+    async def remove_pattern(self, id: str, *, bring_back: bool = False) -> None:
+        """Remove a pattern, or bring it back."""
+        async with self._transaction() as db:
+            await patterns.remove(db, id, None if bring_back else self._clock())
 
     async def index(self) -> None:
         """Move the index of the history forward by a slice."""

@@ -15,7 +15,6 @@ from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository, worktree
 from engine.workspace.git import Git
-from engine.workspace.origin import origin
 from engine.workspace.repository import Repository
 
 KNOWN_SHOWN = 1000
@@ -41,15 +40,16 @@ class Holding:
         await self.git.run("bundle", "create", "-q", str(path), *self.refs, *self.elsewhere)
 
 
-async def of_branch(workspace: Workspace, *, is_taken: bool) -> Holding | None:
+async def of_branch(
+    workspace: Workspace, found: Repository | None, *, is_taken: bool
+) -> Holding | None:
     """Give what only a worktree's branch, or what it has checked out, reaches.
 
-    With `is_taken`, what it has checked out was taken home. Raises `UserError`, also where the
-    repository is not to be found.
+    With `is_taken`, what it has checked out was taken home. Raises `UserError`, also where its
+    repository was not found.
     """
     if workspace.branch is None:
         return None
-    found = await origin(workspace)
     if found is None:
         raise user_error("SOURCE_NOT_FOUND")
     place = worktree.registration(found, Path(workspace.path))

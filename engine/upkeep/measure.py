@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import marshal
 import os
 import subprocess
 import sys
@@ -17,7 +17,6 @@ from typing import Any, Self
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
 Sizes = tuple[int, int]
-LINE_BYTES = 64 * 1024**2
 _PROGRAM = Path(__file__).with_name("scan_worker.py")
 
 
@@ -111,7 +110,6 @@ class Scanner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            limit=LINE_BYTES,
             env={"PATH": os.defpath},
         )
         self._all.append(worker)
@@ -123,11 +121,15 @@ class Scanner:
         assert worker.stdin
         assert worker.stdout
         ask = {"path": str(path), "inside": inside, "rebuildable": self._rebuildable}
-        worker.stdin.write(json.dumps(ask).encode() + b"\n")
+        asked = marshal.dumps(ask)
+        worker.stdin.write(len(asked).to_bytes(4, "big") + asked)
         await worker.stdin.drain()
-        while line := await worker.stdout.readline():
-            yield _told(path, json.loads(line))
-        raise OSError(f"The measuring of {path} broke off.")
+        try:
+            while True:
+                size = int.from_bytes(await worker.stdout.readexactly(4), "big")
+                yield _told(path, marshal.loads(await worker.stdout.readexactly(size)))
+        except asyncio.IncompleteReadError as error:
+            raise OSError(f"The measuring of {path} broke off.") from error
 
 
 def _told(path: Path, said: dict[str, Any]) -> Told:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.domain.model import Run
 from engine.paths import Paths
+from engine.upkeep.sessions import Session
 
 
 class PlaceKind(StrEnum):
@@ -21,9 +22,9 @@ class PlaceKind(StrEnum):
     DATABASE = "database"
     TRASH = "trash"
     CODEX = "codex"
-    """Codex's own home, which is the user's: looked at, never cleaned."""
+    """Codex's own home, which is the user's: looked at, and no more."""
     ROLLOUT = "rollout"
-    """A run's session file there; it counts in the sessions, too."""
+    """A session file there of a run here, known or not; it counts in the sessions, too."""
     OTHER = "other"
 
 
@@ -36,10 +37,13 @@ class Place:
     name: str
     run: str = ""
     project: str = ""
+    state: str = ""
+    """Of a session file: why it stays or may go."""
+    may_go: bool = False
 
 
-def find(paths: Paths, runs: Iterable[Run], codex_home: Path) -> list[Place]:
-    """List the places of a home and of Codex's. Blocking; never follows a link."""
+def find(paths: Paths, runs: Iterable[Run]) -> list[Place]:
+    """List the places of a home. Blocking; never follows a link."""
     known = {run.id: run for run in runs}
     places = workspaces(paths, known.values())
     for path in _folders(paths.home / "runs"):
@@ -54,7 +58,7 @@ def find(paths: Paths, runs: Iterable[Run], codex_home: Path) -> list[Place]:
             is_database = path.name.startswith(paths.database.name)
             kind = PlaceKind.DATABASE if is_database else PlaceKind.OTHER
             places.append(Place(kind, path, path.name))
-    return places + _of_codex(codex_home, {run.thread_id: run for run in known.values()})
+    return places
 
 
 def workspaces(paths: Paths, runs: Iterable[Run]) -> list[Place]:
@@ -70,29 +74,22 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[Place]:
     return places
 
 
-def _of_codex(home: Path, threads: Mapping[str | None, Run]) -> list[Place]:
+def of_codex(home: Path) -> list[Place]:
+    """List what Codex keeps in its home, the sessions by the year. Blocking."""
     places: list[Place] = []
     for path in _entries(home):
         if path.name == "sessions":
-            places += _sessions(path, threads)
+            years = (Place(PlaceKind.CODEX, y, f"sessions/{y.name}") for y in _entries(path))
+            places += years
         else:
             places.append(Place(PlaceKind.CODEX, path, path.name))
     return places
 
 
-def _sessions(folder: Path, threads: Mapping[str | None, Run]) -> list[Place]:
-    """Give the rollout files of our threads one by one, the others by the year.
-
-    Codex keeps them as `sessions/<year>/<month>/<day>/rollout-<time>-<thread>.jsonl`.
-    """
-    places = [Place(PlaceKind.CODEX, year, f"sessions/{year.name}") for year in _entries(folder)]
-    for day in (d for y in _folders(folder) for m in _folders(y) for d in _folders(m)):
-        for path in _entries(day):
-            run = threads.get(path.stem[-36:])
-            if run:
-                place = Place(PlaceKind.ROLLOUT, path, path.name, run.id, run.spec.project)
-                places.append(place)
-    return places
+def of_session(one: Session) -> Place:
+    """Give the place that a session file is."""
+    run, project = (one.run.id, one.run.spec.project) if one.run else ("", "")
+    return Place(PlaceKind.ROLLOUT, one.path, one.path.name, run, project, one.state, one.may_go)
 
 
 def _known(name: str, runs: Mapping[str, Run]) -> str:

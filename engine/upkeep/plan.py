@@ -30,6 +30,8 @@ class Wish:
     """Take only what can be made again: `node_modules` and the like."""
     including_unsaved: bool = False
     """Take work that is nowhere else, too; it is kept in the trash."""
+    sessions: bool = False
+    """Take Codex's session files of runs that cannot go on, not workspaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,18 @@ class Plan:
     take: tuple[Item, ...] = ()
     keep: tuple[Item, ...] = ()
     artefacts_only: bool = False
+    sessions: bool = False
+    """Whether the items are session files, not workspaces."""
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether what is taken does not go to the trash."""
+        return self.artefacts_only or self.sessions
+
+    @property
+    def noun(self) -> str:
+        """What its items are."""
+        return "session" if self.sessions else "workspace"
 
     @property
     def size(self) -> int:
@@ -88,7 +102,7 @@ def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
         path = one.run.workspace.path if one.run.workspace else ""
         item = Item(one.run.id, one.run.spec.title, project, size, why, path)
         (keep if kept else take).append(item)
-    return Plan(_largest_first(take), _largest_first(keep), wish.artefacts_only)
+    return Plan(largest_first(take), largest_first(keep), wish.artefacts_only)
 
 
 def _wanted(run: Run, wish: Wish) -> bool:
@@ -138,5 +152,6 @@ def ago(seconds: float) -> str:
     return "less than an hour"
 
 
-def _largest_first(items: list[Item]) -> tuple[Item, ...]:
+def largest_first(items: list[Item]) -> tuple[Item, ...]:
+    """Sort items by what they free."""
     return tuple(sorted(items, key=lambda item: -item.size))

@@ -47,7 +47,7 @@ async def keep(found: Repository, entry: Entry, folder: Path) -> Entry:
         return entry
     if place:
         await asyncio.to_thread(_copy, place, folder)
-    holding = await commits.of_branch(entry.workspace, is_taken=False)
+    holding = await commits.of_branch(entry.workspace, found, is_taken=False)
     if holding:
         await holding.bundle(folder / "commits.bundle")
     return msgspec.structs.replace(entry, tip=tip, detached=head if head != tip else None)

@@ -11,6 +11,7 @@ One at a time: whoever changes the trash holds `alone()`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import UserError, os_failure, user_error
-from engine.domain.model import Run, WorkspaceKind
+from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.paths import Paths, private_folder
 from engine.upkeep import registered
@@ -85,13 +86,7 @@ class Trash:
         Commits that are nowhere else go along. Raises WORKSPACE_UNSAFE for what is not ours to
         delete, WORKSPACE_MISSING where it is gone.
         """
-        workspace = run.workspace
-        if workspace is None or not os.path.lexists(workspace.path):
-            raise user_error("WORKSPACE_MISSING")
-        target = Path(workspace.path)
-        if workspace.kind is WorkspaceKind.IN_PLACE or not self._is_ours(target):
-            message = f"{printable_name(workspace.path)} is no folder that swarm-tui made."
-            raise user_error("WORKSPACE_UNSAFE", message)
+        workspace, target = await asyncio.to_thread(self._checked, run)
         now = time.time()
         while (self._paths.trash / _id(now, run)).exists():
             now += 0.001
@@ -118,9 +113,22 @@ class Trash:
             if not (folder / "workspace").exists():
                 await asyncio.to_thread(removal.remove, folder)
             if isinstance(error, OSError):
-                raise os_failure(error) from error
+                raise _failure(error) from error
             raise
         return await to_the_end(self._settle(entry, found))
+
+    def _checked(self, run: Run) -> tuple[Workspace, Path]:
+        workspace = run.workspace
+        if workspace is None or not os.path.lexists(workspace.path):
+            raise user_error("WORKSPACE_MISSING")
+        target = Path(workspace.path)
+        shown = printable_name(workspace.path)
+        if workspace.kind is WorkspaceKind.IN_PLACE or not self._is_ours(target):
+            raise user_error("WORKSPACE_UNSAFE", f"{shown} is no folder that swarm-tui made.")
+        if mount := removal.mounted_in(target):
+            message = f"{printable_name(mount)} is mounted in {shown}."
+            raise user_error("WORKSPACE_BUSY", message, "Unmount it first.")
+        return workspace, target
 
     async def restore(self, entry: Entry) -> None:
         """Put a workspace back where it was, branch and registration of a worktree included."""
@@ -206,6 +214,13 @@ class Trash:
             and real.parent.parent == Path(os.path.realpath(top))
             and not (top / path.parent.name).is_symlink()
         )
+
+
+def _failure(error: OSError) -> UserError:
+    if error.errno != errno.EXDEV:
+        return os_failure(error)
+    message = "The workspaces are on another file system than the trash."
+    return user_error("WORKSPACE_UNSAFE", message, "Keep the whole of SWARM_HOME on one.")
 
 
 def _id(now: float, run: Run) -> str:

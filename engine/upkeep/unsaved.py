@@ -19,7 +19,6 @@ from engine.workspace import objects, worktree
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 from engine.workspace.comparison import Comparison
 from engine.workspace.git import Git
-from engine.workspace.origin import origin
 
 UNKNOWN = "it is not known what it changed"
 
@@ -105,17 +104,23 @@ async def unsaved(run: Run, paths: Paths, worthless: Collection[str]) -> Unsaved
 
 async def _look(run: Run, store: Checkpoints, worthless: Collection[str]) -> Unsaved:
     assert run.workspace
+    is_taken = run.applied is not None
     since = run.applied.checkpoint if run.applied else BASELINE
     old, now, left_out = await store.trees(since)
     changed = (await Comparison.between(store.git, old, now)).changes.files
     more = await _leftovers(run.workspace, store, now, worthless)
-    holdings = await _holdings(run.workspace, more, is_taken=run.applied is not None)
-    head = await _head(run.workspace, more)
+    place = None
+    if store.repository and store.is_worktree:
+        place = worktree.registration(store.repository, store.root)
+    branch = await commits.of_branch(run.workspace, store.repository, is_taken=is_taken)
+    git_dirs = await asyncio.to_thread(_git_dirs, more, place)
+    holdings = await commits.inside(run.workspace, git_dirs, is_taken=is_taken)
+    head = next((git_dir for name, git_dir in more.git_dirs if not name), place)
     return Unsaved(
         len(changed),
         len(left_out),
         tuple(sorted(more.ignored)),
-        tuple(holdings),
+        tuple([branch, *holdings] if branch else holdings),
         has_git=head is not None,
         is_dirty=bool(changed) and head is not None and not await _is_tree(store, head, now),
     )
@@ -133,28 +138,14 @@ async def _leftovers(
     return await asyncio.to_thread(leftovers, root, counted.keys(), made, source, worthless)
 
 
-async def _holdings(workspace: Workspace, more: Leftovers, *, is_taken: bool) -> list[Holding]:
-    found = [await commits.of_branch(workspace, is_taken=is_taken)]
-    git_dirs = list(more.git_dirs)
+def _git_dirs(more: Leftovers, place: Path | None) -> list[tuple[str, Path]]:
+    """Give the repositories of a workspace, those of its submodules included, by name. Blocking."""
+    found = list(more.git_dirs)
     for name, git_dir in more.git_dirs:
-        below = await asyncio.to_thread(commits.modules, git_dir / "modules")
-        git_dirs += [(str(Path(name) / one.name), one) for one in below]
-    if place := await _registration(workspace):
-        below = await asyncio.to_thread(commits.modules, place / "modules")
-        git_dirs += [(one.name, one) for one in below]
-    found += await commits.inside(workspace, git_dirs, is_taken=is_taken)
-    return [one for one in found if one]
-
-
-async def _registration(workspace: Workspace) -> Path | None:
-    found = await origin(workspace) if workspace.branch else None
-    return worktree.registration(found, Path(workspace.path)) if found else None
-
-
-async def _head(workspace: Workspace, more: Leftovers) -> Path | None:
-    """Give the git directory whose HEAD the workspace stands at, if it has one."""
-    own = [git_dir for name, git_dir in more.git_dirs if not name]
-    return own[0] if own else await _registration(workspace)
+        found += [(str(Path(name) / m.name), m) for m in commits.modules(git_dir / "modules")]
+    if place:
+        found += [(m.name, m) for m in commits.modules(place / "modules")]
+    return found
 
 
 async def _is_tree(store: Checkpoints, git_dir: Path, tree: str) -> bool:

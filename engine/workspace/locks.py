@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 from engine.paths import private_folder
 
 POLL_S = 0.01
@@ -23,10 +23,14 @@ T = TypeVar("T")
 async def locked(lock: Path, limit_s: float = LIMIT_S) -> AsyncGenerator[None]:
     """Hold the lock file; raises `UserError` WORKSPACE_BUSY after `limit_s` seconds of waiting.
 
-    The system lets go of it when this process ends, however it ends.
+    Where there can be no lock it raises what the system says. The system lets go of it when this
+    process ends, however it ends.
     """
-    private_folder(lock.parent)
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        private_folder(lock.parent)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:  # a disk that is full, or may only be read
+        raise os_failure(error) from error
     try:
         deadline = asyncio.get_running_loop().time() + limit_s
         while not _taken(handle):

@@ -53,6 +53,18 @@ def remove(path: Path, stop: Callable[[], bool] = lambda: False) -> Removed:
         os.close(parent)
 
 
+def mounted_in(path: Path) -> str:
+    """Give the name of what is mounted at or below a folder; empty where nothing is."""
+    try:
+        parent = os.open(path.parent, _FOLDER)
+    except OSError:
+        return ""
+    try:
+        return _mount_below(parent, path.name)
+    finally:
+        os.close(parent)
+
+
 def remove_in(parent: int, name: str, stop: Callable[[], bool] = lambda: False) -> Removed:
     """Remove what is called `name` in an open folder, as `remove` does."""
     done = Removed()

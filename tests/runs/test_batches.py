@@ -11,7 +11,7 @@ from support import quick, settled, spec, supervising, until
 
 from engine.domain.batch import standing
 from engine.domain.errors import UserError
-from engine.domain.model import Agent, RunSpec, Status, WorkspaceKind
+from engine.domain.model import Agent, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.ranking import tasks
 from engine.engine import Engine, Order
 from engine.paths import Paths
@@ -55,6 +55,10 @@ async def test_a_mistake_in_one_row_starts_nothing(paths: Paths, tmp_path: Path)
         repositories = order("x", matrix={"repository": (str(tmp_path), "/nowhere")})
         with pytest.raises(UserError):
             await started(engine, repositories)
+        here = order("x", count=2)
+        wish = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(tmp_path))
+        with pytest.raises(UserError, match="2 runs would work in"):
+            await started(engine, replace(here, spec=replace(here.spec, workspace=wish)))
         assert not await engine.runs()
         assert not await engine.swarms.all()
     assert not any(paths.workspaces.rglob("*"))

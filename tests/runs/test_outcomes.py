@@ -28,7 +28,7 @@ from support import (
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import ACTIVE, FINISHED
-from engine.domain.model import Agent, Run, Status, Usage, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Agent, Run, Stage, Status, Usage, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import fold
 from engine.domain.run_json import run_json
 from engine.domain.text import printable
@@ -69,7 +69,11 @@ async def test_a_run_goes_well(paths: Paths) -> None:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert [event.at for event in events] == sorted(event.at for event in events)
     percents = [body.percent for body in of_type(events, "progress")]
-    assert percents == [0, 20, 30, 55, 80, 100]
+    assert percents == [0, 20, 30, 55, 80, 80, 100]
+    assert [body.stage for body in of_type(events, "progress")][-2:] == [
+        Stage.EXTRACTING_PATTERNS,
+        Stage.COMPLETE,
+    ]
     assert of_type(events, "progress")[-1].elapsed_s > 0
     assert run.usage == Usage(100, 40, 7)
     assert run.thread_id

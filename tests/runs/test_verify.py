@@ -58,8 +58,9 @@ async def test_it_runs_in_the_workspace_after_the_agent_and_decides(paths: Paths
         run, events = await ran(engine, "write a.txt hello", verify="cat a.txt; echo x >later")
         assert statuses(events)[-3:] == [S.RUNNING, S.VERIFYING, S.SUCCEEDED]
         assert (run.exit_code, run.percent, run.error) == (0, 100, None)
-        assert [(body.stage, body.message) for body in of_type(events, "progress")][-2:] == [
+        assert [(body.stage, body.message) for body in of_type(events, "progress")][-3:] == [
             ("verifying", "running `cat a.txt; echo x >later`"),
+            ("extracting_patterns", "learning"),
             ("complete", "complete"),
         ]
         assert of_type(events, "artifact")[-1].path == "attempt-1/verify/output.log"

@@ -59,7 +59,7 @@ async def opened(app: SwarmApp, pilot: Pilot[None]) -> DiskScreen:
     await pilot.pause()
     assert isinstance(app.screen, DiskScreen)
     screen = app.screen
-    await becomes(pilot, lambda: len(screen.places.states) == 3)
+    await becomes(pilot, lambda: len(screen.places.model.states) == 3)
     await becomes(pilot, lambda: "web" in shown(app))
     return screen
 
@@ -215,7 +215,7 @@ async def test_opening_costs_one_look_and_few_paintings(
         arranged += 1
         real(self)
 
-    async def measure(told: Callable[[Usage], None]) -> int:
+    async def measure(told: Callable[[Usage], None], **_: object) -> int:
         for number in range(20_000):
             path = engine.paths.workspaces / "web" / str(number)
             place = Place(PlaceKind.WORKSPACE, path, path.name, "", "web")
@@ -242,3 +242,46 @@ async def test_the_trash_is_emptied_after_a_question(engine: Engine) -> None:
         await pilot.press("e")
         await becomes(pilot, lambda: toasts(app))
         assert await engine.disk.trash() == []
+
+
+async def test_sessions_of_no_use_go(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+    (run,) = [run for run in engine.view.runs.values() if run.spec.title == "Less"]
+    await engine.disk.empty([await engine.disk.delete(run.id)])
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("2")
+        await becomes(pilot, lambda: "Disk usage" in shown(app))
+        await pilot.press("[")
+        await becomes(pilot, lambda: "3 sessions of runs" in shown(app))
+        await pilot.press("enter")
+        await becomes(pilot, lambda: shown(app).count("can be resumed") == 2)
+        assert "its workspace is gone" in shown(app)
+        await pilot.press("d")
+        await becomes(pilot, lambda: "Goes: 1 session" in shown(app))
+        assert "Stays: 2 sessions" in shown(app)
+        await pilot.press("enter")
+        await becomes(pilot, lambda: toasts(app))
+        assert "1 session deleted" in toasts(app)[0]
+        await becomes(pilot, lambda: "2 sessions of runs" in shown(app))
+
+
+async def test_a_look_can_be_stopped(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def measure(told: Callable[[Usage], None], looked: Callable[[int, int], None]) -> int:
+        place = Place(PlaceKind.WORKSPACE, engine.paths.workspaces / "web" / "x", "x", "", "web")
+        told(Usage(place, Figures(disk=5000), done=True))
+        looked(1, 2)
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(engine.disk, "measure", measure)
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("2")
+        await becomes(pilot, lambda: "measuring: 1 of 2" in shown(app))
+        assert "4.9 KiB" in shown(app)
+        await pilot.press("x")
+        await becomes(pilot, lambda: "measuring" not in shown(app))
+        assert "4.9 KiB" in shown(app)  # what was found stays

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 import pytest
-from fake_engine import FakeEngine, app_on, plain, screen_of
+from fake_engine import FakeEngine, FakePatterns, app_on, plain, screen_of, shown
+from test_notifications_screen import telling
+from test_notifications_screen import until as told_of
 from textual.pilot import Pilot
 
 from engine.config import Ui
@@ -27,6 +30,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
+from engine.domain.pattern import Known, Pattern, PatternStep, Rate, Variable
 from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
 from engine.workspace.changes import FileDelta, Kind
 from tui.app import SwarmApp
@@ -177,6 +181,48 @@ def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.pause()
 
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_notifications(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await told_of(pilot, lambda: "500 Internal" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(telling()), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_patterns(snap_compare: Compare, size: tuple[int, int]) -> None:
+    engine = busy()
+    texts = (("look", "ls"), ("edit", "src/dates.py, tests/test_dates.py"), ("check", "pytest -q"))
+    steps = tuple(PatternStep(kind, text) for kind, text in texts)
+    found = (Variable("path", "src/dates.py"), Variable("name", "parse_date"))
+    goal, outcome = "Fix `parse_date` in src/dates.py", "2 files changed (+30 -4)"
+    runs, used = ("1qj8a0k2m4", "1qj8a2c3d5"), ("1qj8a3v1n8",)
+    engine.patterns = FakePatterns()
+    engine.patterns.known = [
+        Known(
+            "p4f5a0506e",
+            Pattern(goal, steps, found, outcome),
+            0.0,
+            True,
+            runs,
+            used,
+            Rate(1, 1),
+            Rate(3, 2),
+        ),
+        Known("p30c43f79e", Pattern("[/red] Write \x1b[31mdocs", steps[:1]), 0.0, runs=runs[:1]),
+    ]
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press("4")
+        while "Goal" not in plain(app):
+            await pilot.pause(0.05)
+
+    app = app_on(engine)
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
 def test_the_search(snap_compare: Compare) -> None:

@@ -148,7 +148,7 @@ async def test_the_form_asks_for_parameters_as_what_they_are(engine: FakeEngine,
     app = app_on(engine)
     app.draft = Draft()
     async with app.run_test(size=NARROW) as pilot:
-        await pilot.press("n", "ctrl+t")
+        await pilot.press("n", "ctrl+g")
         await until(pilot, lambda: isinstance(app.screen, TemplateChoice))
         await pilot.press(*"typed", "enter")
         await until(pilot, lambda: "needs the parameter `tone`" in shown(app))

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shutil
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
+import pytest
+
+from engine.upkeep import measure
 from engine.upkeep.measure import Figures, Scanner, Told
 
 
@@ -44,6 +51,59 @@ async def test_it_is_what_du_says(tmp_path: Path) -> None:
     assert told.figures.apparent == du(tmp_path, "--apparent-size", "--block-size=1")
     assert told.figures.rebuildable == du(tmp_path / "node_modules", "--block-size=1")
     assert list(told.linked.values()) == [((tmp_path / "twin").stat().st_blocks * 512, 10_000)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root reads all")
+async def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    fill(tree)
+    (tree / "a" / "b").chmod(0)
+    asked = json.dumps({"path": str(tree), "rebuildable": []}).encode()
+    program = Path(measure.__file__).with_name("scan_worker.py").read_text()
+    worker = [sys.executable, "-I", "-S", "-c", program]
+    try:
+        told = json.loads(ruled(worker, asked).splitlines()[-1])
+        blocks = ruled(["du", "-s", "--block-size=1", str(tree)])
+        apparent = ruled(["du", "-s", "--apparent-size", "--block-size=1", str(tree)])
+    finally:
+        (tree / "a" / "b").chmod(0o755)
+    assert (told["disk"], told["apparent"]) == (int(blocks.split()[0]), int(apparent.split()[0]))
+    assert told["unread"] == 1
+
+
+def ruled(command: list[str], asked: bytes = b"") -> bytes:
+    """Run it as somebody for whom permissions count: root without its leave to pass over them."""
+    if os.geteuid() == 0:
+        leave = "-dac_override,-dac_read_search"
+        command = ["setpriv", f"--bounding-set={leave}", f"--inh-caps={leave}", *command]
+    return subprocess.run(command, input=asked, capture_output=True, check=False).stdout
+
+
+async def test_a_folder_that_grows_and_vanishes_meanwhile(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def change() -> None:
+        while not over.is_set():
+            for number in range(50):
+                (tmp_path / f"d{number}" / "e").mkdir(parents=True, exist_ok=True)
+                (tmp_path / f"d{number}" / "e" / "f").write_bytes(b"x" * 5000)
+            for number in range(50):
+                shutil.rmtree(tmp_path / f"d{number}")
+
+    (tmp_path / "stays").write_bytes(b"y" * 5000)
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(20):
+            told = (await measured(tmp_path))[-1]
+            assert told.done
+            assert told.error is None
+            assert told.figures.apparent >= 5000
+    finally:
+        over.set()
+        changing.join()
+    shutil.rmtree(tmp_path)
+    assert (await measured(tmp_path))[-1].error == "No such file or directory"
 
 
 async def test_what_lies_inside_is_told_one_by_one(tmp_path: Path) -> None:
@@ -90,3 +150,29 @@ async def test_a_measurement_can_be_left_and_another_begun(tmp_path: Path) -> No
             break
         told = [told async for told in scanner.measure(tmp_path)]
     assert told[-1].done
+
+
+async def test_what_helpers_look_at_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    for n in range(60):
+        fill(tree / str(n % 6) / str(n))
+        os.link(tree / "0/0/twin", tree / str(n % 6) / str(n) / "triplet")
+    eager = tmp_path / "eager.py"
+    eager.write_text(
+        f"import sys; sys.path.insert(0, {str(measure._PROGRAM.parent)!r})\n"
+        "import scan_team, scan_worker\n"
+        "scan_team.HELP_S = scan_worker.LOOK_UP_S = scan_worker.TELL_S = 0\n"
+        "scan_team.COLD = 1e9\n"
+        "scan_worker.main()\n"
+    )
+    monkeypatch.setattr(measure, "_PROGRAM", eager)
+    for _ in range(3):
+        *_, told = await measured(tree)
+        assert told.figures.disk == du(tree, "--block-size=1")
+        assert told.figures.apparent == du(tree, "--apparent-size", "--block-size=1")
+        assert len(told.linked) == 60
+        *parts, whole = await measured(tree, inside=True)
+        assert whole.figures == told.figures
+        assert [part.figures.unread for part in parts] == [0] * 6

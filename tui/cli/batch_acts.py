@@ -201,7 +201,7 @@ async def _drop(
 ) -> int:
     """Delete the workspaces of all others, after a question; nothing where none was kept."""
     from engine.engine import Plan, Report, Wish
-    from tui.cli.disk import agreed, clean_up, plan_json, tell_plan
+    from tui.cli.cleanup import agreed, clean_up, plan_json, tell_plan
     from tui.cli.failure import EXIT_CANCELLED
 
     losers = await engine.swarms.losers(swarm.id, kept)

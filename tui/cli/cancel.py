@@ -29,11 +29,9 @@ def cancel(
 
 
 async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_json: bool) -> int:
-    from contextlib import suppress
-
-    from engine.domain.errors import UserError, user_error
+    from engine.domain.errors import user_error
     from engine.domain.lifecycle import FINISHED
-    from engine.domain.model import Run, Status
+    from engine.domain.model import Status
     from engine.domain.run_json import run_json
     from tui.cli import session
 
@@ -44,12 +42,10 @@ async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_j
                 message = f"The run {run.id} has already ended: {run.status}."
                 raise user_error("RUN_NOT_CANCELLABLE", message)
         live = [status for status in Status if status not in FINISHED]
-        cancelled: list[Run] = []
         if batch:
             batch = (await engine.swarms.find(batch)).id
-        for run in found or await engine.runs(statuses=live, batch=batch):
-            with suppress(UserError):  # it may have ended in this moment
-                cancelled.append(await engine.cancel(run.id, kill=kill))
+        wanted = found or await engine.runs(statuses=live, batch=batch)
+        cancelled = await engine.cancel_all([run.id for run in wanted], kill=kill)
         if any(run.status not in FINISHED for run in cancelled):
             session.go_on(engine.paths)  # somebody has to end them
     if as_json:

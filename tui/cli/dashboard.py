@@ -45,7 +45,16 @@ def has_terminal() -> bool:
 def open_dashboard() -> int:
     """Open the dashboard on the user's home and stay until it is left."""
     require_terminal()
-    return session.start(show(lambda: session.open_engine(follow=True, supervise=True)))
+    return session.start(_open())
+
+
+async def _open() -> int:
+    seen = asyncio.Event()
+
+    def opening() -> AbstractAsyncContextManager[Engine]:
+        return session.open_engine(follow=True, supervise=True, after=seen.wait)
+
+    return await show(opening, seen=seen.set)
 
 
 @asynccontextmanager
@@ -63,18 +72,20 @@ async def show(
     beside: Callable[[Engine], Awaitable[object]] | None = None,
     *,
     goes_on: bool = True,
+    seen: Callable[[], object] | None = None,
 ) -> int:
     """Show the dashboard on an engine, with something `beside` it that ends with it.
 
     When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
-    says whether they can: whoever opens the engine sees to it when the engine closes.
+    says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
+    called as soon as there is something to be seen.
     """
     with session.importing():
         from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
 
     loop = asyncio.get_running_loop()
     async with _told(opening) as engine:
-        app = SwarmApp(engine, goes_on=goes_on)
+        app = SwarmApp(engine, goes_on=goes_on, seen=seen)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         tasks = [asyncio.ensure_future(beside(engine))] if beside else []

@@ -69,7 +69,11 @@ async def carry_or_leave(
 
 def parting(runs: Iterable[Run]) -> list[str]:
     """Say that runs go on without us, and how to see them again."""
-    return [f"{run.id} goes on in the background: swarm-tui watch {run.id}" for run in runs]
+    left = list(runs)
+    batch = left[0].spec.batch if left else None
+    if batch and len(left) > 1 and all(run.spec.batch == batch for run in left):
+        return [f"{batch} goes on in the background: swarm-tui watch --batch {batch}"]
+    return [f"{run.id} goes on in the background: swarm-tui watch {run.id}" for run in left]
 
 
 async def detach(engine: Engine, runs: list[Run], *, as_json: bool) -> None:

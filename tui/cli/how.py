@@ -88,6 +88,12 @@ OPTIONS = (
         metavar="TIME",
         help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
     ),
+    click.option(
+        "--learn-from",
+        type=Utf8(),
+        metavar="RUN|PATTERN",
+        help="Tell the agent first what worked in an earlier run, or in a pattern.",
+    ),
     click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work."),
     click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use."),
 )

@@ -39,10 +39,11 @@ COMMANDS = {
     "apply": Lazy("tui.cli.workspace:apply", "Put what runs changed into their source"),
     "restore": Lazy("tui.cli.workspace:restore", "Put a workspace back to a checkpoint"),
     "templates": Lazy("tui.cli.templates:templates", "List, show, make and check run templates"),
+    "patterns": Lazy("tui.cli.patterns:patterns", "List, show, edit and share what worked"),
     "webhooks": Lazy("tui.cli.webhooks:webhooks", "List and test who is told of events"),
     "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
     "du": Lazy("tui.cli.disk:du", "Say what takes room"),
-    "cleanup": Lazy("tui.cli.disk:cleanup", "Delete workspaces, into a trash that gives back"),
+    "cleanup": Lazy("tui.cli.cleanup:cleanup", "Delete workspaces, into a trash that gives back"),
     "serve": Lazy("tui.cli.serve:serve", "Show the dashboard in a browser on this machine"),
     "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
 }

@@ -161,6 +161,7 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         after=asked["after"],
         not_before=asked["at"],
         budget_tokens=asked["budget"],
+        learn_from=asked["learn_from"],
     )
 
 

@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from typing import TypeVar
 from engine import config, paths
 from engine.domain.errors import UserError
 from engine.domain.model import Run
-from engine.engine import Engine, start_if_needed
+from engine.engine import Engine
 from engine.paths import Paths
 from tui.cli import log
 
@@ -53,7 +53,12 @@ def importing() -> Generator[None]:
 
 
 @asynccontextmanager
-async def open_engine(*, follow: bool = False, supervise: bool = False) -> AsyncGenerator[Engine]:
+async def open_engine(
+    *,
+    follow: bool = False,
+    supervise: bool = False,
+    after: Callable[[], Awaitable[object]] | None = None,
+) -> AsyncGenerator[Engine]:
     """Open the user's home with the user's settings.
 
     An engine that supervises leaves nothing lying: what is not finished when it closes goes on in
@@ -63,7 +68,9 @@ async def open_engine(*, follow: bool = False, supervise: bool = False) -> Async
     log.keep(places)
     settings = config.load(places.config)
     try:
-        async with Engine.open(places, settings, follow=follow, supervise=supervise) as engine:
+        async with Engine.open(
+            places, settings, follow=follow, supervise=supervise, after=after
+        ) as engine:
             yield engine
         if engine.notifications.has_written and not supervise:
             go_on(places)  # somebody has to bring it to its receivers
@@ -89,6 +96,8 @@ async def see_to_what_is_left(engine: Engine) -> None:
 
 def go_on(places: Paths) -> None:
     """See to it that somebody supervises this home: in the background, where nobody does yet."""
+    from engine.engine import start_if_needed  # late: what it brings is seldom needed
+
     try:
         start_if_needed(places, [sys.executable, str(PROGRAM), "supervise", "--unless-supervised"])
     except OSError as error:  # the home is gone, or no process can be had: the runs are stored

@@ -115,6 +115,8 @@ class Run(Shape):
     agent: Agent
     prompt: str
     template: str | None
+    learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
+    lesson: Annotated[str | None, Meta(description="what it is told of that, before the prompt")]
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -254,10 +256,13 @@ class DiskPlace(Shape):
     project: str | None
     disk: Annotated[int, Meta(ge=0, description="bytes on disk")]
     apparent: Annotated[int, Meta(ge=0, description="bytes that the files say they have")]
-    rebuildable: Annotated[int, Meta(ge=0, description="bytes on disk that can be made again")]
+    rebuildable: Annotated[
+        int, Meta(ge=0, description="bytes on disk that can be made again, or may go")
+    ]
     entries: Count
     newest: Annotated[float, Meta(description="when a file last changed, in seconds since 1970")]
     unread: Annotated[int, Meta(ge=0, description="folders that could not be looked into")]
+    state: Annotated[str | None, Meta(description="of a session: why it stays or may go")]
     error: str | None
 
 
@@ -269,9 +274,9 @@ class DiskUsage(Shape):
 
 
 class PlanItem(Shape):
-    """One workspace of a plan, and why it goes or stays."""
+    """One workspace or session of a plan, and why it goes or stays."""
 
-    run: str
+    run: Annotated[str, Meta(description="empty for a session of no run that is known")]
     title: str
     project: str
     size: Count
@@ -280,9 +285,10 @@ class PlanItem(Shape):
 
 
 class CleanedUp(Shape):
-    """What became of one workspace; entry is null where it is gone for good, or stays."""
+    """What became of one of them; entry is null where it is gone for good, or stays."""
 
-    run: str
+    run: str | None
+    path: str
     freed: Count
     entry: str | None
     error: ErrorInfo | None
@@ -361,6 +367,44 @@ class Template(Shape):
     verify: str | None
     achieved: Achieved
     error: ErrorInfo | None
+
+
+class Rate(Shape):
+    """How many runs succeeded or failed, and how many of them succeeded."""
+
+    ended: Count
+    succeeded: Count
+
+
+class PatternStep(Shape):
+    """One thing that was done and worked."""
+
+    kind: Annotated[str, Meta(pattern="^(look|run|edit|check)$")]
+    text: str
+
+
+class Variable(Shape):
+    """What may be another the next time."""
+
+    kind: Annotated[str, Meta(pattern="^(path|name|range|number)$")]
+    value: str
+
+
+class Pattern(Shape):
+    """What worked; runs it came from and those that used it, the newest first."""
+
+    id: str
+    goal: str
+    steps: list[PatternStep]
+    variables: list[Variable]
+    outcome: str
+    template: str | None
+    changed_at: Time
+    is_edited: Annotated[bool, Meta(description="by you: later runs do not change it")]
+    runs: list[str]
+    used_by: list[str]
+    with_it: Annotated[Rate, Meta(description="of those that used it")]
+    without: Annotated[Rate, Meta(description="of those of its kind that did not")]
 
 
 class Hit(Shape):
@@ -566,6 +610,7 @@ DOCUMENTS: dict[str, Any] = {
     "cleanup --undo": BroughtBack,
     "cleanup --empty-trash": Emptied,
     "templates": list[Template] | Template,
+    "patterns": list[Pattern] | Pattern,
     "webhooks": list[Receiver],
     "webhooks test": list[Tested],
     "webhooks deliveries": list[Delivery],

@@ -51,11 +51,20 @@ class Deleting:
         *,
         paths: Iterable[str] = (),
         artefacts_only: bool = False,
+        sessions: bool = False,
     ) -> None:
-        """Say what would go of these runs or workspaces and what would stay, ask, and do it."""
+        """Say what would go of these runs or workspaces and what would stay, ask, and do it.
+
+        With `sessions`, the paths are Codex's session files.
+        """
         from engine.engine import Wish
 
-        wish = Wish(runs=frozenset(runs), paths=frozenset(paths), artefacts_only=artefacts_only)
+        wish = Wish(
+            runs=frozenset(runs),
+            paths=frozenset(paths),
+            artefacts_only=artefacts_only,
+            sessions=sessions,
+        )
         if (wish.runs or wish.paths) and self._is_free():
             self._planning = self._run(self._plan(wish))
 
@@ -97,7 +106,7 @@ class Deleting:
         if plan is None:
             return
         everything = None
-        if not wish.artefacts_only:
+        if not (wish.artefacts_only or wish.sessions):
             everything = replace(wish, including_unsaved=True)
         choices = _choices(plan, can_force=everything is not None and _unsaved(plan))
         if len(choices) == 1:
@@ -110,7 +119,7 @@ class Deleting:
             elif choice == "all" and everything:
                 self._run(self._again(everything))
 
-        title = "Delete what can be made again?" if wish.artefacts_only else "Delete workspaces?"
+        title = "Delete what can be made again?" if wish.artefacts_only else f"Delete {plan.noun}s?"
         words = _words(plan, app.size.width - MARGIN)
         app.push_screen(Confirm(title, words, choices, default=choices[0].id), answered)
 
@@ -137,8 +146,9 @@ class Deleting:
         if report is None:
             return
         failed = [one for one in report.cleaned if one.failure]
-        words = f"{_counted(len(report.cleaned) - len(failed))} deleted, {show.size(report.freed)}"
-        words += "" if plan.artefacts_only else ": in the trash, u brings the last back"
+        done = _counted(len(report.cleaned) - len(failed), plan.noun)
+        words = f"{done} deleted, {show.size(report.freed)}"
+        words += "" if plan.is_for_good else ": in the trash, u brings the last back"
         words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
@@ -207,19 +217,23 @@ def _words(plan: Plan, width: int) -> str:
     for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
         if items:
             size = show.size(sum(item.size for item in items))
-            lines.append(f"{name}: {_counted(len(items))}, {size}")
+            lines.append(f"{name}: {_counted(len(items), plan.noun)}, {size}")
         for item in items[:SHOWN]:
             line = f"{show.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
             lines.append(crop(line, width))
         if len(items) > SHOWN:
             lines.append(f"            … and {len(items) - SHOWN} more")
-    for_good = "It is gone for good; it can be made again." if plan.artefacts_only else ""
-    return "\n".join([*lines, for_good or "It goes to the trash, from where u brings it back."])
+    where = "It goes to the trash, from where u brings it back."
+    if plan.artefacts_only:
+        where = "It is gone for good; it can be made again."
+    elif plan.sessions:
+        where = "It is gone for good: only Codex's record of what was said."
+    return "\n".join([*lines, where])
 
 
 def _reasons(plan: Plan) -> str:
     reasons = list(dict.fromkeys(item.why for item in plan.keep))
-    return "; ".join(reasons[:3]) or "there is no workspace."
+    return "; ".join(reasons[:3]) or f"there is no {plan.noun}."
 
 
 def _first(failed: list[Cleaned]) -> str:
@@ -227,5 +241,5 @@ def _first(failed: list[Cleaned]) -> str:
     return error.message if error else ""
 
 
-def _counted(count: int) -> str:
-    return f"{count} workspace{'' if count == 1 else 's'}"
+def _counted(count: int, noun: str = "workspace") -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -12,6 +12,7 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.worker import Worker
 
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
@@ -52,8 +53,9 @@ class DiskScreen(LiveScreen):
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._deleting = Deleting(self, self._say, self.action_look)
+        self._deleting = Deleting(self, self._say, self._deleted)
         self._pace = Pace(self, self._show)
+        self._looking: Worker[None] | None = None
         self._is_looking = False
         self._free = 0
         self._looked_at: dict[str, int] = {}
@@ -87,14 +89,14 @@ class DiskScreen(LiveScreen):
         if action == "artefacts":
             return True if tab == "workspaces" else None
         if action == "delete":
-            return True if tab in ("workspaces", "trash") else None
+            return True if tab in ("workspaces", "trash", "Codex") else None
         return True
 
     # Measuring
 
     def action_look(self) -> None:
         """Measure again."""
-        self.run_worker(self._look, group="look", exclusive=True)
+        self._looking = self.run_worker(self._look, group="look", exclusive=True)
 
     async def _look(self) -> None:
         entries = await attempt(app_of(self), self.engine.disk.trash()) or ()
@@ -103,26 +105,38 @@ class DiskScreen(LiveScreen):
         places.runs = self.engine.view.runs
         places.model.begin(places.runs, entries)
         self._is_looking = True
-        try:
-            await attempt(app_of(self), self.engine.disk.measure(self._told))
+        measuring = self.engine.disk.measure(self._told, looked=self._looked)
+        done = await attempt(app_of(self), measuring)
+        if done is not None:
             places.model.end()
-        finally:
-            self._is_looking = False
-        self._show()
+        self._looked_enough()
         await self._look_for_work()
 
     def _told(self, one: Usage) -> None:
         self.places.model.tell(one)
         self._pace.ask()
 
+    def _looked_enough(self) -> None:
+        self._is_looking = False
+        self._tell_looking("")
+        self._show()
+
+    def _looked(self, done: int, of: int) -> None:
+        self._tell_looking(f"measuring: {done} of {of}", 100 * done / of)
+
+    def _tell_looking(self, words: str, percent: float | None = None) -> None:
+        if not self._deleting.is_busy:
+            self.working.tell(words, percent)
+
     def _show(self) -> None:
         self.places.renew()
-        total = self.places.model.total()
-        parts = [f"Disk usage · {show.size(self.places.model.bytes(total))}"]
+        model = self.places.model
+        total = model.total()
+        parts = [f"Disk usage · {show.size(model.bytes(total))}"]
         if total.rebuildable:
             parts.append(f"{show.size(total.rebuildable)} can be made again")
         parts.append(f"{show.size(self._free)} free")
-        parts.append(f"by {self.places.model.sort}")
+        parts.append(f"by {model.sort}{', reversed' if model.is_reversed else ''}")
         if self._is_looking:
             parts.append("measuring …")
         self.places.set_title(" · ".join(parts))
@@ -138,9 +152,9 @@ class DiskScreen(LiveScreen):
             if run is None or run.status not in FINISHED or self._looked_at.get(path) == run.seq:
                 continue
             with suppress(UserError):  # it is gone meanwhile
-                self.places.states[path] = await self.engine.disk.unsaved(run_id, path)
+                self.places.model.states[path] = await self.engine.disk.unsaved(run_id, path)
                 self._looked_at[path] = run.seq
-                self.places.refresh()
+                self._pace.ask()
 
     @on(DiskTree.Unfolded)
     def _unfolded(self, event: DiskTree.Unfolded) -> None:
@@ -191,7 +205,16 @@ class DiskScreen(LiveScreen):
         model.sort = SORTS[(SORTS.index(model.sort) + 1) % len(SORTS)]
         self._show()
 
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self.places.model.is_reversed = not self.places.model.is_reversed
+        self._show()
+
     # Deleting
+
+    def _deleted(self) -> None:
+        self.places.set_marks(())
+        self.action_look()
 
     def _chosen(self) -> set[str]:
         row = self.places.row
@@ -203,14 +226,24 @@ class DiskScreen(LiveScreen):
             tell(app_of(self), "Choose a project, or the workspace of a run.", is_warning=True)
         return found
 
+    def _sessions(self) -> list[str]:
+        found = self.places.model.sessions_of(self._chosen())
+        if not found:
+            words = "Choose sessions of runs here: the rest of Codex's home is left alone."
+            tell(app_of(self), words, is_warning=True)
+        return found
+
     def _entries(self) -> list[Entry]:
         model = self.places.model
         return model.entries_of(self._chosen()) if model.tab == "trash" else []
 
     def action_delete(self) -> None:
-        """Delete the marked workspaces, or the chosen one, after a question."""
-        if self.places.model.tab == "trash":
+        """Delete what is marked, or chosen, after a question."""
+        tab = self.places.model.tab
+        if tab == "trash":
             self._deleting.empty(self._entries())
+        elif tab == "Codex":
+            self._deleting.ask(paths=self._sessions(), sessions=True)
         else:
             self._deleting.ask(paths=self._workspaces())
 
@@ -227,8 +260,12 @@ class DiskScreen(LiveScreen):
         self._deleting.empty()
 
     def action_stop(self) -> None:
-        """Delete no further workspace."""
-        self._deleting.stop()
+        """Measure no further; delete no further workspace."""
+        if self._deleting.is_busy:
+            self._deleting.stop()
+        elif self._looking:
+            self._looking.cancel()
+            self._looked_enough()
 
     async def action_back(self) -> None:
         """Go back to the runs."""

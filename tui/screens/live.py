@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +51,10 @@ class WantedEvent(Message):
 
 @dataclass
 class ToEdit(Message):
-    """The user wants to edit a file of their own."""
+    """The user wants to edit a file of their own; `then` is done when the editor is closed."""
 
     path: Path
+    then: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass
@@ -76,7 +77,7 @@ class LiveScreen(Screen[None]):
         """Let the clocks go on, once a second, and look at the disk now and then."""
         self.set_interval(1, self.tick)
         self.set_interval(DISK_S, self.look_at_disk)
-        self.look_at_disk()
+        self.call_after_refresh(self.look_at_disk)
 
     @work(group="disk", exclusive=True)
     async def look_at_disk(self) -> None:

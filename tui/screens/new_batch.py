@@ -49,7 +49,7 @@ class NewBatch(Dialog[str]):
         PromptArea { height: 4; margin-bottom: 0; }
         #fields { height: auto; max-height: 16; scrollbar-size-vertical: 1; }
         .row { height: 1; }
-        .name { width: 13; color: $secondary; }
+        .name { width: 14; color: $secondary; }
         #prompt-row { height: auto; }
         #plan { height: auto; min-height: 3; max-height: 7; margin-top: 1; }
         #plan.-error { color: $text-error; }
@@ -100,7 +100,9 @@ class NewBatch(Dialog[str]):
                 yield from _row("Agent", agent)
                 kind = Segments(KIND_WORDS, KINDS.index(draft.run.kind), id="kind")
                 yield from _row("Workspace", kind)
-                yield from _row("Folder", TextInput(draft.run.folder, id=SOURCE))
+                is_run = draft.run.kind is WorkspaceKind.FROM_RUN
+                source = draft.run.earlier if is_run else draft.run.folder
+                yield from _row("Folder or run", TextInput(source, id=SOURCE))
             yield Static(id="plan")
             yield Static(id="command")
             with Horizontal(classes="buttons"):
@@ -151,13 +153,16 @@ class NewBatch(Dialog[str]):
             draft.template = self._templates[place] if place else None
         run.prompt = self.prompt_area.text
         draft.typed = {id: self.query_one(f"#{id}", TextInput).value for id in LABELS}
-        run.agent, run.kind = AGENTS[self._chosen("agent")], KINDS[self._chosen("kind")]
-        source = self.query_one(f"#{SOURCE}", TextInput)
-        source.disabled = run.kind is WorkspaceKind.EMPTY
-        if run.kind is WorkspaceKind.FROM_RUN:
+        run.agent = AGENTS[self._chosen("agent")]
+        source, kind = self.query_one(f"#{SOURCE}", TextInput), run.kind
+        if kind is WorkspaceKind.FROM_RUN:
             run.earlier = source.value
         else:
             run.folder = source.value
+        run.kind = KINDS[self._chosen("kind")]
+        source.disabled = run.kind is WorkspaceKind.EMPTY
+        if (run.kind is WorkspaceKind.FROM_RUN) != (kind is WorkspaceKind.FROM_RUN):
+            source.value = run.earlier if run.kind is WorkspaceKind.FROM_RUN else run.folder
 
     def _chosen(self, id: str) -> int:
         return self.query_one(f"#{id}", Segments).chosen

@@ -16,6 +16,7 @@ from tui.show.figures import (
 )
 from tui.show.hits import hit_parts, hit_word
 from tui.show.limits import clock_time, limits, window_name
+from tui.show.patterns import pattern_lines, rate
 from tui.show.runs import (
     GLYPHS,
     TONES,
@@ -61,6 +62,8 @@ __all__ = [
     "length",
     "limits",
     "overlap",
+    "pattern_lines",
+    "rate",
     "run_tone",
     "sign",
     "size",

@@ -26,7 +26,7 @@ PREVIEW_LINES = 200
 def template(draft: Draft, known: Template | None) -> tuple[str, str, str]:
     """Give the template's name, what it does or what is in its way, and the look of that."""
     if not draft.template:
-        return "none", "a prompt of your own; ctrl+t chooses one", "$secondary"
+        return "none", "a prompt of your own; ctrl+g chooses one", "$secondary"
     if known is None or known.problem:
         return draft.template, "cannot be used" if known else "…", "$text-error"
     return draft.template, (known.keys.description or "").strip(), "$secondary"

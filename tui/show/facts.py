@@ -44,6 +44,9 @@ def facts(
         *((name, iso(at)) for name, at in times if at is not None),
         ("agent", spec.agent.value),
         ("project", spec.project),
+        ("template", spec.template or ""),
+        ("batch", spec.batch or ""),
+        ("given", ", ".join(f"{name}={value}" for name, value in spec.given.items())),
         ("model", spec.model or ""),
         ("sandbox", spec.sandbox.value),
         ("workspace", f"{place.path} ({place.kind})" if place else ""),
@@ -56,6 +59,8 @@ def facts(
         ("applied", applied(run)),
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
+        ("learned from", spec.learn_from or ""),
+        ("told first", spec.lesson),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
     ]

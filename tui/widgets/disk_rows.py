@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.domain.model import Run
-from engine.engine import Entry, Figures, PlaceKind, Usage
+from engine.engine import Entry, Figures, PlaceKind, Unsaved, Usage
 
 TABS: dict[str, tuple[PlaceKind, ...]] = {
     "workspaces": (PlaceKind.WORKSPACE,),
@@ -16,7 +16,9 @@ TABS: dict[str, tuple[PlaceKind, ...]] = {
     "trash": (PlaceKind.TRASH,),
     "Codex": (PlaceKind.CODEX, PlaceKind.ROLLOUT),
 }
-SORTS = ("size", "can go", "age", "name")
+SESSIONS = "sessions"
+"""The id of the row that holds the session files of runs here."""
+SORTS = ("size", "can go", "touched", "ended", "status", "git", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Row:
     is_open: bool = False
     is_done: bool = True
     error: str = ""
+    state: str = ""
+    """Of a session file: why it stays or may go."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class _Node:
     opens: bool = False
     is_done: bool = True
     error: str = ""
+    state: str = ""
     children: list[_Node] = field(default_factory=list["_Node"])
 
 
@@ -56,6 +61,9 @@ class DiskRows:
     def __init__(self) -> None:
         self.tab = next(iter(TABS))
         self.sort = SORTS[0]
+        self.is_reversed = False
+        self.states: dict[str, Unsaved] = {}
+        """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self.is_apparent = False
         """Whether sizes are those that the files say they have, not those on disk."""
         self.rows: list[Row] = []
@@ -114,6 +122,16 @@ class DiskRows:
         wanted = set(ids)
         return [one for row in self.rows if row.id in wanted and (one := self.entry(row))]
 
+    def sessions_of(self, ids: Iterable[str]) -> list[str]:
+        """Give the paths of the session files these rows stand for."""
+        wanted = set(ids)
+        everything = SESSIONS in wanted
+        return [
+            str(path)
+            for path, one in self._usage.items()
+            if one.place.kind is PlaceKind.ROLLOUT and (everything or f"place:{path}" in wanted)
+        ]
+
     def workspaces(self) -> list[tuple[str, str]]:
         """Give the workspaces that were found, and the run of each."""
         return [
@@ -143,7 +161,18 @@ class DiskRows:
         kinds = TABS[self.tab]
         if kinds in ((PlaceKind.WORKSPACE,), (PlaceKind.FILES,)):
             return self._projects(kinds)
-        return [self._node(one) for one in self._usage.values() if one.place.kind in kinds]
+        nodes = [self._node(one) for one in self._usage.values() if one.place.kind in kinds]
+        return self._with_sessions(nodes) if PlaceKind.ROLLOUT in kinds else nodes
+
+    def _with_sessions(self, nodes: list[_Node]) -> list[_Node]:
+        """Put the session files of runs here below a row of their own."""
+        ours = [node for node in nodes if node.state]
+        if not ours:
+            return nodes
+        figures = _sum(node.figures for node in ours)
+        name = f"{len(ours)} sessions of runs here, which count in the others"
+        parent = _Node(SESSIONS, name, figures, opens=True, children=ours)
+        return [parent, *(node for node in nodes if not node.state)]
 
     def _projects(self, kinds: Sequence[PlaceKind]) -> list[_Node]:
         projects: dict[str, _Node] = {}
@@ -157,6 +186,8 @@ class DiskRows:
         for project in projects.values():
             project.figures = _sum(node.figures for node in project.children)
             project.is_done = all(node.is_done for node in project.children)
+            count = sum(bool(self.states.get(str(node.path))) for node in project.children)
+            project.state = f"{count} with work nowhere else" if count else ""
         return list(projects.values())
 
     def _node(self, one: Usage) -> _Node:
@@ -175,11 +206,12 @@ class DiskRows:
             opens=not is_rollout and one.figures.entries > 1,
             is_done=one.done,
             error=one.error or "",
+            state=place.state,
         )
 
     def _flat(self, nodes: list[_Node], depth: int) -> Iterator[Row]:
         largest = max((self.bytes(node.figures) for node in nodes), default=0) or 1
-        for node in sorted(nodes, key=self._rank):
+        for node in sorted(nodes, key=self._rank, reverse=self.is_reversed):
             is_open = node.opens and node.id in self._open
             yield Row(
                 node.id,
@@ -193,6 +225,7 @@ class DiskRows:
                 is_open,
                 node.is_done,
                 node.error,
+                node.state,
             )
             if is_open:
                 inner = node.children or [self._part(one) for one in self._in(node.path)]
@@ -211,14 +244,38 @@ class DiskRows:
             opens=one.figures.entries > 1,
         )
 
-    def _rank(self, node: _Node) -> tuple[float, str]:
-        keys = {
-            "size": -self.bytes(node.figures),
-            "can go": -node.figures.rebuildable,
-            "age": node.figures.newest or float("inf"),
-            "name": 0.0,
-        }
-        return keys[self.sort], node.name
+    def _rank(self, node: _Node) -> tuple[float | str, str]:
+        match self.sort:
+            case "size":
+                return -self.bytes(node.figures), node.name
+            case "can go":
+                return -node.figures.rebuildable, node.name
+            case "touched":
+                return node.figures.newest or float("inf"), node.name
+            case "ended":
+                return self.ended(node) or float("inf"), node.name
+            case "status":
+                run = self._runs.get(node.run)
+                return run.status if run else "", node.name
+            case "git":
+                return -self._weight(node), node.name
+            case _:
+                return 0.0, node.name
+
+    def ended(self, one: Row | _Node) -> float | None:
+        """Give when a row's run ended, or was deleted, in seconds since 1970."""
+        entry = self._entries.get(one.path.name) if one.path else None
+        run = self._runs.get(one.run)
+        return entry.at if entry else run.finished_at if run and one.path else None
+
+    def _weight(self, node: _Node) -> float:
+        """Say how much work is nowhere else; of a project, in all of its workspaces."""
+        if node.children:
+            return sum(map(self._weight, node.children))
+        found = self.states.get(str(node.path))
+        if found is None or not found:
+            return 0.0
+        return 1000.0 * found.commits + found.files + found.unread + len(found.ignored) + 1
 
 
 def _sum(all_figures: Iterable[Figures]) -> Figures:

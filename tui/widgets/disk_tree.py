@@ -14,7 +14,6 @@ from textual.strip import Strip
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
-from engine.engine import Unsaved
 from tui import commands, show
 from tui.cells import clean, fit
 from tui.widgets.disk_rows import DiskRows, Row
@@ -46,8 +45,6 @@ class DiskTree(MarkedList):
         self.marks: set[str] = set()
         self.model = DiskRows()
         self.runs: Mapping[str, Run] = {}
-        self.states: dict[str, Unsaved] = {}
-        """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self._clock = clock
         self._pace = Pace(self, self.renew)
         self._moved = False
@@ -182,8 +179,7 @@ class DiskTree(MarkedList):
 
     def _of_run(self, row: Row, width: int) -> list[tuple[str, str]]:
         run = self.runs.get(row.run)
-        entry = self.model.entry(row)
-        ended = entry.at if entry else run.finished_at if run and row.path else None
+        ended = self.model.ended(row)
         ages = [self._age(row.figures.newest)]
         if width >= ROOM_FOR_STATE:
             ages.append(self._age(ended or 0.0))
@@ -200,13 +196,15 @@ class DiskTree(MarkedList):
 
     def _state(self, row: Row, run: Run | None) -> tuple[str, bool]:
         """Say whether the work in a workspace is anywhere else, and whether that is a warning."""
+        if row.state:
+            return row.state, False
         if row.depth != 1 or row.path is None or self.model.tab != "workspaces":
             return "", False
         if run is None:
             return "of no run that is known", False
         if run.status not in FINISHED:
             return "live", False
-        found = self.states.get(str(row.path))
+        found = self.model.states.get(str(row.path))
         return (found.state, bool(found)) if found is not None else ("", False)
 
     def heading(self, width: int) -> str:
@@ -221,5 +219,6 @@ class DiskTree(MarkedList):
                 tail += fit(ended, AGE, right=True) + " "
             tail += fit("status", STATUS)
             if width >= ROOM_FOR_STATE:
-                tail += " " + fit("git: work nowhere else", STATE)
+                of_sessions = self.model.tab == "Codex"
+                tail += " " + fit("why it stays" if of_sessions else "git", STATE)
         return text + fit("  name", max(4, width - len(text) - len(tail))) + tail

@@ -122,9 +122,10 @@ class TopBar(Widget):
             left += self._count(word, status, "   " if wide else "  ")
         right = self._slots()
         fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
-        disk = self._disk()
-        if _width(left) + _width([*right, *disk]) <= width:
-            right += disk
+        for parts in ([*right, *self._disk()], self._disk_in_brief()):
+            if parts and _width(left) + _width(parts) <= width:
+                right = parts
+                break
         for windows, brief in ((self._limits, False), (self._limits, True), (fullest, True)):
             parts = [*self._windows(windows, brief=brief), *right]
             if _width(left) + _width(parts) <= width:
@@ -159,6 +160,13 @@ class TopBar(Widget):
         look = "bold $warning" if self._space.is_low else "$foreground"
         free = show.size(self._space.free_bytes)
         return [(" · ", "$secondary 60%"), (free, look), (" free", "$secondary")]
+
+    def _disk_in_brief(self) -> list[Part]:
+        """Give a warning for where there is little room, beside the slots."""
+        if self._space is None or not (self._space.is_over or self._space.is_low):
+            return []
+        words = "over budget" if self._space.is_over else "disk low"
+        return [self._slots()[0], (" · ", "$secondary 60%"), (words, "bold $warning")]
 
     def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
         parts: list[Part] = []

@@ -1,0 +1,154 @@
+"""`swarm-tui patterns`: what worked, and what came of the runs that learned from it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.events import iso
+from engine.domain.pattern import Known
+from tui.cli import output
+from tui.cli.options import File, Nearest, Utf8, everywhere, examples, json_option
+from tui.cli.where import here
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+WHAT = ("list", "show", "export", "import", "edit", "rm", "undo")
+NAMELESS = ("list", "undo")
+
+
+@click.command(
+    epilog=examples(
+        "patterns",
+        "patterns show p3f",
+        "patterns export p3f -o pattern.yaml",
+        "patterns import pattern.yaml",
+        "run --learn-from p3f 'Fix the parser, too'",
+    )
+)
+@click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
+@click.argument("name", type=Utf8(), required=False, metavar="[PATTERN|FILE]")
+@click.option("-o", "--output", "into", type=File(), metavar="FILE", help="For export.")
+@json_option("Print JSON: an array of patterns with list, else the one.")
+@everywhere()
+def patterns(what: str, name: str | None, into: str | None, as_json: bool) -> int:
+    """List, show, export, import, edit or remove what was learned from runs that succeeded.
+
+    PATTERN is any unique beginning of its id. What you edited or imported is never changed by later
+    runs; undo brings back what was removed last.
+    """
+    from tui.cli import session
+
+    if (name is None) != (what in NAMELESS):
+        needs = "no name" if what in NAMELESS else "a file" if what == "import" else "a pattern"
+        raise click.UsageError(f"{what} takes {needs}.")
+    if into and what != "export":
+        raise click.UsageError("-o goes with export.")
+    return session.start(_patterns(what, name or "", into, as_json=as_json))
+
+
+async def _patterns(what: str, name: str, into: str | None, *, as_json: bool) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        if what == "list":
+            found = await engine.patterns.all()
+            if as_json:
+                output.say_json([pattern_json(known) for known in found])
+            else:
+                _tell(found, time.time())
+            return 0
+        if what == "export" and not as_json:
+            await _export(engine, name, into)
+            return 0
+        known = await _done(engine, what, name)
+    if as_json:
+        output.say_json(pattern_json(known))
+    elif what == "show":
+        _show(known)
+    else:
+        done = {"import": "kept", "edit": "kept", "rm": "removed", "undo": "back"}[what]
+        output.say(f"{known.id} {done}: {known.pattern.goal}")
+    return 0
+
+
+async def _done(engine: Engine, what: str, name: str) -> Known:
+    match what:
+        case "import":
+            return await engine.patterns.take_file(here() / Path(name).expanduser())
+        case "edit":
+            return await _edit(engine, name)
+        case "rm":
+            return await engine.patterns.remove(name)
+        case "undo":
+            return await engine.patterns.bring_back()
+        case _:
+            return await engine.patterns.find(name)
+
+
+async def _export(engine: Engine, name: str, into: str | None) -> None:
+    text = await engine.patterns.export(name)
+    if into is None or into == "-":
+        output.say(text.rstrip())
+    else:
+        await engine.patterns.write(text, here() / Path(into).expanduser())
+
+
+async def _edit(engine: Engine, name: str) -> Known:
+    import shlex
+
+    from engine import programs
+    from engine.domain.errors import user_error
+
+    if not output.is_terminal(sys.stdin, sys.stdout):
+        raise user_error(
+            "NOT_A_TERMINAL",
+            "The editor needs a terminal.",
+            "Use `swarm-tui patterns export`, then `import`.",
+        )
+    path = await engine.patterns.begin_edit(name)
+    click.edit(filename=str(path), editor=shlex.join(programs.editor()))
+    return await engine.patterns.end_edit(name, path)
+
+
+def pattern_json(known: Known) -> dict[str, Any]:
+    """Give a pattern as the JSON object of the public contract."""
+    from dataclasses import asdict
+
+    return {
+        "id": known.id,
+        **asdict(known.pattern),
+        "changed_at": iso(known.changed_at),
+        "is_edited": known.is_edited,
+        "runs": list(known.runs),
+        "used_by": list(known.used_by),
+        "with_it": asdict(known.with_it),
+        "without": asdict(known.without),
+    }
+
+
+def _tell(found: Sequence[Known], now: float) -> None:
+    from tui import show
+
+    if not found and output.is_terminal(sys.stderr):
+        output.say_aside("There are no patterns yet: a run that succeeds leaves one.")
+    for known in found:
+        runs, used = len(known.runs), len(known.used_by)
+        age = show.age(now - known.changed_at)
+        facts = f"{age:>3}  from {runs:>2}  used {used:>2}  {show.rate(known.with_it):>4}"
+        output.say(f"{known.id}  {facts}  {known.pattern.goal}")
+
+
+def _show(known: Known) -> None:
+    from tui import show
+
+    output.say_styled([[(text, _COLOURS.get(tone))] for text, tone in show.pattern_lines(known)])
+
+
+_COLOURS = {"dim": "bright_black", "live": "blue", "good": "green", "bad": "red", "busy": "cyan"}
