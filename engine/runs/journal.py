@@ -18,6 +18,8 @@ from engine.domain.projection import View
 from engine.store.store import Committed, Entry, Store
 
 POLL_S = 0.1
+SURELY = 5
+"""Every so many looks the database is asked, whatever its log looks like."""
 PAGE = 5000
 Publish = Callable[[Sequence[Event], set[str]], None]
 _log = logging.getLogger(__name__)
@@ -44,10 +46,13 @@ class Journal:
 
     async def follow(self) -> None:
         """Hand on what other processes append, for ever."""
-        version = 0
+        version, touched, looks = 0, None, 0
         while True:
             try:
-                if version != (now := await self._store.version()):
+                before, touched = touched, self._store.touched()
+                is_due = touched != before or looks % SURELY == 0
+                looks += 1
+                if is_due and version != (now := await self._store.version()):
                     await self._changed()  # first: a pause holds what was queued after it
                     await self._catch_up()
                     version = now

@@ -212,7 +212,10 @@ def _facts(one: Delivery) -> list[Fact]:
     facts = [
         Fact("state", one.state.value, tone),
         Fact("answer", _answer(one.answer)),
-        Fact("tried", f"{times}, last {iso(one.tried_at)}" if one.tried_at else "not yet"),
+        Fact(
+            "tried",
+            f"{times}, last {iso(one.tried_at)}" if one.tried_at and one.tries else "not yet",
+        ),
         Fact("next try", iso(one.due) if one.state is State.WAITING and one.due else ""),
         Fact("event", f"{one.topic} at {iso(one.at)}"),
         Fact("about", one.subject),
