@@ -108,7 +108,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
 
 async def test_help_shows_every_key(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=(120, 100)) as pilot:
+    async with app.run_test(size=(120, 140)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(app.screen, Help)
@@ -152,11 +152,15 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         templates = app.live_screen
         await app.switch_mode("changes")
         changes = app.live_screen
+        others = {}
+        for mode in ("batch", "find", "patterns"):
+            await app.switch_mode(mode)
+            others[mode] = app.live_screen
         assert disk
         assert templates
         assert doctor
         assert changes
-        others = {"doctor": doctor, "changes": changes, "code": changes}
+        others |= {"doctor": doctor, "changes": changes, "code": changes}
         others |= {"disk": disk, "disktree": disk, "templates": templates}
         for command in commands.COMMANDS:
             if command.scope == "form":
@@ -198,6 +202,7 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
         "ui.keys: r means both run.retry and queue.pause.",
         "ui.keys: r means both code.refresh and queue.pause.",
         "ui.keys: r means both queue.pause and disk.look.",
+        "ui.keys: r means both queue.pause and batch.retry.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]
 
