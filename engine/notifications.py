@@ -14,6 +14,7 @@ from engine.domain.events import Event
 from engine.domain.messages import Answer, Delivery, State, of_test, topic_of
 from engine.domain.text import printable_name
 from engine.notify.deliverer import Deliverer
+from engine.notify.people import is_there
 from engine.notify.receiver import Receiver
 from engine.notify.receivers import receivers
 from engine.store import codec
@@ -127,7 +128,9 @@ class Notifications:
 
     async def test(self, name: str) -> Answer:
         """Send a message at once that is about nothing; raises `UserError` WEBHOOK_FAILED."""
-        receiver = _new(self._config, self._find(name).name)
+        if self._find(name).is_for_people and not is_there():
+            raise user_error("NOTIFY_MISSING")
+        receiver = _new(self._config, name)
         message = of_test(secrets.token_hex(8), self._clock())
         try:
             outcome = await receiver.send(message.id, codec.text(message.payload))

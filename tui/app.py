@@ -57,6 +57,7 @@ class SwarmApp(Looks):
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -92,6 +93,11 @@ class SwarmApp(Looks):
 
         return TemplatesScreen(self.engine, self.clock)
 
+    def _notifications_screen(self) -> LiveScreen:
+        from tui.screens.notifications import NotificationsScreen
+
+        return NotificationsScreen(self.engine, self.clock, self.told)
+
     def _patterns_screen(self) -> LiveScreen:
         from tui.screens.patterns import PatternsScreen
 
@@ -123,6 +129,7 @@ class SwarmApp(Looks):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
+        self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
         self.call_after_refresh(self._begin)
 
@@ -144,6 +151,7 @@ class SwarmApp(Looks):
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen."""
         async for batch in batches:
+            self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
@@ -320,6 +328,10 @@ class SwarmApp(Looks):
     async def action_templates(self) -> None:
         """Show the run templates."""
         await self.switch_mode("templates")
+
+    async def action_notifications(self) -> None:
+        """Show who is told what happens."""
+        await self.switch_mode("notifications")
 
     async def action_find(self) -> None:
         """Search the history of all runs."""

@@ -147,6 +147,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("screen.disk", "2", "disk", "app.disk", "Show what takes room"),
         Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
         Command("screen.patterns", "4", "patterns", "app.patterns", "Show what worked"),
+        Command("screen.told", "5", "told", "app.notifications", "Show who is told, and what"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Show what is wrong here", 98),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
@@ -185,6 +186,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
         Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
+        Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from what is nearest"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
     ),
     "Templates": (
@@ -200,6 +202,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("patterns.remove", "d", "remove", "patterns.remove", "Remove it (asks)", 17),
         Command("patterns.undo", "u", "undo", "patterns.undo", "Bring back what was removed", 18),
         Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
+    ),
+    "Notifications": (
+        Command("notify.again", "a", "send again", "notify.again", "Send it again", 12),
+        Command("notify.test", "T", "test", "notify.test", "Send the receiver a test", 14),
+        Command("notify.parked", "w", "parked", "notify.parked", "Only what was given up", 16),
+        Command("notify.history", "h", "told here", "notify.history", "What was told here", 18),
+        Command("notify.pane", "tab,]", "pane", "notify.pane", "Next pane", 20),
+        Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
     ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
@@ -258,7 +268,18 @@ NAMES = {
 
 
 OTHER_SCREENS = frozenset(
-    {"batch", "doctor", "templates", "code", "changes", "disk", "disktree", "find", "patterns"}
+    {
+        "batch",
+        "doctor",
+        "notify",
+        "templates",
+        "code",
+        "changes",
+        "disk",
+        "disktree",
+        "find",
+        "patterns",
+    }
 )
 """Scopes of screens on which there are no runs to choose from."""
 

@@ -79,6 +79,7 @@ FIELDS: tuple[Field, ...] = (
         lambda text, _: readings.tokens(text),
         lasts=True,
     ),
+    Field("learn-from", "Learn from", "none · a run or a pattern", "--learn-from", lambda t, _: t),
     Field("at", "Start at", "now · 22:30, +30m", "--at", readings.moment),
 )
 
@@ -203,6 +204,7 @@ class Draft:
             retries=read["retries"] or 0,
             not_before=read["at"],
             budget_tokens=read["budget"],
+            learn_from=read["learn-from"],
         )
 
     def command(self) -> list[str]:

@@ -12,7 +12,7 @@ from textual.theme import BUILTIN_THEMES
 
 from tui.plain import InAscii
 from tui.show.terminal import unicode_ok
-from tui.swarm import SwarmActions
+from tui.telling import Telling
 from tui.theme import THEMES, readable
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ChosenTheme:
     said: str
 
 
-class Looks(SwarmActions):
+class Looks(Telling):
     """An app in a theme that can be chosen."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float], *, goes_on: bool) -> None:

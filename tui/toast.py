@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from textual.app import App
@@ -13,6 +14,15 @@ from engine.domain.errors import UserError
 from engine.domain.text import printable
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that was told in passing, when, and in which tone."""
+
+    at: float
+    text: str
+    tone: str
 
 
 def app_of(widget: Widget) -> App[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -157,6 +158,9 @@ def _cause(error: BaseException) -> str:
             why = getattr(found, "verify_message", "") or found.reason
             return f"no trusted connection: {one_line(why or str(found))}"
         if isinstance(found, OSError) and found.strerror:
-            return f"could not connect: {one_line(found.strerror)}"
+            # asyncio's own words repeat the address; where no name was found, there is no number.
+            number = found.errno or 0
+            why = os.strerror(number) if number > 0 else found.strerror
+            return f"could not connect: {one_line(why)}"
         found = found.__cause__ or found.__context__
     return f"could not connect: {one_line(str(error)) or type(error).__name__}"

@@ -16,6 +16,7 @@ from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.kinds import USUAL, Kind
+from engine.domain.messages import Answer, Delivery, State
 from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.pattern import Known
 from engine.domain.projection import View
@@ -32,6 +33,7 @@ from engine.engine import (
     Finding,
     Health,
     Outcome,
+    Recipient,
     Source,
     Space,
     Template,
@@ -131,6 +133,38 @@ class FakeTemplates:
         return {}
 
 
+class FakeNotifications:
+    """Tells what tests tell it to."""
+
+    def __init__(self, asked: list[tuple[str, str]]) -> None:
+        self.found: list[Recipient] = []
+        self.told: list[Delivery] = []
+        self.refusal: UserError | None = None
+        self._asked = asked
+
+    async def receivers(self) -> list[Recipient]:
+        return self.found
+
+    async def deliveries(
+        self, *, receiver: str | None = None, states: Sequence[State] = (), limit: int = -1
+    ) -> list[Delivery]:
+        return [
+            one
+            for one in self.told
+            if one.receiver == receiver and (not states or one.state in states)
+        ]
+
+    async def test(self, name: str) -> Answer:
+        if self.refusal:
+            raise self.refusal
+        self._asked.append(("test", name))
+        return Answer("200 OK", 200, 0.1)
+
+    async def retry(self, name: str | None = None, message: str | None = None) -> int:
+        self._asked.append(("again", f"{name} {message}"))
+        return 1
+
+
 class FakePatterns:
     """Has the patterns that tests tell it of."""
 
@@ -195,6 +229,7 @@ class FakeEngine:
         self.templates: Templates | FakeTemplates = FakeTemplates()
         self.now = NOW
         self.asked: list[tuple[str, str]] = []
+        self.notifications = FakeNotifications(self.asked)
         self.is_slow = False
         self.refusal: UserError | None = None
         self.folders: dict[str, list[TreeEntry]] = {}
@@ -209,10 +244,17 @@ class FakeEngine:
     # What tests say
 
     def add(
-        self, run_id: str, title: str, *, agent: Agent = Agent.CODEX, project: str = "demo"
+        self,
+        run_id: str,
+        title: str,
+        *,
+        agent: Agent = Agent.CODEX,
+        project: str = "demo",
+        batch: str | None = None,
     ) -> None:
         """A run is queued."""
-        spec = RunSpec(prompt=f"Please {title}", title=title, project=project, agent=agent)
+        said = {"title": title, "project": project, "agent": agent, "batch": batch}
+        spec = RunSpec(prompt=f"Please {title}", **said)
         self._create(run_id, spec)
 
     def happen(self, run_id: str, *bodies: Body, after_s: float = 0) -> None:

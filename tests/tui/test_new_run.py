@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
+    FakePatterns,
     app_on,
     choose,
     chosen,
@@ -27,6 +29,7 @@ from textual.widgets import Button, Input
 from engine.config import ProjectSettings
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
+from engine.domain.pattern import Known, Pattern
 from engine.engine import Consent, Source
 from tui.app import SwarmApp
 from tui.draft import Choices, Draft
@@ -331,3 +334,29 @@ async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
     elsewhere = Draft.begin(replace(choices, started_in="/somewhere/else"))
     assert elsewhere.folder == str(Path.cwd())
     assert elsewhere.agent is Agent.SIMULATED
+
+
+async def test_what_was_done_before_is_offered_and_taken() -> None:
+    engine = FakeEngine()
+    goals = {"p000000001": "Fix the parser", "p000000002": "Fix the [/red] lexer"}
+    assert isinstance(engine.patterns, FakePatterns)
+    engine.patterns.known = [
+        Known(id, Pattern(goal), 0.0, runs=("a", "b")) for id, goal in goals.items()
+    ]
+    app = form_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Fix the other parser")
+        async with asyncio.timeout(LIMIT_S):
+            while "Done before: Fix the parser (2 runs)" not in plain(app):
+                await pilot.pause(0.01)
+        await pilot.press("ctrl+t")
+        assert "Learns from: Fix the parser" in plain(app)
+        await pilot.press("ctrl+t")
+        assert "Learns from: Fix the [/red] lexer" in plain(app)
+        assert "--learn-from p000000002" in plain(app)
+        await pilot.press("ctrl+t")
+        assert "Done before: Fix the parser" in plain(app) and "--learn-from" not in plain(app)
+        await pilot.press("ctrl+t", "ctrl+s")
+        await until(pilot, lambda: bool(engine.asked))
+    (run,) = engine.view.runs.values()
+    assert run.spec.learn_from == "p000000001"

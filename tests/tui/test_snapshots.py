@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 import pytest
-from fake_engine import FakeEngine, FakePatterns, app_on, plain, screen_of
+from fake_engine import FakeEngine, FakePatterns, app_on, plain, screen_of, shown
+from test_notifications_screen import telling
+from test_notifications_screen import until as told_of
 from textual.pilot import Pilot
 
 from engine.config import Ui
@@ -177,6 +180,15 @@ def test_the_doctor(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.pause()
 
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_notifications(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await told_of(pilot, lambda: "500 Internal" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(telling()), terminal_size=size, run_before=prepare)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

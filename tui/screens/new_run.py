@@ -25,6 +25,7 @@ from tui import commands
 from tui.draft import Draft
 from tui.screens.dialog import Dialog
 from tui.toast import app_of, tell
+from tui.widgets.nearest import Nearest
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.run_fields import RunFields
 from tui.widgets.segments import Segments
@@ -95,6 +96,8 @@ class NewRun(Dialog[str]):
         self._refusal: UserError | None = None
         self._source: Source | None = None
         self._files: tuple[WorkspaceSpec, Sequence[str]] | None = None
+        key = " ".join(commands.keys_of(commands.BY_ID["form.learn"], keymap)[:1])
+        self._nearest = Nearest(engine.patterns.near, key)
 
     # The fields
 
@@ -119,6 +122,7 @@ class NewRun(Dialog[str]):
     def on_mount(self) -> None:
         """Begin with the prompt."""
         self.fields.unfold(is_open=app_of(self).size.height >= OPTIONS_FROM)
+        self.fields.mount(self._nearest, after="#prompt")
         self.prompt_area.focus()
         self.prompt_area.move_cursor(self.prompt_area.document.end)
         self._check()
@@ -138,6 +142,7 @@ class NewRun(Dialog[str]):
             return
         draft = self._draft
         self.fields.take_in()
+        self._nearest.follow(draft.prompt, draft.typed.get("learn-from", ""))
         workspace = draft.workspace()
         if (key := (draft.agent, workspace.kind, workspace.source)) != self._looked_at:
             self._looked_at, self._source, self._refusal = key, None, None
@@ -235,6 +240,10 @@ class NewRun(Dialog[str]):
             app_of(self).push_screen(History(earlier), picked)
         else:
             tell(app_of(self), "There are no earlier prompts yet.")
+
+    def action_learn(self) -> None:
+        """Learn from the nearest pattern, from the next one, or from none."""
+        self.fields.query_one("#learn-from", Input).value = self._nearest.next()
 
     def action_copy(self) -> None:
         """Copy the command line that would do the same."""
