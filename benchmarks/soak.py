@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -61,12 +62,12 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         samples = _soak(home, asked.minutes, asked.runs)
+        print(_table(samples))
+        grown = _grown(samples)
+        print("Grown: " + ", ".join(grown) if grown else "Flat; the database grew with its runs.")
     finally:
         asyncio.run(_end_all(home))
         shutil.rmtree(home, ignore_errors=True)
-    print(_table(samples))
-    grown = _grown(samples)
-    print("Grown: " + ", ".join(grown) if grown else "Flat; the database grew with its runs.")
     return 1 if grown else 0
 
 
@@ -106,13 +107,15 @@ def _sample(terminal: Terminal, home: Path, minute: float, cpu: float) -> Sample
 async def _end_all(home: Path) -> None:
     """Leave no agent behind."""
     from engine.config import Config
+    from engine.domain.errors import UserError
     from engine.engine import Engine
     from engine.paths import Paths
 
     paths = Paths(home, home / "config.yaml")
     async with Engine.open(paths, Config(grace_s=0.5), supervise=True) as engine:
         for run in list(engine.view.live):
-            await engine.cancel(run, kill=True)
+            with suppress(UserError):  # it has ended by itself meanwhile
+                await engine.cancel(run, kill=True)
         await engine.settle()
 
 

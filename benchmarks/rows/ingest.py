@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.runs.journal import Journal
 
 RUNS = 20
+_SCHEMA = """SELECT sql FROM sqlite_master
+    WHERE tbl_name = 'events' AND type IN ('table', 'index') AND sql NOT NULL"""
 _COLUMNS = "id, run, seq, at, attempt, type, data"
 
 
@@ -32,7 +34,7 @@ def _rounds(bench: Bench) -> Iterator[Round]:
     asyncio.run(_ingest(first, said))
     with closing(sqlite3.connect(first / "swarm.db")) as db:
         rows = db.execute(f"SELECT {_COLUMNS} FROM events").fetchall()
-        schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")]
+        schema = [sql for (sql,) in db.execute(_SCHEMA)]
     yield alternating(ours, lambda: _insert(bench.folder(), schema, rows))
 
 
@@ -85,8 +87,7 @@ def _insert(folder: Path, schema: list[str], rows: list[Any]) -> float:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         for statement in schema:
-            if "sqlite_sequence" not in statement:
-                db.execute(statement)
+            db.execute(statement)
         began = time.perf_counter()
         db.execute("BEGIN IMMEDIATE")
         db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

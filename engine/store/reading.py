@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -174,6 +175,20 @@ class Reading:
         """Give the id of the newest event of all."""
         rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
         return rows[0][0]
+
+    log: Path | None = None
+    """SQLite's log, which every change of anybody is written to."""
+
+    def touched(self) -> tuple[int, int] | None:
+        """Give when the log was written last, and its size: one call of the system, no question.
+
+        Two changes within a tick of the clock may look like one: ask for `version` once more then.
+        """
+        try:
+            info = self.log.stat() if self.log else None
+        except OSError:
+            return None
+        return (info.st_mtime_ns, info.st_size) if info else None
 
     async def version(self) -> int:
         """Give a number that changes with every commit by anybody."""

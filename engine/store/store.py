@@ -304,4 +304,6 @@ async def open_store(path: Path, wishes: Sequence[Wish] = ()) -> AsyncGenerator[
             recovery = f"It was set aside as {aside.name}; a new one is made at the next start."
             raise user_error("DATABASE_CORRUPT", error.message, recovery) from error
         reader = await stack.enter_async_context(connect(path, migrate=False))
-        yield Store(writer, reader, Outbox(wishes))
+        store = Store(writer, reader, Outbox(wishes))
+        store.log = path.with_name(f"{path.name}-wal")
+        yield store

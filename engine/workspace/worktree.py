@@ -35,6 +35,8 @@ from engine.workspace.uncommitted import bring, uncommitted
 ATTRIBUTES_BYTES = 1024 * 1024
 BRANCHES = 100
 OURS = "swarm/"
+WORKERS = 4
+"""Processes that check files out, where there are many."""
 MAKING_S = (
     3600.0  # so long after its registration, a worktree without a folder may be in the making
 )
@@ -70,11 +72,14 @@ async def create(
     try:
         assert repository.head
         who = await habits(repository, home)
-        with private_git(target.parent, repository, target, index, who.settings) as git:
-            await git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
+        settings = (*who.settings, f"checkout.workers={WORKERS}")
+        with private_git(target.parent, repository, target, index, settings) as git:
+            _, found = await asyncio.gather(
+                git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head),
+                _uncommitted(repository, who.settings, target.parent),
+            )
             notices += await _filters(git, target)
-        if repository.top:
-            notices += await _uncommitted(repository, target, who.settings, include_uncommitted)
+        notices += await _told(repository, target, found, include_uncommitted)
     except BaseException:
         await asyncio.shield(remove(repository, target, name, home))
         raise
@@ -251,9 +256,15 @@ def _ask_for_filters(target: Path, paths: Sequence[bytes]) -> bool:
 
 
 async def _uncommitted(
-    repository: Repository, target: Path, settings: Sequence[str], include: bool
+    repository: Repository, settings: Sequence[str], scratch: Path
+) -> set[bytes]:
+    return await uncommitted(repository, settings, scratch) if repository.top else set()
+
+
+async def _told(
+    repository: Repository, target: Path, found: set[bytes], include: bool
 ) -> list[str]:
-    found = await uncommitted(repository, settings, target.parent)
+    """Say what is not committed in the source, after bringing it along where it is to be."""
     if not found:
         return []
     files = "1 uncommitted file" if len(found) == 1 else f"{len(found)} uncommitted files"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -58,11 +58,11 @@ async def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     fill(tree)
     (tree / "a" / "b").chmod(0)
-    asked = json.dumps({"path": str(tree), "rebuildable": []}).encode()
-    program = Path(measure.__file__).with_name("scan_worker.py").read_text()
-    worker = [sys.executable, "-I", "-S", "-c", program]
+    asked = marshal.dumps({"path": str(tree), "rebuildable": []})
+    worker = [sys.executable, "-I", "-S", str(measure._PROGRAM)]
     try:
-        told = json.loads(ruled(worker, asked).splitlines()[-1])
+        answer = ruled(worker, len(asked).to_bytes(4, "big") + asked)
+        told = marshal.loads(answer[4:])
         blocks = ruled(["du", "-s", "--block-size=1", str(tree)])
         apparent = ruled(["du", "-s", "--apparent-size", "--block-size=1", str(tree)])
     finally:

@@ -25,6 +25,7 @@ def pattern_lines(known: Known) -> list[Line]:
     pattern = known.pattern
     lines: list[Line] = [("Goal", "dim"), (f"  {pattern.goal}", "live"), ("", "plain")]
     lines += [("Steps", "dim"), *_flow(pattern.steps), ("", "plain")]
+    lines += [*_came_of(known), ("", "plain")]
     if pattern.variables:
         lines.append(("Variables", "dim"))
         for kind in dict.fromkeys(each.kind for each in pattern.variables):
@@ -33,7 +34,10 @@ def pattern_lines(known: Known) -> list[Line]:
         lines.append(("", "plain"))
     if pattern.outcome:
         lines += [("Outcome", "dim"), (f"  {pattern.outcome}", "plain"), ("", "plain")]
-    return [*lines, *_came_of(known)]
+    how = "yours: later runs do not change it" if known.is_edited else ""
+    template = f"template {pattern.template}" if pattern.template else ""
+    told = sign(" · ", ", ").join(part for part in (known.id, template, how) if part)
+    return [*lines, (told, "dim")]
 
 
 def _flow(steps: Sequence[PatternStep]) -> Iterator[Line]:
@@ -53,10 +57,6 @@ def _came_of(known: Known) -> Iterator[Line]:
     yield (f"  used by   {_named(known.used_by)}", "plain")
     yield (f"  with it   {_rated(known.with_it)}", "plain")
     yield (f"  without   {_rated(known.without)}", "plain")
-    how = "yours: later runs do not change it" if known.is_edited else ""
-    template = f"template {known.pattern.template}" if known.pattern.template else ""
-    if told := sign(" · ", ", ").join(part for part in (known.id, template, how) if part):
-        yield (f"  {told}", "dim")
 
 
 def _named(runs: Sequence[str]) -> str:

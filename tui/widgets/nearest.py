@@ -10,12 +10,11 @@ from textual.widgets import Static
 
 from engine.domain.errors import UserError
 from engine.domain.pattern import Known
-from tui import show
 from tui.cells import clean, crop
 
 PAUSE_S = 0.25
 """So long nothing is typed before patterns are looked for."""
-GOAL = 56
+GOAL = 90
 
 
 class Nearest(Static):
@@ -64,9 +63,5 @@ class Nearest(Static):
         runs = f"{len(shown.runs)} run{'' if len(shown.runs) == 1 else 's'}"
         told = f"{crop(clean(shown.pattern.goal), GOAL)} ({runs})"
         words = "Learns from: " if known else "Done before: "
-        more = "another, or none" if known else "learns from it"
         tone = "$foreground" if known else "$secondary"
-        dot = show.sign("·", "-")
-        self.update(
-            Content.assemble(words, (told, tone), f" {dot} ", (self._key, "$accent"), f" {more}")
-        )
+        self.update(Content.assemble((self._key, "$accent"), f" {words}", (told, tone)))
