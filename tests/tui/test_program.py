@@ -153,7 +153,7 @@ async def until_chosen(pilot: Pilot[None], run_id: str) -> None:
 
 async def test_help_shows_every_key(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=(120, 100)) as pilot:
+    async with app.run_test(size=(120, 140)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(app.screen, Help)
@@ -188,21 +188,15 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         runs = screen_of(app)
-        await pilot.press("6")
-        await pilot.pause()
-        doctor = app.live_screen
-        await app.switch_mode("disk")
-        disk = app.live_screen
-        await app.switch_mode("templates")
-        templates = app.live_screen
-        await app.switch_mode("changes")
-        changes = app.live_screen
-        assert disk
-        assert templates
-        assert doctor
-        assert changes
-        others = {"doctor": doctor, "changes": changes, "code": changes}
-        others |= {"disk": disk, "disktree": disk, "templates": templates}
+        others = {}
+        for mode in ("batch", "changes", "disk", "doctor", "find", "patterns", "templates"):
+            await app.switch_mode(mode)
+            assert app.live_screen
+            others[mode] = app.live_screen
+        await app.switch_mode("notifications")
+        assert app.live_screen
+        others["notify"] = app.live_screen
+        others |= {"code": others["changes"], "disktree": others["disk"]}
         for command in commands.COMMANDS:
             if command.scope == "form":
                 assert hasattr(NewRun, f"action_{command.action}"), command.id
@@ -243,6 +237,7 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
         "ui.keys: r means both run.retry and queue.pause.",
         "ui.keys: r means both code.refresh and queue.pause.",
         "ui.keys: r means both queue.pause and disk.look.",
+        "ui.keys: r means both queue.pause and batch.retry.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]
 
