@@ -19,6 +19,7 @@ PROMISED = """
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
 KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
+KEYS |= {"learn_from", "lesson"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:

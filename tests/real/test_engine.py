@@ -100,6 +100,7 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
         StatusChanged(Status.RUNNING, Status.PREPARING),
         Progressed(Stage.EXECUTING, "thinking", 30, thread),
         *WORK,
+        Progressed(Stage.EXTRACTING_PATTERNS, "learning", 80),
         ArtifactSaved("attempt-1/last-message.md", 12),
         Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=told[-2].elapsed_s),
         StatusChanged(Status.SUCCEEDED, Status.RUNNING, exit_code=0),
