@@ -20,9 +20,9 @@ NAMES = (
     "dashboard.memory",
     "dashboard.key.5000",
     "start.folder",
-    "supervise",
-    "cancel",
-    "paging",
+    "engine.supervise",
+    "engine.cancel",
+    "store.page",
 )
 """Rows by the start of their names, in the order of the README."""
 

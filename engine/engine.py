@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     from engine.library.asked import Order
     from engine.library.cells import read_matrix
     from engine.library.parameters import Parameter
-    from engine.library.template import Template
+    from engine.library.template import Filled, Template
     from engine.notifications import Condition, Recipient
     from engine.runs.background import start_if_needed
     from engine.runs.scheduler import Scheduler
     from engine.sources import Source
     from engine.swarms import Plan as BatchPlan
+    from engine.templates import Templates
     from engine.trust import Consent
     from engine.upkeep.entry import Entry
     from engine.upkeep.measure import Figures
@@ -76,6 +77,7 @@ __all__ = [
     "Entry",
     "Figures",
     "FileDelta",
+    "Filled",
     "Finding",
     "Health",
     "History",
@@ -92,6 +94,7 @@ __all__ = [
     "Source",
     "Space",
     "Template",
+    "Templates",
     "TreeEntry",
     "Unsaved",
     "Usage",

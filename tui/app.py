@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
@@ -12,12 +12,11 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
 
-from engine import programs
 from tui import commands, first_frame
 from tui.keymap import checked_keymap
-from tui.looks import Looks
-from tui.screens.live import BatchWanted, LiveScreen, ToEdit, Wanted, WantedEvent
-from tui.toast import attempt, report
+from tui.lending import Lending
+from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
+from tui.toast import report
 from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
     from engine.engine import Batches, Engine
     from tui.batch_draft import BatchDraft
     from tui.draft import Draft
+    from tui.screens.palette import Entry
 
 
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(Looks):
+class SwarmApp(Lending):
     """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
@@ -141,12 +141,6 @@ class SwarmApp(Looks):
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
 
-    @property
-    def live_screen(self) -> LiveScreen | None:
-        """The screen of the current mode, below whatever dialog is open."""
-        screen = self.screen_stack[0]
-        return screen if isinstance(screen, LiveScreen) else None
-
     @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen."""
@@ -191,44 +185,6 @@ class SwarmApp(Looks):
         if isinstance(screen, RunsScreen):
             screen.show_event(wanted)
 
-    @work(group="program", exclusive=True)
-    async def action_editor(self) -> None:
-        """Open the file, or where there is none the workspace, in the user's editor."""
-        if subject := self._subject:
-            await attempt(self, self._edit(*subject))
-
-    async def _edit(self, run_id: str, path: str | None) -> None:
-        place = await self.engine.workspaces.place(run_id, path or "")
-        await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
-
-    @on(ToEdit)
-    def _edit_wanted(self, wanted: ToEdit) -> None:
-        """Open a file of the user's own in their editor."""
-        self.run_worker(attempt(self, self._edit_own(wanted)), group="program", exclusive=True)
-
-    async def _edit_own(self, wanted: ToEdit) -> None:
-        await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
-        if wanted.then:
-            await wanted.then()
-
-    @work(group="program", exclusive=True)
-    async def action_shell(self) -> None:
-        """Open a shell in the workspace."""
-        if subject := self._subject:
-            await attempt(self, self._open_shell(subject[0]))
-
-    async def _open_shell(self, run_id: str) -> None:
-        await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
-
-    async def _lend(self, words: Sequence[str], folder: Path) -> None:
-        """Let a program of the user's have the terminal; runs go on, nothing is painted."""
-        with self.suspend(), self.batch_update():
-            await programs.lend_terminal(words, folder)
-
-    @property
-    def _subject(self) -> tuple[str, str | None] | None:
-        return self.live_screen.subject if self.live_screen else None
-
     # Keys that cannot act now
 
     def on_key(self, event: events.Key) -> None:
@@ -249,18 +205,30 @@ class SwarmApp(Looks):
         """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
-        if action in ("editor", "shell") and (self._subject is None or self.is_web):
+        if action in ("editor", "shell") and (self.subject is None or self.is_web):
             return False  # in a browser there is no terminal to lend
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:
         """Ask for a new run."""
+        self._ask_for_run(self._drafted())
+
+    @on(ToStart)
+    def _start_wanted(self, wanted: ToStart) -> None:
+        """Ask for a new run that starts from a template."""
+        draft = self._drafted()
+        draft.template = wanted.template
+        self._ask_for_run(draft)
+
+    def _drafted(self) -> Draft:
         from tui.draft import Choices, Draft
-        from tui.screens.new_run import NewRun
 
         if self.draft is None:
             self.draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
-        draft = self.draft
+        return self.draft
+
+    def _ask_for_run(self, draft: Draft) -> None:
+        from tui.screens.new_run import NewRun
 
         async def started(run_id: str | None) -> None:
             if run_id:
@@ -295,21 +263,35 @@ class SwarmApp(Looks):
         self.push_screen(Help(self.keys))
 
     def action_palette(self) -> None:
-        """Offer every command by its name, and do the one chosen."""
-        from tui.screens.palette import Entry, Palette
+        """Offer every command, template and run by its name."""
+        from tui.screens.drafted_template import templates_for
+        from tui.screens.palette import Palette
 
         found = {command: self._carrier(command) for command in commands.COMMANDS}
-        entries = [
-            Entry(command, bool(node.check_action(command.action, ())))
+        offered = [
+            (command, bool(node.check_action(command.action, ())))
             for command, node in found.items()
             if node is not None and command.id != "app.palette"
         ]
+        runs = sorted(self.engine.view.runs.values(), key=lambda run: run.id, reverse=True)
+        templates = partial(templates_for, self.engine.templates)
+        self.push_screen(Palette(offered, self.keys, runs, templates), self._chosen)
 
-        async def chosen(command: commands.Command | None) -> None:
-            if command:
-                await self.run_action(command.action, found[command])
+    async def _chosen(self, entry: Entry | None) -> None:
+        """Do what was chosen in the palette."""
+        from tui.screens.palette import CommandEntry, RunEntry, TemplateEntry
 
-        self.push_screen(Palette(entries, self.keys), chosen)
+        match entry:
+            case CommandEntry(command):
+                await self.run_action(command.action, self._carrier(command))
+            case TemplateEntry(template):
+                self.post_message(ToStart(template.name))
+            case RunEntry(run):
+                await self.action_runs()
+                if self.live_screen:
+                    self.live_screen.reveal(run.id)
+            case None:
+                pass
 
     def _carrier(self, command: commands.Command) -> DOMNode | None:
         if command.scope == "app":

@@ -46,15 +46,15 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
         Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
         Command("run.retry", "r", "retry", "runs.retry_run", "Retry: go on where it stood", 30),
-        Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 66),
-        Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 65),
+        Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 52),
+        Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 47),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.apply", "a", "apply", "runs.apply_run", "Take the changes home", 35),
         Command(
-            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 67
+            "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 42
         ),
         Command(
-            "run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last", 68
+            "run.undo", "u", "undo", "runs.undo_delete", "Bring back what was deleted last", 43
         ),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
@@ -71,7 +71,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("move.bottom", "G,end", "bottom", "list.cursor_bottom", "Last run"),
         Command("move.page_down", "pagedown", "page", "list.page_down", "A page down"),
         Command("move.page_up", "pageup", "page", "list.page_up", "A page up"),
-        Command("list.filter", "slash", "filter", "runs.filter", "Filter as you type", 40),
+        Command("list.filter", "slash", "filter", "runs.filter", "Filter as you type", 45),
         Command("list.needs_me", "w", "needs me", "runs.needs_me", "Only what needs me", 90),
         Command("list.sort", "s", "sort", "runs.sort", "Sort by the next column", 87),
         Command("list.reverse", "S", "reverse", "runs.reverse", "Reverse the order"),
@@ -81,12 +81,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("list.unfold", "right", "unfold", "list.right", "Unfold it; a tile to the right"),
     ),
     "Panes": (
-        Command("view.log", "l", "log", "runs.log", "Go to the event log", 50),
-        Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 60),
-        Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 62),
+        Command("view.log", "l", "log", "runs.log", "Go to the event log", 58),
+        Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 55),
+        Command("view.changes", "D", "changes", "runs.changes", "Show what the run changed", 38),
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
         Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
-        Command("view.details", "i", "details", "runs.details", "Show all about the run", 64),
+        Command("view.details", "i", "details", "runs.details", "Show all about the run", 50),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
@@ -94,7 +94,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("pane.zoom", "z", "zoom", "runs.zoom", "Zoom the pane, and back", 70),
         Command("pane.wider", "greater_than_sign", "wider", "runs.wider", "More room for the list"),
         Command("pane.narrower", "less_than_sign", "narrower", "runs.narrower", "Less room for it"),
-        Command("view.back", "escape", "back", "runs.back", "Back"),
+        Command("view.back", "escape", "back", "runs.back", "Back", 6),
     ),
     "Log": (
         Command("log.follow", "F", "follow", "runs.follow", "Follow the end of the log", 80),
@@ -103,11 +103,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("log.next", "n", "next", "logs.next_match", "Next place found", 17),
         Command("log.previous", "N", "previous", "logs.previous_match", "Place found before", 18),
         Command("log.leave", "escape", "end", "logs.leave", "End the range, or the search"),
-        Command("log.kinds", "K", "kinds", "logs.kinds", "Choose the kinds of events", 35),
-        Command("log.wrap", "w", "wrap", "log.wrap", "Wrap long lines, or cut them", 36),
-        Command("log.times", "t", "time", "log.times", "Time of day, since the start, none", 37),
-        Command("log.range", "v", "range", "log.mark_range", "Mark lines; again to end it", 38),
-        Command("log.copy", "y", "copy", "log.copy", "Copy the line, or those marked", 39),
+        Command("log.kinds", "K", "kinds", "logs.kinds", "Choose the kinds of events", 60),
+        Command("log.wrap", "w", "wrap", "log.wrap", "Wrap long lines, or cut them", 61),
+        Command("log.times", "t", "time", "log.times", "Time of day, since the start, none", 62),
+        Command("log.range", "v", "range", "log.mark_range", "Mark lines; again to end it", 63),
+        Command("log.copy", "y", "copy", "log.copy", "Copy the line, or those marked", 64),
         Command("log.all", "L", "all runs", "runs.all_runs", "All runs as one log, and back", 84),
         Command("plan.whole", "P", "plan", "runs.plan", "Show the whole plan, or hide it", 86),
     ),
@@ -185,6 +185,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "New run": (
         Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
         Command("form.options", "ctrl+o", "options", "form.options", "Show options, or fold them"),
+        Command("form.template", "ctrl+g", "template", "form.template", "Choose a template"),
         Command("form.history", "ctrl+r", "history", "form.history", "Take an earlier prompt"),
         Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from what is nearest"),
         Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy it as a command line"),
@@ -325,6 +326,13 @@ def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
     """Give the keys of a command as people read them, the user's own where there are any."""
     keys = keymap.get(command.id, command.keys)
     return [key_name(key.strip()) for key in keys.split(",") if key.strip()]
+
+
+def hints(scope: str, keymap: Mapping[str, str]) -> str:
+    """Write the keys of a dialog for its frame: `^s start  esc back`."""
+    found = ((keys_of(each, keymap), each) for each in COMMANDS if each.scope == scope)
+    parts = [f"{keys[0].replace('ctrl+', '^')} {each.label}" for keys, each in found if keys]
+    return "  ".join([*parts, "esc back"])
 
 
 def markdown() -> str:

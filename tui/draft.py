@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
-from tui import readings
+from tui.fields import FIELDS, Field, Lasts
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
 KINDS = (
@@ -23,65 +23,10 @@ KINDS = (
     WorkspaceKind.IN_PLACE,
 )
 SANDBOXES = tuple(Sandbox)
-TITLE_LIMIT = 120
 DEFAULT_TITLE = 72
+KEPT_TEMPLATES = 20
 SOURCE = "source"
 """The field of the folder, or the run, to work from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A line to type: what is asked for, its flag on the command line, and how it is read.
-
-    `read` raises ValueError, saying what is needed.
-    """
-
-    id: str
-    label: str
-    hint: str
-    flag: str
-    read: Callable[[str, float], object]
-    lasts: bool = False
-    """Kept for the next run."""
-
-
-def _title(text: str) -> str:
-    if len(text) > TITLE_LIMIT:
-        raise ValueError(f"it is {len(text) - TITLE_LIMIT} characters too long")
-    return one_line(text, TITLE_LIMIT)
-
-
-FIELDS: tuple[Field, ...] = (
-    Field("title", "Title", "from the prompt's first line", "--title", lambda t, _: _title(t)),
-    Field("project", "Project", "the folder's name", "--project", lambda t, _: t.strip()),
-    Field("model", "Model", "Codex's own choice", "--model", lambda t, _: t.strip(), lasts=True),
-    Field(
-        "timeout",
-        "Time limit",
-        "none · 90s, 30m, 2h",
-        "--timeout",
-        lambda text, _: readings.duration(text),
-        lasts=True,
-    ),
-    Field(
-        "retries",
-        "Retries",
-        "0 · where the cause can pass",
-        "--retries",
-        lambda text, _: readings.retries(text),
-        lasts=True,
-    ),
-    Field(
-        "budget",
-        "Budget",
-        "none · 200k, 1.5M tokens",
-        "--budget",
-        lambda text, _: readings.tokens(text),
-        lasts=True,
-    ),
-    Field("learn-from", "Learn from", "none · a run or a pattern", "--learn-from", lambda t, _: t),
-    Field("at", "Start at", "now · 22:30, +30m", "--at", readings.moment),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +41,8 @@ class Choices:
     include_uncommitted: bool
     sandbox: Sandbox | None
     typed: dict[str, str]
+    given: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """What the parameters of each template were last, the latest template last."""
 
 
 @dataclass(slots=True)
@@ -113,6 +60,10 @@ class Draft:
     """None: as the settings say."""
     typed: dict[str, str] = field(default_factory=dict[str, str])
     """What stands in the fields, by their ids."""
+    template: str = ""
+    """The template to start from; the prompt is put behind its own."""
+    given: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """What stands in the fields of each template's parameters, where that is not the default."""
 
     @classmethod
     def begin(cls, choices: Choices | None) -> Draft:
@@ -126,6 +77,11 @@ class Draft:
         draft.agent, draft.sandbox = choices.agent, choices.sandbox
         draft.include_uncommitted = choices.include_uncommitted
         draft.typed = dict(choices.typed)
+        draft.given = {name: dict(given) for name, given in choices.given.items()}
+        if choices.started_in != here():
+            for each in FIELDS:
+                if each.lasts is Lasts.HERE:
+                    draft.typed.pop(each.id, None)
         return draft
 
     def choices(self) -> Choices:
@@ -137,8 +93,20 @@ class Draft:
             here(),
             self.include_uncommitted,
             self.sandbox,
-            {each.id: self.text(each) for each in FIELDS if each.lasts and self.text(each)},
+            {
+                each.id: self.text(each)
+                for each in FIELDS
+                if each.lasts is not Lasts.NOT and self.text(each)
+            },
+            self._kept(),
         )
+
+    def _kept(self) -> dict[str, dict[str, str]]:
+        """Give what the parameters were, the template that is used now last."""
+        others = {name: given for name, given in self.given.items() if name != self.template}
+        if self.template:
+            others[self.template] = self.given.get(self.template, {})
+        return dict(list(others.items())[-KEPT_TEMPLATES:])
 
     def rest(self) -> Draft:
         """Give what stays for the next run: everything but what this one was to do."""
@@ -150,6 +118,7 @@ class Draft:
             include_uncommitted=self.include_uncommitted,
             sandbox=self.sandbox,
             typed=choices.typed,
+            given=choices.given,
         )
 
     def text(self, which: Field) -> str:
@@ -160,7 +129,7 @@ class Draft:
 
     def problems(self, now: float) -> Iterator[tuple[str, str]]:
         """Give the id of each field that cannot be as it is, and a sentence about it."""
-        if not self.prompt.strip():
+        if not self.prompt.strip() and not self.template:
             yield "prompt", "Say what is to be done."
         if self.kind is WorkspaceKind.FROM_RUN and not self.earlier.strip():
             yield SOURCE, "Name the run to go on from: the beginning of its id, or @last."
@@ -190,32 +159,27 @@ class Draft:
 
     def spec(self, sandbox: Sandbox, now: float) -> RunSpec:
         """Give the run that is asked for; `sandbox` is the settings'. Raises ValueError."""
-        read: dict[str, Any] = {each.id: self.read(each, now) for each in FIELDS}
+        read: dict[str, Any] = {each.sets: self.read(each, now) for each in FIELDS}
         workspace = self.workspace()
+        usual: dict[str, Any] = {"title": default_title(self.prompt)}
+        usual["project"] = default_project(workspace)
+        given = {name: value for name, value in read.items() if value is not None}
         return RunSpec(
             prompt=self.prompt,
-            title=read["title"] or default_title(self.prompt),
-            project=read["project"] or default_project(workspace),
             agent=self.agent,
             workspace=workspace,
-            model=read["model"],
             sandbox=self.sandbox or sandbox,
-            timeout_s=read["timeout"],
-            retries=read["retries"] or 0,
-            not_before=read["at"],
-            budget_tokens=read["budget"],
-            learn_from=read["learn-from"],
+            **(usual | given),
         )
+
+    def said(self) -> set[str]:
+        """Give the fields of the run that were said here, whatever a template has for them."""
+        chosen = {"sandbox"} if self.sandbox else set[str]()
+        return chosen | {each.sets for each in FIELDS if self.text(each)}
 
     def command(self) -> list[str]:
         """Give the command line that would do the same."""
-        words = ["swarm-tui", "run"]
-        workspace = self.workspace()
-        words.append(f"--{workspace.kind.value}")
-        if workspace.source:
-            words.append(workspace.source)
-        if workspace.include_uncommitted:
-            words.append("--include-uncommitted")
+        words = ["swarm-tui", "run", *self._template_words(), *self._workspace_words()]
         if self.agent is not Agent.CODEX:
             words += ["--agent", self.agent.value]
         if self.sandbox:
@@ -225,7 +189,22 @@ class Draft:
                 words += [each.flag, text]
         if self.prompt.startswith("-"):
             words.append("--")
-        return [*words, self.prompt]
+        return [*words, self.prompt] if self.prompt.strip() or not self.template else words
+
+    def _template_words(self) -> list[str]:
+        words = ["-t", self.template] if self.template else []
+        for name, value in self.given.get(self.template, {}).items():
+            words += ["-p", f"{name}={value}"]
+        return words
+
+    def _workspace_words(self) -> list[str]:
+        workspace = self.workspace()
+        words = [f"--{workspace.kind.value}"]
+        if workspace.source:
+            words.append(workspace.source)
+        if workspace.include_uncommitted:
+            words.append("--include-uncommitted")
+        return words
 
     def command_line(self) -> str:
         """Write that command line for a shell."""

@@ -182,7 +182,7 @@ class Reading:
     def touched(self) -> tuple[int, int] | None:
         """Give when the log was written last, and its size: one call of the system, no question.
 
-        Two changes within a tick of the clock may look like one: now and then ask for `version`.
+        Two changes within a tick of the clock may look like one: ask for `version` once more then.
         """
         try:
             info = self.log.stat() if self.log else None

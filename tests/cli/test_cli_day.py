@@ -12,7 +12,7 @@ from support import script
 from typed import Swarm
 
 TO_AGENT, SIMULATED = b"\t", b"\x1b[C"
-KEYS = {"ctrl+s": b"\x13", "esc": b"\x1b"}
+KEYS = {"^s": b"\x13", "enter": b"\r", "esc": b"\x1b"}
 WATER = f"Water\n{script('say watering now', 'write water.txt wet')}"
 DIG = f"Dig\n{script('attempt 1', 'say no spade', 'hang', 'attempt 2+', 'write bed.txt dug')}"
 GROW = f"Grow\n{script('say growing', 'hang')}"
@@ -23,7 +23,7 @@ class Day:
 
     def __init__(self, garden: Path) -> None:
         self.garden = garden
-        self.terminal = Terminal(garden, (), {}, size=(160, 45))
+        self.terminal = Terminal(garden, (), {}, size=(80, 24))
         self.until = self.terminal.until
 
     def press(self, key: str, word: str) -> None:
@@ -33,7 +33,7 @@ class Day:
 
     def read_log(self, *wanted: str) -> None:
         """Look into the log of the chosen run, and come back to the list."""
-        self.press("l", "log")
+        self.press("enter", "open")
         self.until("enter unfold", *wanted)
         self.terminal.type(KEYS["esc"])
         self.until("enter open")
@@ -48,9 +48,9 @@ class Day:
             self.until("[codex]", last)
             self.terminal.type(TO_AGENT + SIMULATED)
         self.until("[simulated]", last)
-        self.press("ctrl+s", "start")
-        self.terminal.until_not("ctrl+s start")
-        self.until(f"{title}  simulated")  # the heading: it is chosen
+        self.press("^s", "start")
+        self.terminal.until_not("^s start")
+        self.until(f"sim  {title}", "enter open")
 
 
 @pytest.fixture
@@ -80,11 +80,14 @@ def test_a_days_use(day: Day, swarm: Swarm) -> None:
 
 def compare_and_apply(day: Day) -> None:
     day.press("D", "changes")
-    day.until("water.txt", "+ wet")
+    day.until("water.txt")
+    day.press("enter", "read")
+    day.until("+ wet")
+    day.press("esc", "back")
     day.press("esc", "back")
     day.press("a", "apply")
     day.until("1 file: water.txt")
-    day.press("ctrl+s", "apply")
+    day.press("^s", "apply")
     day.until("1 file edited in")
     assert (day.garden / "water.txt").read_text() == "wet\n"
     assert git(day.garden, "status", "--porcelain") == "?? water.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -12,6 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
+import chromium
+import psutil
 import pyte
 import pytest
 from typed import COMMAND, PATIENCE_S, Swarm
@@ -21,10 +24,12 @@ WIDTH, HEIGHT = 100, 30
 
 
 @asynccontextmanager
-async def serving(*words: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process, URL]]:
-    """The command, and the address that it printed."""
+async def serving(
+    *words: str, cwd: Path | None = None, code: int = 130
+) -> AsyncGenerator[tuple[asyncio.subprocess.Process, URL]]:
+    """The command, and the address that it printed; it ends with `code`."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "serve", "--port", "0", *words, stdout=asyncio.subprocess.PIPE
+        *COMMAND, "serve", "--port", "0", *words, stdout=asyncio.subprocess.PIPE, cwd=cwd
     )
     try:
         assert process.stdout
@@ -35,7 +40,7 @@ async def serving(*words: str) -> AsyncGenerator[tuple[asyncio.subprocess.Proces
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 130
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == code
 
 
 @pytest.fixture
@@ -122,6 +127,39 @@ async def test_the_end_of_serve_closes_windows_and_leaves_runs(
             await window.until_closed()
             assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 130
     assert swarm("show", "@last", "--json").json["status"] == "running"
+
+
+async def test_no_dashboard_stays_when_serve_is_killed(
+    browser: aiohttp.ClientSession, swarm: Swarm
+) -> None:
+    swarm("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
+    async with serving(code=-signal.SIGKILL) as (process, address):
+        await (await browser.get(address)).read()
+        async with browser.ws_connect(address.with_path("/ws").with_query(None)) as web_socket:
+            await Window(web_socket).until("Busy bees")
+            (window,) = psutil.Process(process.pid).children()
+            process.kill()
+            await asyncio.to_thread(window.wait, PATIENCE_S)
+    assert swarm("show", "@last", "--json").json["status"] == "running"
+
+
+@pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is not installed")
+async def test_a_run_in_a_real_browser(here: Path, tmp_path: Path, swarm: Swarm) -> None:
+    async with serving(cwd=here) as (_, address), chromium.browsing(tmp_path / "profile") as page:
+        await page.call("Page.navigate", url=str(address))
+        await page.until(lambda text: "No runs yet" in text or "simulated" in text)
+        await page.type("n")
+        await page.until(lambda text: "What is to be done?" in text)
+        await page.type("Water the beds")
+        await page.press("Tab")
+        await page.press("ArrowRight")
+        await page.until(lambda text: "[simulated]" in text)
+        await page.control("s")
+        await page.until(lambda text: "✓ 1 done" in text and "Water the beds" in text)
+        picture = await page.screenshot(Path(os.environ.get("SHOTS", tmp_path)) / "browser.png")
+        assert len(picture) > 20_000  # more than an empty page
+        assert {URL(each).host for each in page.asked_for} == {"127.0.0.1"}
+    assert swarm("show", "@last", "--json").json["status"] == "succeeded"
 
 
 def test_a_port_that_is_taken(swarm: Swarm) -> None:

@@ -92,9 +92,10 @@ async def test_the_best_of_three_passes_with_the_smallest_change(
         await settled(engine)
         runs = engine.view.batch(batch)
         # As if all had been asked for the same.
-        same = [replace(run, spec=replace(run.spec, given={})) for run in runs]
+        alike = [replace(run.spec, given={}, prompt="the same") for run in runs]
+        same = [replace(run, spec=spec) for run, spec in zip(runs, alike, strict=True)]
         (task,) = tasks(same)
-        assert [run.spec.prompt.split()[2] for run in task.runs] == [
+        assert [run.spec.title.split()[2] for run in task.runs] == [
             "short.txt",
             "long.txt",
             "wrong.txt",

@@ -177,6 +177,7 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
             "title": "A title",
             "project": "shop",
             "model": "gpt-x",
+            "verify": "make test",
             "timeout": "30m",
             "retries": "2",
             "budget": "1.5M",
@@ -204,6 +205,7 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
         "A title",
         "shop",
         model="gpt-x",
+        verify="make test",
         sandbox=Sandbox.READ_ONLY,
         timeout_s=1800,
         retries=2,
@@ -211,8 +213,8 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
         not_before=engine.now - 1 + 3600,
     )
     assert app.clipboard == (
-        "swarm-tui run --empty --sandbox read-only --title 'A title' --project shop --model gpt-x"
-        " --timeout 30m --retries 2 --budget 1.5M --at +1h Go"
+        "swarm-tui run --empty --sandbox read-only --title 'A title' --project shop"
+        " --verify 'make test' --retries 2 --timeout 30m --budget 1.5M --model gpt-x --at +1h Go"
     )
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import cast
 
 import pytest
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
+    FakeTemplates,
     S,
     app_on,
     choose,
+    chosen,
     four_runs,
+    listed,
     screen_of,
     shown,
     toasts,
     until,
 )
 from textual import events
+from textual.pilot import Pilot
 
 from engine.config import Ui
-from engine.engine import Engine
+from engine.engine import Engine, Filled, Template
+from engine.library.shelf import Layer
+from engine.library.template import Keys
 from tui import commands
 from tui.app import SwarmApp
 from tui.keymap import checked_keymap, is_key
@@ -106,9 +115,45 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
         assert app.theme == "swarm-light"
 
 
+async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) -> None:
+    class Templates(FakeTemplates):
+        async def all(self, repository: Path | None = None) -> dict[str, Template]:
+            keys = Keys(description="Sows and waters", prompt="sow")
+            return {"garden": Template("garden", Layer.OWN, Path("/t/garden.yaml"), keys)}
+
+        def preview(self, template: Template, given: object) -> Filled:
+            return Filled(template.name, "sow", None, None, template.keys)
+
+    engine.templates = Templates()
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "d4")
+        await pilot.press("slash", *"tidy", "enter", "6", "colon", *"parser fail", "enter")
+        await until_chosen(pilot, "b2")
+        assert app.screen is screen_of(app)
+        assert listed(app) == ["d4", "c3", "b2", "a1"]
+        await pilot.press("colon", *"wrong here", "enter")
+        await pilot.pause()
+        assert app.current_mode == "doctor"
+        await pilot.press("colon", *"sows", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, NewRun)
+        assert app.draft
+        assert app.draft.template == "garden"
+
+
+async def until_chosen(pilot: Pilot[None], run_id: str) -> None:
+    """Wait until the list is shown again, with its cursor on a run."""
+    app = pilot.app
+    assert isinstance(app, SwarmApp)
+    async with asyncio.timeout(LIMIT_S):
+        while app.current_mode != "runs" or chosen(app) != run_id:
+            await pilot.pause(0.01)
+
+
 async def test_help_shows_every_key(engine: FakeEngine) -> None:
     app = app_on(engine)
-    async with app.run_test(size=(120, 100)) as pilot:
+    async with app.run_test(size=(120, 140)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert isinstance(app.screen, Help)
@@ -143,21 +188,15 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         runs = screen_of(app)
-        await pilot.press("6")
-        await pilot.pause()
-        doctor = app.live_screen
-        await app.switch_mode("disk")
-        disk = app.live_screen
-        await app.switch_mode("templates")
-        templates = app.live_screen
-        await app.switch_mode("changes")
-        changes = app.live_screen
-        assert disk
-        assert templates
-        assert doctor
-        assert changes
-        others = {"doctor": doctor, "changes": changes, "code": changes}
-        others |= {"disk": disk, "disktree": disk, "templates": templates}
+        others = {}
+        for mode in ("batch", "changes", "disk", "doctor", "find", "patterns", "templates"):
+            await app.switch_mode(mode)
+            assert app.live_screen
+            others[mode] = app.live_screen
+        await app.switch_mode("notifications")
+        assert app.live_screen
+        others["notify"] = app.live_screen
+        others |= {"code": others["changes"], "disktree": others["disk"]}
         for command in commands.COMMANDS:
             if command.scope == "form":
                 assert hasattr(NewRun, f"action_{command.action}"), command.id
@@ -198,6 +237,7 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
         "ui.keys: r means both run.retry and queue.pause.",
         "ui.keys: r means both code.refresh and queue.pause.",
         "ui.keys: r means both queue.pause and disk.look.",
+        "ui.keys: r means both queue.pause and batch.retry.",
         "ui.keys: r means both queue.pause and doctor.look.",
     ]
 

@@ -147,6 +147,7 @@ LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
     ("size", "run_id", "keys"),
     [
         pytest.param(WIDE, LIVE, (), id="wide"),
+        pytest.param((200, 60), LIVE, (), id="large"),
         pytest.param(NARROW, LIVE, (), id="narrow-runs"),
         pytest.param(NARROW, LIVE, ("l",), id="narrow-log"),
         pytest.param(NARROW, LIVE, ("n", *"Do it"), id="narrow-new-run"),

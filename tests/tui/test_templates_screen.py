@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, shown
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, plain, shown
 from textual.pilot import Pilot
+from textual.widgets import Button
 
-from engine.domain.model import Achieved, RunSpec
+from engine.domain.model import Achieved, RunSpec, Sandbox
 from engine.engine import Consent
 from engine.paths import Paths
 from engine.store.store import Store
 from engine.templates import Templates
 from engine.trust import Trust
-from tui.screens.start_template import StartTemplate
+from tui.draft import Choices, Draft
+from tui.screens.new_run import NewRun
+from tui.screens.template_choice import TemplateChoice
 from tui.screens.templates import TemplatesScreen
 from tui.show.figures import length, tokens
 
@@ -27,6 +30,15 @@ params:
   times: {type: number, default: 2, check: 1 <= value <= 9}
 prompt: "say {{ word }} {{ times }} times"
 timeout: 5m
+"""
+TYPED = """description: Of every kind
+params:
+  loud: {type: flag, default: false, help: as loud as can be}
+  tone: {type: choice, choices: [low, high]}
+  where: {type: path, default: .}
+prompt: "{% if loud %}shout{% else %}say{% endif %} it {{ tone }} in {{ where }}"
+sandbox: read-only
+verify: test -d {{ where }}
 """
 
 
@@ -119,8 +131,9 @@ async def test_a_run_is_started_with_what_was_typed(
         for _ in range(5):
             await pilot.press("j")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, StartTemplate))
+        await until(pilot, lambda: isinstance(app.screen, NewRun))
         await until(pilot, lambda: "needs the parameter `word`" in shown(app))
+        assert not started
         await pilot.press(*"tree", "tab", "backspace", "0")
         await until(pilot, lambda: "does not fit" in shown(app))
         await pilot.press("backspace", "3", "ctrl+s")
@@ -128,3 +141,31 @@ async def test_a_run_is_started_with_what_was_typed(
     (spec,) = started
     assert (spec.prompt, spec.title, spec.template) == ("say tree 3 times", "mine", "mine")
     assert spec.timeout_s == 300
+
+
+async def test_the_form_asks_for_parameters_as_what_they_are(engine: FakeEngine, own: Path) -> None:
+    (own / "typed.yaml").write_text(TYPED)
+    app = app_on(engine)
+    app.draft = Draft()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n", "ctrl+g")
+        await until(pilot, lambda: isinstance(app.screen, TemplateChoice))
+        await pilot.press(*"typed", "enter")
+        await until(pilot, lambda: "needs the parameter `tone`" in shown(app))
+        assert app.screen.query_one("#start", Button).disabled
+        await pilot.press("space")
+        await until(pilot, lambda: "say it low in ." in shown(app))
+        await pilot.press("shift+tab", "space")
+        await until(pilot, lambda: "as loud as can be" in shown(app))
+        assert "Then `test -d .` decides" in plain(app)
+        await pilot.press("tab", "tab", *"docs", "tab", *"Now.", "ctrl+l", "ctrl+s")
+        await until(pilot, lambda: "new1" in engine.view.runs)
+    spec = engine.view.runs["new1"].spec
+    assert spec.prompt == "shout it low in docs\n\nNow."
+    assert (spec.verify, spec.sandbox) == ("test -d docs", Sandbox.READ_ONLY)
+    words = "swarm-tui run -t typed -p loud=yes -p tone=low -p where=docs --empty Now."
+    assert app.clipboard == words
+    choices = engine.memory.recall("new-run", Choices)
+    assert choices
+    assert choices.given == {"typed": {"loud": "yes", "tone": "low", "where": "docs"}}
+    assert Draft.begin(choices).template == ""

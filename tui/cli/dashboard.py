@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
 from tui import first_frame
 from tui.cli import output, session
 
+if TYPE_CHECKING:
+    from tui.app import SwarmApp
+
+SERVER_S = 1.0
+"""From one look whether `serve` is still there to the next."""
 _log = logging.getLogger(__name__)
 Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
@@ -81,13 +88,28 @@ async def show(
         app = SwarmApp(engine, goes_on=goes_on, seen=seen)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
-        task = asyncio.ensure_future(beside(engine)) if beside else None
+        tasks = [asyncio.ensure_future(beside(engine))] if beside else []
+        if in_browser():
+            tasks.append(asyncio.ensure_future(_leave_with_server(app)))
         try:
             await app.run_async()
         finally:
-            if task:
-                task.cancel()
-                (ended,) = await asyncio.gather(task, return_exceptions=True)
-                if isinstance(ended, Exception):
-                    _log.error("what ran beside the dashboard failed", exc_info=ended)
+            await _end(tasks)
     return app.return_code or 0
+
+
+async def _end(tasks: Sequence[asyncio.Future[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            _log.error("what ran beside the dashboard failed", exc_info=ended)
+
+
+async def _leave_with_server(app: SwarmApp) -> None:
+    """Close the dashboard when `serve` is gone, however it ended: nobody sees it any more."""
+    server = select.poll()
+    server.register(sys.stdin.fileno(), 0)  # told without asking: that the other end is closed
+    while not server.poll(0):  # noqa: ASYNC110  nobody tells that it was killed
+        await asyncio.sleep(SERVER_S)
+    app.exit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import shlex
 import socket
 import sys
@@ -22,6 +23,15 @@ CLOSING_S = 20.0
 REFUSED = "403: open the address that `swarm-tui serve` printed; it holds the token.\n"
 TERMINAL = "TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ELSEWHERE = re.compile(r'<link\b[^>]*href="https?://[^>]*>')
+"""A font that textual-serve's page asks another machine for, although it brings one."""
+FOCUS = """<script>
+new MutationObserver((_, watch) => {
+  const keys = document.querySelector(".xterm-helper-textarea");
+  if (keys) { watch.disconnect(); keys.focus(); }
+}).observe(document.body, {childList: true, subtree: true});
+</script>"""
+"""Lets keys go to the dashboard without a click into it first."""
 
 
 def headers(host: str) -> dict[str, str]:
@@ -111,7 +121,9 @@ class Page(Server):
             "config": {"static": {"url": "/static/"}},
             "application": {"name": self.title},
         }
-        return aiohttp_jinja2.render_template("app_index.html", request, page)
+        text = aiohttp_jinja2.render_string("app_index.html", request, page)
+        text = ELSEWHERE.sub("", text).replace("</body>", f"{FOCUS}</body>")
+        return web.Response(text=text, content_type="text/html")
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Show a dashboard until its window or the dashboard is closed."""

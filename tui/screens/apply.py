@@ -105,7 +105,7 @@ class Apply(Dialog[bool]):
         what = f"{len(self._rows)} runs" if many else crop(show.title(self._rows[0].run), 60)
         with Vertical(classes="box") as box:
             box.border_title = Content(f"Apply · {what}")
-            box.border_subtitle = Content("ctrl+s apply · ← → how · esc back")
+            box.border_subtitle = Content("^s apply · ← → how · esc back")
             with Horizontal(classes="row"):
                 yield Label(Content("As"), classes="name")
                 yield Segments(WORDS, 0, id="how")

@@ -57,6 +57,13 @@ class ToEdit(Message):
     then: Callable[[], Awaitable[None]] | None = None
 
 
+@dataclass
+class ToStart(Message):
+    """The user wants to start a run from a template."""
+
+    template: str
+
+
 class LiveScreen(Screen[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 
@@ -98,6 +105,9 @@ class LiveScreen(Screen[None]):
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""
+
+    def reveal(self, run_id: str) -> None:
+        """Choose a run that there is, whatever hides it."""
 
     @property
     def subject(self) -> tuple[str, str | None] | None:

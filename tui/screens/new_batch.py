@@ -86,7 +86,7 @@ class NewBatch(Dialog[str]):
         draft = self._draft
         with Vertical(classes="box") as box:
             box.border_title = Content("New batch")
-            box.border_subtitle = Content("ctrl+s start · ctrl+l copy · esc back")
+            box.border_subtitle = Content("^s start · ^l copy · esc back")
             with VerticalScroll(id="fields", can_focus=False):
                 yield from _row("Template", Segments(self._templates, 0, id="template"))
                 with Horizontal(classes="row", id="prompt-row"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,12 +18,15 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
 from engine.domain.errors import UserError
-from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Agent, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable
 from tui import commands
 from tui.draft import Draft
 from tui.screens.dialog import Dialog
+from tui.screens.drafted_template import DraftedTemplate
+from tui.screens.start_run import StartRun
 from tui.toast import app_of, tell
+from tui.widgets.ask_line import AskLine
 from tui.widgets.nearest import Nearest
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.run_fields import RunFields
@@ -48,28 +50,7 @@ OPTIONS_FROM = 36
 class NewRun(Dialog[str]):
     """Asks for a run and starts it; answers with the run's id, or None."""
 
-    DEFAULT_CSS = """
-    NewRun {
-        .box { width: 100; height: auto; padding: 1 2 0 2; }
-        PromptArea { height: 8; margin-bottom: 1; }
-        #problem { height: 3; color: $secondary; }
-        #problem.-error { color: $text-error; }
-        .buttons { margin: 0 0 1 0; }
-        &.-low {
-            .box { padding: 0 2; }
-            PromptArea { height: 6; }
-            #does { margin-top: 0; max-height: 2; }
-            #command { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-            .buttons { margin: 0; }
-        }
-        &.-lowest {
-            .box { padding: 0 1; }
-            PromptArea { height: 3; margin-bottom: 0; }
-            #does { display: none; }
-            .name { width: 11; }
-        }
-    }
-    """
+    CSS_PATH = "new_run.tcss"
 
     VERTICAL_BREAKPOINTS = [(0, "-lowest"), (20, "-low"), (HIGH, "-high")]  # noqa: RUF012
 
@@ -96,6 +77,8 @@ class NewRun(Dialog[str]):
         self._refusal: UserError | None = None
         self._source: Source | None = None
         self._files: tuple[WorkspaceSpec, Sequence[str]] | None = None
+        self._template = DraftedTemplate(engine, draft)
+        self._showing = asyncio.Lock()
         key = " ".join(commands.keys_of(commands.BY_ID["form.learn"], keymap)[:1])
         self._nearest = Nearest(engine.patterns.near, key)
 
@@ -105,19 +88,11 @@ class NewRun(Dialog[str]):
         """Lay the form out."""
         with Vertical(classes="box") as box:
             box.border_title = Content("New run")
-            box.border_subtitle = Content(self._key_hints())
+            box.border_subtitle = Content(commands.hints("form", self._keymap))
             yield RunFields(self._draft, self._engine.config, self._find_files)
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button(Content("Start"), id="start", compact=True)
-
-    def _key_hints(self) -> str:
-        parts = [
-            f"{commands.keys_of(command, self._keymap)[0]} {command.label}"
-            for command in commands.COMMANDS
-            if command.scope == "form" and commands.keys_of(command, self._keymap)
-        ]
-        return " · ".join([*parts, "esc back"])
 
     def on_mount(self) -> None:
         """Begin with the prompt."""
@@ -126,6 +101,8 @@ class NewRun(Dialog[str]):
         self.prompt_area.focus()
         self.prompt_area.move_cursor(self.prompt_area.document.end)
         self._check()
+        if self._draft.template:
+            self.run_worker(self._take_template(moves=True), group="template")
 
     def on_resize(self) -> None:
         """Leave room below the fields for what is wrong, and for the button."""
@@ -156,9 +133,8 @@ class NewRun(Dialog[str]):
 
     def _describe(self) -> None:
         """Say what the draft means, and the first thing that is wrong with it."""
-        draft = self._draft
-        wrong = dict(draft.problems(self._clock()))
-        self.fields.tell(wrong, self._source)
+        wrong = dict(self._problems())
+        self.fields.tell(wrong, self._source, self._template.filled())
         self.query_one("#start", Button).disabled = bool(wrong)
         missing = wrong.pop("prompt", "")
         if wrong:
@@ -166,7 +142,50 @@ class NewRun(Dialog[str]):
         elif self._refusal:
             self._refuse(self._refusal)
         else:
-            self._say(Content(missing))
+            self._say(Content(missing or self._help()))
+
+    def _help(self) -> str:
+        """Give what the parameter is for that has the focus, where its field has no room for it."""
+        return "" if self.has_class("-high") else self.fields.parameters.help_of(self.focused)
+
+    @on(events.DescendantFocus)
+    def _field_entered(self) -> None:
+        if self._draft.template and self._is_open:
+            self._describe()
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """Give what is wrong, the template's part of it first."""
+        if problem := self._template.problem():
+            yield "template", problem
+        yield from self._draft.problems(self._clock())
+
+    # The template
+
+    async def _take_template(self, *, moves: bool) -> None:
+        """Ask for what the template needs; it `moves` the cursor to where that begins."""
+        async with self._showing:
+            if not await self._template.look() or not self._is_open:
+                return
+            await self.fields.show_template(self._template.usable)
+        if moves:
+            (self.fields.parameters.first() or self.prompt_area).focus()
+        self._check()
+
+    async def action_template(self) -> None:
+        """Choose the template to start from."""
+        from tui.screens.template_choice import TemplateChoice
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self._draft.template = name
+                self.run_worker(self._take_template(moves=True), group="template")
+
+        chosen = self._draft.template or next(reversed(self._draft.given), "")
+        app_of(self).push_screen(TemplateChoice(await self._template.all(), chosen), picked)
+
+    @on(AskLine.Asked)
+    async def _template_asked(self) -> None:
+        await self.action_template()
 
     # What only the disk knows
 
@@ -183,6 +202,7 @@ class NewRun(Dialog[str]):
         except UserError as error:
             if error.code != "SETUP_NOT_TRUSTED":  # that is asked about when the run is started
                 self._refusal = error
+        await self._take_template(moves=False)  # another folder may have another one
         if self._refusal is None:
             self._source = await self._engine.sources.look(spec.workspace)
         with suppress(NoMatches):  # the form is being closed
@@ -220,6 +240,8 @@ class NewRun(Dialog[str]):
     def action_options(self) -> None:
         """Show the options, or fold them."""
         self.fields.unfold(is_open=not self.fields.is_unfolded)
+        if self.fields.is_unfolded:
+            self.fields.enter_options()
         self._describe()
 
     def action_history(self) -> None:
@@ -267,7 +289,7 @@ class NewRun(Dialog[str]):
     def action_start(self) -> None:
         """Start the run; what speaks against it is shown in the form."""
         self._check()
-        problem = next(self._draft.problems(self._clock()), None)
+        problem = next(self._problems(), None)
         if problem:
             self._say(Content(problem[1]), is_error=True)
         elif not self._starting:
@@ -275,31 +297,15 @@ class NewRun(Dialog[str]):
             self.run_worker(self._start, group="start")
 
     async def _start(self) -> None:
+        start = StartRun(self._engine, self, self._clock)
         try:
-            spec = self._draft.spec(self._engine.config.codex.sandbox, self._clock())
-            wanted = await self._trusted(spec)
-            if wanted is None:
-                return
-            run = await self._engine.start(wanted)
+            run_id = await start.start(self._draft, self._template.usable)
         except UserError as error:
             self._refusal = error
             self._refuse(error)
         else:
-            await self._engine.memory.remember("new-run", self._draft.choices())
-            self.dismiss(run.id)
+            if run_id:
+                await self._engine.memory.remember("new-run", self._draft.choices())
+                self.dismiss(run_id)
         finally:
             self._starting = False
-
-    async def _trusted(self, wanted: RunSpec) -> RunSpec | None:
-        """Ask where the repository has settings that are not trusted; None: not now."""
-        from tui.screens.trust import question
-
-        consent = await self._engine.trust.asked(wanted)
-        if consent is None:
-            return wanted
-        answer = await app_of(self).push_screen_wait(question(consent))
-        if answer == "trust":
-            await self._engine.trust.give(consent)
-        elif answer == "without":
-            return replace(wanted, with_setup=False)
-        return wanted if answer == "trust" else None

@@ -1,54 +1,148 @@
-"""Every command by its name: type a few letters, press enter."""
+"""Everything by its name: commands, templates and runs; type a few letters, press enter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 from textual.widgets.option_list import Option
 
+from engine.domain.model import Run
+from engine.engine import Template
+from tui import show
+from tui.cells import clean, fit
 from tui.commands import Command, keys_of
 from tui.screens.search import Search
 
-HELP_WIDTH = 36
+NAME_WIDTH = 36
 ID_WIDTH = 16
+GREY = "$secondary 45%"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A command as the palette offers it."""
+class CommandEntry:
+    """A command, greyed where it cannot act now."""
 
     command: Command
     enabled: bool
+    keys: str
+
+    @property
+    def words(self) -> str:
+        """By which it is found."""
+        return f"{self.command.help} {self.command.id}"
+
+    def draw(self) -> Content:
+        """Draw it with its keys."""
+        return Content.assemble(
+            (self.command.help.ljust(NAME_WIDTH), "$foreground" if self.enabled else GREY),
+            (self.command.id.ljust(ID_WIDTH), "$faint"),
+            (self.keys, "$accent" if self.enabled else GREY),
+        )
 
 
-class Palette(Search[Command]):
-    """Answers with the command chosen, or None."""
+@dataclass(frozen=True, slots=True)
+class TemplateEntry:
+    """A template to start a run from."""
 
-    PLACEHOLDER = "Command"
+    template: Template
+    enabled = True
 
-    def __init__(self, entries: Iterable[Entry], keymap: Mapping[str, str]) -> None:
+    @property
+    def words(self) -> str:
+        """By which it is found."""
+        about = clean(self.template.keys.description or "", 200)
+        return f"Start from template {self.template.name} {about}"
+
+    def draw(self) -> Content:
+        """Draw it with what it does."""
+        name = fit(f"Start from template {clean(self.template.name, 80)}", NAME_WIDTH)
+        about = clean((self.template.keys.description or "").strip(), 200)
+        return Content.assemble((name, "$foreground"), (about, "$secondary"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """A run to go to."""
+
+    run: Run
+    enabled = True
+
+    @property
+    def words(self) -> str:
+        """By which it is found."""
+        run = self.run
+        return f"{show.title(run)} {run.id} {show.word(run.status)} {clean(run.spec.project, 80)}"
+
+    def draw(self) -> Content:
+        """Draw it as the list does, its status in words."""
+        run = self.run
+        status = f"{show.glyph(run.status)} {show.word(run.status)}"
+        return Content.assemble(
+            (fit(show.title(run), NAME_WIDTH - 1), "$foreground"),
+            " ",
+            (fit(run.id, ID_WIDTH), "$faint"),
+            (status, show.style(run.status)),
+        )
+
+
+Entry = CommandEntry | TemplateEntry | RunEntry
+Templates = Callable[[], Awaitable[Mapping[str, Template]]]
+
+
+class Palette(Search[Entry]):
+    """Answers with what was chosen, or None; `templates` are looked for when it is open."""
+
+    PLACEHOLDER = "A command, a run, a template"
+
+    def __init__(
+        self,
+        commands: Sequence[tuple[Command, bool]],
+        keymap: Mapping[str, str],
+        runs: Sequence[Run],
+        templates: Templates,
+    ) -> None:
         super().__init__()
-        self._entries = {entry.command.id: entry for entry in entries}
-        self._keymap = keymap
+        entries = [
+            CommandEntry(command, enabled, " ".join(keys_of(command, keymap)))
+            for command, enabled in commands
+        ]
+        self._commands: dict[str, Entry] = {entry.command.id: entry for entry in entries}
+        self._templates: dict[str, Entry] = {}
+        self._runs: dict[str, Entry] = {f"run {run.id}": RunEntry(run) for run in runs}
+        self._look_for = templates
+
+    def on_mount(self) -> None:
+        """Look for the templates."""
+        super().on_mount()
+        self.run_worker(self._add_templates, group="templates")
+
+    async def _add_templates(self) -> None:
+        for name, template in (await self._look_for()).items():
+            if not template.problem:
+                self._templates[f"template {name}"] = TemplateEntry(template)
+        self.entries_changed()
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give all commands, found by help and id."""
-        return [(id, f"{entry.command.help} {id}") for id, entry in self._entries.items()]
+        """Give all there is, found by its words."""
+        everything = self._commands | self._templates | self._runs
+        return [(id, entry.words) for id, entry in everything.items()]
 
-    def answer(self, id: str) -> Command:
-        """Give the command."""
-        return self._entries[id].command
+    def offered(self) -> Sequence[str]:
+        """Begin with the commands."""
+        return list(self._commands)
+
+    def answer(self, id: str) -> Entry:
+        """Give what was chosen."""
+        return self._entry(id)
 
     def option(self, id: str) -> Option:
-        """Draw a command with its keys, greyed where it cannot act now."""
-        entry = self._entries[id]
-        keys = " ".join(keys_of(entry.command, self._keymap))
-        look = "$foreground" if entry.enabled else "$secondary 45%"
-        prompt = Content.assemble(
-            (entry.command.help.ljust(HELP_WIDTH), look),
-            (id.ljust(ID_WIDTH), "$faint"),
-            (keys, "$accent" if entry.enabled else "$secondary 45%"),
-        )
-        return Option(prompt, id=id, disabled=not entry.enabled)
+        """Draw a choice."""
+        entry = self._entry(id)
+        return Option(entry.draw(), id=id, disabled=not entry.enabled)
+
+    def _entry(self, id: str) -> Entry:
+        found = self._commands.get(id) or self._templates.get(id) or self._runs.get(id)
+        assert found
+        return found

@@ -147,6 +147,14 @@ class RunBrowser(RunActions):
         self._expected = run_id
         self.meet_expected()
 
+    def reveal(self, run_id: str) -> None:
+        """Choose a run that there is, in the list of all runs where the one shown hides it."""
+        if not self.panes.run_list.move_to(run_id):
+            self.clear_filter()
+            self.select(replace(self._selection, needs_me=False, grouping=Grouping.NONE))
+            self.panes.run_list.move_to(run_id)
+        self.panes.go("runs")
+
     def meet_expected(self) -> None:
         """Choose the run that was expected, if it is there."""
         if self._expected and self.panes.run_list.move_to(self._expected):
@@ -158,6 +166,12 @@ class RunBrowser(RunActions):
         """Show other runs, or the same in another order."""
         self._selection = selection
         self.rearrange()
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the list shows what `back` leads from: a filter, or the causes of failures."""
+        filtered = self.panes.filter_input.display or self._selection.text
+        return bool(filtered) or self._selection.is_triage
 
     def clear_filter(self) -> bool:
         """Show all runs again, be it all of those that failed; say whether there was a filter."""

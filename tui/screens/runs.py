@@ -102,10 +102,16 @@ class RunsScreen(RunBrowser):
 
     def _refresh_keys(self) -> None:
         run = self.run
-        acts = (run.id, run.status, run.spec.batch) if run else self.chosen_batch
+        about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.chosen_batch
+        acts = about, self._is_somewhere
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
+
+    def rearrange(self) -> None:
+        """Filter, sort and group anew; there may be a way back from that."""
+        super().rearrange()
+        self._refresh_keys()
 
     # What is to be looked at
 
@@ -171,10 +177,12 @@ class RunsScreen(RunBrowser):
     def action_zoom(self) -> None:
         """Give the pane the whole screen, or take it back."""
         self.panes.zoom()
+        self._refresh_keys()
 
     def action_fleet(self) -> None:
         """Show all runs as tiles, or as a list again."""
         self.panes.show_fleet(not (self.panes.is_fleet and self.panes.pane == "runs"))
+        self._refresh_keys()
 
     def action_wider(self) -> None:
         """Give the list more room."""
@@ -224,6 +232,18 @@ class RunsScreen(RunBrowser):
 
         app_of(self).push_screen(KindChoice(pane.kind), chosen)
 
+    @property
+    def _is_somewhere(self) -> bool:
+        """Whether there is anything to go back from."""
+        panes = self.panes
+        return panes.pane != "runs" or panes.is_zoomed or panes.is_fleet or self.is_narrowed
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keep `back` out of the footer where there is nothing behind."""
+        if action == "back":
+            return self._is_somewhere
+        return super().check_action(action, parameters)
+
     def action_back(self) -> None:
         """Leave the zoom, the pane, the filter, the view: whichever is the innermost."""
         panes = self.panes
@@ -235,6 +255,7 @@ class RunsScreen(RunBrowser):
             panes.go("runs")
         elif not self.clear_filter():
             self.leave_view()
+        self._refresh_keys()
 
     def on_key(self, event: events.Key) -> None:
         """Go down from the filter into the list."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
+from itertools import islice
 from typing import ClassVar, Generic, TypeVar
 
 from textual import on
@@ -18,6 +19,9 @@ from tui.screens.dialog import Dialog
 from tui.widgets.text_input import TextInput
 
 T = TypeVar("T")
+MOST_SHOWN = 200
+MOST_COMPARED = 500
+"""So many are looked at for letters that only are alike: that takes its time."""
 
 
 class Search(Dialog[T], Generic[T]):
@@ -43,9 +47,18 @@ class Search(Dialog[T], Generic[T]):
     PLACEHOLDER = ""
     TITLE_TEXT = ""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lowered: list[tuple[str, str, str]] | None = None
+        """What there is, and its words in small letters: made when something is typed."""
+
     def entries(self) -> Sequence[tuple[str, str]]:
         """Give the id of each choice and the words by which it is found."""
         raise NotImplementedError
+
+    def offered(self) -> Sequence[str]:
+        """Give the ids of what is offered before anything is typed."""
+        return [id for id, _ in self.entries()]
 
     def option(self, id: str) -> Option:
         """Draw a choice."""
@@ -68,15 +81,24 @@ class Search(Dialog[T], Generic[T]):
             choices.can_focus = False
             yield choices
 
+    def entries_changed(self) -> None:
+        """Take in what there is now, if something is typed that could mean it."""
+        self._lowered = None
+        if typed := self.query_one(TextInput).value.strip():
+            self._offer(typed)
+
     def on_mount(self) -> None:
         """Begin with the choice there is."""
         self.query_one(OptionList).highlighted = self.start()
 
     @on(Input.Changed)
     def _search(self, event: Input.Changed) -> None:
+        self._offer(event.value.strip())
+
+    def _offer(self, typed: str) -> None:
         choices = self.query_one(OptionList)
         choices.clear_options()
-        choices.add_options(self._matching(event.value.strip()))
+        choices.add_options(self._matching(typed))
         choices.action_first()
 
     @on(Input.Submitted)
@@ -95,11 +117,24 @@ class Search(Dialog[T], Generic[T]):
         else:
             choices.action_cursor_up()
 
-    def _matching(self, typed: str) -> Iterable[Option]:
-        entries = self.entries()
-        if typed:
-            matcher = Matcher(typed)
-            scored = [(matcher.match(words), id) for id, words in entries]
-            found = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])
-            return [self.option(id) for _, id in found]
-        return [self.option(id) for id, _ in entries]
+    def _matching(self, typed: str) -> list[Option]:
+        return [self.option(id) for id in self._found(typed)[:MOST_SHOWN]]
+
+    def _found(self, typed: str) -> Sequence[str]:
+        """Give those that hold all words, the ones that begin so first, then what is alike."""
+        if not typed:
+            return self.offered()
+        if self._lowered is None:
+            self._lowered = [(id, words, words.lower()) for id, words in self.entries()]
+        meant, words = typed.lower(), typed.lower().split()
+        holding = [(id, text) for id, _, text in self._lowered if all(w in text for w in words)]
+        found = [id for id, _ in sorted(holding, key=lambda each: not each[1].startswith(meant))]
+        if len(found) < MOST_SHOWN:
+            found += self._alike(typed, set(found))
+        return found
+
+    def _alike(self, typed: str, found: Container[str]) -> list[str]:
+        matcher = Matcher(typed)
+        rest = (each for each in self._lowered or () if each[0] not in found)
+        scored = [(matcher.match(words), id) for id, words, _ in islice(rest, MOST_COMPARED)]
+        return [id for score, id in sorted(scored, key=lambda pair: -pair[0]) if score > 0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -14,12 +13,11 @@ from textual.containers import Container
 from textual.dom import DOMNode
 
 from engine.domain.errors import UserError
-from engine.domain.model import Achieved, WorkspaceKind, WorkspaceSpec
-from engine.domain.text import printable
+from engine.domain.model import Achieved
 from engine.engine import Template
 from tui import commands
-from tui.draft import Choices, Draft, here
-from tui.screens.live import LiveScreen, ToEdit
+from tui.screens.drafted_template import templates_for
+from tui.screens.live import LiveScreen, ToEdit, ToStart
 from tui.toast import app_of, attempt, tell
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.template_list import TemplateList, TemplateText
@@ -27,7 +25,7 @@ from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Consent, Engine
+    from engine.engine import Engine
 
 
 class TemplatesScreen(LiveScreen):
@@ -87,17 +85,12 @@ class TemplatesScreen(LiveScreen):
     async def look(self) -> None:
         """Show the templates as they are now, if that is news."""
         templates = self.engine.templates
-        known = await templates.all(self._repository)
+        known = await templates_for(templates)
         achieved = await attempt(app_of(self), templates.achieved()) or {}
         told = [each.files for each in known.values()], achieved
         if told != ([each.files for each in self._known.values()], self._achieved):
             self._known, self._achieved = known, achieved
             self.listed.show(list(known.values()), achieved)
-
-    @property
-    def _repository(self) -> Path | None:
-        place = WorkspaceSpec(WorkspaceKind.WORKTREE, here())
-        return self.engine.templates.repository_of(place)
 
     @on(TemplateList.Chosen)
     def _preview(self) -> None:
@@ -130,53 +123,10 @@ class TemplatesScreen(LiveScreen):
     # What can be done
 
     def action_start(self) -> None:
-        """Ask for the parameters and start a run."""
-        from tui.screens.start_template import StartTemplate
-
+        """Ask for the parameters, and whatever else a new run can have, and start it."""
         template = self.listed.chosen
-        if template is None or template.problem:
-            return
-        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
-        workspace = draft.workspace()
-        source = f" of {workspace.source}" if workspace.source else ""
-        says = f"In a {workspace.kind.value} workspace{source}, by {draft.agent.value}: as the form"
-
-        async def start(given: dict[str, str]) -> str | None:
-            return await self._start(template, draft, given)
-
-        async def started(run_id: str | None) -> None:
-            if run_id:
-                await app_of(self).run_action("app.runs")
-                tell(app_of(self), f"Started {run_id}")
-
-        def check(given: dict[str, str]) -> object:
-            return self.engine.templates.preview(template, given)
-
-        says = printable(f"{says} for new runs was last used.")
-        app_of(self).push_screen(StartTemplate(template, says, check, start), started)
-
-    async def _start(self, template: Template, draft: Draft, given: dict[str, str]) -> str | None:
-        engine = self.engine
-        if not await self._settled(await engine.templates.consent(template)):
-            return None
-        filled = await engine.templates.fill(template, given)
-        draft.prompt = ""
-        spec = draft.spec(engine.config.codex.sandbox, self.clock())
-        spec = filled.over(spec, {"sandbox"} if draft.sandbox else ())
-        if not await self._settled(await engine.trust.asked(spec)):
-            return None
-        return (await engine.start(spec)).id
-
-    async def _settled(self, consent: Consent | None) -> bool:
-        """Ask whether what a repository asks for is trusted; say whether it is."""
-        from tui.screens.trust import question
-
-        if consent is None:
-            return True
-        answer = await app_of(self).push_screen_wait(question(consent, may_go_without=False))
-        if answer == "trust":
-            await self.engine.trust.give(consent)
-        return answer == "trust"
+        if template and not template.problem:
+            self.post_message(ToStart(template.name))
 
     def action_edit(self) -> None:
         """Open the file in the user's editor; what is saved is picked up."""

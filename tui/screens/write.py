@@ -55,7 +55,7 @@ class Write(Dialog[str]):
         """Lay the dialog out."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._writing.heading)
-            box.border_subtitle = Content("ctrl+s start · esc back")
+            box.border_subtitle = Content("^s start · esc back")
             yield PromptArea(self._writing.text, placeholder="What is to be done?")
             yield Static(Content(self._writing.hint), id="hint")
             with Horizontal(classes="buttons"):

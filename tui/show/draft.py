@@ -8,14 +8,53 @@ from textual.content import Content
 
 from engine.domain.model import Agent, Sandbox, WorkspaceKind
 from tui.cells import clean, crop
-from tui.draft import FIELDS, SOURCE, Draft, absolute
+from tui.draft import SOURCE, Draft, absolute, default_title
+from tui.fields import FIELDS
+from tui.show.figures import tokens
 from tui.show.terminal import sign
 
 if TYPE_CHECKING:
-    from engine.engine import Source
+    from engine.config import Config
+    from engine.engine import Filled, Source, Template
 
 FOLDER_WIDTH = 60
 COMMAND_LIMIT = 400
+CHECK_WIDTH = 40
+PREVIEW_LINES = 200
+
+
+def template(draft: Draft, known: Template | None) -> tuple[str, str, str]:
+    """Give the template's name, what it does or what is in its way, and the look of that."""
+    if not draft.template:
+        return "none", "a prompt of your own; ctrl+g chooses one", "$secondary"
+    if known is None or known.problem:
+        return draft.template, "cannot be used" if known else "…", "$text-error"
+    return draft.template, (known.keys.description or "").strip(), "$secondary"
+
+
+def hints(
+    draft: Draft, config: Config, known: Template | None, filled: Filled | None
+) -> dict[str, str]:
+    """Give what holds where a field is empty: as the template has it, the settings, or Codex."""
+    keys = known.keys if known else None
+    title = (filled and filled.title) or (known and known.name) or default_title(draft.prompt)
+    said = {
+        "title": title,
+        "verify": filled and filled.verify,
+        "retries": keys and keys.retries,
+        "timeout": keys and keys.timeout and keys.timeout.written(),
+        "budget": keys and keys.budget and tokens(keys.budget),
+        "model": (keys and keys.model) or config.codex.model,
+    }
+    return {each.id: clean(str(said.get(each.id) or each.hint), 200) for each in FIELDS}
+
+
+def preview(filled: Filled | None) -> Content:
+    """Write the prompt that a template comes to."""
+    if filled is None:
+        return Content("")
+    lines = [clean(line, 400) for line in filled.prompt.splitlines()[:PREVIEW_LINES]]
+    return Content("\n".join(lines))
 
 
 def branch(draft: Draft, source: Source | None) -> Content:
@@ -46,7 +85,7 @@ def fold(draft: Draft, *, is_open: bool) -> Content:
     return Content.assemble((f"{arrow} Options", "$secondary"), "  ", (told, "$foreground"))
 
 
-def does(draft: Draft, source: Source | None) -> Content:
+def does(draft: Draft, source: Source | None, filled: Filled | None = None) -> Content:
     """Say in words what the run will do."""
     who = "The simulated agent" if draft.agent is Agent.SIMULATED else "Codex"
     folder = crop(clean(absolute(draft.folder)), FOLDER_WIDTH)
@@ -65,12 +104,17 @@ def does(draft: Draft, source: Source | None) -> Content:
     if draft.sandbox is Sandbox.DANGER_FULL_ACCESS:
         parts.append("Its commands may do anything you may.")
     look = "$warning" if len(parts) > 1 or draft.kind is WorkspaceKind.IN_PLACE else "$secondary"
+    verify = next((draft.text(each) for each in FIELDS if each.id == "verify"), "")
+    if check := verify or (filled and filled.verify):
+        parts.append(f"Then `{crop(clean(check), CHECK_WIDTH)}` decides, run by you.")
     return Content.styled(" ".join(parts), look)
 
 
 def command(draft: Draft) -> Content:
     """Write the command line that would do the same, as one line."""
-    if not draft.prompt.strip() or next((id for id, _ in draft.problems(0) if id == SOURCE), None):
+    if not (draft.prompt.strip() or draft.template) or next(
+        (id for id, _ in draft.problems(0) if id == SOURCE), None
+    ):
         return Content("")
     line = clean(draft.command_line().replace("\n", sign("↵", " ")), COMMAND_LIMIT)
     return Content.assemble(("$ ", "$accent"), line)

@@ -15,11 +15,15 @@ from tui.commands import key_name, place, rank
 from tui.toast import app_of
 
 GAP = 2
+NARROW = 100
 GREY = "$secondary 45%"
 
 
 class KeyBar(Widget):
-    """Shows as many keys as fit, the most useful first, those that cannot act now greyed."""
+    """Shows as many keys as fit, the most useful first, those that cannot act now greyed.
+
+    Where it is narrow, those that can act come first.
+    """
 
     DEFAULT_CSS = """
     KeyBar { dock: bottom; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
@@ -51,8 +55,14 @@ class KeyBar(Widget):
     def _fitting(self) -> list[tuple[Binding, bool]]:
         """Give the most useful keys there is room for, in the table's order."""
         room = self.size.width
+        is_narrow = room < NARROW
+
+        def usefulness(entry: tuple[Binding, bool]) -> tuple[bool, int]:
+            binding, enabled = entry
+            return is_narrow and not enabled, rank(binding.id)
+
         chosen: list[tuple[Binding, bool]] = []
-        for entry in sorted(self._keys, key=lambda entry: rank(entry[0].id)):
+        for entry in sorted(self._keys, key=usefulness):
             room -= _width(entry[0]) + GAP
             if room + GAP >= 0:
                 chosen.append(entry)

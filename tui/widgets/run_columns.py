@@ -47,6 +47,7 @@ Part = tuple[str, str]
 class Column:
     """A column: its least and best width, how early it goes when there is no room, its cells.
 
+    With `good` cells it says most of what there is to say: it gets them before others their best.
     `stretch` columns share what is left over. A cell's parts together fill the width given. `has`
     says whether a run has anything to show there: a column that is empty for all is left out.
     `is_extra` ones are shown where nothing else is the narrower for it. `head` is its heading.
@@ -62,6 +63,7 @@ class Column:
     head: str = ""
     is_number: bool = False
     is_extra: bool = False
+    good: int = 0
 
     def heading(self, width: int, arrow: str = "") -> str:
         """Write the heading, `width` cells wide; the arrow stays whatever has room."""
@@ -173,13 +175,13 @@ def _is_changed(run: Run) -> bool:
 COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
-        Column("status", 1, 13, 9, _status),
+        Column("status", 1, 13, 9, _status, good=11),
         Column("tag", 3, 3, 10, _tag, has=lambda run: bool(show.tag(run)), head=" "),
-        Column("title", 20, 20, 11, _title, stretch=3),
+        Column("title", 18, 20, 11, _title, stretch=3),
         Column("project", 8, 14, 2, _project, is_extra=True),
-        Column("progress", 4, 11, 7, _progress),
+        Column("progress", 4, 11, 8, _progress),
         Column("activity", 14, 24, 3, _activity, stretch=4, is_extra=True),
-        Column("elapsed", 5, 5, 8, _elapsed, head="time", is_number=True),
+        Column("elapsed", 5, 5, 7, _elapsed, head="time", is_number=True),
         Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True, is_extra=True),
         Column("changes", 9, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
         Column("age", 3, 4, 4, _age, is_number=True, is_extra=True),
@@ -225,12 +227,7 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     kept = _with_words([column for column in columns if not column.is_extra], width)
     while len(kept) > 1 and _total([column.least for column in kept]) > width:
         kept.remove(min(kept, key=lambda column: column.leaves))
-    widths = {column.name: column.least for column in kept}
-    # What matters most is the first to get its best width, all or nothing: half a word is none.
-    for column in sorted(kept, key=lambda column: -column.leaves):
-        better = widths | {column.name: column.best}
-        if _total(better.values()) <= width:
-            widths = better
+    widths = _widened(kept, width)
     if all(widths[column.name] == column.best for column in kept):
         for column in sorted(columns, key=lambda column: -column.leaves):
             more = widths | {column.name: column.best}
@@ -242,12 +239,27 @@ def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
     return list(zip(chosen, cells, strict=True))
 
 
+def _widened(kept: Sequence[Column], width: int) -> dict[str, int]:
+    """Give each its least width or more: what matters most is the first to get its best.
+
+    All or nothing: half a word is none.
+    """
+    widths = {column.name: column.least for column in kept}
+    wishes = [(column.name, max(column.least, column.good)) for column in kept]
+    first = sorted(kept, key=lambda column: -column.leaves)
+    for name, wish in (*wishes, *((column.name, column.best) for column in first)):
+        better = widths | {name: wish}
+        if _total(better.values()) <= width:
+            widths = better
+    return widths
+
+
 def _with_words(columns: list[Column], width: int) -> list[Column]:
     """Leave out what matters less than the word of the status, where that makes room for it."""
     fewer = sorted(columns, key=lambda column: column.leaves)
 
     def least() -> int:
-        return _total([one.best if one.name == "status" else one.least for one in fewer])
+        return _total([max(one.least, one.good) for one in fewer])
 
     while fewer and fewer[0].leaves < COLUMNS["progress"].leaves and least() > width:
         fewer.pop(0)

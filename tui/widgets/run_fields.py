@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from textual import getters, on
@@ -9,21 +10,26 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import Label, OptionList, Static
 
-from engine.domain.model import WorkspaceKind
-from tui.draft import AGENTS, FIELDS, KINDS, SANDBOXES, SOURCE, Draft, default_title
+from engine.domain.model import Sandbox, WorkspaceKind
+from tui.draft import AGENTS, KINDS, SANDBOXES, SOURCE, Draft
+from tui.fields import FIELDS
 from tui.show import draft as show_draft
 from tui.toast import focus_now
+from tui.widgets.ask_line import AskLine
 from tui.widgets.mentions import Mentions
+from tui.widgets.parameter_fields import ParameterFields
 from tui.widgets.prompt_area import Files, PromptArea
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
     from engine.config import Config
-    from engine.engine import Source
+    from engine.engine import Filled, Source, Template
 
+TO_DO = "What is to be done?  @ names a file"
+MORE = "More words, if any, behind the template's.  @ names a file"
 KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
 
 
@@ -40,6 +46,9 @@ class RunFields(VerticalScroll, can_focus=False):
         #options { height: auto; display: none; }
         &.-unfolded #options { display: block; }
         #fold { height: 1; color: $secondary; text-wrap: nowrap; &:hover { color: $foreground; } }
+        #row-preview { height: auto; max-height: 8; margin-bottom: 1; display: none; }
+        #preview { height: auto; width: 1fr; padding: 0 1; color: $secondary; }
+        &.-template #row-preview { display: block; }
         #does { height: auto; max-height: 3; margin-top: 1; color: $secondary; }
         #command {
             height: auto; max-height: 2; color: $secondary;
@@ -49,23 +58,28 @@ class RunFields(VerticalScroll, can_focus=False):
     """
 
     prompt_area = getters.query_one(PromptArea)
+    parameters = getters.query_one(ParameterFields)
 
     def __init__(self, draft: Draft, config: Config, files: Files) -> None:
         super().__init__()
         self._draft, self._config, self._files = draft, config, files
+        self._template: Template | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the fields out."""
         draft = self._draft
         mentions = Mentions()
+        yield from _row("Template", AskLine(id="template"))
+        yield ParameterFields()
         yield PromptArea(
             draft.prompt,
             id="prompt",
-            placeholder="What is to be done?  @ names a file",
+            placeholder=TO_DO,
             files=self._files,
             mentions=mentions,
         )
         yield mentions
+        yield from _row("It is told", Static(id="preview"))
         yield from _row("Agent", Segments(AGENTS, AGENTS.index(draft.agent), id="agent"))
         kinds = Segments(KIND_WORDS, KINDS.index(draft.kind), id="kind")
         yield from _row("Workspace", kinds)
@@ -81,13 +95,26 @@ class RunFields(VerticalScroll, can_focus=False):
 
     def _options(self) -> ComposeResult:
         draft = self._draft
-        sandbox = draft.sandbox or self._config.codex.sandbox
-        chosen = SANDBOXES.index(sandbox)
+        chosen = SANDBOXES.index(draft.sandbox or self._usual_sandbox)
         yield from _row("Sandbox", Segments(SANDBOXES, chosen, id="sandbox"))
         for each in FIELDS:
-            hint = self._config.codex.model if each.id == "model" else None
-            text = TextInput(draft.text(each), placeholder=hint or each.hint, id=each.id)
-            yield from _row(each.label, text)
+            yield from _row(each.label, TextInput(draft.text(each), id=each.id))
+
+    @property
+    def _usual_sandbox(self) -> Sandbox:
+        template = self._template
+        return (template and template.keys.sandbox) or self._config.codex.sandbox
+
+    async def show_template(self, template: Template | None) -> None:
+        """Ask for what a template needs; what the user has not said is as it says."""
+        draft = self._draft
+        self._template = None  # what stands in the fields is nobody's until they are there
+        given = draft.given.get(template.name, {}) if template else {}
+        await self.parameters.show(template, given)
+        self._template = template
+        chosen = SANDBOXES.index(draft.sandbox or self._usual_sandbox)
+        self.query_one("#sandbox", Segments).choose(chosen)
+        self.set_class(template is not None, "-template")
 
     def unfold(self, *, is_open: bool) -> None:
         """Show the options, or fold them."""
@@ -95,6 +122,11 @@ class RunFields(VerticalScroll, can_focus=False):
         if not is_open and options.has_focus_within:
             focus_now(self.prompt_area)
         self.set_class(is_open, "-unfolded")
+
+    def enter_options(self) -> None:
+        """Go to the first option, as much in sight as there is room for."""
+        self.query_one("#sandbox", Segments).focus(scroll_visible=False)
+        self.call_after_refresh(self.scroll_to_widget, self.query_one("#fold"), top=True)
 
     @property
     def is_unfolded(self) -> bool:
@@ -120,9 +152,10 @@ class RunFields(VerticalScroll, can_focus=False):
         draft.kind = KINDS[self._chosen("kind")]
         draft.include_uncommitted = bool(self._chosen("uncommitted"))
         sandbox = SANDBOXES[self._chosen("sandbox")]
-        draft.sandbox = None if sandbox is self._config.codex.sandbox else sandbox
+        draft.sandbox = None if sandbox is self._usual_sandbox else sandbox
         draft.typed = {each.id: self.query_one(f"#{each.id}", TextInput).value for each in FIELDS}
-
+        if self._template:
+            draft.given[self._template.name] = self.parameters.given()
         if draft.kind is not kind:
             self._name_source()
 
@@ -137,7 +170,7 @@ class RunFields(VerticalScroll, can_focus=False):
         field = self.query_one(f"#{SOURCE}", TextInput)
         field.value = draft.earlier if is_run else draft.folder
 
-    def tell(self, wrong: dict[str, str], source: Source | None) -> None:
+    def tell(self, wrong: Container[str], source: Source | None, filled: Filled | None) -> None:
         """Say what the draft comes to, and mark what is wrong."""
         draft = self._draft
         for id in (SOURCE, *(each.id for each in FIELDS)):
@@ -145,20 +178,23 @@ class RunFields(VerticalScroll, can_focus=False):
         is_tree = draft.kind is WorkspaceKind.WORKTREE
         self.query_one(f"#{SOURCE}", TextInput).disabled = draft.kind is WorkspaceKind.EMPTY
         self.query_one("#uncommitted", Segments).disabled = not is_tree
-        self.query_one("#title", TextInput).placeholder = (
-            default_title(draft.prompt) or "from the prompt's first line"
-        )
+        hints = show_draft.hints(draft, self._config, self._template, filled)
+        for id, hint in hints.items():
+            self.query_one(f"#{id}", TextInput).placeholder = hint
+        self.prompt_area.placeholder = MORE if self._template else TO_DO
+        self.query_one(AskLine).say(*show_draft.template(draft, self._template))
         self._write("branch", show_draft.branch(draft, source))
+        self._write("preview", show_draft.preview(filled))
         self._write("fold", show_draft.fold(draft, is_open=self.is_unfolded))
-        self._write("does", show_draft.does(draft, source))
+        self._write("does", show_draft.does(draft, source, filled))
         self._write("command", show_draft.command(draft))
 
     def _write(self, id: str, content: Content) -> None:
         self.query_one(f"#{id}", Static).update(content)
 
 
-def _row(name: str, field: Input | Segments, *more: Widget) -> ComposeResult:
-    with Horizontal(classes="row"):
+def _row(name: str, field: Widget, *more: Widget) -> ComposeResult:
+    with Horizontal(id=f"row-{field.id}", classes="row"):
         yield Label(Content(name), id=f"name-{field.id}", classes="name")
         yield field
         yield from more

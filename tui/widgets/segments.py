@@ -37,6 +37,11 @@ class Segments(Widget, can_focus=True):
         self._words = list(words)
         self.chosen = chosen
 
+    @property
+    def word(self) -> str:
+        """The word that is chosen."""
+        return self._words[self.chosen]
+
     def offer(self, words: Sequence[str], chosen: int) -> None:
         """Offer other words."""
         self._words = list(words)
@@ -65,8 +70,9 @@ class Segments(Widget, can_focus=True):
         """Draw the words."""
         lit = "bold $background on $accent" if self.has_focus else "bold $foreground on $panel"
         if self._is_cramped:
-            word = self._words[self.chosen]
-            return Content.assemble(("< ", "$secondary"), (f"[{word}]", lit), (" >", "$secondary"))
+            return Content.assemble(
+                ("< ", "$secondary"), (f"[{self.word}]", lit), (" >", "$secondary")
+            )
         parts: list[Content | tuple[str, str]] = []
         for place, word in enumerate(self._words):
             chosen = place == self.chosen

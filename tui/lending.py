@@ -1,0 +1,62 @@
+"""The user's own editor and shell, to which the dashboard lends the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual import on, work
+
+from engine import programs
+from tui.looks import Looks
+from tui.screens.live import LiveScreen, ToEdit
+from tui.toast import attempt
+
+
+class Lending(Looks):
+    """An app that opens what is looked at in other programs."""
+
+    @property
+    def live_screen(self) -> LiveScreen | None:
+        """The screen of the current mode, below whatever dialog is open."""
+        screen = self.screen_stack[0]
+        return screen if isinstance(screen, LiveScreen) else None
+
+    @work(group="program", exclusive=True)
+    async def action_editor(self) -> None:
+        """Open the file, or where there is none the workspace, in the user's editor."""
+        if subject := self.subject:
+            await attempt(self, self._edit(*subject))
+
+    async def _edit(self, run_id: str, path: str | None) -> None:
+        place = await self.engine.workspaces.place(run_id, path or "")
+        await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
+
+    @on(ToEdit)
+    def _edit_wanted(self, wanted: ToEdit) -> None:
+        """Open a file of the user's own in their editor."""
+        self.run_worker(attempt(self, self._edit_own(wanted)), group="program", exclusive=True)
+
+    async def _edit_own(self, wanted: ToEdit) -> None:
+        await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
+        if wanted.then:
+            await wanted.then()
+
+    @work(group="program", exclusive=True)
+    async def action_shell(self) -> None:
+        """Open a shell in the workspace."""
+        if subject := self.subject:
+            await attempt(self, self._open_shell(subject[0]))
+
+    async def _open_shell(self, run_id: str) -> None:
+        await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
+
+    async def _lend(self, words: Sequence[str], folder: Path) -> None:
+        """Let a program of the user's have the terminal; runs go on, nothing is painted."""
+        with self.suspend(), self.batch_update():
+            await programs.lend_terminal(words, folder)
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The run that is looked at, and the file, if it is one."""
+        return self.live_screen.subject if self.live_screen else None
