@@ -197,11 +197,14 @@ class Follower:
         endings: list[tuple[Following, Ending]] = []
         for following in self._in_turn():
             try:
-                ending = following.process.ending()
+                read = 0
                 if budget > 0 and not following.bodies:
-                    budget -= following.read()
+                    read = following.read()
+                    budget -= read
                     if count:
                         following.read_rollout(in_vain=False)
+                # Who still speaks is asked once a second only; a descendant may speak for ever.
+                ending = None if read and not count else following.process.ending()
                 if ending and not following.spool.behind:
                     following.read_rest()
                     following.read_rollout(to_end=True)
