@@ -61,7 +61,9 @@ def test_six_runs_are_verified_ranked_compared_and_taken_home(swarm: Swarm, here
     msgspec.convert(compared, list[shapes.Comparison], strict=True)
     assert compared[0]["runs"][0]["changes"] == {"a.txt": "+1 −0"}
     assert "a.txt" in swarm("batch", "compare").out
-    assert swarm("batch", "apply", "mine", "--check").code == 0
+    watched = swarm("watch", "--batch", "mine").out
+    assert watched.endswith(swarm("batch", "show", "mine").out) and "\n\n  next: " in watched
+    assert "Each was checked alone" in swarm("batch", "apply", "mine", "--check").err
     applied = swarm("batch", "apply", "mine", "--drop", "--yes")
     assert applied.code == 0, applied.err
     assert sorted(path.name for path in here.glob("*.txt")) == ["a.txt", "c.txt"]
@@ -98,6 +100,7 @@ def test_wrong_words_are_answered(swarm: Swarm, here: Path) -> None:
     (here / "rows.csv").write_text("path\nsrc\n../x\n")
     for words, code, said in (
         (("do it",), 2, "Say how many"),
+        (("sho",), 2, "Or did you mean 'batch show'?"),
         (("--count", "2"), 2, "Missing argument 'PROMPT'"),
         (("x", "--matrix", "path"), 3, "KEY=a,b,c is needed"),
         (("x", "--count", "2000"), 2, "1<=x<=1000"),
