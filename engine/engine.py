@@ -398,6 +398,7 @@ class Engine(Parts):
 
     def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
         self._bus.publish(events, runs)
+        self.search.saw()
         self.notifications.saw(events)
         if self._scheduler:
             self._scheduler.saw(runs)

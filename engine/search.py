@@ -26,6 +26,12 @@ class Search:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._news = asyncio.Event()
+        self._news.set()
+
+    def saw(self) -> None:
+        """Take note that something happened."""
+        self._news.set()
 
     async def find(
         self,
@@ -52,13 +58,17 @@ class Search:
         """Move the index on whenever little is happening, until cancelled."""
         seen = 0
         while True:
+            await self._news.wait()
             await asyncio.sleep(EVERY_S)
+            self._news.clear()
             try:
                 newest = await self._store.last_id()
-                if newest - seen < BUSY:
-                    await self._catch_up(SHARE_S)
+                is_busy = newest - seen >= BUSY
+                if is_busy or await self._catch_up(SHARE_S):
+                    self._news.set()
                 seen = newest
             except UserError as error:
+                self._news.set()
                 _log.warning("the index of the history waits: %s", error.message)
 
     async def _catch_up(self, patience_s: float) -> int:

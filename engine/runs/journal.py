@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import monotonic
 
 from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import UserError
@@ -16,10 +17,11 @@ from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run, RunSpec
 from engine.domain.projection import View
 from engine.store.store import Committed, Entry, Store
+from engine.store.written import Written
 
 POLL_S = 0.1
-SURELY = 50
-"""Every so many looks the database is asked, whatever its log looks like."""
+SURELY_S = 5.0
+"""After so long the database is asked, whatever its log looks like."""
 PAGE = 5000
 Publish = Callable[[Sequence[Event], set[str]], None]
 _log = logging.getLogger(__name__)
@@ -46,21 +48,25 @@ class Journal:
 
     async def follow(self) -> None:
         """Hand on what other processes append, for ever."""
-        version, touched, looks, is_new = 0, None, 0, True
-        while True:
-            try:
-                before, touched = touched, self._store.touched()
-                was_new, is_new = is_new, touched != before
-                # Once more after news: two changes within a tick of the clock look like one.
-                is_due = is_new or was_new or looks % SURELY == 0
-                looks += 1
-                if is_due and version != (now := await self._store.version()):
-                    await self._changed()  # first: a pause holds what was queued after it
-                    await self._catch_up()
-                    version = now
-            except UserError as error:
-                _log.warning("cannot follow the database: %s", error.message)
-            await asyncio.sleep(POLL_S)
+        version, touched, asked_at = 0, None, 0.0
+        was_new = is_new = True
+        with Written(self._store.log) as written:
+            while True:
+                try:
+                    before, touched = touched, self._store.touched()
+                    was_new, is_new = is_new, touched != before
+                    # Once more after news: two changes within a tick of the clock look like one.
+                    if is_new or was_new or monotonic() - asked_at >= SURELY_S:
+                        asked_at = monotonic()
+                        if version != (now := await self._store.version()):
+                            await self._changed()  # first: a pause holds what was queued after it
+                            await self._catch_up()
+                            version = now
+                except UserError as error:
+                    _log.warning("cannot follow the database: %s", error.message)
+                await asyncio.sleep(POLL_S)
+                if not (is_new or was_new):
+                    await written.wait(SURELY_S)
 
     async def create(self, spec: RunSpec, first: Sequence[Body] = ()) -> Committed:
         """Add a queued run."""

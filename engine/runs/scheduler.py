@@ -18,7 +18,7 @@ from engine.domain.stamp import NotAllowed
 from engine.runs.supervisor import Supervisor, Tools
 from engine.store.store import Entry
 
-TICK_S = 1.0
+TICK_S, IDLE_S = 1.0, 5.0
 AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})
 """What would fail every run of the queue alike, until the user does something."""
 AUTH_FAILURES = 2
@@ -72,7 +72,7 @@ class Scheduler:
                     continue
                 with suppress(TimeoutError):
                     # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
-                    async with asyncio.timeout(TICK_S):
+                    async with asyncio.timeout(TICK_S if self._view.live else IDLE_S):
                         await self._wake.wait()
         finally:
             tasks = [*polling, *(task for _, task in self._carried.values())]

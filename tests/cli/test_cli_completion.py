@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pseudo import Terminal
 from support import spec
-from typed import ROOT
+from typed import ROOT, Swarm
 
 from engine.domain.model import Run
 from engine.engine import Engine
@@ -82,7 +82,24 @@ def test_projects(complete: Complete, home: tuple[Run, Run]) -> None:
     assert list(complete("run --project w")) == ["wall"]
 
 
-def test_files_of_a_workspace(complete: Complete, simulated, swarm) -> None:
+def test_patterns_templates_and_receivers(
+    complete: Complete, simulated: Swarm, swarm: Swarm, paths: Paths
+) -> None:
+    paths.config.write_text("webhooks: [{name: ci, url: 'https://example.org/hook'}]\n")
+    simulated("sim: write a.py x")
+    (pattern,) = swarm("patterns", "--json").json
+    (run,) = swarm("ls", "--json").json
+    both = {pattern["id"]: pattern["goal"], run["id"]: f"succeeded · {run['title']}"}
+    assert complete("run --learn-from ").items() >= both.items()
+    assert list(complete("batch --learn-from p")) == [pattern["id"]]
+    assert list(complete("patterns show ")) == [pattern["id"]]
+    assert list(complete("patterns import ")) == ["file"]
+    assert "test" in complete("templates show t")
+    assert list(complete("webhooks test ")) == ["ci"]
+    assert list(complete("webhooks test ci ")) == []
+
+
+def test_files_of_a_workspace(complete: Complete, simulated: Swarm, swarm: Swarm) -> None:
     simulated("sim: write src/a.py x\nsim: write src/b.py x\nsim: write .hidden x")
     assert list(complete("files @last ")) == ["src/"]
     assert list(complete("get @last src/")) == ["src/a.py", "src/b.py"]

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from fake_engine import NARROW, WIDE, FakeEngine, app_on, choose, four_runs, screen_of, shown
+from fake_engine import (
+    NARROW,
+    WIDE,
+    FakeEngine,
+    app_on,
+    choose,
+    four_runs,
+    screen_of,
+    shown,
+    taken,
+)
 
-from engine.domain.events import Notice, PlanChanged, Progressed, Step
-from engine.domain.model import PlanItem, Stage
+from engine.domain.events import Notice, PlanChanged, Progressed, StatusChanged, Step
+from engine.domain.model import Pause, PlanItem, Stage, Status
 from tui.widgets.pulse import BAR_S, BARS, Pulse
 
 
@@ -122,3 +132,18 @@ def test_a_pulse_is_small_whatever_it_has_counted() -> None:
     assert [text for text, _ in drawn] == ["█"] * BARS
     assert pulse.draw(99_999.0, 3) == []
     assert {text for text, _ in pulse.draw(200_000.0, 80)} == {"▁"}
+
+
+async def test_the_clocks_rest_only_where_none_shows_seconds(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        engine.now += 100
+        assert not screen_of(app).rests  # some are live
+        engine.happen("c3", StatusChanged(Status.FAILED))
+        engine.happen("d4", StatusChanged(Status.CANCELLED))
+        await taken(pilot)
+        assert not screen_of(app).rests  # an age is shown in seconds
+        engine.now += 100
+        assert screen_of(app).rests
+        await engine.set_pause(Pause("a limit", engine.now + 90))
+        assert not screen_of(app).rests

@@ -91,8 +91,9 @@ HOW = {
 def completion(shell: str) -> int:
     """Print the script that makes SHELL (bash, zsh or fish) complete what you type.
 
-    It completes commands, flags and their values, run ids with status and title, projects, and
-    files in workspaces. New shells know it when it lies where they look; see the examples.
+    It completes commands, flags and their values, run ids with status and title, batches,
+    templates, patterns, receivers, projects, and files in workspaces. New shells know it when it
+    lies where they look; see the examples.
     """
     output.say(SHELLS[shell](completion, {}, "swarm-tui", COMPLETE).source().rstrip())
     return 0
@@ -168,6 +169,32 @@ def batches(typed: str) -> list[CompletionItem[str]]:
     return [
         CompletionItem(name, help=one_line(text, SHOWN_CHARS))
         for name, text in _ask(find, [])
+        if name.startswith(typed)
+    ]
+
+
+def patterns(typed: str) -> list[CompletionItem[str]]:
+    """Offer the patterns that there are, each with its goal."""
+
+    async def find(engine: Engine) -> list[tuple[str, str]]:
+        return [(known.id, known.pattern.goal) for known in await engine.patterns.all()]
+
+    return [
+        CompletionItem(name, help=one_line(goal, SHOWN_CHARS))
+        for name, goal in _ask(find, [])
+        if name.startswith(typed)
+    ]
+
+
+def receivers(typed: str) -> list[CompletionItem[str]]:
+    """Offer those who are told of events, each with its address."""
+
+    async def find(engine: Engine) -> list[tuple[str, str]]:
+        return [(one.name, one.address) for one in await engine.notifications.receivers()]
+
+    return [
+        CompletionItem(name, help=one_line(address, SHOWN_CHARS))
+        for name, address in _ask(find, [])
         if name.startswith(typed)
     ]
 

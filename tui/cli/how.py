@@ -9,6 +9,7 @@ import click
 
 from engine.domain.model import Agent, Sandbox
 from tui import readings
+from tui.cli import offers
 from tui.cli.options import (
     DurationType,
     File,
@@ -91,6 +92,7 @@ OPTIONS = (
     click.option(
         "--learn-from",
         type=Utf8(),
+        shell_complete=offers.lessons,
         metavar="RUN|PATTERN",
         help="Tell the agent first what worked in an earlier run, or in a pattern.",
     ),

@@ -12,7 +12,7 @@ import click
 
 from engine.domain.events import iso
 from engine.domain.pattern import Known
-from tui.cli import output
+from tui.cli import offers, output
 from tui.cli.options import File, Nearest, Utf8, everywhere, examples, json_option
 from tui.cli.where import here
 
@@ -33,7 +33,13 @@ NAMELESS = ("list", "undo")
     )
 )
 @click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
-@click.argument("name", type=Utf8(), required=False, metavar="[PATTERN|FILE]")
+@click.argument(
+    "name",
+    type=Utf8(),
+    required=False,
+    metavar="[PATTERN|FILE]",
+    shell_complete=offers.pattern_or_file,
+)
 @click.option("-o", "--output", "into", type=File(), metavar="FILE", help="For export.")
 @json_option("Print JSON: an array of patterns with list, else the one.")
 @everywhere()

@@ -10,7 +10,7 @@ import click
 
 from engine.domain.model import Achieved
 from engine.domain.text import printable_name
-from tui.cli import failure, output
+from tui.cli import failure, offers, output
 from tui.cli.options import Folder, Nearest, Utf8, everywhere, examples, json_option
 from tui.cli.where import here
 
@@ -29,7 +29,9 @@ WHAT = ("list", "show", "new", "check")
     )
 )
 @click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
-@click.argument("names", nargs=-1, type=Utf8(), metavar="[NAME]...")
+@click.argument(
+    "names", nargs=-1, type=Utf8(), metavar="[NAME]...", shell_complete=offers.template_or_file
+)
 @click.option("-p", "params", type=Utf8(), multiple=True, metavar="KEY=VALUE", help="For show.")
 @click.option("--repo", type=Folder(), metavar="DIR", help="The repository.  [default: this one]")
 @click.option("--in-repo", is_flag=True, help="Make the new one in the repository.")

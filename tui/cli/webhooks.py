@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli import output
+from tui.cli import offers, output
 from tui.cli.options import Nearest, Number, Utf8, everywhere, examples, json_option
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ TONES = {
     )
 )
 @click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
-@click.argument("names", nargs=-1, type=Utf8(), metavar="[NAME]...")
+@click.argument(
+    "names", nargs=-1, type=Utf8(), metavar="[NAME]...", shell_complete=offers.receivers
+)
 @click.option("--state", type=Nearest(STATES), metavar="STATE", help="For deliveries.")
 @click.option("--limit", type=Number(1, MOST), default=50, metavar="N", help="For deliveries.")
 @click.option("--all", "everything", is_flag=True, help="For retry: all that was parked.")

@@ -12,6 +12,7 @@ from textual import getters, work
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 
 from engine.domain.errors import UserError
 from tui.widgets.top_bar import Queue, TopBar
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from engine.engine import Batch, Engine
 
 
+TICK_S, REST_S = 1.0, 10.0
+"""How often the clocks go on: where one shows seconds, and where none does."""
+YOUNG_S = 60.0
+"""So long an age is shown in seconds."""
 DISK_S = 20
 """Seconds from one look at the disk to the next."""
 
@@ -72,10 +77,12 @@ class LiveScreen(Screen[None]):
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__()
         self.engine, self.clock = engine, clock
+        self._news_at = 0.0
+        self._next_tick: Timer | None = None
+        self._is_resting = False
 
     def on_mount(self) -> None:
-        """Let the clocks go on, once a second, and look at the disk now and then."""
-        self.set_interval(1, self.tick)
+        """Let the clocks go on, and look at the disk now and then."""
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.look_at_disk)
 
@@ -88,12 +95,36 @@ class LiveScreen(Screen[None]):
         """Catch up with what happened while another screen was shown."""
         self.top_bar.count_all(self.engine.view.runs)
         self.tell_queue()
+        runs = self.engine.view.runs.values()
+        self._news_at = max((run.last_event_at for run in runs), default=0.0)
+        self._wind()
 
     def take(self, batch: Batch) -> None:
         """Take in what happened, at the cost of what changed."""
         self.top_bar.count(self.engine.view.runs, batch.runs)
         self.top_bar.hear(batch.events)
         self.tell_queue()
+        self._news_at = self.clock()
+        if self._is_resting and not self.rests:
+            self._wind()
+
+    @property
+    def rests(self) -> bool:
+        """Whether no clock here shows seconds: nothing is live or new, nothing is waited for."""
+        pause = self.engine.pause
+        is_waiting = bool(self.engine.view.live) or (pause is not None and pause.until is not None)
+        return not is_waiting and self.clock() - self._news_at > YOUNG_S
+
+    def _wind(self) -> None:
+        """Have the clocks go on in a while."""
+        if self._next_tick:
+            self._next_tick.stop()
+        self._is_resting = self.rests
+        self._next_tick = self.set_timer(REST_S if self._is_resting else TICK_S, self._ticked)
+
+    def _ticked(self) -> None:
+        self.tick()
+        self._wind()
 
     def tick(self) -> None:
         """Show the time that has passed."""

@@ -96,6 +96,11 @@ class NotificationsScreen(LiveScreen):
         self.receivers.focus()
         self.look()
 
+    @property
+    def rests(self) -> bool:
+        """Never while it is looked at: nobody tells it of changes."""
+        return not self.is_current and super().rests
+
     def tick(self) -> None:
         """Look what has become of the deliveries, while they are looked at."""
         super().tick()

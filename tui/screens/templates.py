@@ -71,6 +71,11 @@ class TemplatesScreen(LiveScreen):
         self.listed.focus()
         self.look()
 
+    @property
+    def rests(self) -> bool:
+        """Never while it is looked at: nobody tells it of changes."""
+        return not self.is_current and super().rests
+
     def tick(self) -> None:
         """Look whether a file has changed, while they are looked at."""
         super().tick()

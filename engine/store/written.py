@@ -1,0 +1,62 @@
+"""Being told when a file is written, where the system can tell: nobody has to look meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+_MODIFIED = 0x2
+_EVENTS_BYTES = 65_536
+
+
+class Written:
+    """A context in which one can wait until a file is written.
+
+    Where the system does not tell, waiting ends at once: the file may have been written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._watch: int | None = None
+
+    def __enter__(self) -> Self:
+        if self._path and sys.platform == "linux":
+            self._watch = _watch(self._path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._watch is not None:
+            os.close(self._watch)
+
+    async def wait(self, limit_s: float) -> None:
+        """Wait until the file was written since the last time, but only for so long."""
+        if self._watch is None:
+            return
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._watch, told.set)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    await told.wait()
+        finally:
+            loop.remove_reader(self._watch)
+        with suppress(BlockingIOError):
+            os.read(self._watch, _EVENTS_BYTES)
+
+
+def _watch(path: Path) -> int | None:
+    """Have writes into a file told; None where that cannot be: there are limits to it."""
+    import ctypes  # not before there is something to be seen
+
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if watch < 0:
+        return None
+    if libc.inotify_add_watch(watch, os.fsencode(path), _MODIFIED) < 0:
+        os.close(watch)
+        return None
+    return watch
