@@ -31,7 +31,7 @@ while True:
     for pipe in pipes:
         os.write(pipe, lines[n % len(lines)])
     n += 1
-    due += 1 / float(sys.argv[1])
+    due = max(due + 1 / float(sys.argv[1]), time.monotonic() - 0.5)  # a pause is not made up for
     time.sleep(max(0, due - time.monotonic()))
 """
 

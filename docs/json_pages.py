@@ -20,6 +20,10 @@ added. Times are UTC, ISO 8601. The same as JSON Schema: [schemas.json](schemas.
 A command that cannot do what it was asked prints an [Error](#error) instead (exit code 3); wrong
 usage (exit code 2) is told on stderr. Exit codes: 0 done (for `run`, `watch`, `wait`, `retry`,
 `resume`: all succeeded), 1 a run failed, 124 timed out, 130 cancelled.
+
+Events name their run, not its batch. A script that needs the batch's id starts it with
+`batch … --detach --json`, which prints the [Batch](#batch), and follows it with
+`watch --batch ID --json`; `batch show ID --json` says what came of it.
 """
 SCRIPT = """
 ## A script

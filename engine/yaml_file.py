@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 from engine.domain.errors import UserError, user_error
 
 T = TypeVar("T", bound=Struct)
+NUMBER_CHARACTERS = 100
 
 
 def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> T:
@@ -55,7 +57,10 @@ def _read(text: str, name: str, code: str) -> tuple[Any, Any]:
 
     try:
         _refuse_aliases(text)
-        return yaml.safe_load(text), _nodes(text)
+        loader: Any = yaml.SafeLoader(text)
+        tree = loader.get_single_node()
+        _refuse_treacherous(tree)
+        return loader.construct_document(tree) if tree else None, tree
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
@@ -134,6 +139,38 @@ def _refuse_aliases(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             problem, mark = "`*` for what stands elsewhere is not allowed here", event.start_mark
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _refuse_treacherous(tree: Any) -> None:  # noqa: ANN401  a YAML node
+    """Refuse keys that stand twice, and numbers that it takes for ever to read."""
+    waiting: list[Any] = [tree] if tree else []
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node.value, str):
+            waiting += _children(node)
+        elif node.tag.endswith((":int", ":float")) and len(node.value) > NUMBER_CHARACTERS:
+            raise _marked("a number has too many digits", node)
+
+
+def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401  YAML nodes
+    """Give what stands in a sequence or a mapping, of that the keys too, each once."""
+    seen: set[str] = set()
+    for child in node.value:
+        if not isinstance(child, tuple):
+            yield child
+            continue
+        key, value = cast("tuple[Any, Any]", child)
+        yield from (key, value)
+        if isinstance(key.value, str):
+            if key.value in seen:
+                raise _marked("a key stands there twice", key)
+            seen.add(key.value)
+
+
+def _marked(problem: str, node: Any) -> Exception:  # noqa: ANN401  a YAML node
+    import yaml
+
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and have no types

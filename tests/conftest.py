@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ settings.register_profile(
     "ours", deadline=None, max_examples=60, suppress_health_check=slow_machine
 )
 settings.load_profile("ours")
+
+# A shell without job control starts what runs in the background deaf to Ctrl-C, all its children
+# with it: the programs that tests start have to hear theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ The format is Codex's own (docs/codex.md): `token_count` events, one after each 
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,10 +104,15 @@ class Rollout:
 def find(sessions: Path, thread_id: str) -> Path | None:
     """Find a thread's rollout in `sessions`; its folder is the day that its id (UUID v7) tells."""
     for day in _days(thread_id):
-        folder = sessions / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}"
-        found = sorted(folder.glob(f"rollout-*-{thread_id}.jsonl"))
+        folder = os.path.join(sessions, f"{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
+        try:
+            names = os.listdir(folder)  # noqa: PTH208
+        except OSError:
+            continue
+        end = f"-{thread_id}.jsonl"
+        found = [name for name in names if name.startswith("rollout-") and name.endswith(end)]
         if found:
-            return found[-1]
+            return Path(folder, max(found))
     return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from copy import copy
+from dataclasses import replace
 
 from engine.domain import lifecycle
 from engine.domain.events import (
@@ -37,12 +38,11 @@ THINKING = "thinking"
 STALLED = "stalled: "
 AUTO_RETRY = "automatic retry"
 LIMIT = "waiting for the limit to reset"
-_FIELDS = tuple(field.name for field in fields(Run))
 
 
 def fold(run: Run, events: Iterable[Event]) -> Run:
     """Give the run as it is after `events`; those it already knows (by `seq`) change nothing."""
-    draft = _copy(run)
+    draft = copy(run)
     for event in events:
         if event.seq <= draft.seq:
             continue
@@ -53,14 +53,6 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
         if not (isinstance(event.body, Notice) and event.body.text.startswith(STALLED)):
             draft.last_sign_at = event.at
         _apply(draft, event.body, event.at)
-    return draft
-
-
-def _copy(run: Run) -> Run:
-    """Give another run like it; `copy` takes several times as long, and this is done every tick."""
-    draft = object.__new__(Run)
-    for name in _FIELDS:
-        setattr(draft, name, getattr(run, name))
     return draft
 
 
@@ -213,6 +205,8 @@ class View:
         self.radar = Radar()
         self.live: set[str] = set()
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
+        self.deleted: set[str] = set()
+        """The runs whose workspaces went to the trash, and did not come back."""
         self._batches: dict[str, set[str]] = {}
         for run in runs:
             self.put(run)
@@ -263,6 +257,10 @@ class View:
             self.live.discard(run.id)
         else:
             self.live.add(run.id)
+        if run.in_trash:
+            self.deleted.add(run.id)
+        else:
+            self.deleted.discard(run.id)
         told = self.radar.see(run)
         for run_id in told | {run.id}:
             known, count = self.runs[run_id], self.radar.count(run_id)

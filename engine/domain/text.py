@@ -38,12 +38,16 @@ def printable(text: str, limit: int | None = None) -> str:
 
 def _is_plain(text: str) -> bool:
     """Say whether a text is ASCII without controls, as most is; much quicker than a search."""
-    return text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
+    if not text.isascii():
+        return False
+    return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def one_line(text: str, limit: int = 200) -> str:
     """Give the first line of `text` that says something, printable and at most `limit` long."""
-    for line in printable(text[: limit * 20]).splitlines():
+    text = text[: limit * 20]
+    plain = text.isascii() and text.isprintable()
+    for line in [text] if plain else printable(text).splitlines():
         words = " ".join(line.split())
         if words:
             return words if len(words) <= limit else words[: limit - 1] + "…"

@@ -16,7 +16,7 @@ from engine.files import Spool
 from engine.runs.process import Ending, Process
 from engine.store.store import Entry, LostOwnership
 
-TICK_S, MAX_TICK_S = 0.05, 0.2
+TICK_S, MAX_TICK_S = 0.05, 0.4
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
@@ -202,11 +202,14 @@ class Follower:
         endings: list[tuple[Following, Ending]] = []
         for following in self._in_turn():
             try:
-                ending = following.process.ending()
+                read = 0
                 if budget > 0 and not following.bodies:
-                    budget -= following.read()
+                    read = following.read()
+                    budget -= read
                     if count:
                         following.read_rollout(in_vain=False)
+                # Who still speaks is asked once a second only; a descendant may speak for ever.
+                ending = None if read and not count else following.process.ending()
                 if ending and not following.spool.behind:
                     following.read_rest()
                     following.read_rollout(to_end=True)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -72,6 +73,7 @@ class Supervisor:
         self._process: Process | None = None
         self._following: Following | None = None
         self._cpu_s = 0.0
+        self._limits = watchdog.of_run(run, tools.config.watchdog)
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
         self._preparing = Preparing(tools.paths, *with_run, tools.store)
         self._verifying = Verifying(self._folder, *with_run)
@@ -150,12 +152,12 @@ class Supervisor:
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status is Status.RUNNING:
-            self._remembering.look(self._run)
+            self._remembering.look(self._run, self._tools.watcher.seen(self._run.id))
             await self._check(following)
 
     async def _check(self, following: Following) -> None:
         """Look after a run that is at work."""
-        now, settings = time.time(), watchdog.of_run(self._run, self._tools.config.watchdog)
+        now, settings = time.time(), self._limits
         quiet = now - self._run.last_sign_at > settings.silent_s / 2
         cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
@@ -208,10 +210,9 @@ class Supervisor:
         error = (following.verdict or error) if error else None
         bodies = endings.left_behind(0 if following.verdict else left, folder)
         await self._remembering.take(self._run)
-        settings = watchdog.of_run(self._run, self._tools.config.watchdog)
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(
-            self._run, error, ending.exit_code, settings, time.time(), again
+            self._run, error, ending.exit_code, self._limits, time.time(), again
         )
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))
@@ -252,18 +253,17 @@ class Supervisor:
         self._following = tools.follower.follow(
             run.id, self._process, stored, root, codex_home(run.spec, tools.paths)
         )
+        self._following.done.add_done_callback(lambda _: self._poked.set())
         return self._following
 
     async def _ended_or_poked(
         self, following: Following, limit_s: float | None = None
     ) -> Ending | None:
-        poked = asyncio.create_task(self._poked.wait())
-        try:
-            await asyncio.wait(
-                {following.done, poked}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            poked.cancel()
+        if not following.done.done():
+            with suppress(TimeoutError):
+                # Its end pokes too: a task to wait for each would cost more than the look itself.
+                async with asyncio.timeout(limit_s):
+                    await self._poked.wait()
         self._poked.clear()
         return following.done.result() if following.done.done() else None
 

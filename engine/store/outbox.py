@@ -31,6 +31,7 @@ class Outbox:
         self, db: aiosqlite.Connection, events: Iterable[Event], runs: Mapping[str, Run]
     ) -> None:
         """Write the messages that these events give rise to; `runs` are as they are after them."""
+        ended: dict[str, tuple[Event, Run]] = {}
         for event in events:
             topic = topic_of(event.body)
             if topic is None:
@@ -39,7 +40,9 @@ class Outbox:
             if topic in self._topics:
                 await self.write(db, of_run(topic, event, run))
             if run.spec.batch and isinstance(event.body, StatusChanged):
-                await self._tell_batch(db, event, run, run.spec.batch)
+                ended[run.spec.batch] = event, run
+        for batch, (event, run) in ended.items():  # once, where many ended in one step
+            await self._tell_batch(db, event, run, batch)
 
     async def write(self, db: aiosqlite.Connection, message: Message) -> None:
         """Write a message for everybody who wants it, if anybody does."""

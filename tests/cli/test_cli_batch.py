@@ -61,7 +61,9 @@ def test_six_runs_are_verified_ranked_compared_and_taken_home(swarm: Swarm, here
     msgspec.convert(compared, list[shapes.Comparison], strict=True)
     assert compared[0]["runs"][0]["changes"] == {"a.txt": "+1 −0"}
     assert "a.txt" in swarm("batch", "compare").out
-    assert swarm("batch", "apply", "mine", "--check").code == 0
+    watched = swarm("watch", "--batch", "mine").out
+    assert watched.endswith(swarm("batch", "show", "mine").out) and "\n\n  next: " in watched
+    assert "Each was checked alone" in swarm("batch", "apply", "mine", "--check").err
     applied = swarm("batch", "apply", "mine", "--drop", "--yes")
     assert applied.code == 0, applied.err
     assert sorted(path.name for path in here.glob("*.txt")) == ["a.txt", "c.txt"]
@@ -78,7 +80,9 @@ def test_what_comes_of_it_can_be_exported(swarm: Swarm, here: Path) -> None:
     assert swarm("watch", "--batch", "x").code == 1
     assert "| a\\|b | sim: say hi | 1 |" in swarm("batch", "report", "x").out
     assert swarm("batch", "report", "x", "-o", "out.csv").code == 0
-    assert (here / "out.csv").read_text().splitlines()[0].startswith("n,prompt,rank,run,title")
+    written = (here / "out.csv").read_text().splitlines()
+    assert written[0].startswith("n,prompt,rank,run,title")
+    assert written[2].startswith("'=1+1,")  # a spreadsheet is not to reckon with it
     told = json.loads(swarm("batch", "report", "x", "--format", "json").out)
     assert told["counts"]["succeeded"] == 1
     assert swarm("batch", "report", "x", "-o", "nowhere/x.md").code == 3
@@ -96,6 +100,7 @@ def test_wrong_words_are_answered(swarm: Swarm, here: Path) -> None:
     (here / "rows.csv").write_text("path\nsrc\n../x\n")
     for words, code, said in (
         (("do it",), 2, "Say how many"),
+        (("sho",), 2, "Or did you mean 'batch show'?"),
         (("--count", "2"), 2, "Missing argument 'PROMPT'"),
         (("x", "--matrix", "path"), 3, "KEY=a,b,c is needed"),
         (("x", "--count", "2000"), 2, "1<=x<=1000"),

@@ -41,3 +41,11 @@ def test_from_one_run_to_the_next(swarm: Swarm, simulated: Swarm, here: Path) ->
     assert bad.code == 3 and "mine.yaml:3:" in bad.err and "PATTERN_INVALID" in bad.err
     assert swarm("patterns", "edit", known["id"]).code == 3
     assert swarm("patterns", "show").code == 2
+
+
+def test_every_run_of_a_batch_learns(swarm: Swarm, simulated: Swarm) -> None:
+    assert simulated(TASK).code == 0
+    asked = ("sim: say hi", "--count", "2", "--empty", "--agent", "simulated")
+    assert swarm("batch", *asked, "--name", "two", "--learn-from", "@last").code == 0
+    learned = swarm("ls", "--batch", "two", "--json").json
+    assert ["make it" in run["lesson"] for run in learned] == [True, True]

@@ -73,6 +73,10 @@ def test_rows_times_matrix_times_copies(tmp_path: Path) -> None:
         ("a.yaml", "- {path: a}\n- [b]\n", "a.yaml:2, row 2: names and values are needed"),
         ("a.yaml", "- &a {path: x}\n- *a\n", "a.yaml:2: `*` for what stands elsewhere"),
         ("a.yaml", "- !!python/object:os.system {}\n", "a.yaml:1: "),
+        ("a.yaml", "- a: b\n  path: x\n  path: y\n", "a.yaml:3: a key stands there twice"),
+        ("a.yaml", "- path: 0x" + "F" * 9000, "a.yaml:1: a number has too many digits"),
+        ("a.yaml", "- path: 1" + ":1" * 100_000, "a.yaml:1: a number has too many digits"),
+        ("a.yaml", "- path: 1" + ":1" * 9000 + ".5", "a.yaml:1: a number has too many digits"),
         ("a.yaml", "- {../x: a}\n", "is no name of letters, digits and `_`"),
         ("a.txt", "x", "a file that ends in .csv"),
     ],
@@ -155,6 +159,7 @@ def test_a_flow_is_put_in_order_for_every_row(tmp_path: Path) -> None:
         ("from: research", "from: review", "wait for each other: review, write"),
         ("prompt: Find", "prompts: Find", "unknown key"),
         ("{{ style }}", "{{ stile }}", "there is no parameter `stile`"),
+        ("rows:", "steps: []\nrows:", "a key stands there twice"),
         ("name: feature", "nam: feature", "feature.yaml:1: unknown key `nam`. Did you mean `name`"),
     ],
 )

@@ -127,6 +127,16 @@ async def test_a_batch_is_told_when_its_last_run_has_ended(paths: Paths, place: 
     }
 
 
+async def test_a_batch_cancelled_in_one_step_is_told_once(paths: Paths, place: Doorstep) -> None:
+    only = place.hook(events=(EventName("batch.finished"),))
+    async with supervising(paths, webhooks=(only,)) as engine:
+        await engine.set_pause(Pause("none of them is to start"))
+        runs = [await engine.start(spec("say fine", batch="b1")) for _ in range(3)]
+        await engine.cancel_all(run.id for run in runs)
+        await delivered(engine)
+    assert [got.data["counts"] for got in place.got] == [{"cancelled": 3}]
+
+
 async def test_what_fails_is_sent_again_and_nothing_overtakes_it(
     paths: Paths, place: Doorstep
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ def batch() -> None:
         "batch 'Fix the flaky test' --count 3 --verify 'make test'",
         "batch -t doc --from files.csv --dry-run",
         "batch --from feature.yaml --yes --total-budget 2M",
+        "batch -t test --matrix path=src,lib --learn-from @last --detach --json",
     )
 )
 @click.argument("prompt", type=Utf8(), required=False)
@@ -125,7 +127,7 @@ def batch() -> None:
 @click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
 @click.option("--detach", is_flag=True, help="Print the batch's name and return; it goes on.")
 @full_option
-@json_option("Print one event object a line; with --detach or --dry-run the batch object.")
+@json_option("Print one event object a line; with --detach the batch, with --dry-run the plan.")
 @everywhere()
 def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """Start a run for each row of a file × each value of a matrix × each copy, and follow them.
@@ -137,7 +139,9 @@ def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN4
     from tui.cli import session
 
     if not (asked["file"] or asked["matrix"] or asked["count"] > 1):
-        raise click.UsageError("Say how many: --from FILE, --matrix KEY=a,b or --count N.")
+        near = get_close_matches(prompt or "", COMMANDS, n=1)
+        meant = f" Or did you mean 'batch {near[0]}'?" if near else ""
+        raise click.UsageError(f"Say how many: --from FILE, --matrix KEY=a,b or --count N.{meant}")
     if not (prompt or asked["template"] or asked["file"]):
         raise click.UsageError("Missing argument 'PROMPT', a template with -t, or --from FILE.")
     asked["usual"] = None if any(asked[name] for name in KINDS) else usual

@@ -115,7 +115,9 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
 )
 @click.option("--to", type=Folder(), metavar="DIR", help="Another folder than the source.")
 @click.option("--message", "-m", type=Utf8(), default="", help="The commit's message.")
-@click.option("--check", is_flag=True, help="Only tell whether it would apply; exit code 1 if not.")
+@click.option(
+    "--check", is_flag=True, help="Only tell whether each would apply; exit code 1 if not."
+)
 @click.option("--drop", is_flag=True, help="Then delete the workspaces of all others (asks).")
 @click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
 @json_option("Print one object for each run.")
@@ -131,14 +133,12 @@ def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
 
 async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     from tui.cli import session
-    from tui.cli.workspace import apply_one
+    from tui.cli.workspace import apply_all
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
         chosen = await _chosen(engine, swarm, asked["runs"])
-        fits = True
-        for run in chosen:
-            fits &= await apply_one(engine, run.id, asked, as_json=as_json)
+        fits = await apply_all(engine, chosen, asked, as_json=as_json)
         if fits and asked["drop"]:
             how = {"dry_run": False, "yes": asked["yes"], "as_json": as_json}
             return await _drop(engine, swarm, chosen, **how)

@@ -32,27 +32,22 @@ async def follow_batch(
 ) -> int:
     """Follow the runs of a batch, say what came of it, and give the exit code."""
     follower = Follower(engine, runs, since or 0)
-
-    def finish(ended: Mapping[str, Run]) -> None:
-        known = {run.id: run for run in engine.view.batch(swarm.id)}
-        tell_results(swarm, list({**known, **ended}.values()), engine.slots)
-
-    display = _display(engine, swarm, follower, finish, as_json=as_json, full=full)
+    display = choose(engine, swarm, follower, as_json=as_json, full=full)
     if not as_json:
         output.say_aside(f"batch {swarm.id}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
     stopper = await carry(engine, follower, display)
     return exit_code(follower.runs.values()) if stopper.left is None else 128 + stopper.left
 
 
-def _display(
-    engine: Engine,
-    swarm: Swarm,
-    follower: Follower,
-    finish: Callable[[Mapping[str, Run]], None],
-    *,
-    as_json: bool,
-    full: bool,
+def choose(
+    engine: Engine, swarm: Swarm, follower: Follower, *, as_json: bool, full: bool
 ) -> Display:
+    """Give the display of a batch that fits where the output goes; it ends with the results."""
+
+    def finish(ended: Mapping[str, Run]) -> None:
+        known = {run.id: run for run in engine.view.batch(swarm.id)}
+        tell_results(swarm, list({**known, **ended}.values()), engine.slots)
+
     if as_json:
         return JsonLines()
     if not output.is_terminal(sys.stdout):
@@ -104,7 +99,7 @@ def tell_results(swarm: Swarm, runs: Sequence[Run], slots: int) -> None:
     lines += [parts for parts, _ in batches.ranked(found, now, width)]
     output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
     if words := next_steps(swarm, runs):
-        output.say("\n".join(f"  next: swarm-tui batch {word}" for word in words))
+        output.say("\n".join(["", *(f"  next: swarm-tui batch {word}" for word in words)]))
 
 
 def _width() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from tui.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from engine.domain.model import Run
     from engine.engine import Changes, Engine
 
 HOW = ("edits", "commit", "merge", "patch")
@@ -211,7 +213,9 @@ def _say_stat(changes: Changes) -> None:
 )
 @click.option("--to", type=Folder(), metavar="DIR", help="Another folder than the source.")
 @click.option("--message", "-m", type=Utf8(), default="", help="The commit's message.")
-@click.option("--check", is_flag=True, help="Only tell whether it would apply; exit code 1 if not.")
+@click.option(
+    "--check", is_flag=True, help="Only tell whether each would apply; exit code 1 if not."
+)
 @json_option("Print one object for each run.")
 @everywhere()
 def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
@@ -230,13 +234,26 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
 
     async with session.open_engine() as engine:
         found = await session.find_all(engine, names)
-        fits = True
-        for run in found:
-            fits &= await apply_one(engine, run.id, asked, as_json=as_json)
+        fits = await apply_all(engine, found, asked, as_json=as_json)
     return 0 if fits else 1
 
 
-async def apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
+async def apply_all(
+    engine: Engine, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
+) -> bool:
+    """Put what runs changed into their source, one after another, and say whether all fits."""
+    fits = True
+    for run in runs:
+        fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
+    if asked["check"] and len(runs) > 1:
+        output.say_aside(
+            "Each was checked alone: one after another, what builds on an earlier one may fit,"
+            " and what changes the same lines may not."
+        )
+    return fits
+
+
+async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
     """Put what one run changed into its source, tell it, and say whether it fits."""
     from engine.engine import As
 
