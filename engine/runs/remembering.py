@@ -17,6 +17,8 @@ from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 
 GAP_S = 2.0
+MAX_REST_S = 60.0
+"""Where steps change nothing, as reading and testing do, looks grow as rare as this."""
 MAX_TOUCHED = 200
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
@@ -36,14 +38,20 @@ class Remembering:
         self._turn = turn
         self._say = say
         self._steps = 0
-        self._next_at = 0.0
+        self._next_at = self._rest_s = 0.0
+        self._seen = 0
         self._failed = False
         self._task: asyncio.Task[None] | None = None
 
-    def look(self, run: Run) -> None:
-        """Take a checkpoint, in the background, if steps were done since the last one."""
-        due = time.monotonic() >= self._next_at and run.tool_steps != self._steps
+    def look(self, run: Run, seen: int) -> None:
+        """Take a checkpoint, in the background, if steps were done since the last one.
+
+        `seen` counts how often a file was seen to change; where none was, there is no haste.
+        """
+        due_at = self._next_at + (self._rest_s if seen == self._seen else 0.0)
+        due = time.monotonic() >= due_at and run.tool_steps != self._steps
         if due and (self._task is None or self._task.done()):
+            self._seen = seen
             self._task = asyncio.create_task(self.take(run))
 
     async def take(self, run: Run) -> None:
@@ -61,6 +69,7 @@ class Remembering:
             self._failed = True
             bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
         self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * (time.monotonic() - started))
+        self._rest_s = 0.0 if bodies else min(MAX_REST_S, max(GAP_S, 2 * self._rest_s))
         if bodies:
             await self._say(bodies)
 

@@ -152,7 +152,7 @@ class Supervisor:
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status is Status.RUNNING:
-            self._remembering.look(self._run)
+            self._remembering.look(self._run, self._tools.watcher.seen(self._run.id))
             await self._check(following)
 
     async def _check(self, following: Following) -> None:

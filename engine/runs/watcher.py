@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -47,6 +48,11 @@ class Watcher:
         self._changed = asyncio.Event()
         self._next_at = 0.0
         self._said = False
+        self._seen: Counter[str] = Counter()
+
+    def seen(self, run: str) -> int:
+        """Count how often something was seen to change in a run's workspace."""
+        return self._seen[run]
 
     def watch(self, run: str, root: str) -> None:
         """Watch a run's workspace from now on."""
@@ -56,6 +62,7 @@ class Watcher:
     def forget(self, run: str) -> None:
         """Watch it no longer."""
         self._roots = {root: owner for root, owner in self._roots.items() if owner != run}
+        del self._seen[run]
         self._untold = {path for path in list(self._untold) if _root_of(path, self._roots)}
         self._changed.set()
 
@@ -88,6 +95,7 @@ class Watcher:
 
     async def _tell(self, by_run: dict[str, list[FileChange]]) -> None:
         for run, found in by_run.items():
+            self._seen[run] += 1
             told = found[:MAX_TOLD]
             parts = [told[at : at + MAX_CHANGES] for at in range(0, len(told), MAX_CHANGES)]
             await self._say(run, *(FilesChanged(tuple(part)) for part in parts))
