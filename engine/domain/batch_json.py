@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ COLUMNS = (
     "elapsed_s",
     "attempts",
 )
+_FORMULA = re.compile(r"\s*(?![+-][\d.]+\Z)[=+@-]")
 
 
 def batch_json(swarm: Swarm, so_far: Standing) -> dict[str, Any]:
@@ -111,8 +113,13 @@ def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(heads)
-    writer.writerows([printable_name(cell) for cell in row] for row in rows)
+    writer.writerows([_as_text(printable_name(cell)) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def _as_text(cell: str) -> str:
+    """Mark what a spreadsheet would take for a formula as text."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _markdown(

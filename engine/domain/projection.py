@@ -205,6 +205,8 @@ class View:
         self.radar = Radar()
         self.live: set[str] = set()
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
+        self.deleted: set[str] = set()
+        """The runs whose workspaces went to the trash, and did not come back."""
         self._batches: dict[str, set[str]] = {}
         for run in runs:
             self.put(run)
@@ -255,6 +257,10 @@ class View:
             self.live.discard(run.id)
         else:
             self.live.add(run.id)
+        if run.in_trash:
+            self.deleted.add(run.id)
+        else:
+            self.deleted.discard(run.id)
         told = self.radar.see(run)
         for run_id in told | {run.id}:
             known, count = self.runs[run_id], self.radar.count(run_id)

@@ -80,7 +80,9 @@ def test_what_comes_of_it_can_be_exported(swarm: Swarm, here: Path) -> None:
     assert swarm("watch", "--batch", "x").code == 1
     assert "| a\\|b | sim: say hi | 1 |" in swarm("batch", "report", "x").out
     assert swarm("batch", "report", "x", "-o", "out.csv").code == 0
-    assert (here / "out.csv").read_text().splitlines()[0].startswith("n,prompt,rank,run,title")
+    written = (here / "out.csv").read_text().splitlines()
+    assert written[0].startswith("n,prompt,rank,run,title")
+    assert written[2].startswith("'=1+1,")  # a spreadsheet is not to reckon with it
     told = json.loads(swarm("batch", "report", "x", "--format", "json").out)
     assert told["counts"]["succeeded"] == 1
     assert swarm("batch", "report", "x", "-o", "nowhere/x.md").code == 3

@@ -14,12 +14,13 @@ from fake_engine import (
     plain,
     screen_of,
     shown,
+    taken,
     toasts,
     until,
 )
 
 from engine.domain.errors import user_error
-from engine.domain.events import Progressed
+from engine.domain.events import Notice, Progressed
 from engine.domain.model import Stage
 from tui.screens.write import Write
 
@@ -207,3 +208,16 @@ async def test_what_has_no_source_has_no_home(engine: FakeEngine) -> None:
         await pilot.pause()
         assert app.screen is screen_of(app)
         assert "The run e5 has no source" in toasts(app)[0]
+
+
+async def test_undo_is_offered_once_something_was_deleted(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("G", "u")
+        assert "No run's workspace was deleted." in toasts(app)[-1]
+        engine.happen("a1", Notice("info", "deleted", trash=True))
+        await taken(pilot)
+        assert app.screen.active_bindings["u"].enabled
+        engine.happen("a1", Notice("info", "brought back", trash=False))
+        await taken(pilot)
+        assert not app.screen.active_bindings["u"].enabled

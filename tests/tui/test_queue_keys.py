@@ -24,6 +24,7 @@ from fake_engine import (
 from engine.domain.events import LimitsSeen, Notice, Step
 from engine.domain.model import LimitWindow, Pause
 from tui.app import SwarmApp
+from tui.widgets.text_input import TextInput
 
 
 @pytest.fixture
@@ -45,6 +46,20 @@ async def test_p_pauses_the_queue_and_lets_it_go_on(engine: FakeEngine) -> None:
         await pilot.press("p")
         await until(pilot, lambda: engine.pause is None)
         assert "PAUSED" not in top(app)
+
+
+async def test_what_is_typed_into_a_filter_is_no_command(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    slots = engine.slots
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("slash", "a", "slash", "minus", "plus", "b")
+        assert screen_of(app).panes.filter_input.value == "a/-+b"
+        assert "/ filter" not in shown(app)
+        await pilot.press("escape", "f", "slash", *"src", "slash", "minus", "x")
+        assert screen_of(app).panes.chosen.files_pane.query_one(TextInput).value == "src/-x"
+        await pilot.press("escape", "l", "slash", "a", "slash", "plus", "b")
+        assert screen_of(app).panes.chosen.log_pane.query_one(TextInput).value == "a/+b"
+        assert engine.slots == slots
 
 
 async def test_a_pause_counts_down_and_is_over_when_its_time_has_come(engine: FakeEngine) -> None:

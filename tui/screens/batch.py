@@ -244,7 +244,9 @@ class BatchScreen(LiveScreen):
             tell(app_of(self), f"Wrote {printable_name(str(path))}")
 
         hint = f"A file that ends in .md, .csv or .json, as a path from {here()}."
-        writing = Writing("Export the results", f"{swarm.id}.md", hint, "Write it", export)
+        writing = Writing(
+            "Export the results", f"{swarm.id}.md", hint, "Write it", export, is_line=True
+        )
         app_of(self).push_screen(Write(writing))
 
     def action_older(self) -> None:

@@ -144,7 +144,7 @@ class PatternsScreen(LiveScreen):
     ) -> None:
         from tui.screens.write import Write, Writing
 
-        app_of(self).push_screen(Write(Writing(heading, text, hint, button, send)))
+        app_of(self).push_screen(Write(Writing(heading, text, hint, button, send, is_line=True)))
 
     def action_remove(self) -> None:
         """Remove the pattern, after a question."""

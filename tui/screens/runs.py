@@ -103,7 +103,7 @@ class RunsScreen(RunBrowser):
     def _refresh_keys(self) -> None:
         run = self.run
         about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.chosen_batch
-        acts = about, self._is_somewhere
+        acts = about, self._is_somewhere, bool(self.engine.view.deleted)
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
@@ -129,6 +129,9 @@ class RunsScreen(RunBrowser):
         if command_id == "view.changes" and self.run:
             message = f"The run {self.run.id} has no workspace yet."
             return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
+        if command_id == "run.undo":
+            way_out = "2 shows the disk, and all there is in the trash."
+            return user_error("INPUT_INVALID", "No run's workspace was deleted.", way_out)
         return super().why_not(command_id)
 
     def action_changes(self) -> None:
@@ -239,9 +242,11 @@ class RunsScreen(RunBrowser):
         return panes.pane != "runs" or panes.is_zoomed or panes.is_fleet or self.is_narrowed
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keep `back` out of the footer where there is nothing behind."""
+        """Keep `back` out of the footer where there is nothing behind; grey `undo` likewise."""
         if action == "back":
             return self._is_somewhere
+        if action == "undo_delete":
+            return True if self.engine.view.deleted else None
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:

@@ -149,7 +149,8 @@ class TemplatesScreen(LiveScreen):
             self.post_message(ToEdit(await self.engine.templates.new(name.strip())))
 
         hint = "Its name: small letters, digits, - and _. The editor opens then."
-        app_of(self).push_screen(Write(Writing("New template", "", hint, "Make it", make)))
+        writing = Writing("New template", "", hint, "Make it", make, is_line=True)
+        app_of(self).push_screen(Write(writing))
 
     async def action_back(self) -> None:
         """Go back to the runs."""

@@ -1,4 +1,4 @@
-"""A text to write for a run: its prompt anew, or a message to its thread."""
+"""Something to write: a prompt anew, a message to a thread; or a line, such as a path."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Static, TextArea
+from textual.widgets import Button, Input, Static, TextArea
 
 from engine.domain.errors import UserError
 from engine.domain.text import printable
 from tui.screens.dialog import Dialog
 from tui.widgets.prompt_area import PromptArea
+from tui.widgets.text_input import TextInput
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Writing:
     button: str
     send: Callable[[str], Awaitable[object]]
     """May refuse with a `UserError`."""
+    is_line: bool = False
+    """A name or a path, which `enter` hands over, not a text of several lines."""
 
 
 class Write(Dialog[str]):
@@ -55,24 +58,41 @@ class Write(Dialog[str]):
         """Lay the dialog out."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._writing.heading)
-            box.border_subtitle = Content("^s start · esc back")
-            yield PromptArea(self._writing.text, placeholder="What is to be done?")
+            if self._writing.is_line:
+                box.border_subtitle = Content("enter done · esc back")
+                yield TextInput(self._writing.text)
+            else:
+                box.border_subtitle = Content("^s start · esc back")
+                yield PromptArea(self._writing.text, placeholder="What is to be done?")
             yield Static(Content(self._writing.hint), id="hint")
             with Horizontal(classes="buttons"):
                 yield Button(Content(self._writing.button), id="send", compact=True)
 
     def on_mount(self) -> None:
         """Begin at the end of what is there."""
-        area = self.query_one(PromptArea)
-        area.focus()
-        area.move_cursor(area.document.end)
-        self._check()
+        if self._writing.is_line:
+            line = self.query_one(TextInput)
+            line.focus()
+            line.cursor_position = len(line.value)
+        else:
+            area = self.query_one(PromptArea)
+            area.focus()
+            area.move_cursor(area.document.end)
+        self._check(self._writing.text)
 
     @on(TextArea.Changed)
-    def _check(self) -> None:
-        self._writing.text = self.query_one(PromptArea).text
-        self.query_one("#send", Button).disabled = not self._writing.text.strip()
+    def _text_changed(self, event: TextArea.Changed) -> None:
+        self._check(event.text_area.text)
 
+    @on(Input.Changed)
+    def _line_changed(self, event: Input.Changed) -> None:
+        self._check(event.value)
+
+    def _check(self, text: str) -> None:
+        self._writing.text = text
+        self.query_one("#send", Button).disabled = not text.strip()
+
+    @on(Input.Submitted)
     @on(Button.Pressed)
     def action_send(self) -> None:
         """Hand the text over; what speaks against it is shown here."""

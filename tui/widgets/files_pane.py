@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.toast import focus_now
+from tui.widgets.text_input import TextInput
 from tui.widgets.workspace_tree import WorkspaceTree
 
 FILTER_HINT = "words  !word"
@@ -31,7 +32,7 @@ class FilesPane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay the parts out."""
         yield WorkspaceTree()
-        yield Input(id="files-filter", placeholder=FILTER_HINT, compact=True)
+        yield TextInput(id="files-filter", placeholder=FILTER_HINT)
 
     @property
     def is_narrowed(self) -> bool:

@@ -25,6 +25,7 @@ from tui.widgets.event_feed import History
 from tui.widgets.event_log import NOTHING, EventLog
 from tui.widgets.log_search import LogSearch, pattern
 from tui.widgets.own_keys import is_own_key
+from tui.widgets.text_input import TextInput
 
 MAX_TEXT = 200
 """Characters that can be searched for."""
@@ -63,7 +64,7 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay the log out above the line that searches it."""
         yield EventLog()
-        yield Input(id="search", placeholder="Search the whole log", max_length=MAX_TEXT)
+        yield TextInput(id="search", placeholder="Search the whole log", limit=MAX_TEXT)
 
     def on_mount(self) -> None:
         """Begin with the log alone."""

@@ -21,6 +21,7 @@ from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_columns import Wait, checked_columns
 from tui.widgets.run_list import RunList
 from tui.widgets.splitters import Split, Splitters
+from tui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -80,7 +81,7 @@ class Panes(Splitters):
                 wait=self.wait,
                 lately=self.pulse.lately,
             )
-            yield Input(id="filter", placeholder=FILTER_HINT, compact=True)
+            yield TextInput(id="filter", placeholder=FILTER_HINT)
         yield ChosenRun(self._engine, self._clock, self.wait)
 
     def wait(self, run: Run) -> Wait:

@@ -7,6 +7,16 @@ from textual.widgets import Input
 
 from engine.domain.text import one_line
 
+LETTERS = {
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "at": "@",
+    "backslash": "\\",
+    "underscore": "_",
+}
+"""Keys that Textual finds no letter for, as Unicode has other names for them."""
+
 
 class TextInput(Input):
     """An input without a frame, whose cursor does not blink."""
@@ -27,6 +37,10 @@ class TextInput(Input):
             one_line(value, limit), placeholder=placeholder, id=id, compact=True, max_length=limit
         )
         self.cursor_blink = False
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Keep every letter from what is a command elsewhere: `-` is no slot fewer here."""
+        return super().check_consume_key(key, character or LETTERS.get(key))
 
     def _on_paste(self, event: events.Paste) -> None:
         event.text = one_line(event.text, self.max_length or 4_000)  # then the input takes it
