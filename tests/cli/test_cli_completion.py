@@ -85,7 +85,6 @@ def test_projects(complete: Complete, home: tuple[Run, Run]) -> None:
 def test_patterns_templates_and_receivers(
     complete: Complete, simulated: Swarm, swarm: Swarm, paths: Paths
 ) -> None:
-    paths.config.write_text("webhooks: [{name: ci, url: 'https://example.org/hook'}]\n")
     simulated("sim: write a.py x")
     (pattern,) = swarm("patterns", "--json").json
     (run,) = swarm("ls", "--json").json
@@ -95,6 +94,7 @@ def test_patterns_templates_and_receivers(
     assert list(complete("patterns show ")) == [pattern["id"]]
     assert list(complete("patterns import ")) == ["file"]
     assert "test" in complete("templates show t")
+    paths.config.write_text("webhooks: [{name: ci, url: 'https://example.org/hook'}]\n")
     assert list(complete("webhooks test ")) == ["ci"]
     assert list(complete("webhooks test ci ")) == []
 
