@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.row import Bench, Relation, Round, Row, Unavailable
 
-QUICK_TIMES = 3
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Measured:
 
 
 def measure(row: Row, bench: Bench) -> Measured:
-    """Measure a row, and once more where it is far off: others use the machine too."""
+    """Measure a row, and up to twice more where it is far off: others use the machine too."""
     began = time.perf_counter()
-    times = min(row.times, QUICK_TIMES) if bench.quick else row.times
+    times = row.quick_times if bench.quick else row.times
     try:
         measured = _measure(row, bench, times)
-        if measured.verdict == "far off":
-            again = _measure(row, bench, times)
-            measured = again if again.verdict != "far off" else measured
+        for _ in range(TRIES - 1):
+            if measured.verdict == "far off":
+                measured = _measure(row, bench, times)
     except (Unavailable, TimeoutError) as missing:
         measured = Measured(row, missing=str(missing))
     return Measured(

@@ -20,7 +20,7 @@ def result(measured: Measured, *, quick: bool) -> dict[str, Any]:
     row = measured.row
     return {
         "name": row.name,
-        "what": row.what,
+        "what": (row.quick_what if quick else "") or row.what,
         "yardstick": row.yardstick,
         "unit": row.unit,
         "relation": row.relation,

@@ -77,10 +77,14 @@ class Row:
     better: str = "lower"
     relation: Relation = Relation.RATIO
     times: int = 5
-    """Rounds of a full run; a quick one has at most three."""
+    """Rounds of a full run."""
+    quick_times: int = 2
+    """Rounds of a quick one."""
     quick: bool = True
     """Whether it is short enough for the quick run."""
     note: str = ""
+    quick_what: str = ""
+    """What is measured in a quick run, where that is less."""
 
     def meets(self, value: float, wanted: float) -> bool:
         """Say whether a value is as good as wanted."""

@@ -105,6 +105,7 @@ ROWS = [
     Row(
         name="engine.cancel",
         what="cancel 200 runs until the last process, grandchildren included, is gone",
+        quick_what="cancel 30 runs until the last process, grandchildren included, is gone",
         yardstick="bare `killpg` of the same",
         target=5,
         aim=1.5,

@@ -72,7 +72,7 @@ def _slowest(took: list[float]) -> float:
 
 def _keys(rate: float, *, stock: bool = False) -> Callable[[Bench], Iterator[Round]]:
     def rounds(bench: Bench) -> Iterator[Round]:
-        folder, keys = home(bench, RUNS, live=True), bench.size(200, 50)
+        folder, keys = home(bench, RUNS, live=True), bench.size(200, 30)
 
         def ours() -> float:
             return _slowest(press("dashboard", folder, rate, RUNS, keys))
@@ -98,7 +98,7 @@ def _long_list(bench: Bench) -> Iterator[Round]:
 
 
 def _processor(bench: Bench) -> Iterator[Round]:
-    folder, seconds = home(bench, RUNS, live=True), bench.size(10.0, 5.0)
+    folder, seconds = home(bench, RUNS, live=True), bench.size(10.0, 4.0)
 
     def of(face: str) -> float:
         with show(face, folder, 10_000) as terminal:
@@ -110,7 +110,7 @@ def _processor(bench: Bench) -> Iterator[Round]:
 
 
 def _idle(bench: Bench) -> Iterator[Round]:
-    folder, seconds = home(bench, RUNS, live=False), bench.size(10.0, 5.0)
+    folder, seconds = home(bench, RUNS, live=False), bench.size(10.0, 4.0)
 
     def of(face: str) -> float:
         with show(face, folder) as terminal:
@@ -146,6 +146,7 @@ ROWS = [
         aim=3.0,
         rounds=contextmanager(_keys(10_000)),
         times=3,
+        quick_times=1,
         note="Events are handed to the view and the bus of the dashboard's own process twenty "
         "times a second, as its followers would; the key is an arrow, its effect the moved cursor.",
     ),
@@ -177,16 +178,19 @@ ROWS = [
         aim=2.0,
         rounds=contextmanager(_processor),
         times=3,
+        quick_times=1,
     ),
     Row(
         "dashboard.memory",
         "memory after 1,000,000 events",
         "after 10,000",
+        quick_what="memory after 200,000 events",
         target=1.3,
         aim=1.1,
         rounds=contextmanager(_memory),
         unit="MiB",
         times=3,
+        quick_times=1,
     ),
     Row(
         "dashboard.idle",
@@ -196,6 +200,7 @@ ROWS = [
         aim=1.2,
         rounds=contextmanager(_idle),
         times=3,
+        quick_times=1,
     ),
     Row(
         "dashboard.key.5000",

@@ -85,6 +85,7 @@ ROWS = [
     Row(
         name="store.page",
         what="page of 50 events anywhere in 1,000,000",
+        quick_what="page of 50 events anywhere in 200,000",
         yardstick="raw sqlite3, keyset",
         target=4,
         aim=2,

@@ -120,6 +120,7 @@ ROWS = [
     Row(
         name="workspace.worktree",
         what="worktree ready, repository of 5,000 files, in memory",
+        quick_what="worktree ready, repository of 2,000 files, in memory",
         yardstick="`git worktree add` alone",
         target=1.3,
         aim=0.4,
