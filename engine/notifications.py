@@ -79,10 +79,7 @@ class Notifications:
 
     async def owed(self) -> int:
         """Give how many messages wait for receivers that there are."""
-        if not self._receivers:
-            return 0
-        standings = await self._store.deliveries.standings()
-        return sum(standings[name].waiting for name in self._receivers.keys() & standings.keys())
+        return await self._store.deliveries.waiting(self._receivers) if self._receivers else 0
 
     @property
     def has_written(self) -> bool:

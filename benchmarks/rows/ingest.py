@@ -106,8 +106,8 @@ ROWS = [
         aim=1.0,
         rounds=_rounds,
         note=(
-            "the aim takes a second processor that is free: lines are translated (7 µs an event) "
-            "while SQLite stores the ones before (5 µs). On a busy machine the two add up."
+            "the aim takes a second processor that is free: lines are translated (6 µs an event) "
+            "while SQLite stores the ones before. On a busy machine the two add up."
         ),
     )
 ]

@@ -130,12 +130,12 @@ ROWS = [
         quick=False,
         note=(
             "circus copies bytes; ours parses each line, stores it as a row, keeps every "
-            "run's state current and takes checkpoints. What is left goes, in this order, to each "
-            "live run once a tick (its state as JSON, its row, its cursor), to its supervisor's "
-            "look once a second, and to the events themselves. Tried: fewer ticks with many runs, "
-            "cursors in one statement, cheaper copies of runs, no look for rollout files in vain. "
-            "It would take writing a run's state only where it changed, and one look a second for "
-            "all runs instead of a task each."
+            "run's state current and takes checkpoints. Of what is left, about two fifths go to "
+            "reading and translating lines, a quarter to numbering, encoding and storing events, "
+            "the rest to looks at workspaces and supervisors. Tried: fewer ticks with many runs, "
+            "encoding by way of structs, no task for a supervisor's look, rarer looks at "
+            "workspaces that do not change, the exit file asked for in silence only. "
+            "It would take translating a line in half of its 6 µs, in compiled code."
         ),
     )
 ]

@@ -18,10 +18,12 @@ GONE = 410
 _COLUMNS = (
     "m.id, m.topic, m.at, m.subject, d.receiver, d.state, d.tries, d.due, d.tried_at, d.answer"
 )
+# Said, because SQLite would rather go through all that was ever delivered to a receiver.
+_WAITING, _PARKED = (f"deliveries INDEXED BY deliveries_{what}" for what in ("waiting", "parked"))
 _JOINED = "deliveries d JOIN messages m ON m.key = d.message"
 # Of a subject only the first that waits: the others are not to overtake it.
 _FIRST = f"""SELECT min(d.message), {_COLUMNS}, m.payload FROM (
-        SELECT * FROM deliveries WHERE receiver = ? AND state = 'waiting'
+        SELECT * FROM {_WAITING} WHERE receiver = ? AND state = 'waiting'
         ORDER BY message LIMIT {WINDOW}
     ) d JOIN messages m ON m.key = d.message GROUP BY m.subject ORDER BY min(d.message)"""
 
@@ -124,8 +126,15 @@ class Deliveries:
 
     async def is_gone(self, receiver: str) -> bool:
         """Say whether a receiver wants nothing more, until somebody lets it be tried again."""
-        query = f"SELECT 1 FROM deliveries WHERE receiver = ? AND {_GONE} LIMIT 1"
+        query = f"SELECT 1 FROM {_PARKED} WHERE receiver = ? AND {_GONE} LIMIT 1"
         return bool(await self._read(query, (receiver,)))
+
+    async def waiting(self, receivers: Iterable[str]) -> int:
+        """Give how many deliveries wait for these receivers; what is over costs nothing."""
+        names = list(receivers)
+        marks = ",".join("?" * len(names))
+        query = f"SELECT count(*) FROM {_WAITING} WHERE state = 'waiting' AND receiver IN ({marks})"
+        return (await self._read(query, names))[0][0]
 
     async def standings(self) -> dict[str, Standing]:
         """Give how things stand with each receiver that has deliveries."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli import output
+from tui.cli.changes import HOW
 from tui.cli.options import (
     BatchName,
     Folder,
@@ -21,7 +22,6 @@ from tui.cli.options import (
     full_option,
     json_option,
 )
-from tui.cli.workspace import HOW
 
 if TYPE_CHECKING:
     from engine.domain.batch import Swarm
@@ -133,7 +133,7 @@ def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
 
 async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     from tui.cli import session
-    from tui.cli.workspace import apply_all
+    from tui.cli.changes import apply_all
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)

@@ -1,0 +1,67 @@
+"""How often a workspace is looked at while its run is at work."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
+from engine.paths import Paths
+from engine.runs import remembering
+from engine.runs.remembering import Remembering
+
+
+class Turn(asyncio.Semaphore):
+    """Counts the looks."""
+
+    looks = 0
+
+    async def __aenter__(self) -> None:
+        self.looks += 1
+        await super().__aenter__()
+
+
+async def _nothing(*_: Any) -> None:
+    pass
+
+
+async def test_looks_in_vain_grow_rare_until_a_file_is_seen_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(remembering, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
+    run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
+    turn = Turn(1)
+    ours = Remembering(Paths(tmp_path, tmp_path / "config.yaml"), turn, _nothing)
+
+    async def minute(seen: int) -> int:
+        """Let the run do a step each second, and give how often it was looked at."""
+        nonlocal run
+        before = turn.looks
+        for _ in range(60):
+            clock.now += 1
+            run = replace(run, tool_steps=run.tool_steps + 1)
+            ours.look(run, seen)
+            await asyncio.sleep(0)
+            async with asyncio.timeout(20):
+                await turn.acquire()
+            turn.release()
+            await asyncio.sleep(0)
+        return turn.looks - before
+
+    assert 2 <= await minute(seen=0) <= 5
+    assert await minute(seen=0) <= 1
+    clock.now += 5
+    run, before = replace(run, tool_steps=run.tool_steps + 1), turn.looks
+    ours.look(run, 1)
+    await asyncio.sleep(0)
+    assert turn.looks == before + 1, "a file was seen to change"
+    await ours.close()

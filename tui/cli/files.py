@@ -1,0 +1,115 @@
+"""`files`, `get`, `artifacts`: what lies in a run's workspace, and what it saved."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+import click
+
+from engine.domain.errors import user_error
+from engine.domain.text import printable_name
+from tui.cli import output
+from tui.cli.options import File, RunName, WorkspacePath, everywhere, examples, json_option
+
+
+@click.command(epilog=examples("files @last", "files @last src --json"))
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath(), default="")
+@json_option("Print the entries as one JSON array.")
+@everywhere()
+def files(run: str, path: str, as_json: bool) -> int:
+    """List a folder of a run's workspace."""
+    from tui.cli import session
+
+    return session.start(_files(run, path.strip("/"), as_json=as_json))
+
+
+async def _files(run: str, path: str, *, as_json: bool) -> int:
+    from tui import show
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        entries = await engine.workspaces.folder(run, path)
+    if as_json:
+        output.say_json([entry._asdict() for entry in entries])
+        return 0
+    for entry in entries:
+        size = "" if entry.is_folder else show.size(entry.size_bytes or 0)
+        mark = "/" if entry.is_folder else "@" if entry.is_link else ""
+        output.say(f"{size:>9}  {entry.name}{mark}")
+    return 0
+
+
+@click.command(epilog=examples("get @last report.md", "get @last build/app.zip -o app.zip"))
+@click.argument("run", metavar="RUN", type=RunName())
+@click.argument("path", type=WorkspacePath())
+@click.option(
+    "-o",
+    "target",
+    type=File(),
+    default="-",
+    metavar="FILE",
+    help="Where to, a file or a folder; - is stdout.",
+)
+@everywhere()
+def get(run: str, path: str, target: str) -> int:
+    """Fetch a file from a run's workspace; links are not followed."""
+    from tui.cli import session
+
+    return session.start(_get(run, path.strip("/"), target))
+
+
+async def _get(run: str, path: str, target: str) -> int:
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        data = await engine.workspaces.read(run, path)
+    if target != "-":
+        _put(data, Path(target).expanduser(), Path(path).name)
+    elif sys.stdout.isatty():
+        output.say(data.decode("utf-8", "replace").rstrip("\n"))
+    else:
+        output.say_bytes(data)
+    return 0
+
+
+def _put(data: bytes, target: Path, name: str) -> None:
+    """Write a file; into a folder under its own name."""
+    try:
+        (target / name if target.is_dir() else target).write_bytes(data)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"{printable_name(str(target))} cannot be written: {error.strerror}."
+        raise user_error("INPUT_INVALID", message, "Name another file with -o.") from error
+
+
+@click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
+@click.argument("run", metavar="RUN", type=RunName())
+@json_option("Print them as one JSON array.")
+@everywhere()
+def artifacts(run: str, as_json: bool) -> int:
+    """List the files that a run saved beside its workspace, with their paths."""
+    from tui.cli import session
+
+    return session.start(_artifacts(run, as_json=as_json))
+
+
+async def _artifacts(name: str, *, as_json: bool) -> int:
+    from engine.domain.events import ArtifactSaved
+    from tui import show
+    from tui.cli import session
+
+    async with session.open_engine() as engine:
+        run = await engine.find(name)
+        events = await engine.events(run.id)
+        folder = engine.paths.run(run.id)
+    saved = {e.body.path: e.body.bytes for e in events if isinstance(e.body, ArtifactSaved)}
+    if as_json:
+        output.say_json([{"path": str(folder / path), "bytes": n} for path, n in saved.items()])
+        return 0
+    for path, count in saved.items():
+        output.say(f"{show.size(count):>9}  {folder / path}")
+    return 0

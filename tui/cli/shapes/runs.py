@@ -1,0 +1,153 @@
+"""Runs, the queue they wait in, and what is found in them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
+from tui.cli.shapes.base import Count, ErrorInfo, Shape, Time
+
+
+class Workspace(Shape):
+    """The folder a run works in."""
+
+    path: str
+    kind: WorkspaceKind
+    source: str | None
+    branch: str | None
+    in_trash: Annotated[bool, Meta(description="deleted; it can come back while the trash has it")]
+
+
+class Tokens(Shape):
+    """What a run used, all its attempts together."""
+
+    input: Count
+    cached_input: Count
+    output: Count
+
+
+class ChangeCount(Shape):
+    """How much a run changed, against its baseline."""
+
+    files: Count
+    insertions: Count
+    deletions: Count
+
+
+class TakenHome(Shape):
+    """A run's changes as they were last applied; files is how many were changed there."""
+
+    how: Annotated[str, Meta(pattern="^(edits|commit|merge)$")]
+    to: str
+    files: Count
+    checkpoint: Count
+    at: Time
+    commit: str | None
+    branch: str | None
+
+
+class LimitWindow(Shape):
+    """One of the plan's rate-limit windows, as the run last heard of it."""
+
+    name: str
+    used_percent: float
+    window_minutes: int | None
+    resets_at: Time | None
+
+
+class Pause(Shape):
+    """Why the queue starts nothing, and until when (null: until it is asked to)."""
+
+    reason: str
+    until: Time | None
+
+
+class Place(Shape):
+    """A queued run's place in the queue, from 1, and what else it waits for."""
+
+    position: Annotated[int, Meta(ge=1)] | None
+    priority: int
+    after: Annotated[list[str], Meta(description="runs that must succeed first")]
+    not_before: Time | None
+    pause: Pause | None
+
+
+class Run(Shape):
+    """A run as it is now."""
+
+    id: str
+    title: str
+    project: str
+    batch: str | None
+    status: Status
+    queue: Annotated[Place | None, Meta(description="only while it is queued")]
+    progress: Annotated[int, Meta(ge=0, le=100, description="percent")]
+    activity: Annotated[str, Meta(description="what it is doing, in words")]
+    agent: Agent
+    prompt: str
+    template: str | None
+    learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
+    lesson: Annotated[str | None, Meta(description="what it is told of that, before the prompt")]
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    elapsed_s: float
+    attempt: Annotated[int, Meta(ge=1, description="the current attempt")]
+    attempts: Annotated[int, Meta(ge=1, description="how many there were")]
+    thread_id: Annotated[str | None, Meta(description="Codex's own name of the thread")]
+    model: str | None
+    sandbox: Sandbox
+    workspace: Workspace | None
+    checkpoint: Annotated[int | None, Meta(description="the last one taken")]
+    limits: list[LimitWindow]
+    tokens: Tokens
+    changes: ChangeCount
+    applied: Annotated[TakenHome | None, Meta(description="where its changes were applied")]
+    error: ErrorInfo | None
+    exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
+
+
+class Overlap(Shape):
+    """Another run that changed the same files of the same source."""
+
+    run: str
+    paths: list[str]
+
+
+class ListedRun(Run):
+    """A run as it is now, and the runs that it gets in the way of."""
+
+    overlaps: list[Overlap]
+
+
+class Queue(Shape):
+    """How the queue stands."""
+
+    pause: Pause | None
+    slots: Annotated[int, Meta(ge=1, description="how many runs may be active at a time")]
+    active: Count
+    queued: Count
+
+
+class Hit(Shape):
+    """A place that says all the words: an event of a run, or its prompt (seq 1)."""
+
+    run: str
+    title: str
+    project: str
+    status: Status
+    seq: Annotated[int, Meta(ge=1)]
+    at: Time
+    what: Annotated[str, Meta(description="prompt, message, command, notice, error …")]
+    text: str
+    marks: Annotated[list[list[int]], Meta(description="where the words stand in text: from, to")]
+
+
+class Found(Shape):
+    """The latest places; behind are events that were not looked through yet."""
+
+    hits: list[Hit]
+    more: bool
+    behind: Count

@@ -1,0 +1,81 @@
+"""A run's files and changes, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from tui.cli.shapes.base import Count, Path, Shape, Time
+
+
+class Entry(Shape):
+    """A file or folder of a workspace."""
+
+    path: str
+    name: Annotated[str, Meta(description="safe to show")]
+    is_folder: bool
+    is_link: bool
+    size_bytes: Count | None
+
+
+class Artifact(Shape):
+    """A file that a run saved."""
+
+    path: Annotated[str, Meta(description="absolute")]
+    bytes: Count
+
+
+class ChangedFile(Shape):
+    """A file that a run changed; binary ones count no lines."""
+
+    path: Path
+    old_path: Annotated[str | None, Meta(description="where it was renamed")]
+    change: Annotated[str, Meta(pattern="^(added|modified|deleted|renamed|mode)$")]
+    insertions: Count
+    deletions: Count
+    binary: bool
+
+
+class Diff(Shape):
+    """What a run changed; left_out names what could not be read."""
+
+    files: Count
+    insertions: Count
+    deletions: Count
+    changes: list[ChangedFile]
+    left_out: list[str]
+
+
+class Conflict(Shape):
+    """A file that keeps a run's changes from being applied."""
+
+    path: Path
+    why: str
+
+
+class Applied(Shape):
+    """What became of one run's changes."""
+
+    run: str
+    applied: bool
+    fits: bool
+    files: list[Path]
+    conflicts: list[Conflict]
+    commit: str | None
+    branch: str | None
+
+
+class Checkpoint(Shape):
+    """A state of a workspace that can be put back."""
+
+    n: Count
+    at: Time
+    stage: str
+
+
+class Restored(Shape):
+    """What was put back; undo is the checkpoint that takes it back."""
+
+    files: list[Path]
+    undo: Count
