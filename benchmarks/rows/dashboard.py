@@ -179,6 +179,8 @@ ROWS = [
         rounds=contextmanager(_processor),
         times=3,
         quick_times=1,
+        note="mostly Textual's compositor, which walks over all widgets of the screen "
+        "for each frame; the list and the log would have to be written past it.",
     ),
     Row(
         "dashboard.memory",

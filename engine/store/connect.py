@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -18,6 +19,7 @@ from engine.store.migrations import MIGRATIONS
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
 CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
+LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 
 
 @asynccontextmanager
@@ -100,8 +102,8 @@ def translated(path: Path | None = None) -> Generator[None]:
         text = str(error)
         if "locked" in text or "busy" in text:
             raise user_error("DATABASE_LOCKED") from error
-        if "full" in text:
-            raise user_error("DISK_FULL", f"{name} cannot be written: the disk is full.") from error
+        if "full" in text or ("I/O" in text and path and _is_full(path)):
+            raise _full(name) from error
         if "malformed" in text:
             raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {text}.") from error
         raise user_error("DATABASE_UNUSABLE", f"{name} cannot be used: {text}.") from error
@@ -111,7 +113,21 @@ def translated(path: Path | None = None) -> Generator[None]:
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.") from error
 
 
+def _full(name: Path | str) -> UserError:
+    # Not with `cleanup`, as elsewhere: it needs the database.
+    way_out = "Free some space on that disk, then try again."
+    return user_error("DISK_FULL", f"{name} cannot be written: the disk is full.", way_out)
+
+
+def _is_full(path: Path) -> bool:
+    """Say whether there is no room beside `path`: SQLite says no more than that writing failed."""
+    try:
+        return shutil.disk_usage(path.parent).free < LEAST
+    except OSError:
+        return False
+
+
 def _refused(name: Path, error: OSError) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return user_error("DISK_FULL", f"{name} cannot be written: the disk is full.")
+        return _full(name)
     return user_error("DATABASE_UNUSABLE", f"{name} may not be written: {error.strerror}.")

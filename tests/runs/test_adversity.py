@@ -226,6 +226,17 @@ async def test_a_full_disk_takes_no_run_and_costs_no_row(disk: Disk) -> None:
         assert len(await engine.runs()) == 1
 
 
+async def test_a_full_disk_is_named_where_the_store_cannot_even_be_opened(disk: Disk) -> None:
+    file = disk.path / "swarm.db"
+    async with connect.connect(file):
+        pass
+    disk.fill()
+    with pytest.raises(UserError) as caught:
+        async with connect.connect(file):
+            pass
+    assert caught.value.code == disk.code
+
+
 async def test_a_disk_that_fills_while_a_run_works_loses_nothing(disk: Disk) -> None:
     paths = Paths(disk.path / "home", disk.path / "config.yaml")
     async with supervising(paths) as engine:
