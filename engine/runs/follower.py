@@ -167,6 +167,11 @@ class Follower:
         if following:
             following.close()
 
+    def _let_go(self, following: Following) -> None:
+        """Follow this attempt no longer; the run's next one may be followed by now."""
+        if self._followed.get(following.run) is following:
+            self.forget(following.run)
+
     async def run(self) -> None:
         """Poll for ever, while there is something to follow."""
         try:
@@ -222,7 +227,7 @@ class Follower:
         if not following.done.done():
             following.done.set_exception(error)
             following.done.exception()  # who closes in this moment does not ask for it
-        self.forget(following.run)
+        self._let_go(following)
 
     def _rollouts_due(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -269,7 +274,7 @@ class Follower:
         for following, ending in endings:
             if not following.done.done():
                 following.done.set_result(ending)
-            self.forget(following.run)
+            self._let_go(following)
 
     def _lost(self, run: str, error: LostOwnership) -> None:
         if following := self._followed.get(run):
