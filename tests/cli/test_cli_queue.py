@@ -56,7 +56,8 @@ def test_pause_and_unpause_act_elsewhere(detached: Detacher, swarm: Swarm, told:
     ]
     assert "the queue is paused: lunch (2nd)" in swarm("show", first).out
     resumed = swarm("unpause", "--json").json
-    assert (resumed["pause"], resumed["queued"]) == (None, 2)
+    assert resumed["pause"] is None
+    assert resumed["queued"] in (1, 2)  # whoever supervises may have started one by now
     assert swarm("wait", first, second).code == 0
     assert told(second)["started_at"] < told(first)["started_at"]
     assert swarm("ls").err == ""

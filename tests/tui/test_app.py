@@ -220,8 +220,7 @@ async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
             await pilot.press("n", *prompt.replace(" ", "_").replace("_", " "))
             await pilot.press("tab", "right", "ctrl+s")
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
-            assert "✓ succeeded" in shown(app)
-            assert "1 done" in shown(app)
+            await until(pilot, lambda: "✓ succeeded" in shown(app) and "1 done" in shown(app))
             await asyncio.wait_for(files_show(app, "a.txt"), 10)
 
             await engine.start(RunSpec("sim: hang", "Hang", "demo", agent=Agent.SIMULATED))

@@ -29,7 +29,6 @@ NAMELESS = ("list", "undo")
         "patterns show p3f",
         "patterns export p3f -o pattern.yaml",
         "patterns import pattern.yaml",
-        "run --learn-from p3f 'Fix the parser, too'",
     )
 )
 @click.argument("what", type=Nearest(WHAT), default="list", metavar="[WHAT]")
