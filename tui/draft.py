@@ -13,6 +13,7 @@ from typing import Any
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
 from tui.fields import FIELDS, Field, Lasts
+from tui.repository import in_repository
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
 KINDS = (
@@ -240,7 +241,7 @@ def default_project(workspace: WorkspaceSpec) -> str:
 
 def usual_kind(folder: Path) -> WorkspaceKind:
     """Give the kind to begin with: a worktree in a repository, else a copy, if that can be."""
-    if any((place / ".git").exists() for place in (folder, *folder.parents)):
+    if in_repository(folder):
         return WorkspaceKind.WORKTREE
     too_wide = folder in (Path("/"), Path.home())
     return WorkspaceKind.EMPTY if too_wide else WorkspaceKind.COPY

@@ -61,9 +61,13 @@ class Page:
         return answer["result"]
 
     async def until(self, is_so: Callable[[str], bool]) -> None:
-        """Wait until the terminal's text is as wanted."""
-        while not is_so(self.text):
-            await self._hear()
+        """Wait until the terminal's text is as wanted; a page that goes on talking is no answer."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_so(self.text):
+                    await self._hear()
+        except TimeoutError:
+            raise AssertionError(self.text) from None
 
     async def type(self, text: str) -> None:
         """Press the keys of some words."""

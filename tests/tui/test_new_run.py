@@ -32,7 +32,7 @@ from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
 from engine.domain.pattern import Known, Pattern
 from engine.engine import Consent, Source
 from tui.app import SwarmApp
-from tui.draft import Choices, Draft
+from tui.draft import Choices, Draft, usual_kind
 from tui.screens.confirm import Confirm
 from tui.screens.new_run import NewRun
 from tui.widgets.mentions import Mentions, matching
@@ -362,3 +362,24 @@ async def test_what_was_done_before_is_offered_and_taken() -> None:
         await until(pilot, lambda: bool(engine.asked))
     (run,) = engine.view.runs.values()
     assert run.spec.learn_from == "p000000001"
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind"),
+    [
+        ((), WorkspaceKind.COPY),
+        ((".git/",), WorkspaceKind.COPY),  # as Codex's sandbox leaves them in /tmp
+        ((".git/", ".git/HEAD"), WorkspaceKind.WORKTREE),
+        ((".git",), WorkspaceKind.WORKTREE),  # as in a linked worktree
+    ],
+)
+def test_a_worktree_is_offered_in_a_repository_only(
+    tmp_path: Path, inside: tuple[str, ...], kind: WorkspaceKind
+) -> None:
+    for name in inside:
+        if name.endswith("/"):
+            (tmp_path / name).mkdir()
+        else:
+            (tmp_path / name).touch()
+    (tmp_path / "below").mkdir()
+    assert usual_kind(tmp_path / "below") is kind

@@ -11,6 +11,7 @@ import click
 from engine.domain.errors import user_error
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from tui.cli.options import Folder, RunName
+from tui.repository import in_repository
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 KINDS = {
@@ -80,7 +81,7 @@ def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
         raise click.UsageError(f"{flags} exclude each other.")
     uncommitted = bool(asked["include_uncommitted"])
     if not chosen:
-        kind = WorkspaceKind.WORKTREE if _in_repository() else WorkspaceKind.COPY
+        kind = WorkspaceKind.WORKTREE if in_repository(here()) else WorkspaceKind.COPY
         return WorkspaceSpec(kind, str(here()), uncommitted)
     kind, value = KINDS[chosen[0]], asked[chosen[0]]
     if uncommitted and kind is not WorkspaceKind.WORKTREE:
@@ -94,8 +95,8 @@ def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
 def usual(folder: Path) -> WorkspaceSpec:
     """Give the workspace for a folder where no kind is asked for: a worktree, or a copy."""
     path = (here() / folder).resolve()
-    in_one = any(_is_repository(place) for place in (path, *path.parents))
-    return WorkspaceSpec(WorkspaceKind.WORKTREE if in_one else WorkspaceKind.COPY, str(path))
+    kind = WorkspaceKind.WORKTREE if in_repository(path) else WorkspaceKind.COPY
+    return WorkspaceSpec(kind, str(path))
 
 
 def project_of(spec: WorkspaceSpec) -> str:
@@ -117,12 +118,3 @@ def here() -> Path:
 def absolute(folder: str) -> Path:
     """Give a folder's absolute path, links resolved."""
     return Path(here() / Path(folder).expanduser()).resolve()
-
-
-def _in_repository() -> bool:
-    return any(_is_repository(folder) for folder in (here(), *here().parents))
-
-
-def _is_repository(folder: Path) -> bool:
-    git = folder / ".git"
-    return git.is_file() or (git / "HEAD").exists()
