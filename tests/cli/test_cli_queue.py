@@ -79,12 +79,9 @@ def test_slots_act_elsewhere(start: Starter, detached: Detacher, swarm: Swarm, t
     run.until(type="step", text="working")
     other = detached("sim: say x")
     assert told(other)["activity"] == "waiting for a slot (1st)"
-    assert swarm("slots", "2", "--json").json == {
-        "pause": None,
-        "slots": 2,
-        "active": 1,
-        "queued": 1,
-    }
+    widened = swarm("slots", "2", "--json").json
+    assert (widened["slots"], widened["pause"]) == (2, None)
+    assert widened["active"] in (1, 2)  # its supervisor may have started the other by now
     assert swarm("wait", other).code == 0
     assert swarm("slots").out == "2\n"
     run.interrupt()

@@ -10,6 +10,7 @@ from typing import NoReturn, cast
 import pytest
 from fake_history import ListHistory
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from engine.config import Config, Ui
 from engine.domain import lifecycle
@@ -46,6 +47,7 @@ from engine.runs.bus import Bus
 from engine.templates import Templates
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
+from tui.widgets.pace import FLUSH_S, Pace
 
 S = Status
 WIDE, NARROW = (120, 40), (80, 24)
@@ -413,7 +415,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
 
 
 async def taken(pilot: Pilot[None]) -> None:
-    """Wait until the screen has taken in the next batch."""
+    """Wait until the screen has taken in the next batch, and shows it."""
     screen = screen_of(cast(SwarmApp, pilot.app))
     done = asyncio.Event()
     take = screen.take
@@ -426,7 +428,15 @@ async def taken(pilot: Pilot[None]) -> None:
         patch.setattr(screen, "take", watched)
         async with asyncio.timeout(LIMIT_S):
             await done.wait()
+            while any(_is_late(widget) for widget in screen.walk_children()):
+                await pilot.pause(FLUSH_S / 10)
     await pilot.pause()
+
+
+def _is_late(widget: Widget) -> bool:
+    """Say whether a widget paints what it knows only when its pace lets it."""
+    pace = getattr(widget, "_pace", None)
+    return isinstance(pace, Pace) and pace._is_due
 
 
 def shown(app: SwarmApp) -> str:
