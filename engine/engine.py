@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import config as settings
 from engine.config import Config
-from engine.domain import requests
+from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
 from engine.domain.kinds import USUAL, Kind
@@ -105,7 +105,7 @@ __all__ = [
 ]
 
 OWNER_RETRY_S = 0.5
-AMBIGUOUS_SHOWN = 8
+AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
 MAX_SLOTS = 1000
 OWED_S = 0.2
 CHECKPOINTS = 2
@@ -235,7 +235,10 @@ class Engine(Parts):
         is_id = name.isascii() and name.isalnum()
         ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []
         if not ids:
-            raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.")
+            meant = nearest.hint(
+                name, [run.id for run in await self._store.runs(limit=NEAREST_RUNS)]
+            )
+            raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.{meant}")
         if len(ids) > 1:
             listed = ", ".join(ids[:AMBIGUOUS_SHOWN])
             more = " and more" if len(ids) > AMBIGUOUS_SHOWN else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.config import Config
+from engine.domain import nearest
 from engine.domain.errors import user_error
 from engine.domain.events import Event
 from engine.domain.messages import Answer, Delivery, State, of_test, topic_of
@@ -158,9 +159,8 @@ class Notifications:
     def _find(self, name: str) -> Receiver:
         found = self._receivers.get(name)
         if found is None:
-            raise user_error(
-                "WEBHOOK_NOT_FOUND", f"There is no receiver `{printable_name(name[:80])}`."
-            )
+            shown, meant = printable_name(name[:80]), nearest.hint(name, self._receivers)
+            raise user_error("WEBHOOK_NOT_FOUND", f"There is no receiver `{shown}`.{meant}")
         return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from engine.domain import nearest
 from engine.domain import pattern as patterns
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, Status
@@ -44,13 +45,13 @@ class Patterns:
 
     async def find(self, name: str) -> Known:
         """Give the pattern of that id, or its unique beginning; raises `UserError`."""
-        found = [one for one in await self._store.patterns() if one.id.startswith(name)]
+        known = await self._store.patterns()
+        found = [one for one in known if one.id.startswith(name)]
         if len(found) != 1 or not ID.fullmatch(name):
-            why = f"`{printable_name(name[:60])}`"
-            many = f"Several patterns begin with {why}."
-            raise user_error(
-                "PATTERN_NOT_FOUND", many if len(found) > 1 else f"There is no pattern {why}."
-            )
+            shown, meant = printable_name(name[:60]), nearest.hint(name, [one.id for one in known])
+            many = f"Several patterns begin with `{shown}`."
+            none = f"There is no pattern `{shown}`.{meant}"
+            raise user_error("PATTERN_NOT_FOUND", many if len(found) > 1 else none)
         return (await self._with_rates(found))[0]
 
     async def near(self, prompt: str, limit: int = 5) -> list[Known]:

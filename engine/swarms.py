@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checks import check_texts
+from engine.domain import nearest
 from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
@@ -152,7 +153,8 @@ class Swarms:
             return found[0]
         shown = printable_name(name[:60])
         if not found:
-            raise user_error("BATCH_NOT_FOUND", f"There is no batch `{shown}`.")
+            meant = nearest.hint(name, [each.id for each in known])
+            raise user_error("BATCH_NOT_FOUND", f"There is no batch `{shown}`.{meant}")
         listed = ", ".join(each.id for each in found[:NAMED])
         more = " and more" if len(found) > NAMED else ""
         raise user_error("BATCH_NOT_FOUND", f"`{shown}` could mean {listed}{more}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from types import UnionType
@@ -11,6 +10,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from engine.domain import nearest
 from engine.domain.errors import UserError, user_error
 
 T = TypeVar("T", bound=Struct)
@@ -96,11 +96,8 @@ def _located(
     unknown = re.search(r"unknown field `(.*)`", what)
     if unknown:
         keys.append(unknown[1])
-        nearest = difflib.get_close_matches(
-            unknown[1], _valid_keys(kind, keys[:-1]), n=1, cutoff=0.4
-        )
-        hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
-        what = f"unknown key `{'.'.join(keys)}`.{hint}"
+        meant = nearest.hint(unknown[1], _valid_keys(kind, keys[:-1]))
+        what = f"unknown key `{'.'.join(keys)}`.{meant}"
     elif keys:
         what = f"`{'.'.join(keys)}`: {what}."
     return user_error(code, f"{name}:{_line(tree, keys)}: {what}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from msgspec import Struct
 
 from engine import yaml_file
 from engine.config import Duration
+from engine.domain import nearest
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
 from engine.library.parameters import Value
@@ -113,10 +113,9 @@ def _check(step: Step, steps: Sequence[Step], where: str) -> None:
         raise invalid(f"{where}: the step `{name}` needs a prompt or a template.")
     for other in step.needs:
         if other not in names:
-            near = difflib.get_close_matches(other, names, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
+            meant = nearest.hint(other, names)
             shown = printable_name(other[:60])
-            raise invalid(f"{where}: `{name}` waits for `{shown}`, which is no step.{hint}")
+            raise invalid(f"{where}: `{name}` waits for `{shown}`, which is no step.{meant}")
     for key, value in step.says().items():
         if isinstance(value, (int, float)) and (value < 0 or (value == 0 and key != "retries")):
             raise invalid(f"{where}: `{name}`: `{key.split('_s')[0]}` must be more than nothing.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from engine import yaml_file
+from engine.domain import nearest
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable, printable_name
 from engine.library import rendering
@@ -38,10 +38,9 @@ def find(templates: Mapping[str, Template], name: str) -> Template:
     """Give the template of that name; raises `UserError`, also where it cannot be used."""
     template = templates.get(name)
     if template is None:
-        near = difflib.get_close_matches(name, templates, n=1, cutoff=0.4)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
+        meant = nearest.hint(name, templates)
         shown = printable_name(name[:60])
-        raise user_error("TEMPLATE_NOT_FOUND", f"There is no template `{shown}`.{hint}")
+        raise user_error("TEMPLATE_NOT_FOUND", f"There is no template `{shown}`.{meant}")
     if template.problem:
         raise template.problem
     return template
@@ -68,13 +67,12 @@ def fill(template: Template, given: Mapping[str, Value]) -> Filled:
 def _values(template: Template, given: Mapping[str, Value]) -> dict[str, Value]:
     for name in given:
         if name not in template.params:
-            near = difflib.get_close_matches(name, template.params, n=1, cutoff=0.4)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
+            meant = nearest.hint(name, template.params)
             has = ", ".join(template.params) or "none"
             raise user_error(
                 "INPUT_INVALID",
                 f"The template `{template.name}` has no parameter `{printable_name(name[:60])}`."
-                f"{hint}",
+                f"{meant}",
                 f"It has these: {has}.",
             )
     return {name: _value(template, name, given) for name in template.params}
@@ -145,10 +143,9 @@ def _chain(top: File, files: Sequence[File]) -> Iterator[tuple[File, Keys]]:
             return
         file = _below(file, keys.extends, files)
         if file is None:
-            near = difflib.get_close_matches(keys.extends, [it.name for it in files], n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
+            meant = nearest.hint(keys.extends, [it.name for it in files])
             shown = printable_name(keys.extends[:60])
-            raise _at(seen[-1], f"there is no template `{shown}` to extend.{hint}", "extends")
+            raise _at(seen[-1], f"there is no template `{shown}` to extend.{meant}", "extends")
         if file in seen:
             names = " → ".join([each.name for each in seen[seen.index(file) :]] + [file.name])
             raise _at(seen[-1], f"it extends itself: {names}.", "extends")

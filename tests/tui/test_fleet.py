@@ -22,7 +22,7 @@ from rich.cells import cell_len
 from engine.domain.events import Notice, Progressed
 from engine.domain.model import Stage
 from tui.app import SwarmApp
-from tui.pulse import STRETCH_S, Pulse
+from tui.pulses import STRETCH_S, Pulses
 from tui.show import sparkline
 from tui.widgets.run_list import RunList
 from tui.widgets.run_tile import best_grid
@@ -178,7 +178,7 @@ async def test_every_row_of_tiles_is_exactly_as_wide_as_the_view() -> None:
 
 def test_the_pulse_counts_by_stretches_and_stops_with_the_run() -> None:
     engine = FakeEngine()
-    pulse = Pulse()
+    pulse = Pulses()
 
     engine.add("a", "x")
     start = engine.now

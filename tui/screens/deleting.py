@@ -228,7 +228,7 @@ def _words(plan: Plan, width: int) -> str:
         where = "It is gone for good; it can be made again."
     elif plan.sessions:
         where = "It is gone for good: only Codex's record of what was said."
-    return "\n".join([*lines, where])
+    return "\n".join([*lines, where] if plan.take else lines)
 
 
 def _reasons(plan: Plan) -> str:

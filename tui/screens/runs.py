@@ -80,7 +80,7 @@ class RunsScreen(RunBrowser):
     def take(self, batch: Batch) -> None:
         """Take in what happened, at the cost of what changed."""
         super().take(batch)
-        self.panes.pulse.hear(batch.by_run)
+        self.panes.pulses.hear(batch.by_run)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
             self.update_list(batch.runs)

@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from engine.domain.model import Run, Status
 from engine.domain.queue import paused, unfinished
-from tui.pulse import Pulse
+from tui.pulses import Pulses
 from tui.toast import app_of, focus_now
 from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_columns import Wait, checked_columns
@@ -62,7 +62,7 @@ class Panes(Splitters):
         self.pane = PANES[0]
         self.is_zoomed = False
         self.is_fleet = False
-        self.pulse = Pulse()
+        self.pulses = Pulses()
         self.positions: dict[str, int] = {}
         """The places of the queued runs, from 1: reckoned seldom, asked for by every row."""
 
@@ -79,7 +79,7 @@ class Panes(Splitters):
                 columns=checked_columns(self._engine.config.ui.columns)[0],
                 clock=self._clock,
                 wait=self.wait,
-                lately=self.pulse.lately,
+                lately=self.pulses.lately,
             )
             yield TextInput(id="filter", placeholder=FILTER_HINT)
         yield ChosenRun(self._engine, self._clock, self.wait)

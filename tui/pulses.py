@@ -14,7 +14,7 @@ STRETCHES = 32
 """How many are remembered of a run."""
 
 
-class Pulse:
+class Pulses:
     """Counts what it hears; runs that have ended are kept as they were, live ones beat on."""
 
     def __init__(self) -> None:

@@ -1,0 +1,17 @@
+"""What was probably meant, where a name is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.domain.text import printable_name
+
+LONGEST = 100  # characters that are compared: it takes time by their square
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Give `` Did you mean `x`?`` with the known name that is nearest, or nothing."""
+    import difflib  # only the wrong pay for it
+
+    near = difflib.get_close_matches(name[:LONGEST], list(known), n=1, cutoff=0.4)
+    return f" Did you mean `{printable_name(near[0])}`?" if near else ""
