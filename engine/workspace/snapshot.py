@@ -18,7 +18,7 @@ from engine.workspace import objects
 from engine.workspace.below import Below
 from engine.workspace.git import NOBODY, Git, identity
 from engine.workspace.repository import quoted
-from engine.workspace.scan import Found, Reader, Seen, listing, look
+from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
 
 NOW = "refs/swarm/now"
 _STATE = "swarm-seen"
@@ -99,7 +99,7 @@ async def _look(git: Git, root: Path) -> tuple[State, Found]:
     listed = asyncio.create_task(listing(git, root))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
-        fresh = set(await listed) - state.files.keys()
+        fresh = {path for path in await listed - state.files.keys() if counts(path)}
     finally:
         listed.cancel()
     if fresh:
