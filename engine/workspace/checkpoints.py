@@ -78,6 +78,8 @@ class Checkpoints:
         odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
+        self._trees: dict[int, str] = {}
+        """Those of checkpoints that were asked for: they stay what they are."""
 
     @classmethod
     async def open(
@@ -118,6 +120,7 @@ class Checkpoints:
         for line in out.decode("utf-8", "replace").splitlines():
             ref, sha, tree, at, message = line.split(" ", 4)
             found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
+        self._trees |= {one.n: one.tree for one in found}
         return sorted(found, key=lambda one: one.n)
 
     async def _take(self, message: str) -> Checkpoint:
@@ -129,6 +132,7 @@ class Checkpoints:
         words = one_line(message) or "checkpoint"
         sha = await snapshot.commit(self.git, now.tree, words)
         await self.git.run("update-ref", f"{REFS}/{n}", sha, "0" * len(sha))
+        self._trees[n] = now.tree
         return Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
 
     # Comparing
@@ -189,10 +193,12 @@ class Checkpoints:
             return await snapshot.take(self.git, self.root)
 
     async def _tree(self, n: int) -> str:
-        answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
-        if answer.code:
-            raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
-        return answer.out.decode("ascii").strip()
+        if n not in self._trees:
+            answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
+            if answer.code:
+                raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
+            self._trees[n] = answer.out.decode("ascii").strip()
+        return self._trees[n]
 
     async def between(self, old: str, new: str) -> list[Pair]:
         """Give both sides of each file that differs between two trees."""
