@@ -163,9 +163,7 @@ def test_a_budget_ends_the_run(swarm: Swarm, told: Told) -> None:
 
 @pytest.mark.slow
 def test_retries_get_past_what_passes(swarm: Swarm, told: Told) -> None:
-    prompt = (
-        "sim: attempt 1\nsim: fail overloaded\nsim: end\nsim: attempt 2+\nsim: say through\nsim: end"
-    )
+    prompt = "sim: attempt 1\nsim: fail overloaded\nsim: end\nsim: attempt 2+\nsim: say through"
     done = swarm(*SIMULATED, "--retries", "1", "--json", prompt)
     assert done.code == 0
     reasons = [event["reason"] for event in done.events if event.get("status") == "queued"]
