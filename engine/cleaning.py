@@ -25,9 +25,10 @@ from engine.upkeep.standing import standing
 from engine.upkeep.trash import Entry, Trash
 from engine.upkeep.unsaved import Unsaved, unsaved
 from engine.workspace.locks import lock_for, locked
+from engine.workspace.origin import Asked
 from engine.workspaces import Tell
 
-LOOKS_AT_ONCE = 2
+LOOKS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ class Cleaning:
         `looked` is told how many of how many workspaces have been looked at.
         """
         runs = await standing(self._store, self._paths)
-        turn, count = asyncio.Semaphore(LOOKS_AT_ONCE), 0
+        turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, Asked()
 
         async def look(run: Run) -> Candidate:
             nonlocal count
             async with turn:
-                candidate = await self._candidate(run, scanner, wish)
+                candidate = await self._candidate(run, scanner, wish, asked)
             count += 1
             if looked:
                 looked(count, len(runs))
@@ -89,7 +90,7 @@ class Cleaning:
             candidates = await asyncio.gather(*(look(run) for run in runs))
         return plan(candidates, wish, time.time())
 
-    async def _candidate(self, run: Run, scanner: Scanner, wish: Wish) -> Candidate:
+    async def _candidate(self, run: Run, scanner: Scanner, wish: Wish, asked: Asked) -> Candidate:
         assert run.workspace
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
@@ -97,8 +98,11 @@ class Cleaning:
         bare = Candidate(run, figures.disk, figures.rebuildable)
         if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
             return bare  # it stays, whatever is in it
-        lost = "" if wish.artefacts_only else (await self.unsaved(run)).words
-        return Candidate(run, figures.disk, figures.rebuildable, lost)
+        if wish.artefacts_only:
+            return bare
+        worthless = self._config.cleanup.worthless
+        lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
+        return replace(bare, unsaved=lost.words)
 
     async def unsaved(self, run: Run) -> Unsaved:
         """Say what of a run's work is nowhere else."""

@@ -10,7 +10,7 @@ from itertools import islice
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
-from engine.domain.model import Run
+from engine.domain.model import ChangeCount, Run, Workspace
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.workspace.changes import Changes
@@ -41,8 +41,9 @@ class Remembering:
         self._next_at = self._rest_s = 0.0
         self._seen = 0
         self._failed = False
-        self._checkpoints: Checkpoints | None = None
-        self._measured: int | None = None
+        self._store: tuple[Workspace, Checkpoints] | None = None
+        self._measured: tuple[str, ChangeCount, tuple[str, ...]] | None = None
+        """The tree that was measured last, and what it came to."""
         self._task: asyncio.Task[None] | None = None
 
     def look(self, run: Run, seen: int) -> None:
@@ -85,26 +86,26 @@ class Remembering:
         checkpoints = await self._opened(run)
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.take(stage)
-        if self._measured == run.checkpoint == checkpoint.n:
-            return []
-        changes = await checkpoints.changes(BASELINE, checkpoint.n)
-        self._measured = checkpoint.n
         bodies: list[Body] = []
         if run.checkpoint != checkpoint.n:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
-        total, touched = changes.total, _touched(changes)
+        if self._measured is None or self._measured[0] != checkpoint.tree:
+            changes = await checkpoints.changes(BASELINE, checkpoint.n)
+            self._measured = checkpoint.tree, changes.total, _touched(changes)
+        _, total, touched = self._measured
         if total != run.changes or touched != run.touched:
             paths = None if touched == run.touched else touched
             bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions, paths))
         return bodies
 
     async def _opened(self, run: Run) -> Checkpoints:
-        """Open the run's store once: to find the repository and its settings anew takes longer."""
+        """Give the store of a run's workspace, opened once: that asks git for what stays."""
         assert run.workspace
-        if self._checkpoints is None or str(self._checkpoints.root) != run.workspace.path:
+        if self._store is None or self._store[0] != run.workspace:
             folder = self._paths.checkpoints(run.id, run.workspace.path)
-            self._checkpoints = await Checkpoints.open(folder, run.workspace)
-        return self._checkpoints
+            self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
+            self._measured = None
+        return self._store[1]
 
 
 def _touched(changes: Changes) -> tuple[str, ...]:

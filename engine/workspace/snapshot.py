@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from engine.workspace import objects
 from engine.workspace.below import Below
 from engine.workspace.git import NOBODY, Git, identity
 from engine.workspace.repository import quoted
-from engine.workspace.scan import Found, Reader, Seen, listing, look
+from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
 
 NOW = "refs/swarm/now"
 _STATE = "swarm-seen"
@@ -30,9 +30,10 @@ LARGE_PACK_BYTES = 8 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A tree, and the paths of files that could not be read into it."""
+    """A tree, the files in it, and the paths of those that could not be read into it."""
 
     tree: str
+    files: Collection[bytes]
     left_out: tuple[str, ...]
 
 
@@ -66,15 +67,15 @@ async def take(git: Git, root: Path) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`."""
     state, found = await _look(git, root)
     if state.tree and not found.unread and len(found.same) == len(state.files):
-        return _snapshot(state.tree, found.left_out)
+        return _snapshot(state.tree, state.files, found.left_out)
     tree, written = await _write(git, root, state, found)
     await asyncio.to_thread(_save, git, State(tree, written.files))
     await _tidy(git)
-    return _snapshot(tree, written.left_out)
+    return _snapshot(tree, written.files, written.left_out)
 
 
-def _snapshot(tree: str, left_out: list[bytes]) -> Snapshot:
-    return Snapshot(tree, tuple(os.fsdecode(path) for path in left_out))
+def _snapshot(tree: str, files: Collection[bytes], left_out: list[bytes]) -> Snapshot:
+    return Snapshot(tree, files, tuple(os.fsdecode(path) for path in left_out))
 
 
 async def _tidy(git: Git) -> None:
@@ -99,7 +100,7 @@ async def _look(git: Git, root: Path) -> tuple[State, Found]:
     listed = asyncio.create_task(listing(git, root))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
-        fresh = set(await listed) - state.files.keys()
+        fresh = {path for path in await listed - state.files.keys() if counts(path)}
     finally:
         listed.cancel()
     if fresh:

@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,13 +111,18 @@ def registration(repository: Repository, target: Path) -> Path | None:
     wanted = os.fsencode(target.absolute() / ".git")
     places = {wanted, os.fsencode(target.parent.resolve() / target.name / ".git")}
     folder = repository.common_dir / "worktrees"
-    for place in folder.iterdir() if folder.is_dir() else ():
-        try:
-            if (place / "gitdir").read_bytes().rstrip(b"\n") in places:
-                return place
-        except OSError:
-            continue
-    return None
+    usual = folder / target.name  # git calls it so, unless that was taken
+    if _stands_for(usual, places):
+        return usual
+    found = folder.iterdir() if folder.is_dir() else ()
+    return next((place for place in found if _stands_for(place, places)), None)
+
+
+def _stands_for(place: Path, links: Container[bytes]) -> bool:
+    try:
+        return (place / "gitdir").read_bytes().rstrip(b"\n") in links
+    except OSError:
+        return False
 
 
 async def remove(

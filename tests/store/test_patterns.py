@@ -125,7 +125,7 @@ def test_written_and_read_again() -> None:
         (f"goal: {'x' * 500}\n", 1),
         ("goal: x\nid: ../../etc\n", 2),
         ("goal: x\nsteps:\n" + "  - {kind: run, text: a}\n" * 25, 2),
-        ("[" * 5_000, 1),
+        pytest.param("[" * 50_000, 1, id="deep"),
         ("!!python/object/apply:os.system [ls]", 1),
         ('{"goal": "x", "steps": [], "variables": null}', 1),
         ("", 1),
