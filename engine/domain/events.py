@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 
-# `Step` and `Event` are made for every line: that they are frozen is left to the type checker, for
-# at run time it would take longer than all the rest of making them.
+# `Step`, `FileChange` and `Event` are made for every line: that they are frozen is left to the type
+# checker, for at run time it would take longer than all the rest of making them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Progressed:
     elapsed_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
 class FileChange:
     """One changed file, its path relative to the workspace."""
 

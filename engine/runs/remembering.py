@@ -17,8 +17,8 @@ from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 
 GAP_S = 2.0
-MAX_REST_S = 60.0
-"""Where steps change nothing, as reading and testing do, looks grow as rare as this."""
+REST_S = 60.0
+"""After a look in vain, how long until the next where no file is seen to change."""
 MAX_TOUCHED = 200
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
@@ -72,7 +72,7 @@ class Remembering:
             self._failed = True
             bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
         self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * (time.monotonic() - started))
-        self._rest_s = 0.0 if bodies else min(MAX_REST_S, max(GAP_S, 2 * self._rest_s))
+        self._rest_s = 0.0 if bodies else REST_S
         if bodies:
             await self._say(bodies)
 
