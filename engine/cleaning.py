@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from engine.workspace.origin import Asked
 from engine.workspaces import Tell
 
 LOOKS_AT_ONCE = 4
+LOOKS_ASIDE = 2
+"""At once while nobody waits for them, but perhaps for a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,19 @@ class Cleaning:
         worthless = self._config.cleanup.worthless
         lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
         return replace(bare, unsaved=lost.words)
+
+    async def look(self, paths: Collection[str], told: Callable[[str, Unsaved], None]) -> None:
+        """Tell of each of these workspaces, of runs that ended, what in it is nowhere else."""
+        turn, asked = asyncio.Semaphore(LOOKS_ASIDE), Asked()
+
+        async def look(run: Run, path: str) -> None:
+            async with turn:
+                told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
+
+        runs = await standing(self._store, self._paths)
+        ended = {run.workspace.path: run for run in runs if run.workspace and _has_ended(run)}
+        wanted = (path for path in paths if path in ended)
+        await asyncio.gather(*(look(ended[path], path) for path in wanted))
 
     async def unsaved(self, run: Run) -> Unsaved:
         """Say what of a run's work is nowhere else."""
@@ -216,9 +231,13 @@ class Cleaning:
         await self._tell(run.id, told)
 
 
+def _has_ended(run: Run) -> bool:
+    return run.status in FINISHED
+
+
 def check_ended(run: Run) -> None:
     """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
-    if run.status not in FINISHED:
+    if not _has_ended(run):
         raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
 
 
