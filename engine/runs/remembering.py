@@ -17,7 +17,7 @@ from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 
 GAP_S = 2.0
-REST_S = 60.0
+REST_S = 300.0
 """After a look in vain, how long until the next where no file is seen to change."""
 MAX_TOUCHED = 200
 COST_FACTOR = 10.0

@@ -261,8 +261,11 @@ class Supervisor:
         self, following: Following, limit_s: float = math.inf
     ) -> Ending | None:
         if not following.done.done():
-            # Its end pokes too, and so does the clock: all else costs more than the look itself.
-            clock = asyncio.get_running_loop().call_later(limit_s, self._poked.set)
+            # Its end pokes too, and so does the clock, that of all runs at the same moment: to
+            # wake for each, or to have a task or a timeout wait, would cost more than the look.
+            loop = asyncio.get_running_loop()
+            at = (loop.time() // limit_s + 1) * limit_s
+            clock = loop.call_at(at, self._poked.set)
             try:
                 await self._poked.wait()
             finally:

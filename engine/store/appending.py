@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event
@@ -24,7 +24,7 @@ class LostOwnership(Exception):
     """Somebody else went on with this attempt: its cursor is not where we left it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=TYPE_CHECKING, slots=True)  # one for each live run, every tick
 class Entry:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 
