@@ -16,7 +16,7 @@ from engine.files import Spool
 from engine.runs.process import Ending, Process
 from engine.store.appending import Entry, LostOwnership
 
-TICK_S, MAX_TICK_S = 0.05, 0.4
+TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
