@@ -40,6 +40,13 @@ class Looks(Telling):
         self._in_ascii = () if unicode_ok() else (InAscii(),)
         for theme in THEMES:
             self.register_theme(theme)
+        self._styled_in: dict[str, str] = {}
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style everything anew, if in other colours; Textual asks once more when it begins."""
+        known, self._styled_in = self._styled_in, self.get_css_variables()
+        if known != self._styled_in:
+            super().refresh_css(animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Write in ASCII where the terminal can do no more."""
@@ -49,7 +56,14 @@ class Looks(Telling):
         """Give what a theme may leave unsaid."""
         return FAINT
 
-    def take_theme(self) -> list[str]:
+    def begin_in_theme(self) -> list[str]:
+        """Take a theme before anything is styled; give what is wrong with the settings'."""
+        problems = self._take_theme()
+        self._styled_in = self.get_css_variables()
+        self.stylesheet.set_variables(self._styled_in)
+        return problems
+
+    def _take_theme(self) -> list[str]:
         """Take the theme chosen last, or the settings' where they changed; give what is wrong."""
         said = self.engine.config.ui.theme
         chosen = self.engine.memory.recall("theme", ChosenTheme)
