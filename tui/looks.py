@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
+from engine.domain.record import record
 from tui.plain import InAscii
 from tui.show.terminal import unicode_ok
 from tui.telling import Telling
@@ -24,7 +24,7 @@ FAINT = {"faint": "ansi_bright_black"}
 OWN = [theme.name for theme in THEMES]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChosenTheme:
     """A theme that was chosen here, and what the settings said at that time."""
 

@@ -22,6 +22,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
+from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.connect import connect, set_aside, translated
@@ -39,7 +40,7 @@ class LostOwnership(Exception):
     """Somebody else went on with this attempt: its cursor is not where we left it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 
