@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
 
 import msgspec
 
@@ -33,8 +32,7 @@ _WORD = re.compile(r"[\w./-]+")
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
-@dataclass(slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, omit_defaults=True):
     """How far an attempt's output was taken in, and what must be known to go on from there."""
 
     offset: int = 0

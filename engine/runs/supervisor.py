@@ -34,7 +34,8 @@ from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
 from engine.runs.verifying import Verifying
 from engine.runs.watcher import Watcher
-from engine.store.store import Committed, Entry, Store
+from engine.store.appending import Committed, Entry
+from engine.store.store import Store
 
 CHECK_S = 1.0
 RETRY_S = 1.0

@@ -15,7 +15,8 @@ from engine.library.pattern_file import MAX_BYTES, read, write
 from engine.paths import Paths
 from engine.patterns import Patterns
 from engine.runs.learning import distil
-from engine.store.store import Entry, Store
+from engine.store.appending import Entry
+from engine.store.store import Store
 
 S = Status
 DONE = (S.PREPARING, S.RUNNING, S.SUCCEEDED)
