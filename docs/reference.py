@@ -12,8 +12,9 @@ import json_pages
 import msgspec
 from msgspec import Meta, Struct
 
-from engine.config import Config, Duration, Size
+from engine.config import Config
 from engine.domain.errors import CATALOGUE
+from engine.values import Duration, Size
 from tui.cli.main import group
 from tui.commands import GROUPS, keys_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,9 +25,12 @@ from engine.upkeep.standing import standing
 from engine.upkeep.trash import Entry, Trash
 from engine.upkeep.unsaved import Unsaved, unsaved
 from engine.workspace.locks import lock_for, locked
+from engine.workspace.origin import Asked
 from engine.workspaces import Tell
 
-LOOKS_AT_ONCE = 2
+LOOKS_AT_ONCE = 4
+LOOKS_ASIDE = 2
+"""At once while nobody waits for them, but perhaps for a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,12 @@ class Cleaning:
         `looked` is told how many of how many workspaces have been looked at.
         """
         runs = await standing(self._store, self._paths)
-        turn, count = asyncio.Semaphore(LOOKS_AT_ONCE), 0
+        turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, Asked()
 
         async def look(run: Run) -> Candidate:
             nonlocal count
             async with turn:
-                candidate = await self._candidate(run, scanner, wish)
+                candidate = await self._candidate(run, scanner, wish, asked)
             count += 1
             if looked:
                 looked(count, len(runs))
@@ -89,7 +92,7 @@ class Cleaning:
             candidates = await asyncio.gather(*(look(run) for run in runs))
         return plan(candidates, wish, time.time())
 
-    async def _candidate(self, run: Run, scanner: Scanner, wish: Wish) -> Candidate:
+    async def _candidate(self, run: Run, scanner: Scanner, wish: Wish, asked: Asked) -> Candidate:
         assert run.workspace
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
@@ -97,8 +100,24 @@ class Cleaning:
         bare = Candidate(run, figures.disk, figures.rebuildable)
         if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
             return bare  # it stays, whatever is in it
-        lost = "" if wish.artefacts_only else (await self.unsaved(run)).words
-        return Candidate(run, figures.disk, figures.rebuildable, lost)
+        if wish.artefacts_only:
+            return bare
+        worthless = self._config.cleanup.worthless
+        lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
+        return replace(bare, unsaved=lost.words)
+
+    async def look(self, paths: Collection[str], told: Callable[[str, Unsaved], None]) -> None:
+        """Tell of each of these workspaces, of runs that ended, what in it is nowhere else."""
+        turn, asked = asyncio.Semaphore(LOOKS_ASIDE), Asked()
+
+        async def look(run: Run, path: str) -> None:
+            async with turn:
+                told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
+
+        runs = await standing(self._store, self._paths)
+        ended = {run.workspace.path: run for run in runs if run.workspace and _has_ended(run)}
+        wanted = (path for path in paths if path in ended)
+        await asyncio.gather(*(look(ended[path], path) for path in wanted))
 
     async def unsaved(self, run: Run) -> Unsaved:
         """Say what of a run's work is nowhere else."""
@@ -212,9 +231,13 @@ class Cleaning:
         await self._tell(run.id, told)
 
 
+def _has_ended(run: Run) -> bool:
+    return run.status in FINISHED
+
+
 def check_ended(run: Run) -> None:
     """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
-    if run.status not in FINISHED:
+    if not _has_ended(run):
         raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
 
 

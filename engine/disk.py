@@ -123,6 +123,15 @@ class Disk:
         """
         return await self.cleaning.unsaved(await self.cleaning.standing(run, path))
 
+    async def look_for_work(
+        self, paths: Collection[str], told: Callable[[str, Unsaved], None]
+    ) -> None:
+        """Tell of many workspaces, by path, what of the work in them is nowhere else.
+
+        For those of runs that ended; what the same repository says of all is asked for once.
+        """
+        await self.cleaning.look(paths, told)
+
     # Cleaning up
 
     async def plan(self, wish: Wish, looked: Callable[[int, int], None] | None = None) -> Plan:

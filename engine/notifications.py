@@ -136,7 +136,8 @@ class Notifications:
             await receiver.close()
         if outcome.is_taken:
             return outcome.answer
-        raise user_error("WEBHOOK_FAILED", f"{name} ({receiver.shown}): {outcome.answer.text}.")
+        said = f"{name} ({receiver.shown}): {outcome.answer.text}."
+        raise user_error("WEBHOOK_FAILED", said, outcome.way_out)
 
     async def retry(self, name: str | None = None, message: str | None = None) -> int:
         """Let what was given up be tried anew, of one receiver, one message, or all.

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import Config, Duration, Size, load, parse
+from engine.config import Config, load, parse
 from engine.domain.errors import UserError
 from engine.domain.model import Sandbox
+from engine.values import Duration, Size
 
 DOCUMENTED = """
 slots: 4                     # Codex processes at a time

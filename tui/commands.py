@@ -216,6 +216,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
         Command("batch.changes", "D", "changes", "batch.changes", "Show what the run changed", 11),
+        Command("batch.compare", "c", "compare", "batch.compare", "A task's runs side by side", 18),
         Command("batch.apply", "a", "apply", "batch.apply", "Take the best of each home", 12),
         Command("batch.drop", "d", "drop", "batch.drop", "Delete the others' work (asks)", 13),
         Command("batch.retry", "r", "retry", "batch.retry", "Start what failed again", 14),

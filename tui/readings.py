@@ -13,7 +13,7 @@ MAX_RETRIES = 100
 
 def duration(text: str) -> float:
     """Read a length of time such as 90s, 5m or 12h in seconds; raises ValueError."""
-    from engine.config import Duration  # takes 30 ms to import
+    from engine.values import Duration  # takes 30 ms to import
 
     seconds = float(Duration.parse(text))
     if seconds <= 0:

@@ -18,7 +18,8 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import PlanItem, RunSpec, Stage, Status, WorkspaceKind, WorkspaceSpec
-from engine.store.store import Entry, open_store
+from engine.store.appending import Entry
+from engine.store.store import open_store
 
 STEPS = 10
 CYCLE = 90

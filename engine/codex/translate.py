@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -29,13 +27,12 @@ from engine.domain.text import one_line, printable, printable_name
 
 TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
-_WRAPPED = re.compile(r"/(?:[\w.-]+/)*(?:ba|z|da)?sh -l?c (?:'([^']+)'|([\w./-]+))")
-"""A command as Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long."""
+_SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
+_WORD = re.compile(r"[\w./-]+")
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
-@dataclass(slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, omit_defaults=True):
     """How far an attempt's output was taken in, and what must be known to go on from there."""
 
     offset: int = 0
@@ -139,18 +136,17 @@ class Translator:
         return []
 
     def _item(self, item: Item, kind: str, raw: bytes) -> list[Body]:
-        started = kind == "item.started"
         if item.type != "error":
             self.cursor.last_error = ""  # the agent got over it
         match item.type:
-            case "todo_list":
-                return self._plan(item)
             case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
-                return [] if kind == "item.updated" else [self._tool(item, started)]
+                return [] if kind == "item.updated" else [self._tool(item, kind)]
             case "agent_message" | "reasoning":
                 role = "assistant" if item.type == "agent_message" else "reasoning"
                 text = printable(item.text or "", TEXT_LIMIT)
-                return [Step(role, "message", "completed", text)] if not started else []
+                return [Step(role, "message", "completed", text)] if kind != "item.started" else []
+            case "todo_list":
+                return self._plan(item)
             case "error":
                 return [Notice("warning", printable(item.message or "", TEXT_LIMIT))]
             case _:
@@ -174,14 +170,15 @@ class Translator:
                 bodies.append(Progressed(Stage.EXECUTING, message, percent))
         return bodies
 
-    def _tool(self, item: Item, started: bool) -> Step:
-        phase = "started" if started else "failed" if item.status == "failed" else "completed"
+    def _tool(self, item: Item, kind: str) -> Step:
+        phase = "failed" if item.status == "failed" else "completed"
+        phase = "started" if kind == "item.started" else phase
         match item.type:
             case "command_execution":
                 return _command(item, phase)
             case "file_change":
-                changes = tuple(self._changes(item))
-                text = ", ".join(change.path for change in changes)
+                changes = self._changes(item)
+                text = ", ".join([change.path for change in changes])
                 return Step("tool", "file_change", phase, printable(text, 1000), changes=changes)
             case "mcp_tool_call":
                 text = f"{one_line(item.server or '?')}.{one_line(item.tool or '?')}"
@@ -189,10 +186,16 @@ class Translator:
             case _:
                 return Step("tool", "web_search", phase, one_line(item.query or ""))
 
-    def _changes(self, item: Item) -> Iterable[FileChange]:
-        for change in item.changes or ():
-            path = printable_name(change.path.removeprefix(self._root))
-            yield FileChange(path, _CHANGES.get(change.kind, "modified"))
+    def _changes(self, item: Item) -> tuple[FileChange, ...]:
+        return tuple(
+            [
+                FileChange(
+                    printable_name(change.path.removeprefix(self._root)),
+                    _CHANGES.get(change.kind, "modified"),
+                )
+                for change in item.changes or ()
+            ]
+        )
 
 
 def _total(usage: Usage) -> int:
@@ -206,29 +209,27 @@ def _notices(text: str) -> list[Body]:
 def _command(item: Item, phase: str) -> Step:
     command = printable(item.command or "", TEXT_LIMIT)
     output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
-    return Step(
-        role="tool",
-        kind="command",
-        phase=phase,
-        text=one_line(_unwrapped(command)),
-        command=command,
-        exit_code=item.exit_code,
-        output=output,
-    )
+    text = one_line(_unwrapped(command))
+    return Step("tool", "command", phase, text, command, item.exit_code, output)
 
 
 def _unwrapped(command: str) -> str:
     """Give what Codex runs through a shell without the shell around it."""
+    # As Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long.
+    shell, _, script = command.partition(" -lc ")
+    if shell in _SHELLS:
+        if script[:1] == "'" and 1 < script.find("'", 1) == len(script) - 1:
+            return script[1:-1]
+        if _WORD.fullmatch(script):
+            return script
     if not command.startswith("/") or " -" not in command[:40]:
         return command
-    if simply := _WRAPPED.fullmatch(command):
-        return simply[1] or simply[2]
     try:
         words = shlex.split(command)
     except ValueError:
         return command
-    shell = len(words) == 3 and os.path.basename(words[0]) in ("sh", "bash", "zsh", "dash")  # noqa: PTH119  a name, not a file
-    return words[2] if shell and words[1] in ("-c", "-lc") else command
+    is_shell = len(words) == 3 and os.path.basename(words[0]) in ("sh", "bash", "zsh", "dash")  # noqa: PTH119  a name, not a file
+    return words[2] if is_shell and words[1] in ("-c", "-lc") else command
 
 
 _encode = msgspec.json.Encoder().encode

@@ -282,7 +282,7 @@ class Run:
     plan_pace: PlanPace | None = None
     thread_id: str | None = None
     usage: Usage = Usage()
-    changes: ChangeCount = field(default_factory=ChangeCount)
+    changes: ChangeCount = ChangeCount()
     touched: tuple[str, ...] = ()
     """The changed files, a bounded number of them."""
     applied: Applied | None = None

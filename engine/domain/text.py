@@ -40,7 +40,7 @@ def _is_plain(text: str) -> bool:
     """Say whether a text is ASCII without controls, as most is; much quicker than a search."""
     if not text.isascii():
         return False
-    return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
+    return text.isprintable() or text.replace("\n", " ").replace("\t", " ").isprintable()
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -56,7 +56,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def printable_name(name: str) -> str:
     """Give a file name with every unsafe character written as a backslash escape, unmistakably."""
-    if not _UNSAFE_IN_LINE.search(name):
+    if (name.isascii() and name.isprintable()) or not _UNSAFE_IN_LINE.search(name):
         return name
     return _UNSAFE_IN_LINE.sub(lambda found: _escaped(found[0]), name)
 

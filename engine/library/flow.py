@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from engine import yaml_file
-from engine.config import Duration
 from engine.domain import nearest
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
 from engine.library.parameters import Value
 from engine.library.rows import INVALID, Row, invalid, key_of, listed, row_of, text_of
 from engine.library.shelf import NAME
+from engine.values import Duration
 
 MOST_STEPS = 50
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from engine.config import Duration
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, Sandbox, WatchdogWish
 from engine.domain.text import printable_name
 from engine.library.parameters import Parameter
 from engine.library.shelf import File, Layer
+from engine.values import Duration
 
 
 class Watch(Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,7 +57,7 @@ class Hook:
             self._client = self._client or await asyncio.to_thread(_client)
             headers = await asyncio.to_thread(self._headers, message, payload)
         except UserError as error:
-            return Outcome(Answer(error.message))
+            return Outcome(Answer(error.message.rstrip(".")), way_out=error.recovery)
         try:
             async with asyncio.timeout(WHOLE_S):
                 outcome = await self._post(headers, payload)

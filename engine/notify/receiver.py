@@ -10,12 +10,16 @@ from engine.domain.messages import Answer
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a try; `wait_s` is how long the receiver asked to be left alone."""
+    """What came of a try; `wait_s` is how long the receiver asked to be left alone.
+
+    `way_out` says what to do where it was not even tried.
+    """
 
     answer: Answer
     is_taken: bool = False
     is_gone: bool = False
     wait_s: float = 0.0
+    way_out: str = ""
 
 
 class Receiver(Protocol):

@@ -14,7 +14,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
 from engine.files import Spool
 from engine.runs.process import Ending, Process
-from engine.store.store import Entry, LostOwnership
+from engine.store.appending import Entry, LostOwnership
 
 TICK_S, MAX_TICK_S = 0.05, 0.4
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick

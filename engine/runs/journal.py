@@ -16,7 +16,8 @@ from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run, RunSpec
 from engine.domain.projection import View
-from engine.store.store import Committed, Entry, Store
+from engine.store.appending import Committed, Entry
+from engine.store.store import Store
 from engine.store.written import Written
 
 POLL_S = 0.1

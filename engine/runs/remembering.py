@@ -10,15 +10,15 @@ from itertools import islice
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
-from engine.domain.model import Run
+from engine.domain.model import ChangeCount, Run, Workspace
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 
 GAP_S = 2.0
-MAX_REST_S = 60.0
-"""Where steps change nothing, as reading and testing do, looks grow as rare as this."""
+REST_S = 60.0
+"""After a look in vain, how long until the next where no file is seen to change."""
 MAX_TOUCHED = 200
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
@@ -41,6 +41,9 @@ class Remembering:
         self._next_at = self._rest_s = 0.0
         self._seen = 0
         self._failed = False
+        self._store: tuple[Workspace, Checkpoints] | None = None
+        self._measured: tuple[str, ChangeCount, tuple[str, ...]] | None = None
+        """The tree that was measured last, and what it came to."""
         self._task: asyncio.Task[None] | None = None
 
     def look(self, run: Run, seen: int) -> None:
@@ -69,7 +72,7 @@ class Remembering:
             self._failed = True
             bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
         self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * (time.monotonic() - started))
-        self._rest_s = 0.0 if bodies else min(MAX_REST_S, max(GAP_S, 2 * self._rest_s))
+        self._rest_s = 0.0 if bodies else REST_S
         if bodies:
             await self._say(bodies)
 
@@ -80,20 +83,29 @@ class Remembering:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _taken(self, run: Run) -> list[Body]:
-        assert run.workspace
-        folder = self._paths.checkpoints(run.id, run.workspace.path)
-        checkpoints = await Checkpoints.open(folder, run.workspace)
+        checkpoints = await self._opened(run)
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.take(stage)
         bodies: list[Body] = []
         if run.checkpoint != checkpoint.n:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
-        changes = await checkpoints.changes(BASELINE, checkpoint.n)
-        total, touched = changes.total, _touched(changes)
+        if self._measured is None or self._measured[0] != checkpoint.tree:
+            changes = await checkpoints.changes(BASELINE, checkpoint.n)
+            self._measured = checkpoint.tree, changes.total, _touched(changes)
+        _, total, touched = self._measured
         if total != run.changes or touched != run.touched:
             paths = None if touched == run.touched else touched
             bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions, paths))
         return bodies
+
+    async def _opened(self, run: Run) -> Checkpoints:
+        """Give the store of a run's workspace, opened once: that asks git for what stays."""
+        assert run.workspace
+        if self._store is None or self._store[0] != run.workspace:
+            folder = self._paths.checkpoints(run.id, run.workspace.path)
+            self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
+            self._measured = None
+        return self._store[1]
 
 
 def _touched(changes: Changes) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused
 from engine.domain.stamp import NotAllowed
 from engine.runs.supervisor import Supervisor, Tools
-from engine.store.store import Entry
+from engine.store.appending import Entry
 
 TICK_S, IDLE_S = 1.0, 5.0
 AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})

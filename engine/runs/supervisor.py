@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -34,7 +34,8 @@ from engine.runs.process import Ending, Process
 from engine.runs.remembering import Remembering
 from engine.runs.verifying import Verifying
 from engine.runs.watcher import Watcher
-from engine.store.store import Committed, Entry, Store
+from engine.store.appending import Committed, Entry
+from engine.store.store import Store
 
 CHECK_S = 1.0
 RETRY_S = 1.0
@@ -257,13 +258,15 @@ class Supervisor:
         return self._following
 
     async def _ended_or_poked(
-        self, following: Following, limit_s: float | None = None
+        self, following: Following, limit_s: float = math.inf
     ) -> Ending | None:
         if not following.done.done():
-            with suppress(TimeoutError):
-                # Its end pokes too: a task to wait for each would cost more than the look itself.
-                async with asyncio.timeout(limit_s):
-                    await self._poked.wait()
+            # Its end pokes too, and so does the clock: all else costs more than the look itself.
+            clock = asyncio.get_running_loop().call_later(limit_s, self._poked.set)
+            try:
+                await self._poked.wait()
+            finally:
+                clock.cancel()
         self._poked.clear()
         return following.done.result() if following.done.done() else None
 

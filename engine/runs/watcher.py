@@ -16,7 +16,7 @@ from engine.domain.errors import UserError
 from engine.domain.events import Body, FileChange, FilesChanged, Notice
 from engine.domain.text import printable_name
 from engine.runs.watch import Seen, Watch
-from engine.store.store import Entry
+from engine.store.appending import Entry
 from engine.workspace.walk import MAX_FOLDERS, SANDBOX, is_left_alone, is_sandbox, walk
 
 MAX_CHANGES = 500  # in one event; a build writes thousands of files at once

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-import aiosqlite
 
 from engine.domain.batch import Swarm
 
@@ -14,28 +13,28 @@ _COLUMNS = "id, name, template, made_of, created_at, budget"
 _SLUG_CHARACTERS = 40
 
 
-async def free_id(db: aiosqlite.Connection, name: str) -> str:
+def free_id(db: sqlite3.Connection, name: str) -> str:
     """Make an id of a name: the name where that is free, else with a number behind it."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_SLUG_CHARACTERS].strip("-") or "batch"
     query = "SELECT id FROM batches WHERE id = ? OR id GLOB ?"
-    taken = {row[0] for row in await db.execute_fetchall(query, (slug, f"{slug}-[0-9]*"))}
+    taken = {row[0] for row in db.execute(query, (slug, f"{slug}-[0-9]*"))}
     number = 2
     while slug in taken and f"{slug}-{number}" in taken:
         number += 1
     return f"{slug}-{number}" if slug in taken else slug
 
 
-async def add(db: aiosqlite.Connection, swarm: Swarm, now: float) -> None:
+def add(db: sqlite3.Connection, swarm: Swarm, now: float) -> None:
     """Write a batch down."""
-    await db.execute(
+    db.execute(
         f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
         (swarm.id, swarm.name, swarm.template, swarm.made_of, now, swarm.budget_tokens),
     )
 
 
-async def set_budget(db: aiosqlite.Connection, batch: str, tokens: int | None) -> None:
+def set_budget(db: sqlite3.Connection, batch: str, tokens: int | None) -> None:
     """Change what its runs may use together."""
-    await db.execute("UPDATE batches SET budget = ? WHERE id = ?", (tokens, batch))
+    db.execute("UPDATE batches SET budget = ? WHERE id = ?", (tokens, batch))
 
 
 def query(ids: Sequence[str]) -> tuple[str, Sequence[str]]:

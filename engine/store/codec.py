@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from typing import Any
 
@@ -25,13 +25,22 @@ Mirrored = Callable[[Any], msgspec.Struct]
 
 
 def _mirror(kind: type[Run | Body], without: Sequence[str] = ()) -> Mirrored:
-    """Give what makes a struct of a dataclass: both together take a third of the encoding."""
-    names = [one.name for one in fields(kind) if one.name not in without]
-    struct = msgspec.defstruct(kind.__name__, names, gc=False)
+    """Give what makes a struct of a dataclass: both together take a third of the encoding.
+
+    What is as it was at first is left out: that is most of a run, and half of a step.
+    """
+    kept = [one for one in fields(kind) if one.name not in without]
+    names = [one.name for one in kept]
+    struct = msgspec.defstruct(kind.__name__, map(_field, kept), gc=False, omit_defaults=True)
     if len(names) == 1:
         return lambda value: struct(getattr(value, names[0]))
     values = attrgetter(*names)
     return lambda value: struct(*values(value))
+
+
+def _field(one: Field[Any]) -> str | tuple[str, Any, Any]:
+    """Describe a field to msgspec, with its default where that is a plain value."""
+    return one.name if one.default is MISSING else (one.name, Any, one.default)
 
 
 _mirror_state = _mirror(Run, without=("spec", "overlaps"))

@@ -7,11 +7,11 @@ import errno
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-
-import aiosqlite
+from typing import TypeVar
 
 from engine.domain.errors import UserError, user_error
 from engine.store.migrations import MIGRATIONS
@@ -21,65 +21,90 @@ WAL_RETRY_S = 0.02
 CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
 LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 
+T = TypeVar("T")
+
+
+class Connection:
+    """SQLite on a thread of its own, which does one piece of work after the other, each whole."""
+
+    def __init__(self, db: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._db = db
+        self._thread = thread
+
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Begin a piece of work there; who waits for it and is cancelled does not end it."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+
 
 @asynccontextmanager
-async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[aiosqlite.Connection]:
+async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[Connection]:
     """Open one connection, in WAL mode, closed at the end; raises `UserError`."""
-    async with AsyncExitStack() as stack:
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "store")
+    try:
         with translated(path):
-            try:
-                if migrate:
-                    path.touch(mode=0o600)
-            except OSError as error:
-                raise _refused(path, error) from error
-            # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
-            # that complains on stderr once the loop is closed.
-            sqlite3.connect(path).close()
-            db = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
-            await db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            await db.execute("PRAGMA foreign_keys = ON")
-            await db.execute("PRAGMA synchronous = NORMAL")
-            await db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            if migrate:
-                # Only where there is nothing yet: it writes. `shrinking` sees to older databases.
-                if not path.stat().st_size:
-                    await db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                await _use_wal(db)
-                await _migrate(db)
-        yield db
+            db = await loop.run_in_executor(thread, _opened, path, migrate)
+        try:
+            yield Connection(db, thread)
+        finally:
+            await asyncio.shield(loop.run_in_executor(thread, db.close))
+    finally:
+        thread.shutdown(wait=False)
 
 
-async def _use_wal(db: aiosqlite.Connection) -> None:
+def _opened(path: Path, migrate: bool) -> sqlite3.Connection:
+    try:
+        if migrate:
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise _refused(path, error) from error
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        if migrate:
+            # Only where there is nothing yet: it writes. `shrinking` sees to older databases.
+            if not path.stat().st_size:
+                db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            _use_wal(db)
+            _migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
     """Turn WAL on, once for the file; SQLite does not wait by itself where others do the same."""
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
-            await db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-        await asyncio.sleep(WAL_RETRY_S)
+        time.sleep(WAL_RETRY_S)
 
 
-async def _migrate(db: aiosqlite.Connection) -> None:
-    version = await _version(db)
+def _migrate(db: sqlite3.Connection) -> None:
+    version = _version(db)
     if version > len(MIGRATIONS):
         raise user_error("DATABASE_NEWER")
     while version < len(MIGRATIONS):
-        await db.execute("BEGIN IMMEDIATE")
-        version = await _version(db)  # another process may have been quicker
+        db.execute("BEGIN IMMEDIATE")
+        version = _version(db)  # another process may have been quicker
         if version < len(MIGRATIONS):
             for statement in MIGRATIONS[version]:
-                await db.execute(statement)
+                db.execute(statement)
             version += 1
-            await db.execute(f"PRAGMA user_version = {version}")
-        await db.execute("COMMIT")
+            db.execute(f"PRAGMA user_version = {version}")
+        db.execute("COMMIT")
 
 
-async def _version(db: aiosqlite.Connection) -> int:
-    (row,) = await db.execute_fetchall("PRAGMA user_version")
-    return row[0]
+def _version(db: sqlite3.Connection) -> int:
+    return db.execute("PRAGMA user_version").fetchone()[0]
 
 
 def set_aside(path: Path) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from engine.domain.messages import Answer, Delivery, State
 from engine.domain.record import record
 from engine.store import codec
-from engine.store.shrinking import Transaction
+from engine.store.shrinking import Write
 
 WINDOW = 500
 """Of the messages that wait for one receiver, how many of the oldest are looked at."""
@@ -52,9 +53,9 @@ class Standing:
 class Deliveries:
     """All deliveries of a home, whoever wrote them."""
 
-    def __init__(self, read: Read, transaction: Transaction) -> None:
+    def __init__(self, read: Read, write: Write) -> None:
         self._read = read
-        self._transaction = transaction
+        self._write = write
 
     async def next(self, receiver: str) -> list[Letter]:
         """Give what a receiver is to get next, one of each subject, the oldest first."""
@@ -89,19 +90,23 @@ class Deliveries:
             "(?1 IS NULL OR receiver = ?1)"
             " AND (?2 IS NULL OR message = (SELECT key FROM messages WHERE id = ?2))"
         )
-        async with self._transaction() as db:
-            done = await db.execute(
+        values = (receiver, message)
+
+        def send_again(db: sqlite3.Connection) -> int:
+            done = db.execute(
                 "UPDATE deliveries SET state = 'waiting', tries = 0, due = 0"
                 f" WHERE state IN ({states}) AND {which}",
-                (receiver, message),
+                values,
             )
             # Whoever was gone is to be tried: what else it refused stays, and counts no more.
-            await db.execute(
+            db.execute(
                 "UPDATE deliveries SET answer = json_remove(answer, '$.code')"
                 f" WHERE {_GONE} AND receiver IN (SELECT receiver FROM deliveries WHERE {which})",
-                (receiver, message),
+                values,
             )
             return done.rowcount
+
+        return await self._write(send_again)
 
     async def all(
         self,
@@ -155,8 +160,7 @@ class Deliveries:
         )
 
     async def _execute(self, statement: str, values: Sequence[Any]) -> int:
-        async with self._transaction() as db:
-            return (await db.execute(statement, values)).rowcount
+        return await self._write(lambda db: db.execute(statement, values).rowcount)
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-
-import aiosqlite
 
 from engine.domain.events import Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
@@ -27,8 +26,8 @@ class Outbox:
         """Whether anybody wants to be told anything."""
         return bool(self._topics)
 
-    async def tell(
-        self, db: aiosqlite.Connection, events: Iterable[Event], runs: Mapping[str, Run]
+    def tell(
+        self, db: sqlite3.Connection, events: Iterable[Event], runs: Mapping[str, Run]
     ) -> None:
         """Write the messages that these events give rise to; `runs` are as they are after them."""
         ended: dict[str, tuple[Event, Run]] = {}
@@ -38,32 +37,30 @@ class Outbox:
                 continue
             run = runs[event.run]
             if topic in self._topics:
-                await self.write(db, of_run(topic, event, run))
+                self.write(db, of_run(topic, event, run))
             if run.spec.batch and isinstance(event.body, StatusChanged):
                 ended[run.spec.batch] = event, run
         for batch, (event, run) in ended.items():  # once, where many ended in one step
-            await self._tell_batch(db, event, run, batch)
+            self._tell_batch(db, event, run, batch)
 
-    async def write(self, db: aiosqlite.Connection, message: Message) -> None:
+    def write(self, db: sqlite3.Connection, message: Message) -> None:
         """Write a message for everybody who wants it, if anybody does."""
         receivers = [wish.receiver for wish in self._wishes if is_wanted(message, wish)]
         if not receivers:
             return
-        written = await db.execute(
+        written = db.execute(
             "INSERT INTO messages (id, topic, at, subject, payload) VALUES (?, ?, ?, ?, ?)",
             (message.id, message.topic, message.at, message.subject, codec.text(message.payload)),
         )
-        await db.executemany(
+        db.executemany(
             "INSERT INTO deliveries (message, receiver, state, tries, due) VALUES (?, ?, ?, 0, 0)",
             [(written.lastrowid, receiver, State.WAITING) for receiver in receivers],
         )
         self.has_written = True
 
-    async def _tell_batch(
-        self, db: aiosqlite.Connection, event: Event, run: Run, batch: str
-    ) -> None:
+    def _tell_batch(self, db: sqlite3.Connection, event: Event, run: Run, batch: str) -> None:
         """Write the batch's digest where its last run has ended."""
         query = "SELECT status, count(*) FROM runs WHERE batch = ? GROUP BY status"
-        counts = {str(row[0]): int(row[1]) for row in await db.execute_fetchall(query, (batch,))}
+        counts = {str(row[0]): int(row[1]) for row in db.execute(query, (batch,))}
         if counts.keys() <= FINISHED:
-            await self.write(db, of_batch(event, batch, run.spec.project, counts))
+            self.write(db, of_batch(event, batch, run.spec.project, counts))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from engine.domain.events import Step
@@ -24,8 +24,8 @@ _decode_step = msgspec.json.Decoder(Step).decode
 _ENDED = f"('{Status.SUCCEEDED}', '{Status.FAILED}')"
 
 
-async def keep(
-    db: aiosqlite.Connection,
+def keep(
+    db: sqlite3.Connection,
     id: str,
     pattern: Pattern,
     at: float,
@@ -34,7 +34,7 @@ async def keep(
     is_edited: bool = False,
 ) -> None:
     """Keep a pattern, in the place of what was there; what the user wrote no run overwrites."""
-    await db.execute(
+    db.execute(
         "INSERT INTO patterns (id, changed_at, is_edited, data) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (id) DO UPDATE SET removed_at = NULL, changed_at = ?2,"
         " data = CASE WHEN is_edited > ?3 AND removed_at IS NULL THEN data ELSE ?4 END,"
@@ -42,27 +42,25 @@ async def keep(
         (id, at, is_edited, _encode(pattern).decode()),
     )
     if run is not None:
-        await db.execute(
+        db.execute(
             "INSERT OR IGNORE INTO pattern_runs SELECT key, ? FROM patterns WHERE id = ?", (run, id)
         )
-    await _index(db, id)
+    _index(db, id)
 
 
-async def remove(db: aiosqlite.Connection, id: str, at: float | None) -> None:
+def remove(db: sqlite3.Connection, id: str, at: float | None) -> None:
     """Remove a pattern, or with None bring it back."""
-    await db.execute("UPDATE patterns SET removed_at = ? WHERE id = ?", (at, id))
-    await _index(db, id)
+    db.execute("UPDATE patterns SET removed_at = ? WHERE id = ?", (at, id))
+    _index(db, id)
 
 
-async def _index(db: aiosqlite.Connection, id: str) -> None:
-    rows = await db.execute_fetchall(
-        "SELECT key, data, removed_at FROM patterns WHERE id = ?", (id,)
-    )
-    for key, data, removed_at in rows:
-        await db.execute("DELETE FROM search_patterns WHERE rowid = ?", (key,))
+def _index(db: sqlite3.Connection, id: str) -> None:
+    query = "SELECT key, data, removed_at FROM patterns WHERE id = ?"
+    for key, data, removed_at in db.execute(query, (id,)).fetchall():
+        db.execute("DELETE FROM search_patterns WHERE rowid = ?", (key,))
         if removed_at is None:
             said = _decode(data).said()
-            await db.execute("INSERT INTO search_patterns (rowid, said) VALUES (?, ?)", (key, said))
+            db.execute("INSERT INTO search_patterns (rowid, said) VALUES (?, ?)", (key, said))
 
 
 async def known(read: Read, ids: Sequence[str] = ()) -> list[Known]:

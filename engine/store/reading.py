@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
-
 from engine.domain.batch import Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Event, Step
@@ -18,7 +16,7 @@ from engine.domain.pattern import Known, Rate
 from engine.domain.search import Hit, Word
 from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
-from engine.store.connect import translated
+from engine.store.connect import Connection, translated
 from engine.store.history import History
 
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
@@ -28,7 +26,7 @@ _COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 class Reading:
     """Everything that is asked of the database without changing it."""
 
-    def __init__(self, reader: aiosqlite.Connection) -> None:
+    def __init__(self, reader: Connection) -> None:
         self._reader = reader
 
     async def cursor(self, run: str, attempt: int) -> str | None:
@@ -209,4 +207,4 @@ class Reading:
 
     async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated():
-            return list(await self._reader.execute_fetchall(query, values))
+            return await self._reader.do(lambda db: db.execute(query, values).fetchall())

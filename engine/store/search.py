@@ -7,11 +7,10 @@ The text itself is not kept twice: SQLite's index reads it from the events, by t
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
-
-import aiosqlite
 
 from engine.domain.model import Status
 from engine.domain.search import OFF, ON, Hit, Word, marked
@@ -43,13 +42,13 @@ async def behind(read: Read) -> int:
     return row[0] + row[1]
 
 
-async def index_slice(db: aiosqlite.Connection) -> None:
+def index_slice(db: sqlite3.Connection) -> None:
     """Take a little more into the index, with the place it has come to."""
     began = time.monotonic()
     for name, key, index, view in _INDEXES:
         while True:
-            (place,) = await _values(db, f"SELECT upto FROM search_places WHERE name = '{name}'")
-            (upto,) = await _values(
+            (place,) = _values(db, f"SELECT upto FROM search_places WHERE name = '{name}'")
+            (upto,) = _values(
                 db,
                 f"SELECT max({key}) FROM"
                 f" (SELECT {key} FROM {name} WHERE {key} > ? ORDER BY {key} LIMIT {CHUNK})",
@@ -57,30 +56,28 @@ async def index_slice(db: aiosqlite.Connection) -> None:
             )
             if upto is None:
                 break
-            await db.execute(
+            db.execute(
                 f"INSERT INTO {index} (rowid, said)"
                 f" SELECT {key}, said FROM {view} WHERE {key} > ? AND {key} <= ?",
                 (place, upto),
             )
-            await db.execute("UPDATE search_places SET upto = ? WHERE name = ?", (upto, name))
+            db.execute("UPDATE search_places SET upto = ? WHERE name = ?", (upto, name))
             if time.monotonic() - began > SLICE_S:
                 return
 
 
-async def forget(db: aiosqlite.Connection, which: str, values: Sequence[Any]) -> None:
+def forget(db: sqlite3.Connection, which: str, values: Sequence[Any]) -> None:
     """Take events out of the index that are about to go or to change; `which` says where."""
-    await _move(db, "search_events, rowid, said", "'delete', id, said", which, values)
+    _move(db, "search_events, rowid, said", "'delete', id, said", which, values)
 
 
-async def learn(db: aiosqlite.Connection, which: str, values: Sequence[Any]) -> None:
+def learn(db: sqlite3.Connection, which: str, values: Sequence[Any]) -> None:
     """Put events that have changed into the index, if it has come as far."""
-    await _move(db, "rowid, said", "id, said", which, values)
+    _move(db, "rowid, said", "id, said", which, values)
 
 
-async def _move(
-    db: aiosqlite.Connection, into: str, taken: str, which: str, values: Sequence[Any]
-) -> None:
-    await db.execute(
+def _move(db: sqlite3.Connection, into: str, taken: str, which: str, values: Sequence[Any]) -> None:
+    db.execute(
         f"INSERT INTO search_events ({into}) SELECT {taken} FROM said"
         f" WHERE id IN (SELECT id FROM events WHERE {which})"
         " AND id <= (SELECT upto FROM search_places WHERE name = 'events')",
@@ -88,10 +85,8 @@ async def _move(
     )
 
 
-async def _values(
-    db: aiosqlite.Connection, query: str, values: Sequence[Any] = ()
-) -> Sequence[Any]:
-    (row,) = await db.execute_fetchall(query, values)
+def _values(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Sequence[Any]:
+    (row,) = db.execute(query, values)
     return row
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any
-
-import aiosqlite
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from engine.domain.events import Notice
 from engine.domain.lifecycle import FINISHED
@@ -21,66 +19,74 @@ _ENDED = ",".join(f"'{status.value}'" for status in sorted(FINISHED))
 _AT = "run = ? AND seq = ?"
 _GOING = "id IN (SELECT id FROM events WHERE run = ? AND seq < ? ORDER BY seq LIMIT ?)"
 
-Transaction = Callable[[], AbstractAsyncContextManager[aiosqlite.Connection]]
+T = TypeVar("T")
 
 
-async def drop_events(transaction: Transaction, before: float, kept: int) -> dict[str, int]:
+class Write(Protocol):
+    """Does a piece of work as one transaction."""
+
+    def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...  # noqa: D102
+
+
+async def drop_events(write: Write, before: float, kept: int) -> dict[str, int]:
     """Drop all but the last events of runs that ended before a time; gives how many, by run.
 
     The first event that stays says so in their place.
     """
     dropped: dict[str, int] = {}
-    async with transaction() as db:
-        rows = await db.execute_fetchall(
-            "SELECT r.key, r.id, r.last_seq FROM runs r"
-            f" WHERE r.status IN ({_ENDED}) AND r.last_seq > ?"
-            " AND (SELECT at FROM events WHERE run = r.key AND seq = r.last_seq) < ?"
-            " AND EXISTS (SELECT 1 FROM events WHERE run = r.key AND seq < r.last_seq - ?)",
-            (kept, before, kept),
-        )
-    for key, run, last_seq in rows:
-        if count := await _drop(transaction, key, last_seq - kept):
+    for key, run, last_seq in await write(lambda db: _droppable(db, before, kept)):
+        if count := await _drop(write, key, last_seq - kept):
             dropped[run] = count
     return dropped
 
 
-async def _drop(transaction: Transaction, key: int, place: int) -> int:
+def _droppable(db: sqlite3.Connection, before: float, kept: int) -> list[tuple[int, str, int]]:
+    return db.execute(
+        "SELECT r.key, r.id, r.last_seq FROM runs r"
+        f" WHERE r.status IN ({_ENDED}) AND r.last_seq > ?"
+        " AND (SELECT at FROM events WHERE run = r.key AND seq = r.last_seq) < ?"
+        " AND EXISTS (SELECT 1 FROM events WHERE run = r.key AND seq < r.last_seq - ?)",
+        (kept, before, kept),
+    ).fetchall()
+
+
+async def _drop(write: Write, key: int, place: int) -> int:
     count = 0
-    said = codec.body_text(Notice("info", f"older events were dropped: {place}"))
     while True:
-        async with transaction() as db:
-            status = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({_ENDED})"
-            if not list(await db.execute_fetchall(status, (key,))):
-                return count  # it goes on
-            going = (key, place, ROWS)
-            await search.forget(db, _AT, (key, place))
-            await search.forget(db, _GOING, going)
-            await db.execute(
-                f"UPDATE events SET type = 'notice', data = ? WHERE {_AT}", (said, key, place)
-            )
-            await search.learn(db, _AT, (key, place))
-            done = await db.execute(f"DELETE FROM events WHERE {_GOING}", going)
-        count += done.rowcount
-        if done.rowcount < ROWS:
+        dropped = await write(lambda db: _drop_some(db, key, place))
+        count += dropped
+        if dropped < ROWS:
             return count
 
 
-async def give_back(db: aiosqlite.Connection, free_bytes: int, *, idle: bool) -> bool:
+def _drop_some(db: sqlite3.Connection, key: int, place: int) -> int:
+    status = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({_ENDED})"
+    if not db.execute(status, (key,)).fetchall():
+        return 0  # it goes on
+    going = (key, place, ROWS)
+    said = codec.body_text(Notice("info", f"older events were dropped: {place}"))
+    search.forget(db, _AT, (key, place))
+    search.forget(db, _GOING, going)
+    db.execute(f"UPDATE events SET type = 'notice', data = ? WHERE {_AT}", (said, key, place))
+    search.learn(db, _AT, (key, place))
+    return db.execute(f"DELETE FROM events WHERE {_GOING}", going).rowcount
+
+
+def give_back(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
     """Give a little of what is free in the file back to the disk; says if there may be more.
 
     A database from before this could be done is written anew once, while nothing is at work.
     """
-    if await _value(db, "auto_vacuum") == 0:
-        size = await _value(db, "page_count") * await _value(db, "page_size")
+    if _value(db, "auto_vacuum") == 0:
+        size = _value(db, "page_count") * _value(db, "page_size")
         if idle and size < min(FULL_BYTES, free_bytes / 3):
-            await db.execute_fetchall("PRAGMA auto_vacuum = INCREMENTAL")
-            await db.execute_fetchall("VACUUM")
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute("VACUUM")
         return False
     # It frees a page a step, and only a script is stepped to its end.
-    await db.executescript(f"PRAGMA incremental_vacuum({PAGES})")
-    return await _value(db, "freelist_count") > PAGES
+    db.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+    return _value(db, "freelist_count") > PAGES
 
 
-async def _value(db: aiosqlite.Connection, name: str) -> int:
-    rows: Sequence[Any] = list(await db.execute_fetchall(f"PRAGMA {name}"))
-    return rows[0][0]
+def _value(db: sqlite3.Connection, name: str) -> int:
+    return db.execute(f"PRAGMA {name}").fetchone()[0]

@@ -6,6 +6,7 @@ inside the workspace, also what its own remote branches do: that was fetched, or
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository, worktree
 from engine.workspace.git import Git
+from engine.workspace.origin import Asked
 from engine.workspace.repository import Repository
 
 KNOWN_SHOWN = 1000
@@ -41,33 +43,46 @@ class Holding:
 
 
 async def of_branch(
-    workspace: Workspace, found: Repository | None, *, is_taken: bool
+    workspace: Workspace,
+    found: Repository | None,
+    *,
+    is_taken: bool,
+    asked: Asked | None = None,
 ) -> Holding | None:
     """Give what only a worktree's branch, or what it has checked out, reaches.
 
-    With `is_taken`, what it has checked out was taken home. Raises `UserError`, also where its
-    repository was not found.
+    With `is_taken`, what it has checked out was taken home. What was `asked` may be a little old.
+    Raises `UserError`, also where its repository was not found.
     """
     if workspace.branch is None:
         return None
     if found is None:
         raise user_error("SOURCE_NOT_FOUND")
-    place = worktree.registration(found, Path(workspace.path))
-    git = Git(place) if place else found.git
-    refs = [f"refs/heads/{workspace.branch}"] if await _has_branch(found, workspace.branch) else []
-    refs += ["HEAD"] if place and await _resolves(git, "HEAD") else []
-    others = ["--not", f"--exclude={workspace.branch}", "--branches", "--remotes", "--tags"]
-    others += ["HEAD"] if is_taken and "HEAD" in refs else []
-    if not refs:
+    ref = f"refs/heads/{workspace.branch}"
+    place = await asyncio.to_thread(worktree.registration, found, Path(workspace.path))
+    if asked and await _is_shared(await asked.refs(found), ref, place):
         return None
-    count = int(await git.run("rev-list", "--count", *refs, *others))
+    git = Git(place) if place else found.git
+    refs = [ref, *(["HEAD"] if place else [])]
+    others = ["--not", f"--exclude={workspace.branch}", "--branches", "--remotes", "--tags"]
+    others += ["HEAD"] if is_taken and place else []
+    # What is not there, a branch that the agent removed for instance, counts for nothing.
+    count = int(await git.run("rev-list", "--count", "--ignore-missing", *refs, *others))
     if not count:
         return None
-    return Holding(git, "", count, tuple(refs), tuple(others), is_branch=True)
+    there = [name for name in refs if await _resolves(git, name)]
+    others = [name for name in others if name != "HEAD" or name in there]
+    return Holding(git, "", count, tuple(there), tuple(others), is_branch=True)
 
 
-async def _has_branch(found: Repository, branch: str) -> bool:
-    return await worktree.tip_of(found.git, branch) is not None
+async def _is_shared(refs: list[tuple[str, str]], branch: str, place: Path | None) -> bool:
+    """Say whether a branch stands where another does, and its worktree stands on it: no more."""
+    tip = next((sha for sha, ref in refs if ref == branch), None)
+    elsewhere = ("refs/heads/", "refs/remotes/", "refs/tags/")
+    shared = any(sha == tip and ref != branch and ref.startswith(elsewhere) for sha, ref in refs)
+    if not shared or place is None:
+        return shared
+    return await asyncio.to_thread(repository.checked_out, place) == branch
 
 
 async def _resolves(git: Git, name: str) -> bool:
@@ -87,7 +102,7 @@ def modules(folder: Path) -> list[Path]:
 
 
 async def inside(
-    workspace: Workspace, git_dirs: Iterable[tuple[str, Path]], *, is_taken: bool
+    workspace: Workspace, git_dirs: Iterable[tuple[str, Path]], asked: Asked, *, is_taken: bool
 ) -> list[Holding]:
     """Give those of the repositories in a workspace that hold commits which are nowhere else.
 
@@ -96,46 +111,43 @@ async def inside(
     """
     found: list[Holding] = []
     for name, git_dir in git_dirs:
-        source = await _counterpart(workspace, name)
-        if one := await _own(name, Git(git_dir), source, is_taken=is_taken and not name):
+        source = await _counterpart(workspace, name, asked)
+        if one := await _own(name, Git(git_dir), source, asked, is_taken=is_taken and not name):
             found.append(one)
     return found
 
 
-async def _counterpart(workspace: Workspace, name: str) -> Repository | None:
+async def _counterpart(workspace: Workspace, name: str, asked: Asked) -> Repository | None:
     """Give the repository that one in the workspace is a copy of, as far as that can be told."""
     if not workspace.source or (name and workspace.kind is WorkspaceKind.WORKTREE):
         return None
     source = Path(workspace.source) / name
-    return await repository.find(source) if source.is_dir() else None
+    return await asked.find(source) if source.is_dir() else None
 
 
-async def _own(name: str, git: Git, source: Repository | None, *, is_taken: bool) -> Holding | None:
-    refs = await _refs(git)
+async def _own(
+    name: str, git: Git, source: Repository | None, asked: Asked, *, is_taken: bool
+) -> Holding | None:
+    refs = await repository.refs(git)
     mine = {sha for sha, ref in refs if not ref.startswith("refs/remotes/")}
-    mine.update((await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split())
+    if any(ref == "refs/stash" for _, ref in refs):
+        mine.update((await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split())
     known = {sha for sha, ref in refs if ref.startswith("refs/remotes/")}
-    stands = await head(git)
+    branch = await asyncio.to_thread(repository.checked_out, git.git_dir)
+    stands = next((sha for sha, ref in refs if ref == branch), None) or await head(git)
     if stands and is_taken:
         known.add(stands)
     elif stands:
         mine.add(stands)
     if source:
-        known |= await _known(git, mine, source)
+        known |= await _known(git, mine, source, asked)
     if not mine - known:
         return None
-    asked = [*sorted(mine - known), *(f"^{sha}" for sha in sorted(known))]
-    out = await git.run("rev-list", "--count", "--stdin", stdin="\n".join(asked).encode())
+    wanted = [*sorted(mine - known), *(f"^{sha}" for sha in sorted(known))]
+    out = await git.run("rev-list", "--count", "--stdin", stdin="\n".join(wanted).encode())
     without = tuple(f"^{sha}" for sha in sorted(known)[:KNOWN_SHOWN])
     named = ("--all", "--reflog", *(("HEAD",) if stands else ()))
     return Holding(git, name, int(out), named, without) if int(out) else None
-
-
-async def _refs(git: Git) -> list[tuple[str, str]]:
-    """Give what the refs of a repository stand at, of what is a commit or a tag of one."""
-    out = await git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)")
-    lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
-    return [(sha, ref) for sha, kind, ref in lines if kind in ("commit", "tag")]
 
 
 async def head(git: Git) -> str | None:
@@ -144,10 +156,12 @@ async def head(git: Git) -> str | None:
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
 
 
-async def _known(git: Git, mine: set[str], source: Repository) -> set[str]:
+async def _known(git: Git, mine: set[str], source: Repository, asked: Asked) -> set[str]:
     """Give the commits of both from which all that the source reaches can be told."""
-    tips = {sha for sha, _ in await _refs(source.git)}
+    tips = {sha for sha, _ in await asked.refs(source)}
     tips.update(filter(None, [source.head]))
+    if mine <= tips:
+        return mine
     both = tips & mine | await _have(git, tips - mine)
     for sha in await _have(source.git, mine - both):
         if await worktree.is_elsewhere(source, "", sha):

@@ -15,10 +15,11 @@ from engine.paths import Paths
 from engine.upkeep import commits
 from engine.upkeep.commits import Holding
 from engine.upkeep.leftovers import Leftovers, leftovers
-from engine.workspace import objects, worktree
+from engine.workspace import worktree
 from engine.workspace.checkpoints import BASELINE, Checkpoints
 from engine.workspace.comparison import Comparison
 from engine.workspace.git import Git
+from engine.workspace.origin import Asked
 
 UNKNOWN = "it is not known what it changed"
 
@@ -84,11 +85,20 @@ def _nowhere(one: Holding) -> str:
     return "on no other branch" if one.is_branch else "in no other repository"
 
 
-async def unsaved(run: Run, paths: Paths, worthless: Collection[str]) -> Unsaved:
+async def unsaved(
+    run: Run,
+    paths: Paths,
+    worthless: Collection[str],
+    asked: Asked | None = None,
+    *,
+    in_words: bool = False,
+) -> Unsaved:
     """Say what of a run's work is nowhere else.
 
     What was taken home counts as kept; where nothing can be told, all of it counts as not.
-    `worthless` names ignored files and folders that are no work.
+    `worthless` names ignored files and folders that are no work. Who looks at many runs gives each
+    what was `asked` for those before: good enough to tell, not to delete. For its `words` it need
+    not be known whether a workspace `is_dirty`.
     """
     workspace = run.workspace
     if workspace is None or workspace.kind is WorkspaceKind.IN_PLACE:
@@ -97,45 +107,58 @@ async def unsaved(run: Run, paths: Paths, worthless: Collection[str]) -> Unsaved
     if not folder.is_dir():
         return Unsaved(is_known=False)
     try:
-        return await _look(run, await Checkpoints.open(folder, workspace), worthless)
+        asked = asked or Asked()
+        store = await Checkpoints.open(folder, workspace, asked)
+        return await _look(run, store, worthless, asked, in_words=in_words)
     except (UserError, OSError):
         return Unsaved(is_known=False)
 
 
-async def _look(run: Run, store: Checkpoints, worthless: Collection[str]) -> Unsaved:
+async def _look(
+    run: Run, store: Checkpoints, worthless: Collection[str], asked: Asked, *, in_words: bool
+) -> Unsaved:
     assert run.workspace
     is_taken = run.applied is not None
     since = run.applied.checkpoint if run.applied else BASELINE
-    old, now, left_out = await store.trees(since)
-    changed = (await Comparison.between(store.git, old, now)).changes.files
-    more = await _leftovers(run.workspace, store, now, worthless)
+    found, now = await asyncio.gather(store.list(), store.now())
+    points = {point.n: point for point in found}
+    if not points.keys() >= {since, BASELINE}:
+        return Unsaved(is_known=False)
+    old = points[since].tree
+    changed = (await Comparison.between(store.git, old, now.tree)).changes.files
+    more = await _leftovers(run.workspace, store, now.files, points[BASELINE].at, worthless)
     place = None
     if store.repository and store.is_worktree:
         place = worktree.registration(store.repository, store.root)
-    branch = await commits.of_branch(run.workspace, store.repository, is_taken=is_taken)
+    branch = await commits.of_branch(
+        run.workspace, store.repository, is_taken=is_taken, asked=asked
+    )
     git_dirs = await asyncio.to_thread(_git_dirs, more, place)
-    holdings = await commits.inside(run.workspace, git_dirs, is_taken=is_taken)
+    holdings = await commits.inside(run.workspace, git_dirs, asked, is_taken=is_taken)
     head = next((git_dir for name, git_dir in more.git_dirs if not name), place)
+    is_dirty = changed and head and (in_words or not await _is_tree(head, now.tree))
     return Unsaved(
         len(changed),
-        len(left_out),
+        len(now.left_out),
         tuple(sorted(more.ignored)),
         tuple([branch, *holdings] if branch else holdings),
         has_git=head is not None,
-        is_dirty=bool(changed) and head is not None and not await _is_tree(store, head, now),
+        is_dirty=bool(is_dirty),
     )
 
 
 async def _leftovers(
-    workspace: Workspace, store: Checkpoints, now: str, worthless: Collection[str]
+    workspace: Workspace,
+    store: Checkpoints,
+    counted: Collection[bytes],
+    made: float,
+    worthless: Collection[str],
 ) -> Leftovers:
-    counted = await objects.tree(store.git, now)
-    made = (await store.list())[BASELINE].at
     source = Path(workspace.source) if workspace.source else None
     if source and store.is_worktree and store.repository:
         source = store.repository.top or source
     root = Path(workspace.path)
-    return await asyncio.to_thread(leftovers, root, counted.keys(), made, source, worthless)
+    return await asyncio.to_thread(leftovers, root, counted, made, source, worthless)
 
 
 def _git_dirs(more: Leftovers, place: Path | None) -> list[tuple[str, Path]]:
@@ -148,7 +171,7 @@ def _git_dirs(more: Leftovers, place: Path | None) -> list[tuple[str, Path]]:
     return found
 
 
-async def _is_tree(store: Checkpoints, git_dir: Path, tree: str) -> bool:
+async def _is_tree(git_dir: Path, tree: str) -> bool:
     """Say whether what a git directory has checked out is this tree."""
     answer = await Git(git_dir).ask("rev-parse", "-q", "--verify", "HEAD^{tree}")
     return answer.code == 0 and answer.out.decode("ascii").strip() == tree

@@ -25,8 +25,9 @@ from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
-from engine.workspace.origin import origin
-from engine.workspace.repository import Habits, Repository, habits, make_private
+from engine.workspace.origin import Asked, origin
+from engine.workspace.repository import Habits, Repository, make_private
+from engine.workspace.snapshot import Snapshot
 
 BASELINE = 0
 REFS = "refs/swarm/checkpoints"
@@ -77,13 +78,21 @@ class Checkpoints:
         odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
+        self._trees: dict[int, str] = {}
+        """Those of checkpoints that were asked for: they stay what they are."""
 
     @classmethod
-    async def open(cls, folder: Path, workspace: Workspace) -> Checkpoints:
-        """Open the store of a run at `folder`, outside the workspace, made if it is not there."""
+    async def open(
+        cls, folder: Path, workspace: Workspace, asked: Asked | None = None
+    ) -> Checkpoints:
+        """Open the store of a run at `folder`, outside the workspace, made if it is not there.
+
+        Who opens many of them gives each what was `asked` for those before.
+        """
         private_folder(folder.parent)
-        repository = await origin(workspace)
-        who = await habits(repository, folder.parent)
+        asked = asked or Asked()
+        repository = await origin(workspace, asked)
+        who = await asked.habits(repository, folder.parent)
         self = cls(folder, workspace, repository, who)
         async with locked(self._lock):
             if not (folder / "HEAD").is_file():
@@ -111,6 +120,7 @@ class Checkpoints:
         for line in out.decode("utf-8", "replace").splitlines():
             ref, sha, tree, at, message = line.split(" ", 4)
             found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
+        self._trees |= {one.n: one.tree for one in found}
         return sorted(found, key=lambda one: one.n)
 
     async def _take(self, message: str) -> Checkpoint:
@@ -122,6 +132,7 @@ class Checkpoints:
         words = one_line(message) or "checkpoint"
         sha = await snapshot.commit(self.git, now.tree, words)
         await self.git.run("update-ref", f"{REFS}/{n}", sha, "0" * len(sha))
+        self._trees[n] = now.tree
         return Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
 
     # Comparing
@@ -157,12 +168,12 @@ class Checkpoints:
 
     async def counted(self) -> list[bytes]:
         """List the files that count as the workspace's own: all that would be remembered now."""
-        now = await self._now()
-        return [*await objects.tree(self.git, now.tree), *map(os.fsencode, now.left_out)]
+        now = await self.now()
+        return [*now.files, *map(os.fsencode, now.left_out)]
 
     async def content(self, path: str, at: int | None = None) -> bytes | None:
         """Give a file as it was at a checkpoint, or is; None where it was not there."""
-        tree = await self._tree(at) if at is not None else (await self._now()).tree
+        tree = await self._tree(at) if at is not None else (await self.now()).tree
         found = await objects.tree(self.git, tree, [os.fsencode(path)])
         entry = found.get(os.fsencode(path))
         return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
@@ -173,18 +184,21 @@ class Checkpoints:
         """Give the trees of two checkpoints (None: as it is), and what could not be read."""
         if until is not None:
             return await self._tree(since), await self._tree(until), ()
-        old, now = await asyncio.gather(self._tree(since), self._now())
+        old, now = await asyncio.gather(self._tree(since), self.now())
         return old, now.tree, now.left_out
 
-    async def _now(self) -> snapshot.Snapshot:
+    async def now(self) -> Snapshot:
+        """Take in the workspace as it is, without a checkpoint."""
         async with self._held():
             return await snapshot.take(self.git, self.root)
 
     async def _tree(self, n: int) -> str:
-        answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
-        if answer.code:
-            raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
-        return answer.out.decode("ascii").strip()
+        if n not in self._trees:
+            answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
+            if answer.code:
+                raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
+            self._trees[n] = answer.out.decode("ascii").strip()
+        return self._trees[n]
 
     async def between(self, old: str, new: str) -> list[Pair]:
         """Give both sides of each file that differs between two trees."""

@@ -9,28 +9,62 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.workspace.repository import Repository, find
+from engine.workspace import repository
+from engine.workspace.repository import Habits, Repository, refs
 from engine.workspace.worktree import registration
 
 
-async def origin(workspace: Workspace) -> Repository | None:
+class Asked:
+    """What git said of repositories, for the length of one look at many workspaces.
+
+    They come from few sources: what is the same for all of them is asked once. Every method raises
+    `UserError` where git refuses a repository.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Path, Repository | None] = {}
+        self._habits: dict[Path | None, Habits] = {}
+        self._refs: dict[Path, list[tuple[str, str]]] = {}
+
+    async def find(self, folder: Path) -> Repository | None:
+        """Give the repository around a folder, or None."""
+        if folder not in self._found:
+            self._found[folder] = await repository.find(folder)
+        return self._found[folder]
+
+    async def habits(self, found: Repository | None, somewhere: Path) -> Habits:
+        """Give what of the user's own settings counts, in a repository or `somewhere`."""
+        place = found.git_dir if found else None
+        if place not in self._habits:
+            self._habits[place] = await repository.habits(found, somewhere)
+        return self._habits[place]
+
+    async def refs(self, found: Repository) -> list[tuple[str, str]]:
+        """Give what the refs of a repository stand at: object id and full name."""
+        if found.common_dir not in self._refs:
+            self._refs[found.common_dir] = await refs(found.git)
+        return self._refs[found.common_dir]
+
+
+async def origin(workspace: Workspace, asked: Asked | None = None) -> Repository | None:
     """Give the repository that outlives a workspace, as its source sees it; None without one.
 
     Raises `UserError` where git refuses it.
     """
+    asked = asked or Asked()
     source = Path(workspace.source) if workspace.source else None
     if workspace.kind is WorkspaceKind.FROM_RUN:
-        return await _of_earlier(workspace, source) if workspace.branch else None
-    found = await find(source) if source else None
+        return await _of_earlier(workspace, source, asked) if workspace.branch else None
+    found = await asked.find(source) if source else None
     if found and source and not source.is_dir():  # what lies above it may be another's
         return found if registration(found, Path(workspace.path)) else None
     return found
 
 
-async def _of_earlier(workspace: Workspace, source: Path | None) -> Repository | None:
+async def _of_earlier(workspace: Workspace, source: Path | None, asked: Asked) -> Repository | None:
     """Give the repository of an earlier run's workspace, whichever of the two is still there."""
     for place in (Path(workspace.path), source):
-        found = await find(place) if place and place.is_dir() else None
+        found = await asked.find(place) if place and place.is_dir() else None
         if found and place and (registration(found, place) or place == found.common_dir):
             return found
     return None

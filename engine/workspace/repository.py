@@ -104,13 +104,17 @@ async def find(folder: Path) -> Repository | None:
         return None
     git_dir, common_dir, top = found
     git = Git(git_dir)
-    answer = await git.ask("rev-parse", "--show-object-format", "--verify", "HEAD^{commit}")
-    lines = answer.out.decode("ascii", "replace").split()
+    asked = ("--show-object-format", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    answer = await git.ask("rev-parse", *asked)
+    lines = os.fsdecode(answer.out).splitlines()
     if not lines:
         raise failure("rev-parse", answer)
     head = lines[1] if answer.code == 0 and len(lines) > 1 else None
-    branch = await git.ask("symbolic-ref", "-q", "HEAD")
-    name = os.fsdecode(branch.out.removesuffix(b"\n")) if branch.code == 0 else None
+    if head and len(lines) > 2:
+        name = lines[2] if lines[2].startswith("refs/") else None
+    else:  # nothing is committed yet
+        branch = await git.ask("symbolic-ref", "-q", "HEAD")
+        name = os.fsdecode(branch.out.removesuffix(b"\n")) if branch.code == 0 else None
     return Repository(git_dir, common_dir, top, lines[0], head, name)
 
 
@@ -133,6 +137,13 @@ async def must_find(folder: Path) -> Repository:
             "Commit something first, or use --copy.",
         )
     return found
+
+
+async def refs(git: Git) -> list[tuple[str, str]]:
+    """Give what the refs of a repository stand at, of what is a commit or a tag of one."""
+    out = await git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)")
+    lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
+    return [(sha, ref) for sha, kind, ref in lines if kind in ("commit", "tag")]
 
 
 async def habits(repository: Repository | None, somewhere: Path) -> Habits:
@@ -183,8 +194,6 @@ def make_private(path: Path, repository: Repository | None) -> None:
     lines = ["[core]", f"repositoryFormatVersion = {1 if sha256 else 0}", "bare = true"]
     lines += ["looseCompression = 1", "compression = 1", f"bigFileThreshold = {_BIG_FILE}"]
     lines += ["fsyncMethod = batch"]
-    # One pack, however small: unpacked, each object costs a file, and all of them a process.
-    lines += ["[fastimport]", "unpackLimit = 1", "[core]"]
     lines += ["logAllRefUpdates = false", "[gc]", "auto = 0"]
     if sha256:
         lines += ["[extensions]", "objectFormat = sha256"]
@@ -196,6 +205,18 @@ def make_private(path: Path, repository: Repository | None) -> None:
         if excluded.is_file():
             shutil.copyfile(excluded, path / "info" / "exclude")
     (path / "HEAD").write_text("ref: refs/heads/none\n")  # last: it makes the folder count
+
+
+def checked_out(git_dir: Path) -> str | None:
+    """Give the full name of the branch that is checked out; None where the file does not say."""
+    path = git_dir / "HEAD"
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _GITFILE_BYTES:
+            return None
+        head = path.read_bytes().strip()
+    except OSError:
+        return None
+    return os.fsdecode(head.removeprefix(b"ref: ")) if head.startswith(b"ref: ") else None
 
 
 def checked_out_in(repository: Repository, branch: str) -> list[Path]:

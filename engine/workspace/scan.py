@@ -6,18 +6,19 @@ through `Below`: git opens files by name, and an agent may swap a folder for a l
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.workspace.below import Below, is_gits
 from engine.workspace.git import Git, failure
+from engine.workspace.pack import object_id
 from engine.workspace.placing import STAGING
 from engine.workspace.walk import SANDBOX, is_sandbox
 
@@ -50,8 +51,8 @@ class Found:
     left_out: list[bytes] = field(default_factory=list[bytes])
 
 
-async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
-    """List the files that count, those of nested repositories included, without any `.git`.
+async def listing(git: Git, root: Path, depth: int = 0) -> set[bytes]:
+    """List the files that count, those of nested repositories included; `counts` knows better.
 
     A folder that could not be looked into is among them, with a `/` at its end.
     """
@@ -59,15 +60,20 @@ async def listing(git: Git, root: Path, depth: int = 0) -> list[bytes]:
     answer = await inside.ask("ls-files", "--others", "--exclude-standard", "-z")
     if answer.code:
         raise failure("ls-files", answer)
-    names = [name for name in _closed(answer.complaint) if name[:-1].decode() not in SANDBOX]
-    for name in answer.out.split(b"\0"):
-        if name.endswith(b"/"):
+    names = set(answer.out.split(b"\0")) - {b""}
+    if b"/\0" in answer.out:
+        for name in [name for name in names if name.endswith(b"/")]:
+            names.remove(name)
             nested = root / os.fsdecode(name[:-1])
             if depth < NESTED and nested.is_dir() and not nested.is_symlink():
-                names += [name + inner for inner in await listing(git, nested, depth + 1)]
-        elif name and not is_gits(name) and not name.startswith(STAGING.encode()):
-            names.append(name)
-    return names
+                names |= {name + inner for inner in await listing(git, nested, depth + 1)}
+    closed = _closed(answer.complaint)
+    return names.union(name for name in closed if name[:-1].decode() not in SANDBOX)
+
+
+def counts(path: bytes) -> bool:
+    """Say whether a file that git lists is the workspace's, not git's own or ours."""
+    return not is_gits(path) and not path.startswith(STAGING.encode())
 
 
 def _closed(complaint: str) -> list[bytes]:
@@ -78,80 +84,68 @@ def _closed(complaint: str) -> list[bytes]:
 
 def look(root: Path, paths: Iterable[bytes], known: dict[bytes, Seen], found: Found) -> None:
     """Look at these files, without opening any, and add to `found` how they compare to `known`."""
+    same, unread = found.same, found.unread
     with Below(root) as below:
-        for path in sorted(paths):
+        for path in sorted(paths):  # all files there are, again and again: nothing else in here
             try:
                 info = below.stat(path)
             except OSError:
                 found.left_out.append(path)
                 continue
-            if info is None or not _counts(info):
+            if info is None or not (mode := git_mode(info.st_mode)):
                 continue
             before = known.get(path)
-            if before is None and is_sandbox(os.fsdecode(path), info.st_size):
-                continue
-            if before and _same(before, info):
-                found.same[path] = before
-            else:
-                found.unread.append(path)
+            if before and before[2:] == _marks(info) and before.mode == mode:
+                same[path] = before
+            elif before or not is_sandbox(os.fsdecode(path), info.st_size):
+                unread.append(path)
 
 
-def _counts(info: os.stat_result) -> bool:
-    return stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)
+def _marks(info: os.stat_result) -> tuple[int, int, int, int]:
+    return info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino
 
 
-def _same(before: Seen, info: os.stat_result) -> bool:
-    return before[2:] == (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino) and (
-        before.mode == git_mode(info.st_mode)
-    )
-
-
+@cache
 def git_mode(mode: int) -> int:
-    """Give git's mode for the system's mode of a regular file or link."""
+    """Give git's mode for the system's mode; 0 for what is no regular file and no link."""
     if stat.S_ISLNK(mode):
         return LINK
+    if not stat.S_ISREG(mode):
+        return 0
     return EXECUTABLE if mode & stat.S_IXUSR else FILE
 
 
 class Reader:
-    """Reads changed files and hands over what is new; used from one thread."""
+    """Reads changed files; used from one thread."""
 
-    def __init__(
-        self,
-        below: Below,
-        object_format: str,
-        keep: Callable[[bytes], None],
-        keep_large: Callable[[int], str],
-    ) -> None:
-        self._below = below
+    def __init__(self, object_format: str, keep_large: Callable[[int], str]) -> None:
         self._algorithm = object_format
-        self._keep = keep
         self._keep_large = keep_large
 
-    def read(self, path: bytes, has: Callable[[str], bool]) -> Seen | None:
-        """Read one file; None where it has vanished. Raises OSError where it cannot be taken in."""
+    def read(self, below: Below, path: bytes) -> tuple[Seen | None, bytes | None]:
+        """Read one file, and give its content unless it is large; None twice where it vanished.
+
+        Raises OSError where it cannot be taken in.
+        """
         now_ns = time.time_ns()
-        info = self._below.stat(path)
-        if info is None or not _counts(info):
-            return None
+        info = below.stat(path)
+        if info is None or not git_mode(info.st_mode):
+            return None, None
         if stat.S_ISLNK(info.st_mode):
-            return _seen(info, self._store(self._below.link_target(path), has), now_ns)
-        handle = self._below.open(path)
+            return self._taken(info, below.link_target(path), now_ns)
+        handle = below.open(path)
         try:
             info = os.fstat(handle)
             if info.st_size > LARGEST_BYTES:
                 raise OSError("is too large to be remembered")
             if info.st_size > IN_MEMORY_BYTES:
-                return _seen(info, self._keep_large(os.dup(handle)), now_ns)
-            return _seen(info, self._store(_content(handle, info.st_size), has), now_ns)
+                return _seen(info, self._keep_large(os.dup(handle)), now_ns), None
+            return self._taken(info, _content(handle, info.st_size), now_ns)
         finally:
             os.close(handle)
 
-    def _store(self, data: bytes, has: Callable[[str], bool]) -> str:
-        oid = object_id(self._algorithm, data)
-        if not has(oid):
-            self._keep(data)
-        return oid
+    def _taken(self, info: os.stat_result, data: bytes, now_ns: int) -> tuple[Seen, bytes]:
+        return _seen(info, object_id(self._algorithm, data), now_ns), data
 
 
 def _content(handle: int, size_bytes: int) -> bytes:
@@ -163,13 +157,6 @@ def _content(handle: int, size_bytes: int) -> bytes:
             break
         data += more
     return data
-
-
-def object_id(algorithm: str, data: bytes) -> str:
-    """Give the object id git gives to a file of this content."""
-    found = hashlib.new(algorithm, b"blob %d\0" % len(data), usedforsecurity=False)
-    found.update(data)
-    return found.hexdigest()
 
 
 def _seen(info: os.stat_result, oid: str, now_ns: int) -> Seen:

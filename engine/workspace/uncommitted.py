@@ -26,14 +26,13 @@ async def uncommitted(repository: Repository, settings: Sequence[str], scratch: 
     with private_git(scratch, repository, repository.top, index, settings) as private:
         copied = private.git_dir / "index"
         await asyncio.to_thread(_copy_index, repository.git_dir, private.git_dir)
+        (private.git_dir / "HEAD").write_text(f"{repository.head}\n")
         git = Git(private.git_dir, files=repository.top, index=copied, settings=settings)
-        await git.ask("update-index", "-q", "--ignore-submodules", "--refresh")
-        head = repository.head or ""
-        tracked = await git.run(
-            "diff-index", "-z", "--name-only", "--no-renames", "--ignore-submodules=all", head
+        out = await git.run(
+            *("status", "-z", "--porcelain", "--no-renames"),
+            *("--untracked-files=all", "--ignore-submodules=all"),
         )
-        fresh = await git.run("ls-files", "-z", "--others", "--exclude-standard")
-    found = set(tracked.split(b"\0")) | set(fresh.split(b"\0"))
+    found = {line[3:] for line in out.split(b"\0")}  # two letters, a space, the path
     return {path for path in found if path and not path.endswith(b"/")}
 
 

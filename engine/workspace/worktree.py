@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,26 +66,34 @@ async def create(
     """
     repository = await must_find(source)
     private_folder(target.parent)
-    await prune(repository, home / "workspaces", home)
-    name, index = await register(repository, target, branch, home)
-    notices: list[str] = []
+    who = await habits(repository, home)
+    looking = asyncio.create_task(_uncommitted(repository, who.settings, target.parent))
     try:
-        assert repository.head
-        who = await habits(repository, home)
-        settings = (*who.settings, f"checkout.workers={WORKERS}")
-        with private_git(target.parent, repository, target, index, settings) as git:
-            _, found = await asyncio.gather(
-                git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head),
-                _uncommitted(repository, who.settings, target.parent),
-            )
-            notices += await _filters(git, target)
-        notices += await _told(repository, target, found, include_uncommitted)
-    except BaseException:
-        await asyncio.shield(remove(repository, target, name, home))
-        raise
+        await prune(repository, home / "workspaces", home)
+        name, index = await register(repository, target, branch, home)
+        try:
+            notices = await _checked_out(repository, target, index, who.settings)
+            notices += await _told(repository, target, await looking, include_uncommitted)
+        except BaseException:
+            await asyncio.shield(remove(repository, target, name, home))
+            raise
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     # The folder `source` itself, not the repository's top, is what the user knows it by.
     workspace = Workspace(str(target), WorkspaceKind.WORKTREE, str(source.resolve()), name)
     return Made(workspace, tuple(notices))
+
+
+async def _checked_out(
+    repository: Repository, target: Path, index: Path, settings: Sequence[str]
+) -> list[str]:
+    """Put the files of HEAD into a registered worktree; gives what there is to tell."""
+    assert repository.head
+    several = (*settings, f"checkout.workers={WORKERS}")
+    with private_git(target.parent, repository, target, index, several) as git:
+        await git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
+        return await _filters(git, target)
 
 
 async def register(
@@ -97,8 +105,10 @@ async def register(
     git = repository.git
     async with locked(lock_for(home, repository.common_dir)):
         await _unregister(repository, target)
-        name = await _free_branch(repository, branch, commit)
-        await git.run("worktree", "add", "--no-checkout", "-q", "-b", name, str(target), commit)
+        name, adding = branch, ("worktree", "add", "--no-checkout", "-q", "-b")
+        if (await git.ask(*adding, name, str(target), commit)).code:  # most likely it is taken
+            name = await _free_branch(repository, branch, commit)
+            await git.run(*adding, name, str(target), commit)
     git_dir = registration(repository, target)
     if git_dir is None:
         raise user_error("GIT_FAILED", "git made a worktree that cannot be found.")
@@ -111,13 +121,18 @@ def registration(repository: Repository, target: Path) -> Path | None:
     wanted = os.fsencode(target.absolute() / ".git")
     places = {wanted, os.fsencode(target.parent.resolve() / target.name / ".git")}
     folder = repository.common_dir / "worktrees"
-    for place in folder.iterdir() if folder.is_dir() else ():
-        try:
-            if (place / "gitdir").read_bytes().rstrip(b"\n") in places:
-                return place
-        except OSError:
-            continue
-    return None
+    usual = folder / target.name  # git calls it so, unless that was taken
+    if _stands_for(usual, places):
+        return usual
+    found = folder.iterdir() if folder.is_dir() else ()
+    return next((place for place in found if _stands_for(place, places)), None)
+
+
+def _stands_for(place: Path, links: Container[bytes]) -> bool:
+    try:
+        return (place / "gitdir").read_bytes().rstrip(b"\n") in links
+    except OSError:
+        return False
 
 
 async def remove(
@@ -232,6 +247,9 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
 
 
 async def _filters(git: Git, target: Path) -> list[str]:
+    assert git.index
+    if b".gitattributes" not in await asyncio.to_thread(git.index.read_bytes):
+        return []  # an index as git writes it for us has its names in whole
     out = await git.run("ls-files", "-z")
     paths = [path for path in out.split(b"\0") if path.split(b"/")[-1] == b".gitattributes"]
     if not await asyncio.to_thread(_ask_for_filters, target, paths):

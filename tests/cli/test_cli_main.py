@@ -196,7 +196,7 @@ def broken_ls(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("broken_ls")
 def test_fault_is_short_and_written_down(capsys: pytest.CaptureFixture[str], paths: Paths) -> None:
     code, out, err = _run(capsys, "ls")
-    assert (code, out) == (1, "")
+    assert (code, out) == (3, "")
     assert "Something went wrong inside swarm-tui (ValueError: the core melted)." in err
     assert str(paths.log) in err
     assert "Traceback" not in err
@@ -210,7 +210,7 @@ def test_fault_is_short_and_written_down(capsys: pytest.CaptureFixture[str], pat
 @pytest.mark.parametrize("words", [["--debug", "ls"], ["ls", "--debug"]])
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     code, out, err = _run(capsys, *words)
-    assert (code, out) == (1, "")
+    assert (code, out) == (3, "")
     assert "Traceback" in err
     assert "\x1b" not in err
 
@@ -218,7 +218,7 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], words: li
 @pytest.mark.usefixtures("broken_ls")
 def test_fault_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run(capsys, "ls", "--json")
-    assert (code, err) == (1, "")
+    assert (code, err) == (3, "")
     assert json.loads(out)["error"]["code"] == "INTERNAL"
 
 
@@ -228,7 +228,7 @@ def test_fault_is_told_where_no_log_can_be_kept(
 ) -> None:
     paths.home.write_text("not a folder")
     code, _, err = _run(capsys, "ls")
-    assert code == 1
+    assert code == 3
     assert "ValueError" in err
     assert str(paths.log) not in err
 
@@ -258,11 +258,11 @@ HEAVY = ("textual", "rich.console", "rich.live", "yaml", "watchfiles", "psutil",
 @pytest.mark.parametrize(
     ("words", "absent"),
     [
-        (["--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
-        (["wait", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["--help"], (*HEAVY, "rich", "asyncio", "msgspec", "sqlite3", "engine.engine")),
+        (["wait", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "sqlite3", "engine.engine")),
         (["pause"], (*HEAVY, "rich")),
         (["wait", "--all"], HEAVY),
-        (["run", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "aiosqlite", "engine.engine")),
+        (["run", "--help"], (*HEAVY, "rich", "asyncio", "msgspec", "sqlite3", "engine.engine")),
         (["completion", "bash"], (*HEAVY, "rich", "asyncio", "msgspec", "engine.engine")),
         (["ls"], HEAVY),
         (["ls", "-q"], (*HEAVY, "rich")),

@@ -16,7 +16,8 @@ from engine.domain.events import StatusChanged
 from engine.domain.model import Status
 from engine.paths import Paths
 from engine.store import codec
-from engine.store.store import Entry, open_store
+from engine.store.appending import Entry
+from engine.store.store import open_store
 from tui.cli.main import run
 
 

@@ -27,7 +27,8 @@ from engine.domain.events import (
 from engine.domain.model import Applied, ErrorInfo, Run, Stage, Status
 from engine.domain.projection import View, fold
 from engine.domain.stamp import stamp
-from engine.store.store import Entry, open_store
+from engine.store.appending import Entry
+from engine.store.store import open_store
 
 
 def stamped(stream: list[Body], name: str = "a") -> tuple[Run, list[Event]]:

@@ -324,6 +324,8 @@ async def test_a_secret_that_is_wrong_is_said_and_sends_nothing(
         with pytest.raises(UserError, match=said) as failed:
             await engine.notifications.test("ci")
     assert failed.value.code == "WEBHOOK_FAILED" and not place.got
+    assert ".." not in failed.value.message
+    assert "set it" in failed.value.recovery or "24 to 64" in failed.value.recovery
     assert secret is None or secret not in repr(failed.value.info)
 
 

@@ -75,7 +75,13 @@ async def test_cancel_in_the_middle_of_a_command(
 async def test_codex_that_ignores_sigterm_is_killed(
     house: House, server: LoopbackServer, lab: Path
 ) -> None:
-    stubborn = wrapped(lab, "trap '' TERM", f'{codex_binary()} "$@"', "while :; do sleep 1; done")
+    stubborn = wrapped(
+        lab,
+        f'[ "$1" = exec ] || exec {codex_binary()} "$@"',
+        "trap '' TERM",
+        f'{codex_binary()} "$@"',
+        "while :; do sleep 1; done",
+    )
     async with house.engine(grace_s=0.3) as engine:
         run = await engine.start(task("hello", codex_bin=stubborn))
         await until(engine, run, lambda now: now.usage.input > 0)

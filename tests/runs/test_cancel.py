@@ -29,7 +29,7 @@ from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs.marks import mark, marked
 from engine.runs.supervisor import KILL
-from engine.store.store import Committed, Entry
+from engine.store.appending import Committed, Entry
 
 READY = "say ready"
 

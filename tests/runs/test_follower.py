@@ -19,7 +19,8 @@ from engine.runs import follower as module
 from engine.runs import process
 from engine.runs.follower import Commit, Follower
 from engine.runs.process import Ending, Process
-from engine.store.store import Entry, LostOwnership, Store, open_store
+from engine.store.appending import Entry, LostOwnership
+from engine.store.store import Store, open_store
 
 NOWHERE = Path("/nowhere/codex")
 SLOW_CAT = """

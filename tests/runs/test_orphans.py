@@ -20,7 +20,7 @@ from engine.engine import Engine
 from engine.paths import AttemptFolder, Paths
 from engine.runs import orphans
 from engine.runs.marks import MARK, mark, marked
-from engine.store.store import Entry
+from engine.store.appending import Entry
 
 GRACE_S = 0.5
 MARGIN_S = 20.0

@@ -35,7 +35,7 @@ from engine.domain.text import printable
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.store import connect
-from engine.store.store import Committed, Entry
+from engine.store.appending import Committed, Entry
 
 GOOD_WAY = [Status.QUEUED, Status.PREPARING, Status.RUNNING, Status.SUCCEEDED]
 CAUSES = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import LIMIT_S, becomes, of_type, settled, spec, statuses, supervising, texts, until
 
-from engine.config import Config, Duration, ProjectSettings, WorkspaceSettings
+from engine.config import Config, ProjectSettings, WorkspaceSettings
 from engine.domain.errors import UserError
 from engine.domain.events import Event
 from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
@@ -21,6 +21,7 @@ from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs import orphans
 from engine.runs.marks import mark, marked
+from engine.values import Duration
 
 SUPERVISE = """
 import asyncio, sys

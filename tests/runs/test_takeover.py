@@ -32,7 +32,7 @@ from engine.domain.model import Run, Stage, Status, Workspace, WorkspaceKind
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs.marks import mark, marked
-from engine.store.store import Entry
+from engine.store.appending import Entry
 
 GOOD_WAY = [Status.QUEUED, Status.PREPARING, Status.RUNNING, Status.SUCCEEDED]
 SUPERVISE = """

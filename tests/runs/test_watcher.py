@@ -19,7 +19,7 @@ from watchfiles import _rust_notify
 from engine.domain.events import FileChange, FilesChanged, Notice
 from engine.runs import watch
 from engine.runs.watcher import Watcher
-from engine.store.store import Entry
+from engine.store.appending import Entry
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="counts inotify watches")
 

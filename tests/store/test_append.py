@@ -11,7 +11,8 @@ from engine.domain.errors import UserError
 from engine.domain.events import Notice, Raw, StatusChanged, Step
 from engine.domain.model import Run, Status
 from engine.domain.stamp import NotAllowed
-from engine.store.store import Entry, LostOwnership, Store
+from engine.store.appending import Entry, LostOwnership
+from engine.store.store import Store
 
 PREPARING, RUNNING = StatusChanged(Status.PREPARING), StatusChanged(Status.RUNNING)
 

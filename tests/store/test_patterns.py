@@ -15,7 +15,8 @@ from engine.library.pattern_file import MAX_BYTES, read, write
 from engine.paths import Paths
 from engine.patterns import Patterns
 from engine.runs.learning import distil
-from engine.store.store import Entry, Store
+from engine.store.appending import Entry
+from engine.store.store import Store
 
 S = Status
 DONE = (S.PREPARING, S.RUNNING, S.SUCCEEDED)
@@ -125,7 +126,7 @@ def test_written_and_read_again() -> None:
         (f"goal: {'x' * 500}\n", 1),
         ("goal: x\nid: ../../etc\n", 2),
         ("goal: x\nsteps:\n" + "  - {kind: run, text: a}\n" * 25, 2),
-        ("[" * 5_000, 1),
+        pytest.param("[" * 50_000, 1, id="deep"),
         ("!!python/object/apply:os.system [ls]", 1),
         ('{"goal": "x", "steps": [], "variables": null}', 1),
         ("", 1),

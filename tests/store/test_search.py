@@ -18,7 +18,9 @@ from engine.domain.events import ErrorRaised, FileChange, Notice, StatusChanged,
 from engine.domain.model import Status
 from engine.domain.search import Found, marked, words
 from engine.search import Search
-from engine.store.store import Entry, Store, open_store
+from engine.store.appending import Entry
+from engine.store.search import index_slice
+from engine.store.store import Store, open_store
 
 COMMAND = Step("tool", "command", "completed", command="pytest -q", output="3 passed in garden.py")
 
@@ -163,15 +165,15 @@ async def test_dropped_events_leave_the_index(store: Store, database: Path) -> N
 def _index_and_die(path: Path, slices: int) -> None:
     import asyncio
 
+    def index_and_die(db: sqlite3.Connection) -> None:
+        index_slice(db)
+        os._exit(9)  # with the slice not committed
+
     async def work() -> None:
         async with open_store(path) as store:
             for _ in range(slices):
                 await store.index()
-            await store._writer.execute("BEGIN IMMEDIATE")
-            from engine.store.search import index_slice
-
-            await index_slice(store._writer)
-            os._exit(9)  # with the slice not committed
+            await store._write(index_and_die)
 
     asyncio.run(work())
 

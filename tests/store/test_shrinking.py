@@ -10,7 +10,8 @@ from support import spec
 
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.model import Status
-from engine.store.store import Entry, Store, open_store
+from engine.store.appending import Entry
+from engine.store.store import Store, open_store
 
 MANY = 3000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,10 @@ async def test_the_rest_is_dropped_behind_the_winner(
             await pilot.press("B")
             await until(pilot, lambda: "2 succeeded · 100% passed" in plain(app))
             await until(pilot, lambda: "★ 1" in shown(app))
+            await pilot.press("c")
+            await until(pilot, lambda: re.search(r"a\.txt +\+1 −0 +\+1 −0", shown(app)))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             await pilot.press("d")
             await until(pilot, lambda: "Delete workspaces?" in plain(app))
             await pilot.press("a")

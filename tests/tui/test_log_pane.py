@@ -26,7 +26,8 @@ from engine.domain.events import (
 from engine.domain.kinds import KINDS, USUAL
 from engine.domain.model import ErrorInfo, PlanItem, RunSpec
 from engine.store import history
-from engine.store.store import Entry, Store, open_store
+from engine.store.appending import Entry
+from engine.store.store import Store, open_store
 from tui.widgets import event_window, log_search, pace
 from tui.widgets.event_feed import PAGE
 from tui.widgets.event_log import EventLog

@@ -11,11 +11,12 @@ from disk_runs import done, folder
 from support import quick, supervising, texts
 
 from engine import disk, tending
-from engine.config import Cleanup, Duration, Size
+from engine.config import Cleanup
 from engine.domain.model import Run
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.tending import Tending
+from engine.values import Duration, Size
 
 
 async def tended(paths: Paths, **settings: object) -> Engine:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,6 @@ import click
 from engine.domain.batch import Swarm
 from engine.domain.batch_json import FORMATS, batch_json, export, results_json
 from engine.domain.errors import UserError
-from engine.domain.text import printable_name
 from tui.cli import output
 from tui.cli.options import BatchName, File, Nearest, everywhere, examples, json_option
 
@@ -21,10 +18,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Run
     from engine.domain.ranking import Task
     from engine.engine import Engine
-
-Files = Mapping[str, Mapping[str, str]]
-COLUMN = 16
-"""Cells of a run's column, side by side."""
+    from tui.show.batches import Files
 
 
 async def told_json(engine: Engine, swarm: Swarm) -> dict[str, Any]:
@@ -166,14 +160,12 @@ async def _compare(name: str, *, as_json: bool) -> int:
 
 async def _files(engine: Engine, run: Run) -> dict[str, str]:
     """Give the files that a run changed, each with its lines."""
-    from tui.show import sign
+    from tui.show import batches
 
-    found: dict[str, str] = {}
-    with suppress(UserError):  # it has no workspace, or no longer
-        for file in (await engine.workspaces.changes(run.id)).files:
-            lines = f"+{file.insertions} {sign('−', '-')}{file.deletions}"
-            found[printable_name(file.path)] = "binary" if file.binary else lines
-    return found
+    try:
+        return batches.lines_of((await engine.workspaces.changes(run.id)).files)
+    except UserError:  # it has no workspace, or no longer
+        return {}
 
 
 def _task_json(task: Task, files: Files) -> dict[str, Any]:
@@ -188,27 +180,13 @@ def _task_json(task: Task, files: Files) -> dict[str, Any]:
 
 
 def _side_by_side(task: Task, files: Files) -> list[str]:
-    from engine.domain.activity import elapsed_s
-    from tui import show as look
-    from tui.cells import clean, crop, fit
+    from tui.cells import crop, fit
     from tui.show import batches
 
-    now, runs = time.time(), task.runs
-    used = [look.tokens(run.usage.input + run.usage.output) for run in runs]
-    rows: list[tuple[str, Sequence[str]]] = [
-        (
-            batches.given(task),
-            [f"{look.sign('★', '*') if run is task.winner else ' '} {run.id}" for run in runs],
-        ),
-        ("status", [f"{look.glyph(run.status)} {look.word(run.status)}" for run in runs]),
-        ("changes", [look.changes(run.changes) or "-" for run in runs]),
-        ("tokens", used),
-        ("took", [look.length(elapsed_s(run, now)) for run in runs]),
-    ]
-    paths = sorted({path for changed in files.values() for path in changed})
-    rows += [(clean(path), [files.get(run.id, {}).get(path, "") for run in runs]) for path in paths]
+    rows = batches.side_by_side(task, files, time.time())
     width = min(44, max(len(name) for name, _ in rows))
     return [
-        f"{fit(crop(name, width), width)}  " + "  ".join(fit(cell, COLUMN) for cell in cells)
+        f"{fit(crop(name, width), width)}  "
+        + "  ".join(fit(text, batches.BESIDE) for text, _ in cells)
         for name, cells in rows
     ]

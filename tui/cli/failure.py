@@ -38,10 +38,9 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         output.forget(sys.stdout)  # click may have written its help there
         error = os_failure(error)
-    known = isinstance(error, UserError)
     with suppress(output.PipeClosed, output.Unwritable):
         tell((error if isinstance(error, UserError) else _internal(error)).info, as_json=as_json)
-    return EXIT_USER_ERROR if known else EXIT_FAILED
+    return EXIT_USER_ERROR
 
 
 def tell_usage(error: click.ClickException) -> None:

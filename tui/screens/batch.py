@@ -129,6 +129,12 @@ class BatchScreen(LiveScreen):
     # What is allowed
 
     @property
+    def _chosen_task(self) -> Task | None:
+        """The task of the chosen run."""
+        chosen = self.listed.chosen
+        return next((task for task in self._tasks if chosen in task.runs), None)
+
+    @property
     def _winners(self) -> list[Run]:
         won = [task.winner for task in self._tasks]
         return [run for run in won if run and run.changes.files]
@@ -138,6 +144,7 @@ class BatchScreen(LiveScreen):
         return {
             "open": bool(runs),
             "changes": bool(self.listed.chosen and self.listed.chosen.workspace),
+            "compare": self._chosen_task is not None,
             "apply": bool(self._winners),
             "drop": any(task.rest for task in self._tasks),
             "retry": any(run.status in ("failed", "interrupted") for run in runs),
@@ -153,6 +160,7 @@ class BatchScreen(LiveScreen):
         """Say why the batch does not allow it."""
         told = {
             "batch.changes": ("The run has no workspace yet.", "Wait until it has started."),
+            "batch.compare": ("There is nothing to compare yet.", "Wait until a run is there."),
             "batch.apply": (
                 "No run has won with a change yet.",
                 "A task is won when all its runs have ended and one has succeeded.",
@@ -178,6 +186,13 @@ class BatchScreen(LiveScreen):
         """Show what the run changed."""
         if run := self.listed.chosen:
             self.post_message(Wanted("changes", run.id))
+
+    def action_compare(self) -> None:
+        """Show the runs of the task side by side."""
+        from tui.screens.side_by_side import SideBySide
+
+        if task := self._chosen_task:
+            app_of(self).push_screen(SideBySide(self.engine, task, self.clock))
 
     def action_apply(self) -> None:
         """Take the best run of each task home, after a look at what would come."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +13,6 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.worker import Worker
 
-from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from tui import commands, show
 from tui.screens.deleting import Deleting
@@ -32,7 +30,7 @@ from tui.widgets.working import Working
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.engine import Engine, Entry, Usage
+    from engine.engine import Engine, Entry, Unsaved, Usage
 
 
 class DiskScreen(LiveScreen):
@@ -57,6 +55,7 @@ class DiskScreen(LiveScreen):
         self._pace = Pace(self, self._show)
         self._looking: Worker[None] | None = None
         self._is_looking = False
+        self._progress: tuple[str, float | None] = ("", None)
         self._free = 0
         self._looked_at: dict[str, int] = {}
 
@@ -118,17 +117,16 @@ class DiskScreen(LiveScreen):
 
     def _looked_enough(self) -> None:
         self._is_looking = False
-        self._tell_looking("")
+        self._progress = "", None
         self._show()
 
     def _looked(self, done: int, of: int) -> None:
-        self._tell_looking(f"measuring: {done} of {of}", 100 * done / of)
-
-    def _tell_looking(self, words: str, percent: float | None = None) -> None:
-        if not self._deleting.is_busy:
-            self.working.tell(words, percent)
+        self._progress = f"measuring: {done} of {of}", 100 * done / of
+        self._pace.ask()
 
     def _show(self) -> None:
+        if not self._deleting.is_busy:
+            self.working.tell(*self._progress)
         self.places.renew()
         model = self.places.model
         total = model.total()
@@ -146,15 +144,19 @@ class DiskScreen(LiveScreen):
         self.working.tell(text, percent)
 
     async def _look_for_work(self) -> None:
-        """Find out what of each run's work is nowhere else, one after the other."""
+        """Find out what of each run's work is nowhere else, where something may be new."""
+        wanted: dict[str, int] = {}
         for path, run_id in self.places.model.workspaces():
             run = self.engine.view.runs.get(run_id)
-            if run is None or run.status not in FINISHED or self._looked_at.get(path) == run.seq:
-                continue
-            with suppress(UserError):  # it is gone meanwhile
-                self.places.model.states[path] = await self.engine.disk.unsaved(run_id, path)
-                self._looked_at[path] = run.seq
-                self._pace.ask()
+            if run and run.status in FINISHED and self._looked_at.get(path) != run.seq:
+                wanted[path] = run.seq
+
+        def found(path: str, what: Unsaved) -> None:
+            self.places.model.states[path] = what
+            self._looked_at[path] = wanted[path]
+            self._pace.ask()
+
+        await attempt(app_of(self), self.engine.disk.look_for_work(wanted, found))
 
     @on(DiskTree.Unfolded)
     def _unfolded(self, event: DiskTree.Unfolded) -> None:

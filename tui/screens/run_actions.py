@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from engine.domain import lifecycle
-from engine.domain.errors import UserError, user_error
-from engine.domain.model import Run, Status, WorkspaceKind
+from engine.domain.errors import UserError
+from engine.domain.model import Run
 from tui import show
 from tui.cells import clean, crop
+from tui.screens import allowed
+from tui.screens.allowed import OF_MARKS, STATUSES
 from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
@@ -17,48 +18,6 @@ from tui.toast import app_of, attempt, tell
 if TYPE_CHECKING:
     from engine.engine import Engine
     from tui.screens.write import Writing
-
-_KILLABLE = lifecycle.CANCELLABLE | {Status.CANCELLING}
-_ALLOWED = {
-    "cancel_run": lifecycle.CANCELLABLE,
-    "kill_run": _KILLABLE,
-    **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
-    "delete_workspace": lifecycle.FINISHED,
-    **dict.fromkeys(
-        ("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
-        frozenset(Status),
-    ),
-}
-"""In which status a run has to be for each action."""
-
-_OF_SEVERAL = frozenset({"run.cancel", "run.kill", "run.retry"})
-_OF_MARKS = frozenset(
-    {
-        "cancel_run",
-        "kill_run",
-        "retry_run",
-        "edit_run",
-        "resume_run",
-        "apply_run",
-        "delete_workspace",
-    }
-)
-
-
-def _has_home(run: Run) -> bool:
-    place = run.workspace
-    if place is None or place.kind in (WorkspaceKind.IN_PLACE, WorkspaceKind.FROM_RUN):
-        return False
-    return place.source is not None
-
-
-_ABLE: dict[str, Callable[[Run], bool]] = {
-    "resume_run": lambda run: bool(run.thread_id),
-    "apply_run": _has_home,
-    "changes": lambda run: run.workspace is not None,
-    "delete_workspace": lambda run: run.workspace is not None and not run.in_trash,
-}
-"""What else a run needs."""
 
 
 class RunActions(LiveScreen):
@@ -98,61 +57,26 @@ class RunActions(LiveScreen):
 
     def _meant(self, action: str) -> Sequence[Run]:
         """Give the runs meant now: the marked ones, those under the heading, or the chosen one."""
-        several = (self.marked() or self.headed()) if action in _OF_MARKS else ()
+        several = (self.marked() or self.headed()) if action in OF_MARKS else ()
         return several or ([self.run] if self.run else [])
 
     def _targets(self, action: str) -> list[Run]:
         """Give the runs an action would apply to now, in the list's order."""
-        able = _ABLE.get(action, lambda _: True)
-        found = [run for run in self._meant(action) if run.status in _ALLOWED[action]]
-        return sorted(filter(able, found), key=self.place)
+        found = (run for run in self._meant(action) if allowed.allows(run, action))
+        return sorted(found, key=self.place)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what the chosen runs do not allow."""
         del parameters
-        if action not in _ALLOWED:
+        if action not in STATUSES:
             return True
         if action == "edit_run" and len(self.marked()) > 1:
             return None
-        able = _ABLE.get(action, lambda _: True)
-        meant = (run for run in self._meant(action) if run.status in _ALLOWED[action])
-        return True if any(map(able, meant)) else None
+        return True if any(allowed.allows(run, action) for run in self._meant(action)) else None
 
     def why_not(self, command_id: str) -> UserError | None:
         """Say why the chosen run does not allow it."""
-        if command_id in _OF_SEVERAL and (self.marked() or self.headed()):
-            return self._why_none(command_id)
-        run = self.run
-        if run is None:
-            way_out = "Go to one, or press n to start one."
-            return user_error("RUN_NOT_FOUND", "No run is chosen.", way_out)
-        if command_id in ("run.cancel", "run.kill"):
-            return _why_not_cancellable(run)
-        if command_id == "run.apply":
-            return self._why_no_home(run)
-        if command_id == "run.edit" and len(self.marked()) > 1:
-            message = f"{len(self.marked())} runs are marked: a prompt is edited for one."
-            return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
-        if command_id in ("run.retry", "run.resume") and self.marked():
-            has = " and has a Codex thread" if command_id == "run.resume" else ""
-            return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
-        if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
-            return _why_not_again(run)
-        return None
-
-    def _why_no_home(self, run: Run) -> UserError:
-        """Say why changes cannot be taken home."""
-        which = "None of the marked runs has a" if self.marked() else f"The run {run.id} has no"
-        message = f"{which} source to put changes into."
-        way_out = "`swarm-tui apply --to DIR` takes them to any folder."
-        return user_error("INPUT_INVALID", message, way_out)
-
-    def _why_none(self, command_id: str) -> UserError:
-        """Say why none of several runs allows it."""
-        which = f"None of the {'marked ' if self.marked() else ''}runs is"
-        if command_id == "run.retry":
-            return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
-        return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
+        return allowed.why_not(command_id, self.run, len(self.marked()), len(self.headed()))
 
     # Asking
 
@@ -330,15 +254,3 @@ class RunActions(LiveScreen):
 def _names(runs: Sequence[Run], limit: int = 3) -> str:
     names = ", ".join(crop(show.title(run), 40) for run in runs[:limit])
     return f"{names} and {len(runs) - limit} more" if len(runs) > limit else names
-
-
-def _why_not_cancellable(run: Run) -> UserError:
-    way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
-    return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
-
-
-def _why_not_again(run: Run) -> UserError:
-    if run.status in lifecycle.FINISHED:
-        message = f"The run {run.id} never got a Codex thread."
-        return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
-    return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from engine.domain.activity import elapsed_s
 from engine.domain.batch import Standing, Swarm
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.ranking import Task
+from engine.domain.text import printable_name
 from tui.cells import clean, crop, fit
 from tui.show.figures import bar_parts, changes, length, tokens
 from tui.show.runs import glyph, tone, word
 from tui.show.terminal import sign
+
+if TYPE_CHECKING:
+    from engine.engine import FileDelta
 
 Part = tuple[str, str]
 BAR = 24
@@ -21,6 +26,10 @@ TITLE = 24
 """Cells that a title needs at least: where there are fewer, columns are left out."""
 LEFT_OUT = ("files", "took", "run", "tokens")
 """Columns that are left out where there is no room, in this order."""
+BESIDE = 16
+"""Cells of a run's column, side by side."""
+Files = Mapping[str, Mapping[str, str]]
+"""What each run changed, by its id: paths, and how many lines of each."""
 
 
 def counted(so_far: Standing) -> list[Part]:
@@ -137,3 +146,38 @@ def ranked(
             won = several and run is task.winner
             is_ranked = several and run.status in FINISHED
             yield row(run, place, now, width, won=won, ranked=is_ranked), run
+
+
+def lines_of(changed: Iterable[FileDelta]) -> dict[str, str]:
+    """Give the paths of changed files, each with how many lines changed."""
+    return {
+        printable_name(file.path): "binary"
+        if file.binary
+        else f"+{file.insertions} {sign('−', '-')}{file.deletions}"
+        for file in changed
+    }
+
+
+def side_by_side(task: Task, files: Files, now: float) -> list[tuple[str, list[Part]]]:
+    """Write the runs of a task side by side, the best on the left: rows of a name and cells."""
+    runs = task.runs
+    used = [tokens(run.usage.input + run.usage.output) for run in runs]
+    rows: list[tuple[str, list[Part]]] = [
+        (
+            given(task),
+            [
+                (f"{sign('★', '*') if run is task.winner else ' '} {run.id}", "plain")
+                for run in runs
+            ],
+        ),
+        ("status", [(f"{glyph(run.status)} {word(run.status)}", tone(run.status)) for run in runs]),
+        ("changes", [(changes(run.changes) or "-", "plain") for run in runs]),
+        ("tokens", [(text, "dim") for text in used]),
+        ("took", [(length(elapsed_s(run, now)), "dim") for run in runs]),
+    ]
+    paths = sorted({path for changed in files.values() for path in changed})
+    rows += [
+        (clean(path), [(files.get(run.id, {}).get(path, ""), "good") for run in runs])
+        for path in paths
+    ]
+    return rows

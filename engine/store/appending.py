@@ -1,0 +1,169 @@
+"""Events appended to runs in a transaction: numbered, folded, stored with the place they came from.
+
+A change is decided on what the database holds at that moment, never on memory: what is remembered
+of a run counts only while nobody else has written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.domain.errors import user_error
+from engine.domain.events import Body, Event
+from engine.domain.model import Ask, Run
+from engine.domain.record import record
+from engine.domain.stamp import stamp
+from engine.store import codec
+
+ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
+
+
+class LostOwnership(Exception):
+    """Somebody else went on with this attempt: its cursor is not where we left it."""
+
+
+@record
+class Entry:
+    """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
+
+    `ask` says what the attempt that these bodies begin is to do. With `cursor`, the attempt's place
+    in its spool file moves in the same transaction: from `cursor_before` (None: there was none) to
+    `cursor`.
+    """
+
+    run: str
+    bodies: Sequence[Body] = ()
+    decide: Callable[[Run], Sequence[Body]] | None = None
+    ask: Ask | None = None
+    cursor: str | None = None
+    cursor_before: str | None = None
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a transaction added: events in order, their last id, and the runs after them."""
+
+    events: list[Event] = field(default_factory=list)
+    runs: dict[str, Run] = field(default_factory=dict)
+    first_id: int = 0
+    last_id: int = 0
+
+
+class Appender:
+    """Appends on one connection, and remembers the runs it wrote; used on that one's thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, Run]] = {}
+        self._version = 0
+
+    def forget(self) -> None:
+        """Forget the runs: what was written last was taken back."""
+        self._known.clear()
+
+    def append(self, db: sqlite3.Connection, entries: Sequence[Entry], at: float) -> Committed:
+        """Append to any number of runs; raises `LostOwnership`, and what `decide` raises."""
+        current = self._current(db, {entry.run for entry in entries})
+        before = dict(current)
+        done = Committed()
+        rows: list[Any] = []
+        moves: list[Any] = []
+        for entry in entries:
+            key, run = current[entry.run]
+            bodies = entry.decide(run) if entry.decide else entry.bodies
+            events, run = stamp(run, bodies, at)
+            current[entry.run] = (key, run)
+            done.runs[run.id] = run
+            done.events += events
+            for event in events:
+                body = event.body
+                rows += (key, event.seq, event.at, event.attempt, body.type, codec.body_text(body))
+            if entry.ask:
+                _ask(db, key, run.attempt, entry.ask)
+            if entry.cursor is not None:
+                moves += (key, run.attempt, entry.cursor_before, entry.cursor)
+        _move_cursors(db, moves)
+        if rows:
+            done.last_id = _insert(db, rows)
+            done.first_id = done.last_id - len(done.events) + 1
+            changed = [current[run.id] for run in done.runs.values()]
+            _keep_states(db, changed)
+            _keep_statuses(db, (it for it in changed if it[1].status != before[it[1].id][1].status))
+        self._known.update(current)
+        return done
+
+    def _current(self, db: sqlite3.Connection, ids: set[str]) -> dict[str, tuple[int, Run]]:
+        """Give the runs as stored, with their keys."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version != self._version:  # somebody else has written
+            self._known.clear()
+            self._version = version
+        unknown = tuple(ids - self._known.keys())
+        if unknown:
+            marks = ",".join("?" * len(unknown))
+            query = f"SELECT key, id, spec, state FROM runs WHERE id IN ({marks})"
+            for key, run_id, spec, state in db.execute(query, unknown):
+                self._known[run_id] = (key, codec.run_from(spec, state))
+        for missing in ids - self._known.keys():
+            raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")
+        return {run_id: self._known[run_id] for run_id in ids}
+
+
+# One statement for many rows each: between two, others may take the interpreter for a moment.
+
+
+def _parts(values: list[Any], columns: int) -> Iterable[tuple[str, list[Any]]]:
+    """Give the values in parts that a statement can take, each with its marks."""
+    row = f"({','.join('?' * columns)})"
+    for start in range(0, len(values), ROWS * columns):
+        part = values[start : start + ROWS * columns]
+        yield ",".join([row] * (len(part) // columns)), part
+
+
+def _insert(db: sqlite3.Connection, rows: list[Any]) -> int:
+    last_id = 0
+    for marks, part in _parts(rows, 6):
+        insert = f"INSERT INTO events (run, seq, at, attempt, type, data) VALUES {marks}"
+        last_id = db.execute(insert, part).lastrowid or 0
+    return last_id
+
+
+def _keep_states(db: sqlite3.Connection, runs: Iterable[tuple[int, Run]]) -> None:
+    values = [it for key, run in runs for it in (key, run.seq, codec.state_text(run))]
+    for marks, part in _parts(values, 3):
+        db.execute(
+            "UPDATE runs SET last_seq = column2, state = column3"
+            f" FROM (VALUES {marks}) WHERE key = column1",
+            part,
+        )
+
+
+def _keep_statuses(db: sqlite3.Connection, runs: Iterable[tuple[int, Run]]) -> None:
+    values = [(run.status, key) for key, run in runs]
+    db.executemany("UPDATE runs SET status = ? WHERE key = ?", values)
+
+
+def _ask(db: sqlite3.Connection, key: int, attempt: int, ask: Ask) -> None:
+    insert = "INSERT OR REPLACE INTO attempts (run, n, ask) VALUES (?, ?, ?)"
+    db.execute(insert, (key, attempt, codec.ask_text(ask)))
+
+
+def _move_cursors(db: sqlite3.Connection, moves: list[Any]) -> None:
+    """Move attempts on in their spool files: each from where it is, or none of them."""
+    for marks, part in _parts(moves, 4):
+        lost = db.execute(
+            f"SELECT id FROM (VALUES {marks}) JOIN runs ON key = column1"
+            " LEFT JOIN attempts ON run = column1 AND n = column2"
+            " WHERE cursor IS NOT column3 LIMIT 1",
+            part,
+        ).fetchone()
+        if lost:
+            raise LostOwnership(lost[0])
+        db.execute(
+            "INSERT INTO attempts (run, n, cursor) SELECT column1, column2, column4"
+            f" FROM (VALUES {marks}) WHERE true"
+            " ON CONFLICT (run, n) DO UPDATE SET cursor = excluded.cursor",
+            part,
+        )

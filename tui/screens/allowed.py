@@ -1,0 +1,104 @@
+"""What the chosen runs allow, and why not: which action needs what of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.domain import lifecycle
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Run, Status, WorkspaceKind
+
+_KILLABLE = lifecycle.CANCELLABLE | {Status.CANCELLING}
+STATUSES = {
+    "cancel_run": lifecycle.CANCELLABLE,
+    "kill_run": _KILLABLE,
+    **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
+    "delete_workspace": lifecycle.FINISHED,
+    **dict.fromkeys(
+        ("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
+        frozenset(Status),
+    ),
+}
+"""In which status a run has to be for each action."""
+
+_OF_SEVERAL = frozenset({"run.cancel", "run.kill", "run.retry"})
+OF_MARKS = frozenset(
+    {
+        "cancel_run",
+        "kill_run",
+        "retry_run",
+        "edit_run",
+        "resume_run",
+        "apply_run",
+        "delete_workspace",
+    }
+)
+
+
+def _has_home(run: Run) -> bool:
+    place = run.workspace
+    if place is None or place.kind in (WorkspaceKind.IN_PLACE, WorkspaceKind.FROM_RUN):
+        return False
+    return place.source is not None
+
+
+_ABLE: dict[str, Callable[[Run], bool]] = {
+    "resume_run": lambda run: bool(run.thread_id),
+    "apply_run": _has_home,
+    "changes": lambda run: run.workspace is not None,
+    "delete_workspace": lambda run: run.workspace is not None and not run.in_trash,
+}
+"""What else a run needs."""
+
+
+def allows(run: Run, action: str) -> bool:
+    """Say whether a run allows an action that is about runs."""
+    return run.status in STATUSES[action] and (action not in _ABLE or _ABLE[action](run))
+
+
+def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserError | None:
+    """Say why runs do not allow a command: the chosen one, or those marked or under a heading."""
+    if command_id in _OF_SEVERAL and (marked or headed):
+        return _why_none(command_id, marked)
+    if run is None:
+        way_out = "Go to one, or press n to start one."
+        return user_error("RUN_NOT_FOUND", "No run is chosen.", way_out)
+    if command_id in ("run.cancel", "run.kill"):
+        return _why_not_cancellable(run)
+    if command_id == "run.apply":
+        return _why_no_home(run, marked)
+    if command_id == "run.edit" and marked > 1:
+        message = f"{marked} runs are marked: a prompt is edited for one."
+        return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
+    if command_id in ("run.retry", "run.resume") and marked:
+        has = " and has a Codex thread" if command_id == "run.resume" else ""
+        return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
+    if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
+        return _why_not_again(run)
+    return None
+
+
+def _why_no_home(run: Run, marked: int) -> UserError:
+    which = "None of the marked runs has a" if marked else f"The run {run.id} has no"
+    message = f"{which} source to put changes into."
+    way_out = "`swarm-tui apply --to DIR` takes them to any folder."
+    return user_error("INPUT_INVALID", message, way_out)
+
+
+def _why_none(command_id: str, marked: int) -> UserError:
+    which = f"None of the {'marked ' if marked else ''}runs is"
+    if command_id == "run.retry":
+        return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
+    return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
+
+
+def _why_not_cancellable(run: Run) -> UserError:
+    way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
+    return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
+
+
+def _why_not_again(run: Run) -> UserError:
+    if run.status in lifecycle.FINISHED:
+        message = f"The run {run.id} never got a Codex thread."
+        return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
+    return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
