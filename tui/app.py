@@ -36,6 +36,8 @@ class SwarmApp(Lending):
     TITLE = "swarm-tui"
     ENABLE_COMMAND_PALETTE = False  # the palette is a command of the table, with its own keys
     DEFAULT_MODE = "runs"
+    CSS_PATH = "screens/runs.tcss"
+    """The first screen's: read with it, Textual would parse all that came before once more."""
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
@@ -77,7 +79,9 @@ class SwarmApp(Lending):
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
 
-        return RunsScreen(self.engine, self.clock)
+        screen = RunsScreen(self.engine, self.clock)
+        screen.expect_size(self.size)
+        return screen
 
     def _disk_screen(self) -> LiveScreen:
         from tui.screens.disk import DiskScreen
@@ -138,7 +142,7 @@ class SwarmApp(Lending):
 
         first = self.live_screen
         if isinstance(first, RunsScreen):
-            first.call_after_refresh(first.unveil)
+            first.call_later(first.unveil)
         self.screen.call_after_refresh(self._begin)
 
     def _begin(self) -> None:

@@ -74,6 +74,7 @@ class Panes(Splitters):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out."""
+        self.set_class(app_of(self).size.width >= WIDE, "-side-by-side", update=False)
         with Vertical(id="runs"):
             yield RunList(
                 columns=checked_columns(self._engine.config.ui.columns)[0],
