@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tui.screens.palette import Entry
 
 
+FLOOD = 300
+"""Events of a batch that are more than anybody can follow: the next may take twice as long."""
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -155,12 +158,14 @@ class SwarmApp(Lending):
 
     @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
-        """Hand every batch to the current mode's screen."""
+        """Hand every batch to the current mode's screen; in a flood half as often."""
         async for batch in batches:
             self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
+            if len(batch.events) > FLOOD:
+                await asyncio.sleep(FLUSH_S)
 
     # Code to read
 

@@ -52,7 +52,7 @@ class RunsScreen(RunBrowser):
         """Take on the classes of a size before anything is styled, not to style it once more."""
         steps = (self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)
         for breakpoints, length in steps:
-            name = max(one for one in breakpoints if one[0] <= length)[1]
+            name = max(one for one in breakpoints or () if one[0] <= length)[1]
             self.add_class(name, update=False)
 
     def compose(self) -> ComposeResult:
