@@ -20,8 +20,9 @@ from engine.paths import Paths, private_folder
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
-from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Restored
+from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
 from engine.workspace.comparison import Comparison
+from engine.workspace.points import BASELINE
 from engine.workspace.tree import (
     Look,
     TreeEntry,
