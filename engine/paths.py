@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.errors import user_error
+from engine.domain.record import record
 
 APP = "codex-swarm"
 _NAME_LIMIT = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFolder:
     """The files of one attempt; nothing else knows their names."""
 
@@ -85,7 +85,7 @@ class StageFolder(AttemptFolder):
         return self.path / "step"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paths:
     """The folders of one home and the settings beside it."""
 

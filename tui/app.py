@@ -54,6 +54,7 @@ class SwarmApp(Lending):
         """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
+        self._problems += self.begin_in_theme()
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -124,14 +125,21 @@ class SwarmApp(Lending):
         return FileScreen(self.engine, self.clock)
 
     def on_mount(self) -> None:
-        """Take the settings' look and keys, and begin to listen."""
-        self._problems += self.take_theme()
+        """Take the settings' keys, and begin to listen."""
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
-        self.call_after_refresh(self._begin)
+
+    def on_ready(self) -> None:
+        """Let the first screen be seen as soon as it is laid out, and see to all that can wait."""
+        from tui.screens.runs import RunsScreen
+
+        first = self.live_screen
+        if isinstance(first, RunsScreen):
+            first.call_after_refresh(first.unveil)
+        self.screen.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         """Do what can wait until there is something to be seen."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean
 
 from engine.domain.activity import elapsed_s
 from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind
+from engine.domain.record import record
 
 MOST_RUNS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Swarm:
     """A batch as it was asked for; its runs carry its id, which is its name made unique."""
 
@@ -28,7 +29,7 @@ class Swarm:
     """What all its runs together may use."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Planned:
     """A run of a batch that is to be made; it may wait for earlier ones, given by their place."""
 
@@ -47,7 +48,7 @@ class Planned:
         return replace(spec, workspace=wish)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """What a batch has come to by now."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run
+from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
 
@@ -24,7 +25,7 @@ class LostOwnership(Exception):
     """Somebody else went on with this attempt: its cursor is not where we left it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 

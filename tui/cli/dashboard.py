@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import select
@@ -80,12 +81,17 @@ async def show(
     says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
     called as soon as there is something to be seen.
     """
-    with session.importing():
-        from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+    gc.disable()  # what is made before the first paint stays: to look through it stops the world
+    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+
+    def painted() -> None:
+        session.collect_garbage()
+        if seen:
+            seen()
 
     loop = asyncio.get_running_loop()
     async with _told(opening) as engine:
-        app = SwarmApp(engine, goes_on=goes_on, seen=seen)
+        app = SwarmApp(engine, goes_on=goes_on, seen=painted)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         tasks = [asyncio.ensure_future(beside(engine))] if beside else []

@@ -45,6 +45,7 @@ class RunsScreen(RunBrowser):
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._acts: object = None
+        self._is_unveiled = False
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -63,6 +64,17 @@ class RunsScreen(RunBrowser):
         """Catch up with what happened while another screen was shown."""
         self.panes.reckon_positions(self.engine.view.runs)
         self.rearrange()
+
+    def unveil(self) -> None:
+        """Paint from now on: everything has found its place."""
+        self._is_unveiled = True
+        self.refresh()
+        self.call_after_refresh(self.panes.chosen.begin)
+
+    def _compositor_refresh(self) -> None:
+        """Paint, but nothing that would stand there for a moment only."""
+        if self._is_unveiled:
+            super()._compositor_refresh()
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""

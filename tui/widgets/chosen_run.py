@@ -64,6 +64,7 @@ class ChosenRun(Vertical):
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
+        self._may_open = False
         self._pace = Pace(self, lambda: self.tick(self._clock()))
         self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
@@ -94,6 +95,11 @@ class ChosenRun(Vertical):
         self.run_id = run_id
         self.set_class(run_id is None, "-none")
         self.tick(self._clock())
+        self._bring_up()
+
+    def begin(self) -> None:
+        """Open what is chosen, from now on; the first paint does not wait for it."""
+        self._may_open = True
         self._bring_up()
 
     def show_event(self, run_id: str, seq: int, lit: re.Pattern[str] | None) -> None:
@@ -155,7 +161,7 @@ class ChosenRun(Vertical):
         """Open what is chosen, unless that is under way."""
         run = self.run
         is_current = self._opened == self.run_id and self._folder == _folder(run)
-        if run and not is_current and not self._is_opening:
+        if run and self._may_open and not is_current and not self._is_opening:
             self._is_opening = True
             self.run_worker(self._open, group="open")
 

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from tui.toast import app_of
 from tui.widgets.quiet_bar import QuietBar
 
-MAX_FRAMED = 500
+MAX_FRAMED = 128
 """Framed lines that are remembered."""
 
 
