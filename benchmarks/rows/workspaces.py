@@ -141,7 +141,7 @@ ROWS = [
         rounds=_changes,
         note=(
             "packs are written without git; what is left is looking at each file, which costs "
-            "Python 4 µs and git 0.6. The aim would take an index of git's kept beside the store, "
+            "Python 4 µs and git 1.6. The aim would take an index of git's kept beside the store, "
             "and a way to keep git from opening what an agent has swapped for a link or a pipe."
         ),
     ),
