@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tui.screens.palette import Entry
 
 
+FLOOD = 300
+"""Events of a batch that are more than anybody can follow: the next may take twice as long."""
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -36,6 +39,8 @@ class SwarmApp(Lending):
     TITLE = "swarm-tui"
     ENABLE_COMMAND_PALETTE = False  # the palette is a command of the table, with its own keys
     DEFAULT_MODE = "runs"
+    CSS_PATH = "screens/runs.tcss"
+    """The first screen's: read with it, Textual would parse all that came before once more."""
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
@@ -77,7 +82,9 @@ class SwarmApp(Lending):
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
 
-        return RunsScreen(self.engine, self.clock)
+        screen = RunsScreen(self.engine, self.clock)
+        screen.expect_size(self.size)
+        return screen
 
     def _disk_screen(self) -> LiveScreen:
         from tui.screens.disk import DiskScreen
@@ -138,7 +145,7 @@ class SwarmApp(Lending):
 
         first = self.live_screen
         if isinstance(first, RunsScreen):
-            first.call_after_refresh(first.unveil)
+            first.call_later(first.unveil)
         self.screen.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -151,12 +158,14 @@ class SwarmApp(Lending):
 
     @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
-        """Hand every batch to the current mode's screen."""
+        """Hand every batch to the current mode's screen; in a flood half as often."""
         async for batch in batches:
             self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
+            if len(batch.events) > FLOOD:
+                await asyncio.sleep(FLUSH_S)
 
     # Code to read
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.terminal_theme import TerminalTheme
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
@@ -41,12 +42,20 @@ class Looks(Telling):
         for theme in THEMES:
             self.register_theme(theme)
         self._styled_in: dict[str, str] = {}
+        self._ansi: tuple[str, TerminalTheme] | None = None
 
     def refresh_css(self, animate: bool = True) -> None:
         """Style everything anew, if in other colours; Textual asks once more when it begins."""
         known, self._styled_in = self._styled_in, self.get_css_variables()
         if known != self._styled_in:
             super().refresh_css(animate)
+
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """The terminal's own colours; found once for a theme, for each line that is drawn asks."""
+        if self._ansi is None or self._ansi[0] != self.theme:
+            self._ansi = (self.theme, super().ansi_theme)
+        return self._ansi[1]
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Write in ASCII where the terminal can do no more."""

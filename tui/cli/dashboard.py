@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import user_error
 from engine.engine import Engine
 from tui import first_frame
-from tui.cli import output, session
+from tui.cli import failure, output, session
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp
@@ -41,6 +41,17 @@ def in_browser() -> bool:
 def has_terminal() -> bool:
     """Say whether a dashboard can be shown."""
     return output.is_terminal(sys.stdin, sys.stdout)
+
+
+def run_dashboard() -> int:
+    """Do what `swarm-tui` does where nothing else is typed, and give the exit code."""
+    output.prepare()
+    try:
+        return open_dashboard()
+    except KeyboardInterrupt:
+        return failure.EXIT_CANCELLED
+    except Exception as error:
+        return failure.report(error, as_json=False, debug=False)
 
 
 def open_dashboard() -> int:

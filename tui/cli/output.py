@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import click
-
 from engine.domain.text import printable
 
 if TYPE_CHECKING:
@@ -39,6 +37,8 @@ def say_aside(text: str) -> None:
 
 def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
     """Write lines made of pieces, each a text and its colour; plain outside a terminal."""
+    import click  # late: the dashboard does without
+
     painted = has_colours(sys.stdout)
     written = [
         "".join(

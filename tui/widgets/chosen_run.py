@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual import getters
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 
 from engine.domain.errors import UserError
 from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
 from tui import show
+from tui.widgets.bare import BareHorizontal, BareVertical
 from tui.widgets.event_log import EventLog
 from tui.widgets.files_pane import FilesPane
 from tui.widgets.log_pane import LogPane
@@ -31,7 +31,7 @@ PULSE_EVENTS = 2_000
 """Past events that the line of beats begins with."""
 
 
-class ChosenRun(Vertical):
+class ChosenRun(BareVertical):
     """Shows one run; the last one chosen wins, however fast the cursor moves."""
 
     DEFAULT_CSS = """
@@ -73,7 +73,7 @@ class ChosenRun(Vertical):
         yield RunHeader()
         yield RunProgress()
         yield PlanView()
-        with Horizontal():
+        with BareHorizontal():
             yield LogPane(self._engine.history, self._name_of, self._began_of)
             yield FilesPane()
 

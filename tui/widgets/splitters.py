@@ -7,10 +7,10 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.domain.record import record
+from tui.widgets.bare import BareHorizontal
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -47,7 +47,7 @@ class Split:
         return self.is_shown and x in (edge - 1, edge) and both.y <= y < both.bottom
 
 
-class Splitters(Horizontal):
+class Splitters(BareHorizontal):
     """A row whose `splits` the mouse moves, and `widen` does from the keyboard."""
 
     def __init__(self, engine: Engine) -> None:
