@@ -94,14 +94,16 @@ class Cleaning:
 
     async def _candidate(self, run: Run, scanner: Scanner, wish: Wish, asked: Asked) -> Candidate:
         assert run.workspace
+        unmeasured = Candidate(run)
+        found = plan([unmeasured], replace(wish, artefacts_only=False, keep=0), time.time())
+        if not found.take and not found.keep:
+            return unmeasured  # nobody asked for it
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
             figures = told.figures
         bare = Candidate(run, figures.disk, figures.rebuildable)
-        if plan([bare], replace(wish, artefacts_only=False, keep=0), time.time()).take == ():
-            return bare  # it stays, whatever is in it
-        if wish.artefacts_only:
-            return bare
+        if not found.take or wish.artefacts_only:
+            return bare  # it stays, whatever is in it, or its work does
         worthless = self._config.cleanup.worthless
         lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
         return replace(bare, unsaved=lost.words)

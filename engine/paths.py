@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.errors import user_error
+from engine.domain.record import record
 
 APP = "codex-swarm"
 _NAME_LIMIT = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFolder:
     """The files of one attempt; nothing else knows their names."""
 
@@ -85,7 +84,7 @@ class StageFolder(AttemptFolder):
         return self.path / "step"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paths:
     """The folders of one home and the settings beside it."""
 
@@ -179,5 +178,7 @@ def safe_name(name: str) -> str:
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:_NAME_LIMIT]
     if plain and plain == name:
         return name
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    from hashlib import sha256
+
+    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain or 'project'}-{digest}"

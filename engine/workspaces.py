@@ -20,8 +20,9 @@ from engine.paths import Paths, private_folder
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
-from engine.workspace.checkpoints import BASELINE, Checkpoint, Checkpoints, Restored
+from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
 from engine.workspace.comparison import Comparison
+from engine.workspace.points import BASELINE
 from engine.workspace.tree import (
     Look,
     TreeEntry,
@@ -51,6 +52,7 @@ class Workspaces:
         self._paths = paths
         self._find = find
         self._tell = tell
+        self._looked_at: tuple[tuple[Path, Workspace], Checkpoints] | None = None
 
     async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         """List one folder of a run's workspace, folders first; never follows a link out of it.
@@ -95,23 +97,23 @@ class Workspaces:
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
-        return await (await self._open(run, until)).changes(since, until)
+        return await (await self._look_at(run, until)).changes(since, until)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None
     ) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
-        return await (await self._open(run, until)).compare(since, until)
+        return await (await self._look_at(run, until)).compare(since, until)
 
     async def diff(
         self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
     ) -> bytes:
         """Give the unified diff of what a run changed, of all or some files."""
-        return await (await self._open(run, until)).diff(since, until, paths)
+        return await (await self._look_at(run, until)).diff(since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Give a run's checkpoints in order; the first is the workspace as it was made."""
-        return await (await self._open(run, BASELINE)).list()
+        return await (await self._look_at(run, BASELINE)).list()
 
     async def restore(self, run: str, n: int) -> Restored:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
@@ -209,15 +211,30 @@ class Workspaces:
         known = await self._find(run)
         return Path(_of(known).path)
 
-    async def _open(self, run: str, until: int | None = None) -> Checkpoints:
-        """Open what is remembered of a run; `until` a checkpoint, that does without the folder."""
+    async def _look_at(self, run: str, until: int | None) -> Checkpoints:
+        """Open what is remembered of a run, to look only: who looks, looks again and again.
+
+        Until it is another run's turn, git is not asked anew whose settings count.
+        """
+        store = await self._store(run, until)
+        if self._looked_at is None or self._looked_at[0] != store:
+            opened = await Checkpoints.open(*store)
+            self._looked_at = store, opened
+            return opened
+        return self._looked_at[1]
+
+    async def _open(self, run: str) -> Checkpoints:
+        return await Checkpoints.open(*await self._store(run))
+
+    async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:
+        """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""
         known = await self._find(run)
         workspace = known.workspace if until is not None and known.workspace else _of(known)
         folder = self._paths.checkpoints(known.id, workspace.path)
         if not folder.is_dir():
             message = f"The run {known.id} has no checkpoints: its changes are not known."
             raise user_error("WORKSPACE_MISSING", message)
-        return await Checkpoints.open(folder, workspace)
+        return folder, workspace
 
 
 def _of(run: Run) -> Workspace:

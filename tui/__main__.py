@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from tui.cli import COMPLETE
 
 
 def main() -> int:
     """Run swarm-tui with the arguments of this process and give its exit code."""
-    from tui.cli.main import run
+    if sys.argv[1:] or COMPLETE in os.environ:
+        from tui.cli.main import run
 
-    return run()
+        return run()
+    from tui.cli.dashboard import run_dashboard  # without the command line: it takes a while too
+
+    return run_dashboard()
 
 
 if __name__ == "__main__":

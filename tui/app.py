@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tui.screens.palette import Entry
 
 
+FLOOD = 300
+"""Events of a batch that are more than anybody can follow: the next may take twice as long."""
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -36,6 +39,8 @@ class SwarmApp(Lending):
     TITLE = "swarm-tui"
     ENABLE_COMMAND_PALETTE = False  # the palette is a command of the table, with its own keys
     DEFAULT_MODE = "runs"
+    CSS_PATH = "screens/runs.tcss"
+    """The first screen's: read with it, Textual would parse all that came before once more."""
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
 
     def __init__(
@@ -54,6 +59,7 @@ class SwarmApp(Lending):
         """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
+        self._problems += self.begin_in_theme()
         self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
@@ -76,7 +82,9 @@ class SwarmApp(Lending):
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
 
-        return RunsScreen(self.engine, self.clock)
+        screen = RunsScreen(self.engine, self.clock)
+        screen.expect_size(self.size)
+        return screen
 
     def _disk_screen(self) -> LiveScreen:
         from tui.screens.disk import DiskScreen
@@ -124,14 +132,21 @@ class SwarmApp(Lending):
         return FileScreen(self.engine, self.clock)
 
     def on_mount(self) -> None:
-        """Take the settings' look and keys, and begin to listen."""
-        self._problems += self.take_theme()
+        """Take the settings' keys, and begin to listen."""
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self.begin_to_tell()
         self._pump(self.engine.batches(FLUSH_S))
-        self.call_after_refresh(self._begin)
+
+    def on_ready(self) -> None:
+        """Let the first screen be seen as soon as it is laid out, and see to all that can wait."""
+        from tui.screens.runs import RunsScreen
+
+        first = self.live_screen
+        if isinstance(first, RunsScreen):
+            first.call_later(first.unveil)
+        self.screen.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         """Do what can wait until there is something to be seen."""
@@ -143,12 +158,14 @@ class SwarmApp(Lending):
 
     @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
-        """Hand every batch to the current mode's screen."""
+        """Hand every batch to the current mode's screen; in a flood half as often."""
         async for batch in batches:
             self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
                 screen.take(batch)
+            if len(batch.events) > FLOOD:
+                await asyncio.sleep(FLUSH_S)
 
     # Code to read
 

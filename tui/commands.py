@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from textual.binding import Binding, BindingType
 
+from engine.domain.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Command:
     """Something the user can ask for: one id for its key, its palette entry and its help.
 

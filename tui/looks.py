@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.terminal_theme import TerminalTheme
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES
 
+from engine.domain.record import record
 from tui.plain import InAscii
 from tui.show.terminal import unicode_ok
 from tui.telling import Telling
@@ -24,7 +25,7 @@ FAINT = {"faint": "ansi_bright_black"}
 OWN = [theme.name for theme in THEMES]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChosenTheme:
     """A theme that was chosen here, and what the settings said at that time."""
 
@@ -40,6 +41,21 @@ class Looks(Telling):
         self._in_ascii = () if unicode_ok() else (InAscii(),)
         for theme in THEMES:
             self.register_theme(theme)
+        self._styled_in: dict[str, str] = {}
+        self._ansi: tuple[str, TerminalTheme] | None = None
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style everything anew, if in other colours; Textual asks once more when it begins."""
+        known, self._styled_in = self._styled_in, self.get_css_variables()
+        if known != self._styled_in:
+            super().refresh_css(animate)
+
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """The terminal's own colours; found once for a theme, for each line that is drawn asks."""
+        if self._ansi is None or self._ansi[0] != self.theme:
+            self._ansi = (self.theme, super().ansi_theme)
+        return self._ansi[1]
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Write in ASCII where the terminal can do no more."""
@@ -49,7 +65,14 @@ class Looks(Telling):
         """Give what a theme may leave unsaid."""
         return FAINT
 
-    def take_theme(self) -> list[str]:
+    def begin_in_theme(self) -> list[str]:
+        """Take a theme before anything is styled; give what is wrong with the settings'."""
+        problems = self._take_theme()
+        self._styled_in = self.get_css_variables()
+        self.stylesheet.set_variables(self._styled_in)
+        return problems
+
+    def _take_theme(self) -> list[str]:
         """Take the theme chosen last, or the settings' where they changed; give what is wrong."""
         said = self.engine.config.ui.theme
         chosen = self.engine.memory.recall("theme", ChosenTheme)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from engine.domain.activity import elapsed_s
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.model import Run, Status
+from engine.domain.record import record
 from tui import show
 from tui.filters import Test, compile_filter
 
@@ -84,7 +85,7 @@ Key = tuple[float, str, float, str]
 """What runs are sorted by; the last part is the run's id."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selection:
     """What the user wants to see of all runs."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from textual.app import App
@@ -11,12 +10,13 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from engine.domain.errors import UserError
+from engine.domain.record import record
 from engine.domain.text import printable
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """Something that was told in passing, when, and in which tone."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import mean
+from dataclasses import replace
 
 from engine.domain.activity import elapsed_s
 from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind
+from engine.domain.record import record
 
 MOST_RUNS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Swarm:
     """A batch as it was asked for; its runs carry its id, which is its name made unique."""
 
@@ -28,7 +28,7 @@ class Swarm:
     """What all its runs together may use."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Planned:
     """A run of a batch that is to be made; it may wait for earlier ones, given by their place."""
 
@@ -47,7 +47,7 @@ class Planned:
         return replace(spec, workspace=wish)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """What a batch has come to by now."""
 
@@ -109,7 +109,7 @@ def _left_s(runs: Sequence[Run], now: float, slots: int) -> float | None:
     took = [elapsed_s(run, now) for run in runs if _tells(run)]
     if not took:
         return None
-    usual = mean(took)
+    usual = sum(took) / len(took)
     active = [max(0.0, usual - elapsed_s(run, now)) for run in runs if run.status in ACTIVE]
     queued = sum(run.status is Status.QUEUED for run in runs)
     at_a_time = max(1, min(slots, len(active) + queued))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 
 from engine.domain.model import ErrorInfo
+from engine.domain.record import record
 
 DOCS = "docs/errors.md"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A catalogue entry: what happened when nothing more precise is known, and what to do."""
 

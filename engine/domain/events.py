@@ -1,18 +1,16 @@
-"""The events of a run: one frozen dataclass for each type of the public contract."""
+"""The events of a run: one record for each type of the public contract."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
-
-# `Step`, `FileChange` and `Event` are made for every line: that they are frozen is left to the type
-# checker, for at run time it would take longer than all the rest of making them.
+from engine.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatusChanged:
     """The run went from one status to another; `exit_code` is Codex's, where it ended.
 
@@ -27,7 +25,7 @@ class StatusChanged:
     not_before: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progressed:
     """The run reached a stage; `percent` 0–100 never goes back within an attempt."""
 
@@ -39,7 +37,7 @@ class Progressed:
     elapsed_s: float | None = None
 
 
-@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
+@record
 class FileChange:
     """One changed file, its path relative to the workspace."""
 
@@ -47,7 +45,7 @@ class FileChange:
     change: str
 
 
-@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
+@record
 class Step:
     """Something the agent did or said."""
 
@@ -62,7 +60,7 @@ class Step:
     changes: tuple[FileChange, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanChanged:
     """The agent's own plan, whole."""
 
@@ -70,7 +68,7 @@ class PlanChanged:
     items: tuple[PlanItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilesChanged:
     """What the watcher saw change in the workspace, coalesced."""
 
@@ -78,7 +76,7 @@ class FilesChanged:
     changes: tuple[FileChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangesMeasured:
     """The summary against the baseline; `paths`, the first of the files, where they are others."""
 
@@ -89,7 +87,7 @@ class ChangesMeasured:
     paths: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UsageCounted:
     """Tokens of this run so far, all its attempts together."""
 
@@ -100,7 +98,7 @@ class UsageCounted:
     context_window: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LimitsSeen:
     """Codex's rate-limit windows."""
 
@@ -108,7 +106,7 @@ class LimitsSeen:
     windows: tuple[LimitWindow, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notice:
     """Worth knowing, not a failure; `level` is `info` or `warning`.
 
@@ -123,7 +121,7 @@ class Notice:
     trash: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckpointTaken:
     """The workspace as it stands can be returned to."""
 
@@ -133,7 +131,7 @@ class CheckpointTaken:
     ref: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArtifactSaved:
     """A file of the run that can be fetched; `path` is relative to the run's own folder."""
 
@@ -142,7 +140,7 @@ class ArtifactSaved:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorRaised:
     """Why the run failed, and the way out."""
 
@@ -150,7 +148,7 @@ class ErrorRaised:
     error: ErrorInfo
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Raw:
     """Something this version does not know, kept whole."""
 
@@ -194,7 +192,7 @@ BODIES: dict[str, type[Body]] = {
 }
 
 
-@dataclass(frozen=TYPE_CHECKING, slots=True, unsafe_hash=True)
+@record
 class Event:
     """One entry of a run's ordered stream; `at` in seconds since 1970 (UTC)."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from engine.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sort:
     """Events of one type; with `field`, only those where it has one of `values`."""
 
@@ -14,7 +14,7 @@ class Sort:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A choice of events by its name; no sorts: all there are."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from engine.domain.events import Body, Event, Notice, StatusChanged, iso
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import STALLED
+from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
 from engine.domain.text import printable
 
@@ -43,7 +44,7 @@ _ENDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One message; `id` tells doubles, those about one `subject` are delivered in order."""
 
@@ -59,7 +60,7 @@ class Message:
         return {"type": str(self.topic), "timestamp": iso(self.at), "data": self.data}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """What a receiver wants to be told."""
 
@@ -76,7 +77,7 @@ class State(StrEnum):
     PARKED = "parked"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What came of a try: the status code, if there was an answer, and it in words."""
 
@@ -85,7 +86,7 @@ class Answer:
     took_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delivery:
     """A message on its way to one receiver, times in seconds since 1970."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
 
+from engine.domain.record import record
+
 VERIFY_LIMIT_S = 900.0
 
 
@@ -59,7 +61,7 @@ class Agent(StrEnum):
     SIMULATED = "simulated"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkspaceSpec:
     """What the user asked the workspace to be; `source` is an absolute path or a run id."""
 
@@ -68,7 +70,7 @@ class WorkspaceSpec:
     include_uncommitted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preparation:
     """How a workspace is made ready: taken from the settings when the run was asked for."""
 
@@ -81,7 +83,7 @@ class Preparation:
     """Files of the repository that its commands name, with the SHA-256 the user has trusted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WatchdogWish:
     """Where a run counts as stalled otherwise than the settings say; None: as they say."""
 
@@ -90,7 +92,7 @@ class WatchdogWish:
     action: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSpec:
     """What the user asked for, kept as it was said."""
 
@@ -128,7 +130,7 @@ class RunSpec:
     """What the agent is told of that, before the prompt."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ask:
     """What an attempt is to do, where that is not simply the run's prompt from its start."""
 
@@ -139,7 +141,7 @@ class Ask:
     """Begin with a new workspace."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pause:
     """Why the queue starts nothing, and until when (seconds since 1970; None: until asked)."""
 
@@ -147,7 +149,7 @@ class Pause:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Tokens, of one run."""
 
@@ -161,7 +163,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Achieved:
     """What the runs of one template have come to; the medians are of those that succeeded."""
 
@@ -173,7 +175,7 @@ class Achieved:
     median_tokens: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LimitWindow:
     """One of the plan's rate-limit windows: `primary` or `secondary`."""
 
@@ -183,7 +185,7 @@ class LimitWindow:
     resets_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeCount:
     """How much a run changed, against its baseline."""
 
@@ -192,7 +194,7 @@ class ChangeCount:
     deletions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanItem:
     """One line of the agent's own plan."""
 
@@ -200,7 +202,7 @@ class PlanItem:
     completed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanPace:
     """When the plan was first seen and with how many steps done, and when one was done last."""
 
@@ -209,7 +211,7 @@ class PlanPace:
     moved_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorInfo:
     """A `UserError` as data: what an error event and the run object carry."""
 
@@ -219,7 +221,7 @@ class ErrorInfo:
     docs_url: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workspace:
     """The folder of a run as it was made."""
 
@@ -229,7 +231,7 @@ class Workspace:
     branch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Applied:
     """A run's changes as they were last taken home.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from engine.domain.events import Step
 from engine.domain.model import Run
+from engine.domain.record import record
 from engine.domain.text import one_line, printable
 
 MAX_GOAL, MAX_TEXT, MAX_OUTCOME = 400, 200, 300
@@ -50,7 +50,7 @@ _VARIABLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PatternStep:
     """One thing that was done and worked: `kind` look, run, edit or check."""
 
@@ -58,7 +58,7 @@ class PatternStep:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variable:
     """What may be another the next time: a path, a name, a range or a number."""
 
@@ -66,7 +66,7 @@ class Variable:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pattern:
     """A task that was done, and the way that led there."""
 
@@ -83,7 +83,7 @@ class Pattern:
         return "\n".join((*parts, *(variable.value for variable in self.variables)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rate:
     """How many runs have succeeded or failed, and how many of them succeeded."""
 
@@ -91,7 +91,7 @@ class Rate:
     succeeded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """A pattern as it is kept: the runs it came from and those that used it, the newest first.
 

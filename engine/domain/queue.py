@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import LIMIT, View
+from engine.domain.record import record
 
 CLOCK_SLACK_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """What the queue keeps to: `slots` runs active at a time, `per_project` of one project."""
 

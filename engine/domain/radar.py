@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
+from engine.domain.record import record
 
 RECENT_S = 24 * 3600.0
 """A run that has ended counts as long after its end, counted by the events of all runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Overlap:
     """Another run, and the paths that it changes too, sorted."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 
 from engine.domain.errors import user_error
 from engine.domain.model import Status
+from engine.domain.record import record
 from engine.domain.text import printable
 
 MAX_TEXT = 400
@@ -22,7 +22,7 @@ _PIECE = re.compile(r'"([^"]*)"?(\*?)|(\S+)')
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A word or a phrase; with `is_start`, words that begin so are meant too."""
 
@@ -30,7 +30,7 @@ class Word:
     is_start: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hit:
     """An event that says what was looked for; `seq` 1 and `what` prompt: the run's prompt.
 
@@ -48,7 +48,7 @@ class Hit:
     marks: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """The latest places first; `more`: there are others, `behind`: events not looked through."""
 

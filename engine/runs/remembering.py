@@ -14,7 +14,8 @@ from engine.domain.model import ChangeCount, Run, Workspace
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.workspace.changes import Changes
-from engine.workspace.checkpoints import BASELINE, Checkpoints
+from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.points import BASELINE
 
 GAP_S = 2.0
 REST_S = 300.0

@@ -9,11 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run
+from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
 
@@ -24,7 +25,7 @@ class LostOwnership(Exception):
     """Somebody else went on with this attempt: its cursor is not where we left it."""
 
 
-@dataclass(frozen=TYPE_CHECKING, slots=True)  # one for each live run, every tick
+@record
 class Entry:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,17 +14,22 @@ from engine.domain.events import BODIES, Body, Event
 from engine.domain.messages import Answer
 from engine.domain.model import Ask, Run, RunSpec
 
-_encode = msgspec.json.Encoder().encode
-_decode_run = msgspec.json.Decoder(Run).decode
-_decode_answer = msgspec.json.Decoder(Answer).decode
-_decode_ask = msgspec.json.Decoder(Ask).decode
-_decode_spec = msgspec.json.Decoder(RunSpec).decode
-_decode_body = {name: msgspec.json.Decoder(kind).decode for name, kind in BODIES.items()}
+T = TypeVar("T")
+ELSEWHERE = ("spec", "overlaps")
+"""What of a run is not in its state."""
 
+_encode = msgspec.json.Encoder().encode
 Mirrored = Callable[[Any], msgspec.Struct]
 
 
-def _mirror(kind: type[Run | Body], without: Sequence[str] = ()) -> Mirrored:
+@cache
+def _decode(kind: type[T]) -> Callable[[str], T]:
+    """Give what reads a value of this kind: made when the first is read, for it takes a while."""
+    return msgspec.json.Decoder(kind).decode
+
+
+@cache
+def _mirror(kind: type[Run | Body], without: tuple[str, ...] = ()) -> Mirrored:
     """Give what makes a struct of a dataclass: both together take a third of the encoding.
 
     What is as it was at first is left out: that is most of a run, and half of a step.
@@ -43,16 +48,14 @@ def _field(one: Field[Any]) -> str | tuple[str, Any, Any]:
     return one.name if one.default is MISSING else (one.name, Any, one.default)
 
 
-_mirror_state = _mirror(Run, without=("spec", "overlaps"))
-_mirror_body = {kind: _mirror(kind) for kind in BODIES.values()}
-
-
 def text(value: object) -> str:
     """Write a value as JSON that the database takes, whatever text is in it."""
     try:
         return _encode(value).decode()
     except UnicodeEncodeError:
         # A lone surrogate: Python has such text, UTF-8 and so the database do not.
+        import json
+
         dumped = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
         return dumped.encode("utf-8", "replace").decode()
 
@@ -64,17 +67,17 @@ def spec_text(spec: RunSpec) -> str:
 
 def spec_from(text: str) -> RunSpec:
     """Read a spec back."""
-    return _decode_spec(text)
+    return _decode(RunSpec)(text)
 
 
 def state_text(run: Run) -> str:
     """Write the rest of the run: small, and rewritten with every batch of events."""
-    return text(_mirror_state(run))
+    return text(_mirror(Run, ELSEWHERE)(run))
 
 
 def run_from(spec: str, state: str) -> Run:
     """Read a run back from its two halves."""
-    return _decode_run(f'{{"spec":{spec},{state[1:]}')
+    return _decode(Run)(f'{{"spec":{spec},{state[1:]}')
 
 
 def ask_text(ask: Ask) -> str:
@@ -84,19 +87,19 @@ def ask_text(ask: Ask) -> str:
 
 def ask_from(text: str) -> Ask:
     """Read what an attempt is to do."""
-    return _decode_ask(text)
+    return _decode(Ask)(text)
 
 
 def answer_from(text: str) -> Answer:
     """Read what a receiver answered."""
-    return _decode_answer(text)
+    return _decode(Answer)(text)
 
 
 def body_text(body: Body) -> str:
     """Write an event's own fields."""
-    return text(_mirror_body[type(body)](body))
+    return text(_mirror(type(body))(body))
 
 
 def event_from(run: str, seq: int, at: float, attempt: int, kind: str, data: str) -> Event:
     """Read an event back."""
-    return Event(run, seq, at, attempt, _decode_body[kind](data))
+    return Event(run, seq, at, attempt, _decode(BODIES[kind])(data))

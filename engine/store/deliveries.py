@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engine.domain.messages import Answer, Delivery, State
+from engine.domain.record import record
 from engine.store import codec
 from engine.store.shrinking import Write
 
@@ -33,7 +33,7 @@ _GONE = f"(state = 'parked' AND json_extract(answer, '$.code') IS {GONE})"
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Letter:
     """A delivery that is next, with what is to be sent."""
 
@@ -41,7 +41,7 @@ class Letter:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """How things stand with one receiver: how many wait and were given up, whether it is gone."""
 

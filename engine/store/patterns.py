@@ -20,7 +20,6 @@ SHOWN_RUNS = 50
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Pattern).decode
-_decode_step = msgspec.json.Decoder(Step).decode
 _ENDED = f"('{Status.SUCCEEDED}', '{Status.FAILED}')"
 
 
@@ -142,4 +141,5 @@ async def steps(read: Read, run: str) -> list[Step]:
         f" AND json_extract(data, '$.phase') <> 'started' ORDER BY seq DESC LIMIT {MOST_STEPS}",
         (run,),
     )
-    return [_decode_step(row[0]) for row in reversed(rows)]
+    decode = msgspec.json.Decoder(Step).decode
+    return [decode(row[0]) for row in reversed(rows)]

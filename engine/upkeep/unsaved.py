@@ -16,10 +16,11 @@ from engine.upkeep import commits
 from engine.upkeep.commits import Holding
 from engine.upkeep.leftovers import Leftovers, leftovers
 from engine.workspace import worktree
-from engine.workspace.checkpoints import BASELINE, Checkpoints
+from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.comparison import Comparison
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
+from engine.workspace.points import BASELINE
 
 UNKNOWN = "it is not known what it changed"
 
@@ -120,13 +121,10 @@ async def _look(
     assert run.workspace
     is_taken = run.applied is not None
     since = run.applied.checkpoint if run.applied else BASELINE
-    found, now = await asyncio.gather(store.list(), store.now())
-    points = {point.n: point for point in found}
-    if not points.keys() >= {since, BASELINE}:
-        return Unsaved(is_known=False)
-    old = points[since].tree
-    changed = (await Comparison.between(store.git, old, now.tree)).changes.files
-    more = await _leftovers(run.workspace, store, now.files, points[BASELINE].at, worthless)
+    old, now = await asyncio.gather(store.point(since), store.now())
+    made = await store.point(BASELINE)
+    changed = (await Comparison.between(store.git, old.tree, now.tree)).changes.files
+    more = await _leftovers(run.workspace, store, now.files, made.at, worthless)
     place = None
     if store.repository and store.is_worktree:
         place = worktree.registration(store.repository, store.root)

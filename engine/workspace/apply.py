@@ -17,13 +17,14 @@ from engine.domain.errors import os_failure, user_error
 from engine.domain.text import printable_name
 from engine.workspace import placing
 from engine.workspace.changes import Pair
-from engine.workspace.checkpoints import BASELINE, Checkpoints
+from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits, staging_of
 from engine.workspace.landing import recovered
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
 from engine.workspace.objects import Entry
+from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository, find, habits, quoted
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash

@@ -26,31 +26,12 @@ from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
+from engine.workspace.points import BASELINE, Checkpoint, Points
 from engine.workspace.repository import Habits, Repository, make_private
 from engine.workspace.snapshot import Snapshot
 
-BASELINE = 0
-REFS = "refs/swarm/checkpoints"
 CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A remembered state: its number, its commit in the run's own store, when and why."""
-
-    n: int
-    sha: str
-    tree: str
-    message: str = ""
-    at: float = 0.0
-    left_out: tuple[str, ...] = ()
-    """Files that count but could not be read: too large, not permitted, changing all the time."""
-
-    @property
-    def ref(self) -> str:
-        """The ref that keeps it."""
-        return f"{REFS}/{self.n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +59,7 @@ class Checkpoints:
         odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
-        self._trees: dict[int, str] = {}
-        """Those of checkpoints that were asked for: they stay what they are."""
+        self._points = Points(self.git)
 
     @classmethod
     async def open(
@@ -114,14 +94,11 @@ class Checkpoints:
 
     async def list(self) -> list[Checkpoint]:
         """Give all checkpoints in order."""
-        fields = "%(refname) %(objectname) %(tree) %(committerdate:unix) %(contents:subject)"
-        out = await self.git.run("for-each-ref", f"--format={fields}", f"{REFS}/")
-        found: list[Checkpoint] = []
-        for line in out.decode("utf-8", "replace").splitlines():
-            ref, sha, tree, at, message = line.split(" ", 4)
-            found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
-        self._trees |= {one.n: one.tree for one in found}
-        return sorted(found, key=lambda one: one.n)
+        return await self._points.list()
+
+    async def point(self, n: int) -> Checkpoint:
+        """Give checkpoint `n`, if there is one."""
+        return await self._points.point(n)
 
     async def _take(self, message: str) -> Checkpoint:
         last = (await self.list() or [None])[-1]
@@ -131,9 +108,9 @@ class Checkpoints:
         n = last.n + 1 if last else BASELINE
         words = one_line(message) or "checkpoint"
         sha = await snapshot.commit(self.git, now.tree, words)
-        await self.git.run("update-ref", f"{REFS}/{n}", sha, "0" * len(sha))
-        self._trees[n] = now.tree
-        return Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
+        taken = Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
+        await self._points.add(taken)
+        return taken
 
     # Comparing
 
@@ -193,12 +170,7 @@ class Checkpoints:
             return await snapshot.take(self.git, self.root)
 
     async def _tree(self, n: int) -> str:
-        if n not in self._trees:
-            answer = await self.git.ask("rev-parse", "-q", "--verify", f"{REFS}/{n}^{{tree}}")
-            if answer.code:
-                raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
-            self._trees[n] = answer.out.decode("ascii").strip()
-        return self._trees[n]
+        return (await self._points.point(n)).tree
 
     async def between(self, old: str, new: str) -> list[Pair]:
         """Give both sides of each file that differs between two trees."""

@@ -15,8 +15,9 @@ from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import CHUNK, Checkpoints
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
+from engine.workspace.pack import object_id
 from engine.workspace.repository import Repository, habits
-from engine.workspace.scan import git_mode, object_id
+from engine.workspace.scan import git_mode
 from engine.workspace.threeway import Bringing, Clash, Joined
 from engine.workspace.uncommitted import uncommitted
 

@@ -34,9 +34,12 @@ async def blobs(git: Git, oids: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-async def tree(git: Git, treeish: str, paths: Iterable[bytes] = ()) -> dict[bytes, Entry]:
+async def tree(
+    git: Git, treeish: str, paths: Iterable[bytes] = (), *, with_folders: bool = False
+) -> dict[bytes, Entry]:
     """List a tree's files by path, or those of `paths` (files or what lies below them)."""
-    out = await git.run("ls-tree", "-r", "-z", "--full-tree", treeish, "--", *paths)
+    how = ("-r", "-t") if with_folders else ("-r",)
+    out = await git.run("ls-tree", *how, "-z", "--full-tree", treeish, "--", *paths)
     found: dict[bytes, Entry] = {}
     for line in out.split(b"\0"):
         if line:

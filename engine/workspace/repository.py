@@ -194,8 +194,6 @@ def make_private(path: Path, repository: Repository | None) -> None:
     lines = ["[core]", f"repositoryFormatVersion = {1 if sha256 else 0}", "bare = true"]
     lines += ["looseCompression = 1", "compression = 1", f"bigFileThreshold = {_BIG_FILE}"]
     lines += ["fsyncMethod = batch"]
-    # One pack, however small: unpacked, each object costs a file, and all of them a process.
-    lines += ["[fastimport]", "unpackLimit = 1", "[core]"]
     lines += ["logAllRefUpdates = false", "[gc]", "auto = 0"]
     if sha256:
         lines += ["[extensions]", "objectFormat = sha256"]

@@ -6,7 +6,6 @@ through `Below`: git opens files by name, and an agent may swap a folder for a l
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from engine.workspace.below import Below, is_gits
 from engine.workspace.git import Git, failure
+from engine.workspace.pack import object_id
 from engine.workspace.placing import STAGING
 from engine.workspace.walk import SANDBOX, is_sandbox
 
@@ -116,44 +116,36 @@ def git_mode(mode: int) -> int:
 
 
 class Reader:
-    """Reads changed files and hands over what is new; used from one thread."""
+    """Reads changed files; used from one thread."""
 
-    def __init__(
-        self,
-        below: Below,
-        object_format: str,
-        keep: Callable[[bytes], None],
-        keep_large: Callable[[int], str],
-    ) -> None:
-        self._below = below
+    def __init__(self, object_format: str, keep_large: Callable[[int], str]) -> None:
         self._algorithm = object_format
-        self._keep = keep
         self._keep_large = keep_large
 
-    def read(self, path: bytes, has: Callable[[str], bool]) -> Seen | None:
-        """Read one file; None where it has vanished. Raises OSError where it cannot be taken in."""
+    def read(self, below: Below, path: bytes) -> tuple[Seen | None, bytes | None]:
+        """Read one file, and give its content unless it is large; None twice where it vanished.
+
+        Raises OSError where it cannot be taken in.
+        """
         now_ns = time.time_ns()
-        info = self._below.stat(path)
+        info = below.stat(path)
         if info is None or not git_mode(info.st_mode):
-            return None
+            return None, None
         if stat.S_ISLNK(info.st_mode):
-            return _seen(info, self._store(self._below.link_target(path), has), now_ns)
-        handle = self._below.open(path)
+            return self._taken(info, below.link_target(path), now_ns)
+        handle = below.open(path)
         try:
             info = os.fstat(handle)
             if info.st_size > LARGEST_BYTES:
                 raise OSError("is too large to be remembered")
             if info.st_size > IN_MEMORY_BYTES:
-                return _seen(info, self._keep_large(os.dup(handle)), now_ns)
-            return _seen(info, self._store(_content(handle, info.st_size), has), now_ns)
+                return _seen(info, self._keep_large(os.dup(handle)), now_ns), None
+            return self._taken(info, _content(handle, info.st_size), now_ns)
         finally:
             os.close(handle)
 
-    def _store(self, data: bytes, has: Callable[[str], bool]) -> str:
-        oid = object_id(self._algorithm, data)
-        if not has(oid):
-            self._keep(data)
-        return oid
+    def _taken(self, info: os.stat_result, data: bytes, now_ns: int) -> tuple[Seen, bytes]:
+        return _seen(info, object_id(self._algorithm, data), now_ns), data
 
 
 def _content(handle: int, size_bytes: int) -> bytes:
@@ -165,13 +157,6 @@ def _content(handle: int, size_bytes: int) -> bytes:
             break
         data += more
     return data
-
-
-def object_id(algorithm: str, data: bytes) -> str:
-    """Give the object id git gives to a file of this content."""
-    found = hashlib.new(algorithm, b"blob %d\0" % len(data), usedforsecurity=False)
-    found.update(data)
-    return found.hexdigest()
 
 
 def _seen(info: os.stat_result, oid: str, now_ns: int) -> Seen:

@@ -7,23 +7,22 @@ import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from engine.domain.errors import UserError
 from engine.workspace import objects
 from engine.workspace.below import Below
+from engine.workspace.folders import FOLDER, trees
 from engine.workspace.git import NOBODY, Git, identity
-from engine.workspace.repository import quoted
+from engine.workspace.pack import Pack, object_id
 from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
 
 NOW = "refs/swarm/now"
 _STATE = "swarm-seen"
 _FORMATS = {40: "sha1", 64: "sha256"}
-_BUFFER = 1024 * 1024
 PACKS = 40
 LARGE_PACK_BYTES = 8 * 1024**2
 
@@ -42,12 +41,8 @@ class State(msgspec.Struct, array_like=True):
 
     tree: str | None = None
     files: dict[bytes, Seen] = msgspec.field(default_factory=dict[bytes, Seen])
-
-
-@dataclass(slots=True)
-class _Written:
-    files: dict[bytes, Seen]
-    left_out: list[bytes] = field(default_factory=list[bytes])
+    folders: dict[bytes, str] = msgspec.field(default_factory=dict[bytes, str])
+    """The trees of the folders they are in."""
 
 
 async def prime(git: Git, treeish: str | None) -> None:
@@ -57,9 +52,11 @@ async def prime(git: Git, treeish: str | None) -> None:
         with suppress(UserError):  # a partial clone may lack it: then all is read and stored
             out = await git.run("rev-parse", "-q", "--verify", treeish)
             tree = out.decode("ascii").strip()
-            files = await objects.tree(git, tree)
+            found = await objects.tree(git, tree, with_folders=True)
+            folders = {path: oid for path, (mode, oid) in found.items() if mode == FOLDER}
+            files = {path: found[path] for path in found.keys() - folders.keys()}
             seen = {path: Seen(*entry, -1, 0, 0, 0) for path, entry in files.items()}
-            state = State(tree, seen)
+            state = State(tree, seen, {**folders, b"": tree})
     await asyncio.to_thread(_save, git, state)
 
 
@@ -68,10 +65,10 @@ async def take(git: Git, root: Path) -> Snapshot:
     state, found = await _look(git, root)
     if state.tree and not found.unread and len(found.same) == len(state.files):
         return _snapshot(state.tree, state.files, found.left_out)
-    tree, written = await _write(git, root, state, found)
-    await asyncio.to_thread(_save, git, State(tree, written.files))
+    now = await _write(git, root, state, found)
     await _tidy(git)
-    return _snapshot(tree, written.files, written.left_out)
+    assert now.tree
+    return _snapshot(now.tree, now.files, found.left_out)
 
 
 def _snapshot(tree: str, files: Collection[bytes], left_out: list[bytes]) -> Snapshot:
@@ -121,14 +118,21 @@ def _load(git: Git) -> State:
         return State()
 
 
-def _save(git: Git, state: State) -> None:
+def _save(git: Git, state: State, commit: str | None = None) -> None:
+    """Remember a look; `commit` keeps what it found from being cleared away."""
+    if commit:
+        ref = git.git_dir / NOW
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        part = ref.with_suffix(".part")
+        part.write_text(f"{commit}\n")
+        part.rename(ref)
     part = git.git_dir / f"{_STATE}.part"
     part.write_bytes(msgspec.msgpack.encode(state))
     part.rename(git.git_dir / _STATE)
 
 
-async def _write(git: Git, root: Path, state: State, found: Found) -> tuple[str, _Written]:
-    """Read what changed and stream it into git; gives the tree and what is in it."""
+async def _write(git: Git, root: Path, state: State, found: Found) -> State:
+    """Read what changed and put it into the store; gives what is known then."""
     loop = asyncio.get_running_loop()
     algorithm = _FORMATS[len(state.tree)] if state.tree else await _format(git)
 
@@ -137,84 +141,62 @@ async def _write(git: Git, root: Path, state: State, found: Found) -> tuple[str,
         out = asyncio.run_coroutine_threadsafe(hashing, loop).result()
         return out.decode("ascii").strip()
 
-    read_end, write_end = os.pipe()
-    importing = asyncio.create_task(git.run("fast-import", "--quiet", "--force", stdin=read_end))
-    try:
-        written = await asyncio.to_thread(
-            _stream, write_end, root, state, found, algorithm, keep_large
-        )
-        out = await importing
-    finally:
-        importing.cancel()
-    return out.split(b"tree ")[1].split(b"\t")[0].decode("ascii"), written
+    now, commit = await asyncio.to_thread(_packed, git, root, state, found, algorithm, keep_large)
+    await asyncio.to_thread(_save, git, now, commit)
+    return now
 
 
 async def _format(git: Git) -> str:
     return (await git.run("rev-parse", "--show-object-format")).decode("ascii").strip()
 
 
-def _stream(
-    write_end: int,
+def _packed(
+    git: Git,
     root: Path,
     state: State,
     found: Found,
     algorithm: str,
     keep_large: Callable[[int], str],
-) -> _Written:
-    written = _Written(dict(found.same), list(found.left_out))
-    try:
-        with os.fdopen(write_end, "wb", _BUFFER) as out, Below(root) as below:
-            out.write(b"feature done\n")
-            _contents(out, below, state, found, written, algorithm, keep_large)
-            for path in found.left_out:
-                if path in state.files:
-                    written.files[path] = state.files[path]
-            _tree(out, state, written.files)
-    except BrokenPipeError:  # git says why it stopped reading
-        pass
-    return written
+) -> tuple[State, str]:
+    with Pack(git.git_dir, algorithm) as pack:
+        files = _contents(pack, root, state, found, Reader(algorithm, keep_large))
+        changed = {*found.unread, *(state.files.keys() - files.keys())}
+        kept = set(state.folders.values())
+
+        def add(tree: bytes) -> str:
+            oid = object_id(algorithm, tree, "tree")
+            return oid if oid in kept else pack.add("tree", tree)
+
+        folders = trees(files, changed, state.folders, add)
+        commit = pack.add("commit", _commit(folders[b""]))
+    return State(folders[b""], files, folders), commit
 
 
 def _contents(
-    out: BinaryIO,
-    below: Below,
-    state: State,
-    found: Found,
-    written: _Written,
-    algorithm: str,
-    keep_large: Callable[[int], str],
-) -> None:
+    pack: Pack, root: Path, state: State, found: Found, reader: Reader
+) -> dict[bytes, Seen]:
+    """Read what has to be read, and give all files as they are now."""
+    files = dict(found.same)
     known = {seen.oid for seen in state.files.values()}
-
-    def keep(data: bytes) -> None:
-        out.write(b"blob\ndata %d\n" % len(data))
-        out.write(data)
-        out.write(b"\n")
-
-    reader = Reader(below, algorithm, keep, keep_large)
-    for path in found.unread:
-        try:
-            seen = reader.read(path, known.__contains__)
-        except BrokenPipeError:
-            raise
-        except OSError:
-            written.left_out.append(path)
-            seen = state.files.get(path)
-        if seen:
-            known.add(seen.oid)
-            written.files[path] = seen
+    with Below(root) as below:
+        for path in found.unread:
+            try:
+                seen, data = reader.read(below, path)
+            except OSError:
+                found.left_out.append(path)
+                continue
+            if seen and data is not None and seen.oid not in known:
+                pack.add("blob", data)
+            if seen:
+                known.add(seen.oid)
+                files[path] = seen
+    for path in found.left_out:
+        if path in state.files:
+            files[path] = state.files[path]
+    return files
 
 
-def _tree(out: BinaryIO, state: State, files: dict[bytes, Seen]) -> None:
+def _commit(tree: str) -> bytes:
     name, email = NOBODY
-    out.write(f"commit {NOW}\nmark :1\ncommitter {name} <{email}> ".encode())
-    out.write(b"%d +0000\ndata 3\nnow\n" % int(time.time()))
-    if state.tree:
-        out.write(f'M 040000 {state.tree} ""\n'.encode())
-    for path in state.files.keys() - files.keys():
-        out.write(b"D %s\n" % quoted(path))
-    for path, seen in files.items():
-        before = state.files.get(path)
-        if before is None or before[:2] != seen[:2]:
-            out.write(b"M %o %s %s\n" % (seen.mode, seen.oid.encode(), quoted(path)))
-    out.write(b'get-mark :1\nls :1 ""\ndone\n')
+    who = f"{name} <{email}> {int(time.time())} +0000"
+    return f"tree {tree}\nauthor {who}\ncommitter {who}\n\nnow\n".encode()

@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,10 @@ async def create(
     """
     repository = await must_find(source)
     private_folder(target.parent)
-    who = await habits(repository, home)
+    pruning = prune(repository, home / "workspaces", home)
+    who, _ = await asyncio.gather(habits(repository, home), pruning)
     looking = asyncio.create_task(_uncommitted(repository, who.settings, target.parent))
     try:
-        await prune(repository, home / "workspaces", home)
         name, index = await register(repository, target, branch, home)
         try:
             notices = await _checked_out(repository, target, index, who.settings)
@@ -170,23 +170,29 @@ async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
     today for instance, are none of ours; new ones are left to whoever is making them.
     """
     folder = repository.common_dir / "worktrees"
-    places = list(folder.iterdir()) if folder.is_dir() else []
-    found = [one for place in places if (one := _gone(place, workspaces))]
+    found = await asyncio.to_thread(_all_gone, folder, workspaces)
     for target, branch in found:
         await remove(repository, target, branch, home)
     return len(found)
 
 
-def _gone(place: Path, workspaces: Path) -> tuple[Path, str | None] | None:
+def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, str | None]]:
+    tops = workspaces, workspaces.resolve()
+    places = list(folder.iterdir()) if folder.is_dir() else []
+    return [one for place in places if (one := _gone(place, tops))]
+
+
+def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | None:
     """Give where a registered worktree of ours was, and its branch, if it is there no more."""
     try:
-        link, head = place / "gitdir", (place / "HEAD").read_bytes().strip()
+        link = place / "gitdir"
         target = Path(os.fsdecode(link.read_bytes().rstrip(b"\n"))).parent
-        is_new = time.time() - link.stat().st_mtime < MAKING_S
+        if os.path.lexists(target) or not any(target.is_relative_to(top) for top in workspaces):
+            return None
+        if time.time() - link.stat().st_mtime < MAKING_S:
+            return None
+        head = (place / "HEAD").read_bytes().strip()
     except OSError:
-        return None
-    is_ours = any(target.is_relative_to(top) for top in (workspaces, workspaces.resolve()))
-    if is_new or not is_ours or os.path.lexists(target):
         return None
     name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
     return target, name if name.startswith(OURS) else None

@@ -42,7 +42,8 @@ async def a_mix(engine: Engine, source: Path) -> None:
     await settled(engine)
     live = await engine.start(spec("write live.txt l", "hang", project="q"))
     await until(engine, lambda: engine.view.runs[live.id].status is Status.RUNNING)
-    await becomes((folder(engine.view.runs[live.id]) / "live.txt").is_file)
+    written = folder(engine.view.runs[live.id]) / "live.txt"
+    await becomes(lambda: written.is_file() and written.read_bytes())
     for run in engine.view.runs.values():
         if run.id != live.id and folder(run) != source:
             repos.write(folder(run), {"node_modules/a": "a"})

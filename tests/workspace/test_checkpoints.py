@@ -20,7 +20,7 @@ from engine.domain.model import ChangeCount, Workspace, WorkspaceKind
 from engine.workspace import snapshot
 from engine.workspace.changes import Kind
 from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.scan import object_id
+from engine.workspace.pack import object_id
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from click.shell_completion import (
 
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
-from tui.cli import output
-from tui.cli.main import COMPLETE
+from tui.cli import COMPLETE, output
 from tui.cli.options import Nearest, everywhere, examples
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import select
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import user_error
 from engine.engine import Engine
 from tui import first_frame
-from tui.cli import output, session
+from tui.cli import failure, output, session
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp
@@ -40,6 +41,17 @@ def in_browser() -> bool:
 def has_terminal() -> bool:
     """Say whether a dashboard can be shown."""
     return output.is_terminal(sys.stdin, sys.stdout)
+
+
+def run_dashboard() -> int:
+    """Do what `swarm-tui` does where nothing else is typed, and give the exit code."""
+    output.prepare()
+    try:
+        return open_dashboard()
+    except KeyboardInterrupt:
+        return failure.EXIT_CANCELLED
+    except Exception as error:
+        return failure.report(error, as_json=False, debug=False)
 
 
 def open_dashboard() -> int:
@@ -80,12 +92,17 @@ async def show(
     says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
     called as soon as there is something to be seen.
     """
-    with session.importing():
-        from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+    gc.disable()  # what is made before the first paint stays: to look through it stops the world
+    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+
+    def painted() -> None:
+        session.collect_garbage()
+        if seen:
+            seen()
 
     loop = asyncio.get_running_loop()
     async with _told(opening) as engine:
-        app = SwarmApp(engine, goes_on=goes_on, seen=seen)
+        app = SwarmApp(engine, goes_on=goes_on, seen=painted)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         tasks = [asyncio.ensure_future(beside(engine))] if beside else []

@@ -7,14 +7,15 @@ import sys
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
-from typing import cast
-
-import click
+from typing import TYPE_CHECKING, cast
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ErrorInfo
 from engine.domain.text import one_line, printable
 from tui.cli import output
+
+if TYPE_CHECKING:
+    import click
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -45,6 +46,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
 
 def tell_usage(error: click.ClickException) -> None:
     """Say what was wrong with the words of a command, and where its help is."""
+    import click
+
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None:
         output.say_aside(context.get_usage())

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from tui.cli import failure, output
+from tui.cli import COMPLETE, failure, output
 from tui.cli.lazy import Lazy, LazyGroup
 from tui.cli.options import Settings, everywhere, examples
-
-COMPLETE = "_SWARM_TUI_COMPLETE"
-"""Set by a shell that asks how a line could go on."""
 
 COMMANDS = {
     "run": Lazy("tui.cli.run:run", "Start a run and follow it to its end"),

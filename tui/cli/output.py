@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-import click
 
 from engine.domain.text import printable
 
@@ -39,6 +36,8 @@ def say_aside(text: str) -> None:
 
 def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
     """Write lines made of pieces, each a text and its colour; plain outside a terminal."""
+    import click  # late: the dashboard does without
+
     painted = has_colours(sys.stdout)
     written = [
         "".join(
@@ -52,6 +51,8 @@ def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
 
 def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold
     """Write each value as one line of JSON, in ASCII: no terminal can be harmed by it."""
+    import json
+
     _write(sys.stdout, "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values))
 
 

@@ -19,6 +19,8 @@ from engine.engine import Engine
 from engine.paths import Paths
 from tui.cli import log
 
+YOUNG = 2_000
+"""Objects made before garbage is looked for among them; most are gone by then without that."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROGRAM = Path(__file__).resolve().parents[2] / "swarm_tui.py"
 _log = logging.getLogger(__name__)
@@ -39,17 +41,8 @@ def run(work: Coroutine[None, None, Result]) -> Result:
 def collect_garbage() -> None:
     """Look for garbage from now on, but never in what is there by now: it stays to the end."""
     gc.freeze()
+    gc.set_threshold(YOUNG)
     gc.enable()
-
-
-@contextmanager
-def importing() -> Generator[None]:
-    """Import much, without looking for garbage in between."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        collect_garbage()
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -13,11 +12,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from engine.domain.record import record
 from tui.screens.dialog import Dialog
 from tui.toast import app_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """One answer: its id, the key that gives it, its words."""
 

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.geometry import Size
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import Kind
@@ -45,6 +46,14 @@ class RunsScreen(RunBrowser):
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._acts: object = None
+        self._is_unveiled = False
+
+    def expect_size(self, size: Size) -> None:
+        """Take on the classes of a size before anything is styled, not to style it once more."""
+        steps = (self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)
+        for breakpoints, length in steps:
+            name = max(one for one in breakpoints or () if one[0] <= length)[1]
+            self.add_class(name, update=False)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -63,6 +72,23 @@ class RunsScreen(RunBrowser):
         """Catch up with what happened while another screen was shown."""
         self.panes.reckon_positions(self.engine.view.runs)
         self.rearrange()
+
+    def unveil(self) -> None:
+        """Paint from now on: everything has found its place."""
+        self._is_unveiled = True
+        self.refresh()
+        self._on_timer_update()  # at once, not when Textual's timer strikes
+        self.call_after_refresh(self.panes.chosen.begin)
+
+    def update_node_styles(self, animate: bool = True) -> None:
+        """Style everything anew; what is about to be seen for the first time has just been."""
+        if self._is_unveiled:
+            super().update_node_styles(animate)
+
+    def _compositor_refresh(self) -> None:
+        """Paint, but nothing that would stand there for a moment only."""
+        if self._is_unveiled:
+            super()._compositor_refresh()
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from engine.domain.activity import clock
@@ -28,6 +27,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import ChangeCount
+from engine.domain.record import record
 from engine.domain.text import size
 from tui.cells import MAX_LINE, clean
 from tui.show.figures import changes, tokens
@@ -39,7 +39,7 @@ MAX_EXTRA = 400
 """Lines of an event's output that are kept for showing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventLine:
     """An event as a log shows it: one line, and more lines that are folded to a few.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.domain.activity import is_quiet
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Agent, Run, Stage, Status
+from engine.domain.record import record
 from tui.cells import clean
 from tui.show.terminal import sign
 
@@ -22,7 +21,7 @@ TONES: dict[str, str] = {
 """Each tone's name, and the theme variable that colours it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Look:
     glyph: str
     ascii: str

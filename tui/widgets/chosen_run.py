@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual import getters
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 
 from engine.domain.errors import UserError
 from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
 from tui import show
+from tui.widgets.bare import BareHorizontal, BareVertical
 from tui.widgets.event_log import EventLog
 from tui.widgets.files_pane import FilesPane
 from tui.widgets.log_pane import LogPane
@@ -31,7 +31,7 @@ PULSE_EVENTS = 2_000
 """Past events that the line of beats begins with."""
 
 
-class ChosenRun(Vertical):
+class ChosenRun(BareVertical):
     """Shows one run; the last one chosen wins, however fast the cursor moves."""
 
     DEFAULT_CSS = """
@@ -64,6 +64,7 @@ class ChosenRun(Vertical):
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
+        self._may_open = False
         self._pace = Pace(self, lambda: self.tick(self._clock()))
         self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
@@ -72,7 +73,7 @@ class ChosenRun(Vertical):
         yield RunHeader()
         yield RunProgress()
         yield PlanView()
-        with Horizontal():
+        with BareHorizontal():
             yield LogPane(self._engine.history, self._name_of, self._began_of)
             yield FilesPane()
 
@@ -94,6 +95,11 @@ class ChosenRun(Vertical):
         self.run_id = run_id
         self.set_class(run_id is None, "-none")
         self.tick(self._clock())
+        self._bring_up()
+
+    def begin(self) -> None:
+        """Open what is chosen, from now on; the first paint does not wait for it."""
+        self._may_open = True
         self._bring_up()
 
     def show_event(self, run_id: str, seq: int, lit: re.Pattern[str] | None) -> None:
@@ -155,7 +161,7 @@ class ChosenRun(Vertical):
         """Open what is chosen, unless that is under way."""
         run = self.run
         is_current = self._opened == self.run_id and self._folder == _folder(run)
-        if run and not is_current and not self._is_opening:
+        if run and self._may_open and not is_current and not self._is_opening:
             self._is_opening = True
             self.run_worker(self._open, group="open")
 

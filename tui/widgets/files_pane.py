@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from textual import events, getters, on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.toast import focus_now
+from tui.widgets.bare import BareVertical
 from tui.widgets.text_input import TextInput
 from tui.widgets.workspace_tree import WorkspaceTree
 
 FILTER_HINT = "words  !word"
 
 
-class FilesPane(Vertical):
+class FilesPane(BareVertical):
     """A workspace tree with a filter as one types."""
 
     DEFAULT_CSS = """

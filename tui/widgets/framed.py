@@ -15,7 +15,7 @@ from textual.strip import Strip
 from tui.toast import app_of
 from tui.widgets.quiet_bar import QuietBar
 
-MAX_FRAMED = 500
+MAX_FRAMED = 128
 """Framed lines that are remembered."""
 
 
@@ -34,6 +34,8 @@ class Framed(ScrollView):
         self._edges: tuple[Strip, Strip] | None = None
         self._edges_fit: object = None
         self._background = TRANSPARENT
+        self.inner_width = 0
+        """The cells inside the frame, as they were when it was drawn last."""
         # By identity: strips that were drawn are kept and come again as the same object.
         self._framed: dict[int, tuple[Strip, Strip]] = {}
         self._drawn: dict[int, Strip] = {}
@@ -78,6 +80,7 @@ class Framed(ScrollView):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Give the lines of a region, frame included."""
         size, gutter = self.region.size, self.styles.gutter
+        self.inner_width = self.scrollable_content_region.width
         if self.opacity < 1 or size.height <= gutter.height:
             return super().render_lines(crop)
         fit = (size, gutter, self.scroll_offset)
@@ -122,7 +125,7 @@ class Framed(ScrollView):
 
     def _frame(self, width: int) -> tuple[Strip, Strip]:
         """Give what stands left and right of a line, as Textual draws it."""
-        gutter, inner = self.styles.gutter, self.scrollable_content_region.width
+        gutter, inner = self.styles.gutter, self.inner_width
         fit = (width, gutter, inner)
         if self._edges is None or self._edges_fit != fit:
             self._framed.clear()

@@ -142,7 +142,7 @@ class LineView(Painted, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line at `y` of the view."""
-        width = self.scrollable_content_region.width
+        width = self.inner_width or self.scrollable_content_region.width
         line = self.scroll_offset.y + y
         if line < self._count:
             return self.draw(line, width)

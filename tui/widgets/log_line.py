@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
 
+from engine.domain.record import record
 from tui import show
 from tui.cells import crop, fit
 from tui.widgets.event_window import Entry, Row
@@ -25,7 +25,7 @@ _LOUD = frozenset({"dim", "bad", "warn"})
 """Tones that colour the text too; the others colour the sign alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """How the lines of a log look: the columns asked for, and the words that are lit."""
 

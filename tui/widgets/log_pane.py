@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
@@ -21,6 +20,7 @@ from engine.domain.text import printable
 from tui import commands, show
 from tui.cells import clean
 from tui.toast import app_of, focus_now, report
+from tui.widgets.bare import BareVertical
 from tui.widgets.event_feed import History
 from tui.widgets.event_log import NOTHING, EventLog
 from tui.widgets.log_search import LogSearch, pattern
@@ -31,7 +31,7 @@ MAX_TEXT = 200
 """Characters that can be searched for."""
 
 
-class LogPane(Vertical):
+class LogPane(BareVertical):
     """A log, a line to search it, and the choice of what it shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("logs")

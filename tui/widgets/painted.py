@@ -14,8 +14,8 @@ from tui import show
 from tui.cells import cells
 from tui.widgets.framed import Framed
 
-MAX_STRIPS = 2_000
-"""Drawn lines that are remembered."""
+MAX_STRIPS = 256
+"""Drawn lines that are remembered: a screenful or two, for each is a dozen objects."""
 
 
 class Painted(Framed):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from textual import events, getters
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
@@ -17,6 +16,7 @@ from engine.domain.model import Run, Status
 from engine.domain.queue import paused, unfinished
 from tui.pulses import Pulses
 from tui.toast import app_of, focus_now
+from tui.widgets.bare import BareVertical
 from tui.widgets.chosen_run import ChosenRun
 from tui.widgets.run_columns import Wait, checked_columns
 from tui.widgets.run_list import RunList
@@ -74,7 +74,8 @@ class Panes(Splitters):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out."""
-        with Vertical(id="runs"):
+        self.set_class(app_of(self).size.width >= WIDE, "-side-by-side", update=False)
+        with BareVertical(id="runs"):
             yield RunList(
                 columns=checked_columns(self._engine.config.ui.columns)[0],
                 clock=self._clock,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from engine.config import Ui
 from engine.domain import lifecycle
 from engine.domain.activity import activity, clock, elapsed_s, ordinal
 from engine.domain.model import Pause, Run, Status, Usage
+from engine.domain.record import record
 from tui import show
 from tui.cells import clean, fit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wait:
     """What a queued run waits for: its place, from 1, other runs, a pause of the queue."""
 
@@ -23,7 +23,7 @@ class Wait:
     pause: Pause | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """What a row depends on besides its run: the time, and what it waits for."""
 
@@ -43,7 +43,7 @@ Part = tuple[str, str]
 """A text and its tone."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column: its least and best width, how early it goes when there is no room, its cells.
 

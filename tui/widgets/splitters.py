@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.containers import Horizontal
 from textual.widget import Widget
+
+from engine.domain.record import record
+from tui.widgets.bare import BareHorizontal
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -18,14 +20,14 @@ LEAST, MOST = 15.0, 85.0
 NAME = "panes"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shares:
     """What part of its row the left of two neighbours has, in percent, where that was changed."""
 
     of: dict[str, float] = field(default_factory=dict[str, float])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Split:
     """Two neighbours in a row, and the name under which their share is remembered."""
 
@@ -45,7 +47,7 @@ class Split:
         return self.is_shown and x in (edge - 1, edge) and both.y <= y < both.bottom
 
 
-class Splitters(Horizontal):
+class Splitters(BareHorizontal):
     """A row whose `splits` the mouse moves, and `widen` does from the keyboard."""
 
     def __init__(self, engine: Engine) -> None:

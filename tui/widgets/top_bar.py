@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -15,6 +14,7 @@ from engine.domain.activity import clock
 from engine.domain.events import Event, LimitsSeen
 from engine.domain.model import LimitWindow, Pause, Run, Status
 from engine.domain.queue import paused
+from engine.domain.record import record
 from tui import show
 from tui.cells import clean
 from tui.selection import needs_me
@@ -32,7 +32,7 @@ _COUNTED = (
 Part = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Queue:
     """How the queue stands at `now`."""
 

@@ -1,0 +1,65 @@
+"""The trees of a workspace's folders, made anew where something in them has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from engine.workspace.scan import Seen
+
+FOLDER = 0o040000
+Entry = tuple[int, str]
+
+
+def trees(
+    files: Mapping[bytes, Seen],
+    changed: Iterable[bytes],
+    known: Mapping[bytes, str],
+    add: Callable[[bytes], str],
+) -> dict[bytes, str]:
+    """Give the tree of each folder of these files, by path; that of all of them has an empty one.
+
+    Folders with none of the `changed` files in them keep the trees that are `known`. `add` stores
+    one and gives its id.
+    """
+    anew = _above(changed if known else files)
+    inside: dict[bytes, dict[bytes, Entry]] = {folder: {} for folder in anew}
+    for path, seen in files.items():
+        folder, _, name = path.rpartition(b"/")
+        if folder in anew:
+            inside[folder][name] = seen.mode, seen.oid
+    found = {folder: tree for folder, tree in known.items() if folder not in anew}
+    for path, tree in found.items():
+        folder, _, name = path.rpartition(b"/")
+        if folder in anew:
+            inside[folder][name] = FOLDER, tree
+    for path in sorted(anew, key=_depth, reverse=True):
+        if path and not inside[path]:
+            continue  # git knows no empty folders
+        found[path] = add(_tree(inside[path]))
+        if path:
+            folder, _, name = path.rpartition(b"/")
+            inside[folder][name] = FOLDER, found[path]  # also where there was a file just now
+    return found
+
+
+def _above(paths: Iterable[bytes]) -> set[bytes]:
+    """Give all folders that these files are in."""
+    found = {b""}
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return found
+
+
+def _depth(folder: bytes) -> int:
+    return folder.count(b"/") + 1 if folder else 0
+
+
+def _tree(entries: Mapping[bytes, Entry]) -> bytes:
+    """Write a tree as git does, in its order: a folder's name counts with a slash."""
+    names = sorted(entries, key=lambda name: name + b"/" if entries[name][0] == FOLDER else name)
+    return b"".join(
+        b"%o %s\0%s" % (entries[name][0], name, bytes.fromhex(entries[name][1])) for name in names
+    )

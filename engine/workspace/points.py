@@ -1,0 +1,87 @@
+"""The checkpoints of a store: refs of its git, and what was asked about them once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from engine.domain.errors import user_error
+from engine.workspace.git import Git
+
+BASELINE = 0
+REFS = "refs/swarm/checkpoints"
+_KNOWN = "swarm-points"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A remembered state: its number, its commit in the run's own store, when and why."""
+
+    n: int
+    sha: str
+    tree: str
+    message: str = ""
+    at: float = 0.0
+    left_out: tuple[str, ...] = ()
+    """Files that count but could not be read: too large, not permitted, changing all the time."""
+
+    @property
+    def ref(self) -> str:
+        """The ref that keeps it."""
+        return f"{REFS}/{self.n}"
+
+
+class Points:
+    """The checkpoints of one store. Others may come, but each stays what it is."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._known: dict[int, Checkpoint] = {}
+
+    async def list(self) -> list[Checkpoint]:
+        """Give all there are now, in order."""
+        fields = "%(refname) %(objectname) %(tree) %(committerdate:unix) %(contents:subject)"
+        out = await self._git.run("for-each-ref", f"--format={fields}", f"{REFS}/")
+        found: list[Checkpoint] = []
+        for line in out.decode("utf-8", "replace").splitlines():
+            ref, sha, tree, at, message = line.split(" ", 4)
+            found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
+        return sorted(found, key=lambda one: one.n)
+
+    async def point(self, n: int) -> Checkpoint:
+        """Give one of them; raises `UserError` INPUT_INVALID where there is none of this number.
+
+        git is asked for those that nobody asked for before.
+        """
+        path = self._git.git_dir / _KNOWN
+        if n not in self._known:
+            self._known |= await asyncio.to_thread(_load, path)
+        if n not in self._known:
+            self._known |= {one.n: one for one in await self.list()}
+            await asyncio.to_thread(_save, path, self._known)
+        if n not in self._known:
+            raise user_error("INPUT_INVALID", f"The run has no checkpoint {n}.")
+        return self._known[n]
+
+    async def add(self, point: Checkpoint) -> None:
+        """Let a commit be the next of them; raises `UserError` where it is not the next."""
+        await self._git.run("update-ref", point.ref, point.sha, "0" * len(point.sha))
+
+
+def _load(path: Path) -> dict[int, Checkpoint]:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=dict[int, Checkpoint])
+    except (OSError, msgspec.DecodeError):  # git knows them
+        return {}
+
+
+def _save(path: Path, points: dict[int, Checkpoint]) -> None:
+    part = path.with_suffix(".part")
+    try:
+        part.write_bytes(msgspec.msgpack.encode(points))
+        part.rename(path)
+    except OSError:  # a full disk, or another was quicker: the next one asks git
+        part.unlink(missing_ok=True)
