@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import mean
 
 from engine.domain.activity import elapsed_s
 from engine.domain.lifecycle import ACTIVE, FINISHED
@@ -110,7 +109,7 @@ def _left_s(runs: Sequence[Run], now: float, slots: int) -> float | None:
     took = [elapsed_s(run, now) for run in runs if _tells(run)]
     if not took:
         return None
-    usual = mean(took)
+    usual = sum(took) / len(took)
     active = [max(0.0, usual - elapsed_s(run, now)) for run in runs if run.status in ACTIVE]
     queued = sum(run.status is Status.QUEUED for run in runs)
     at_a_time = max(1, min(slots, len(active) + queued))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 
@@ -54,7 +53,9 @@ class SharedSettings:
         def tells(before: str | None, after: str | None) -> Message | None:
             if before is not None or after is None:
                 return None  # another reason or a later end is no news
-            key, now = secrets.token_hex(8), time.time()
+            from secrets import token_hex
+
+            key, now = token_hex(8), time.time()
             return of_pause(_decode(after), key, now, by_user=by_user)
 
         await self._store.change_setting(_PAUSE, change, tells)

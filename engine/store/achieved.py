@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import median
 from typing import Any
 
 from engine.domain.model import Achieved, Status
@@ -24,6 +23,8 @@ def achieved(rows: Iterable[tuple[Any, ...]]) -> dict[str, Achieved]:
 
 
 def _summed(runs: list[tuple[Any, ...]]) -> Achieved:
+    from statistics import median
+
     good = [run for run in runs if run[0] == Status.SUCCEEDED]
     ended = len(good) + sum(run[0] == Status.FAILED for run in runs)
     seconds = [run[1] for run in good if run[1] is not None]

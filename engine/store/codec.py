@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from functools import cache
@@ -55,6 +54,8 @@ def text(value: object) -> str:
         return _encode(value).decode()
     except UnicodeEncodeError:
         # A lone surrogate: Python has such text, UTF-8 and so the database do not.
+        import json
+
         dumped = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
         return dumped.encode("utf-8", "replace").decode()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -79,6 +78,8 @@ class History:
 
         Case makes no difference, in ASCII. The work is that of the events between the two.
         """
+        import json
+
         written = json.dumps(text, ensure_ascii=False)[1:-1]
         rows = await self._read(
             f"SELECT {self._number} FROM events e WHERE {self._where}"

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from fake_engine import FakeEngine, S, app_on, screen_of, taken
+from textual.strip import Strip
 
 from engine.domain.events import Notice
 from engine.domain.model import Run, RunSpec, Status
@@ -100,3 +101,27 @@ async def test_a_filter_is_compiled_once_and_asks_each_run_once(
         engine.happen("live", Notice("info", "x"))
         await taken(pilot)
         assert asked == {"live": 1}
+
+
+async def test_a_key_is_painted_at_once_however_seldom_events_are() -> None:
+    engine = home(50)
+    app = app_on(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        drawn: list[int] = []
+        runs = screen_of(app).panes.run_list
+        real = runs.draw
+
+        def draw(line: int, width: int) -> Strip:
+            drawn.append(line)
+            return real(line, width)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tui.widgets.pace.FLUSH_S", 3600.0)
+            patch.setattr(runs, "draw", draw)
+            runs._pace.ask()  # from here on events are not painted for an hour
+            engine.happen("live", Notice("warning", "Not to be seen"))
+            for _ in range(3):
+                drawn.clear()
+                await pilot.press("j")
+                await pilot.pause()
+                assert set(drawn) == {runs.cursor_line - 1, runs.cursor_line}

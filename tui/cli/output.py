@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Generator, Iterable
@@ -52,6 +51,8 @@ def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
 
 def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold
     """Write each value as one line of JSON, in ASCII: no terminal can be harmed by it."""
+    import json
+
     _write(sys.stdout, "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values))
 
 

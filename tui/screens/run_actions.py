@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
@@ -11,12 +12,12 @@ from tui import show
 from tui.cells import clean, crop
 from tui.screens import allowed
 from tui.screens.allowed import OF_MARKS, STATUSES
-from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen
 from tui.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from tui.screens.deleting import Deleting
     from tui.screens.write import Writing
 
 
@@ -27,7 +28,6 @@ class RunActions(LiveScreen):
         super().__init__(engine, clock)
         self._writings: dict[tuple[str, str], Writing] = {}
         """What was written for runs and not sent yet."""
-        self._deleting = Deleting(self, self.deleting, lambda: None)
 
     @property
     def run(self) -> Run | None:
@@ -52,6 +52,12 @@ class RunActions(LiveScreen):
 
     def deleting(self, words: str, percent: float | None = None) -> None:
         """Say how far the deleting of workspaces is; empty when there is nothing to say."""
+
+    @cached_property
+    def _deleting(self) -> Deleting:
+        from tui.screens.deleting import Deleting
+
+        return Deleting(self, self.deleting, lambda: None)
 
     # What is allowed
 
