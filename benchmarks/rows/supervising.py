@@ -40,7 +40,9 @@ get_arbiter(
 async def supervise(home: Path, count: int, codex: str) -> None:
     """Be the engine that is measured, in a process of its own; says when all are at work."""
     from engine.paths import Paths
+    from tui.cli.session import collect_garbage
 
+    collect_garbage()  # as the command does
     async with supervising(Paths(home, home / "config.yaml"), count, codex) as engine:
         await until_at_work(engine, count)
         (home / "ready").touch()
@@ -55,7 +57,9 @@ def _rounds(bench: Bench) -> Iterator[Round]:
     with ExitStack() as stack:
         ours, our_pace = _engine(bench.folder(), count, stack)
         theirs, their_pace = _circus(bench.folder(), count, stack)
-        time.sleep(3)  # what comes with a start is over
+        time.sleep(3)
+        for pid, pace in ((ours, our_pace), (theirs, their_pace)):
+            _used(pid, pace, window_s)  # what comes with a start is over, first looks too
         yield alternating(
             lambda: _used(ours, our_pace, window_s), lambda: _used(theirs, their_pace, window_s)
         )

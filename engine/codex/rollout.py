@@ -57,8 +57,8 @@ class TokenCount:
 
 _decode = msgspec.json.Decoder(_Line).decode
 _MARK = b'"token_count"'
-PATIENCE, MAX_SKIPS = 3, 30
-"""A file that was looked for so often in vain is looked for more and more rarely."""
+MAX_SKIPS = 30
+"""A file that was looked for in vain is looked for more and more rarely."""
 
 
 class Rollout:
@@ -83,7 +83,7 @@ class Rollout:
             path = find(self._sessions, self._thread_id)
             if path is None:
                 self._misses += 1
-                self._skips = min(self._misses // PATIENCE, MAX_SKIPS)
+                self._skips = min(self._misses, MAX_SKIPS)
                 return []
             self._spool = Spool(path, self.offset)
         lines = self._spool.lines()

@@ -46,20 +46,23 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
     for event in events:
         if event.seq <= draft.seq:
             continue
+        body, at = event.body, event.at
         draft.seq = event.seq
-        draft.last_event_at = event.at
+        draft.last_event_at = at
         if event.attempt > draft.attempt:
             _begin_attempt(draft, event.attempt)
-        if not (isinstance(event.body, Notice) and event.body.text.startswith(STALLED)):
-            draft.last_sign_at = event.at
-        _apply(draft, event.body, event.at)
+        if isinstance(body, Step):  # nearly all are
+            draft.last_sign_at = at
+            _step(draft, body, at)
+            continue
+        if not (isinstance(body, Notice) and body.text.startswith(STALLED)):
+            draft.last_sign_at = at
+        _apply(draft, body, at)
     return draft
 
 
 def _apply(run: Run, body: Body, at: float) -> None:
     match body:
-        case Step():
-            _step(run, body, at)
         case StatusChanged():
             _status(run, body, at)
         case Progressed():

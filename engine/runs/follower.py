@@ -16,7 +16,7 @@ from engine.files import Spool
 from engine.runs.process import Ending, Process
 from engine.store.appending import Entry, LostOwnership
 
-TICK_S, MAX_TICK_S = 0.05, 0.4
+TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
@@ -110,26 +110,8 @@ class Following:
         self.cursor.offset = self.spool.offset
 
 
-@dataclass(slots=True)
-class _Taken:
-    """What one transaction stores of an attempt."""
-
-    following: Following
-    bodies: list[Body]
-    cursor: str
-
-    @property
-    def entry(self) -> Entry:
-        return Entry(
-            self.following.run,
-            self.bodies,
-            cursor=self.cursor,
-            cursor_before=self.following.stored,
-        )
-
-    def give_back(self) -> None:
-        self.following.bodies[:0] = self.bodies
-        self.following.moved = True
+Taken = list[tuple[Following, Entry]]
+"""What one transaction stores, of whom."""
 
 
 class Follower:
@@ -242,15 +224,14 @@ class Follower:
         self._turn = (self._turn + 1) % max(1, len(followed))
         return followed[self._turn :] + followed[: self._turn]
 
-    def _taken(self) -> list[_Taken]:
+    def _taken(self) -> Taken:
         """Take what is to be stored next; it is given back where that fails."""
-        taken = [
-            _Taken(following, following.bodies, cursor_text(following.cursor))
-            for following in self._followed.values()
-            if following.moved
-        ]
-        for one in taken:
-            one.following.bodies, one.following.moved = [], False
+        taken: Taken = []
+        for it in self._followed.values():
+            if it.moved:
+                cursor = cursor_text(it.cursor)
+                taken.append((it, Entry(it.run, it.bodies, None, None, cursor, it.stored)))
+                it.bodies, it.moved = [], False
         return taken
 
     async def _stored(self) -> None:
@@ -259,18 +240,19 @@ class Follower:
         if storing:
             await storing
 
-    async def _store(self, taken: list[_Taken], endings: list[tuple[Following, Ending]]) -> None:
+    async def _store(self, taken: Taken, endings: list[tuple[Following, Ending]]) -> None:
         try:
             if taken:
-                await self._commit([one.entry for one in taken])
+                await self._commit([entry for _, entry in taken])
         except BaseException as error:
-            for one in taken:
-                one.give_back()
+            for following, entry in taken:
+                following.bodies[:0] = entry.bodies
+                following.moved = True
             if isinstance(error, LostOwnership):
                 self._lost(str(error), error)
             raise
-        for one in taken:
-            one.following.stored = one.cursor
+        for following, entry in taken:
+            following.stored = entry.cursor
         for following, ending in endings:
             if not following.done.done():
                 following.done.set_result(ending)

@@ -22,7 +22,7 @@ from engine.store.written import Written
 
 POLL_S = 0.1
 SURELY_S = 5.0
-"""After so long the database is asked, whatever its log looks like."""
+"""After so long the database is read, whatever its log and its version look like."""
 PAGE = 5000
 Publish = Callable[[Sequence[Event], set[str]], None]
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Journal:
 
     async def follow(self) -> None:
         """Hand on what other processes append, for ever."""
-        version, touched, asked_at = 0, None, 0.0
+        version, touched, read_at = 0, None, 0.0
         was_new = is_new = True
         with Written(self._store.log) as written:
             while True:
@@ -57,12 +57,13 @@ class Journal:
                     before, touched = touched, self._store.touched()
                     was_new, is_new = is_new, touched != before
                     # Once more after news: two changes within a tick of the clock look like one.
-                    if is_new or was_new or monotonic() - asked_at >= SURELY_S:
-                        asked_at = monotonic()
-                        if version != (now := await self._store.version()):
+                    is_due = monotonic() - read_at >= SURELY_S
+                    if is_new or was_new or is_due:
+                        now = await self._store.version()
+                        if is_due or now != version:
                             await self._changed()  # first: a pause holds what was queued after it
                             await self._catch_up()
-                            version = now
+                            version, read_at = now, monotonic()
                 except UserError as error:
                     _log.warning("cannot follow the database: %s", error.message)
                 await asyncio.sleep(POLL_S)

@@ -18,7 +18,7 @@ from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.points import BASELINE
 
 GAP_S = 2.0
-REST_S = 60.0
+REST_S = 300.0
 """After a look in vain, how long until the next where no file is seen to change."""
 MAX_TOUCHED = 200
 COST_FACTOR = 10.0
@@ -63,16 +63,18 @@ class Remembering:
         if run.workspace is None or self._failed:
             return
         self._steps = run.tool_steps
-        started = time.monotonic()
+        took_s = 0.0
         bodies: Sequence[Body]
         try:
             async with self._turn:
+                started = time.monotonic()
                 bodies = await self._taken(run)
+                took_s = time.monotonic() - started
         except (UserError, OSError) as error:
             _log.warning("run %s: no checkpoint: %s", run.id, error)
             self._failed = True
             bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
-        self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * (time.monotonic() - started))
+        self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * took_s)
         self._rest_s = 0.0 if bodies else REST_S
         if bodies:
             await self._say(bodies)

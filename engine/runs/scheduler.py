@@ -19,6 +19,7 @@ from engine.runs.supervisor import Supervisor, Tools
 from engine.store.appending import Entry
 
 TICK_S, IDLE_S = 1.0, 5.0
+LOOK_S = 1.0
 AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})
 """What would fail every run of the queue alike, until the user does something."""
 AUTH_FAILURES = 2
@@ -55,7 +56,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Schedule until cancelled; what is live then stays alive, for the next engine."""
-        polls = (self._tools.follower.run(), self._tools.watcher.run())
+        polls = (self._tools.follower.run(), self._tools.watcher.run(), self._look_after())
         polling = [asyncio.create_task(poll) for poll in polls]
         try:
             while True:
@@ -79,6 +80,14 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_after(self) -> None:
+        """Have every run looked after, for ever: all at one moment, to wake for each costs more."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.time()
+            for supervisor, _ in list(self._carried.values()):
+                supervisor.look(now)
 
     async def _check_home(self) -> None:
         """Check that the home is there; if not, end what works for it, and raise `UserError`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -37,7 +36,6 @@ from engine.runs.watcher import Watcher
 from engine.store.appending import Committed, Entry
 from engine.store.store import Store
 
-CHECK_S = 1.0
 RETRY_S = 1.0
 STORE_FAULTS = frozenset({"DATABASE_LOCKED", "DATABASE_UNUSABLE", "DATABASE_CORRUPT", "DISK_FULL"})
 """What says nothing about a run where it comes from the store: it is tried again."""
@@ -88,6 +86,19 @@ class Supervisor:
         changed = (run.status, run.reason) != (self._run.status, self._run.reason)
         self._run = run
         if changed:
+            self._poked.set()
+
+    def look(self, now: float) -> None:
+        """Look after the run; costs little, for mostly there is nothing to be done about it."""
+        run, following = self._run, self._following
+        if run.status is not Status.RUNNING or following is None:
+            return
+        self._remembering.look(run, self._tools.watcher.seen(run.id))
+        if (
+            following.verdict
+            or watchdog.is_odd(run, now, self._limits)
+            or self._tools.budgets.exceeded(run)
+        ):
             self._poked.set()
 
     async def abandon(self) -> None:
@@ -149,17 +160,16 @@ class Supervisor:
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
         assert following is not None
-        ending = await self._ended_or_poked(following, CHECK_S)
+        ending = await self._ended_or_poked(following)
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status is Status.RUNNING:
-            self._remembering.look(self._run, self._tools.watcher.seen(self._run.id))
             await self._check(following)
 
     async def _check(self, following: Following) -> None:
-        """Look after a run that is at work."""
+        """See what is the matter with a run that is at work, and do something about it."""
         now, settings = time.time(), self._limits
-        quiet = now - self._run.last_sign_at > settings.silent_s / 2
+        quiet = watchdog.is_quiet(self._run, now, settings)
         cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
@@ -257,16 +267,9 @@ class Supervisor:
         self._following.done.add_done_callback(lambda _: self._poked.set())
         return self._following
 
-    async def _ended_or_poked(
-        self, following: Following, limit_s: float = math.inf
-    ) -> Ending | None:
+    async def _ended_or_poked(self, following: Following) -> Ending | None:
         if not following.done.done():
-            # Its end pokes too, and so does the clock: all else costs more than the look itself.
-            clock = asyncio.get_running_loop().call_later(limit_s, self._poked.set)
-            try:
-                await self._poked.wait()
-            finally:
-                clock.cancel()
+            await self._poked.wait()  # its end pokes too
         self._poked.clear()
         return following.done.result() if following.done.done() else None
 

@@ -22,6 +22,18 @@ def of_run(run: Run, settings: Watchdog) -> Watchdog:
     return msgspec.structs.replace(settings, **wish) if wish else settings
 
 
+def is_quiet(run: Run, now: float, settings: Watchdog) -> bool:
+    """Say whether the run has said nothing for so long that its processes are to be looked at."""
+    return now - run.last_sign_at > settings.silent_s / 2
+
+
+def is_odd(run: Run, now: float, settings: Watchdog) -> bool:
+    """Say whether the run is to be looked at more closely: mostly it is not."""
+    stalled = stall(run, now, settings, idle=False)
+    is_over = bool(stalled) or verdict(run, now, settings, stalled) is not None
+    return is_over or is_quiet(run, now, settings)
+
+
 def stall(run: Run, now: float, settings: Watchdog, *, idle: bool) -> str:
     """Say why the run looks stalled at `now`, or nothing.
 

@@ -188,11 +188,6 @@ class Reading:
             return None
         return (info.st_mtime_ns, info.st_size) if info else None
 
-    async def version(self) -> int:
-        """Give a number that changes with every commit by anybody."""
-        rows = await self._read("PRAGMA data_version")
-        return rows[0][0]
-
     async def check(self) -> str:
         """Look for damage; raises `UserError` DATABASE_CORRUPT, else says how much there is."""
         rows = await self._read("PRAGMA quick_check(1)")

@@ -33,6 +33,8 @@ from engine.store.reading import Reading
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
 
+_VERSION = "PRAGMA data_version"
+
 T = TypeVar("T")
 
 
@@ -145,6 +147,11 @@ class Store(Reading):
         Gives how many, by run; the runs themselves stay as they are.
         """
         return await shrinking.drop_events(self._write, before, kept)
+
+    async def version(self) -> int:
+        """Give a number that changes with every commit by anybody else."""
+        with translated():
+            return await self._writer.do(lambda db: db.execute(_VERSION).fetchone()[0])
 
     async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Give the room of what was dropped back to the disk, which has so much left."""

@@ -36,7 +36,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
-from engine.runs import follower, supervisor
+from engine.runs import follower, scheduler, supervisor
 from engine.runs.marks import mark, marked
 from engine.store import connect
 
@@ -437,7 +437,7 @@ async def test_a_home_that_is_removed_ends_its_runs(paths: Paths) -> None:
 async def test_an_agent_that_was_stopped_is_pointed_out_and_can_be_cancelled(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "CHECK_S", 0.05)
+    monkeypatch.setattr(scheduler, "LOOK_S", 0.05)
     watchdog = Watchdog(silent_s=0.3)
     async with supervising(paths, watchdog=watchdog, grace_s=0.3) as engine:
         run = await engine.start(spec("numbered 100000 every=0.01"))

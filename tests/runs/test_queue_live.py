@@ -18,7 +18,7 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Pause, Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
-from engine.runs import supervisor
+from engine.runs import scheduler
 
 SEEN_S = 0.5
 """How soon every engine of a home is to see what another one did."""
@@ -348,7 +348,7 @@ async def test_a_codex_of_one_run_that_cannot_run_is_that_run_s_affair(
 @pytest.fixture
 def watchful(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict]:
     """Settings under which a run is stalled after a quarter of a second."""
-    monkeypatch.setattr(supervisor, "CHECK_S", 0.05)
+    monkeypatch.setattr(scheduler, "LOOK_S", 0.05)
 
     def settings(action: str) -> dict:
         watchdog = Watchdog(silent_s=0.25, first_event_s=1.0, action=action)  # type: ignore[arg-type]
