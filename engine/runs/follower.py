@@ -20,7 +20,7 @@ TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
-ROLLOUT_S = 1.0
+ROLLOUT_S = 2.0
 
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
 _log = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ class Follower:
                     budget -= read
                     if count:
                         following.read_rollout(in_vain=False)
-                # Who still speaks is asked once a second only; a descendant may speak for ever.
+                # Who still speaks is asked now and then only; a descendant may speak for ever.
                 ending = None if read and not count else following.process.ending()
                 if ending and not following.spool.behind:
                     following.read_rest()
