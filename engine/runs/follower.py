@@ -22,6 +22,8 @@ LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboar
 RETRY_S = 1.0
 ROLLOUT_S = 2.0
 
+_TOLD = b'"turn.completed"'
+
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
 _log = logging.getLogger(__name__)
 
@@ -60,11 +62,12 @@ class Following:
     def read(self) -> int:
         """Take in the next lines, and give how many."""
         lines = self.spool.lines()
-        if any(b'"turn.completed"' in line for line in lines[-2:]):
+        if _TOLD in b"".join(lines[-2:]):
             self.read_rollout()  # it knows more of the tokens that are now told at last
+        translate, bodies = self.translator.translate, self.bodies
         for line in lines:
             if line:
-                self.bodies += self.translator.translate(line)
+                bodies += translate(line)
         if not lines and (missing := self.spool.cut_off()):
             said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
             self.bodies.append(Notice("warning", said))
