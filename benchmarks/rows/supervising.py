@@ -133,13 +133,14 @@ ROWS = [
         times=3,
         quick=False,
         note=(
-            "circus copies bytes; ours parses each line, stores it as a row, keeps every run's state "
-            "current and takes checkpoints. Three fifths go by the event (reading, translating, "
-            "encoding, storing), a fifth by run and tick, the rest by run and second. What helped: git "
-            "looks at a workspace again only when the watcher saw something, transactions as one "
-            "function on their thread, statements for many rows, defaults left out of what is stored, "
-            "one task that looks after all runs, fewer ticks with many runs. It would take translating "
-            "and encoding in compiled code, and a run's state written less often than its events."
+            "circus copies bytes; ours parses each line, stores it as a row, keeps every run's "
+            "state current and takes checkpoints. Three fifths go by the event (reading, "
+            "translating, encoding, storing), a fifth by run and tick, the rest by run and "
+            "second. What helped: git looks at a workspace again only when the watcher saw "
+            "something, transactions as one function on their thread, statements for many rows, "
+            "defaults left out of what is stored, one task that looks after all runs, fewer "
+            "ticks with many runs. It would take translating and encoding in compiled code, and "
+            "a run's state written less often than its events."
         ),
     )
 ]
