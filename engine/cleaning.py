@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,13 +140,16 @@ class Cleaning:
 
         Each is looked at again just before: what has changed since the plan was made counts.
         """
-        report = Report()
+        report, together = Report(), secrets.token_hex(4)
         for item in planned.take:
             if stop():
                 report.stopped = True
                 break
             try:
-                cleaned = await self._clean(item, wish, why, artefacts_only=planned.artefacts_only)
+                if planned.artefacts_only:
+                    cleaned = await self._strip(item, why)
+                else:
+                    cleaned = await self._clean(item, wish, why, together)
             except UserError as error:
                 cleaned = Cleaned(item, failure=error)
             except OSError as error:
@@ -155,24 +159,31 @@ class Cleaning:
                 told(cleaned)
         return report
 
-    async def _clean(self, item: Item, wish: Wish, why: str, *, artefacts_only: bool) -> Cleaned:
-        run = await self.standing(item.run, item.path)
-        if artefacts_only:
-            return Cleaned(item, await self._strip(run, why))
-        entry = await self.delete(run.id, item.path, why, including_unsaved=wish.including_unsaved)
+    async def _clean(self, item: Item, wish: Wish, why: str, together: str) -> Cleaned:
+        unsaved_too = wish.including_unsaved
+        entry = await self.delete(
+            item.run, item.path, why, including_unsaved=unsaved_too, together=together
+        )
         return Cleaned(item, item.size, entry.id)
 
-    async def _strip(self, run: Run, why: str) -> int:
+    async def _strip(self, item: Item, why: str) -> Cleaned:
+        run = await self.standing(item.run, item.path)
         assert run.workspace
         # An attempt that begins now waits for this lock before it uses the workspace.
         async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
             check_ended(await self.standing(run.id, run.workspace.path))
             freed = await artefacts.strip(run, self._paths, self._config.cleanup.rebuildable)
         await self.note(run, _said(f"removed what can be made again: {size(freed)}", why))
-        return freed
+        return Cleaned(item, freed)
 
     async def delete(
-        self, run: str, path: str | None = None, why: str = "", *, including_unsaved: bool = True
+        self,
+        run: str,
+        path: str | None = None,
+        why: str = "",
+        *,
+        including_unsaved: bool = True,
+        together: str = "",
     ) -> Entry:
         """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
 
@@ -191,7 +202,7 @@ class Cleaning:
             bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
             await self.note(known, _said("workspace moved to the trash", why), bodies, trash=True)
             try:
-                return await self._trash.put(known, is_only_here=not is_whole)
+                return await self._trash.put(known, is_only_here=not is_whole, together=together)
             except BaseException:
                 if _is_there(known):
                     await asyncio.shield(self.note(known, "workspace still there", trash=False))

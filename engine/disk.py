@@ -174,14 +174,29 @@ class Disk:
             except UserError as error:  # it is back, whether or not anybody knows the run
                 _log.warning("restored %s, but not noted: %s", entry.id, error.message)
 
-    async def undo(self, run: str | None = None) -> Entry:
-        """Bring back what went to the trash last, of one run or of all."""
+    async def undo(self, run: str | None = None) -> list[Entry]:
+        """Bring back what went to the trash last: of one run, or all that went there together.
+
+        What cannot come back stays there; the others come, and then its error is raised.
+        """
         entries = [one for one in await self.trash() if run in (None, one.run)]
         if not entries:
             whose = f"nothing of the run {run}" if run else "nothing"
             raise user_error("INPUT_INVALID", f"The trash holds {whose}.", "It cannot be undone.")
-        await self.restore(entries[0])
-        return entries[0]
+        last = entries[0]
+        if run is None and last.together:
+            entries = [one for one in entries if one.together == last.together]
+        else:
+            entries = [last]
+        failures: list[UserError] = []
+        for entry in entries:
+            try:
+                await self.restore(entry)
+            except UserError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return entries
 
     async def empty(
         self, entries: Sequence[Entry], stop: Callable[[], bool] = lambda: False

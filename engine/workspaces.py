@@ -22,6 +22,7 @@ from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
 from engine.workspace.comparison import Comparison
+from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE
 from engine.workspace.tree import (
     Look,
@@ -120,7 +121,24 @@ class Workspaces:
         known = await self._find(run)
         if known.status in ACTIVE:
             raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
-        return await (await self._open(run)).restore(n)
+        store = await self._open(run)
+        done = await store.restore(n)
+        undo = done.undo
+        try:
+            changes = await store.changes()
+            counted = changes.total, touched(changes)
+
+            def told(known: Run) -> list[Body]:
+                is_new = known.checkpoint != undo.n
+                kept = [CheckpointTaken(undo.n, undo.message, undo.ref)] if is_new else []
+                count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
+                words = f"put back to checkpoint {n}: {count}"
+                return [*kept, Notice("info", words), *measured(known, *counted)]
+
+            await self._tell(known.id, told)
+        except UserError as error:  # it is done, whether or not it can be written down
+            _log.warning("run %s: put back, but not noted: %s", run, error.message)
+        return done
 
     async def take_home(
         self, run: str, how: As, *, to: str | None = None, message: str = "", check: bool = False

@@ -88,6 +88,13 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view.fleet", "T", "fleet", "runs.fleet", "All runs as tiles, and back", 72),
         Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show all about the run", 50),
+        Command(
+            "run.checkpoints",
+            "",
+            "checkpoints",
+            "runs.details",
+            "Go back to a checkpoint: its page",
+        ),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Next pane", 75),
         Command("pane.previous", "shift+tab", "pane", "runs.previous_pane", "Previous pane"),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Next tab"),
@@ -128,6 +135,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command(
             "changes.beside", "s", "side by side", "changes.beside", "Side by side, or not", 16
         ),
+        Command("changes.apply", "a", "apply", "changes.apply", "Take the run's changes home", 17),
         Command("changes.since", "c", "since", "changes.since", "Since which checkpoint", 18),
         Command("changes.whole", "f", "whole file", "changes.whole", "Show the whole file", 20),
         Command("changes.pane", "tab,]", "pane", "changes.next_pane", "Files or diff", 22),

@@ -120,8 +120,9 @@ ROWS = [
         target=1.5,
         aim=1.15,
         rounds=contextmanager(_live),
-        note="most of it is the imports of our own modules, nearly half of that the making "
-        "of frozen dataclasses.",
+        note="of what it takes more, two fifths are the imports of our own modules, as much "
+        "the mounting, styling and painting of some thirty widgets; docs/performance.md says "
+        "what of it could still go.",
     ),
     Row(
         "start.ls",

@@ -64,7 +64,8 @@ class Translator:
     def translate(self, raw: bytes) -> list[Body]:
         """Give the events of one line (without its newline); most lines give one, some none."""
         line = parse(raw)
-        held, self.cursor.held = self.cursor.held, ""
+        if held := self.cursor.held:
+            self.cursor.held = ""
         if isinstance(line, Unreadable):
             return [*_notices(held), Raw(line.data)]
         if line.type == "turn.failed":
@@ -139,7 +140,9 @@ class Translator:
         if item.type != "error":
             self.cursor.last_error = ""  # the agent got over it
         match item.type:
-            case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
+            case "command_execution":
+                return [] if kind == "item.updated" else [_command(item, _phase(item, kind))]
+            case "file_change" | "mcp_tool_call" | "web_search":
                 return [] if kind == "item.updated" else [self._tool(item, kind)]
             case "agent_message" | "reasoning":
                 role = "assistant" if item.type == "agent_message" else "reasoning"
@@ -171,11 +174,8 @@ class Translator:
         return bodies
 
     def _tool(self, item: Item, kind: str) -> Step:
-        phase = "failed" if item.status == "failed" else "completed"
-        phase = "started" if kind == "item.started" else phase
+        phase = _phase(item, kind)
         match item.type:
-            case "command_execution":
-                return _command(item, phase)
             case "file_change":
                 changes = self._changes(item)
                 text = ", ".join([change.path for change in changes])
@@ -204,6 +204,12 @@ def _total(usage: Usage) -> int:
 
 def _notices(text: str) -> list[Body]:
     return [Notice("warning", text)] if text else []
+
+
+def _phase(item: Item, kind: str) -> str:
+    if kind == "item.started":
+        return "started"
+    return "failed" if item.status == "failed" else "completed"
 
 
 def _command(item: Item, phase: str) -> Step:

@@ -21,6 +21,8 @@ _HIDDEN = (
 _UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
 _UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
 
+_PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
+
 
 def printable(text: str, limit: int | None = None) -> str:
     """Give `text` without anything that could act on a terminal; newlines and tabs stay.
@@ -40,7 +42,7 @@ def _is_plain(text: str) -> bool:
     """Say whether a text is ASCII without controls, as most is; much quicker than a search."""
     if not text.isascii():
         return False
-    return text.isprintable() or text.replace("\n", " ").replace("\t", " ").isprintable()
+    return text.isprintable() or not text.encode("ascii").translate(None, _PLAIN)
 
 
 def one_line(text: str, limit: int = 200) -> str:

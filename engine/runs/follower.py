@@ -20,7 +20,9 @@ TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
-ROLLOUT_S = 1.0
+ROLLOUT_S = 2.0
+
+_TOLD = b'"turn.completed"'
 
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
 _log = logging.getLogger(__name__)
@@ -60,11 +62,12 @@ class Following:
     def read(self) -> int:
         """Take in the next lines, and give how many."""
         lines = self.spool.lines()
-        if any(b'"turn.completed"' in line for line in lines[-2:]):
+        if _TOLD in b"".join(lines[-2:]):
             self.read_rollout()  # it knows more of the tokens that are now told at last
+        translate, bodies = self.translator.translate, self.bodies
         for line in lines:
             if line:
-                self.bodies += self.translator.translate(line)
+                bodies += translate(line)
         if not lines and (missing := self.spool.cut_off()):
             said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
             self.bodies.append(Notice("warning", said))
@@ -195,7 +198,7 @@ class Follower:
                     budget -= read
                     if count:
                         following.read_rollout(in_vain=False)
-                # Who still speaks is asked once a second only; a descendant may speak for ever.
+                # Who still speaks is asked now and then only; a descendant may speak for ever.
                 ending = None if read and not count else following.process.ending()
                 if ending and not following.spool.behind:
                     following.read_rest()

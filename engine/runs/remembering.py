@@ -6,21 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
 
 from engine.domain.errors import UserError
-from engine.domain.events import Body, ChangesMeasured, CheckpointTaken, Notice
+from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.model import ChangeCount, Run, Workspace
-from engine.domain.text import printable_name
 from engine.paths import Paths
-from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE
 
 GAP_S = 2.0
 REST_S = 300.0
 """After a look in vain, how long until the next where no file is seen to change."""
-MAX_TOUCHED = 200
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
 
@@ -94,12 +91,9 @@ class Remembering:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
         if self._measured is None or self._measured[0] != checkpoint.tree:
             changes = await checkpoints.changes(BASELINE, checkpoint.n)
-            self._measured = checkpoint.tree, changes.total, _touched(changes)
-        _, total, touched = self._measured
-        if total != run.changes or touched != run.touched:
-            paths = None if touched == run.touched else touched
-            bodies.append(ChangesMeasured(total.files, total.insertions, total.deletions, paths))
-        return bodies
+            self._measured = checkpoint.tree, changes.total, touched(changes)
+        _, total, paths = self._measured
+        return bodies + measured(run, total, paths)
 
     async def _opened(self, run: Run) -> Checkpoints:
         """Give the store of a run's workspace, opened once: that asks git for what stays."""
@@ -109,10 +103,3 @@ class Remembering:
             self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
             self._measured = None
         return self._store[1]
-
-
-def _touched(changes: Changes) -> tuple[str, ...]:
-    """Give the changed paths, both of a renamed file, no more than a run's row can carry."""
-    both = ((file.old_path, file.path) for file in changes.files)
-    paths = (printable_name(path) for pair in both for path in pair if path is not None)
-    return tuple(islice(paths, MAX_TOUCHED))

@@ -27,6 +27,8 @@ class Entry(msgspec.Struct, frozen=True):
     """The commit it had checked out, where that was not its branch."""
     is_only_here: bool = False
     """Whether it holds work that is nowhere else, not even as a patch beside the run."""
+    together: str = ""
+    """The same for all that one clean-up took: they come back together."""
     is_settled: bool = False
     """Whether the repository it came from has forgotten it."""
 

@@ -80,7 +80,7 @@ class Trash:
         """Give where the workspace of an entry lies."""
         return self._paths.trash / entry.id / "workspace"
 
-    async def put(self, run: Run, *, is_only_here: bool = False) -> Entry:
+    async def put(self, run: Run, *, is_only_here: bool = False, together: str = "") -> Entry:
         """Move a run's workspace to the trash; its branch goes from the repository, too.
 
         Commits that are nowhere else go along. Raises WORKSPACE_UNSAFE for what is not ours to
@@ -102,6 +102,7 @@ class Trash:
             source=str(found.common_dir) if found else workspace.source,
             branch=workspace.branch,
             is_only_here=is_only_here,
+            together=together,
         )
         folder = private_folder(self._paths.trash / entry.id)
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import time
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace import removal
-from engine.workspace.below import Below
+from engine.workspace.filters import filters
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
@@ -32,7 +31,6 @@ from engine.workspace.repository import (
 )
 from engine.workspace.uncommitted import bring, uncommitted
 
-ATTRIBUTES_BYTES = 1024 * 1024
 BRANCHES = 100
 OURS = "swarm/"
 WORKERS = 4
@@ -40,7 +38,6 @@ WORKERS = 4
 MAKING_S = (
     3600.0  # so long after its registration, a worktree without a folder may be in the making
 )
-_FILTER = re.compile(rb"(?m)^[^#\n]*\sfilter=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ async def _checked_out(
     several = (*settings, f"checkout.workers={WORKERS}")
     with private_git(target.parent, repository, target, index, several) as git:
         await git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
-        return await _filters(git, target)
+        return await filters(git, target)
 
 
 async def register(
@@ -250,33 +247,6 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
 
 
 # What the user should know
-
-
-async def _filters(git: Git, target: Path) -> list[str]:
-    assert git.index
-    if b".gitattributes" not in await asyncio.to_thread(git.index.read_bytes):
-        return []  # an index as git writes it for us has its names in whole
-    out = await git.run("ls-files", "-z")
-    paths = [path for path in out.split(b"\0") if path.split(b"/")[-1] == b".gitattributes"]
-    if not await asyncio.to_thread(_ask_for_filters, target, paths):
-        return []
-    return [
-        "the repository asks for filters (Git LFS, for instance), which were not run: "
-        "such files are in the workspace as git stores them"
-    ]
-
-
-def _ask_for_filters(target: Path, paths: Sequence[bytes]) -> bool:
-    with Below(target) as below:
-        for path in paths:
-            try:
-                handle = below.open(path)
-            except OSError:
-                continue
-            with os.fdopen(handle, "rb") as file:
-                if _FILTER.search(file.read(ATTRIBUTES_BYTES)):
-                    return True
-    return False
 
 
 async def _uncommitted(

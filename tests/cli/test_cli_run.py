@@ -149,6 +149,8 @@ def test_inside_a_repository_it_works_in_a_worktree(swarm: Swarm, here: Path) ->
     assert swarm("restore", "@last", "--checkpoint", "0").code == 0
     assert swarm("get", "@last", "tree.txt").out == "oak\n"
     assert swarm("diff", "@last").out == ""
+    run = swarm("show", "@last", "--json").json
+    assert run["changes"] == {"files": 0, "insertions": 0, "deletions": 0}
 
 
 def test_two_workspaces_at_once_are_wrong_usage(swarm: Swarm) -> None:

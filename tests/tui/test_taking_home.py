@@ -119,7 +119,9 @@ async def test_a_patch_is_saved_among_the_artifacts(engine: Engine, source: Path
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, run.id)
-        await pilot.press("a", "left")
+        await pilot.press("D")
+        await sees(pilot, lambda: "1 file" in plain(app) and "two" in plain(app))
+        await pilot.press("a", "left")  # right where the diff was read
         await sees(pilot, lambda: "1 file: a.txt" in plain(app))
         await pilot.press("ctrl+s")
         await sees(pilot, lambda: toasts(app))

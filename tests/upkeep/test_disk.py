@@ -74,7 +74,9 @@ async def test_a_cleanup_takes_what_was_taken_home_and_leaves_the_rest(
         branches = repos.git(source, "branch", "--format=%(refname:short)").split()
         assert branches == ["main", f"swarm/{unsaved.id}"]
         assert repos.git(source, "status", "--porcelain") == "?? home.txt"
-        entry = await engine.disk.undo()
+        back = await engine.disk.undo()
+        assert len(back) == 2
+        entry = next(one for one in back if one.run == clean.id)
         assert folder(engine.view.runs[entry.run]).is_dir()
         assert not engine.view.runs[entry.run].in_trash
 

@@ -203,7 +203,7 @@ async def test_a_failed_or_cancelled_one_leaves_nothing(
         await asyncio.sleep(60)
         return []
 
-    monkeypatch.setattr(worktree, "_filters", never)
+    monkeypatch.setattr(worktree, "filters", never)
     task = asyncio.create_task(make(source, home))
     await waiting.wait()
     task.cancel()

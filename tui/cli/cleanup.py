@@ -64,7 +64,9 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--force", is_flag=True, help="Do not ask.")
-@click.option("--undo", is_flag=True, help="Bring back what was deleted last, of all or of RUN.")
+@click.option(
+    "--undo", is_flag=True, help="Bring back what the last clean-up took, or what of RUN went last."
+)
 @click.option("--empty-trash", is_flag=True, help="Remove for good what is in the trash.")
 @json_option("Print the plan, and what was done, as one object.")
 @everywhere()
@@ -88,7 +90,7 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         runs = [(await engine.find(name)).id for name in asked["runs"]]
         if asked["undo"]:
-            back = [await engine.disk.undo(run) for run in runs] or [await engine.disk.undo()]
+            back = [one for run in runs or [None] for one in await engine.disk.undo(run)]
             return _tell_entries(back, as_json=as_json)
         if asked["empty_trash"]:
             return await _empty(engine, asked, runs, as_json=as_json)
@@ -128,7 +130,7 @@ async def clean_up(engine: Engine, plan: Plan, wish: Wish, *, as_json: bool) -> 
         output.say_json(plan_json(plan, report))
     else:
         done = _counted(len(report.cleaned) - len(failed), plan.noun)
-        where = "for good" if plan.is_for_good else "in the trash; --undo brings the last back"
+        where = "for good" if plan.is_for_good else "in the trash; --undo brings them back"
         output.say(f"{done}, {show.size(report.freed)}: {where}")
     if report.stopped:
         return failure.EXIT_CANCELLED

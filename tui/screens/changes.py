@@ -19,6 +19,7 @@ from engine.engine import Comparison, FileDelta
 from tui import commands, show
 from tui.cells import clean
 from tui.code.document import read_diff, side_by_side, unified
+from tui.screens.allowed import allows
 from tui.screens.code import CodeScreen
 from tui.screens.live import Wanted
 from tui.toast import app_of, attempt
@@ -248,13 +249,23 @@ class ChangesScreen(CodeScreen):
         app_of(self).push_screen(Pick("Changes since checkpoint …", words, place), chosen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what needs a file where there is none."""
+        """Grey what needs a file where there is none, and what needs a home."""
         del parameters
+        if action == "apply":
+            run = self.engine.view.runs.get(self.run_id)
+            return True if run and allows(run, "apply_run") else None
         needs_file = ("open", "whole", "beside", "next_hunk", "last_hunk", "next_file", "last_file")
         if action not in needs_file:
             return True
         file = self.files.file if self.is_mounted else None
         return True if file and (action != "whole" or file.mode) else None
+
+    def action_apply(self) -> None:
+        """Take the run's changes home, after a look at what would come."""
+        from tui.screens.apply import Apply
+
+        if run := self.engine.view.runs.get(self.run_id):
+            app_of(self).push_screen(Apply(self.engine, [run]))
 
     # Panes
 

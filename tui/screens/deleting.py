@@ -148,26 +148,36 @@ class Deleting:
         failed = [one for one in report.cleaned if one.failure]
         done = _counted(len(report.cleaned) - len(failed), plan.noun)
         words = f"{done} deleted, {show.size(report.freed)}"
-        words += "" if plan.is_for_good else ": in the trash, u brings the last back"
+        words += "" if plan.is_for_good else ": in the trash, u brings back what went last"
         words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
 
     async def _undo(self, entries: Sequence[Entry], run: str | None) -> None:
+        self._say("bringing back what was deleted")
         for entry in entries:
-            self._say(f"bringing back {entry.title or entry.run}")
             await attempt(app_of(self._screen), self._back(entry))
         if not entries:
-            await attempt(app_of(self._screen), self._back(None, run))
+            await attempt(app_of(self._screen), self._last_back(run))
         self._done()
 
-    async def _back(self, entry: Entry | None, run: str | None = None) -> None:
+    async def _back(self, entry: Entry) -> None:
+        await self._screen.engine.disk.restore(entry)
+        self._tell_back([entry])
+
+    async def _last_back(self, run: str | None) -> None:
+        """Bring back a run's workspace, and all that went with it if nothing went since."""
         disk = self._screen.engine.disk
-        if entry:
-            await disk.restore(entry)
-        else:
-            entry = await disk.undo(run)
-        tell(app_of(self._screen), f"Back: {clean(entry.title, 100) or entry.run}")
+        entries = await disk.trash()
+        last = entries[0].together if entries else ""
+        if last and any(one.run == run and one.together == last for one in entries):
+            run = None
+        self._tell_back(await disk.undo(run))
+
+    def _tell_back(self, entries: Sequence[Entry]) -> None:
+        first = clean(entries[0].title, 100) or entries[0].run
+        more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+        tell(app_of(self._screen), f"Back: {first}{more}")
 
     # The trash
 

@@ -47,6 +47,7 @@ class RunsScreen(RunBrowser):
         super().__init__(engine, clock)
         self._acts: object = None
         self._is_unveiled = False
+        self._styled_as = self.classes
 
     def expect_size(self, size: Size) -> None:
         """Take on the classes of a size before anything is styled, not to style it once more."""
@@ -54,6 +55,7 @@ class RunsScreen(RunBrowser):
         for breakpoints, length in steps:
             name = max(one for one in breakpoints or () if one[0] <= length)[1]
             self.add_class(name, update=False)
+        self._styled_as = self.classes
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -82,7 +84,7 @@ class RunsScreen(RunBrowser):
 
     def update_node_styles(self, animate: bool = True) -> None:
         """Style everything anew; what is about to be seen for the first time has just been."""
-        if self._is_unveiled:
+        if self._is_unveiled or self.classes != self._styled_as:  # it got another size meanwhile
             super().update_node_styles(animate)
 
     def _compositor_refresh(self) -> None:

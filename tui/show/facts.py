@@ -40,7 +40,7 @@ def facts(
         ("progress", f"{run.percent}%"),
         ("elapsed", clock(elapsed_s(run, now))),
         ("attempt", str(run.attempt)),
-        ("checkpoints", str(run.checkpoint or "")),
+        ("checkpoint", str(run.checkpoint or "")),
         *((name, iso(at)) for name, at in times if at is not None),
         ("agent", spec.agent.value),
         ("project", spec.project),

@@ -121,8 +121,15 @@ class RunList(RunsView):
         if self._held is None:
             return None
         is_heading, name = self._held
-        find = self.arrangement.heading_of if is_heading else self.arrangement.line_of
-        return find(name)
+        if not is_heading:
+            return self.arrangement.line_of(name)
+        line = self.arrangement.heading_of(name)
+        if line is None and len(self.arrangement):
+            # Onto no run of another group: the next key was meant for the whole of this one.
+            near = self.arrangement[min(self.cursor_line, len(self.arrangement) - 1)]
+            group = near.name if isinstance(near, Group) else self.arrangement.group_of(near)
+            line = self.arrangement.heading_of(group)
+        return line
 
     def _paint_changed(self) -> None:
         changed, self._changed = self._changed, set()

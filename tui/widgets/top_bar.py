@@ -193,6 +193,8 @@ def _words(run: Run) -> tuple[str, bool]:
         return "needs you", busy
     if busy:
         return "running", True
+    if run.status is Status.CANCELLED:
+        return "cancelled", False  # by the user, who knows
     return ("queued" if run.status is Status.QUEUED else "done"), False
 
 
