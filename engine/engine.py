@@ -235,9 +235,9 @@ class Engine(Parts):
         is_id = name.isascii() and name.isalnum()
         ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []
         if not ids:
-            meant = nearest.hint(
-                name, [run.id for run in await self._store.runs(limit=NEAREST_RUNS)]
-            )
+            known = [run.id for run in await self._store.runs(limit=NEAREST_RUNS)]
+            known = ["@last"] if name.startswith("@") else known
+            meant = nearest.hint(name, known, nearest.ALMOST)
             raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.{meant}")
         if len(ids) > 1:
             listed = ", ".join(ids[:AMBIGUOUS_SHOWN])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +20,17 @@ from engine.library.flow import Flow, Step
 from engine.library.rendering import Wrong
 from engine.library.rows import Row, invalid
 from engine.library.template import Template
+from engine.library.titles import Titles, usual
 
 SPECIAL = ("model", "repository", "source", "title", "prompt")
 """Columns that say how a run is to be done, where the template has no parameter of that name."""
-TITLE, GIVEN = 72, 200
+TITLE, GIVEN = 272, 200
+PLACEHOLDER = re.compile(r"(?<!\{)\{\{-?\s*[^\W\d]\w*\s*(\||-?\}\})|\{%-?\s*raw\b")
+"""What nobody writes into a prompt but to have it filled in; other braces are code."""
+LITERALLY = (
+    "Give it by --matrix, --from or -p. Braces that are meant as they stand go between "
+    "{% raw %} and {% endraw %}."
+)
 SOURCES = (WorkspaceKind.WORKTREE, WorkspaceKind.COPY, WorkspaceKind.IN_PLACE)
 
 
@@ -50,41 +57,33 @@ def planned(
     """Make every run, those that wait behind those they wait for; raises `UserError`."""
     what, steps = _Filled(order, known, flow), flow.steps if flow else (None,)
     matrix = {**(flow.matrix if flow else {}), **order.matrix}
+    listed = [*listed, *(flow.rows if flow else ())]
+    done = [
+        [_at(what, cell, step) for step in steps]
+        for cell in cells(listed, matrix, order.count * len(steps))
+    ]
+    named = Titles([spec for specs in done for spec in specs], order.count)
     found: list[Planned] = []
-    for cell in cells([*listed, *(flow.rows if flow else ())], matrix, order.count * len(steps)):
-        done = [_at(what, cell, step) for step in steps]
-        for copy in range(order.count):
-            found += _linked(done, steps, len(found), f" #{copy + 1}" if order.count > 1 else "")
-    return _told_apart(found)
+    for specs in done:
+        for copy in range(1, order.count + 1):
+            titled = [
+                replace(spec, title=named.of(spec, step.name if step else None, copy))
+                for spec, step in zip(specs, steps, strict=True)
+            ]
+            found += _linked(titled, steps, len(found))
+    return found
 
 
 def _linked(
-    specs: Sequence[RunSpec], steps: Sequence[Step | None], first: int, copy: str
+    specs: Sequence[RunSpec], steps: Sequence[Step | None], first: int
 ) -> Iterator[Planned]:
     places = {step.name: first + place for place, step in enumerate(steps) if step}
     for spec, step in zip(specs, steps, strict=True):
-        spec = replace(spec, title=spec.title + copy)
         if step is None:
             yield Planned(spec)
             continue
         source = places.get(step.starts_from or "")
         yield Planned(spec, tuple(places[name] for name in step.needs), source)
-
-
-def _told_apart(found: list[Planned]) -> list[Planned]:
-    """Put what was given into titles that would be the same for different tasks."""
-    often = Counter(each.spec.title for each in found)
-    return [
-        replace(each, spec=replace(each.spec, title=_with_given(each.spec)))
-        if often[each.spec.title] > 1 and each.spec.given
-        else each
-        for each in found
-    ]
-
-
-def _with_given(spec: RunSpec) -> str:
-    said = ", ".join(f"{name}={value}" for name, value in spec.given.items())
-    return one_line(f"{spec.title} · {said}", TITLE + GIVEN)
 
 
 def _at(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
@@ -116,17 +115,13 @@ def _spec(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
         given = _params(template, {k: v for k, v in values.items() if k not in special}, step)
         spec = templates.fill(template, given).over(replace(spec, title=""), said - {"title"})
     if title:
-        spec = replace(spec, title=one_line(_rendered(title, values, "the title"), TITLE + GIVEN))
+        spec = replace(spec, title=one_line(_rendered(title, values, "the title"), TITLE))
     elif not template:
-        spec = replace(spec, title=_usual_title(step, spec))
+        spec = replace(spec, title=usual(step.name if step else None, spec.prompt))
     given = {k: one_line(v, GIVEN) for k, v in cell.values.items() if k != "title"}
     return replace(
         _placed(spec, special, order), given={**given, **({"step": step.name} if step else {})}
     )
-
-
-def _usual_title(step: Step | None, spec: RunSpec) -> str:
-    return one_line(f"{step.name}: {spec.prompt}" if step else spec.prompt, TITLE)
 
 
 def _params(template: Template, values: Mapping[str, str], step: Step | None) -> dict[str, Any]:
@@ -143,13 +138,13 @@ def _params(template: Template, values: Mapping[str, str], step: Step | None) ->
 
 
 def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
-    """Fill a text in with what is given; where nothing is, it stays as it is."""
-    if not text or not values:
+    """Fill a text in with what is given; where nothing is, only a placeholder makes it one."""
+    if not text or not (values or PLACEHOLDER.search(text)):
         return text or ""
     try:
         return rendering.render(text, values)
     except Wrong as wrong:
-        raise invalid(f"{what}: {printable_name(wrong.what)}.") from wrong
+        raise invalid(f"{what}: {printable_name(wrong.what)}.", LITERALLY) from wrong
 
 
 def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:

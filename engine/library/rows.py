@@ -78,9 +78,9 @@ def listed(values: Iterable[object], name: str, lines: Sequence[int]) -> list[Ro
     ]
 
 
-def invalid(what: str) -> UserError:
+def invalid(what: str, recovery: str = "") -> UserError:
     """Make the error that says what is wrong, and where."""
-    return user_error(INVALID, what)
+    return user_error(INVALID, what, recovery)
 
 
 def _csv(text: str, name: str) -> Iterator[Row]:

@@ -44,14 +44,37 @@ def test_rows_times_matrix_times_copies(tmp_path: Path) -> None:
     assert len(found) == 8
     assert found[0].prompt == "Map Rome in oil"
     assert [spec.title for spec in found[:3]] == [
-        "Map Rome in oil #1",
-        "Map Rome in oil #2",
-        "Map Rome in ink #1",
+        "city=Rome, style=oil #1 · Map Rome in oil",
+        "city=Rome, style=oil #2 · Map Rome in oil",
+        "city=Rome, style=ink #1 · Map Rome in ink",
     ]
-    assert found[-1].title.startswith("The capital #2")
+    assert found[-1].title == "city=Paris, France, style=ink #2 · The capital"
     assert found[-1].given == {"city": "Paris, France", "style": "ink", "model": "a"}
     assert {spec.model for spec in found} == {"a"}
     assert read_matrix([r"name=a\,b,c"]) == {"name": ("a,b", "c")}
+
+
+def test_what_differs_comes_first_and_titles_that_were_given_stay(tmp_path: Path) -> None:
+    long = "Fix the flaky test of the parser that fails once in a while, and say why it did"
+    titles = [each.spec.title for each in plan(asked(long, count=3))]
+    assert titles[2].startswith("#3 · Fix the flaky test")
+    order = asked(f"{long}, {{{{ n }}}}", matrix=read_matrix(["n=9,10", "same=x"]), count=3)
+    assert plan(order)[5].spec.title.startswith("n=10 #3 · Fix the flaky test")
+    order = Order(order.spec, frozenset({"title"}), matrix=order.matrix)
+    order = Order(
+        RunSpec("x {{ n }}", "Try {{ n }}", "p"), order.said, matrix=order.matrix, count=2
+    )
+    assert plan(order)[3].spec.title == "Try 10 #2"
+    assert plan(asked("just this"))[0].spec.title == "just this"
+
+
+def test_a_placeholder_that_nothing_fills_is_refused_and_code_is_not() -> None:
+    for prompt in ("say {{ n }}", "say {{n|upper}}", "{% raw %}a{% endraw %} {{ n }}"):
+        assert refused(asked(prompt, count=2)) == "the prompt: there is no parameter `n`."
+    for prompt in ("${{ matrix.os }} {#if x} {% for", "{{ ", "a {{}} b", 'f"{{{x}}}"'):
+        assert plan(asked(prompt, count=2))[1].spec.prompt == prompt
+    raw = "{% raw %}{{ n }}{% endraw %}"
+    assert plan(asked(raw, count=2))[0].spec.prompt == "{{ n }}"
 
 
 @pytest.mark.parametrize(
