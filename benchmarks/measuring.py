@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from statistics import median
+from subprocess import SubprocessError
 
 from benchmarks.row import Bench, Relation, Round, Row, Unavailable
 
@@ -55,7 +56,7 @@ def measure(row: Row, bench: Bench) -> Measured:
         for _ in range(TRIES - 1):
             if measured.verdict == "far off":
                 measured = _measure(row, bench, times)
-    except (Unavailable, TimeoutError) as missing:
+    except (Unavailable, OSError, SubprocessError) as missing:  # the machine's, not ours
         measured = Measured(row, missing=str(missing))
     return Measured(
         row,
