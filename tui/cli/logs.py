@@ -72,12 +72,14 @@ async def _events(name: str, *, follow: bool, as_json: bool) -> int:
 
 def _tell(events: list[Event], *, as_json: bool) -> None:
     from engine.domain.events import event_json
-    from tui.cli.lines import event_lines
+    from tui.cli.lines import event_lines, is_beginning
 
     if as_json:
         output.say_json(*map(event_json, events))
-    else:
-        output.say("\n".join(line for event in events for line in event_lines(event, full=True)))
+        return
+    told = (event for event in events if not is_beginning(event))
+    if lines := [line for event in told for line in event_lines(event, full=True)]:
+        output.say("\n".join(lines))
 
 
 async def _files(name: str, kind: str, *, follow: bool) -> int:
