@@ -58,7 +58,7 @@ class NewBatch(Dialog[str]):
         .row { height: 1; }
         .name { width: 14; color: $secondary; }
         #prompt-row { height: auto; }
-        #plan { height: auto; min-height: 3; max-height: 7; margin-top: 1; }
+        #plan { height: 6; margin-top: 1; }
         #plan.-error { color: $text-error; }
         #fold { height: 1; color: $secondary; &:hover { color: $foreground; } }
         &.-unfolded RunOptions { display: block; }
@@ -67,7 +67,7 @@ class NewBatch(Dialog[str]):
             .box { padding: 0 2; }
             #fields { max-height: 12; }
             PromptArea { height: 2; }
-            #plan { margin-top: 0; max-height: 4; }
+            #plan { margin-top: 0; height: 4; }
             .buttons { margin: 0; }
         }
     }
