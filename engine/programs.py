@@ -1,4 +1,4 @@
-"""The user's own programs, to which the terminal is lent: an editor, a shell."""
+"""The user's own programs: an editor and a shell, to which the terminal is lent, and tmux."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.domain.text import printable_name
 
 _EDITORS = ("vi", "nano")
 _SHELL = "/bin/sh"
+TMUX_S = 2.0
 
 
 def editor() -> list[str]:
@@ -78,3 +80,23 @@ def _deaf_to_interrupts() -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+async def copy_in_tmux(text: str) -> None:
+    """Put a text into tmux's buffer, and so into the clipboard, if we are in tmux.
+
+    As it comes, tmux does not hear programs that ask the terminal to copy (`set-clipboard`).
+    """
+    if not os.environ.get("TMUX"):
+        return
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "tmux", "load-buffer", "-w", "-", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+        )
+    except OSError:
+        return
+    try:
+        await asyncio.wait_for(process.communicate(text.encode("utf-8", "replace")), TMUX_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -25,7 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("SWARM_CODEX", "CODEX_HOME", "CODEX_SQLITE_HOME", "OPENAI_API_KEY", "NO_COLOR"):
+    ours = ("SWARM_CODEX", "CODEX_HOME", "CODEX_SQLITE_HOME", "OPENAI_API_KEY", "NO_COLOR", "TMUX")
+    for name in ours:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SWARM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SWARM_CONFIG", str(tmp_path / "config.yaml"))

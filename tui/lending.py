@@ -51,6 +51,12 @@ class Lending(Looks):
     async def _open_shell(self, run_id: str) -> None:
         await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text, where there is tmux by way of it."""
+        super().copy_to_clipboard(text)
+        if not self.is_web:
+            self.run_worker(programs.copy_in_tmux(text), group="copy", exclusive=True)
+
     async def _lend(self, words: Sequence[str], folder: Path) -> None:
         """Let a program of the user's have the terminal; runs go on, nothing is painted."""
         with self.suspend(), self.batch_update():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from fake_engine import (
@@ -185,6 +186,22 @@ async def test_copy_id(engine: FakeEngine) -> None:
         await choose(pilot, "c3")
         await pilot.press("y")
         assert app.clipboard == "c3"
+
+
+async def test_in_tmux_it_is_copied_by_way_of_it(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    heard = tmp_path / "heard"
+    (tmp_path / "tmux").write_text(f'#!/bin/sh\necho "$@" >{heard}; cat >>{heard}\n')
+    (tmp_path / "tmux").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("TMUX", "somewhere")
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")
+        await pilot.press("y")
+        await until(pilot, lambda: heard.exists() and heard.read_text().endswith("c3"))
+    assert heard.read_text() == "load-buffer -w -\nc3"
 
 
 HOSTILE = (
