@@ -12,6 +12,7 @@ from engine.domain.batch import MOST_RUNS
 from engine.domain.model import Sandbox
 from tui import readings
 from tui.draft import Draft, absolute
+from tui.fields import FIELDS
 
 if TYPE_CHECKING:
     from engine.engine import Order
@@ -23,10 +24,12 @@ LINES = (
     ("count", "Copies", "1 · each so many times, the best of them wins"),
     ("name", "Name", "the template's or the file's"),
     ("verify", "Check", "the template's · a command that decides"),
-    ("budget", "Total budget", "none · 500k, 2M tokens for all together"),
+    ("total-budget", "Total budget", "none · 500k, 2M tokens for all together"),
 )
 """The lines to type: their ids, labels and hints."""
 LABELS = {id: label for id, label, _ in LINES}
+OPTIONS = tuple(each for each in FIELDS if each.id not in ("title", *LABELS))
+"""The options of a run that hold for all of them; it makes their titles itself."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class BatchDraft:
         try:
             self.budget()
         except ValueError as error:
-            yield "budget", f"Total budget: {error}."
+            yield "total-budget", f"Total budget: {error}."
 
     def pairs(self, id: str) -> dict[str, str]:
         """Read words of the form KEY=VALUE; raises ValueError."""
@@ -85,7 +88,7 @@ class BatchDraft:
 
     def budget(self) -> int | None:
         """Read what all may use together; raises ValueError."""
-        text = self.text("budget")
+        text = self.text("total-budget")
         return readings.tokens(text) if text else None
 
     def order(self, sandbox: Sandbox, now: float) -> Order:
@@ -99,6 +102,7 @@ class BatchDraft:
             "retries": self.run.typed.get("retries"),
             "budget_tokens": spec.budget_tokens,
             "sandbox": self.run.sandbox,
+            "project": self.run.typed.get("project"),
             "verify": self.text("verify"),
         }
         spec = replace(spec, title="", verify=self.text("verify") or spec.verify)
@@ -126,11 +130,9 @@ class BatchDraft:
             words += ["--from", self.text("file")]
         for word in shlex.split(self.text("matrix")):
             words += ["--matrix", word]
-        for id, flag in (("count", "--count"), ("name", "--name"), ("verify", "--verify")):
+        for id in ("count", "name", "verify", "total-budget"):
             if self.text(id):
-                words += [flag, self.text(id)]
-        if self.text("budget"):
-            words += ["--total-budget", self.text("budget")]
+                words += [f"--{id}", self.text(id)]
         rest = self.run.command()[2:]
         prompt = rest.pop()
         words += [word for word in rest if word != "--"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
-from tui.fields import FIELDS, Field, Lasts
+from tui.fields import FIELDS, Field
 from tui.repository import in_repository
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
@@ -77,12 +77,9 @@ class Draft:
             draft.kind, draft.folder = choices.kind, choices.folder
         draft.agent, draft.sandbox = choices.agent, choices.sandbox
         draft.include_uncommitted = choices.include_uncommitted
-        draft.typed = dict(choices.typed)
+        lasting = {each.id for each in FIELDS if each.lasts}
+        draft.typed = {id: text for id, text in choices.typed.items() if id in lasting}
         draft.given = {name: dict(given) for name, given in choices.given.items()}
-        if choices.started_in != here():
-            for each in FIELDS:
-                if each.lasts is Lasts.HERE:
-                    draft.typed.pop(each.id, None)
         return draft
 
     def choices(self) -> Choices:
@@ -94,11 +91,7 @@ class Draft:
             here(),
             self.include_uncommitted,
             self.sandbox,
-            {
-                each.id: self.text(each)
-                for each in FIELDS
-                if each.lasts is not Lasts.NOT and self.text(each)
-            },
+            {each.id: self.text(each) for each in FIELDS if each.lasts and self.text(each)},
             self._kept(),
         )
 

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 from engine.domain.text import one_line
 from tui import readings
 
 TITLE_LIMIT = 120
-
-
-class Lasts(Enum):
-    """Whether what stands in a field is kept for the next run."""
-
-    NOT = 0
-    HERE = 1
-    """For runs from the place where the dashboard was started."""
-    ALWAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +24,8 @@ class Field:
     hint: str
     sets: str
     read: Callable[[str, float], object]
-    lasts: Lasts = Lasts.NOT
+    lasts: bool = False
+    """Whether it is kept for the next run: what is about one task is not."""
 
     @property
     def flag(self) -> str:
@@ -61,7 +52,6 @@ FIELDS: tuple[Field, ...] = (
         "none · a command that decides: make test",
         "verify",
         lambda t, _: _words(t),
-        Lasts.HERE,
     ),
     Field(
         "retries",
@@ -69,7 +59,6 @@ FIELDS: tuple[Field, ...] = (
         "0 · where the cause can pass, or the check failed",
         "retries",
         lambda text, _: readings.retries(text),
-        Lasts.ALWAYS,
     ),
     Field(
         "timeout",
@@ -77,7 +66,6 @@ FIELDS: tuple[Field, ...] = (
         "none · 90s, 30m, 2h",
         "timeout_s",
         lambda text, _: readings.duration(text),
-        Lasts.ALWAYS,
     ),
     Field(
         "budget",
@@ -85,9 +73,8 @@ FIELDS: tuple[Field, ...] = (
         "none · 200k, 1.5M tokens",
         "budget_tokens",
         lambda text, _: readings.tokens(text),
-        Lasts.ALWAYS,
     ),
-    Field("model", "Model", "Codex's own choice", "model", lambda t, _: _words(t), Lasts.ALWAYS),
+    Field("model", "Model", "Codex's own choice", "model", lambda t, _: _words(t), lasts=True),
     Field("learn-from", "Learn from", "none · a run or a pattern", "learn_from", lambda t, _: t),
     Field("at", "Start at", "now · 22:30, +30m", "not_before", readings.moment),
 )

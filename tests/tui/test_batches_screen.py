@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from fake_engine import NARROW, NOW, WIDE, FakeEngine, app_on, plain, shown
 from support import quick
+from textual.events import Key
 from textual.pilot import Pilot
 
 from engine.domain.batch import Swarm
@@ -24,6 +25,7 @@ from tui.app import SwarmApp
 from tui.screens.batch import BatchScreen
 from tui.screens.new_batch import NewBatch
 from tui.screens.runs import RunsScreen
+from tui.widgets.prompt_area import PromptArea
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
@@ -68,7 +70,7 @@ async def test_the_form_shows_what_would_start_and_starts_it(
             form.query_one("#count", TextInput).value = "2"
             await until(pilot, lambda: "4 runs" in plain(app))
             words = "batch --from rows.csv --count 2 --empty --agent simulated"
-            assert words in plain(app) and "sim: say one #2" in plain(app)
+            assert words in plain(app) and "n=1 #2 · sim: say one" in plain(app)
             await pilot.press("ctrl+s")
             await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             await until(pilot, lambda: "2 succeeded · 2 failed · 50% passed" in plain(app))
@@ -78,6 +80,64 @@ async def test_the_form_shows_what_would_start_and_starts_it(
             await until(
                 pilot, lambda: "▾ rows ✗ 2 ✓ 2" in plain(app) and "50% passed" in plain(app)
             )
+
+
+async def test_keys_in_one_burst_start_what_stands_in_the_fields_then(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(app.screen, NewBatch))
+            form = app.screen
+            form.query_one("#agent", Segments).choose(1)
+            form.query_one("#kind", Segments).choose(2)
+            form.query_one(PromptArea).text = "sim: say r9 {{ n }}"
+            form.query_one("#count", TextInput).value = "2"
+            form.query_one("#matrix", TextInput).focus().value = "m=1"
+            await until(pilot, lambda: "there is no parameter `n`" in plain(app))
+            for key in ("ctrl+u", *"n=1,2,4", "backspace", "3", "tab", "ctrl+u", "1", "ctrl+s"):
+                app.post_message(Key(key, key if len(key) == 1 else None))
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+            titles = [run.spec.title for run in engine.view.batch("batch")]
+            assert sorted(titles) == [f"n={n} · sim: say r9 {n}" for n in (1, 2, 3)]
+
+
+async def test_options_hold_for_every_run_and_all_that_is_wrong_is_told(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Engine.open(paths, quick(), supervise=False) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(app.screen, NewBatch))
+            form = app.screen
+            assert not form.query_one("#options").display
+            await pilot.press("ctrl+o")
+            assert form.query_one("#options").display
+            form.query_one("#agent", Segments).choose(1)
+            form.query_one("#kind", Segments).choose(2)
+            form.query_one(PromptArea).text = "sim: say hi"
+            for id in ("count", "retries", "timeout", "total-budget"):
+                form.query_one(f"#{id}", TextInput).value = "x"
+            await until(pilot, lambda: "and 2 more" in plain(app))
+            wrong = {each.id for each in form.query("TextInput.-wrong")}
+            assert wrong == {"count", "retries", "timeout", "total-budget"}
+            for id, text in {"count": "2", "retries": "3", "timeout": "5m"}.items():
+                form.query_one(f"#{id}", TextInput).value = text
+            form.query_one("#total-budget", TextInput).value = ""
+            await until(pilot, lambda: "2 runs" in plain(app))
+            await pilot.press("ctrl+o", "ctrl+l")
+            assert "retries 3 · time limit 5m" in plain(app)
+            words = "--count 2 --empty --agent simulated --retries 3 --timeout 5m 'sim: say hi'"
+            assert app.clipboard == f"swarm-tui batch {words}"
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, BatchScreen))
+            specs = [run.spec for run in engine.view.runs.values()]
+            assert [(spec.retries, spec.timeout_s) for spec in specs] == [(3, 300), (3, 300)]
 
 
 async def test_the_rest_is_dropped_behind_the_winner(

@@ -90,6 +90,18 @@ async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeE
         assert "Check [it]." in shown(app)
 
 
+async def test_a_burst_of_keys_starts_what_stands_in_the_fields_then(engine: FakeEngine) -> None:
+    app = form_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("n")
+        await pilot.pause()
+        for key in ("N", "o", "ctrl+u", *"Do it", "tab", "right", "tab", "ctrl+s"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: "new1" in engine.view.runs)
+    spec = engine.view.runs["new1"].spec
+    assert (spec.prompt, spec.agent) == ("Do it", Agent.SIMULATED)
+
+
 async def test_what_was_typed_survives_leaving_the_form(engine: FakeEngine) -> None:
     app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
@@ -319,6 +331,7 @@ async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("n", *"Go")
         app.screen.query_one("#timeout", Input).value = "5m"
+        app.screen.query_one("#model", Input).value = "gpt-x"
         app.screen.query_one("#title", Input).value = "Once"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "new1" in engine.view.runs)
@@ -330,7 +343,9 @@ async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
         "/src",
         Agent.SIMULATED,
     )
-    assert draft.typed == {"timeout": "5m"}
+    assert draft.typed == {"model": "gpt-x"}
+    assert app.draft
+    assert app.draft.typed == {"model": "gpt-x"}
     assert draft.prompt == ""
     assert choices
     elsewhere = Draft.begin(replace(choices, started_in="/somewhere/else"))

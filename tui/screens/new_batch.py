@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -17,26 +17,33 @@ from textual.worker import Worker
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind
 from engine.domain.text import printable
-from tui import show
-from tui.batch_draft import LABELS, LINES, BatchDraft
+from tui import commands, show
+from tui.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
 from tui.cells import clean, crop
 from tui.draft import AGENTS, KINDS, SOURCE
 from tui.screens.dialog import Dialog
 from tui.screens.trust import question
-from tui.toast import app_of, tell
+from tui.show import draft as show_draft
+from tui.toast import app_of, focus_now, tell
+from tui.widgets.command_line import CommandLine
+from tui.widgets.in_order import settled
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.run_fields import KIND_WORDS
+from tui.widgets.run_options import RunOptions
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, Engine
+    from engine.engine import BatchPlan, Engine, Order
 
 PAUSE_S = 0.3
 """So long nothing is typed before files are read and everything is checked."""
 NONE = "none"
 NAMED = 4
 """Runs that are named of those that would start."""
+PROBLEMS = 3
+"""Lines there are for what is wrong."""
+KEYS = ("form.start", "form.options", "form.copy")
 _ASKED_LATER = ("SETUP_NOT_TRUSTED", "TEMPLATE_NOT_TRUSTED")
 
 
@@ -51,28 +58,27 @@ class NewBatch(Dialog[str]):
         .row { height: 1; }
         .name { width: 14; color: $secondary; }
         #prompt-row { height: auto; }
-        #plan { height: auto; min-height: 3; max-height: 7; margin-top: 1; }
+        #plan { height: 6; margin-top: 1; }
         #plan.-error { color: $text-error; }
-        #command {
-            height: 1; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis;
-        }
+        #fold { height: 1; color: $secondary; &:hover { color: $foreground; } }
+        &.-unfolded RunOptions { display: block; }
         .buttons { margin: 0 0 1 0; }
         &.-low {
             .box { padding: 0 2; }
-            #fields { max-height: 13; }
+            #fields { max-height: 12; }
             PromptArea { height: 2; }
-            #plan { margin-top: 0; max-height: 4; }
+            #plan { margin-top: 0; height: 4; }
             .buttons { margin: 0; }
         }
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,ctrl+enter", "start", "start"),
-        Binding("ctrl+l", "copy", "copy"),
+        each for each in commands.bindings("form") if isinstance(each, Binding) and each.id in KEYS
     ]
 
     prompt_area = getters.query_one(PromptArea)
+    options = getters.query_one(RunOptions)
 
     def __init__(self, engine: Engine, draft: BatchDraft, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -86,7 +92,7 @@ class NewBatch(Dialog[str]):
         draft = self._draft
         with Vertical(classes="box") as box:
             box.border_title = Content("New batch")
-            box.border_subtitle = Content("^s start · ^l copy · esc back")
+            box.border_subtitle = Content("^s start · ^o options · ^l copy · esc back")
             with VerticalScroll(id="fields", can_focus=False):
                 yield from _row("Template", Segments(self._templates, 0, id="template"))
                 with Horizontal(classes="row", id="prompt-row"):
@@ -103,8 +109,10 @@ class NewBatch(Dialog[str]):
                 is_run = draft.run.kind is WorkspaceKind.FROM_RUN
                 source = draft.run.earlier if is_run else draft.run.folder
                 yield from _row("Folder or run", TextInput(source, id=SOURCE))
+                yield Static(id="fold")
+                yield RunOptions(draft.run, OPTIONS, self._engine.config.codex.sandbox)
             yield Static(id="plan")
-            yield Static(id="command")
+            yield CommandLine()
             with Horizontal(classes="buttons"):
                 yield Button(Content("Start"), id="start", compact=True)
 
@@ -132,18 +140,17 @@ class NewBatch(Dialog[str]):
         self._take_in()
         draft = self._draft
         wrong = dict(draft.problems(self._clock()))
-        for id in (*LABELS, SOURCE):
+        for id in (*LABELS, SOURCE, *(each.id for each in OPTIONS)):
             self.query_one(f"#{id}", TextInput).set_class(id in wrong, "-wrong")
         if wrong:
-            self._say(
-                Content(printable(next(iter(wrong.values())))), is_error="prompt" not in wrong
-            )
-            self._show_command("")
-        else:
-            self._show_command(draft.command_line())
+            told = show_draft.wrong(list(wrong.values()), PROBLEMS)
+            self._say(told, is_error="prompt" not in wrong)
+        self.query_one(CommandLine).say("" if wrong else draft.command_line())
+        self._show_fold()
         if self._looking:
             self._looking.cancel()
-        self._looking = None if wrong else self.run_worker(self._look, group="plan")
+        may_look = not (wrong or self._starting)
+        self._looking = self.run_worker(self._look, group="plan") if may_look else None
         self.query_one("#start", Button).disabled = bool(wrong)
 
     def _take_in(self) -> None:
@@ -153,6 +160,7 @@ class NewBatch(Dialog[str]):
             draft.template = self._templates[place] if place else None
         run.prompt = self.prompt_area.text
         draft.typed = {id: self.query_one(f"#{id}", TextInput).value for id in LABELS}
+        self.options.take_in()
         run.agent = AGENTS[self._chosen("agent")]
         source, kind = self.query_one(f"#{SOURCE}", TextInput), run.kind
         if kind is WorkspaceKind.FROM_RUN:
@@ -172,7 +180,7 @@ class NewBatch(Dialog[str]):
     async def _look(self) -> None:
         await asyncio.sleep(PAUSE_S)
         try:
-            plan = await self._planned()
+            plan = await self._planned(self._order())
             size = await self._engine.swarms.size(plan)
         except UserError as error:
             self._refuse(error)
@@ -180,10 +188,12 @@ class NewBatch(Dialog[str]):
             self._say(_told(plan, size, self._engine.disk.free()))
             self.query_one("#start", Button).disabled = False
 
-    async def _planned(self) -> BatchPlan:
+    def _order(self) -> Order:
+        return self._draft.order(self._engine.config.codex.sandbox, self._clock())
+
+    async def _planned(self, order: Order) -> BatchPlan:
         """Make the plan and check it; what is to be trusted is asked about at the start."""
         swarms = self._engine.swarms
-        order = self._draft.order(self._engine.config.codex.sandbox, self._clock())
         plan = await swarms.plan(order)
         try:
             return await swarms.check(plan)
@@ -202,12 +212,32 @@ class NewBatch(Dialog[str]):
         place.set_class(is_error, "-error")
         place.update(content)
 
-    def _show_command(self, line: str) -> None:
-        text = clean(line.replace("\n", show.sign("↵", " ")), 400)
-        parts = [("$ ", "$accent"), text] if text else [""]
-        self.query_one("#command", Static).update(Content.assemble(*parts))
+    def _show_fold(self) -> None:
+        is_open = self.has_class("-unfolded")
+        self.query_one("#fold", Static).update(show_draft.fold(self._draft.run, is_open=is_open))
 
     # What can be done
+
+    def action_options(self) -> None:
+        """Show the options, or fold them."""
+        if self.has_class("-unfolded") and self.options.has_focus_within:
+            focus_now(self.prompt_area)
+        self.toggle_class("-unfolded")
+        if self.has_class("-unfolded"):
+            self.options.sandbox.focus(scroll_visible=False)
+            fields = self.query_one("#fields", VerticalScroll)
+            self.call_after_refresh(fields.scroll_to_widget, self.query_one("#fold"), top=True)
+        self._show_fold()
+
+    def on_click(self, event: events.Click) -> None:
+        """Let what looks as if it could be clicked be clicked."""
+        match event.widget.id if event.widget else None:
+            case "fold":
+                self.action_options()
+            case "command":
+                self.action_copy()
+            case _:
+                pass
 
     def action_copy(self) -> None:
         """Copy the command line that would do the same."""
@@ -219,19 +249,23 @@ class NewBatch(Dialog[str]):
     @on(Button.Pressed)
     def action_start(self) -> None:
         """Start the batch; what speaks against it is shown in the form."""
-        self._check()
-        if not self._starting and not next(self._draft.problems(self._clock()), None):
+        if not self._starting:
             self._starting = True
-            if self._looking:
-                self._looking.cancel()
             self.run_worker(self._start, group="start")
 
     async def _start(self) -> None:
+        """Start what stands in the fields now, with all that was typed: it is checked anew."""
         try:
-            plan = await self._planned()
+            await settled(self)
+            self._check()
+            if next(self._draft.problems(self._clock()), None):
+                return
+            plan = await self._planned(self._order())
             for consent in await self._engine.swarms.consents(plan):
                 asked = question(consent, may_go_without=False)
                 if await app_of(self).push_screen_wait(asked) != "trust":
+                    self._starting = False
+                    self._check()
                     return
                 await self._engine.trust.give(consent)
             swarm, _ = await self._engine.swarms.start(plan)

@@ -25,8 +25,10 @@ from tui.draft import Draft
 from tui.screens.dialog import Dialog
 from tui.screens.drafted_template import DraftedTemplate
 from tui.screens.start_run import StartRun
+from tui.show import draft as show_draft
 from tui.toast import app_of, tell
 from tui.widgets.ask_line import AskLine
+from tui.widgets.in_order import settled
 from tui.widgets.nearest import Nearest
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.run_fields import RunFields
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 STAND_IN = "Or choose the simulated agent."
 ANY_PROMPT = "…"
+PROBLEMS = 3
+"""Lines there are for what is wrong."""
 PAUSE_S = 0.15
 """So long nothing is typed before the disk is looked at."""
 HIGH = 30
@@ -138,7 +142,7 @@ class NewRun(Dialog[str]):
         self.query_one("#start", Button).disabled = bool(wrong)
         missing = wrong.pop("prompt", "")
         if wrong:
-            self._say(Content(next(iter(wrong.values()))), is_error=True)
+            self._say(show_draft.wrong(list(wrong.values()), PROBLEMS), is_error=True)
         elif self._refusal:
             self._refuse(self._refusal)
         else:
@@ -288,17 +292,15 @@ class NewRun(Dialog[str]):
     @on(Button.Pressed)
     def action_start(self) -> None:
         """Start the run; what speaks against it is shown in the form."""
-        self._check()
-        problem = next(self._problems(), None)
-        if problem:
-            self._say(Content(problem[1]), is_error=True)
-        elif not self._starting:
+        if not self._starting:
             self._starting = True
             self.run_worker(self._start, group="start")
 
     async def _start(self) -> None:
         start = StartRun(self._engine, self, self._clock)
         try:
+            if not await self._is_ready():
+                return
             run_id = await start.start(self._draft, self._template.usable)
         except UserError as error:
             self._refusal = error
@@ -309,3 +311,14 @@ class NewRun(Dialog[str]):
                 self.dismiss(run_id)
         finally:
             self._starting = False
+
+    async def _is_ready(self) -> bool:
+        """Take the fields as they stand now, with all that was typed; say whether they can be."""
+        await settled(self)
+        self._check()
+        if self._draft.template:  # in a folder that was typed just now it may be another one
+            await self._take_template(moves=False)
+        wrong = [problem for _, problem in self._problems()]
+        if wrong:
+            self._say(show_draft.wrong(wrong, PROBLEMS), is_error=True)
+        return not wrong

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from engine.domain.model import Agent, Sandbox, WorkspaceKind
+from engine.domain.text import printable
 from tui.cells import clean, crop
 from tui.draft import SOURCE, Draft, absolute, default_title
 from tui.fields import FIELDS
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from engine.engine import Filled, Source, Template
 
 FOLDER_WIDTH = 60
-COMMAND_LIMIT = 400
 CHECK_WIDTH = 40
 PREVIEW_LINES = 200
 
@@ -110,11 +111,19 @@ def does(draft: Draft, source: Source | None, filled: Filled | None = None) -> C
     return Content.styled(" ".join(parts), look)
 
 
-def command(draft: Draft) -> Content:
-    """Write the command line that would do the same, as one line."""
+def command(draft: Draft) -> str:
+    """Write the command line that would do the same, where there is one."""
     if not (draft.prompt.strip() or draft.template) or next(
         (id for id, _ in draft.problems(0) if id == SOURCE), None
     ):
-        return Content("")
-    line = clean(draft.command_line().replace("\n", sign("↵", " ")), COMMAND_LIMIT)
-    return Content.assemble(("$ ", "$accent"), line)
+        return ""
+    return draft.command_line()
+
+
+def wrong(problems: Sequence[str], room: int) -> Content:
+    """Write what is wrong, a line each; where there is no room for all, how many more there are."""
+    told = problems if len(problems) <= room else problems[: room - 1]
+    lines = [printable(each) for each in told]
+    if more := len(problems) - len(told):
+        lines.append(f"and {more} more")
+    return Content("\n".join(lines))

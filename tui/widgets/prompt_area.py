@@ -9,6 +9,7 @@ from textual import events, on
 from textual.widgets import TextArea
 
 from engine.domain.text import printable
+from tui.widgets.in_order import carry_out
 from tui.widgets.mentions import Mentions, matching
 
 _MENTION = re.compile(r"(?:^|(?<=[\s(]))@([^\s@]*)$")
@@ -125,6 +126,8 @@ class PromptArea(TextArea):
                 event.stop()
                 event.prevent_default()
                 moves[event.key]()
+                return
+        await carry_out(self, self._bindings, event)
 
     def _dismiss(self) -> None:
         self._dismissed = True

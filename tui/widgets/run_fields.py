@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Label, OptionList, Static
 
 from engine.domain.model import Sandbox, WorkspaceKind
-from tui.draft import AGENTS, KINDS, SANDBOXES, SOURCE, Draft
+from tui.draft import AGENTS, KINDS, SOURCE, Draft
 from tui.fields import FIELDS
 from tui.show import draft as show_draft
 from tui.toast import focus_now
 from tui.widgets.ask_line import AskLine
+from tui.widgets.command_line import CommandLine
 from tui.widgets.mentions import Mentions
 from tui.widgets.parameter_fields import ParameterFields
 from tui.widgets.prompt_area import Files, PromptArea
+from tui.widgets.run_options import RunOptions
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
@@ -43,22 +45,18 @@ class RunFields(VerticalScroll, can_focus=False):
         .name { width: 13; color: $secondary; }
         #uncommitted { width: auto; }
         .note { width: 1fr; height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
-        #options { height: auto; display: none; }
-        &.-unfolded #options { display: block; }
+        &.-unfolded RunOptions { display: block; }
         #fold { height: 1; color: $secondary; text-wrap: nowrap; &:hover { color: $foreground; } }
         #row-preview { height: auto; max-height: 8; margin-bottom: 1; display: none; }
         #preview { height: auto; width: 1fr; padding: 0 1; color: $secondary; }
         &.-template #row-preview { display: block; }
         #does { height: auto; max-height: 3; margin-top: 1; color: $secondary; }
-        #command {
-            height: auto; max-height: 2; color: $secondary;
-            &:hover { color: $foreground; }
-        }
     }
     """
 
     prompt_area = getters.query_one(PromptArea)
     parameters = getters.query_one(ParameterFields)
+    options = getters.query_one(RunOptions)
 
     def __init__(self, draft: Draft, config: Config, files: Files) -> None:
         super().__init__()
@@ -88,17 +86,9 @@ class RunFields(VerticalScroll, can_focus=False):
         brought = Segments(words, int(draft.include_uncommitted), id="uncommitted")
         yield from _row("Changes", brought, Static(id="branch", classes="note"))
         yield Static(id="fold")
-        with Vertical(id="options"):
-            yield from self._options()
+        yield RunOptions(draft, FIELDS, self._usual_sandbox)
         yield Static(id="does")
-        yield Static(id="command")
-
-    def _options(self) -> ComposeResult:
-        draft = self._draft
-        chosen = SANDBOXES.index(draft.sandbox or self._usual_sandbox)
-        yield from _row("Sandbox", Segments(SANDBOXES, chosen, id="sandbox"))
-        for each in FIELDS:
-            yield from _row(each.label, TextInput(draft.text(each), id=each.id))
+        yield CommandLine()
 
     @property
     def _usual_sandbox(self) -> Sandbox:
@@ -112,20 +102,18 @@ class RunFields(VerticalScroll, can_focus=False):
         given = draft.given.get(template.name, {}) if template else {}
         await self.parameters.show(template, given)
         self._template = template
-        chosen = SANDBOXES.index(draft.sandbox or self._usual_sandbox)
-        self.query_one("#sandbox", Segments).choose(chosen)
+        self.options.usually(self._usual_sandbox)
         self.set_class(template is not None, "-template")
 
     def unfold(self, *, is_open: bool) -> None:
         """Show the options, or fold them."""
-        options = self.query_one("#options")
-        if not is_open and options.has_focus_within:
+        if not is_open and self.options.has_focus_within:
             focus_now(self.prompt_area)
         self.set_class(is_open, "-unfolded")
 
     def enter_options(self) -> None:
         """Go to the first option, as much in sight as there is room for."""
-        self.query_one("#sandbox", Segments).focus(scroll_visible=False)
+        self.options.sandbox.focus(scroll_visible=False)
         self.call_after_refresh(self.scroll_to_widget, self.query_one("#fold"), top=True)
 
     @property
@@ -151,9 +139,7 @@ class RunFields(VerticalScroll, can_focus=False):
                 draft.folder = source
         draft.kind = KINDS[self._chosen("kind")]
         draft.include_uncommitted = bool(self._chosen("uncommitted"))
-        sandbox = SANDBOXES[self._chosen("sandbox")]
-        draft.sandbox = None if sandbox is self._usual_sandbox else sandbox
-        draft.typed = {each.id: self.query_one(f"#{each.id}", TextInput).value for each in FIELDS}
+        self.options.take_in()
         if self._template:
             draft.given[self._template.name] = self.parameters.given()
         if draft.kind is not kind:
@@ -187,7 +173,7 @@ class RunFields(VerticalScroll, can_focus=False):
         self._write("preview", show_draft.preview(filled))
         self._write("fold", show_draft.fold(draft, is_open=self.is_unfolded))
         self._write("does", show_draft.does(draft, source, filled))
-        self._write("command", show_draft.command(draft))
+        self.query_one(CommandLine).say(show_draft.command(draft))
 
     def _write(self, id: str, content: Content) -> None:
         self.query_one(f"#{id}", Static).update(content)

@@ -12,6 +12,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from tui.widgets.in_order import carry_out
+
 
 class Segments(Widget, can_focus=True):
     """A choice of one word; arrows, space or a click change it."""
@@ -82,6 +84,9 @@ class Segments(Widget, can_focus=True):
     @property
     def _is_cramped(self) -> bool:
         return 0 < self.size.width < self._width
+
+    async def _on_key(self, event: events.Key) -> None:
+        await carry_out(self, self._bindings, event)
 
     def on_focus(self) -> None:
         """Light up."""

@@ -6,6 +6,7 @@ from textual import events
 from textual.widgets import Input
 
 from engine.domain.text import one_line
+from tui.widgets.in_order import carry_out
 
 LETTERS = {
     "slash": "/",
@@ -41,6 +42,9 @@ class TextInput(Input):
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Keep every letter from what is a command elsewhere: `-` is no slot fewer here."""
         return super().check_consume_key(key, character or LETTERS.get(key))
+
+    async def _on_key(self, event: events.Key) -> None:
+        await carry_out(self, self._bindings, event)
 
     def _on_paste(self, event: events.Paste) -> None:
         event.text = one_line(event.text, self.max_length or 4_000)  # then the input takes it

@@ -1,0 +1,59 @@
+"""The options of runs that are being written: seldom set, so they can be folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Label
+
+from engine.domain.model import Sandbox
+from tui.draft import SANDBOXES, Draft
+from tui.fields import Field
+from tui.widgets.segments import Segments
+from tui.widgets.text_input import TextInput
+
+
+class RunOptions(Vertical):
+    """Writes the sandbox and what stands in `fields` into a draft."""
+
+    DEFAULT_CSS = """
+    RunOptions { height: auto; display: none; }
+    """
+
+    def __init__(self, draft: Draft, fields: Sequence[Field], usual: Sandbox) -> None:
+        super().__init__(id="options")
+        self._draft, self._fields = draft, fields
+        self._usual = usual
+
+    def compose(self) -> ComposeResult:
+        """Lay the options out."""
+        chosen = SANDBOXES.index(self._draft.sandbox or self._usual)
+        with Horizontal(classes="row"):
+            yield Label(Content("Sandbox"), classes="name")
+            yield Segments(SANDBOXES, chosen, id="sandbox")
+        for each in self._fields:
+            with Horizontal(id=f"row-{each.id}", classes="row"):
+                yield Label(Content(each.label), classes="name")
+                text = self._draft.text(each)
+                yield TextInput(text, placeholder=each.hint, id=each.id)
+
+    @property
+    def sandbox(self) -> Segments:
+        """The choice of a sandbox, the first of the options."""
+        return self.query_one("#sandbox", Segments)
+
+    def usually(self, sandbox: Sandbox) -> None:
+        """Take another sandbox for the one that holds where none is chosen."""
+        self._usual = sandbox
+        self.sandbox.choose(SANDBOXES.index(self._draft.sandbox or sandbox))
+
+    def take_in(self) -> None:
+        """Write into the draft what stands here."""
+        chosen = SANDBOXES[self.sandbox.chosen]
+        self._draft.sandbox = None if chosen is self._usual else chosen
+        self._draft.typed = {
+            each.id: self.query_one(f"#{each.id}", TextInput).value for each in self._fields
+        }
