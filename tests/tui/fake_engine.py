@@ -53,6 +53,7 @@ S = Status
 WIDE, NARROW = (120, 40), (80, 24)
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 LIMIT_S = 30
+MOMENTS = 200
 
 
 class FakeDoctor:
@@ -411,7 +412,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     """Wait until `is_so`, looking again after each batch the screen has taken in."""
     while not is_so():
         await taken(pilot)
-    await pilot.pause()
+    await painted(pilot)
 
 
 async def taken(pilot: Pilot[None]) -> None:
@@ -428,9 +429,26 @@ async def taken(pilot: Pilot[None]) -> None:
         patch.setattr(screen, "take", watched)
         async with asyncio.timeout(LIMIT_S):
             await done.wait()
-            while any(_is_late(widget) for widget in screen.walk_children()):
-                await pilot.pause(FLUSH_S / 10)
+    await painted(pilot)
+
+
+async def painted(pilot: Pilot[None]) -> None:
+    """Wait until the screen shows what is known; a moment, where there is always something new."""
+    app = cast(SwarmApp, pilot.app)
+    for _ in range(MOMENTS):
+        if not _is_behind(app):
+            break
+        await pilot.pause(FLUSH_S / 10)
     await pilot.pause()
+
+
+def _is_behind(app: SwarmApp) -> bool:
+    """Say whether a batch waits for the screen, or a widget for its turn to paint."""
+    pace_s = 0 if isinstance(app.engine, FakeEngine) else FLUSH_S
+    batches = [each for each in app.engine._bus._listeners if each._interval_s == pace_s]
+    screens = {app.screen, app.screen_stack[0]}
+    widgets = [widget for screen in screens for widget in screen.walk_children()]
+    return any(each._ready.is_set() for each in batches) or any(map(_is_late, widgets))
 
 
 def _is_late(widget: Widget) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fake_engine import NARROW, NOW, WIDE, FakeEngine, app_on, plain, shown
+from fake_engine import NARROW, NOW, WIDE, FakeEngine, app_on, painted, plain, shown
 from support import quick
 from textual.events import Key
 from textual.pilot import Pilot
@@ -38,7 +38,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not is_so():
             await pilot.pause(0.02)
-    await pilot.pause()
+    await painted(pilot)
 
 
 def order(prompt: str, **more: object) -> Order:

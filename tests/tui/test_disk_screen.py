@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import repos
-from fake_engine import LIMIT_S, NARROW, WIDE, shown, toasts
+from fake_engine import LIMIT_S, NARROW, WIDE, painted, shown, toasts
 from support import settled, spec, supervising, until
 from textual.pilot import Pilot
 
@@ -51,6 +51,7 @@ async def becomes(pilot: Pilot[None], holds: Callable[[], object]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not holds():
             await pilot.pause(0.02)
+    await painted(pilot)
 
 
 async def opened(app: SwarmApp, pilot: Pilot[None]) -> DiskScreen:

@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, choose, four_runs, screen_of
+from fake_engine import (
+    LIMIT_S,
+    NARROW,
+    WIDE,
+    FakeEngine,
+    app_on,
+    choose,
+    four_runs,
+    painted,
+    screen_of,
+)
 from textual.pilot import Pilot
 
 from engine.domain.events import ChangesMeasured, FileChange, FilesChanged, Progressed
@@ -49,6 +59,7 @@ async def becomes(pilot: Pilot[None], holds: Callable[[], object]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not holds():
             await pilot.pause(0.01)
+    await painted(pilot)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

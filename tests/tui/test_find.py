@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, four_runs, screen_of, shown
+from fake_engine import (
+    LIMIT_S,
+    NARROW,
+    WIDE,
+    FakeEngine,
+    app_on,
+    four_runs,
+    painted,
+    screen_of,
+    shown,
+)
 from textual.pilot import Pilot
 
 from engine.domain.events import Notice, Step
@@ -30,7 +40,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not is_so():
             await pilot.pause(0.01)
-    await pilot.pause()
+    await painted(pilot)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

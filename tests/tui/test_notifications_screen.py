@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, four_runs, shown, toasts
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, four_runs, painted, shown, toasts
 from textual.pilot import Pilot
 
 from engine.domain.errors import user_error
@@ -21,7 +21,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not is_so():
             await pilot.pause(0.01)
-    await pilot.pause()
+    await painted(pilot)
 
 
 HOSTILE = "[/red] \x1b]52;c;aGk=\x07 \u202egnp"

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, shown, toasts
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, shown, toasts
 from textual.pilot import Pilot
 
 from engine.domain.model import Run
@@ -43,7 +43,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not is_so():
             await pilot.pause(0.01)
-    await pilot.pause()
+    await painted(pilot)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

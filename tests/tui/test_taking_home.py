@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from fake_engine import WIDE, choose, plain, shown, toasts
+from fake_engine import WIDE, choose, painted, plain, shown, toasts
 from support import played, supervising
 from textual.pilot import Pilot
 
@@ -63,6 +63,7 @@ async def sees(pilot: Pilot[None], holds: Callable[[], object]) -> None:
         while not holds():
             await asyncio.sleep(0.01)
             await pilot.pause()
+    await painted(pilot)
 
 
 async def test_edits_come_home_and_again_only_what_is_new(engine: Engine, source: Path) -> None:

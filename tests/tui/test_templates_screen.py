@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, plain, shown
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, plain, shown
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -61,7 +61,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not is_so():
             await pilot.pause(0.01)
-    await pilot.pause()
+    await painted(pilot)
 
 
 @pytest.fixture
