@@ -26,7 +26,7 @@ _COLUMNS = "id, run, seq, at, attempt, type, data"
 
 @contextmanager
 def _rounds(bench: Bench) -> Iterator[Round]:
-    said = lines(bench.size(2000, 500))
+    said = lines(bench.size(2000, 1_000))
 
     def ours() -> float:
         return asyncio.run(_ingest(bench.folder(), said))
