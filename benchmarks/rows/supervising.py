@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,9 +95,9 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def _wait_for(holds: object, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + LIMIT_S
-    while not holds():  # type: ignore[operator]
+    while not holds():
         if process.poll() is not None or time.monotonic() > deadline:
             raise TimeoutError("a supervisor did not come up")
         time.sleep(0.2)

@@ -106,7 +106,7 @@ def find(sessions: Path, thread_id: str) -> Path | None:
     for day in _days(thread_id):
         folder = os.path.join(sessions, f"{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
         try:
-            names = os.listdir(folder)  # noqa: PTH208
+            names = os.listdir(folder)  # noqa: PTH208  hot
         except OSError:
             continue
         end = f"-{thread_id}.jsonl"
