@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -17,11 +15,11 @@ from engine.config import Config
 from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
+from engine.domain.fault import Fault
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
-from engine.domain.queue import Rules, paused
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
 from engine.parts import MODULE_OF, Parts
@@ -30,6 +28,7 @@ from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.journal import Journal
 from engine.runs.owner import Ownership
 from engine.runs.shared import SharedSettings
+from engine.runs.tree import BACKOFF, SupervisedTask, TaskTree
 from engine.store.history import History
 from engine.store.store import Store, open_store
 
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
     from engine.library.template import Filled, Template
     from engine.notifications import Condition, Recipient
     from engine.runs.background import start_if_needed
-    from engine.runs.scheduler import Scheduler
     from engine.sources import Source
+    from engine.supervision import Supervision
     from engine.swarms import Plan as BatchPlan
     from engine.templates import Templates
     from engine.trust import Consent
@@ -104,13 +103,12 @@ __all__ = [
     "supervise",
 ]
 
-OWNER_RETRY_S = 0.5
 AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
 MAX_SLOTS = 1000
 OWED_S = 0.2
-CHECKPOINTS = 2
+ESSENTIAL = ("journal", "supervision", "scheduler", "follower")
+"""Tasks without which runs get nowhere, or nobody hears of it."""
 RADAR_RUNS = 1000
-_log = logging.getLogger(__name__)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
@@ -130,9 +128,13 @@ class Engine(Parts):
         """All runs as they are now, if the engine follows; faces only read it."""
         self._shared = SharedSettings(store, config.slots)
         self._bus = Bus()
-        self._journal = Journal(store, view, self._publish, self._shared_changed)
-        self._scheduler: Scheduler | None = None
-        self._supervising: asyncio.Task[None] | None = None
+        self.tasks = TaskTree()
+        """All long-lived tasks of this engine, and of the face that has it open."""
+        self.tasks.faults.changed = self._faults_changed
+        view.guard = self.tasks.faults.guard
+        self._journal = Journal(store, view, self._publish, self._shared_changed, self.tasks.faults)
+        self._supervision: Supervision | None = None
+        self._supervising: SupervisedTask | None = None
         self._ownership = Ownership(paths.lock)
 
     @classmethod
@@ -157,13 +159,13 @@ class Engine(Parts):
             store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
             engine = cls(paths, config, store, View())
             await engine._shared.refresh()
+            stack.push_async_callback(engine.tasks.close)
             if follow or supervise:
                 await engine.memory.load()
                 await engine._journal.load()
-                stack.push_async_callback(_ended, asyncio.create_task(engine._journal.follow()))
+                engine.tasks.start("journal", engine._journal.follow)
             if supervise:
-                engine._supervising = asyncio.create_task(engine._supervise(after))
-                stack.push_async_callback(_ended, engine._supervising)
+                engine._begin_to_supervise(after)
             yield engine
 
     @property
@@ -180,6 +182,28 @@ class Engine(Parts):
     def supervises(self) -> bool:
         """Whether this engine, and no other, runs what is queued."""
         return self._ownership.held
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What fails at the moment: here, and in the engine that supervises this home."""
+        own = self.tasks.faults.current
+        if self.supervises:
+            return own
+        return own + tuple(fault for fault in self._shared.faults if fault not in own)
+
+    def check_works(self) -> None:
+        """Raise `UserError` if this engine can no longer do what it was opened for.
+
+        Its essential tasks are tried again all the same: a dashboard just goes on.
+        """
+        if self._supervising and isinstance(self._supervising.error, UserError):
+            raise self._supervising.error
+        for name in ESSENTIAL:
+            task = self.tasks.get(name)
+            if task and task.in_a_row >= BACKOFF.identical:
+                fault = next((one for one in self.faults if one.task == name), None)
+                said = fault.error if fault else "no reason given"
+                raise user_error("INTERNAL", f"{name} failed {task.in_a_row} times: {said}")
 
     # What happens
 
@@ -326,13 +350,8 @@ class Engine(Parts):
         """Wait until no run is queued or active; raises `UserError` if nobody can see to that."""
         batches = self._bus.batches(0)
         while self.view.live:
-            waiting = asyncio.ensure_future(anext(batches))
-            both = {waiting, self._supervising} if self._supervising else {waiting}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if self._supervising and self._supervising.done():
-                waiting.cancel()
-                await self._supervising
-            await waiting
+            self.check_works()
+            await anext(batches)
 
     # Inside
 
@@ -368,95 +387,47 @@ class Engine(Parts):
 
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
-    def _rules(self) -> Rules:
-        return Rules(self.slots, self.config.queue.per_project, self.pause)
-
-    async def _check_login(self, spec: RunSpec) -> UserError | None:
-        """Say why Codex cannot be started for `spec`, if so."""
-        from engine.codex.command import find_codex
-        from engine.codex.doctor import login
-
-        try:
-            return await login(find_codex(spec.codex_bin, self.config.codex.bin))
-        except UserError as error:
-            return error
-
     async def _shared_changed(self) -> None:
         """Take over what another process set for all."""
         if await self._shared.refresh():
             self._publish((), set())
 
-    async def _pause_until(self, pause: Pause | None) -> None:
-        """Pause for a cause, or end that pause; one the user asked for stays as it is."""
+    def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
+        """Hand on what happened; no listener that fails keeps the others from hearing of it."""
+        self._bus.publish(events, runs)
+        guard = self.tasks.faults.guard
+        with guard("search news"):
+            self.search.saw()
+        with guard("notification news"):
+            self.notifications.saw(events)
+        if self._supervision and (scheduler := self._supervision.scheduler):
+            with guard("scheduler news"):
+                scheduler.saw(runs)
 
-        def decide(known: Pause | None) -> Pause | None:
-            if known and (known.until is None or (pause is None and paused(known, time.time()))):
-                return known
-            if pause and pause.until and known and known.until:
-                return max(pause, known, key=lambda held: held.until or 0.0)
-            return pause
-
-        await self._shared.change_pause(decide)
+    def _published(self) -> None:
         self._publish((), set())
 
-    def _publish(self, events: Sequence[Event], runs: set[str]) -> None:
-        self._bus.publish(events, runs)
-        self.search.saw()
-        self.notifications.saw(events)
-        if self._scheduler:
-            self._scheduler.saw(runs)
+    def _faults_changed(self) -> None:
+        """Show what fails: to listeners here, and where this engine supervises, to all."""
+        self._bus.publish((), ())
+        if self._supervision:
+            self._supervision.notify()
 
-    def _took_over(self) -> bool:
-        try:
-            return self._ownership.take()
-        except UserError as error:
-            _log.warning("cannot supervise yet: %s", error.message)
-            return False
+    def _begin_to_supervise(self, after: Callable[[], Awaitable[object]] | None) -> None:
+        from engine.supervision import Supervision
 
-    async def _supervise(self, after: Callable[[], Awaitable[object]] | None) -> None:
-        """Supervise this home as soon as nobody else does, and not before `after`."""
-        while True:
-            if self._took_over():
-                break
-            await asyncio.sleep(OWNER_RETRY_S)
-        try:
-            if after:
-                await after()
-            await self._work_off()
-        finally:
-            self._scheduler = None
-            self._ownership.give_up()
-
-    async def _work_off(self) -> None:
-        """Run what is queued, and see to what else wants doing, for ever."""
-        from engine.runs.budgets import Budgets
-        from engine.runs.follower import Follower
-        from engine.runs.scheduler import Scheduler
-        from engine.runs.supervisor import Tools
-        from engine.runs.watcher import Watcher
-        from engine.tending import Tending
-
-        commit = self._journal.append
-        tools = Tools(
-            paths=self.paths,
-            config=self.config,
-            store=self._store,
-            commit=commit,
-            pause=self._pause_until,
-            follower=Follower(commit),
-            watcher=Watcher(commit),
-            checkpoints=asyncio.Semaphore(CHECKPOINTS),
-            budgets=Budgets(self._store, self.view),
+        self._supervision = supervision = Supervision(
+            self,
+            self._store,
+            self.view,
+            self._journal,
+            self._shared,
+            self._ownership,
+            self.tasks,
+            self._published,
         )
-        self._scheduler = Scheduler(
-            self.view, tools, self._rules, self._check_login, self._ownership.check
-        )
-        tending = Tending(self.disk, self._store, self.config, lambda: not self.view.live)
-        async with AsyncExitStack() as stack:
-            chores = (tending.run(), self.search.keep_up(), self.notifications.run())
-            for chore in chores:
-                stack.push_async_callback(_ended, asyncio.create_task(chore))
-            await self._scheduler.run()
+        self._supervising = self.tasks.start("supervision", lambda: supervision.run(after))
+        self._supervising.when_done(self._published)
 
 
 def _wishes(config: Config) -> Sequence[Interest]:
@@ -473,16 +444,6 @@ def _checkable(spec: RunSpec) -> RunSpec:
     wish = spec.workspace
     is_to_come = wish.kind is WorkspaceKind.FROM_RUN and "/" not in (wish.source or "/")
     return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    results = await asyncio.gather(task, return_exceptions=True)
-    for error in results:
-        if isinstance(error, UserError):
-            _log.error("%s", error.message)
-        elif isinstance(error, Exception):
-            _log.error("%s failed", task.get_coro(), exc_info=error)
 
 
 async def supervise(paths: Paths, config: Config | None = None, *, standby: bool = True) -> None:

@@ -18,6 +18,7 @@ from engine.notify.deliverer import Deliverer
 from engine.notify.people import is_there
 from engine.notify.receiver import Receiver
 from engine.notify.receivers import receivers
+from engine.runs.tree import TaskTree
 from engine.store import codec
 from engine.store.deliveries import Standing
 from engine.store.store import Store
@@ -61,14 +62,14 @@ class Notifications:
 
     # For whoever supervises
 
-    async def run(self) -> None:
-        """Deliver until cancelled."""
+    async def run(self, tasks: TaskTree) -> None:
+        """Deliver until cancelled, each receiver served by a task in this tree."""
         found: Sequence[Receiver] = receivers(self._config)
         if not found:
             return
         self._deliverer = Deliverer(self._store.deliveries, found, self._clock)
         try:
-            await self._deliverer.run()
+            await self._deliverer.run(tasks)
         finally:
             self._deliverer = None
 

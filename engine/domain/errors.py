@@ -197,6 +197,9 @@ CATALOGUE: dict[str, Entry] = {
 class UserError(Exception):
     """Something the user can understand and mend: what happened, what to do, a stable code."""
 
+    is_reported = False
+    """Whether a program of the run reported it, which has ended: it is too late to wait."""
+
     def __init__(self, message: str, recovery: str, code: str, docs_url: str) -> None:
         super().__init__(message)
         self.message = message
@@ -215,6 +218,13 @@ def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
     entry = CATALOGUE[code]
     docs_url = f"{DOCS}#{code.lower()}"
     return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)
+
+
+def reported(code: str) -> UserError:
+    """Return the catalogue's error for what a program of the run met, and ended."""
+    error = user_error(code)
+    error.is_reported = True
+    return error
 
 
 def os_failure(error: OSError) -> UserError:

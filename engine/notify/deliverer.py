@@ -12,10 +12,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from engine.domain.errors import UserError
 from engine.domain.messages import Answer, State
+from engine.domain.transient import transient
 from engine.notify.receiver import Receiver
+from engine.runs.tree import TaskTree
 from engine.store.deliveries import Deliveries, Letter
 
 FIRST_S = 5.0
@@ -25,7 +28,6 @@ TRIES = 12
 """Together they take a little less than a day."""
 LOOK_S = 2.0
 """Now and then: another process may have asked for something to be sent again."""
-FAULT_S, BROKEN_S = 1.0, 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -54,30 +56,37 @@ class Deliverer:
         for news in self._news:
             news.set()
 
-    async def run(self) -> None:
-        """Deliver until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+    async def run(self, tasks: TaskTree) -> None:
+        """Deliver until cancelled: each receiver is served by a task of its own."""
+        branch = tasks.branch()
+        try:
             for receiver, news in zip(self._receivers, self._news, strict=True):
-                tasks.create_task(self._serve(receiver, news))
+                branch.start(f"receiver {receiver.name}", partial(self._serve, receiver, news))
+            await asyncio.Event().wait()
+        finally:
+            await branch.close()
 
     async def _serve(self, receiver: Receiver, news: asyncio.Event) -> None:
         try:
             while True:
                 news.clear()
-                try:
-                    wait_s = await self._deliver(receiver)
-                except UserError as error:  # of the database: nothing is lost, it is sent again
-                    _log.warning("%s is not served yet: %s", receiver.name, error.message)
-                    wait_s = FAULT_S
-                except Exception as error:  # a fault here is not to keep the others waiting
-                    # Without its text: it may hold an address.
-                    _log.error("%s is not served: %s", receiver.name, type(error).__name__)
-                    wait_s = BROKEN_S
+                wait_s = await self._deliver_safely(receiver)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await news.wait()
         finally:
             await receiver.close()
+
+    async def _deliver_safely(self, receiver: Receiver) -> float:
+        """Deliver; a fault is raised without its text, which may hold an address."""
+        try:
+            return await self._deliver(receiver)
+        except UserError:
+            raise  # of the database: nothing is lost, it is sent again
+        except Exception as error:
+            if transient(error):
+                raise
+            raise RuntimeError(type(error).__name__) from None
 
     async def _deliver(self, receiver: Receiver) -> float:
         """Try everything that is due, and give how long there is nothing more to do."""

@@ -12,7 +12,7 @@ from engine.codex.limits import resets_at
 from engine.codex.translate import Cursor
 from engine.config import Watchdog
 from engine.domain.activity import elapsed_s
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.projection import AUTO_RETRY, LIMIT
@@ -51,7 +51,7 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
         return failures.from_turn(cursor.failure)
     said = tail(stderr)
     if ending.disk_full or "No space left on device" in said:
-        return user_error("DISK_FULL")
+        return reported("DISK_FULL")
     if ending.exit_code is None:
         return user_error("RUN_INTERRUPTED")
     return failures.from_exit(ending.exit_code, said, cursor.last_error)

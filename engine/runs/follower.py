@@ -12,15 +12,20 @@ from engine.codex.rollout import Rollout
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
+from engine.domain.transient import transient
 from engine.files import Spool
+from engine.runs.faults import Faults
 from engine.runs.process import Ending, Process
-from engine.store.appending import Entry, LostOwnership
+from engine.store.appending import Entry
 
 TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
 ROLLOUT_S = 2.0
+
+STORE_FAULTS = frozenset({"DATABASE_LOCKED", "DATABASE_UNUSABLE", "DATABASE_CORRUPT", "DISK_FULL"})
+"""What says nothing about a run where it comes from the store: it is tried again."""
 
 _TOLD = b'"turn.completed"'
 
@@ -120,12 +125,15 @@ Taken = list[tuple[Following, Entry]]
 class Follower:
     """One poller for all attempts: every tick is one transaction, whatever the number of runs."""
 
-    def __init__(self, commit: Commit) -> None:
+    def __init__(self, commit: Commit, faults: Faults | None = None) -> None:
         self._commit = commit
+        self._faults = faults or Faults()
         self._followed: dict[str, Following] = {}
         self._turn = 0
         self._next_rollouts = 0.0
         self._storing: asyncio.Task[None] | None = None
+        self._is_late = False
+        """Whether the store could not take what was read."""
         self._wanted = asyncio.Event()
 
     def follow(
@@ -161,25 +169,32 @@ class Follower:
         """Poll for ever, while there is something to follow."""
         try:
             while True:
-                if not self._followed:
-                    self._wanted.clear()
-                    await self._wanted.wait()
-                busy, endings = self._read()
-                try:
-                    await self._stored()
-                    self._storing = asyncio.create_task(self._store(self._taken(), endings))
-                    if not busy:
-                        await self._stored()
-                except UserError as error:
-                    # Nothing is lost: what was not stored is kept, and tried again.
-                    _log.warning("events are not stored yet: %s", error.message)
-                    await asyncio.sleep(RETRY_S)
-                # In a flood the next lines are read while the last ones are being written.
-                await asyncio.sleep(0 if busy else self._pause_s())
+                await self._tick()
         finally:
+            # What is being written is written: after a fault, this goes on from there.
             if self._storing:
-                self._storing.cancel()
                 await asyncio.gather(self._storing, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        if not self._followed:
+            self._wanted.clear()
+            await self._wanted.wait()
+        busy, endings = self._read()
+        try:
+            await self._stored()
+            self._storing = asyncio.create_task(self._store(self._taken(), endings))
+            if not busy:
+                await self._stored()
+            if self._is_late:
+                self._is_late = False
+                self._faults.clear("database")
+        except UserError as error:
+            # Nothing is lost: what was not stored is kept, and tried again.
+            self._is_late = True
+            self._faults.record("database", error)
+            await asyncio.sleep(RETRY_S)
+        # In a flood the next lines are read while the last ones are being written.
+        await asyncio.sleep(0 if busy else self._pause_s())
 
     def _pause_s(self) -> float:
         """Give how long to wait: of many runs, those who look see only some, a little later."""
@@ -230,11 +245,18 @@ class Follower:
     def _taken(self) -> Taken:
         """Take what is to be stored next; it is given back where that fails."""
         taken: Taken = []
+        failed: list[tuple[Following, Exception]] = []
         for it in self._followed.values():
             if it.moved:
-                cursor = cursor_text(it.cursor)
+                try:
+                    cursor = cursor_text(it.cursor)
+                except Exception as error:
+                    failed.append((it, error))
+                    continue
                 taken.append((it, Entry(it.run, it.bodies, None, None, cursor, it.stored)))
                 it.bodies, it.moved = [], False
+        for it, error in failed:
+            self._give_up(it, error)
         return taken
 
     async def _stored(self) -> None:
@@ -247,21 +269,44 @@ class Follower:
         try:
             if taken:
                 await self._commit([entry for _, entry in taken])
+                _mark_stored(taken)
         except BaseException as error:
-            for following, entry in taken:
-                following.bodies[:0] = entry.bodies
-                following.moved = True
-            if isinstance(error, LostOwnership):
-                self._lost(str(error), error)
-            raise
-        for following, entry in taken:
-            following.stored = entry.cursor
+            _give_back(taken)
+            if not isinstance(error, Exception) or is_of_store(error):
+                raise
+            await self._store_apart(taken)
         for following, ending in endings:
             if not following.done.done():
                 following.done.set_result(ending)
             self._let_go(following)
 
-    def _lost(self, run: str, error: LostOwnership) -> None:
-        if following := self._followed.get(run):
-            self._give_up(following, error)
-        raise user_error("INTERNAL", f"Somebody else follows the run {run}.") from error
+    async def _store_apart(self, taken: Taken) -> None:
+        """Store each run's part by itself, after a fault: it is that run's, and no other's."""
+        for following, entry in taken:
+            del following.bodies[: len(entry.bodies)]
+            try:
+                await self._commit([entry])
+                _mark_stored([(following, entry)])
+            except BaseException as error:
+                _give_back([(following, entry)])
+                if not isinstance(error, Exception) or is_of_store(error):
+                    raise
+                self._give_up(following, error)
+
+
+def _mark_stored(taken: Taken) -> None:
+    for following, entry in taken:
+        following.stored = entry.cursor
+
+
+def _give_back(taken: Taken) -> None:
+    for following, entry in taken:
+        following.bodies[:0] = entry.bodies
+        following.moved = True
+
+
+def is_of_store(error: Exception) -> bool:
+    """Return whether a fault says nothing about a run: the store cannot be written at all."""
+    return transient(error) is not None or (
+        isinstance(error, UserError) and error.code in STORE_FAULTS
+    )

@@ -7,7 +7,6 @@ come out in the order of the database, each event once.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic
 
@@ -16,6 +15,7 @@ from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run, RunSpec
 from engine.domain.projection import View
+from engine.runs.faults import Faults
 from engine.store.appending import Committed, Entry
 from engine.store.store import Store
 from engine.store.written import Written
@@ -25,15 +25,20 @@ SURELY_S = 5.0
 """After so long the database is read, whatever its log and its version look like."""
 PAGE = 5000
 Publish = Callable[[Sequence[Event], set[str]], None]
-_log = logging.getLogger(__name__)
 
 
 class Journal:
     """Appends events, and keeps `view` and the listeners current with everybody's."""
 
     def __init__(
-        self, store: Store, view: View, publish: Publish, changed: Callable[[], Awaitable[None]]
+        self,
+        store: Store,
+        view: View,
+        publish: Publish,
+        changed: Callable[[], Awaitable[None]],
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._store = store
         self._view = view
         self._publish = publish
@@ -45,7 +50,7 @@ class Journal:
         """Take in all runs as they are stored."""
         self._last_id = await self._store.last_id()
         for run in await self._store.runs():
-            self._view.put(run)
+            self._put(run)
 
     async def follow(self) -> None:
         """Hand on what other processes append, for ever."""
@@ -61,11 +66,14 @@ class Journal:
                     if is_new or was_new or is_due:
                         now = await self._store.version()
                         if is_due or now != version:
-                            await self._changed()  # first: a pause holds what was queued after it
+                            with self._faults.guard("settings"):
+                                # First: a pause holds what was queued after it.
+                                await self._changed()
                             await self._catch_up()
+                            self._faults.clear("database")
                             version, read_at = now, monotonic()
                 except UserError as error:
-                    _log.warning("cannot follow the database: %s", error.message)
+                    self._faults.record("database", error)
                 await asyncio.sleep(POLL_S)
                 if not (is_new or was_new):
                     await written.wait(SURELY_S)
@@ -102,7 +110,7 @@ class Journal:
                 self._last_id = done.last_id
                 changed: set[str] = set()
                 for run in done.runs.values():
-                    changed |= self._view.put(run)
+                    changed |= self._put(run)
                 self._publish(done.events, changed)
             elif done.first_id > self._last_id:
                 await self._read_on()
@@ -122,7 +130,32 @@ class Journal:
             changed = {event.run for event in events}
             if unknown:
                 for run in await self._store.runs(ids=unknown):
-                    changed |= self._view.put(run)
+                    changed |= self._put(run)
             self._last_id = last_id
-            changed |= self._view.apply(events)
+            changed |= await self._apply(events)
             self._publish(events, changed)
+
+    def _put(self, run: Run) -> set[str]:
+        """Show a run as it is; what is wrong with one run keeps no other from being shown."""
+        with self._faults.guard(f"view of {run.id}", run=run.id):
+            return self._view.put(run)
+        return {run.id}
+
+    async def _apply(self, events: Sequence[Event]) -> set[str]:
+        """Fold events in; those of a run that cannot be folded are read as the store has them."""
+        try:
+            return self._view.apply(events)
+        except Exception as error:
+            self._faults.record("view", error)
+        by_run: dict[str, list[Event]] = {}
+        for event in events:
+            by_run.setdefault(event.run, []).append(event)
+        changed: set[str] = set()
+        for run_id, of_run in by_run.items():
+            try:
+                changed |= self._view.apply(of_run)
+            except Exception:
+                for run in await self._store.runs(ids=[run_id]):
+                    changed |= self._put(run)
+        self._faults.clear("view")
+        return changed

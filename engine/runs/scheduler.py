@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ErrorRaised, StatusChanged
@@ -15,7 +15,10 @@ from engine.domain.model import Agent, Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused
 from engine.domain.stamp import NotAllowed
-from engine.runs.supervisor import Supervisor, Tools
+from engine.domain.transient import transient
+from engine.runs.carried import Carried
+from engine.runs.supervisor import Tools
+from engine.runs.tree import Final
 from engine.store.appending import Entry
 
 TICK_S, IDLE_S = 1.0, 5.0
@@ -23,7 +26,6 @@ LOOK_S = 1.0
 AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})
 """What would fail every run of the queue alike, until the user does something."""
 AUTH_FAILURES = 2
-_log = logging.getLogger(__name__)
 
 
 class Scheduler:
@@ -42,81 +44,61 @@ class Scheduler:
         self._rules = rules
         self._check_login = check_login
         self._still_there = still_there
+        self._faults = tools.tasks.faults
         self._login_checked = False
         self._auth_failures = 0
-        self._carried: dict[str, tuple[Supervisor, asyncio.Task[None]]] = {}
+        self._carried: dict[str, Carried] = {}
         self._wake = asyncio.Event()
 
     def saw(self, runs: Iterable[str]) -> None:
         """Take note that these runs changed, or with none, that the rules did."""
         for run_id in runs:
-            if run_id in self._carried:
-                self._carried[run_id][0].poke(self._view.runs[run_id])
+            if carried := self._carried.get(run_id):
+                carried.see(self._view.runs[run_id])
         self._wake.set()
 
     async def run(self) -> None:
         """Schedule until cancelled; what is live then stays alive, for the next engine."""
-        polls = (self._tools.follower.run(), self._tools.watcher.run(), self._look_after())
-        polling = [asyncio.create_task(poll) for poll in polls]
-        try:
-            while True:
-                await self._check_home()
-                for poll in polling:
-                    if poll.done():  # without them nothing is seen any more: better to end
-                        poll.result()
-                self._wake.clear()
-                self._carry_active()
-                if await self._started_next():
-                    # Starts are spread: Codex's own start is the heaviest moment of a run.
-                    stagger_s = self._tools.config.queue.stagger_s
-                    await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
-                    continue
-                with suppress(TimeoutError):
-                    # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
-                    async with asyncio.timeout(TICK_S if self._view.live else IDLE_S):
-                        await self._wake.wait()
-        finally:
-            tasks = [*polling, *(task for _, task in self._carried.values())]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        while True:
+            await self._check_home()
+            self._wake.clear()
+            self._carry_active()
+            if await self._started_next():
+                # Starts are spread: Codex's own start is the heaviest moment of a run.
+                stagger_s = self._tools.config.queue.stagger_s
+                await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
+                continue
+            with suppress(TimeoutError):
+                # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
+                async with asyncio.timeout(TICK_S if self._view.live else IDLE_S):
+                    await self._wake.wait()
 
-    async def _look_after(self) -> None:
+    async def look_after(self) -> None:
         """Have every run looked after, for ever: all at one moment, to wake for each costs more."""
         while True:
             await asyncio.sleep(LOOK_S)
             now = time.time()
-            for supervisor, _ in list(self._carried.values()):
-                supervisor.look(now)
+            for run_id, carried in list(self._carried.items()):
+                carried.look(self._view.runs[run_id], now)
 
     async def _check_home(self) -> None:
-        """Check that the home is there; if not, end what works for it, and raise `UserError`."""
+        """Check that the home is there; if not, end what works for it, and all supervision."""
         try:
             self._still_there()
-        except UserError:
-            for supervisor, _ in self._carried.values():
-                await supervisor.abandon()
-            raise
+        except UserError as error:
+            for carried in self._carried.values():
+                await carried.abandon()
+            raise Final(error) from error
 
     def _carry_active(self) -> None:
-        """Give every active run a supervisor: also those another engine left, or a fault."""
+        """Give every active run a supervisor: also those another engine left."""
         for run in self._view.active():
             if run.id not in self._carried:
-                self._carry(run)
+                self._carried[run.id] = carried = Carried(run, self._tools)
+                carried.start(partial(self._carried_to_end, run.id))
 
-    def _carry(self, run: Run) -> None:
-        supervisor = Supervisor(run, self._tools)
-        task = asyncio.create_task(supervisor.carry(), name=f"run {run.id}")
-        self._carried[run.id] = (supervisor, task)
-        task.add_done_callback(lambda done: self._carried_to_end(run.id, done))
-
-    def _carried_to_end(self, run_id: str, task: asyncio.Task[None]) -> None:
+    def _carried_to_end(self, run_id: str) -> None:
         self._carried.pop(run_id, None)
-        if task.cancelled():
-            return
-        if error := task.exception():
-            _log.error("run %s: the supervisor failed", run_id, exc_info=error)
-            return
         run = self._view.runs[run_id]
         if run.status is Status.SUCCEEDED:
             self._auth_failures = 0
@@ -128,13 +110,15 @@ class Scheduler:
         try:
             return await self._start_next()
         except UserError as error:
-            _log.warning("no run is started yet: %s", error.message)
+            self._faults.record("queue", error)
             return False
 
     async def _start_next(self) -> bool:
         """Start the next run if one may start, and tell whether one was started."""
-        await self._drop_hopeless()
-        await self._drop_unaffordable()
+        with self._faults.guard("queue"):
+            await self._drop_hopeless()
+        with self._faults.guard("budgets"):
+            await self._drop_unaffordable()
         await self._pause_refused()
         await self._end_pause()
         run = next_run(self._view, self._rules(), time.time())
@@ -171,7 +155,11 @@ class Scheduler:
             return True
         if self._login_checked:
             return True
-        error = await self._check_login(run.spec)
+        error: UserError | None = None
+        with self._faults.guard("login check"):
+            error = await self._check_login(run.spec)
+        if error and transient(error):
+            raise error  # not Codex's fault: the queue waits
         if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
             return True  # the one it names is its own affair: it fails, and the others go on
         if error:

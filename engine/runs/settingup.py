@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.domain.activity import clock
-from engine.domain.errors import user_error
+from engine.domain.errors import reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Preparation, Run, Stage, Workspace
 from engine.domain.text import printable_name
@@ -59,7 +59,7 @@ class SettingUp(Commands):
         if done.exit_code == 0:
             return
         if done.disk_full:
-            raise user_error("DISK_FULL")
+            raise reported("DISK_FULL")
         words = self.said()
         said = f":\n{words}" if words else "."
         if done.is_late:

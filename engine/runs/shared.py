@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.store.store import Store
 
-_SLOTS, _PAUSE = "slots", "pause"
+_SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
 _decode = msgspec.json.Decoder(Pause).decode
+_decode_faults = msgspec.json.Decoder(tuple[Fault, ...]).decode
 
 
 class SharedSettings:
@@ -23,19 +25,30 @@ class SharedSettings:
         self._default_slots = slots
         self.slots = slots
         self.pause: Pause | None = None
+        self.faults: tuple[Fault, ...] = ()
+        """What fails in the engine that supervises, as it told last."""
 
     async def refresh(self) -> bool:
         """Take over what is stored, and tell whether it is news."""
-        before = (self.slots, self.pause)
+        before = (self.slots, self.pause, self.faults)
         stored = await self._store.settings()
         self.slots = int(stored[_SLOTS]) if _SLOTS in stored else self._default_slots
         self.pause = _decode(stored[_PAUSE]) if _PAUSE in stored else None
-        return before != (self.slots, self.pause)
+        self.faults = _faults(stored.get(_FAULTS))
+        return before != (self.slots, self.pause, self.faults)
 
     async def set_slots(self, slots: int) -> None:
         """Keep a number of slots, for all processes and for later."""
         await self._store.change_setting(_SLOTS, lambda _: str(slots))
         await self.refresh()
+
+    async def set_faults(self, faults: tuple[Fault, ...]) -> None:
+        """Show to all processes what fails in this one, which supervises."""
+        if faults == self.faults:
+            return
+        text = msgspec.json.encode(faults).decode() if faults else None
+        await self._store.change_setting(_FAULTS, lambda _: text)
+        self.faults = faults
 
     async def set_pause(self, pause: Pause | None) -> None:
         """Pause the queue as the user asks, or with None let it go on."""
@@ -60,3 +73,11 @@ class SharedSettings:
 
         await self._store.change_setting(_PAUSE, change, tells)
         await self.refresh()
+
+
+def _faults(text: str | None) -> tuple[Fault, ...]:
+    """Read the faults that another process told of; another version may have written them."""
+    try:
+        return _decode_faults(text) if text else ()
+    except msgspec.MsgspecError:
+        return ()

@@ -16,29 +16,32 @@ from typing import TypeVar
 from engine.codex.command import codex_home
 from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
-from engine.domain.errors import UserError, os_failure
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.requests import KILL
 from engine.domain.stamp import NotAllowed
+from engine.domain.transient import transient
 from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.budgets import Budgets
-from engine.runs.follower import Follower, Following
+from engine.runs.faults import error_line
+from engine.runs.follower import STORE_FAULTS, Follower, Following
 from engine.runs.learning import Learning
 from engine.runs.preparing import Preparing
-from engine.runs.process import Ending, Process
+from engine.runs.process import NOBODY, Ending, Process
 from engine.runs.remembering import Remembering
+from engine.runs.tree import BACKOFF, TaskTree
 from engine.runs.verifying import Verifying
 from engine.runs.watcher import Watcher
 from engine.store.appending import Committed, Entry
 from engine.store.store import Store
 
 RETRY_S = 1.0
-STORE_FAULTS = frozenset({"DATABASE_LOCKED", "DATABASE_UNUSABLE", "DATABASE_CORRUPT", "DISK_FULL"})
-"""What says nothing about a run where it comes from the store: it is tried again."""
+LAST_CHECKPOINT_S = 60.0
+"""How long the last checkpoint of a run may take that is given up."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -58,6 +61,8 @@ class Tools:
     checkpoints: asyncio.Semaphore
     """How many checkpoints are taken at a time."""
     budgets: Budgets
+    tasks: TaskTree
+    """Where the tasks of runs are started."""
 
 
 class Supervisor:
@@ -121,12 +126,10 @@ class Supervisor:
                 self._poked.clear()
                 try:
                     await steps[self._run.status]()
-                except UserError as error:
-                    if error.code == "DATABASE_LOCKED":
+                except (UserError, OSError) as error:
+                    if transient(error):
                         raise  # says nothing about the run: it is carried on in a moment
-                    await self._fail(error)
-                except OSError as error:
-                    await self._fail(os_failure(error))
+                    await self._fail(error if isinstance(error, UserError) else os_failure(error))
         finally:
             self._preparing.release()
             self._verifying.release()
@@ -240,6 +243,30 @@ class Supervisor:
             return
         await self._say(ErrorRaised(error.info), StatusChanged(Status.FAILED, reason=error.code))
 
+    async def give_up(self, fault: BaseException) -> None:
+        """End a run that met the same fault again and again: its processes, a checkpoint, why."""
+        run, folder = self._run, self._folder
+        if run.status not in ACTIVE or run.attempt != self._attempt:
+            return
+        grace_s = 0.0 if run.reason == KILL else self._tools.config.grace_s
+        # Found by their marks alone: nothing else of the run may be in order.
+        for one in (folder.setup, folder.verify, folder):
+            await Process(one, NOBODY, None).stop(grace_s)
+        try:
+            async with asyncio.timeout(LAST_CHECKPOINT_S):
+                await self._remembering.take(run)
+        except Exception as error:
+            _log.warning("run %s: no last checkpoint: %s", run.id, error_line(error))
+        finally:
+            await self._remembering.close()
+        run = self._run
+        if run.status is Status.CANCELLING:
+            await self._say(StatusChanged(Status.CANCELLED, reason=run.reason))
+            return
+        message = f"The same fault came {BACKOFF.identical} times: {error_line(fault)}."
+        ended = StatusChanged(Status.FAILED, reason="INTERNAL")
+        await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
+
     # What they are made of
 
     async def _follow(self, *, may_start: bool) -> Following | None:
@@ -301,11 +328,17 @@ class Supervisor:
 
     async def _stored(self, do: Callable[[], Awaitable[T]]) -> T:
         """Ask the store until it can do what is asked: its faults are none of the run's."""
+        faults, waited = self._tools.tasks.faults, False
         while True:
             try:
-                return await do()
+                done = await do()
             except UserError as error:
                 if error.code not in STORE_FAULTS:
                     raise
-                _log.warning("run %s waits: %s", self._run.id, error.message)
+                waited = True
+                faults.record("database", error)
                 await asyncio.sleep(RETRY_S)
+            else:
+                if waited:
+                    faults.clear("database")
+                return done

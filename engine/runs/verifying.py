@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.activity import clock
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage
 from engine.domain.requests import KILL
@@ -69,7 +69,7 @@ class Verifying(Commands):
         if done.exit_code == 0:
             return Verdict(None)
         if done.disk_full:
-            raise user_error("DISK_FULL")
+            raise reported("DISK_FULL")
         if done.is_late:
             how = f"took longer than its limit of {clock(limit_s)}"
         else:

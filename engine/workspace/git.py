@@ -9,6 +9,7 @@ nor writes files, and the settings below take away what even that could start.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
+from engine.domain.transient import from_message
 
 LIMIT_S = 300.0
 LIMIT_BYTES = 512 * 1024**2
@@ -177,10 +179,13 @@ def identity(name: str, email: str) -> dict[str, str]:
 
 def failure(command: str | bytes, answer: Answer) -> UserError:
     """Give the error for what git refused."""
-    if "No space left on device" in answer.complaint or "quota exceeded" in answer.complaint:
+    condition = from_message(answer.complaint)
+    if condition and condition.errno in (errno.ENOSPC, errno.EDQUOT):
         return user_error("DISK_FULL")
     how = answer.complaint or f"exit code {answer.code}"
-    return user_error("GIT_FAILED", f"git {_shown(command)} failed: {how}")
+    error = user_error("GIT_FAILED", f"git {_shown(command)} failed: {how}")
+    error.__cause__ = condition
+    return error
 
 
 def _shown(command: str | bytes) -> str:

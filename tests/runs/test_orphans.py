@@ -178,7 +178,7 @@ async def test_what_a_dead_engine_left_is_found_and_ended_and_nothing_else(
 
 async def until_forgotten(engine: Engine, run: Run) -> None:
     await becomes(lambda: engine.supervises)
-    await becomes(lambda: run.id not in engine._scheduler._carried)
+    await becomes(lambda: run.id not in engine._supervision.scheduler._carried)
 
 
 async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(paths: Paths) -> None:

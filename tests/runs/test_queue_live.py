@@ -258,7 +258,7 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
         assert {engine.view.runs[run.id].status for run in runs} == {Status.SUCCEEDED}
         await engine.set_pause(Pause("asked"))
         run = await engine.start(spec(**codex.wish()))
-        await becomes(lambda: not engine._scheduler._login_checked)
+        await becomes(lambda: not engine._supervision.scheduler._login_checked)
         await engine.set_pause(None)
         await settled(engine)
         assert codex.calls()[7:] == ["doctor", "exec"]  # once more after a pause
@@ -443,8 +443,10 @@ async def test_the_next_engine_knows_why_the_last_one_was_ending_a_run(
     patient = {**watchful("notice"), "grace_s": LIMIT_S}
     async with supervising(paths, **patient) as engine:
         run = await engine.start(spec("ignore-term", "say one", "hang", timeout_s=0.5))
-        await becomes(lambda: engine._scheduler._carried.get(run.id))
-        carrying = engine._scheduler._carried[run.id][0]
+        await becomes(lambda: engine._supervision.scheduler._carried.get(run.id))
+        carried = engine._supervision.scheduler._carried[run.id]
+        await becomes(lambda: carried._supervisor)
+        carrying = carried._supervisor
         await becomes(lambda: carrying._following and carrying._following.verdict)
         await becomes(lambda: not carrying._following.moved)  # it is stored
     async with supervising(paths, grace_s=0.2) as engine:

@@ -1,0 +1,43 @@
+"""A part of this program that does not work at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.domain.record import record
+from engine.domain.text import one_line
+
+_SHOWN = 160
+
+
+@record
+class Fault:
+    """A task or a callback that failed and has not worked since; times in seconds since 1970."""
+
+    task: str
+    error: str
+    """The exception in one line."""
+    count: int
+    """How often it failed in a row."""
+    since: float
+    run: str | None = None
+    """The run it belongs to, if it belongs to one."""
+    passing: str = ""
+    """The condition of the machine that it waits for, in words."""
+
+
+def fault_words(fault: Fault) -> str:
+    """Return one line for people: which part fails, how often, why."""
+    what = f"run {fault.run}" if fault.run else fault.task
+    if fault.passing:
+        return f"{what} waits: {one_line(fault.passing, _SHOWN)}"
+    times = "" if fault.count < 2 else f" {fault.count} times"
+    return f"{what} failed{times} and is tried again: {one_line(fault.error, _SHOWN)}"
+
+
+def faults_words(faults: Sequence[Fault]) -> str:
+    """Return one line for all faults: the first one, and how many more there are."""
+    if not faults:
+        return ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return fault_words(faults[0]) + more

@@ -1,0 +1,151 @@
+"""What the one engine does that supervises a home: it runs what is queued, and all around it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from engine.domain.errors import UserError
+from engine.domain.model import Pause, RunSpec
+from engine.domain.projection import View
+from engine.domain.queue import Rules, paused
+from engine.parts import Parts
+from engine.runs.journal import Journal
+from engine.runs.owner import Ownership
+from engine.runs.reporting import FaultReporter
+from engine.runs.shared import SharedSettings
+from engine.runs.tree import Final, TaskTree
+from engine.store.store import Store
+
+if TYPE_CHECKING:
+    from engine.runs.scheduler import Scheduler
+    from engine.runs.supervisor import Tools
+
+OWNER_RETRY_S = 0.5
+CHECKPOINTS = 2
+
+
+class Supervision:
+    """Supervises a home while no other engine does; `pause` pauses the queue for a cause."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        store: Store,
+        view: View,
+        journal: Journal,
+        shared: SharedSettings,
+        ownership: Ownership,
+        tasks: TaskTree,
+        published: Callable[[], None],
+    ) -> None:
+        self.scheduler: Scheduler | None = None
+        self._parts = parts
+        self._store = store
+        self._view = view
+        self._journal = journal
+        self._shared = shared
+        self._ownership = ownership
+        self._tasks = tasks
+        self._published = published
+        self._reporter = FaultReporter(tasks.faults, shared, view, journal.append, self._pause)
+
+    def notify(self) -> None:
+        """Take note that faults were recorded or cleared."""
+        self._reporter.notify()
+
+    async def run(self, after: Callable[[], Awaitable[object]] | None) -> None:
+        """Supervise this home as soon as nobody else does, and not before `after`."""
+        while not self._took_over():  # noqa: ASYNC110  the kernel frees the lock without a word
+            await asyncio.sleep(OWNER_RETRY_S)
+        try:
+            if after:
+                await after()
+            await self._work_off()
+        finally:
+            self._ownership.give_up()
+
+    def _took_over(self) -> bool:
+        faults = self._tasks.faults
+        try:
+            taken = self._ownership.take()
+        except UserError as error:
+            faults.record("supervisor lock", error)
+            return False
+        faults.clear("supervisor lock")
+        return taken
+
+    async def _work_off(self) -> None:
+        """Run what is queued, and do all else that wants doing, until that ends for good."""
+        from engine.runs.scheduler import Scheduler
+        from engine.tending import Tending
+
+        parts, branch = self._parts, self._tasks.branch()
+        tools = self._tools(branch)
+        self.scheduler = scheduler = Scheduler(
+            self._view, tools, self._rules, self._check_login, self._ownership.check
+        )
+        tending = Tending(parts.disk, self._store, parts.config, lambda: not self._view.live)
+        try:
+            branch.start("faults", self._reporter.run)
+            branch.start("follower", tools.follower.run)
+            branch.start("watcher", tools.watcher.run)
+            branch.start("look-after", scheduler.look_after)
+            branch.start("maintenance", tending.run)
+            branch.start("search", parts.search.keep_up)
+            branch.start("notifications", lambda: parts.notifications.run(branch))
+            scheduling = branch.start("scheduler", scheduler.run)
+            await scheduling.wait()
+            if scheduling.error:
+                raise Final(scheduling.error)
+        finally:
+            await branch.close()
+            self.scheduler = None
+
+    def _tools(self, branch: TaskTree) -> Tools:
+        from engine.runs.budgets import Budgets
+        from engine.runs.follower import Follower
+        from engine.runs.supervisor import Tools
+        from engine.runs.watcher import Watcher
+
+        commit = self._journal.append
+        return Tools(
+            paths=self._parts.paths,
+            config=self._parts.config,
+            store=self._store,
+            commit=commit,
+            pause=self._pause,
+            follower=Follower(commit, branch.faults),
+            watcher=Watcher(commit),
+            checkpoints=asyncio.Semaphore(CHECKPOINTS),
+            budgets=Budgets(self._store, self._view),
+            tasks=branch,
+        )
+
+    def _rules(self) -> Rules:
+        return Rules(self._shared.slots, self._parts.config.queue.per_project, self._shared.pause)
+
+    async def _check_login(self, spec: RunSpec) -> UserError | None:
+        """Return why Codex cannot be started for `spec`; None if it can."""
+        from engine.codex.command import find_codex
+        from engine.codex.doctor import login
+
+        try:
+            return await login(find_codex(spec.codex_bin, self._parts.config.codex.bin))
+        except UserError as error:
+            return error
+
+    async def _pause(self, pause: Pause | None) -> None:
+        """Pause for a cause, or end that pause; one the user asked for stays as it is."""
+
+        def decide(known: Pause | None) -> Pause | None:
+            if known and (known.until is None or (pause is None and paused(known, time.time()))):
+                return known
+            if pause and pause.until and known and known.until:
+                return max(pause, known, key=lambda held: held.until or 0.0)
+            return pause
+
+        await self._shared.change_pause(decide)
+        self._published()
