@@ -248,11 +248,9 @@ class Workspaces:
         """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""
         known = await self._find(run)
         workspace = known.workspace if until is not None and known.workspace else _of(known)
-        folder = self._paths.checkpoints(known.id, workspace.path)
-        if not folder.is_dir():
-            message = f"The run {known.id} has no checkpoints: its changes are not known."
-            raise user_error("WORKSPACE_MISSING", message)
-        return folder, workspace
+        if not known.baseline:
+            raise user_error("CHANGES_UNKNOWN")
+        return self._paths.checkpoints(known.id, workspace.path), workspace
 
 
 def _of(run: Run) -> Workspace:

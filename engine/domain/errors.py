@@ -77,6 +77,10 @@ CATALOGUE: dict[str, Entry] = {
         "This work is nowhere else.",
         "Take it home with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
     ),
+    "CHANGES_UNKNOWN": Entry(
+        "The changes of this run are unknown: its baseline is missing.",
+        "Save its files with `swarm-tui get`, then start over with `retry --fresh`.",
+    ),
     "APPLY_CONFLICT": Entry(
         "The run's changes do not fit: nothing was changed.",
         "Commit or move away what the named files hold, or take the changes home as a patch or "

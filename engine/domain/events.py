@@ -111,7 +111,7 @@ class Notice:
     """Worth knowing, not a failure; `level` is `info` or `warning`.
 
     `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
-    where that is what is worth knowing.
+    where that is what is worth knowing. `uncheckpointed`: the last checkpoint could not be taken.
     """
 
     type: ClassVar[str] = "notice"
@@ -119,6 +119,7 @@ class Notice:
     text: str
     applied: Applied | None = None
     trash: bool | None = None
+    uncheckpointed: bool | None = None
 
 
 @record

@@ -9,6 +9,8 @@ from operator import attrgetter
 from engine.domain.record import record
 
 VERIFY_LIMIT_S = 900.0
+BASELINE = 0
+"""The number of the checkpoint that all changes are measured against."""
 
 
 class Status(StrEnum):
@@ -276,6 +278,12 @@ class Run:
     open_items: int = 0
     tool_steps: int = 0
     checkpoint: int | None = None
+    baseline: bool | None = None
+    """Whether the workspace was remembered before the agent started in it.
+
+    None: neither has happened yet. False: the agent started without, and it stays so."""
+    uncheckpointed: bool = False
+    """Whether work was done after the last checkpoint, and the next could not be taken."""
     retries_used: int = 0
     limit_hits: int = 0
     plan: tuple[PlanItem, ...] = ()
@@ -303,7 +311,14 @@ class Run:
     @property
     def is_applied(self) -> bool:
         """Whether all that the run has changed so far was taken home."""
-        return self.applied is not None and self.applied.checkpoint == self.checkpoint
+        if self.applied is None or self.uncheckpointed or self.has_unknown_changes:
+            return False
+        return self.applied.checkpoint == self.checkpoint
+
+    @property
+    def has_unknown_changes(self) -> bool:
+        """Whether the agent started without a baseline to measure its changes against."""
+        return self.baseline is False
 
     def __copy__(self) -> Run:
         """Give another run that is the same: every batch of events begins with one."""

@@ -23,6 +23,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import (
+    BASELINE,
     ChangeCount,
     PlanPace,
     Run,
@@ -98,6 +99,8 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
         _queue(run, body, at)
     if body.status is Status.PREPARING:
         run.started_at = at
+    if body.status is Status.RUNNING and run.workspace and run.baseline is None:
+        run.baseline = False  # whatever is remembered from now on is not what it started from
     if body.status in lifecycle.FINISHED:
         run.finished_at = at
     _do(run, "", at)
@@ -125,6 +128,8 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if isinstance(folder, str):
         if run.workspace and run.workspace.path != folder:  # nothing of what it begins with anew
             run.applied, run.touched = None, ()
+            run.baseline, run.checkpoint, run.uncheckpointed = None, None, False
+            run.changes = ChangeCount()
         run.in_trash = False
         run.workspace = Workspace(
             path=folder,
@@ -177,6 +182,8 @@ def _notice(run: Run, body: Notice, at: float) -> None:
     run.notice = body.text
     run.applied = body.applied or run.applied
     run.in_trash = run.in_trash if body.trash is None else body.trash
+    if body.uncheckpointed is not None:
+        run.uncheckpointed = body.uncheckpointed
     if body.text.startswith(STALLED):
         run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:
@@ -196,7 +203,9 @@ def _measure(run: Run, body: Body) -> None:
         case LimitsSeen():
             run.limits = body.windows
         case CheckpointTaken():
-            run.checkpoint = body.n
+            run.checkpoint, run.uncheckpointed = body.n, False
+            if body.n == BASELINE and run.baseline is None:
+                run.baseline = True
         case _:
             pass
 

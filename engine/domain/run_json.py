@@ -60,7 +60,7 @@ def run_json(
             "cached_input": run.usage.cached,
             "output": run.usage.output,
         },
-        "changes": asdict(run.changes),
+        "changes": None if run.has_unknown_changes else asdict(run.changes),
         "applied": {**asdict(run.applied), "at": iso(run.applied.at)} if run.applied else None,
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,

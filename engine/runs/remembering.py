@@ -1,4 +1,8 @@
-"""A run's checkpoints, taken as it works: what it can go back to, and what it has changed."""
+"""A run's checkpoints, taken as it works: what it can go back to, and what it has changed.
+
+The first one in a workspace is its baseline. It is taken and stored as an event before the agent
+starts, or never: everything that the run changes is measured against it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.model import ChangeCount, Run, Workspace
+from engine.domain.transient import transient
 from engine.paths import Paths
+from engine.runs.faults import error_line
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE
@@ -20,13 +27,22 @@ REST_S = 300.0
 """After a look in vain, how long until the next where no file is seen to change."""
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
+"""Between two tries: each time twice as long."""
+TRIES = 6
+"""How often a failure is tried again that need not pass; a full disk is waited for."""
+POLL_S = 0.1
+
+FATAL = frozenset({"CHANGES_UNKNOWN", "GIT_MISSING", "WORKSPACE_MISSING"})
+"""What another try cannot change."""
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]
+Stop = Callable[[], bool]
 _log = logging.getLogger(__name__)
 
 
 class Remembering:
-    """Takes checkpoints of one run's workspace; a failure never fails the run, and is told once.
+    """Takes checkpoints of one run's workspace; one that fails is shown, and repeated later.
 
     `turn` bounds how many are taken at a time, of all runs together.
     """
@@ -38,11 +54,21 @@ class Remembering:
         self._steps = 0
         self._next_at = self._rest_s = 0.0
         self._seen = 0
-        self._failed = False
+        self._failures = 0
+        """How many tries have failed since the last checkpoint."""
         self._store: tuple[Workspace, Checkpoints] | None = None
         self._measured: tuple[str, ChangeCount, tuple[str, ...]] | None = None
         """The tree that was measured last, and what it came to."""
         self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, run: Run, stop: Stop) -> bool:
+        """Take the checkpoint that an attempt starts from; False where `stop` said so first.
+
+        The first in a workspace becomes its baseline. Raises `UserError` where it cannot be taken.
+        """
+        if run.baseline is False:
+            raise user_error("CHANGES_UNKNOWN")
+        return await self._insist(run, stop, "The agent waits for its first checkpoint")
 
     def look(self, run: Run, seen: int) -> None:
         """Take a checkpoint, in the background, if steps were done since the last one.
@@ -50,31 +76,27 @@ class Remembering:
         `seen` counts how often a file was seen to change; where none was, there is no haste.
         """
         due_at = self._next_at + (self._rest_s if seen == self._seen else 0.0)
-        due = time.monotonic() >= due_at and run.tool_steps != self._steps
-        if due and (self._task is None or self._task.done()):
+        due = time.monotonic() >= due_at and (run.tool_steps != self._steps or self._failures)
+        if run.baseline and due and (self._task is None or self._task.done()):
             self._seen = seen
-            self._task = asyncio.create_task(self.take(run))
+            self._task = asyncio.create_task(self._try(run))
 
-    async def take(self, run: Run) -> None:
-        """Remember the workspace as it is, and tell what is new."""
-        if run.workspace is None or self._failed:
+    async def finish(self, run: Run, stop: Stop) -> None:
+        """Take the last checkpoint of an attempt; where it cannot be taken, show that."""
+        if self._task:
+            await asyncio.gather(self._task, return_exceptions=True)
+        if run.workspace is None or run.baseline is None:
             return
-        self._steps = run.tool_steps
-        took_s = 0.0
-        bodies: Sequence[Body]
         try:
-            async with self._turn:
-                started = time.monotonic()
-                bodies = await self._taken(run)
-                took_s = time.monotonic() - started
-        except (UserError, OSError) as error:
-            _log.warning("run %s: no checkpoint: %s", run.id, error)
-            self._failed = True
-            bodies = [Notice("warning", f"no checkpoints and no count of changes: {error}")]
-        self._next_at = time.monotonic() + max(GAP_S, COST_FACTOR * took_s)
-        self._rest_s = 0.0 if bodies else REST_S
-        if bodies:
-            await self._say(bodies)
+            if run.baseline is False:
+                raise user_error("CHANGES_UNKNOWN")
+            if await self._insist(run, stop, "No last checkpoint yet", tries=TRIES):
+                return
+            why = "nothing was waited for."
+        except UserError as error:
+            why = error.message
+        words = f"the work after the last checkpoint is in none: {why}"
+        await self._say([Notice("warning", words, uncheckpointed=True)])
 
     async def close(self) -> None:
         """End what is still at work."""
@@ -82,12 +104,69 @@ class Remembering:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def _insist(self, run: Run, stop: Stop, words: str, tries: int | None = None) -> bool:
+        """Take a checkpoint, at the next try if need be; False where `stop` said so first.
+
+        Raises `UserError` after so many `tries`; None: a full disk and the like are waited for.
+        """
+        shown = ""
+        for number in count(1):
+            try:
+                await self._take(run)
+                return True
+            except UserError as error:
+                last = number >= (tries or TRIES) and not (tries is None and transient(error))
+                if last or error.code in FATAL:
+                    raise
+                if error.message != shown:
+                    shown = error.message
+                    await self._say([Notice("warning", f"{words}, and tries again: {shown}")])
+            if await _stopped(_delay_s(number), stop):
+                return False
+        raise AssertionError
+
+    async def _try(self, run: Run) -> None:
+        """Take a checkpoint; a failure is shown once, and the checkpoint repeated later."""
+        try:
+            await self._take(run)
+        except UserError as error:
+            if self._failures == 1:
+                words = f"no checkpoint, it is repeated later: {error.message}"
+                await self._say([Notice("warning", words)])
+
+    async def _take(self, run: Run) -> None:
+        """Take a checkpoint and say what is new; raises `UserError`."""
+        self._steps = run.tool_steps
+        started = time.monotonic()
+        try:
+            async with self._turn:
+                started = time.monotonic()
+                bodies = await self._taken(run)
+        except Exception as error:
+            self._failed(run, error)
+            if isinstance(error, UserError):
+                raise
+            raise _told(error) from error
+        now = time.monotonic()
+        self._failures = 0
+        self._next_at = now + max(GAP_S, COST_FACTOR * (now - started))
+        self._rest_s = 0.0 if bodies else REST_S
+        if bodies:
+            await self._say(bodies)
+
+    def _failed(self, run: Run, error: Exception) -> None:
+        _log.warning("run %s: no checkpoint: %s", run.id, error)
+        self._failures += 1
+        self._store = None  # opened again, which finds out what is wrong with it
+        self._next_at = time.monotonic() + max(GAP_S, _delay_s(self._failures))
+        self._rest_s = 0.0
+
     async def _taken(self, run: Run) -> list[Body]:
         checkpoints = await self._opened(run)
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.take(stage)
         bodies: list[Body] = []
-        if run.checkpoint != checkpoint.n:
+        if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
         if self._measured is None or self._measured[0] != checkpoint.tree:
             changes = await checkpoints.changes(BASELINE, checkpoint.n)
@@ -96,10 +175,37 @@ class Remembering:
         return bodies + measured(run, total, paths)
 
     async def _opened(self, run: Run) -> Checkpoints:
-        """Give the store of a run's workspace, opened once: that asks git for what stays."""
+        """Return the store of a run's workspace, made where it has no baseline yet."""
         assert run.workspace
+        folder = self._paths.checkpoints(run.id, run.workspace.path)
+        if run.baseline is None:
+            # Nobody was told of anything that is there: a try before this one was cut short.
+            self._store = self._measured = None
+            return await Checkpoints.make(folder, run.workspace)
         if self._store is None or self._store[0] != run.workspace:
-            folder = self._paths.checkpoints(run.id, run.workspace.path)
             self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
             self._measured = None
         return self._store[1]
+
+
+def _told(error: Exception) -> UserError:
+    """Return what went wrong as an error for the user."""
+    if isinstance(error, OSError):
+        return os_failure(error)
+    return user_error("INTERNAL", f"A checkpoint failed: {error_line(error)}.")
+
+
+def _delay_s(failures: int) -> float:
+    """Return how long to wait after so many failures, in seconds."""
+    return min(FIRST_DELAY_S * 2.0 ** min(failures - 1, 10), LONGEST_DELAY_S)
+
+
+async def _stopped(delay_s: float, stop: Stop) -> bool:
+    """Wait; True as soon as `stop` says so."""
+    until = time.monotonic() + delay_s
+    while not stop():
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            return False
+        await asyncio.sleep(min(POLL_S, left_s))
+    return True

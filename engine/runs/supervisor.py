@@ -154,8 +154,9 @@ class Supervisor:
             *(Notice("info", notice) for notice in made.notices),
             Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(made.workspace)),
         )
-        # What the run starts from: everything it changes is measured against it.
-        await self._remembering.take(self._run)
+        # Everything that the run changes is measured against what it starts from.
+        if not await self._remembering.begin(self._run, self._is_cancelled):
+            return
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
         await self._append([StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
@@ -202,7 +203,7 @@ class Supervisor:
             await self._preparing.end()
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
-        grace_s = 0.0 if self._run.reason == KILL else self._tools.config.grace_s
+        grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         stopping = asyncio.create_task(following.process.stop(grace_s))
         try:
             # A second, harder request cuts the grace time short.
@@ -212,7 +213,7 @@ class Supervisor:
             await stopping
         finally:
             stopping.cancel()
-        await self._remembering.take(self._run)
+        await self._remembering.finish(self._run, self._is_killed)
         await self._say(
             StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
         )
@@ -223,7 +224,7 @@ class Supervisor:
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
         bodies = endings.left_behind(0 if following.verdict else left, folder)
-        await self._remembering.take(self._run)
+        await self._remembering.finish(self._run, self._is_killed)
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(
             self._run, error, ending.exit_code, self._limits, time.time(), again
@@ -236,8 +237,8 @@ class Supervisor:
 
     async def _fail(self, error: UserError) -> None:
         if self._process:
-            killed = self._run.reason == KILL
-            await self._process.stop(0 if killed else self._tools.config.grace_s)
+            await self._process.stop(0 if self._is_killed() else self._tools.config.grace_s)
+            await self._remembering.finish(self._run, self._is_killed)
         if self._run.status is Status.CANCELLING:
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
@@ -254,7 +255,7 @@ class Supervisor:
             await Process(one, NOBODY, None).stop(grace_s)
         try:
             async with asyncio.timeout(LAST_CHECKPOINT_S):
-                await self._remembering.take(run)
+                await self._remembering.finish(run, lambda: True)
         except Exception as error:
             _log.warning("run %s: no last checkpoint: %s", run.id, error_line(error))
         finally:
@@ -268,6 +269,12 @@ class Supervisor:
         await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
 
     # What they are made of
+
+    def _is_cancelled(self) -> bool:
+        return self._run.status is Status.CANCELLING
+
+    def _is_killed(self) -> bool:
+        return self._run.reason == KILL
 
     async def _follow(self, *, may_start: bool) -> Following | None:
         """Follow the attempt's process: the one we have, the one we find, or a new one."""

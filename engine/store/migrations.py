@@ -120,4 +120,27 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE INDEX runs_learn_from ON runs (json_extract(spec, '$.learn_from'))
             WHERE json_extract(spec, '$.learn_from') IS NOT NULL""",
     ),
+    # Whether the first checkpoint of a workspace is its baseline: only if it came before the agent
+    # started there. Where the events of that time were dropped, it is taken for one.
+    (
+        """CREATE TEMP VIEW made AS SELECT r.key AS run, coalesce((SELECT min(e.seq) FROM events e
+            WHERE e.run = r.key AND e.type = 'progress' AND json_extract(e.data, '$.details.path')
+                = json_extract(r.state, '$.workspace.path')), 0) AS seq
+            FROM runs r WHERE json_extract(r.state, '$.workspace.path') IS NOT NULL""",
+        """CREATE TEMP VIEW begun AS SELECT m.run, m.seq, (SELECT min(e.seq) FROM events e
+                WHERE e.run = m.run AND e.seq > m.seq AND e.type = 'checkpoint'
+                AND json_extract(e.data, '$.n') = 0) AS first, (SELECT min(e.seq) FROM events e
+                WHERE e.run = m.run AND e.seq > m.seq AND e.type = 'status'
+                AND json_extract(e.data, '$.status') = 'running') AS started,
+            NOT EXISTS (SELECT 1 FROM events e WHERE e.run = m.run AND e.seq = 1) AS dropped
+            FROM made m""",
+        """UPDATE runs SET state = json_set(state, '$.baseline', json(CASE
+            WHEN b.first < coalesce(b.started, b.first + 1) THEN 'true'
+            WHEN b.dropped AND json_extract(state, '$.checkpoint') IS NOT NULL THEN 'true'
+            ELSE 'false' END)) FROM begun b
+            WHERE b.run = runs.key AND (b.first IS NOT NULL OR b.started IS NOT NULL
+                OR b.dropped)""",
+        "DROP VIEW begun",
+        "DROP VIEW made",
+    ),
 )

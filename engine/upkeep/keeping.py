@@ -53,9 +53,9 @@ async def _patch(run: Run, paths: Paths, folder: Path) -> list[Path] | None:
 async def patch(run: Run, paths: Paths) -> bytes:
     """Give all that a run changed, as git can apply it; raises `UserError`."""
     assert run.workspace
+    if not run.baseline:
+        raise user_error("CHANGES_UNKNOWN")
     folder = paths.checkpoints(run.id, run.workspace.path)
-    if not folder.is_dir():
-        raise user_error("WORKSPACE_MISSING", "It is not known what it changed.")
     store = await Checkpoints.open(folder, run.workspace)
     found = await store.changes()
     if found.left_out:

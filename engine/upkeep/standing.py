@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.domain.events import Progressed
-from engine.domain.model import Run, Workspace, WorkspaceKind
+from engine.domain.model import Run, WorkspaceKind
+from engine.domain.projection import fold
 from engine.paths import Paths
 from engine.store.store import Store
 from engine.upkeep import places
@@ -40,14 +40,20 @@ def _is_there(run: Run) -> bool:
 
 
 async def _as_it_was(store: Store, run: Run, path: Path) -> Run | None:
-    for event in await store.events(run.id, kinds=["progress"]):
-        details = event.body.details if isinstance(event.body, Progressed) else None
-        if details and details.get("path") == str(path):
-            workspace = Workspace(
-                str(path),
-                WorkspaceKind(details.get("kind", WorkspaceKind.EMPTY)),
-                details.get("source"),
-                details.get("branch"),
-            )
-            return replace(run, workspace=workspace, applied=None, in_trash=False)
-    return None
+    then, found = Run(run.id, run.spec, run.created_at), None
+    for event in await store.events(run.id, kinds=["progress", "status", "checkpoint"]):
+        then = fold(then, [event])
+        if then.workspace and then.workspace.path == str(path):
+            found = then
+        elif found:
+            break
+    if found is None:
+        return None
+    return replace(
+        run,
+        workspace=found.workspace,
+        baseline=found.baseline,
+        checkpoint=found.checkpoint,
+        applied=None,
+        in_trash=False,
+    )

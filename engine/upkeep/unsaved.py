@@ -22,7 +22,7 @@ from engine.workspace.git import Git
 from engine.workspace.origin import Asked
 from engine.workspace.points import BASELINE
 
-UNKNOWN = "it is not known what it changed"
+UNKNOWN = "the changes of this run are unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ async def unsaved(
     workspace = run.workspace
     if workspace is None or workspace.kind is WorkspaceKind.IN_PLACE:
         return Unsaved()
-    folder = paths.checkpoints(run.id, workspace.path)
-    if not folder.is_dir():
+    if not run.baseline:
         return Unsaved(is_known=False)
+    folder = paths.checkpoints(run.id, workspace.path)
     try:
         asked = asked or Asked()
         store = await Checkpoints.open(folder, workspace, asked)

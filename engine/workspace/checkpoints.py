@@ -26,9 +26,10 @@ from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
-from engine.workspace.points import BASELINE, Checkpoint, Points
+from engine.workspace.points import BASELINE, Checkpoint, Points, has_baseline
 from engine.workspace.repository import Habits, Repository, make_private
 from engine.workspace.snapshot import Snapshot
+from engine.workspace.worktree import clear
 
 CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
@@ -60,24 +61,41 @@ class Checkpoints:
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
         self._points = Points(self.git)
+        self._is_new = False
 
     @classmethod
     async def open(
         cls, folder: Path, workspace: Workspace, asked: Asked | None = None
     ) -> Checkpoints:
-        """Open the store of a run at `folder`, outside the workspace, made if it is not there.
+        """Open the store of a run at `folder`, outside the workspace.
 
-        Who opens many of them gives each what was `asked` for those before.
+        Who opens many of them gives each what was `asked` for those before. Raises `UserError`
+        CHANGES_UNKNOWN where it holds no baseline: a damaged store is never begun again.
         """
-        private_folder(folder.parent)
+        if not await asyncio.to_thread(has_baseline, folder):
+            raise unknown_changes(folder)
         asked = asked or Asked()
         repository = await origin(workspace, asked)
         who = await asked.habits(repository, folder.parent)
+        return cls(folder, workspace, repository, who)
+
+    @classmethod
+    async def make(cls, folder: Path, workspace: Workspace) -> Checkpoints:
+        """Make the store of a run at `folder`, whose first checkpoint will be the baseline.
+
+        Whatever is there was begun before and never reported: it is removed.
+        """
+        private_folder(folder.parent)
+        await asyncio.to_thread(clear, folder)
+        asked = Asked()
+        repository = await origin(workspace, asked)
+        who = await asked.habits(repository, folder.parent)
         self = cls(folder, workspace, repository, who)
+        self._is_new = True
+        private_folder(folder)
         async with locked(self._lock):
-            if not (folder / "HEAD").is_file():
-                make_private(folder, repository)
-                await snapshot.prime(self.git, _prime(workspace, repository))
+            make_private(folder, repository)
+            await snapshot.prime(self.git, _prime(workspace, repository))
         return self
 
     @property
@@ -101,7 +119,10 @@ class Checkpoints:
         return await self._points.point(n)
 
     async def _take(self, message: str) -> Checkpoint:
-        last = (await self.list() or [None])[-1]
+        found = await self.list()
+        if not self._is_new and not (found and found[0].n == BASELINE):
+            raise unknown_changes(self.git.git_dir)
+        last = (found or [None])[-1]
         now = await snapshot.take(self.git, self.root)
         if last and last.tree == now.tree:
             return Checkpoint(last.n, last.sha, last.tree, last.message, last.at, now.left_out)
@@ -110,6 +131,7 @@ class Checkpoints:
         sha = await snapshot.commit(self.git, now.tree, words)
         taken = Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
         await self._points.add(taken)
+        self._is_new = False
         return taken
 
     # Comparing
@@ -229,6 +251,14 @@ class Checkpoints:
                 yield
             except OSError as error:
                 raise os_failure(error) from error
+
+
+def unknown_changes(folder: Path) -> Exception:
+    """Return the error for a run without a baseline, which tells a damaged store from none."""
+    if not folder.is_dir():
+        return user_error("CHANGES_UNKNOWN")
+    message = "The changes of this run are unknown: the store of its checkpoints is damaged."
+    return user_error("CHANGES_UNKNOWN", message)
 
 
 def _must_be_free(root: Path, pairs: list[Pair]) -> None:

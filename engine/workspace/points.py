@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import user_error
+from engine.domain.model import BASELINE
 from engine.workspace.git import Git
 
-BASELINE = 0
+__all__ = ["BASELINE", "REFS", "Checkpoint", "Points", "has_baseline"]
+
 REFS = "refs/swarm/checkpoints"
 _KNOWN = "swarm-points"
 
@@ -69,6 +71,32 @@ class Points:
     async def add(self, point: Checkpoint) -> None:
         """Let a commit be the next of them; raises `UserError` where it is not the next."""
         await self._git.run("update-ref", point.ref, point.sha, "0" * len(point.sha))
+
+
+def has_baseline(git_dir: Path) -> bool:
+    """Return whether a store is whole as far as its files show: a `HEAD`, and a baseline."""
+    try:
+        if not (git_dir / "HEAD").read_bytes().startswith(b"ref: "):
+            return False
+        return _is_object_id(_baseline_of(git_dir))
+    except OSError:
+        return False
+
+
+def _baseline_of(git_dir: Path) -> bytes:
+    ref = f"{REFS}/{BASELINE}"
+    try:
+        return (git_dir / ref).read_bytes()
+    except FileNotFoundError:
+        lines = (git_dir / "packed-refs").read_bytes().splitlines()
+    return next((line[: -len(ref)] for line in lines if line.endswith(b" " + ref.encode())), b"")
+
+
+def _is_object_id(text: bytes) -> bool:
+    try:
+        return len(bytes.fromhex(text.decode("ascii").strip())) in (20, 32)
+    except ValueError:
+        return False
 
 
 def _load(path: Path) -> dict[int, Checkpoint]:

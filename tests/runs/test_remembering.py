@@ -39,8 +39,10 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     folder.mkdir()
     workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
     run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
-    turn = Turn(1)
-    ours = Remembering(Paths(tmp_path, tmp_path / "config.yaml"), turn, _nothing)
+    turn, paths = Turn(1), Paths(tmp_path, tmp_path / "config.yaml")
+    ours = Remembering(paths, turn, _nothing)
+    assert await ours.begin(run, lambda: False)
+    run = replace(run, baseline=True)
 
     async def minute(seen: int) -> int:
         """Let the run do a step each second, and give how often it was looked at."""

@@ -14,6 +14,7 @@ from engine.domain.model import Run, Stage, Workspace, WorkspaceKind
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.points import has_baseline
 from engine.workspaces import Workspaces
 from tui.app import SwarmApp
 
@@ -57,7 +58,9 @@ class Changed:
     async def remember(self, message: str = "baseline") -> None:
         """Take a checkpoint."""
         workspace = Workspace(str(self.root), WorkspaceKind.EMPTY)
-        store = await Checkpoints.open(self._paths.checkpoints(RUN, str(self.root)), workspace)
+        folder = self._paths.checkpoints(RUN, str(self.root))
+        how = Checkpoints.open if has_baseline(folder) else Checkpoints.make
+        store = await how(folder, workspace)
         await store.take(message)
 
     @property

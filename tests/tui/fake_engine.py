@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -263,7 +264,10 @@ class FakeEngine:
     def happen(self, run_id: str, *bodies: Body, after_s: float = 0) -> None:
         """Something happens to a run."""
         self.now += after_s
-        events, run = stamp(self.view.runs[run_id], bodies, self.now)
+        before = self.view.runs[run_id]
+        if before.workspace and before.baseline is None:
+            before = replace(before, baseline=True)
+        events, run = stamp(before, bodies, self.now)
         changed = self.view.put(run)
         self._events[run_id] += events
         self._all += events

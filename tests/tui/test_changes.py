@@ -232,7 +232,7 @@ async def test_nothing_changed_and_nothing_known(tmp_path: Path) -> None:
     run = Changed(tmp_path)
     async with run.app.run_test(size=WIDE) as pilot:
         await pilot.press("D")
-        await reached(pilot, lambda: "no checkpoints" in shown(app_in(pilot)))
+        await reached(pilot, lambda: "unknown" in shown(app_in(pilot)))
         await run.remember()
         await pilot.press("r")
         await reached(pilot, lambda: "Nothing changed." in shown(app_in(pilot)))

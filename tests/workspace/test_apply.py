@@ -74,7 +74,7 @@ async def scene(
     spec = WorkspaceSpec(WorkspaceKind(kind), str(source), include_uncommitted=uncommitted)
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
-    run = await Checkpoints.open(home / "runs" / "r1" / "checkpoints.git", made.workspace)
+    run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
     await run.take("baseline")
     return Scene(source, target, run, home, made.workspace.branch)
 
@@ -258,7 +258,7 @@ async def test_from_a_run_that_goes_on_from_another(source: Path, home: Path, ho
     target = first.root.with_name("r2")
     spec = WorkspaceSpec(WorkspaceKind.FROM_RUN, str(first.root))
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
-    run = await Checkpoints.open(home / "runs" / "r2" / "checkpoints.git", made.workspace)
+    run = await Checkpoints.make(home / "runs" / "r2" / "checkpoints.git", made.workspace)
     await run.take("baseline")
     here = Scene(source, target, run, home, made.workspace.branch)
     change(target)

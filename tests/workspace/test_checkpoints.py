@@ -21,6 +21,7 @@ from engine.workspace import snapshot
 from engine.workspace.changes import Kind
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.pack import object_id
+from engine.workspace.points import has_baseline
 
 
 @pytest.fixture
@@ -33,7 +34,9 @@ def root(tmp_path: Path) -> Path:
 
 async def opened(root: Path, home: Path, kind: str = "empty", source: Path | None = None):
     workspace = Workspace(str(root), WorkspaceKind(kind), str(source) if source else None)
-    return await Checkpoints.open(home / "runs" / "r" / "checkpoints.git", workspace)
+    folder = home / "runs" / "r" / "checkpoints.git"
+    how = Checkpoints.open if has_baseline(folder) else Checkpoints.make
+    return await how(folder, workspace)
 
 
 async def test_every_kind_of_change_is_told(root: Path, home: Path) -> None:
@@ -294,6 +297,7 @@ async def test_small_packs_are_made_one_and_nothing_is_lost(
 
 
 async def test_calls_at_once_are_served_one_by_one(root: Path, home: Path) -> None:
+    await (await opened(root, home)).take("baseline")
     runs = [await opened(root, home) for _ in range(4)]
 
     async def work(run: Checkpoints, number: int) -> None:

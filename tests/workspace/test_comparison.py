@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 async def opened(root: Path, home: Path) -> Checkpoints:
     folder = home / "runs" / "r" / "checkpoints.git"
-    return await Checkpoints.open(folder, Workspace(str(root), WorkspaceKind.EMPTY))
+    return await Checkpoints.make(folder, Workspace(str(root), WorkspaceKind.EMPTY))
 
 
 async def test_each_file_has_its_own_diff_and_no_other(root: Path, home: Path) -> None:

@@ -161,7 +161,7 @@ async def test_a_whole_run_runs_nothing(
     await asyncio.to_thread(create.check, spec, 1 << 30, home)
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
-    run = await Checkpoints.open(home / "runs" / "r1" / "checkpoints.git", made.workspace)
+    run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
     await run.take("baseline")
     repos.write(target, {"a.txt": "zero\none\ntwo\nthree\n", "fresh.x": "fresh\n"})
     shutil.copytree(evil / "inner", target / "nested")
@@ -214,7 +214,7 @@ async def test_a_work_tree_that_settings_name_is_not_believed(tmp_path: Path, ho
     repos.git(source, "config", "core.worktree", str(elsewhere))
     assert (await worktree.must_find(source)).top == source
     made = await worktree.create(source, home / "w" / "r1", "swarm/r1", home)
-    run = await Checkpoints.open(home / "c.git", made.workspace)
+    run = await Checkpoints.make(home / "c.git", made.workspace)
     await run.take("baseline")
     repos.write(home / "w" / "r1", {"a.txt": "changed\n"})
     await apply(run, Wish(source), home)

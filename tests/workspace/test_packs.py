@@ -43,7 +43,7 @@ async def test_trees_are_gits_after_any_change(tmp_path: Path, home: Path, hashe
     repos.git(tmp_path, "init", "-q", "--bare", how, "git")
     there = ("--git-dir", str(tmp_path / "git"), "--work-tree", str(root))
     store = home / "checkpoints.git"
-    run = await Checkpoints.open(store, Workspace(str(root), WorkspaceKind.IN_PLACE, str(root)))
+    run = await Checkpoints.make(store, Workspace(str(root), WorkspaceKind.IN_PLACE, str(root)))
     chance = random.Random(hashed)
     for turn in range(25):
         for _ in range(chance.randrange(4)):

@@ -94,7 +94,7 @@ async def test_uncommitted_work_is_brought_along_and_left_alone(source: Path, ho
     assert (source / ".git" / "index").read_bytes() == index
     assert repos.git(source, "status", "--porcelain") == before
     assert repos.git(source, "stash", "list") == ""
-    run = await Checkpoints.open(home / "c.git", made.workspace)
+    run = await Checkpoints.make(home / "c.git", made.workspace)
     await run.take("baseline")
     assert (await run.changes()).files == ()
 
@@ -134,7 +134,7 @@ async def test_repositories_in_every_state(tmp_path: Path, home: Path, state: st
     target = Path(made.workspace.path)
     assert repos.files(target) == wanted
     assert repos.git(target, "status", "--porcelain") == ""
-    run = await Checkpoints.open(home / "c.git", made.workspace)
+    run = await Checkpoints.make(home / "c.git", made.workspace)
     await run.take("baseline")
     repos.write(target, {"new": "x\n"})
     assert [file.path for file in (await run.changes()).files] == ["new"]

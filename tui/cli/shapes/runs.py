@@ -103,7 +103,7 @@ class Run(Shape):
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
     limits: list[LimitWindow]
     tokens: Tokens
-    changes: ChangeCount
+    changes: Annotated[ChangeCount | None, Meta(description="null: they are unknown")]
     applied: Annotated[TakenHome | None, Meta(description="where its changes were applied")]
     error: ErrorInfo | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
