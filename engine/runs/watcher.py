@@ -15,14 +15,14 @@ from pathlib import Path
 from engine.domain.errors import UserError
 from engine.domain.events import Body, FileChange, FilesChanged, Notice
 from engine.domain.text import printable_name
-from engine.runs.watch import Seen, Watch
+from engine.runs.watch import ADDED, DELETED, MODIFIED, Seen, Watch
 from engine.store.appending import Entry
 from engine.workspace.walk import MAX_FOLDERS, SANDBOX, is_left_alone, is_sandbox, walk
 
 MAX_CHANGES = 500  # in one event; a build writes thousands of files at once
 MAX_TOLD = 10_000  # at a time, of one run
 COST_FACTOR = 20  # renewing the watch takes a twentieth of the time at most
-ADDED, MODIFIED = 1, 2  # as watchfiles numbers them
+RETRY_S = 1.0  # between two attempts to watch a workspace that is missing
 
 SCANNING = (
     "the system's limit on file watches is reached: from now on changes are found by scanning, "
@@ -46,7 +46,9 @@ class Watcher:
         self._untold: set[str] = set()
         """Folders, and what came and went unseen: nobody is told of their end either."""
         self._changed = asyncio.Event()
-        self._next_at = 0.0
+        self._before: dict[str, set[str]] = {}
+        """By root that is to be walked again, the folders in it that were watched."""
+        self._next_at = self._missing_at = 0.0
         self._said = False
         self._seen: Counter[str] = Counter()
 
@@ -56,6 +58,8 @@ class Watcher:
 
     def watch(self, run: str, root: str) -> None:
         """Watch a run's workspace from now on."""
+        if not root:
+            return
         self._roots = {**self._roots, os.path.realpath(root): run}
         self._changed.set()
 
@@ -67,19 +71,23 @@ class Watcher:
         self._changed.set()
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Watch for ever; after a fault it can be called again, and watches the same workspaces."""
         while True:
-            await self._changed.wait()
+            while not self._roots:
+                self._changed.clear()
+                await self._changed.wait()
+            self._folders, self._before, self._new = {}, {}, set()
+            self._changed.set()
             watch = Watch()
-            while self._roots:
-                await self._look(watch)
-            watch.close()
-            self._folders, self._new = {}, set()
-            self._changed.clear()
+            try:
+                while self._roots:
+                    await self._look(watch)
+            finally:
+                watch.close()
 
     async def _look(self, watch: Watch) -> None:
         """Wait for a moment, tell what was seen, and watch what is to be watched from now on."""
-        if self._changed.is_set() or (self._new and time.monotonic() >= self._next_at):
+        if self._changed.is_set() or (self._must_renew() and time.monotonic() >= self._next_at):
             self._changed.clear()
             new, self._new = self._new, set()
             began = time.monotonic()
@@ -92,6 +100,22 @@ class Watcher:
         seen = await asyncio.to_thread(watch.wait)
         if seen:
             await self._tell(await asyncio.to_thread(self._sorted, seen))
+        self._lose(*watch.take_lost())
+
+    def _must_renew(self) -> bool:
+        is_missing = not all(self._folders.get(root) for root in self._roots)
+        return bool(self._new) or (is_missing and time.monotonic() >= self._missing_at)
+
+    def _lose(self, lost: set[str], is_incomplete: bool) -> None:
+        """Walk workspaces anew of which something was missed, or which lie elsewhere now."""
+        again = self._roots.keys() & lost
+        if is_incomplete:
+            _log.warning("changes came too quickly to see each: the workspaces are walked again")
+            again = set(self._roots)
+        for root in again:
+            self._seen[self._roots[root]] += 1
+            self._before[root] = self._folders.pop(root, set())
+            self._missing_at = 0.0
 
     async def _tell(self, by_run: dict[str, list[FileChange]]) -> None:
         for run, found in by_run.items():
@@ -112,9 +136,8 @@ class Watcher:
     def _renew(self, watch: Watch, new: set[str]) -> dict[str, list[FileChange]]:
         """Watch all that is to be watched now; what is in new folders is looked at afterwards."""
         roots = self._roots
-        self._folders = {
-            root: self._folders.get(root) or _folders(root, "", MAX_FOLDERS) for root in roots
-        }
+        self._folders = {root: self._folders.get(root) or self._walked(root, new) for root in roots}
+        self._missing_at = time.monotonic() + RETRY_S
         for path in new:
             if (root := _root_of(path, roots)) is not None:
                 room = MAX_FOLDERS - len(self._folders[root])
@@ -122,6 +145,13 @@ class Watcher:
         seen = watch.renew(path for folders in self._folders.values() for path in folders)
         inside = islice(self._inside(new, roots), MAX_TOLD)
         return self._sorted(seen | {(ADDED, path) for path in inside})
+
+    def _walked(self, root: str, new: set[str]) -> set[str]:
+        """Return the folders of a workspace; those missed since the last time count as new."""
+        found = _folders(root, "", MAX_FOLDERS)
+        if before := self._before.pop(root, None):
+            new |= found - before - {root}
+        return found
 
     def _inside(self, new: Iterable[str], roots: Iterable[str]) -> Iterable[str]:
         """Give the files in new folders: some were there before the folder was watched.
@@ -146,6 +176,7 @@ class Watcher:
         added = {path for change, path in seen if change == ADDED}
         modified = {path for change, path in seen if change == MODIFIED}
         roots = self._roots
+        self._drop_gone({path for change, path in seen if change == DELETED}, roots)
         by_run: dict[str, list[FileChange]] = {}
         for path in sorted({path for _, path in seen}):
             root = _root_of(path, roots)
@@ -158,6 +189,16 @@ class Watcher:
             change = FileChange(printable_name(name), kind if info else "deleted")
             by_run.setdefault(roots[root], []).append(change)
         return by_run
+
+    def _drop_gone(self, gone: set[str], roots: Iterable[str]) -> None:
+        """Watch deleted and moved folders no longer, and none that lay below them.
+
+        A link in their place would lead elsewhere, and each counts towards `MAX_FOLDERS`.
+        """
+        for root in roots:
+            if dead := gone & self._folders.get(root, set()):
+                alive = {path for path in self._folders[root] if not _lies_in(path, dead, root)}
+                self._folders[root] = alive
 
     def _stays_untold(
         self, path: str, name: str, info: os.stat_result | None, *, is_new: bool
@@ -177,6 +218,15 @@ class Watcher:
 
 def _root_of(path: str, roots: Iterable[str]) -> str | None:
     return next((root for root in roots if path.startswith(root + os.sep)), None)
+
+
+def _lies_in(path: str, folders: set[str], root: str) -> bool:
+    """Return whether a folder below `root` is one of these, or lies below one."""
+    while len(path) > len(root):
+        if path in folders:
+            return True
+        path = path.rpartition(os.sep)[0]
+    return False
 
 
 def _look_at(path: str) -> os.stat_result | None:

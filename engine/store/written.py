@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-_MODIFIED = 0x2
 _EVENTS_BYTES = 65_536
 
 
@@ -50,13 +49,15 @@ class Written:
 
 def _watch(path: Path) -> int | None:
     """Have writes into a file told; None where that cannot be: there are limits to it."""
-    import ctypes  # not before there is something to be seen
+    from engine import inotify  # not before there is something to be seen
 
-    libc = ctypes.CDLL(None)
-    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if watch < 0:
+    try:
+        watch = inotify.init()
+    except OSError:
         return None
-    if libc.inotify_add_watch(watch, os.fsencode(path), _MODIFIED) < 0:
+    try:
+        inotify.add(watch, str(path), inotify.MODIFY)
+    except OSError:
         os.close(watch)
         return None
     return watch

@@ -7,15 +7,14 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from support import LIMIT_S
-from watchfiles import _rust_notify
 
+from engine import inotify
 from engine.domain.events import FileChange, FilesChanged, Notice
 from engine.runs import watch
 from engine.runs.watcher import Watcher
@@ -202,15 +201,11 @@ async def test_each_run_is_told_of_its_own_workspace_until_it_ends(
 async def test_where_the_limit_is_reached_it_says_so_once_and_scans(
     watcher: Watcher, told: Told, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _rust_notify.RustNotify
+    def limited(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "the limit on watches is reached")
 
-    def limited(paths: list[str], debug: bool, polling: bool, *more: Any) -> Any:
-        if not polling:
-            raise OSError(errno.ENOSPC, "OS file watch limit reached")
-        return real(paths, debug, polling, *more)
-
-    monkeypatch.setattr(_rust_notify, "RustNotify", limited)
-    monkeypatch.setattr(watch, "POLL_MS", 50)
+    monkeypatch.setattr(inotify, "add", limited)
+    monkeypatch.setattr(watch, "POLL_S", 0.05)
     await watching(watcher, told, root)
     (root / "src/inner/a").touch()
     await told.of("src/inner/a", "added")
@@ -235,6 +230,130 @@ async def test_a_workspace_that_goes_away_stops_nothing(
     await watching(watcher, told, root)
     (root / "src/x").touch()
     await told.of("src/x", "added")
+
+
+ODD_NAMES = [
+    b"caf\xe9.txt",
+    b"\xff\xfe",
+    b"new\nline",
+    b"\x1b[31mred",
+    b"-rf",
+    b"\xed\xa0\x80",
+    b"a b",
+]
+
+
+async def test_names_of_any_bytes_are_told_readably(
+    watcher: Watcher, told: Told, root: Path
+) -> None:
+    await watching(watcher, told, root)
+    for name in ODD_NAMES:
+        (root / os.fsdecode(name)).write_text("x")
+    folder = root / os.fsdecode(b"dir\xe9")
+    folder.mkdir()
+    (folder / "inner").touch()
+    await told.of("dir\\xe9/inner", "added")
+    await told.of("caf\\xe9.txt", "added")
+    await told.of("\\xff\\xfe", "added")
+    (folder / "later").touch()
+    await told.of("dir\\xe9/later", "added")
+    (root / os.fsdecode(ODD_NAMES[0])).unlink()
+    await told.of("caf\\xe9.txt", "deleted")
+    assert all(path.isprintable() for path in told.paths)
+
+
+async def test_a_workspace_replaced_while_it_is_watched_is_watched_again(
+    watcher: Watcher, told: Told, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.runs.watcher.RETRY_S", 0.05)
+    await watching(watcher, told, root)
+    before = watcher.seen("r")
+    root.rename(tmp_path / "elsewhere")
+    await asyncio.sleep(0.1)
+    (root / "deep").mkdir(parents=True)
+    told.changes.clear()
+    await watching(watcher, told, root)
+    (root / "deep/file").touch()
+    await told.of("deep/file", "added")
+    (tmp_path / "elsewhere/src/unseen").touch()
+    (root / "deep/last").touch()
+    await told.of("deep/last", "added")
+    assert "src/unseen" not in told.paths
+    assert watcher.seen("r") > before
+
+
+async def test_links_in_the_place_of_watched_folders_lead_nowhere(
+    watcher: Watcher, told: Told, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.runs.watcher.RETRY_S", 0.05)
+    (tmp_path / "outside/inner").mkdir(parents=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    await watching(watcher, told, root)
+    await watching(watcher, told, other, "o")
+    (root / "src").rename(root / "renamed")
+    (root / "src").symlink_to(tmp_path / "outside")
+    other.rename(tmp_path / "moved")
+    other.symlink_to(tmp_path / "outside")
+    await told.of("src", "added")
+    (root / "new").mkdir()  # the watch is renewed
+    (root / "new/a").touch()
+    await told.of("new/a", "added")
+    (tmp_path / "outside/inner/secret").touch()
+    (tmp_path / "outside/secret").touch()
+    (root / "new/b").touch()
+    await told.of("new/b", "added")
+    assert not any("secret" in path for path in told.paths)
+
+
+async def test_where_changes_were_too_many_for_the_system_the_workspaces_are_walked_again(
+    watcher: Watcher, told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await watching(watcher, told, root)
+    read, counted = inotify.read, watcher.seen("r")
+
+    def overflown(handle: int) -> Iterator[tuple[int, int, bytes]]:
+        if not list(read(handle)):
+            return
+        monkeypatch.setattr(inotify, "read", read)
+        yield -1, inotify.QUEUE_OVERFLOW, b""
+
+    monkeypatch.setattr(inotify, "read", overflown)
+    (root / "missed").mkdir()
+    (root / "missed/file").touch()
+    await told.of("missed/file", "added")
+    assert watcher.seen("r") > counted
+
+
+async def test_after_a_fault_it_goes_on_with_the_workspaces_it_had(
+    told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = Watcher(told.commit)
+    watcher.watch("r", str(root))
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.runs.watcher.Watch.wait", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await watcher.run()
+    running = asyncio.create_task(watcher.run())
+    await watching(watcher, told, root)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_deleted_folders_make_room_for_others(
+    watcher: Watcher, told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.runs.watcher.MAX_FOLDERS", 6)
+    await watching(watcher, told, root)  # three of them
+    for number in range(8):
+        (root / f"new{number}/deep").mkdir(parents=True)
+        (root / f"new{number}/deep/file").touch()
+        await told.of(f"new{number}/deep/file", "added")
+        (root / f"new{number}/deep/later").touch()
+        await told.of(f"new{number}/deep/later", "added")
+        (root / f"new{number}").rename(root.parent / f"gone{number}")
+        (root / f"end{number}").touch()  # told after what became of the folder
+        await told.of(f"end{number}", "added")
 
 
 _UNDER_A_LIMIT = """
