@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.domain.record import record
+from engine.durable import sync_path
 
 APP = "codex-swarm"
 _NAME_LIMIT = 60
@@ -48,6 +49,11 @@ class AttemptFolder:
     def exit(self) -> Path:
         """The exit status, written when Codex has ended; it outlives every dashboard."""
         return self.path / "exit"
+
+    def sync(self) -> None:
+        """Write the attempt's files through to the disk; raises OSError where that fails."""
+        for path in (self.stdout, self.stderr, self.last_message, self.exit, self.path):
+            sync_path(path)
 
     @property
     def setup(self) -> StageFolder:
@@ -167,6 +173,7 @@ def private_folder(path: Path) -> Path:
         if not path.parent.exists():
             private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
+        sync_path(path.parent)  # a power cut keeps a folder only where its parent is synced
     return path
 
 

@@ -213,6 +213,7 @@ class Supervisor:
             await stopping
         finally:
             stopping.cancel()
+        await asyncio.to_thread(following.process.folder.sync)
         await self._remembering.finish(self._run, self._is_killed)
         await self._say(
             StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
@@ -221,6 +222,7 @@ class Supervisor:
     async def _finish(self, following: Following, ending: Ending) -> None:
         left = await following.process.sweep()
         folder = following.process.folder
+        await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
         bodies = endings.left_behind(0 if following.verdict else left, folder)

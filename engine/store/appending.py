@@ -12,13 +12,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.domain.errors import user_error
-from engine.domain.events import Body, Event
+from engine.domain.events import (
+    Body,
+    CheckpointTaken,
+    ErrorRaised,
+    Event,
+    Notice,
+    Progressed,
+    StatusChanged,
+)
 from engine.domain.model import Ask, Run
 from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
 
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
+
+_REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)
 
 
 class LostOwnership(Exception):
@@ -40,6 +50,15 @@ class Entry:
     ask: Ask | None = None
     cursor: str | None = None
     cursor_before: str | None = None
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether somebody is told of it as done: then a power cut must not undo it.
+
+        What is read from a spool file is read again; everything else is asked for or decided once.
+        """
+        decided = any(isinstance(body, _REPORTED) for body in self.bodies)
+        return bool(self.decide or self.ask) or (self.cursor_before is None and decided)
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ from engine.store.migrations import MIGRATIONS
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
 CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
+UNSYNCED, SYNCED = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
+"""Whether a commit may be undone by a power cut; never by the end of a process."""
 LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 
 T = TypeVar("T")
@@ -64,7 +66,7 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[Connect
 def _prepare(path: Path, migrate: bool, db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(UNSYNCED)
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     if migrate:
         # Only where there is nothing yet: it writes. `shrinking` sees to older databases.

@@ -24,7 +24,7 @@ from engine.domain.model import Run, RunSpec, Status
 from engine.domain.pattern import Pattern
 from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.appending import Appender, Committed, Entry
-from engine.store.connect import Connection, connect, set_aside, translated
+from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, set_aside, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
@@ -91,7 +91,8 @@ class Store(Reading):
 
     async def append(self, entries: Sequence[Entry]) -> Committed:
         """Append to any number of runs, all or nothing; raises what `decide` raises."""
-        return await self._write(lambda db: self._append(db, entries))
+        is_flood = not any(entry.is_reported for entry in entries)
+        return await self._write(lambda db: self._append(db, entries), is_flood=is_flood)
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
@@ -139,7 +140,7 @@ class Store(Reading):
 
     async def index(self) -> None:
         """Move the index of the history forward by a slice."""
-        await self._write(search.index_slice)
+        await self._write(search.index_slice, is_flood=True)
 
     async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).
@@ -163,12 +164,15 @@ class Store(Reading):
                     lambda db, idle=idle: shrinking.give_back(db, free_bytes, idle=idle)
                 )
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+    async def _write(
+        self, work: Callable[[sqlite3.Connection], T], /, *, is_flood: bool = False
+    ) -> T:
         """Do a piece of work as one transaction, whole or not at all.
 
-        Who is cancelled waits for its end: nobody is to go on from what is about to change.
+        It is on the disk when this returns, but for a flood: that can be read again from where it
+        came. Who is cancelled waits for its end: nobody is to go on from what is about to change.
         """
-        doing = self._writer.do(partial(self._transaction, work))
+        doing = self._writer.do(partial(self._transaction, work, is_flood))
         with translated():
             try:
                 return await asyncio.shield(doing)
@@ -176,8 +180,11 @@ class Store(Reading):
                 await asyncio.wait([doing])
                 raise
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T], db: sqlite3.Connection) -> T:
+    def _transaction(
+        self, work: Callable[[sqlite3.Connection], T], is_flood: bool, db: sqlite3.Connection
+    ) -> T:
         try:
+            db.execute(UNSYNCED if is_flood else SYNCED)
             db.execute("BEGIN IMMEDIATE")
             done = work(db)
             db.execute("COMMIT")

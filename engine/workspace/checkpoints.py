@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from engine.domain.errors import os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
+from engine.durable import sync_tree
 from engine.paths import private_folder
 from engine.workspace import changes, objects, placing, snapshot
 from engine.workspace.below import Below
@@ -61,7 +63,7 @@ class Checkpoints:
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
         self._points = Points(self.git)
-        self._is_new = False
+        self._is_new = self._is_synced = False
 
     @classmethod
     async def open(
@@ -119,12 +121,14 @@ class Checkpoints:
         return await self._points.point(n)
 
     async def _take(self, message: str) -> Checkpoint:
+        started = time.time()
         found = await self.list()
         if not self._is_new and not (found and found[0].n == BASELINE):
             raise unknown_changes(self.git.git_dir)
         last = (found or [None])[-1]
         now = await snapshot.take(self.git, self.root)
         if last and last.tree == now.tree:
+            await self._sync(last.at)  # whoever took it may have been killed just then
             return Checkpoint(last.n, last.sha, last.tree, last.message, last.at, now.left_out)
         n = last.n + 1 if last else BASELINE
         words = one_line(message) or "checkpoint"
@@ -132,7 +136,18 @@ class Checkpoints:
         taken = Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
         await self._points.add(taken)
         self._is_new = False
+        self._is_synced = False
+        await self._sync(started if last else 0.0)
         return taken
+
+    async def _sync(self, since: float) -> None:
+        """Write the store through to the disk, before anybody is told of a checkpoint.
+
+        git itself syncs no folder, and old ones no ref.
+        """
+        if not self._is_synced:
+            await asyncio.to_thread(sync_tree, self.git.git_dir, since)
+            self._is_synced = True
 
     # Comparing
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.durable import sync_path, sync_tree
 from engine.workspace import objects
 from engine.workspace.changes import DIFF, Pair, parse_pairs
 from engine.workspace.git import Git, identity
@@ -61,7 +64,9 @@ class Workshop:
         out = await self.git.run(*DIFF, "-t", "--raw", "--no-renames", "--abbrev=64", base, tree)
         sides = [pair.new for pair in parse_pairs(out)]
         new = [side[1] for side in sides if side and side[0] != _SUBMODULE]
+        started = time.time()
         await objects.carry(self.git, self.repository.git, [commit, tree, *new])
+        await asyncio.to_thread(sync_tree, self.repository.common_dir / "objects", started)
 
     async def is_ancestor(self, old: str, new: str) -> bool:
         """Say whether `new` has all of the repository's commits up to `old`."""
@@ -73,7 +78,7 @@ class Workshop:
 
         An old value of None says that the ref is new.
         """
-        git = self.repository.git
+        git, started = self.repository.git, time.time()
         env = identity(self.who.name, self.who.email)
         lines = [b"start"]
         for name, (new, old) in refs.items():
@@ -83,6 +88,15 @@ class Workshop:
         await Git(git.git_dir, env=env).run(
             "update-ref", "-m", why, "--stdin", stdin=b"\n".join(lines)
         )
+        await asyncio.to_thread(self._sync_refs, started)
+
+    def _sync_refs(self, since: float) -> None:
+        """Write moved refs through to the disk: git syncs no folder, and old ones no ref."""
+        for folder in {self.repository.git_dir, self.repository.common_dir}:
+            sync_tree(folder / "refs", since)
+            sync_tree(folder / "logs", since)
+            for name in ("HEAD", "packed-refs", ""):
+                sync_path(folder / name)
 
     async def _say(self, *arguments: str) -> str:
         return (await self.git.run(*arguments)).decode("ascii").strip()

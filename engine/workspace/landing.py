@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.errors import user_error
+from engine.durable import sync_handle, sync_path
 from engine.workspace import placing
 from engine.workspace.below import Below
 from engine.workspace.changes import Pair
@@ -120,6 +121,7 @@ class Landing:
                 await asyncio.to_thread(moving.undo)
                 raise
             lock.rename(index)
+            sync_path(self.repository.git_dir)
         except placing.PlaceChanged as error:
             return [Clash(os.fsdecode(error.path), "changed just now")]
         finally:
@@ -164,6 +166,8 @@ def _lock_index(git_dir: Path, new: Path) -> Path:
     try:
         with lock.open("xb") as file:
             file.write(new.read_bytes())
+            file.flush()
+            sync_handle(file.fileno())
     except FileExistsError as error:
         raise user_error("WORKSPACE_BUSY", f"git is at work here: {lock} exists.") from error
     return lock

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from engine.durable import sync_path
+
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}
 _LARGE = 0x8000_0000
 _BUFFER = 1024 * 1024
@@ -122,6 +124,7 @@ class Pack:
             for one, there in ((self._part, path.with_suffix(".pack")), (part, path)):
                 one.chmod(0o400)
                 one.replace(there)
+            sync_path(self._folder)
         finally:
             part.unlink(missing_ok=True)
 

@@ -13,10 +13,12 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.durable import sync_handle, sync_path, write_synced
 from engine.paths import private_folder
 from engine.workspace.below import Below
 
@@ -121,12 +123,10 @@ class Placing:
         It can be taken back until `finish`; `note` tells `recover` what it was for.
         """
         journal = {"root": str(self.root), "note": note, "steps": [asdict(s) for s in self._steps]}
-        part = self.staging / "journal.part"
-        with part.open("w") as file:
-            json.dump(journal, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(self.staging / _JOURNAL)
+        write_synced(self.staging / _JOURNAL, json.dumps(journal).encode())
+        for folder in ("new", "old", ""):  # what the journal speaks of
+            sync_path(self.staging / folder)
+        sync_path(self.staging.parent)
         try:
             with Below(self.root) as below:
                 for number, step in enumerate(self._steps):
@@ -135,9 +135,20 @@ class Placing:
                 for number, step in enumerate(self._steps):
                     if step.inode is not None:
                         self._put(below, number, step)
+                self._sync(below)
         except BaseException:
             self.undo()
             raise
+
+    def _sync(self, below: Below) -> None:
+        """Write the changed folders through to the disk: the files were when they were written."""
+        folders = {b""}
+        for step in self._steps:
+            parts = os.fsencode(step.path).split(b"/")[:-1]
+            folders |= {b"/".join(parts[: count + 1]) for count in range(len(parts))}
+        for folder in folders:
+            with suppress(FileNotFoundError, NotADirectoryError):  # removed: it was empty
+                sync_handle(below.folder(folder))
 
     def _take_away(self, below: Below, number: int, step: _Step) -> None:
         path = os.fsencode(step.path)

@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
+from engine.durable import write_synced
 from engine.paths import private_folder
 from engine.workspace.git import NOBODY, Git, failure
 
@@ -197,14 +198,15 @@ def make_private(path: Path, repository: Repository | None) -> None:
     lines += ["logAllRefUpdates = false", "[gc]", "auto = 0"]
     if sha256:
         lines += ["[extensions]", "objectFormat = sha256"]
-    (path / "config").write_text("\n".join(lines) + "\n")
+    write_synced(path / "config", ("\n".join(lines) + "\n").encode())
     if repository:
         objects = quoted(os.fsencode(repository.common_dir / "objects"))
-        (path / "objects" / "info" / "alternates").write_bytes(objects + b"\n")
+        write_synced(path / "objects" / "info" / "alternates", objects + b"\n")
         excluded = repository.common_dir / "info" / "exclude"
         if excluded.is_file():
             shutil.copyfile(excluded, path / "info" / "exclude")
-    (path / "HEAD").write_text("ref: refs/heads/none\n")  # last: it makes the folder count
+    # Last: it makes the folder count.
+    write_synced(path / "HEAD", b"ref: refs/heads/none\n")
 
 
 def checked_out(git_dir: Path) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.durable import sync_tree
 from engine.workspace import objects
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
@@ -43,7 +46,7 @@ class Taken:
 
     async def note(self, left: str, files: Mapping[bytes, Entry | None]) -> None:
         """Remember that the run's tree `left` was brought, and these files put there for it."""
-        git = self.run.git
+        git, started = self.run.git, time.time()
         before = await self._tree("placed")
         if before is None:
             before = (await git.run("mktree")).decode("ascii").strip()
@@ -51,6 +54,7 @@ class Taken:
         both = f"040000 tree {left}\tleft\n040000 tree {placed}\tplaced\n"
         tree = (await git.run("mktree", stdin=both.encode())).decode("ascii").strip()
         await git.run("update-ref", self._ref, tree)
+        await asyncio.to_thread(sync_tree, git.git_dir, started)
 
     @property
     def _ref(self) -> str:
