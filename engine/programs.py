@@ -9,7 +9,7 @@ import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -98,5 +98,6 @@ async def copy_in_tmux(text: str) -> None:
     try:
         await asyncio.wait_for(process.communicate(text.encode("utf-8", "replace")), TMUX_S)
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            process.kill()
         await process.wait()

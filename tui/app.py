@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
 
-from tui import commands, first_frame
+from tui import commands
 from tui.keymap import checked_keymap
 from tui.lending import Lending
 from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
@@ -72,8 +73,8 @@ class SwarmApp(Lending):
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
 
     def get_driver_class(self) -> type[Driver]:
-        """Go on from the first frame, where it is shown."""
-        if not first_frame.is_shown():
+        """Return the driver of our own, except in a browser and in tests of widgets."""
+        if os.environ.get("TEXTUAL_DRIVER"):
             return super().get_driver_class()
         from tui.seamless import SeamlessDriver
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -46,7 +47,8 @@ async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[in
     try:
         stdout, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
     except BaseException as error:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            process.kill()
         await process.wait()
         if isinstance(error, TimeoutError):
             return 124, ""
