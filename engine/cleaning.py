@@ -99,15 +99,29 @@ class Cleaning:
         found = plan([unmeasured], replace(wish, artefacts_only=False, keep=0), time.time())
         if not found.take and not found.keep:
             return unmeasured  # nobody asked for it
+        if found.take and wish.artefacts_only:
+            return await self._rebuildable(run, scanner)
         figures = Figures()
         async for told in scanner.measure(Path(run.workspace.path)):
             figures = told.figures
         bare = Candidate(run, figures.disk, figures.rebuildable)
-        if not found.take or wish.artefacts_only:
-            return bare  # it stays, whatever is in it, or its work does
+        if not found.take:
+            return bare  # it stays, whatever is in it
         worthless = self._config.cleanup.worthless
         lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
         return replace(bare, unsaved=lost.words)
+
+    async def _rebuildable(self, run: Run, scanner: Scanner) -> Candidate:
+        try:
+            folders = await artefacts.find(
+                run, self._paths, self._config.cleanup.rebuildable, scanner
+            )
+        except UserError as error:
+            return Candidate(run, problem=error.message.rstrip("."))
+        except OSError as error:
+            return Candidate(run, problem=os_failure(error).message.rstrip("."))
+        size_bytes = sum(one.size for one in folders)
+        return Candidate(run, size_bytes, size_bytes, folders=folders)
 
     async def look(self, paths: Collection[str], told: Callable[[str, Unsaved], None]) -> None:
         """Tell of each of these workspaces, of runs that ended, what in it is nowhere else."""
@@ -172,9 +186,10 @@ class Cleaning:
         # An attempt that begins now waits for this lock before it uses the workspace.
         async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
             check_ended(await self.standing(run.id, run.workspace.path))
-            freed = await artefacts.strip(run, self._paths, self._config.cleanup.rebuildable)
-        await self.note(run, _said(f"removed what can be made again: {size(freed)}", why))
-        return Cleaned(item, freed)
+            done = await artefacts.strip(run, self._paths, item.folders)
+        await self.note(run, _said(f"removed what can be made again: {size(done.freed)}", why))
+        failure = user_error("WORKSPACE_BUSY", f"{done.kept[0]}.") if done.kept else None
+        return Cleaned(item, done.freed, failure=failure)
 
     async def delete(
         self,

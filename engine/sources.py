@@ -14,8 +14,8 @@ from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.workspace import repository
-from engine.workspace.create import size_of
 from engine.workspace.git import Git
+from engine.workspace.room import size_of
 from engine.workspace.uncommitted import uncommitted
 
 LIMIT_S = 10.0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.requests import KILL, check_not_deleted
 from engine.paths import Paths
 from engine.runs.settingup import SettingUp
 from engine.store.reading import Reading
-from engine.workspace.create import make
+from engine.workspace.create import discard, make
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.worktree import Made
 
@@ -58,6 +59,7 @@ class Preparing:
         """End what is still at work after a cancel."""
         grace_s = 0.0 if self._in_a_hurry() else self._grace_s
         await self._setting_up.end(grace_s, self._in_a_hurry)
+        await self._discard(self._now())
 
     async def abandon(self) -> None:
         """End what is at work at once."""
@@ -69,9 +71,7 @@ class Preparing:
 
     async def _make(self, run: Run) -> Made | None:
         await self._say([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
-        # A fresh start gets a folder of its own: what was done before stays where it is.
-        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
-        target = self._paths.workspace(run.spec.project, name)
+        target = self._target(run)
         wanted, wish = run.spec.preparation, await self._wish(run)
         making = asyncio.create_task(
             asyncio.to_thread(
@@ -92,6 +92,22 @@ class Preparing:
             self._closing = True
             await asyncio.wait({making})  # the next engine must find nobody at work there
             raise
+
+    def _target(self, run: Run) -> Path:
+        # A fresh start gets a folder of its own: what was done before stays where it is.
+        name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
+        return self._paths.workspace(run.spec.project, name)
+
+    async def _discard(self, run: Run) -> None:
+        """Remove a workspace that an engine before this one had begun to make."""
+        target = self._target(run)
+        if not os.path.lexists(target) or (run.workspace and run.workspace.path == str(target)):
+            return
+        try:
+            wish = await self._wish(run)
+        except UserError:  # what it was to start from is gone
+            wish = WorkspaceSpec()
+        await asyncio.to_thread(discard, wish, target, self._paths.home)
 
     async def _wish(self, run: Run) -> WorkspaceSpec:
         """Give the workspace that is asked for, with the path of the run's it starts from."""

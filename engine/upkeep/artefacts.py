@@ -4,41 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run
+from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.upkeep.measure import Scanner
+from engine.upkeep.plan import Rebuildable
 from engine.workspace import removal
 from engine.workspace.below import Below, is_gits
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.locks import to_the_end
-from engine.workspace.removal import Removed
 
 
-async def strip(run: Run, paths: Paths, names: Iterable[str]) -> int:
-    """Remove such folders from a run's workspace for good, and give the bytes that this freed.
+@dataclass(slots=True)
+class Stripped:
+    """What became of a list of folders: the bytes freed, and why some of them stay."""
 
-    One that holds a file which counts as work stays, whatever it is called; raises `UserError`.
+    freed: int = 0
+    kept: list[str] = field(default_factory=list[str])
+
+
+async def find(
+    run: Run, paths: Paths, names: Iterable[str], scanner: Scanner
+) -> tuple[Rebuildable, ...]:
+    """List such folders of a run's workspace; one with a file that counts as work is none of them.
+
+    Raises `UserError`, CHANGES_UNKNOWN above all: nobody knows then what counts as work.
     """
+    counted, root = await _counted(run, paths)
+    wanted = frozenset(map(os.fsencode, names))
+    found = await asyncio.to_thread(_found, root, wanted, _parents_of(counted))
+    return tuple(
+        [
+            Rebuildable(os.fsdecode(path), await _disk(scanner, root / os.fsdecode(path)), *which)
+            for path, which in found
+        ]
+    )
+
+
+async def strip(run: Run, paths: Paths, planned: Sequence[Rebuildable]) -> Stripped:
+    """Remove these folders of a run's workspace for good, and nothing else.
+
+    One that is another folder by now, or holds a file that counts as work, stays.
+    """
+    counted, root = await _counted(run, paths)
+    kept, done = _parents_of(counted), Stripped()
+    async with Scanner() as scanner:
+        for folder in planned:
+            if os.fsencode(folder.path) in kept:
+                done.kept.append(f"{printable_name(folder.path)} holds work by now")
+                continue
+            disk = await _disk(scanner, root / folder.path)
+            left = await to_the_end(asyncio.to_thread(_remove, root, folder))
+            disk -= await _disk(scanner, root / folder.path) if left else 0
+            done.freed += max(0, disk)
+            done.kept += left
+    return done
+
+
+async def _counted(run: Run, paths: Paths) -> tuple[list[bytes], Path]:
     if run.workspace is None:
         raise user_error("WORKSPACE_MISSING")
+    if not run.baseline:
+        raise user_error("CHANGES_UNKNOWN")
     folder = paths.checkpoints(run.id, run.workspace.path)
-    if not folder.is_dir():
-        raise user_error("WORK_UNSAVED", "It is not known which files of it count as work.")
-    counted = await (await Checkpoints.open(folder, run.workspace)).counted()
-    root = Path(run.workspace.path)
-    found = await asyncio.to_thread(_found, root, frozenset(map(os.fsencode, names)), counted)
-    freed = 0
-    async with Scanner() as scanner:
-        for path in found:
-            disk = await _disk(scanner, root / os.fsdecode(path))
-            done = await to_the_end(asyncio.to_thread(_remove, root, path))
-            left = await _disk(scanner, root / os.fsdecode(path)) if done.left else 0
-            freed += max(0, disk - left)
-    return freed
+    store = await Checkpoints.open(folder, run.workspace)
+    return await store.counted(), Path(run.workspace.path)
 
 
 async def _disk(scanner: Scanner, path: Path) -> int:
@@ -48,42 +84,54 @@ async def _disk(scanner: Scanner, path: Path) -> int:
     return disk
 
 
-def _remove(root: Path, path: bytes) -> Removed:
-    """Remove a folder below `root`, reached through no link that was swapped in meanwhile."""
+def _remove(root: Path, folder: Rebuildable) -> list[str]:
+    """Remove a folder below `root`, reached through no link; return why something of it stays."""
+    shown = printable_name(folder.path)
     try:
         with Below(root) as below:
-            name, parent = below.place(path)
-            return removal.remove_in(parent, os.fsdecode(name))
+            name, parent = below.place(os.fsencode(folder.path))
+            info = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if (info.st_dev, info.st_ino) != (folder.device, folder.inode):
+                return [f"{shown} is no longer the folder that was listed"]
+            left = removal.remove_in(parent, os.fsdecode(name)).left
+            return [f"{shown} could not be removed whole: {left[0]}"] if left else []
+    except FileNotFoundError:  # gone already
+        return []
     except OSError as error:
-        return Removed(left=[str(error)])
+        return [f"{shown} cannot be reached: {error.strerror or error}"]
 
 
-def _found(root: Path, names: frozenset[bytes], counted: Iterable[bytes]) -> list[bytes]:
-    """Find the topmost folders so called that hold nothing which counts."""
-    kept = {parent for path in counted for parent in _parents(path)}
-    found: list[bytes] = []
+def _found(
+    root: Path, names: frozenset[bytes], kept: Collection[bytes]
+) -> list[tuple[bytes, tuple[int, int]]]:
+    """Find the topmost folders so called that are not `kept`, each with device and inode."""
+    found: list[tuple[bytes, tuple[int, int]]] = []
     with Below(root) as below:
         waiting = [b""]
         while waiting:
             inside = waiting.pop()
-            try:
-                with os.scandir(below.folder(inside)) as entries:
-                    folders = [
-                        os.fsencode(entry.name)
-                        for entry in entries
-                        if entry.is_dir(follow_symlinks=False)
-                    ]
-            except OSError:
-                continue
-            for name in folders:
+            for name, info in _folders(below, inside):
                 path = inside + b"/" + name if inside else name
-                if is_gits(path):
+                if is_gits(path) or info.st_dev != below.device:
                     continue
-                if name in names and path not in kept:
-                    found.append(path)
-                else:
+                if name not in names or path in kept:
                     waiting.append(path)
-    return found
+                elif not removal.mounted_in(root / os.fsdecode(path)):
+                    found.append((path, (info.st_dev, info.st_ino)))
+    return sorted(found)
+
+
+def _folders(below: Below, inside: bytes) -> list[tuple[bytes, os.stat_result]]:
+    try:
+        with os.scandir(below.folder(inside)) as entries:
+            found = [(os.fsencode(one.name), one.stat(follow_symlinks=False)) for one in entries]
+    except OSError:  # not to be looked into, so not listed
+        return []
+    return [(name, info) for name, info in found if stat.S_ISDIR(info.st_mode)]
+
+
+def _parents_of(paths: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(parent for path in paths for parent in _parents(path))
 
 
 def _parents(path: bytes) -> Iterable[bytes]:

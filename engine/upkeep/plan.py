@@ -35,6 +35,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuildable:
+    """A folder of a workspace that can be made again: where, its size in bytes, and which it is."""
+
+    path: str
+    """Relative to the workspace, as `os.fsdecode` gives it."""
+    size: int
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A run with a workspace that is there: its size in bytes, what of it can be made again."""
 
@@ -43,6 +54,10 @@ class Candidate:
     rebuildable: int = 0
     unsaved: str = ""
     """What of its work is nowhere else, in words; empty where nothing is."""
+    folders: tuple[Rebuildable, ...] = ()
+    """What of it can be made again, one by one, where that was asked for."""
+    problem: str = ""
+    """Why that cannot be said; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,8 @@ class Item:
     why: str
     path: str = ""
     """Where the workspace is: a run has several where fresh starts left some behind."""
+    folders: tuple[Rebuildable, ...] = ()
+    """What of it goes, where that is not all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +117,7 @@ def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
         size = one.rebuildable if wish.artefacts_only else one.disk
         why = kept or _taken(one, wish, now)
         path = one.run.workspace.path if one.run.workspace else ""
-        item = Item(one.run.id, one.run.spec.title, project, size, why, path)
+        item = Item(one.run.id, one.run.spec.title, project, size, why, path, one.folders)
         (keep if kept else take).append(item)
     return Plan(largest_first(take), largest_first(keep), wish.artefacts_only)
 
@@ -126,7 +143,8 @@ def _kept(one: Candidate, wish: Wish, place: int, now: float) -> str:
     if place <= wish.keep:
         return f"is one of the last {wish.keep} of {run.spec.project}"
     if wish.artefacts_only:
-        return "" if one.rebuildable else "has nothing that can be made again"
+        nothing = "" if one.rebuildable else "has nothing that can be made again"
+        return one.problem or nothing
     if one.unsaved and not wish.including_unsaved:
         return one.unsaved
     return ""

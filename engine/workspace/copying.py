@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -155,6 +156,11 @@ def _stat(name: str, folder: int) -> os.stat_result | None:
         return None
 
 
+def is_full(error: OSError) -> bool:
+    """Return whether the disk has no room: what else there is to copy would fail, too."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def copy_file(handle: int, name: bytes, folder: int, info: os.stat_result) -> None:
     """Copy the open file `handle` (closed here) to `name` in `folder`, with mode and times.
 
@@ -167,6 +173,9 @@ def copy_file(handle: int, name: bytes, folder: int, info: os.stat_result) -> No
             _copy_content(handle, copy, info.st_size)
             os.fchmod(copy, info.st_mode & MODE & ~SET_IDS)
             os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+        except BaseException:
+            os.unlink(name, dir_fd=folder)  # half a file is worse than none
+            raise
         finally:
             os.close(copy)
     finally:
@@ -191,6 +200,21 @@ def _shared(source: int, target: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def shares_blocks(source: Path, folder: Path) -> bool:
+    """Return whether a copy of the file `source` in `folder` takes no room of its own."""
+    try:
+        handle = os.open(source, _FILE)
+    except OSError:
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            return _shared(handle, probe.fileno())
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def _copied_inside(source: int, target: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.config import WorkspaceSettings
 from engine.domain.text import printable_name
 from engine.workspace.below import Below, is_gits
-from engine.workspace.copying import copy_file
+from engine.workspace.copying import copy_file, is_full
 from engine.workspace.patterns import WILD, named
 
 SHOWN = 5
@@ -54,7 +54,9 @@ def bring_listed(source: Path, target: Path, patterns: Sequence[str]) -> Brought
         for pattern in patterns:
             try:
                 _bring_named(there, here, pattern, brought)
-            except OSError:  # a folder that may not be read
+            except OSError as error:  # a folder that may not be read
+                if is_full(error):
+                    raise
                 brought.lost.append(printable_name(pattern))
     return brought
 
@@ -87,7 +89,9 @@ def _bring(there: Below, here: Below, path: bytes, brought: Brought) -> None:
             name, folder = here.place(path, make=True)
             handle = there.open(path)
             copy_file(handle, name, folder, os.fstat(handle))
-    except OSError:
+    except OSError as error:
+        if is_full(error):
+            raise
         brought.lost.append(shown)
     else:
         brought.files.append(shown)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.domain.errors import os_failure, user_error
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace import copying, repository, worktree
 from engine.workspace.copylist import bring_listed, some
 from engine.workspace.patterns import ignoring
+from engine.workspace.room import check_room, check_size
 from engine.workspace.worktree import Made, clear
 
+_log = logging.getLogger(__name__)
 ABOVE_WORKSPACES = 2
 """How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
 STOP_POLL_S = 0.05
@@ -43,7 +46,7 @@ def check(spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[st
     _check_breadth(source, home)
     if spec.kind is not WorkspaceKind.IN_PLACE:
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
-        _check_size(source, limit_bytes, ignoring(left_out))
+        check_size(source, limit_bytes, ignoring(left_out))
 
 
 def _source(spec: WorkspaceSpec) -> Path:
@@ -68,43 +71,6 @@ def _check_breadth(source: Path, home: Path) -> None:
         raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
 
 
-def _check_size(source: Path, limit_bytes: int, ignored: Callable[[str, bool], bool]) -> None:
-    total = 0
-    for entry in _walk(source.resolve(), ignored):
-        if entry.is_file(follow_symlinks=False):
-            with suppress(FileNotFoundError):
-                total += entry.stat(follow_symlinks=False).st_size
-            if total > limit_bytes:
-                name, limit = printable_name(str(source)), f"{limit_bytes / 1024**3:.1f} GiB"
-                raise user_error("WORKSPACE_TOO_LARGE", f"{name} is larger than {limit}.")
-
-
-def size_of(folder: Path, ignore: Sequence[str] = ()) -> int:
-    """Give the bytes of the files in a folder, without what `ignore` leaves out."""
-    total = 0
-    for entry in _walk(folder.resolve(), ignoring(ignore)):
-        with suppress(OSError):
-            if entry.is_file(follow_symlinks=False):
-                total += entry.stat(follow_symlinks=False).st_size
-    return total
-
-
-def _walk(folder: Path, ignored: Callable[[str, bool], bool]) -> Iterator[os.DirEntry[str]]:
-    waiting, above = [str(folder)], len(str(folder)) + 1
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    is_folder = entry.is_dir(follow_symlinks=False)
-                    if ignored(entry.path[above:], is_folder):
-                        continue
-                    yield entry
-                    if is_folder:
-                        waiting.append(entry.path)
-        except OSError:  # a folder that vanished or may not be read counts as empty
-            continue
-
-
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
     """Make the workspace at `target`, as `make` does, without what there is to tell."""
     return make(spec, target, home, stop).workspace
@@ -122,9 +88,40 @@ def make(
 
     `home` is left out of copies, and so is what `ignore` names. `copy_files` come along from the
     source of a worktree or copy, whatever else would leave them out. `stop` is asked again and
-    again whether to give up, which raises InterruptedError. Blocking, and not for a thread with an
-    event loop.
+    again whether to give up, which raises InterruptedError. Nothing is left of a try that failed.
+    Blocking, and not for a thread with an event loop.
     """
+    try:
+        return _made(spec, target, home, stop, ignore, copy_files)
+    except BaseException:
+        discard(spec, target, home)
+        raise
+
+
+def discard(spec: WorkspaceSpec, target: Path, home: Path) -> None:
+    """Remove what a try to make a workspace at `target` left, as far as that can be done.
+
+    Blocking, and not for a thread with an event loop.
+    """
+    if spec.kind is WorkspaceKind.IN_PLACE:
+        return
+    try:
+        if spec.kind in (WorkspaceKind.WORKTREE, WorkspaceKind.FROM_RUN) and spec.source:
+            asyncio.run(worktree.discard(Path(spec.source).resolve(), target, home))
+        else:
+            clear(target)
+    except (UserError, OSError) as error:
+        _log.warning("%s: remains of a failed try stay: %s", target, error)
+
+
+def _made(
+    spec: WorkspaceSpec,
+    target: Path,
+    home: Path,
+    stop: Callable[[], bool],
+    ignore: Sequence[str],
+    copy_files: Sequence[str],
+) -> Made:
     if spec.kind is WorkspaceKind.EMPTY or (not spec.source and spec.kind is WorkspaceKind.COPY):
         _clear(target)
         target.mkdir(mode=0o700)
@@ -172,6 +169,12 @@ def _copied(
 ) -> Made:
     """Copy a folder; what in `.git` reaches into other working trees stays behind."""
     avoided = home.resolve()
+    is_ignored = ignoring(ignore)
+    check_room(
+        source,
+        target,
+        lambda path, is_folder: source / path == avoided or is_ignored(path, is_folder),
+    )
     linked = (source / ".git").is_file()
 
     def without(path: str, _info: os.stat_result) -> bool:
@@ -205,7 +208,6 @@ def _copy(
     try:
         return copying.copy_tree(source, target, stop=stop, ignore=ignore, without=without)
     except InterruptedError:
-        clear(target)
         raise
     except OSError as error:
         known = os_failure(error)
@@ -223,6 +225,7 @@ def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) 
         workspace = replace(made.workspace, kind=WorkspaceKind.FROM_RUN)
         return Made(workspace, made.notices)
     private_folder(target.parent)
+    check_room(source, target, lambda _path, _is_folder: False)
     branch, index = _run(
         worktree.register(found, target, branch_of(target.name), home, found.head), stop
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.domain.text import printable_name
 from engine.workspace.below import Below
-from engine.workspace.copying import copy_file
+from engine.workspace.copying import copy_file, is_full
 from engine.workspace.git import Git
 from engine.workspace.repository import Repository, private_git
 
@@ -49,7 +49,9 @@ def bring(source: Path, target: Path, paths: set[bytes]) -> list[str]:
         for path in sorted(paths):
             try:
                 _make_same(there, here, path)
-            except OSError:
+            except OSError as error:
+                if is_full(error):
+                    raise
                 lost.append(printable_name(os.fsdecode(path)))
     return lost
 

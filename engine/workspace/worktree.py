@@ -25,6 +25,7 @@ from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
     Repository,
     checked_out_in,
+    find,
     habits,
     must_find,
     private_git,
@@ -160,6 +161,23 @@ async def remove(
     return True
 
 
+async def discard(source: Path, target: Path, home: Path) -> None:
+    """Remove what a try to make a worktree at `target` left, its branch and registration too."""
+    repository = await find(source) if source.is_dir() else None
+    place = registration(repository, target) if repository else None
+    if repository is None or place is None:
+        await asyncio.to_thread(clear, target)
+        return
+    await remove(repository, target, _branch_of(place), home)
+
+
+def _branch_of(place: Path) -> str | None:
+    """Return the branch of ours that a registered worktree has checked out."""
+    head = (place / "HEAD").read_bytes().strip()
+    name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
+    return name if name.startswith(OURS) else None
+
+
 async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
     """Drop worktrees below `workspaces` whose folder somebody has removed; gives how many.
 
@@ -188,11 +206,9 @@ def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | 
             return None
         if time.time() - link.stat().st_mtime < MAKING_S:
             return None
-        head = (place / "HEAD").read_bytes().strip()
+        return target, _branch_of(place)
     except OSError:
         return None
-    name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
-    return target, name if name.startswith(OURS) else None
 
 
 async def _unregister(repository: Repository, target: Path) -> None:

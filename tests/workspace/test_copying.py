@@ -154,3 +154,53 @@ def test_every_kind_needs_its_source_first(tmp_path: Path, home: Path) -> None:
         assert raised.value.code == "SOURCE_NOT_FOUND"
         with pytest.raises(UserError):
             create.check(WorkspaceSpec(kind), 1 << 30, home)
+
+
+@pytest.mark.parametrize("kind", ["copy", "worktree", "from-run"])
+def test_nothing_is_left_of_a_copy_that_failed(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = repos.repository(tmp_path / "s", {"a": "a\n" * 9000, ".gitignore": ".env\n"})
+    repos.write(source, {".env": "KEY=1\n" * 9000})
+    start = source
+    if kind == "from-run":
+        made = home / "workspaces" / "p" / "r0"
+        spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+        start = Path(create.make(spec, made, home, lambda: False).workspace.path)
+        repos.write(start, {"b": "b\n" * 9000})
+    before = repos.git(source, "worktree", "list"), repos.git(source, "branch")
+    real = copying._copy_content
+
+    def full(source: int, target: int, size_bytes: int) -> None:
+        os.write(target, b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(copying, "_copy_content", full)
+    target = home / "workspaces" / "p" / "r1"
+    spec = WorkspaceSpec(WorkspaceKind(kind), str(start))
+    with pytest.raises((UserError, OSError)) as caught:
+        create.make(spec, target, home, lambda: False, copy_files=[".env"])
+    assert getattr(caught.value, "code", "DISK_FULL") == "DISK_FULL"
+    assert not target.exists()
+    assert (repos.git(source, "worktree", "list"), repos.git(source, "branch")) == before
+    monkeypatch.setattr(copying, "_copy_content", real)
+    create.make(spec, target, home, lambda: False, copy_files=[".env"])
+    assert (target / "a").is_file()
+
+
+def test_a_file_that_could_not_be_copied_whole_is_not_there(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = repos.repository(tmp_path / "s", {"a": "a\n", ".gitignore": ".env\n"})
+    repos.write(source, {".env": "KEY=1\n"})
+
+    def broken(source: int, target: int, size_bytes: int) -> None:
+        os.write(target, b"half of it")
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(copying, "_copy_content", broken)
+    target = home / "workspaces" / "p" / "r1"
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    made = create.make(spec, target, home, lambda: False, copy_files=[".env"])
+    assert any("could not be brought along: .env" in one for one in made.notices)
+    assert not (target / ".env").exists()

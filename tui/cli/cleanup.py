@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.text import printable_name
 from tui.cells import clean
 from tui.cli import failure, output
 from tui.cli.options import (
@@ -172,6 +173,8 @@ def tell_plan(plan: Plan) -> None:
         for item in items:
             title = clean(item.title, 200)
             output.say(f"{show.size(item.size):>12}  {_run(item)}  {title}: {item.why}")
+            for folder in item.folders:
+                output.say(f"{show.size(folder.size):>14}  {printable_name(folder.path)}")
     if not plan.take:
         output.say("There is nothing to delete.")
 
@@ -200,13 +203,18 @@ def _tell_entries(entries: list[Entry], *, as_json: bool) -> int:
 def plan_json(plan: Plan, report: Report) -> dict[str, Any]:
     """Give a plan, and what was done of it, as data."""
     return {
-        "take": [asdict(item) for item in plan.take],
-        "keep": [asdict(item) for item in plan.keep],
+        "take": [_item_json(item) for item in plan.take],
+        "keep": [_item_json(item) for item in plan.keep],
         "size": plan.size,
         "cleaned": [_cleaned_json(one) for one in report.cleaned],
         "freed": report.freed,
         "stopped": report.stopped,
     }
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    folders = [{"path": printable_name(one.path), "size": one.size} for one in item.folders]
+    return {**asdict(item), "folders": folders}
 
 
 def _cleaned_json(one: Cleaned) -> dict[str, Any]:

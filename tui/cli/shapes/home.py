@@ -54,6 +54,13 @@ class DiskUsage(Shape):
     free: Count
 
 
+class RebuildableFolder(Shape):
+    """A folder that can be made again; path is relative to the workspace."""
+
+    path: str
+    size: Count
+
+
 class CleanupItem(Shape):
     """One workspace or session of a plan, and why it goes or stays."""
 
@@ -63,6 +70,9 @@ class CleanupItem(Shape):
     size: Count
     why: str
     path: str
+    folders: Annotated[
+        list[RebuildableFolder], Meta(description="all that goes, with --artefacts-only")
+    ]
 
 
 class CleanedUp(Shape):
