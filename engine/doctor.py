@@ -6,7 +6,7 @@ import asyncio
 import locale
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from engine.codex import doctor as codex
 from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
+from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE
 from engine.notify.problems import problems
 from engine.paths import Paths
@@ -62,7 +63,10 @@ class Space:
 class Doctor:
     """Looks at what a home needs, and ends what should not be alive any more."""
 
-    def __init__(self, paths: Paths, config: Config, store: Store) -> None:
+    def __init__(
+        self, paths: Paths, config: Config, store: Store, faults: Callable[[], Sequence[Fault]]
+    ) -> None:
+        self._faults = faults
         self._paths = paths
         self._config = config
         self._store = store
@@ -89,7 +93,7 @@ class Doctor:
             except UserError as error:
                 findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
         findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
-        return [*findings, _orphans(len(await self.orphans()))]
+        return [*findings, _supervision(self._faults()), _orphans(len(await self.orphans()))]
 
     async def _receivers(self) -> list[Finding]:
         """Look at those who are to be told of events; nothing where there are none."""
@@ -194,6 +198,14 @@ def _terminal() -> list[Finding]:
         recovery = "Set LANG to a UTF-8 locale."
         findings.append(Finding("encoding", Health.WARNING, message, recovery))
     return findings
+
+
+def _supervision(faults: Sequence[Fault]) -> Finding:
+    """Look at what the tasks tell that supervise the runs."""
+    if not faults:
+        return _ok("supervision", "no fault is known of what supervises the runs")
+    message = "\n".join(fault_words(fault) for fault in faults)
+    return Finding("supervision", Health.WARNING, message, "Read the log file in the home.")
 
 
 def _orphans(count: int) -> Finding:

@@ -22,6 +22,7 @@ from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, Workspa
 from engine.domain.projection import View
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.open_files import raise_limit
 from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
 from engine.runs.bus import Batch, Batches, Bus
@@ -92,6 +93,7 @@ __all__ = [
     "Report",
     "Source",
     "Space",
+    "TaskTree",
     "Template",
     "Templates",
     "TreeEntry",
@@ -165,6 +167,7 @@ class Engine(Parts):
                 await engine._journal.load()
                 engine.tasks.start("journal", engine._journal.follow)
             if supervise:
+                raise_limit()
                 engine._begin_to_supervise(after)
             yield engine
 
@@ -407,9 +410,10 @@ class Engine(Parts):
     def _published(self) -> None:
         self._publish((), set())
 
-    def _faults_changed(self) -> None:
+    def _faults_changed(self, is_news: bool) -> None:
         """Show what fails: to listeners here, and where this engine supervises, to all."""
-        self._bus.publish((), ())
+        if is_news:
+            self._bus.publish((), ())
         if self._supervision:
             self._supervision.notify()
 

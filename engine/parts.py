@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import Config
 from engine.domain.events import Body
+from engine.domain.fault import Fault
 from engine.domain.model import Ask, Run, RunSpec
 from engine.memory import Memory
 from engine.paths import Paths
@@ -72,6 +73,11 @@ class Parts:
 
     _journal: Journal
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What fails at the moment."""
+        raise NotImplementedError
+
     async def find(self, name: str) -> Run:
         """Give the run that a name means."""
         raise NotImplementedError
@@ -90,7 +96,7 @@ class Parts:
         """What runs need, looked at."""
         from engine.doctor import Doctor
 
-        return Doctor(self.paths, self.config, self._store)
+        return Doctor(self.paths, self.config, self._store, lambda: self.faults)
 
     @cached_property
     def workspaces(self) -> Workspaces:

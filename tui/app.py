@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.worker import WorkerFailed
 
+from engine.domain.fault import error_line
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.lending import Lending
 from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
-from tui.toast import report
+from tui.toast import report, tell
 from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
-    from engine.engine import Batches, Engine
+    from engine.engine import Batch, Batches, Engine, TaskTree
     from tui.batch_draft import BatchDraft
     from tui.draft import Draft
     from tui.screens.palette import Entry
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 FLOOD = 300
 """Events of a batch that are more than anybody can follow: the next may take twice as long."""
+_log = logging.getLogger(__name__)
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -54,6 +58,7 @@ class SwarmApp(Lending):
     ) -> None:
         super().__init__(engine, clock, goes_on=goes_on)
         self._seen = seen
+        self._tasks: TaskTree | None = None
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
         self.batch_draft: BatchDraft | None = None
@@ -138,7 +143,14 @@ class SwarmApp(Lending):
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
         self.begin_to_tell()
-        self._pump(self.engine.batches(FLUSH_S))
+        self._tasks = self.engine.tasks.branch()
+        batches = self.engine.batches(FLUSH_S)
+        self._tasks.start("dashboard", lambda: self._pump(batches))
+
+    async def on_unmount(self) -> None:
+        """Hear of nothing more."""
+        if self._tasks:
+            await self._tasks.close()
 
     def on_ready(self) -> None:
         """Let the first screen be seen as soon as it is laid out, and see to all that can wait."""
@@ -157,16 +169,34 @@ class SwarmApp(Lending):
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
 
-    @work(group="pump")
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen; in a flood half as often."""
+        guard = self.engine.tasks.faults.guard
         async for batch in batches:
-            self.tell_of(batch)
+            with guard("alerts"):
+                self.tell_of(batch)
             screen = self.live_screen
             if screen and screen.is_mounted:
-                screen.take(batch)
+                self._show(screen, batch)
             if len(batch.events) > FLOOD:
                 await asyncio.sleep(FLUSH_S)
+
+    def _show(self, screen: LiveScreen, batch: Batch) -> None:
+        """Show what happened; where that fails, show how all stands, and that it failed."""
+        faults = self.engine.tasks.faults
+        with faults.guard("screen"):
+            screen.take(batch)
+            return
+        with faults.guard("whole screen"):
+            screen.on_screen_resume()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Show a failed worker as a fault; it takes nothing else with it."""
+        if isinstance(error, WorkerFailed) and not self.is_headless:
+            _log.error("an action failed", exc_info=error.error)
+            tell(self, f"An action failed inside: {error_line(error.error)}", is_warning=True)
+            return
+        super()._handle_exception(error)
 
     # Code to read
 

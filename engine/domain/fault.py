@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.domain.errors import UserError
 from engine.domain.record import record
 from engine.domain.text import one_line
 
 _SHOWN = 160
+_LENGTH = 300
 
 
 @record
@@ -41,3 +43,11 @@ def faults_words(faults: Sequence[Fault]) -> str:
         return ""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return fault_words(faults[0]) + more
+
+
+def error_line(error: BaseException) -> str:
+    """Return an exception in one line."""
+    if isinstance(error, UserError):
+        return one_line(f"{error.code}: {error.message}", _LENGTH)
+    text = one_line(str(error), _LENGTH)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

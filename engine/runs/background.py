@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.open_files import with_own_limit
 from engine.paths import Paths
 from engine.runs.owner import Ownership
 
@@ -24,7 +25,7 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> bool:
     log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         child = subprocess.Popen(
-            command,
+            with_own_limit(command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

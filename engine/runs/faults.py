@@ -10,11 +10,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from engine.domain.errors import UserError
-from engine.domain.fault import Fault
-from engine.domain.text import one_line
+from engine.domain.fault import Fault, error_line
 from engine.domain.transient import transient
 
-LENGTH = 300
 Kind = tuple[str, str]
 """What makes two faults the same one: the exception's type, and where it was raised."""
 _log = logging.getLogger(__name__)
@@ -29,8 +27,8 @@ class Faults:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.guarded: set[str] = set()
         """The names of all callbacks that were guarded so far."""
-        self.changed: Callable[[], None] = lambda: None
-        """Called when a fault was recorded or cleared."""
+        self.changed: Callable[[bool], None] = lambda _: None
+        """Called when a fault was recorded or cleared; False: only that the same came again."""
         self._clock = clock
         self._current: dict[str, Fault] = {}
         self._logged: Counter[tuple[str, Kind]] = Counter()
@@ -52,19 +50,19 @@ class Faults:
         fault = Fault(name, error_line(error), count, since, run, transient(error) or "")
         self._current[name] = fault
         self._write(fault, error)
-        self.changed()
+        self.changed(before is None or before.error != fault.error)
 
     def clear(self, name: str) -> None:
         """Record that a part works again."""
         if self._current.pop(name, None):
             if name in self._written:
                 _log.warning("%s works again", name)
-            self.changed()
+            self.changed(True)
 
     def forget(self, name: str) -> None:
         """Drop the fault of a part that there is no more."""
         if self._current.pop(name, None):
-            self.changed()
+            self.changed(True)
 
     @contextmanager
     def guard(self, name: str, *, run: str | None = None) -> Generator[None]:
@@ -92,14 +90,6 @@ class Faults:
         with_trace = number == 1 and not (fault.passing or isinstance(error, UserError))
         words = ("%s failed (%d in a row): %s", fault.task, fault.count, fault.error)
         _log.error(*words, exc_info=error if with_trace else None)
-
-
-def error_line(error: BaseException) -> str:
-    """Return an exception in one line."""
-    if isinstance(error, UserError):
-        return one_line(f"{error.code}: {error.message}", LENGTH)
-    text = one_line(str(error), LENGTH)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def kind_of(error: BaseException) -> Kind:

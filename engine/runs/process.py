@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
 from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked
 
@@ -193,7 +194,15 @@ def _start(
         os.fdopen(os.open(folder.stderr, flags, 0o600), "wb") as stderr,
     ):
         child = subprocess.Popen(
-            ["/bin/sh", "-c", _SHIM, "swarm-tui", str(folder.pid), str(folder.exit), *argv],
+            [
+                "/bin/sh",
+                "-c",
+                restoring() + _SHIM,
+                "swarm-tui",
+                str(folder.pid),
+                str(folder.exit),
+                *argv,
+            ],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

@@ -44,7 +44,7 @@ class SharedSettings:
 
     async def set_faults(self, faults: tuple[Fault, ...]) -> None:
         """Show to all processes what fails in this one, which supervises."""
-        if faults == self.faults:
+        if _shown(faults) == _shown(self.faults):
             return
         text = msgspec.json.encode(faults).decode() if faults else None
         await self._store.change_setting(_FAULTS, lambda _: text)
@@ -73,6 +73,11 @@ class SharedSettings:
 
         await self._store.change_setting(_PAUSE, change, tells)
         await self.refresh()
+
+
+def _shown(faults: tuple[Fault, ...]) -> list[tuple[str, str]]:
+    """Return what tells others something: not how often each came by now."""
+    return [(fault.task, fault.passing or fault.error) for fault in faults]
 
 
 def _faults(text: str | None) -> tuple[Fault, ...]:

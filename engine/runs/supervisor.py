@@ -18,6 +18,7 @@ from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.fault import error_line
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.requests import KILL
@@ -27,7 +28,6 @@ from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, watchdog
 from engine.runs.budgets import Budgets
-from engine.runs.faults import error_line
 from engine.runs.follower import STORE_FAULTS, Follower, Following
 from engine.runs.learning import Learning
 from engine.runs.preparing import Preparing

@@ -17,6 +17,7 @@ from engine.config import Config, Ui
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.fault import Fault
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.messages import Answer, Delivery, State
 from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
@@ -45,6 +46,7 @@ from engine.memory import Memory
 from engine.paths import Paths
 from engine.patterns import Patterns
 from engine.runs.bus import Bus
+from engine.runs.tree import TaskTree
 from engine.templates import Templates
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
@@ -244,6 +246,8 @@ class FakeEngine:
         self._events: dict[str, list[Event]] = {}
         self._all: list[Event] = []
         self._bus = Bus()
+        self.tasks = TaskTree()
+        self.faults: tuple[Fault, ...] = ()
 
     # What tests say
 

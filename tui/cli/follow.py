@@ -16,6 +16,7 @@ from engine.domain.projection import fold
 from engine.engine import Batch, Changes, Engine
 from tui.cli import waiting
 from tui.cli.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
+from tui.cli.faults import FaultNews
 
 PAGE = 500
 
@@ -44,6 +45,10 @@ class Display(Protocol):
         """Show a remark of this program's own."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Show what is wrong with this program itself, outside of stdout where that is parsed."""
+        ...
+
     def ask(self, question: str) -> None:
         """Show a question until it is answered, which an empty one tells."""
         ...
@@ -64,6 +69,7 @@ class Follower:
         until: asyncio.Future[None] | None = None,
     ) -> None:
         self.runs = {run.id: run for run in runs}
+        self.faults = FaultNews(engine)
         self._engine = engine
         self._until = until  # as long as it is not done, a run that has ended may start again
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
@@ -89,7 +95,10 @@ class Follower:
         return waiting.doing(run, now, waits.get(run.id))
 
     async def news(self) -> AsyncGenerator[list[Event]]:
-        """Give what happened and then what happens, until all runs have ended."""
+        """Give what happened and then what happens, until all runs have ended.
+
+        An empty list: `faults` may have news. Raises `UserError` if nothing more can happen here.
+        """
         batches = self._engine.batches()
         changed = set(self.runs)
         coming = asyncio.ensure_future(anext(batches))
@@ -101,6 +110,8 @@ class Follower:
                 open_ended = self._until is not None and not self._until.done()
                 if not self.open_runs() and not open_ended:
                     return
+                yield []
+                self._engine.check_works()
                 changed = set[str]()
                 await self._wait(coming)
                 if coming.done():
@@ -135,7 +146,10 @@ async def follow(follower: Follower, display: Display) -> None:
     """
     with display:
         async for events in follower.news():
-            await asyncio.to_thread(display.show, events, dict(follower.runs))
+            for line in follower.faults.lines():
+                await asyncio.to_thread(display.warn, line)
+            if events:
+                await asyncio.to_thread(display.show, events, dict(follower.runs))
     await asyncio.to_thread(display.finish, follower.runs, await follower.changes())
 
 

@@ -41,6 +41,10 @@ class JsonLines:
         """Keep stdout clean."""
         output.say_aside(text)
 
+    def warn(self, text: str) -> None:
+        """Write a warning to stderr."""
+        output.say_aside(text)
+
     def ask(self, question: str) -> None:
         """Keep stdout clean here too."""
         if question:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.domain.activity import clock, elapsed_s, ordinal
+from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
 from tui.cli import output
 from tui.cli.options import (
@@ -89,8 +90,12 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     shown = runs if most < 0 else runs[:most]
     if radar:
         output.say_json([_listed_json(run, now, waits, radar.overlaps(run.id)) for run in shown])
+    else:
+        output.say_styled(_table(shown, now, waits))
+    if engine.faults:
+        output.say_aside(faults_words(engine.faults))
+    if radar:
         return 0
-    output.say_styled(_table(shown, now, waits))
     if words := waiting.pause_note(engine, now):
         output.say_aside(words)
     if output.is_terminal(sys.stderr):

@@ -92,6 +92,10 @@ class LiveView:
         """Add a remark above the moving part."""
         self._console.print(Text(clean(text), style="yellow"))
 
+    def warn(self, text: str) -> None:
+        """Add a warning above the moving part."""
+        self.tell(text)
+
     def ask(self, question: str) -> None:
         """Show a question below all else."""
         self._question = question

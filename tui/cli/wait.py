@@ -83,10 +83,13 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
     from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import FINISHED
     from tui.cli.ending import full_title
+    from tui.cli.faults import FaultNews
 
-    batches = engine.batches()
+    batches, faults = engine.batches(), FaultNews(engine)
     left = set(runs)
     while True:
+        for line in faults.lines():
+            output.say_aside(line)
         for run_id in sorted(left):
             run = runs[run_id] = engine.view.runs.get(run_id, runs[run_id])
             if run.status not in FINISHED:
@@ -97,6 +100,7 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
                 output.say(f"{run.id} {run.status} after {took} · {full_title(run)}")
         if not left:
             return
+        engine.check_works()
         await anext(batches)
 
 

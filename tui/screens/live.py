@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.domain.errors import UserError
+from engine.domain.fault import faults_words
 from tui.widgets.top_bar import Queue, TopBar
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class LiveScreen(Screen[None]):
 
     def tell_queue(self) -> None:
         """Show how the queue stands."""
-        self.top_bar.tell(Queue(self.engine.slots, self.engine.pause, self.clock()))
+        fault = faults_words(self.engine.faults)
+        self.top_bar.tell(Queue(self.engine.slots, self.engine.pause, self.clock(), fault))
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""

@@ -39,6 +39,8 @@ class Queue:
     slots: int
     pause: Pause | None
     now: float
+    fault: str = ""
+    """What fails inside at the moment, in one line."""
 
 
 class TopBar(Widget):
@@ -46,7 +48,8 @@ class TopBar(Widget):
 
     DEFAULT_CSS = """
     TopBar { dock: top; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
-    TopBar.-paused { height: 2; }
+    TopBar.-paused, TopBar.-faulty { height: 2; }
+    TopBar.-paused.-faulty { height: 3; }
     """
 
     def __init__(self) -> None:
@@ -92,6 +95,7 @@ class TopBar(Widget):
         """Take in how the queue stands, and draw what differs."""
         self._queue = queue
         self.set_class(self._pause is not None, "-paused")
+        self.set_class(bool(queue.fault), "-faulty")
         self._draw()
 
     def tell_space(self, space: Space | None) -> None:
@@ -132,7 +136,9 @@ class TopBar(Widget):
                 right = parts
                 break
         gap = width - _width(left) - _width(right)
-        return Content.assemble(*left, " " * max(1, gap), *right, *self._why_paused(width))
+        return Content.assemble(
+            *left, " " * max(1, gap), *right, *self._why_paused(width), *self._faulty()
+        )
 
     def _count(self, word: str, status: Status, gap: str) -> list[Part]:
         number = self._counts[word]
@@ -173,6 +179,10 @@ class TopBar(Widget):
         for text, tone in show.limits(windows, self._queue.now, brief=brief):
             parts += [(text, show.TONES[tone]), (" · ", "$faint")]
         return parts
+
+    def _faulty(self) -> list[Part]:
+        fault = self._queue.fault
+        return [("\nFAULT", "bold $error"), (f" {clean(fault, 160)}", "")] if fault else []
 
     def _why_paused(self, width: int) -> list[Part]:
         pause = self._pause
