@@ -15,7 +15,7 @@ from engine.config import Config
 from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
-from engine.domain.fault import Fault
+from engine.domain.fault import Fault, fault_words
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
@@ -25,11 +25,12 @@ from engine.domain.text import printable_name
 from engine.open_files import raise_limit
 from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
+from engine.runs import tree
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.journal import Journal
 from engine.runs.owner import Ownership
 from engine.runs.shared import SharedSettings
-from engine.runs.tree import BACKOFF, SupervisedTask, TaskTree
+from engine.runs.tree import SupervisedTask, TaskTree
 from engine.store.history import History
 from engine.store.store import Store, open_store
 
@@ -201,12 +202,10 @@ class Engine(Parts):
         """
         if self._supervising and isinstance(self._supervising.error, UserError):
             raise self._supervising.error
-        for name in ESSENTIAL:
-            task = self.tasks.get(name)
-            if task and task.in_a_row >= BACKOFF.identical:
-                fault = next((one for one in self.faults if one.task == name), None)
-                said = fault.error if fault else "no reason given"
-                raise user_error("INTERNAL", f"{name} failed {task.in_a_row} times: {said}")
+        for fault in self.tasks.faults.current:
+            is_stuck = fault.count >= tree.BACKOFF.identical and not fault.passing
+            if is_stuck and fault.task in ESSENTIAL:
+                raise user_error("INTERNAL", fault_words(fault))
 
     # What happens
 

@@ -45,12 +45,13 @@ class Faults:
     ) -> None:
         """Record that a part failed, `count` times in a row where the caller counts."""
         before = self._current.get(name)
+        is_news = bool(count) or before is None
         count = count or (before.count + 1 if before else 1)
         since = before.since if before else self._clock()
         fault = Fault(name, error_line(error), count, since, run, transient(error) or "")
         self._current[name] = fault
         self._write(fault, error)
-        self.changed(before is None or before.error != fault.error)
+        self.changed(is_news or (before is not None and before.error != fault.error))
 
     def clear(self, name: str) -> None:
         """Record that a part works again."""
@@ -69,9 +70,9 @@ class Faults:
         """Contain what a callback raises: recorded under `name`, cleared when it works again."""
         self.guarded.add(name)
         try:
+            yield
             if inject:
                 inject(name)
-            yield
         except Exception as error:
             self.record(name, error, run=run)
         else:

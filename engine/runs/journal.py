@@ -137,9 +137,14 @@ class Journal:
 
     def _put(self, run: Run) -> set[str]:
         """Show a run as it is; what is wrong with one run keeps no other from being shown."""
-        with self._faults.guard(f"view of {run.id}", run=run.id):
-            return self._view.put(run)
-        return {run.id}
+        name = f"view of {run.id}"
+        try:
+            changed = self._view.put(run)
+        except Exception as error:
+            self._faults.record(name, error, run=run.id)
+            return {run.id}
+        self._faults.clear(name)
+        return changed
 
     async def _apply(self, events: Sequence[Event]) -> set[str]:
         """Fold events in; those of a run that cannot be folded are read as the store has them."""

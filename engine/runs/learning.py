@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.domain import pattern
 from engine.domain.errors import UserError
-from engine.domain.events import Body, Progressed
+from engine.domain.events import Body, Notice, Progressed
+from engine.domain.fault import error_line
 from engine.domain.model import Run, Stage
 from engine.store.store import Store
 
@@ -34,8 +35,9 @@ class Learning:
                 await distil(self._store, run)
         except (UserError, TimeoutError) as error:
             _log.warning("run %s: nothing is learned: %s", run.id, error)
-        except Exception:  # whatever it is, the work is done and has succeeded
+        except Exception as error:  # whatever it is, the work is done and has succeeded
             _log.exception("run %s: nothing is learned", run.id)
+            await self._say([Notice("warning", f"no pattern was kept: {error_line(error)}")])
 
 
 async def distil(store: Store, run: Run) -> str | None:

@@ -10,14 +10,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import count
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, CheckpointTaken, Notice
+from engine.domain.fault import error_line
 from engine.domain.model import ChangeCount, Run, Workspace
 from engine.domain.transient import transient
 from engine.paths import Paths
-from engine.runs.faults import error_line
+from engine.runs.tree import SupervisedTask, TaskTree
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE
@@ -47,7 +49,8 @@ class Remembering:
     `turn` bounds how many are taken at a time, of all runs together.
     """
 
-    def __init__(self, paths: Paths, turn: asyncio.Semaphore, say: Say) -> None:
+    def __init__(self, paths: Paths, turn: asyncio.Semaphore, say: Say, tasks: TaskTree) -> None:
+        self._tasks = tasks
         self._paths = paths
         self._turn = turn
         self._say = say
@@ -59,7 +62,7 @@ class Remembering:
         self._store: tuple[Workspace, Checkpoints] | None = None
         self._measured: tuple[str, ChangeCount, tuple[str, ...]] | None = None
         """The tree that was measured last, and what it came to."""
-        self._task: asyncio.Task[None] | None = None
+        self._task: SupervisedTask | None = None
 
     async def begin(self, run: Run, stop: Stop) -> bool:
         """Take the checkpoint that an attempt starts from; False where `stop` said so first.
@@ -77,14 +80,15 @@ class Remembering:
         """
         due_at = self._next_at + (self._rest_s if seen == self._seen else 0.0)
         due = time.monotonic() >= due_at and (run.tool_steps != self._steps or self._failures)
-        if run.baseline and due and (self._task is None or self._task.done()):
+        if run.baseline and due and (self._task is None or self._task.is_done):
             self._seen = seen
-            self._task = asyncio.create_task(self._try(run))
+            take = partial(self._try, run)
+            self._task = self._tasks.start(f"checkpoint {run.id}", take, run=run.id)
 
     async def finish(self, run: Run, stop: Stop) -> None:
         """Take the last checkpoint of an attempt; where it cannot be taken, show that."""
         if self._task:
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task.finish()
         if run.workspace is None or run.baseline is None:
             return
         try:
@@ -102,7 +106,7 @@ class Remembering:
         """End what is still at work."""
         if self._task:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task.wait()
 
     async def _insist(self, run: Run, stop: Stop, words: str, tries: int | None = None) -> bool:
         """Take a checkpoint, at the next try if need be; False where `stop` said so first.

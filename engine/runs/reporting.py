@@ -14,9 +14,9 @@ from engine.domain.events import Notice
 from engine.domain.fault import Fault, fault_words
 from engine.domain.model import Pause
 from engine.domain.projection import View
+from engine.runs import tree
 from engine.runs.faults import Faults
 from engine.runs.shared import SharedSettings
-from engine.runs.tree import BACKOFF
 from engine.store.appending import Entry
 
 GAP_S = 1.0
@@ -67,7 +67,7 @@ class FaultReporter:
         await self._shared.set_faults(current)
         waiting = [fault for fault in current if fault.passing]
         if waiting:
-            rest_s = max(BACKOFF.wait_s(fault.count) for fault in waiting)
+            rest_s = max(tree.BACKOFF.wait_s(fault.count) for fault in waiting)
             await self._pause(Pause(waiting[0].passing, time.time() + rest_s + PAUSE_S))
         for fault in current:
             await self._tell_runs(fault)

@@ -26,14 +26,14 @@ from engine.domain.stamp import NotAllowed
 from engine.domain.transient import transient
 from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
-from engine.runs import launch, watchdog
+from engine.runs import launch, tree, watchdog
 from engine.runs.budgets import Budgets
 from engine.runs.follower import STORE_FAULTS, Follower, Following
 from engine.runs.learning import Learning
 from engine.runs.preparing import Preparing
 from engine.runs.process import NOBODY, Ending, Process
 from engine.runs.remembering import Remembering
-from engine.runs.tree import BACKOFF, TaskTree
+from engine.runs.tree import TaskTree
 from engine.runs.verifying import Verifying
 from engine.runs.watcher import Watcher
 from engine.store.appending import Committed, Entry
@@ -81,7 +81,7 @@ class Supervisor:
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
         self._preparing = Preparing(tools.paths, *with_run, tools.store)
         self._verifying = Verifying(self._folder, *with_run)
-        self._remembering = Remembering(tools.paths, tools.checkpoints, self._append)
+        self._remembering = Remembering(tools.paths, tools.checkpoints, self._append, tools.tasks)
         self._learning = Learning(tools.store, self._append)
 
     def poke(self, run: Run) -> None:
@@ -214,7 +214,7 @@ class Supervisor:
         finally:
             stopping.cancel()
         await asyncio.to_thread(following.process.folder.sync)
-        await self._remembering.finish(self._run, self._is_killed)
+        await self._remember()
         await self._say(
             StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
         )
@@ -226,7 +226,7 @@ class Supervisor:
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
         bodies = endings.left_behind(0 if following.verdict else left, folder)
-        await self._remembering.finish(self._run, self._is_killed)
+        await self._remember()
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(
             self._run, error, ending.exit_code, self._limits, time.time(), again
@@ -237,10 +237,18 @@ class Supervisor:
             await self._learning.learn(self._run)
         await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
 
+    async def _remember(self) -> None:
+        """Take the last checkpoint; a fault in that takes nothing from how the run ended."""
+        try:
+            await self._remembering.finish(self._run, self._is_killed)
+        except Exception as error:
+            _log.exception("run %s: no last checkpoint", self._run.id)
+            await self._say(Notice("warning", f"no last checkpoint: {error_line(error)}"))
+
     async def _fail(self, error: UserError) -> None:
         if self._process:
             await self._process.stop(0 if self._is_killed() else self._tools.config.grace_s)
-            await self._remembering.finish(self._run, self._is_killed)
+            await self._remember()
         if self._run.status is Status.CANCELLING:
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
             return
@@ -266,7 +274,7 @@ class Supervisor:
         if run.status is Status.CANCELLING:
             await self._say(StatusChanged(Status.CANCELLED, reason=run.reason))
             return
-        message = f"The same fault came {BACKOFF.identical} times: {error_line(fault)}."
+        message = f"The same fault came {tree.BACKOFF.identical} times: {error_line(fault)}."
         ended = StatusChanged(Status.FAILED, reason="INTERNAL")
         await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
 

@@ -70,7 +70,7 @@ class SupervisedTask:
         self._give_up = give_up
         self._kinds: Counter[reports.Kind] = Counter()
         self._failure: Exception | None = None
-        self._is_resting = self._is_ending = False
+        self._is_resting = self._is_ending = self._is_last = False
         self._woken = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=name)
 
@@ -99,6 +99,12 @@ class SupervisedTask:
             self._is_ending = True
             self._task.cancel()
 
+    async def finish(self) -> None:
+        """Let it end what it is at, and no more: a rest is not waited for."""
+        self._is_last = True
+        self._woken.set()
+        await self.wait()
+
     async def wait(self) -> None:
         """Wait until it has ended by itself."""
         await asyncio.wait({self._task})
@@ -114,7 +120,7 @@ class SupervisedTask:
                 if clock() - began >= BACKOFF.well_s:
                     self.in_a_row = 0
                     self._kinds.clear()
-                if await self._failed(error):
+                if await self._failed(error) or self._is_last:
                     return
         finally:
             self._faults.forget(self.name)
@@ -176,6 +182,8 @@ class SupervisedTask:
         return True
 
     async def _rest(self, seconds: float) -> None:
+        if self._is_last:
+            return
         self._woken.clear()
         self._is_resting = True
         try:

@@ -14,6 +14,7 @@ from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
 from engine.paths import Paths
 from engine.runs import remembering
 from engine.runs.remembering import Remembering
+from engine.runs.tree import TaskTree
 
 
 class Turn(asyncio.Semaphore):
@@ -40,7 +41,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
     run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
     turn, paths = Turn(1), Paths(tmp_path, tmp_path / "config.yaml")
-    ours = Remembering(paths, turn, _nothing)
+    ours = Remembering(paths, turn, _nothing, TaskTree())
     assert await ours.begin(run, lambda: False)
     run = replace(run, baseline=True)
 

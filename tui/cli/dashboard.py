@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import select
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 SERVER_S = 1.0
 """From one look whether `serve` is still there to the next."""
-_log = logging.getLogger(__name__)
 Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
 
@@ -105,22 +103,16 @@ async def show(
         app = SwarmApp(engine, goes_on=goes_on, seen=painted)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
-        tasks = [asyncio.ensure_future(beside(engine))] if beside else []
+        tasks = engine.tasks.branch()
+        if beside:
+            tasks.start("demo", lambda: beside(engine))
         if in_browser():
-            tasks.append(asyncio.ensure_future(_leave_with_server(app)))
+            tasks.start("browser window", lambda: _leave_with_server(app))
         try:
             await app.run_async()
         finally:
-            await _end(tasks)
+            await tasks.close()
     return app.return_code or 0
-
-
-async def _end(tasks: Sequence[asyncio.Future[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(ended, Exception):
-            _log.error("what ran beside the dashboard failed", exc_info=ended)
 
 
 async def _leave_with_server(app: SwarmApp) -> None:

@@ -59,14 +59,13 @@ async def _lines(home: Path) -> int:
 
     async with _engine(home) as engine:
         scenes = await demo_script.start(engine)
-        director = asyncio.create_task(demo_script.direct(engine, scenes))
+        over = asyncio.get_running_loop().create_future()
+        director = engine.tasks.start("demo", lambda: demo_script.direct(engine, scenes))
+        director.when_done(lambda: over.done() or over.set_result(None))
         runs = [engine.view.runs[run_id] for run_id in scenes]
-        follower = Follower(engine, runs, until=director)
-        try:
-            if (await carry(engine, follower, _DemoLines(_name), may_leave=False)).used:
-                return EXIT_CANCELLED
-        finally:
-            director.cancel()
+        follower = Follower(engine, runs, until=over)
+        if (await carry(engine, follower, _DemoLines(_name), may_leave=False)).used:
+            return EXIT_CANCELLED
     if faults := demo_script.faults(follower.runs, scenes):
         output.say("\n".join(["Not as scripted:", *faults]))
         return 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from engine.domain.events import StatusChanged
+from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Run, RunSpec, Status
 from engine.engine import Engine
@@ -118,12 +119,14 @@ async def direct(engine: Engine, scenes: dict[str, Scene]) -> None:
     }
     batches = engine.batches()
     while acts:
-        for event in (await anext(batches)).events:
-            status = event.body.status if isinstance(event.body, StatusChanged) else None
-            if event.run in acts and status in FINISHED:
-                act = acts.pop(event.run)
+        for run_id in list(acts):
+            status = engine.view.runs[run_id].status
+            if status in FINISHED:
+                act = acts.pop(run_id)
                 if status is Status.FAILED:
-                    await act()
+                    with suppress(UserError):  # done before a fault here
+                        await act()
+        await anext(batches)
 
 
 def faults(runs: dict[str, Run], scenes: dict[str, Scene]) -> list[str]:

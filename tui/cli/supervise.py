@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import output
+from tui.cli.faults import FaultNews
 from tui.cli.options import everywhere, examples
 
 if TYPE_CHECKING:
@@ -43,17 +44,16 @@ async def _supervise(*, standby: bool = True) -> int:
 
 
 async def _told() -> int:
-    import asyncio
-
     from tui.cli import session
 
     async with session.open_engine(follow=True) as engine:
         teller = _Teller(engine)
-        telling = asyncio.create_task(teller.run())
+        telling = engine.tasks.start("lines", teller.run)
         try:
             await _supervise()
         finally:
             telling.cancel()
+            await telling.wait()
         while teller.live:  # what happened at the end is still to be told
             await teller.step()
     output.say("nothing is left to do")
@@ -66,6 +66,7 @@ class _Teller:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._batches = engine.batches()
+        self._faults = FaultNews(engine)
         self.live = set(engine.view.live)
 
     async def run(self) -> None:
@@ -76,6 +77,8 @@ class _Teller:
     async def step(self) -> None:
         """Tell what happens next."""
         batch = await anext(self._batches)
+        for line in self._faults.lines():
+            output.say_aside(line)
         lines = [line for event in batch.events if (line := self._line(event))]
         self.live = set(self._engine.view.live)
         if lines:

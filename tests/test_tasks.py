@@ -1,0 +1,46 @@
+"""No long-lived task is started outside of the tree that restarts what fails and shows it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+STARTS = {"create_task", "ensure_future"}
+SHORT = {
+    "engine/runs/tree.py": "the tree itself",
+    "engine/runs/follower.py": "one transaction, awaited by the next tick",
+    "engine/runs/commands.py": "a stop, awaited or cancelled by who began it",
+    "engine/runs/supervisor.py": "a stop, awaited or cancelled by who began it",
+    "engine/runs/preparing.py": "one workspace made, awaited even by who is cancelled",
+    "engine/store/connect.py": "one piece of work on the database's thread",
+    "engine/workspace/git.py": "one call of git, in a task group",
+    "engine/workspace/locks.py": "one piece of work, awaited even by who is cancelled",
+    "engine/workspace/create.py": "one piece of work, awaited even by who is cancelled",
+    "engine/workspace/snapshot.py": "one listing, awaited in the same function",
+    "engine/workspace/worktree.py": "one listing, awaited in the same function",
+    "engine/disk.py": "one measurement, in a task group",
+    "tui/cli/foreground.py": "a command's own work, a question, a cancel: all awaited",
+    "tui/cli/follow.py": "the next batch of events, awaited in the same function",
+    "tui/cli/session.py": "a command's own work, awaited in the same function",
+}
+"""Where tasks may be started without the tree, and why: they are short, and somebody waits."""
+
+
+def started() -> Iterator[tuple[str, int]]:
+    for folder in ("engine", "tui"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                func = node.func if isinstance(node, ast.Call) else None
+                if isinstance(func, ast.Attribute) and func.attr in STARTS:
+                    yield path.relative_to(ROOT).as_posix(), func.lineno
+
+
+def test_no_task_is_started_beside_the_tree_that_is_not_known_to_be_short() -> None:
+    unknown = [f"{path}:{line}" for path, line in started() if path not in SHORT]
+    assert not unknown, "start these in the tree (engine/runs/tree.py), or say why not"
+
+
+def test_the_list_of_short_tasks_names_no_file_without_any() -> None:
+    assert SHORT.keys() <= {path for path, _ in started()}
