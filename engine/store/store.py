@@ -178,6 +178,7 @@ class Store(Reading):
                 return await asyncio.shield(doing)
             except asyncio.CancelledError:
                 await asyncio.wait([doing])
+                doing.exception()  # nobody is left to hear of it
                 raise
 
     def _transaction(
