@@ -132,7 +132,7 @@ class Workspaces:
                 is_new = known.checkpoint != undo.n
                 kept = [CheckpointTaken(undo.n, undo.message, undo.ref)] if is_new else []
                 count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
-                words = f"put back to checkpoint {n}: {count}"
+                words = f"put back to checkpoint {n}: {count}{_kept_words(done.kept)}"
                 return [*kept, Notice("info", words), *measured(known, *counted)]
 
             await self._tell(known.id, told)
@@ -251,6 +251,13 @@ class Workspaces:
         if not known.baseline:
             raise user_error("CHANGES_UNKNOWN")
         return self._paths.checkpoints(known.id, workspace.path), workspace
+
+
+def _kept_words(kept: Sequence[str]) -> str:
+    if not kept:
+        return ""
+    more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
+    return f"; left as it is, below a control folder: {printable_name(kept[0])}{more}"
 
 
 def _of(run: Run) -> Workspace:

@@ -18,7 +18,7 @@ from engine.domain.text import printable_name
 from engine.workspace import placing
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.edits import Edits, staging_of
+from engine.workspace.edits import Edits
 from engine.workspace.landing import recovered
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
@@ -26,6 +26,7 @@ from engine.workspace.merge import Merge
 from engine.workspace.objects import Entry
 from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository, find, habits, quoted
+from engine.workspace.staging import journal_for
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash
 
@@ -138,7 +139,7 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
     repository = await find(wish.to)
     root = _root(run, wish, repository)
     async with locked(lock_for(home, root)):
-        await _recover(repository, root)
+        await finish_earlier(repository, root, home, really=really)
         old, new, left_out = await run.trees(wish.since, wish.until)
         here = Taken(run, root, repository.branch if repository else None)
         if wish.how is As.EDITS:
@@ -157,7 +158,7 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
         else:
             aside = Taken(run, root, f"refs/heads/{wish.branch}") if wish.branch else None
             coming = Coming(here, aside, old, new)
-            outcome = await _committed(run, repository, wish, root, coming, really=really)
+            outcome = await _committed(run, repository, wish, root, home, coming, really=really)
             both = (aside,) if wish.how is As.COMMIT else (aside, here)
             brought = [(one, dict[bytes, Entry | None]()) for one in both if one]
         if really and outcome.fits:
@@ -190,6 +191,7 @@ async def _committed(
     repository: Repository,
     wish: Wish,
     root: Path,
+    home: Path,
     coming: Coming,
     *,
     really: bool,
@@ -202,7 +204,6 @@ async def _committed(
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     line_ends = LineEnds(git, repository.top)
     merge = Merge(git, repository, who, line_ends, run.root)
-    staging = staging_of(repository, root)
 
     async def bringing(taken: Taken | None) -> Bringing:
         """Give what is to be brought there, as the repository stores files."""
@@ -217,7 +218,7 @@ async def _committed(
         is_own = wish.branch and f"refs/heads/{wish.branch}" != repository.branch
         side = (wish.branch, aside) if wish.branch and is_own else None
         here = await bringing(coming.here)
-        done = await merge.merge(here, side, wish.message, staging, really=really)
+        done = await merge.merge(here, side, wish.message, home, really=really)
     return Outcome(_names(done.files), tuple(done.clashes), done.commit, done.branch)
 
 
@@ -227,10 +228,22 @@ def _below(folder: bytes, pairs: list[Pair]) -> list[Pair]:
     return [Pair(folder + b"/" + pair.path, pair.old, pair.new) for pair in pairs]
 
 
-async def _recover(repository: Repository | None, root: Path) -> None:
-    """End what an apply that was killed has left, back or forward."""
-    if repository:
-        await recovered(repository, staging_of(repository, root))
-    staging = root / placing.STAGING
-    if staging.is_dir():
-        await asyncio.to_thread(placing.recover, root, staging)
+async def finish_earlier(
+    repository: Repository | None, root: Path, home: Path, *, really: bool
+) -> None:
+    """Finish an apply that was killed, back or forward; without `really`, only refuse it."""
+    roots = {root, *([repository.top] if repository and repository.top else [])}
+    for one in sorted(roots):
+        journal = journal_for(home, one)
+        if not placing.is_unfinished(journal):
+            continue
+        if not really:
+            raise user_error(
+                "WORKSPACE_BUSY",
+                f"An earlier apply to {printable_name(str(one))} was killed before it was done.",
+                "Run it without --check: what was not finished is taken back first.",
+            )
+        if repository and repository.top == one:
+            await recovered(repository, journal)
+        else:
+            await asyncio.to_thread(placing.recover, one, journal)

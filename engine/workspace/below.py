@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,20 @@ def is_gits(path: bytes) -> bool:
         return False
     parts = os.fsdecode(path).translate(_UNSEEN).lower().split("/")
     return any(part == ".git" or part == "git~1" for part in parts)
+
+
+CONTROL = ("git", "codex", "agents", "swarm", "hg", "svn", "jj")
+_CONTROL = re.compile(rf"\.(?:{'|'.join(CONTROL)})|(?:{'|'.join(CONTROL)})~\d+")
+
+
+def is_control(path: bytes) -> bool:
+    """Return whether any part of `path` is a control folder's name on some file system.
+
+    Programs outside the sandbox read settings, hooks and scripts there. NTFS ignores spaces and
+    dots at the end, begins a stream with a colon, and has short names such as `git~1`.
+    """
+    parts = re.split(r"[/\\]", os.fsdecode(path).translate(_UNSEEN).casefold())
+    return any(_CONTROL.fullmatch(part.partition(":")[0].rstrip(" .")) for part in parts)
 
 
 class Below:
@@ -60,6 +75,11 @@ class Below:
     def device(self) -> int:
         """The file system all of it is on."""
         return self._device
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The device and inode of the folder itself."""
+        return self._device, os.fstat(self._top).st_ino
 
     def forget(self) -> None:
         """Close the folders that are kept open between calls: needed after removing folders."""

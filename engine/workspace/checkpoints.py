@@ -22,7 +22,7 @@ from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
 from engine.workspace import changes, objects, placing, snapshot
-from engine.workspace.below import Below
+from engine.workspace.below import Below, is_control
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.git import Git
@@ -43,6 +43,8 @@ class Restored:
 
     files: tuple[str, ...]
     undo: Checkpoint
+    kept: tuple[str, ...] = ()
+    """Files below control folders (`.codex`, …): never put back, whatever was remembered."""
 
 
 class Checkpoints:
@@ -227,19 +229,21 @@ class Checkpoints:
         """
         async with self._held():
             target = await self._tree(n)
-            staging = placing.staging_for(self.root, self.git.git_dir / placing.STAGING)
-            await asyncio.to_thread(placing.recover, self.root, staging)
+            journal = self.git.git_dir / "swarm-placing.json"
+            await asyncio.to_thread(placing.recover, self.root, journal)
             undo = await self._take(f"before going back to checkpoint {n}")
             if undo.left_out:
                 shown = printable_name(undo.left_out[0])
                 raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
-            pairs = await self.between(undo.tree, target)
-            await self._place(pairs, staging)
-        return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo)
+            found = await self.between(undo.tree, target)
+            pairs = [pair for pair in found if not is_control(pair.path)]
+            await self._place(pairs, journal)
+        kept = tuple(os.fsdecode(pair.path) for pair in found if is_control(pair.path))
+        return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept)
 
-    async def _place(self, pairs: list[Pair], staging: Path) -> None:
+    async def _place(self, pairs: list[Pair], journal: Path) -> None:
         await asyncio.to_thread(_must_be_free, self.root, pairs)
-        moving = placing.Placing(self.root, staging)
+        moving = placing.Placing(self.root, journal)
         try:
             for start in range(0, len(pairs), CHUNK):
                 some = pairs[start : start + CHUNK]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.workspace import objects, placing, threeway
-from engine.workspace.below import Below
+from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import CHUNK, Checkpoints
 from engine.workspace.locks import to_the_end
@@ -18,7 +18,8 @@ from engine.workspace.objects import Entry
 from engine.workspace.pack import object_id
 from engine.workspace.repository import Repository, habits
 from engine.workspace.scan import git_mode
-from engine.workspace.threeway import Bringing, Clash, Joined
+from engine.workspace.staging import journal_for
+from engine.workspace.threeway import CONTROLLED, Bringing, Clash, Joined
 from engine.workspace.uncommitted import uncommitted
 
 
@@ -81,7 +82,9 @@ class Edits:
         # What the run deletes and is not here any more cannot be in the way.
         going = {path for path, entry in joined.files.items() if entry is None}
         with Below(self.root) as below:
-            for path, entry in joined.files.items():
+            for path, entry in [*joined.files.items()]:
+                if is_control(path):
+                    joined.refuse(path, CONTROLLED)
                 if entry is None:
                     continue
                 info = below.stat(path)
@@ -93,7 +96,9 @@ class Edits:
     async def _place(
         self, joined: Joined, found: dict[bytes, os.stat_result | None]
     ) -> list[Clash]:
-        moving = placing.Placing(self.root, staging_of(self.repository, self.root))
+        journal = journal_for(self.home, self.root)
+        near = self.repository.git_dir if self.repository else None
+        moving = placing.Placing(self.root, journal, near)
         try:
             paths = sorted(joined.files)
             for start in range(0, len(paths), CHUNK):
@@ -118,13 +123,6 @@ def _stage(
     for path, entry in files.items():
         mode, oid = entry or (None, "")
         moving.add(path, found[path], mode, data.get(oid, b""))
-
-
-def staging_of(repository: Repository | None, root: Path) -> Path:
-    """Give the place for files on their way: in the git directory, where `git status` is blind."""
-    if repository is None:
-        return root / placing.STAGING
-    return placing.staging_for(root, repository.git_dir / "swarm-staging")
 
 
 def _found(

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.durable import sync_handle, sync_path
 from engine.workspace import placing
-from engine.workspace.below import Below
+from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair
 from engine.workspace.commits import Workshop
 from engine.workspace.git import Git
@@ -20,7 +20,7 @@ from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
-from engine.workspace.threeway import Clash, Joined
+from engine.workspace.threeway import CONTROLLED, Clash, Joined
 from engine.workspace.uncommitted import uncommitted
 
 
@@ -50,7 +50,7 @@ class Landing:
     shop: Workshop
     repository: Repository
     top: Path
-    staging: Path
+    journal: Path
     line_ends: LineEnds
 
     async def plan(self, whole: Built) -> tuple[Moves, list[Clash]]:
@@ -67,7 +67,9 @@ class Landing:
             going = {pair.path for pair in moves.pairs if pair.old and pair.path not in dirty}
             for pair in moves.pairs:
                 info = below.stat(pair.path)
-                if pair.path in dirty:
+                if is_control(pair.path):
+                    joined.refuse(pair.path, CONTROLLED)
+                elif pair.path in dirty:
                     joined.refuse(pair.path, "has uncommitted changes here")
                 elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
                     joined.refuse(pair.path, "is already there, and not in the repository")
@@ -87,7 +89,8 @@ class Landing:
             return []
         await self.shop.deliver(whole.sha, await self.shop.tree_of(whole.base))
         refs["HEAD"] = (whole.sha, whole.base)
-        await to_the_end(self._prepare(moves, moving := placing.Placing(self.top, self.staging)))
+        moving = placing.Placing(self.top, self.journal, self.repository.git_dir)
+        await to_the_end(self._prepare(moves, moving))
         return await to_the_end(self._switch(whole.sha, moves, moving, refs))
 
     async def _prepare(self, moves: Moves, moving: placing.Placing) -> None:
@@ -107,7 +110,7 @@ class Landing:
     ) -> list[Clash]:
         index = self.repository.git_dir / "index"
         try:
-            lock = _lock_index(self.repository.git_dir, self.staging / "index")
+            lock = _lock_index(self.repository.git_dir, _new_index(self.journal))
         except BaseException:
             moving.finish()
             raise
@@ -127,6 +130,7 @@ class Landing:
         finally:
             lock.unlink(missing_ok=True)
             moving.finish()
+            _new_index(self.journal).unlink(missing_ok=True)
         return []
 
     async def _stage(self, moving: placing.Placing, moves: Moves) -> None:
@@ -140,7 +144,7 @@ class Landing:
 
     async def _new_index(self, moves: Moves) -> None:
         """Make the index as it will be, from the user's own, beside the files on their way."""
-        path = self.staging / "index"
+        path = _new_index(self.journal)
         await asyncio.to_thread(shutil.copyfile, self.repository.git_dir / "index", path)
         nothing = "0" * len(self.repository.head or "")
         gone = [p for p in moves.pairs if p.new is None]
@@ -151,6 +155,11 @@ class Landing:
             lines.append(b"%o %s\t%s\0" % (pair.new[0], pair.new[1].encode(), pair.path))
         git = Git(self.repository.git_dir, index=path)
         await git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+
+
+def _new_index(journal: Path) -> Path:
+    """Return where the index is made ready, in our home beside the journal."""
+    return journal.with_suffix(".index")
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -173,19 +182,20 @@ def _lock_index(git_dir: Path, new: Path) -> Path:
     return lock
 
 
-async def recovered(repository: Repository, staging: Path) -> None:
+async def recovered(repository: Repository, journal: Path) -> None:
     """End a merge or edit that was killed: forward if the branch had moved, else back."""
-    if not staging.is_dir() or repository.top is None:
+    if repository.top is None:
         return
-    lock, new = repository.git_dir / "index.lock", staging / "index"
+    lock, new = repository.git_dir / "index.lock", _new_index(journal)
     held = lock.read_bytes() if lock.is_file() and new.is_file() else b""
     ours = bool(held) and new.read_bytes().startswith(held)
     done = await asyncio.to_thread(
-        placing.recover, repository.top, staging, lambda commit: commit == repository.head
+        placing.recover, repository.top, journal, lambda commit: commit == repository.head
     )
     if ours and done:
         lock.rename(repository.git_dir / "index")
     elif ours:
         lock.unlink()
     if done:
-        placing.forget(staging)
+        done.finish()
+    new.unlink(missing_ok=True)

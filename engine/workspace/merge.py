@@ -12,6 +12,7 @@ from engine.workspace.git import Git
 from engine.workspace.landing import Built, Landing
 from engine.workspace.lineends import LineEnds
 from engine.workspace.repository import Habits, Repository, checked_out_in
+from engine.workspace.staging import journal_for
 from engine.workspace.threeway import Bringing, Clash
 
 
@@ -59,7 +60,7 @@ class Merge:
         bringing: Bringing,
         aside: tuple[str, Bringing] | None,
         message: str,
-        staging: Path,
+        home: Path,
         *,
         really: bool,
     ) -> Done:
@@ -87,7 +88,8 @@ class Merge:
             clashes += side.joined.clashes
         whole = await self._build(bringing, self._head, message, side)
         clashes += [clash for clash in whole.joined.clashes if clash not in clashes]
-        landing = Landing(self._shop, self._repository, top, staging, self._line_ends)
+        journal = journal_for(home, top)
+        landing = Landing(self._shop, self._repository, top, journal, self._line_ends)
         moves, found = await landing.plan(whole)
         done = Done(sorted(whole.joined.files), clashes + found, branch=branch)
         if done.clashes or not really:

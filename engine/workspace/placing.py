@@ -1,30 +1,29 @@
 """Files put into a folder all or none, also when this program is killed in the middle.
 
-What is new is written aside first, and a journal says what is meant. Then what has to go is moved
-aside (never overwritten: it may have changed just now), and the new files are linked into its
-place. Whoever comes next finds the journal and takes back what was not finished.
+What is new is written aside first (`staging`), and a journal says what is meant. Then what has to
+go is moved aside (never overwritten: it may have changed just now), and the new files are linked
+into its place. The next call finds the journal and takes back what was not finished. The journal
+lies in our home and is bound to the folder's device and inode: nothing that an agent or a
+repository writes is ever taken for ours.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
-import shutil
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.durable import sync_handle, sync_path, write_synced
-from engine.paths import private_folder
-from engine.workspace.below import Below
+from engine.durable import sync_handle
+from engine.workspace import staging
+from engine.workspace.below import Below, is_control
+from engine.workspace.staging import Identity, Staging
 
-STAGING = ".swarm-staging"
 SAVED = ".swarm-saved"
-_JOURNAL = "journal.json"
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 Mark = tuple[int, int, int, int]
@@ -68,23 +67,25 @@ def obstacle(below: Below, path: bytes, going: set[bytes]) -> bytes | None:
     return next((inner for inner in below.files(path) if inner not in going), None)
 
 
-def staging_for(root: Path, preferred: Path) -> Path:
-    """Give a folder on the file system of `root`: `preferred` if it is there, else one inside."""
-    parent = preferred.parent
-    same = parent.is_dir() and parent.stat().st_dev == root.stat().st_dev
-    return preferred if same else root / STAGING
-
-
 class Placing:
-    """One set of files on its way below `root`, by way of the folder `staging`; single-threaded."""
+    """One set of files on its way below `root`, noted in the file `journal`; single-threaded.
 
-    def __init__(self, root: Path, staging: Path) -> None:
+    `near` is a folder for what is staged, used where the journal's is on another mount.
+    """
+
+    def __init__(self, root: Path, journal: Path, near: Path | None = None) -> None:
         self.root = root
-        self.staging = staging
+        self.journal = journal
+        self._root_identity = staging.identity_of(root)
         self._steps: list[_Step] = []
-        shutil.rmtree(staging, ignore_errors=True)
-        private_folder(staging / "old")
-        private_folder(staging / "new")
+        places = [staging.prepare_home(journal), *([near] if near else [])]
+        self._staging = Staging.create(root, places)
+        self._begun = False
+        try:
+            self._note("")
+        except BaseException:
+            self._staging.remove()
+            raise
 
     @property
     def paths(self) -> list[bytes]:
@@ -96,20 +97,22 @@ class Placing:
     ) -> None:
         """Note a file to be put to `path`, or removed where `mode` (git's) is None.
 
-        `before` is what was found there.
+        `before` is what was found there. Raises OSError for a path below a control folder.
         """
+        _check(path)
         inode = None
         if mode is not None:
             inode = self._write(len(self._steps), before, mode, data)
         self._steps.append(_Step(os.fsdecode(path), mark(before), inode))
 
     def _write(self, number: int, before: os.stat_result | None, mode: int, data: bytes) -> int:
-        path = self.staging / "new" / str(number)
+        name, folder = f"new-{number}", self._staging.handle
         if stat.S_ISLNK(mode):
-            os.symlink(data, os.fsencode(path))  # noqa: PTH211  bytes
-            return path.lstat().st_ino
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, mode & 0o777 | 0o022), "wb") as file:
+            os.symlink(data, os.fsencode(name), dir_fd=folder)
+            return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(name, flags, mode & 0o777 | 0o022, dir_fd=folder)
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             if before and stat.S_ISREG(before.st_mode):
                 os.fchmod(file.fileno(), _permissions(before.st_mode, mode))
@@ -122,13 +125,12 @@ class Placing:
 
         It can be taken back until `finish`; `note` tells `recover` what it was for.
         """
-        journal = {"root": str(self.root), "note": note, "steps": [asdict(s) for s in self._steps]}
-        write_synced(self.staging / _JOURNAL, json.dumps(journal).encode())
-        for folder in ("new", "old", ""):  # what the journal speaks of
-            sync_path(self.staging / folder)
-        sync_path(self.staging.parent)
+        self._begun = True
+        self._staging.sync()  # what the journal speaks of
+        self._note(note)
         try:
             with Below(self.root) as below:
+                self._check_root(below)
                 for number, step in enumerate(self._steps):
                     if step.before:
                         self._take_away(below, number, step)
@@ -150,15 +152,31 @@ class Placing:
             with suppress(FileNotFoundError, NotADirectoryError):  # removed: it was empty
                 sync_handle(below.folder(folder))
 
+    def _note(self, note: str) -> None:
+        """Write the journal: the steps only once they may have begun."""
+        content = {
+            "root": str(self.root),
+            "root_identity": self._root_identity,
+            "staging": [str(self._staging.parent_path), self._staging.name],
+            "staging_identity": self._staging.identity,
+            "note": note,
+            "steps": [asdict(step) for step in self._steps] if self._begun else [],
+        }
+        staging.write_journal(self.journal, content)
+
+    def _check_root(self, below: Below) -> None:
+        if below.identity != self._root_identity:
+            raise OSError(errno.ESTALE, "was replaced by another folder", str(self.root))
+
     def _take_away(self, below: Below, number: int, step: _Step) -> None:
         path = os.fsencode(step.path)
-        aside = self.staging / "old" / str(number)
+        aside, folder = f"old-{number}", self._staging.handle
         try:
-            name, folder = below.place(path)
-            os.rename(name, aside, src_dir_fd=folder)
+            name, there = below.place(path)
+            os.rename(name, aside, src_dir_fd=there, dst_dir_fd=folder)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise PlaceChanged(path) from error
-        if mark(aside.lstat()) != step.before:
+        if mark(os.stat(aside, dir_fd=folder, follow_symlinks=False)) != step.before:
             raise PlaceChanged(path)
         if step.inode is None:
             below.prune(path)
@@ -167,61 +185,93 @@ class Placing:
         path = os.fsencode(step.path)
         try:
             name, folder = below.place(path, make=True)
-            _appear(self.staging / "new" / str(number), name, folder)
+            _appear(self._staging.handle, f"new-{number}", name, folder)
         except (FileExistsError, NotADirectoryError) as error:
             raise PlaceChanged(path) from error
 
     def undo(self) -> None:
         """Take back what was placed; a file that came meanwhile stays, the old one beside it."""
         with Below(self.root) as below:
+            self._check_root(below)
             for step in reversed(self._steps):
                 if step.inode is not None:
                     _vanish(below, os.fsencode(step.path), step.inode)
             for number, step in enumerate(self._steps):
-                aside = self.staging / "old" / str(number)
-                if step.before and os.path.lexists(aside):
-                    _put_back(below, aside, os.fsencode(step.path))
+                if step.before:
+                    _put_back(below, self._staging.handle, f"old-{number}", step.path)
         self.finish()
 
     def finish(self) -> None:
         """Let go of what was replaced: from here on nothing is taken back."""
-        (self.staging / _JOURNAL).unlink(missing_ok=True)
-        shutil.rmtree(self.staging, ignore_errors=True)
+        if self._staging.handle < 0:
+            return
+        self._begun = False
+        self._note("")
+        self._staging.remove()
+        self.journal.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the folders; what is staged and noted stays for `recover`."""
+        self._staging.close()
 
     @classmethod
-    def _resumed(cls, staging: Path, steps: Iterable[dict[str, Any]], root: Path) -> Placing:
+    def resume(cls, journal: Path, found: dict[str, Any], root: Path) -> Placing:
+        """Return what a journal describes; raises OSError or ValueError where it does not fit."""
         self = cls.__new__(cls)
-        self.root, self.staging = root, staging
-        self._steps = [
-            _Step(step["path"], tuple(step["before"]) if step["before"] else None, step["inode"])
-            for step in steps
-        ]
+        self.root, self.journal, self._begun = root, journal, True
+        self._root_identity = _identity(found["root_identity"])
+        if staging.identity_of(root) != self._root_identity:
+            raise OSError(errno.ESTALE, "is another folder now", str(root))
+        self._steps = [_step(step) for step in found["steps"]]
+        parent, name = found["staging"]
+        wanted = _identity(found["staging_identity"])
+        self._staging = Staging.reopen(Path(parent), name, wanted)
         return self
 
 
-def recover(root: Path, staging: Path, done: Callable[[str], bool] = lambda _: False) -> str | None:
-    """End what an earlier call left in `staging`: back, or forward where `done(note)` says so.
+def is_unfinished(journal: Path) -> bool:
+    """Return whether files of an earlier call may still have to be put back."""
+    return journal.exists()
 
-    Gives the note of what went forward.
+
+def recover(
+    root: Path, journal: Path, done: Callable[[str], bool] = lambda _: False
+) -> Placing | None:
+    """End what an earlier call noted in `journal`: back, or forward where `done(note)` is true.
+
+    Returns what goes forward, to be finished. A journal that does not fit is set aside.
     """
-    journal = staging / _JOURNAL
-    try:
-        found = json.loads(journal.read_text())
-    except FileNotFoundError:
-        shutil.rmtree(staging, ignore_errors=True)
+    found = staging.read_journal(journal)
+    if found is None:
         return None
-    placing = Placing._resumed(staging, found["steps"], root)  # pyright: ignore[reportPrivateUsage]
-    note: str = found["note"]
-    if done(note):
-        return note
-    placing.undo()
+    try:
+        placing = Placing.resume(journal, found, root)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        staging.set_aside(journal, str(error))
+        return None
+    if done(str(found.get("note"))):
+        return placing
+    try:
+        placing.undo()
+    finally:
+        placing.close()
     return None
 
 
-def forget(staging: Path) -> None:
-    """Let go of what `recover` found to be done."""
-    (staging / _JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(staging, ignore_errors=True)
+def _identity(value: Sequence[int]) -> Identity:
+    device, inode = value
+    return int(device), int(inode)
+
+
+def _step(found: dict[str, Any]) -> _Step:
+    before, inode = found["before"], found["inode"]
+    _check(os.fsencode(found["path"]))
+    return _Step(str(found["path"]), tuple(before) if before else None, inode)
+
+
+def _check(path: bytes) -> None:
+    if is_control(path):
+        raise OSError(errno.EPERM, "is below a control folder", os.fsdecode(path))
 
 
 def _permissions(before: int, mode: int) -> int:
@@ -231,17 +281,17 @@ def _permissions(before: int, mode: int) -> int:
     return kept | (kept & 0o444) >> 2 if mode & stat.S_IXUSR else kept & ~0o111
 
 
-def _appear(staged: Path, name: bytes, folder: int) -> None:
+def _appear(staged: int, source: str, name: bytes, folder: int) -> None:
     """Give the staged file its name, never over another; raises FileExistsError."""
     try:
-        os.link(staged, name, dst_dir_fd=folder, follow_symlinks=False)
+        os.link(source, name, src_dir_fd=staged, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         try:
             os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
-            os.rename(staged, name, dst_dir_fd=folder)
+            os.rename(source, name, src_dir_fd=staged, dst_dir_fd=folder)
         else:
             raise FileExistsError(errno.EEXIST, "is there", name) from error
 
@@ -254,14 +304,19 @@ def _vanish(below: Below, path: bytes, inode: int) -> None:
         below.prune(path)
 
 
-def _put_back(below: Below, aside: Path, path: bytes) -> None:
+def _put_back(below: Below, staged: int, aside: str, text: str) -> None:
+    try:
+        info = os.stat(aside, dir_fd=staged, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    path = os.fsencode(text)
     while True:
         try:
             name, folder = below.place(path, make=True)
-            if aside.is_dir() and not aside.is_symlink():
-                os.rename(aside, name, dst_dir_fd=folder)
+            if stat.S_ISDIR(info.st_mode):
+                os.rename(aside, name, src_dir_fd=staged, dst_dir_fd=folder)
             else:
-                _appear(aside, name, folder)
+                _appear(staged, aside, name, folder)
             return
         except (FileExistsError, NotADirectoryError, OSError) as error:
             if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR):

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from engine.workspace.below import Below, is_gits
 from engine.workspace.git import Git, failure
 from engine.workspace.pack import object_id
-from engine.workspace.placing import STAGING
 from engine.workspace.walk import SANDBOX, is_sandbox
 
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
@@ -72,8 +71,8 @@ async def listing(git: Git, root: Path, depth: int = 0) -> set[bytes]:
 
 
 def counts(path: bytes) -> bool:
-    """Say whether a file that git lists is the workspace's, not git's own or ours."""
-    return not is_gits(path) and not path.startswith(STAGING.encode())
+    """Return whether a file that git lists is the workspace's, not git's own."""
+    return not is_gits(path)
 
 
 def _closed(complaint: str) -> list[bytes]:

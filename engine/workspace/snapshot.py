@@ -97,9 +97,12 @@ async def _look(git: Git, root: Path) -> tuple[State, Found]:
     listed = asyncio.create_task(listing(git, root))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
-        fresh = {path for path in await listed - state.files.keys() if counts(path)}
+        unknown = await listed - state.files.keys()
     finally:
         listed.cancel()
+    fresh = {path for path in unknown if counts(path)}
+    # No git stores a file of such a name; it is told, so that nothing hides behind it.
+    found.left_out += sorted(unknown - fresh)
     if fresh:
         await asyncio.to_thread(look, root, fresh, {}, found)
     return state, found

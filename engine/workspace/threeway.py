@@ -15,6 +15,9 @@ from engine.workspace.objects import Entry
 
 T = TypeVar("T", int, str)
 
+CONTROLLED = "lies below a control folder: apply it as a commit or as a patch, and review it"
+"""Why a file below `.git`, `.codex`, `.agents` and the like is never put into a working tree."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clash:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.workspace import create, placing
-from engine.workspace.apply import As, Outcome, Wish, apply, check
+from engine.workspace.apply import As, Outcome, Wish, apply, check, finish_earlier
 from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.repository import find
 
 BRANCH = "swarm/r1"
 
@@ -114,7 +116,8 @@ async def test_edits_change_the_working_files_only(source: Path, home: Path, kin
     assert repos.files(source) == wanted
     assert repos.git(source, "ls-files", "-s") + repos.git(source, "for-each-ref") == before
     assert (await here.apply()).files == ()
-    assert not (source / ".git" / "swarm-staging").exists()
+    assert not list((source / ".git").glob(".swarm*"))
+    assert not list((home / "placing").iterdir())
 
 
 async def test_edits_of_a_plain_folder(tmp_path: Path, home: Path) -> None:
@@ -433,11 +436,16 @@ async def test_what_was_cut_short_is_taken_back_by_the_next_call(
             patch.setattr(placing.Placing, name, lambda self: None)
         with pytest.raises(Killed):
             await here.apply(how)
-    left = source / ".git" / "swarm-staging"
-    assert (left / "journal.json").exists()
-    assert (await here.check(how)).fits
+    assert list((home / "placing").glob("*.json"))
+    cut_short = state(source)
+    with pytest.raises(UserError, match="killed before it was done"):
+        await here.check(how)
+    assert state(source) == cut_short
+    repository = await find(source)
+    await finish_earlier(repository, source, home, really=True)
     assert state(source) == before
     await here.apply(how)
+    assert not list((home / "placing").iterdir())
     assert repos.files(source) == repos.files(here.root)
 
 
@@ -465,7 +473,7 @@ async def test_a_merge_cut_short_after_the_branch_moved_goes_forward(
         with pytest.raises(Killed):
             await here.apply(As.MERGE)
     assert lock.exists()
-    await here.check(As.MERGE)
+    await here.apply(As.MERGE)
     assert not lock.exists()
     assert repos.git(source, "status", "--porcelain") == ""
     assert repos.files(source) == repos.files(here.root)
@@ -502,9 +510,7 @@ layouts = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CONTENTS), max
 def lay(root: Path, layout: dict[str, str]) -> None:
     for path in [*root.iterdir()]:
         if path.name != ".git":
-            placing.shutil.rmtree(
-                path
-            ) if path.is_dir() and not path.is_symlink() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for name, content in layout.items():
         path = root / name
         if any(parent != root and parent.is_symlink() for parent in path.parents):
