@@ -85,7 +85,7 @@ class Supervision:
         parts, branch = self._parts, self._tasks.branch()
         tools = self._tools(branch)
         self.scheduler = scheduler = Scheduler(
-            self._view, tools, self._rules, self._check_login, self._ownership.check
+            self._view, tools, self._rules, self._check_login, self._check_home
         )
         tending = Tending(parts.disk, self._store, parts.config, lambda: not self._view.live)
         try:
@@ -123,6 +123,12 @@ class Supervision:
             budgets=Budgets(self._store, self._view),
             tasks=branch,
         )
+
+    def _check_home(self) -> None:
+        """Check that home and database are what they were; raises `UserError`."""
+        self._ownership.check()
+        if self._store.place:
+            self._store.place.check()
 
     def _rules(self) -> Rules:
         return Rules(self._shared.slots, self._parts.config.queue.per_project, self._shared.pause)

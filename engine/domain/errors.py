@@ -161,7 +161,19 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DATABASE_CORRUPT": Entry(
         "The database is damaged.",
-        "Move it aside to begin anew; sqlite3's `.recover` reads what is left of it.",
+        "Run `swarm-tui doctor --recover`: it rebuilds the runs from their folders.",
+    ),
+    "DATABASE_MISSING": Entry(
+        "The database is missing, but this home has runs.",
+        "Put it back, or run `swarm-tui doctor --recover`: it rebuilds the runs from their "
+        "folders.",
+    ),
+    "HOME_REMOVED": Entry(
+        "The home was removed.", "Name another folder in SWARM_HOME, or start again."
+    ),
+    "HOME_MOVED": Entry(
+        "The home is no longer where it was.",
+        "Move it back, then start swarm-tui again; the agents go on meanwhile.",
     ),
     "DATABASE_UNUSABLE": Entry(
         "The database cannot be used.", "Check that its folder exists and that you may write there."

@@ -24,7 +24,15 @@ LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboar
 RETRY_S = 1.0
 ROLLOUT_S = 2.0
 
-STORE_FAULTS = frozenset({"DATABASE_LOCKED", "DATABASE_UNUSABLE", "DATABASE_CORRUPT", "DISK_FULL"})
+STORE_FAULTS = frozenset(
+    {
+        "DATABASE_LOCKED",
+        "DATABASE_UNUSABLE",
+        "DATABASE_CORRUPT",
+        "DATABASE_MISSING",
+        "DISK_FULL",
+    }
+)
 """What says nothing about a run where it comes from the store: it is tried again."""
 
 _TOLD = b'"turn.completed"'

@@ -1,4 +1,4 @@
-"""Who supervises a home: at most one engine at a time, by a lock that dies with its holder."""
+"""Who supervises a home: at most one engine at a time, by locks that die with their holder."""
 
 from __future__ import annotations
 
@@ -7,39 +7,66 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from engine.domain.errors import os_failure, user_error
+from engine.domain.errors import UserError, os_failure, user_error
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Ownership:
-    """The right to supervise a home.
+    """The right to supervise a home: a lock on its folder itself, and one on a file in it.
 
-    The kernel frees the lock the moment its holder dies, however it dies: no clock is involved, and
-    nobody takes over from an engine that is only slow.
+    The kernel frees them the moment their holder dies, however it dies: no clock is involved, and
+    nobody takes over from an engine that is only slow. The file can be deleted, and made again by
+    another; the folder is the same as long as it is there. Older versions lock only the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._home: int | None = None
         self._file: int | None = None
 
     @property
     def held(self) -> bool:
-        """Say whether this engine supervises."""
-        return self._file is not None
+        """Whether this engine supervises."""
+        return self._home is not None
+
+    @property
+    def holder(self) -> int | None:
+        """The process that supervises, as far as it is known."""
+        try:
+            text = self._path.read_text("ascii", "replace").strip()
+        except OSError:
+            return None
+        return int(text) if text.isascii() and text.isdigit() else None
 
     def take(self) -> bool:
         """Try to become the one who supervises; True where we are. Raises `UserError`."""
-        if self._file is not None:
+        if self._home is not None:
             return True
         try:
-            # Not inherited by children: the lock must not outlive us.
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._home = os.open(self._path.parent, _FOLDER)
+            if _locked(self._home, is_folder=True) and self._take_file():
+                return True
         except OSError as error:
+            self.give_up()
             raise os_failure(error) from error
+        self.give_up()
+        return False
+
+    def _take_file(self) -> bool:
+        """Lock the file, made where it is missing; False where another has it."""
+        # Not inherited by children: the lock must not outlive us.
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            taken = _locked(file)
+        except OSError:
+            os.close(file)
+            raise
+        if not taken:
             os.close(file)
             return False
+        if self._file is not None:
+            os.close(self._file)
         self._file = file
         with suppress(OSError):  # for people only; on a full disk it goes without
             os.ftruncate(file, 0)
@@ -47,21 +74,55 @@ class Ownership:
         return True
 
     def check(self) -> None:
-        """Check that the home is still there; raises `UserError` if somebody removed it.
+        """Check that the home is where it was; raises `UserError` HOME_REMOVED or HOME_MOVED.
 
-        A supervisor without a home would work for ever on files that nobody can reach.
+        A lock file that somebody deleted is made again. Raises OSError where it cannot be seen.
         """
-        if self._file is None:
+        if self._home is None:
             return
-        try:
-            there = os.path.samestat(self._path.stat(), os.fstat(self._file))
-        except FileNotFoundError:
-            there = False
-        if not there:
-            raise user_error("DATABASE_UNUSABLE", f"The home {self._path.parent} was removed.")
+        home = self._path.parent
+        if not _is_at(home, self._home):
+            raise _lost(home, self._home)
+        if (self._file is None or not _is_at(self._path, self._file)) and not self._take_file():
+            holder = f" (process {self.holder})" if self.holder else ""
+            message = f"Another program{holder} has taken the lock of {home}."
+            raise user_error("HOME_MOVED", message, "End it, or let it supervise.")
 
     def give_up(self) -> None:
         """Let another engine supervise."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        for handle in (self._file, self._home):
+            if handle is not None:
+                os.close(handle)
+        self._file = self._home = None
+
+
+def _locked(handle: int, *, is_folder: bool = False) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if not is_folder:
+            raise
+        # A network file system that locks no folders: the file has to do.
+    return True
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _lost(home: Path, handle: int) -> UserError:
+    """Return the error for a home that is not at its path any more: removed, or only renamed."""
+    if os.fstat(handle).st_nlink == 0:
+        return user_error("HOME_REMOVED", f"The home {home} was removed.")
+    name = ""
+    with suppress(OSError):
+        name = str(Path(f"/proc/self/fd/{handle}").readlink())
+    if name.endswith(" (deleted)"):
+        return user_error("HOME_REMOVED", f"The home {home} was removed.")
+    to = f" to {name}" if name else ""
+    return user_error("HOME_MOVED", f"The home {home} was moved{to}.")

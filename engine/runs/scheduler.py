@@ -82,12 +82,16 @@ class Scheduler:
                 carried.look(self._view.runs[run_id], now)
 
     async def _check_home(self) -> None:
-        """Check that the home is there; if not, end what works for it, and all supervision."""
+        """Check that the home is what it was; if not, end all supervision.
+
+        Its agents live on, for whoever finds them again; only one that was removed ends them, too.
+        """
         try:
             self._still_there()
         except UserError as error:
-            for carried in self._carried.values():
-                await carried.abandon()
+            if error.code == "HOME_REMOVED":
+                for carried in self._carried.values():
+                    await carried.abandon()
             raise Final(error) from error
 
     def _carry_active(self) -> None:

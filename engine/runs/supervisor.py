@@ -246,6 +246,9 @@ class Supervisor:
             await self._say(Notice("warning", f"no last checkpoint: {error_line(error)}"))
 
     async def _fail(self, error: UserError) -> None:
+        if self._tools.store.place:
+            # Files that are missed with the home itself say nothing about the run.
+            self._tools.store.place.check()
         if self._process:
             await self._process.stop(0 if self._is_killed() else self._tools.config.grace_s)
             await self._remember()

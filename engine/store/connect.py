@@ -17,6 +17,7 @@ import aiosqlite
 
 from engine.domain.errors import UserError, user_error
 from engine.store.migrations import MIGRATIONS
+from engine.store.presence import check_filled, check_present, note_made
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
@@ -45,12 +46,19 @@ class Connection(aiosqlite.Connection):
 
 
 @asynccontextmanager
-async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[Connection]:
-    """Open one connection, in WAL mode, closed at the end; raises `UserError`."""
+async def connect(
+    path: Path, *, migrate: bool = True, is_new: bool = False
+) -> AsyncGenerator[Connection]:
+    """Open one connection, in WAL mode, closed at the end; raises `UserError`.
+
+    `is_new` says that a database may be made beside the folders of runs.
+    """
     async with AsyncExitStack() as stack:
         with translated(path):
             try:
                 if migrate:
+                    if not is_new:
+                        check_present(path)
                     path.touch(mode=0o600)
             except OSError as error:
                 raise _refused(path, error) from error
@@ -59,11 +67,11 @@ async def connect(path: Path, *, migrate: bool = True) -> AsyncGenerator[Connect
             sqlite3.connect(path).close()
             connection = Connection(partial(sqlite3.connect, path, isolation_level=None), 1)
             await stack.enter_async_context(connection)
-            await connection.do(partial(_prepare, path, migrate))
+            await connection.do(partial(_prepare, path, migrate, is_new=is_new))
         yield connection
 
 
-def _prepare(path: Path, migrate: bool, db: sqlite3.Connection) -> None:
+def _prepare(path: Path, migrate: bool, db: sqlite3.Connection, *, is_new: bool) -> None:
     db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute(UNSYNCED)
@@ -74,6 +82,9 @@ def _prepare(path: Path, migrate: bool, db: sqlite3.Connection) -> None:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _use_wal(db)
         _migrate(db)
+        if not is_new:
+            check_filled(path, db)
+        note_made(path)
 
 
 def _use_wal(db: sqlite3.Connection) -> None:

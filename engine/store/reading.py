@@ -18,6 +18,7 @@ from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import Connection, translated
 from engine.store.history import History
+from engine.store.presence import Place
 
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 _COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
@@ -200,6 +201,11 @@ class Reading:
         """Give the settings that all processes share."""
         return dict(await self._read("SELECT name, value FROM settings"))
 
+    place: Place | None = None
+    """Where the open files of the database must be: what is not there is not the database."""
+
     async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self.place:
+            self.place.check()
         with translated():
             return await self._reader.do(lambda db: db.execute(query, values).fetchall())

@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.domain.batch import Planned, Swarm
-from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, StatusChanged
 from engine.domain.messages import Message, Wish
 from engine.domain.model import Run, RunSpec, Status
 from engine.domain.pattern import Pattern
 from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.appending import Appender, Committed, Entry
-from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, set_aside, translated
+from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
+from engine.store.presence import Place
 from engine.store.reading import Reading
 
 USED = "disk_used"
@@ -151,6 +151,8 @@ class Store(Reading):
 
     async def version(self) -> int:
         """Give a number that changes with every commit by anybody else."""
+        if self.place:
+            self.place.check()
         with translated():
             return await self._writer.do(lambda db: db.execute(_VERSION).fetchone()[0])
 
@@ -184,6 +186,8 @@ class Store(Reading):
     def _transaction(
         self, work: Callable[[sqlite3.Connection], T], is_flood: bool, db: sqlite3.Connection
     ) -> T:
+        if self.place:
+            self.place.check()
         try:
             db.execute(UNSYNCED if is_flood else SYNCED)
             db.execute("BEGIN IMMEDIATE")
@@ -205,21 +209,18 @@ def _queued(run: str, first: Sequence[Body] = ()) -> Entry:
 
 
 @asynccontextmanager
-async def open_store(path: Path, wishes: Sequence[Wish] = ()) -> AsyncGenerator[Store]:
+async def open_store(
+    path: Path, wishes: Sequence[Wish] = (), *, is_new: bool = False
+) -> AsyncGenerator[Store]:
     """Open the database at `path`, made or migrated where needed; raises `UserError`.
 
-    `wishes` say who is to be told of what is written.
+    `wishes` say who is to be told of what is written. Where runs are beside it and it is missing,
+    it is made only where `is_new`. A damaged one stays as it is: `recovery` sets it aside.
     """
     async with AsyncExitStack() as stack:
-        try:
-            writer = await stack.enter_async_context(connect(path))
-        except UserError as error:
-            if error.code != "DATABASE_CORRUPT":
-                raise
-            aside = set_aside(path)
-            recovery = f"It was set aside as {aside.name}; a new one is made at the next start."
-            raise user_error("DATABASE_CORRUPT", error.message, recovery) from error
+        writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
         store = Store(writer, reader, Outbox(wishes))
         store.log = path.with_name(f"{path.name}-wal")
+        store.place = Place(path)
         yield store

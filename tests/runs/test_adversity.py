@@ -134,7 +134,7 @@ asyncio.run(main())
     assert len({run.id for run in runs}) == 8
 
 
-async def test_a_database_that_is_none_is_set_aside_and_told(paths: Paths) -> None:
+async def test_a_damaged_database_is_reported_and_stays_as_it_is(paths: Paths) -> None:
     async with supervising(paths) as engine:
         await played(engine)
     for part in paths.home.glob("swarm.db*"):
@@ -144,12 +144,8 @@ async def test_a_database_that_is_none_is_set_aside_and_told(paths: Paths) -> No
         async with Engine.open(paths, quick()):
             pass
     assert caught.value.code == "DATABASE_CORRUPT"
-    (aside,) = [p for p in paths.home.glob("swarm.db.damaged-*") if p.suffix[-3:].isdigit()]
-    assert aside.name in caught.value.recovery
-    assert aside.read_bytes() == damaged
-    async with supervising(paths) as engine:
-        assert await engine.runs() == []
-        assert (await played(engine)).status is Status.SUCCEEDED
+    assert "--recover" in caught.value.recovery
+    assert paths.database.read_bytes() == damaged
 
 
 async def test_damage_in_the_middle_is_told_and_nothing_is_written_over(paths: Paths) -> None:
@@ -426,7 +422,7 @@ async def test_a_home_that_is_removed_ends_its_runs(paths: Paths) -> None:
         shutil.rmtree(paths.home)
         with pytest.raises(UserError) as caught:
             await settled(engine)
-        assert caught.value.code == "DATABASE_UNUSABLE"
+        assert caught.value.code == "HOME_REMOVED"
         assert "removed" in caught.value.message
         await becomes(lambda: not alive(paths, run))
 

@@ -1,0 +1,108 @@
+"""Whether the database of a home is still the one that was there: none of it is ever guessed.
+
+A missing or empty database beside the folders of runs is not a new home. Only `stat` is used here:
+to open and close the file would drop the locks that SQLite holds on it in this process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from engine.domain.errors import UserError, user_error
+from engine.durable import write_synced
+
+MARKER = "database-made"
+"""Beside the database: it says that there was one, also when it is gone."""
+
+
+def was_made(path: Path) -> bool:
+    """Return whether this home had a database: the marker says so, or the folder of a run."""
+    return path.with_name(MARKER).exists() or _has_runs(path)
+
+
+def check_present(path: Path) -> None:
+    """Raise `UserError` DATABASE_MISSING where there was a database, and it is gone or empty."""
+    # Looked at twice: another process may be making it, and the marker comes after that.
+    if not _size(path) and was_made(path) and not (size := _size(path)):
+        raise missing(path, "was deleted" if size is None else "was emptied")
+
+
+def check_filled(path: Path, db: sqlite3.Connection) -> None:
+    """Raise `UserError` where the tables are gone, or nothing was ever written beside run folders.
+
+    A database in which all runs were deleted remembers that it had events.
+    """
+    try:
+        is_used = _is_used(db)
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        raise user_error("DATABASE_CORRUPT", f"{path} has lost its tables.") from error
+    if not is_used and _has_runs(path) and not _is_used(db):
+        raise missing(path, "knows nothing of the runs beside it: it was replaced")
+
+
+def note_made(path: Path) -> None:
+    """Keep that there is a database from now on; a full disk keeps nobody from working."""
+    marker = path.with_name(MARKER)
+    if not marker.exists():
+        with suppress(OSError):
+            write_synced(marker, b"The database of this home was made.\n")
+
+
+def missing(path: Path, how: str) -> UserError:
+    """Return the error for a database that is not there any more."""
+    return user_error("DATABASE_MISSING", f"The database {path} {how}.")
+
+
+class Place:
+    """The files of an open database, which must stay where they are."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._database, self._wal = _inode(path), _inode(self._log)
+
+    def check(self) -> None:
+        """Raise `UserError` DATABASE_MISSING where they were deleted, emptied or replaced."""
+        found = _inode(self._path)
+        if found is None:
+            raise missing(self._path, "was deleted")
+        if found != self._database:
+            raise missing(self._path, "was replaced")
+        if not _size(self._path):
+            raise missing(self._path, "was emptied")
+        if self._wal and _inode(self._log) != self._wal:
+            raise missing(self._log, "was deleted or replaced")
+
+
+def _has_runs(path: Path) -> bool:
+    with suppress(OSError):
+        return any(path.with_name("runs").glob("*/attempt-*")) or any(
+            path.with_name("runs").glob("*/run.json")
+        )
+    return False
+
+
+def _is_used(db: sqlite3.Connection) -> bool:
+    query = """SELECT EXISTS (SELECT 1 FROM runs)
+        OR EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')"""
+    return bool(db.execute(query).fetchone()[0])
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        info = os.stat(path)  # noqa: PTH116  asked for with every transaction
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return info.st_dev, info.st_ino

@@ -1,0 +1,156 @@
+"""A home whose lock, name or database changes under a live supervisor ends no agent."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import becomes, quick, settled, spec, supervising, texts, until
+
+from engine.domain.errors import UserError
+from engine.domain.model import Run, Status
+from engine.engine import Engine
+from engine.paths import Paths
+from engine.runs.marks import mark, marked
+from engine.runs.owner import Ownership
+
+
+def alive(paths: Paths, run: Run) -> list[int]:
+    return marked(mark(paths.attempt(run.id, run.attempt)))
+
+
+async def working(engine: Engine) -> Run:
+    run = await engine.start(spec("say ready", "numbered 100000 every=0.05"))
+    await until(engine, lambda: engine.view.runs[run.id].status is Status.RUNNING)
+    return run
+
+
+def test_a_deleted_lock_file_is_made_again_and_nobody_else_gets_the_lock(tmp_path: Path) -> None:
+    ours, theirs = Ownership(tmp_path / "lock"), Ownership(tmp_path / "lock")
+    assert ours.take()
+    (tmp_path / "lock").unlink()
+    assert not theirs.take()
+    ours.check()
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+    assert theirs.holder == os.getpid()
+    assert not theirs.take()
+    with (tmp_path / "lock").open("rb") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as versions before this one do
+    ours.give_up()
+    assert theirs.take()
+    theirs.give_up()
+
+
+def test_a_lock_file_that_another_program_has_taken_is_reported(tmp_path: Path) -> None:
+    ours = Ownership(tmp_path / "lock")
+    assert ours.take()
+    (tmp_path / "lock").unlink()
+    with (tmp_path / "lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(UserError) as caught:
+            ours.check()
+    assert "taken the lock" in caught.value.message
+    ours.give_up()
+
+
+async def test_a_deleted_lock_file_ends_no_run(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        run = await engine.start(spec("numbered 60 every=0.05"))
+        await until(engine, lambda: engine.view.runs[run.id].status is Status.RUNNING)
+        paths.lock.unlink()
+        await becomes(paths.lock.exists)
+        await settled(engine)
+        assert engine.view.runs[run.id].status is Status.SUCCEEDED
+        assert len(texts(await engine.events(run.id))) == 60
+
+
+async def test_a_renamed_home_ends_no_agent_and_goes_on_when_it_is_back(paths: Paths) -> None:
+    moved = paths.home.with_name("moved")
+    async with supervising(paths) as engine:
+        run = await working(engine)
+        pids = alive(paths, run)
+        paths.home.rename(moved)
+        with pytest.raises(UserError) as caught:
+            await settled(engine)
+        assert caught.value.code == "HOME_MOVED"
+    moved.rename(paths.home)
+    assert set(pids) <= set(alive(paths, run))
+    async with supervising(paths) as engine:
+        await engine.cancel(run.id, kill=True)
+        await settled(engine)
+        assert (await engine.find(run.id)).status is Status.CANCELLED
+
+
+def delete(paths: Paths) -> None:
+    for part in paths.home.glob("swarm.db*"):
+        part.unlink()
+
+
+def empty(paths: Paths) -> None:
+    os.truncate(paths.database, 0)
+
+
+def replace(paths: Paths) -> None:
+    other = paths.home / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE other (a)")
+    db.close()
+    other.replace(paths.database)
+
+
+def delete_log(paths: Paths) -> None:
+    paths.database.with_name("swarm.db-wal").unlink()
+
+
+@pytest.mark.parametrize("change", [delete, empty, replace, delete_log])
+async def test_a_database_changed_under_a_supervisor_is_reported_and_ends_no_agent(
+    paths: Paths, change: Callable[[Paths], None]
+) -> None:
+    async with supervising(paths) as engine:
+        run = await working(engine)
+        pids = alive(paths, run)
+        change(paths)
+        for ask in (engine.runs(), engine.start(spec()), engine.cancel(run.id)):
+            with pytest.raises(UserError) as caught:
+                await ask
+            assert caught.value.code == "DATABASE_MISSING"
+        with pytest.raises(UserError) as caught:
+            await settled(engine)
+        assert caught.value.code == "DATABASE_MISSING"
+        assert "--recover" in caught.value.recovery
+    assert set(pids) <= set(alive(paths, run))
+
+
+@pytest.mark.parametrize("change", [delete, empty])
+async def test_a_lost_database_is_no_new_home_for_the_next_command(
+    paths: Paths, change: Callable[[Paths], None]
+) -> None:
+    async with supervising(paths) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    change(paths)
+    for _ in range(2):
+        with pytest.raises(UserError) as caught:
+            async with Engine.open(paths, quick(), follow=False):
+                pass
+        assert caught.value.code == "DATABASE_MISSING"
+
+
+async def test_a_new_database_beside_the_folders_of_runs_is_no_new_home(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    fresh = Paths(paths.home.with_name("fresh"), paths.config)
+    async with Engine.open(fresh, quick(), follow=False):
+        pass
+    delete(paths)
+    shutil.copyfile(fresh.database, paths.database)
+    with pytest.raises(UserError) as caught:
+        async with Engine.open(paths, quick(), follow=False):
+            pass
+    assert caught.value.code == "DATABASE_MISSING"
