@@ -39,8 +39,9 @@ check: $(READY) ## Check format, lint, types and import directions
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
 
-chaos: $(READY) ## Kill the engine 200 times, and count what was lost (ARGS="--kills 50")
-	@$(BIN)/python tests/chaos/storm.py $(ARGS)
+chaos: $(READY) ## Inject 1,000 faults and kill 200 engines; count what was lost (ARGS="--faults 50")
+	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
+	@$(BIN)/python tests/chaos/storm.py
 	@$(BIN)/python tests/chaos/real_storm.py
 
 bench: $(BENCH) ## Measure everything, and keep the figures (ARGS="store": some rows)

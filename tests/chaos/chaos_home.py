@@ -230,6 +230,7 @@ class ChaosHome:
             [*identity, "commit", "-qm", "x"],
         ):
             subprocess.run(["git", *words], cwd=self.repository, check=True)
+        os.sync()  # the user's own work of yesterday: no power cut of today takes it
 
 
 def _drain(terminal: int) -> None:

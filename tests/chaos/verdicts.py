@@ -83,13 +83,15 @@ def after_power_cut(home: ChaosHome, cut: Reported) -> list[str]:
         f"mount -o loop {image} {disk} || exit 9\n"
         f"cd {shlex.quote(str(home.repository))}\n"
         f"{swarm} ls --json > {shlex.quote(str(listing))}\n"
-        f"timeout 120 {swarm} supervise >/dev/null 2>&1; echo supervised $?\n"
+        f"timeout 120 {swarm} supervise >/dev/null 2>&1\n"
         f"{swarm} ls --json > {shlex.quote(str(later))}\n"
         + "".join(
             f"{swarm} diff {run} --stat >/dev/null || echo unreadable {run}\n"
             for run, status in list(cut.ended.items())[-5:]
             if status == "succeeded"
         )
+        + f"{swarm} ls --status queued >&2; {swarm} ls --status running >&2\n"
+        + f"df {disk} >&2; tail -n 8 {shlex.quote(str(home.paths.log))} >&2\n"
     )
     done = subprocess.run(
         ["unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", script],
@@ -109,6 +111,8 @@ def after_power_cut(home: ChaosHome, cut: Reported) -> list[str]:
         for run in _json(later)
         if run["id"] in cut.accepted and run["status"] not in ENDED
     ]
+    if wrong:
+        wrong.append(f"the log ends with: {done.stderr[-2000:]}")
     return [f"power cut: {it}" for it in wrong]
 
 
