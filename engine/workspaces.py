@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
 from engine.workspace.comparison import Comparison
 from engine.workspace.measured import measured, touched
-from engine.workspace.points import BASELINE
+from engine.workspace.points import BASELINE, has_baseline
 from engine.workspace.tree import (
     Look,
     TreeEntry,
@@ -236,13 +237,50 @@ class Workspaces:
         """
         store = await self._store(run, until)
         if self._looked_at is None or self._looked_at[0] != store:
-            opened = await Checkpoints.open(*store)
-            self._looked_at = store, opened
-            return opened
+            self._looked_at = None
+            self._looked_at = store, await self._opened(run, *store)
+        elif not await asyncio.to_thread(has_baseline, store[0]):
+            self._looked_at = None
+            return await self._look_at(run, until)  # which finds out what became of it
         return self._looked_at[1]
 
     async def _open(self, run: str) -> Checkpoints:
-        return await Checkpoints.open(*await self._store(run))
+        return await self._opened(run, *await self._store(run))
+
+    async def _opened(self, run: str, folder: Path, workspace: Workspace) -> Checkpoints:
+        """Open a store; that it is damaged, or whole again, is noted for whoever shows the run."""
+        try:
+            store = await Checkpoints.open(folder, workspace)
+        except UserError as error:
+            if error.code == "CHANGES_UNKNOWN":
+                await self._note_store(run, error.message.rstrip("."), lost=True)
+            raise
+        await self._note_store(run, "its checkpoints are whole again", lost=False)
+        return store
+
+    async def _note_store(self, run: str, words: str, *, lost: bool) -> None:
+        known = await self._find(run)
+        if known.store_lost == lost:
+            return
+        level = "warning" if lost else "info"
+        try:
+            await self._tell(known.id, lambda _: [Notice(level, words, store_lost=lost)])
+        except UserError as error:
+            _log.warning("run %s: %s, but not noted: %s", known.id, words, error.message)
+
+    async def check(self, run: str) -> Run:
+        """Return a run, after a quick look whether its checkpoints are there.
+
+        What is found is noted; the work of an hour is not measured for it.
+        """
+        known = await self._find(run)
+        if not known.baseline or known.workspace is None:
+            return known
+        folder = self._paths.checkpoints(known.id, known.workspace.path)
+        if await asyncio.to_thread(has_baseline, folder) == known.store_lost:
+            with suppress(UserError):  # noted where that is what was found
+                await self._opened(known.id, folder, known.workspace)
+        return await self._find(known.id)
 
     async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:
         """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""

@@ -98,15 +98,19 @@ def _row(place: int, run: Run, now: float) -> list[str]:
         run.spec.title,
         run.status.value,
         run.error.code if run.error else "",
-        run.changes.files,
-        run.changes.insertions,
-        run.changes.deletions,
+        *_changes(run),
         run.usage.input,
         run.usage.output,
         round(elapsed_s(run, now), 1),
         run.attempt,
     )
     return [str(value) for value in values]
+
+
+def _changes(run: Run) -> tuple[int, int, int] | tuple[str, str, str]:
+    if run.has_unknown_changes:
+        return "unknown", "unknown", "unknown"
+    return run.changes.files, run.changes.insertions, run.changes.deletions
 
 
 def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

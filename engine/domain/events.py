@@ -112,6 +112,7 @@ class Notice:
 
     `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
     where that is what is worth knowing. `uncheckpointed`: the last checkpoint could not be taken.
+    `store_lost`: whether the store of its checkpoints is damaged.
     """
 
     type: ClassVar[str] = "notice"
@@ -120,6 +121,7 @@ class Notice:
     applied: Applied | None = None
     trash: bool | None = None
     uncheckpointed: bool | None = None
+    store_lost: bool | None = None
 
 
 @record

@@ -284,6 +284,8 @@ class Run:
     None: neither has happened yet. False: the agent started without, and it stays so."""
     uncheckpointed: bool = False
     """Whether work was done after the last checkpoint, and the next could not be taken."""
+    store_lost: bool = False
+    """Whether its checkpoints were found to be damaged."""
     retries_used: int = 0
     limit_hits: int = 0
     plan: tuple[PlanItem, ...] = ()
@@ -317,8 +319,8 @@ class Run:
 
     @property
     def has_unknown_changes(self) -> bool:
-        """Whether the agent started without a baseline to measure its changes against."""
-        return self.baseline is False
+        """Whether there is no baseline, or no longer, that its changes are measured against."""
+        return self.baseline is False or self.store_lost
 
     def __copy__(self) -> Run:
         """Give another run that is the same: every batch of events begins with one."""

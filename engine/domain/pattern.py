@@ -238,6 +238,8 @@ def _outcome(run: Run) -> str:
     changes = run.changes
     files = f"{changes.files} file{'' if changes.files == 1 else 's'} changed"
     parts = [f"{files} (+{changes.insertions} -{changes.deletions})" if changes.files else ""]
+    if run.has_unknown_changes:
+        parts = ["its changes are unknown"]
     parts.append(f"`{run.spec.verify}` passed" if run.spec.verify else "")
     parts.append(f"in {run.attempt} attempts" if run.attempt > 1 else "")
     return one_line(", ".join(part for part in parts if part), MAX_OUTCOME)

@@ -128,7 +128,8 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if isinstance(folder, str):
         if run.workspace and run.workspace.path != folder:  # nothing of what it begins with anew
             run.applied, run.touched = None, ()
-            run.baseline, run.checkpoint, run.uncheckpointed = None, None, False
+            run.baseline, run.checkpoint = None, None
+            run.uncheckpointed = run.store_lost = False
             run.changes = ChangeCount()
         run.in_trash = False
         run.workspace = Workspace(
@@ -184,6 +185,8 @@ def _notice(run: Run, body: Notice, at: float) -> None:
     run.in_trash = run.in_trash if body.trash is None else body.trash
     if body.uncheckpointed is not None:
         run.uncheckpointed = body.uncheckpointed
+    if body.store_lost is not None:
+        run.store_lost = body.store_lost
     if body.text.startswith(STALLED):
         run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:

@@ -46,7 +46,7 @@ class Radar:
         """Take in a run as it is now, and give the runs for which something else is said now."""
         self._now = max(self._now, run.last_event_at)
         source = run.workspace.source if run.workspace else None
-        counts = source is not None and self._counts(run)
+        counts = source is not None and not run.has_unknown_changes and self._counts(run)
         told = self._take(run.id, source or "", frozenset(run.touched if counts else ()))
         if counts and run.finished_at is not None:
             heapq.heappush(self._ended, (run.finished_at, run.id))

@@ -44,11 +44,13 @@ def tasks(runs: Iterable[Run]) -> list[Task]:
     return [Task(same[0].spec.given, tuple(sorted(same, key=_rank))) for same in found.values()]
 
 
-def _rank(run: Run) -> tuple[int, bool, int, int, int, str]:
+def _rank(run: Run) -> tuple[int, int, int, int, int, str]:
     order = _ORDER.get(run.status)
     if order is None:  # what is at work keeps its place: its figures change all the time
-        return _LIVE, False, 0, 0, 0, run.id
+        return _LIVE, 0, 0, 0, 0, run.id
     changes = run.changes
     lines = changes.insertions + changes.deletions
     used = run.usage.input + run.usage.output
-    return order, not changes.files, lines, changes.files, used, run.id
+    # Unknown changes come last: nobody can say that they are small.
+    nothing = 2 if run.has_unknown_changes else not changes.files
+    return order, nothing, lines, changes.files, used, run.id

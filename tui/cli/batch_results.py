@@ -118,7 +118,8 @@ async def _report(name: str, kind: str, file: str | None) -> int:
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
-        runs = await engine.swarms.runs(swarm.id)
+        found = await engine.swarms.runs(swarm.id)
+        runs = [await engine.workspaces.check(run.id) for run in found]
         if file:
             path = await engine.swarms.export(swarm, kind, absolute(file), engine.slots)
             output.say(str(path))
@@ -145,7 +146,8 @@ async def _compare(name: str, *, as_json: bool) -> int:
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
-        found = tasks(await engine.swarms.runs(swarm.id))
+        runs = await engine.swarms.runs(swarm.id)
+        found = tasks([await engine.workspaces.check(run.id) for run in runs])
         told: list[dict[str, Any]] = []
         for task in found:
             files = {run.id: await _files(engine, run) for run in task.runs}
@@ -168,12 +170,16 @@ async def _files(engine: Engine, run: Run) -> dict[str, str]:
         return {}
 
 
+def _changes_json(run: Run, files: Files) -> dict[str, str] | None:
+    return None if run.has_unknown_changes else dict(files.get(run.id, {}))
+
+
 def _task_json(task: Task, files: Files) -> dict[str, Any]:
     return {
         "given": task.given,
         "winner": task.winner.id if task.winner else None,
         "runs": [
-            {"run": run.id, "status": run.status.value, "changes": dict(files.get(run.id, {}))}
+            {"run": run.id, "status": run.status.value, "changes": _changes_json(run, files)}
             for run in task.runs
         ],
     }

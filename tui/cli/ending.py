@@ -41,7 +41,9 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
     if run.usage.input or run.usage.output:
         used = f"{show.tokens(run.usage.input)} tokens in · {show.tokens(run.usage.output)} out"
         lines.append(f"  {used}")
-    if run.changes.files:
+    if run.has_unknown_changes:
+        lines.append("  the changes of this run are unknown")
+    elif run.changes.files:
         lines.append(f"  {output.counted(run.changes.files)} {show.changes(run.changes)}")
         lines += [f"    {line}" for line in _files(changes)]
     if run.workspace:
@@ -70,7 +72,7 @@ def next_steps(run: Run) -> list[str]:
     code = run.error.code if run.error else ""
     if run.status in (Status.FAILED, Status.INTERRUPTED):
         steps.append(f"logs {run.id}{' --stderr' if code in _LOOK_AT_STDERR else ''}")
-    if run.changes.files:
+    if run.changes.files and not run.has_unknown_changes:
         steps.append(f"diff {run.id}")
     if run.status is Status.SUCCEEDED:
         if run.changes.files and _has_source(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from tui.cli import output
 from tui.cli.options import File, RunName, WorkspacePath, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
 
 
 @click.command(epilog=examples("files @last", "files @last src --json"))
@@ -32,6 +36,7 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 
     async with session.open_engine() as engine:
         entries = await engine.workspaces.folder(run, path)
+        await _warn(engine, run)
     if as_json:
         output.say_json([entry._asdict() for entry in entries])
         return 0
@@ -66,6 +71,7 @@ async def _get(run: str, path: str, target: str) -> int:
 
     async with session.open_engine() as engine:
         data = await engine.workspaces.read(run, path)
+        await _warn(engine, run)
     if target != "-":
         _put(data, Path(target).expanduser(), Path(path).name)
     elif sys.stdout.isatty():
@@ -73,6 +79,12 @@ async def _get(run: str, path: str, target: str) -> int:
     else:
         output.say_bytes(data)
     return 0
+
+
+async def _warn(engine: Engine, run: str) -> None:
+    """Warn on stderr where nobody knows what of these files the run changed."""
+    if (await engine.workspaces.check(run)).has_unknown_changes:
+        output.say_aside(user_error("CHANGES_UNKNOWN").message)
 
 
 def _put(data: bytes, target: Path, name: str) -> None:

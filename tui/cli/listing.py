@@ -132,7 +132,7 @@ def _table(
             show.word(run.status),
             ordinal(waits[run.id].position) if run.id in waits else f"{run.percent}%",
             _elapsed(run, now),
-            show.changes(run.changes) or "-",
+            show.changed(run) or "-",
             crop(clean(run.spec.project), 24) or "-",
             full_title(run),
         )
@@ -191,7 +191,7 @@ async def _show(name: str, as_json: bool) -> int:
     from tui.cli import failure, session, waiting
 
     async with session.open_engine() as engine:
-        run = await engine.find(name)
+        run = await engine.workspaces.check((await engine.find(name)).id)
         waits = await waiting.of_store(engine)
         overlaps = (await engine.radar()).overlaps(run.id) if run.touched else []
     now = time.time()

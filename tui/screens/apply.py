@@ -246,7 +246,7 @@ class Apply(Dialog[bool]):
 
     def _describe(self, row: Row) -> list[Content]:
         run = row.run
-        counts = show.changes(run.changes)
+        counts = show.changed(run)
         head = Content.assemble(
             (f"{show.glyph(run.status)} ", show.TONES[show.run_tone(run)]),
             (crop(show.title(run), 40), "bold"),

@@ -12,7 +12,7 @@ from engine.domain.model import Run, Status
 from engine.domain.ranking import Task
 from engine.domain.text import printable_name
 from tui.cells import clean, crop, fit
-from tui.show.figures import bar_parts, changes, length, tokens
+from tui.show.figures import bar_parts, changed, length, tokens
 from tui.show.runs import glyph, tone, word
 from tui.show.terminal import sign
 
@@ -115,8 +115,8 @@ def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool
         "": (f"{sign('★', '*') if won else ' '}{place if ranked else '':>2}", "good"),
         "run": (run.id, "plain"),
         "status": (f"{glyph(run.status)} {word(run.status)}", tone(run.status)),
-        "changes": (changes(run.changes) or "-", "plain"),
-        "files": (str(run.changes.files or "-"), "plain"),
+        "changes": (changed(run) or "-", "plain"),
+        "files": ("-" if run.has_unknown_changes else str(run.changes.files or "-"), "plain"),
         "tokens": (tokens(used) if used else "-", "dim"),
         "took": (length(elapsed_s(run, now)), "dim"),
     }
@@ -171,7 +171,7 @@ def side_by_side(task: Task, files: Files, now: float) -> list[tuple[str, list[P
             ],
         ),
         ("status", [(f"{glyph(run.status)} {word(run.status)}", tone(run.status)) for run in runs]),
-        ("changes", [(changes(run.changes) or "-", "plain") for run in runs]),
+        ("changes", [(changed(run) or "-", "plain") for run in runs]),
         ("tokens", [(text, "dim") for text in used]),
         ("took", [(length(elapsed_s(run, now)), "dim") for run in runs]),
     ]

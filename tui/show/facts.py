@@ -10,7 +10,7 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.radar import Overlap
 from tui.cells import clean
-from tui.show.figures import changes
+from tui.show.figures import changed
 from tui.show.runs import title, word
 
 PATHS = 5
@@ -55,7 +55,7 @@ def facts(
         ("branch", (place.branch or "") if place else ""),
         ("thread", run.thread_id or ""),
         ("tokens", used if usage.input or usage.output else ""),
-        ("changes", changes(run.changes)),
+        ("changes", changed(run)),
         ("applied", applied(run)),
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.domain.activity import clock
-from engine.domain.model import ChangeCount
+from engine.domain.model import ChangeCount, Run
 from tui.show.terminal import sign, unicode_ok
 
 
@@ -46,6 +46,11 @@ def changes(count: ChangeCount) -> str:
     if not (count.files or count.insertions or count.deletions):
         return ""
     return f"+{count.insertions} {sign('−', '-')}{count.deletions}"
+
+
+def changed(run: Run) -> str:
+    """Write what a run changed as `changes` does, or that it is unknown."""
+    return "unknown" if run.has_unknown_changes else changes(run.changes)
 
 
 def bar_parts(

@@ -133,6 +133,8 @@ def _tokens(run: Run, moment: Moment, width: int) -> list[Part]:
 
 
 def _changes(run: Run, moment: Moment, width: int) -> list[Part]:
+    if run.has_unknown_changes:
+        return [(fit("unknown", width, right=True, mark=_mark()), "warn")]
     text = show.changes(run.changes)
     if not text:
         return [(" " * width, "dim")]
@@ -169,7 +171,7 @@ def _has_tokens(run: Run) -> bool:
 
 def _is_changed(run: Run) -> bool:
     changed = run.changes
-    return bool(changed.files or changed.insertions or changed.deletions)
+    return run.has_unknown_changes or bool(changed.files or changed.insertions or changed.deletions)
 
 
 COLUMNS: dict[str, Column] = {

@@ -72,7 +72,9 @@ def _figures(run: Run, now: float, overlaps: Sequence[Overlap]) -> list[Part]:
         spent = f"{show.tokens(run.usage.input)} in {show.tokens(run.usage.output)} out"
         parts += [DOT, (spent, "$secondary")]
     changed = run.changes
-    if changed.files:
+    if run.has_unknown_changes:
+        parts += [DOT, ("changes unknown", "$warning")]
+    elif changed.files:
         parts += [
             DOT,
             (f"+{changed.insertions}", "$success"),

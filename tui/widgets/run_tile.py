@@ -86,7 +86,7 @@ def _figures(run: Run, moment: Moment, width: int, lately: Sequence[int] = ()) -
     figures = (
         clock(elapsed_s(run, moment.now)) if run.status in lifecycle.ACTIVE else "",
         show.tokens(spent) if spent else "",
-        show.changes(run.changes),
+        show.changed(run),
     )
     said = "  ".join(filter(None, figures))
     said = crop(said, max(0, width - 12), _mark())

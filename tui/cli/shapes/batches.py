@@ -50,7 +50,7 @@ class Compared(Shape):
 
     run: str
     status: Status
-    changes: dict[str, str]
+    changes: Annotated[dict[str, str] | None, Meta(description="null: they are unknown")]
 
 
 class Comparison(Shape):
