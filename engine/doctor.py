@@ -6,6 +6,7 @@ import asyncio
 import locale
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,10 +17,11 @@ from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
-from engine.domain.lifecycle import ACTIVE
+from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.notify.problems import problems
 from engine.paths import Paths
 from engine.runs import orphans
+from engine.runs.holder import Condition, Holder, read_holder
 from engine.runs.orphans import Orphan
 from engine.store.store import USED, Store
 
@@ -93,7 +95,25 @@ class Doctor:
             except UserError as error:
                 findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
         findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
+        findings.append(await self._supervisor())
         return [*findings, _supervision(self._faults()), _orphans(len(await self.orphans()))]
+
+    async def _supervisor(self) -> Finding:
+        """Check who supervises, and that no run waits without a supervisor."""
+        try:
+            holder = await asyncio.to_thread(read_holder, self._paths.lock)
+            waiting = await self._store.runs(statuses=LIVE, limit=1)
+        except UserError as error:
+            return Finding("supervisor", Health.FAIL, error.message, error.recovery)
+        if holder.condition is Condition.ABSENT:
+            if not waiting:
+                return _ok("supervisor", "none is needed: no run is left to do")
+            message = "No process supervises, and runs are left to do."
+            return Finding("supervisor", Health.WARNING, message, "Run `swarm-tui supervise`.")
+        if holder.problem:
+            message, _, recovery = holder.problem.partition(". ")
+            return Finding("supervisor", Health.WARNING, message + ".", recovery)
+        return _ok("supervisor", _holder_words(holder))
 
     async def _receivers(self) -> list[Finding]:
         """Look at those who are to be told of events; nothing where there are none."""
@@ -124,6 +144,15 @@ class Doctor:
         for orphan in found:
             await orphans.end(self._paths, orphan, self._config.grace_s)
         return len(found)
+
+
+def _holder_words(holder: Holder) -> str:
+    words = f"process {holder.pid} supervises" if holder.pid else "a process supervises"
+    if holder.since is not None:
+        words += time.strftime(" since %Y-%m-%d %H:%M:%S", time.localtime(holder.since))
+    if holder.beat_age_s is not None:
+        words += f"; last heartbeat {max(holder.beat_age_s, 0):.0f} s ago"
+    return words
 
 
 def _ok(name: str, message: str) -> Finding:

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from engine.library.parameters import Parameter
     from engine.library.template import Filled, Template
     from engine.notifications import Condition, Recipient
-    from engine.runs.background import start_if_needed
+    from engine.runs.background import BackgroundProcess, start_if_needed
+    from engine.runs.holder import Holder, read_holder
     from engine.sources import Source
     from engine.supervision import Supervision
     from engine.swarms import Plan as BatchPlan
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "As",
+    "BackgroundProcess",
     "Batch",
     "BatchPlan",
     "Batches",
@@ -82,6 +84,7 @@ __all__ = [
     "Finding",
     "Health",
     "History",
+    "Holder",
     "Item",
     "Look",
     "Order",
@@ -101,6 +104,7 @@ __all__ = [
     "Unsaved",
     "Usage",
     "Wish",
+    "read_holder",
     "read_matrix",
     "start_if_needed",
     "supervise",

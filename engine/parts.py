@@ -39,7 +39,11 @@ WHERE = {
     "engine.library.parameters": ("Parameter",),
     "engine.library.template": ("Filled", "Template"),
     "engine.notifications": ("Condition", "Recipient"),
-    "engine.runs.background": ("start_if_needed",),
+    "engine.runs.background": (
+        "BackgroundProcess",
+        "start_if_needed",
+    ),
+    "engine.runs.holder": ("Holder", "read_holder"),
     "engine.sources": ("Source",),
     "engine.swarms": ("BatchPlan",),
     "engine.templates": ("Templates",),

@@ -89,6 +89,7 @@ class Supervision:
         )
         tending = Tending(parts.disk, self._store, parts.config, lambda: not self._view.live)
         try:
+            branch.start("heartbeat", self._ownership.keep_beating)
             branch.start("faults", self._reporter.run)
             branch.start("follower", tools.follower.run)
             branch.start("watcher", tools.watcher.run)

@@ -152,6 +152,10 @@ CATALOGUE: dict[str, Entry] = {
     "CONFIG_INVALID": Entry(
         "The settings cannot be used.", "Mend the line named, or remove it for the default."
     ),
+    "NOT_SUPERVISED": Entry(
+        "No process supervises the runs of this home, and none can be started.",
+        "Run `swarm-tui supervise` to see why; `swarm-tui doctor` shows who supervises.",
+    ),
     "DISK_FULL": Entry(
         "The disk is full.", "Free some space, for example with `swarm-tui cleanup`."
     ),

@@ -12,15 +12,31 @@ from engine.paths import Paths
 from engine.runs.owner import Ownership
 
 
-def start_if_needed(paths: Paths, command: Sequence[str]) -> bool:
-    """Start `command` in a session of its own unless somebody supervises; tell whether it was.
+class BackgroundProcess:
+    """A process that may outlive the one that started it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def exit_code(self) -> int | None:
+        """Return how it ended; None while it runs."""
+        return self._process.poll()
+
+    def leave(self) -> None:
+        """Let it outlive us without a warning of Python's."""
+        if self._process.poll() is None:
+            self._process.returncode = 0
+
+
+def start_if_needed(paths: Paths, command: Sequence[str]) -> BackgroundProcess | None:
+    """Start `command` in a session of its own unless somebody supervises; return it.
 
     Call it after what is to be supervised is stored: who is about to leave looks once more after
     giving up the lock.
     """
     ownership = Ownership(paths.lock)
     if not ownership.take():
-        return False
+        return None
     ownership.give_up()
     log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -35,5 +51,4 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> bool:
         )
     finally:
         os.close(log)
-    child.returncode = 0  # it outlives us: Python is not to warn of it
-    return True
+    return BackgroundProcess(child)

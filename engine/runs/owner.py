@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.errors import UserError, user_error
+from engine.runs.holder import FOLDER, beat_line, lock_unusable
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+BEAT_S = 2.0
+"""From one heartbeat to the next."""
 
 
 class Ownership:
@@ -24,6 +28,7 @@ class Ownership:
         self._path = path
         self._home: int | None = None
         self._file: int | None = None
+        self._since = 0.0
 
     @property
     def held(self) -> bool:
@@ -34,22 +39,22 @@ class Ownership:
     def holder(self) -> int | None:
         """The process that supervises, as far as it is known."""
         try:
-            text = self._path.read_text("ascii", "replace").strip()
+            words = self._path.read_text("ascii", "replace").split()
         except OSError:
             return None
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(words[0]) if words and words[0].isascii() and words[0].isdigit() else None
 
     def take(self) -> bool:
         """Try to become the one who supervises; True where we are. Raises `UserError`."""
         if self._home is not None:
             return True
         try:
-            self._home = os.open(self._path.parent, _FOLDER)
+            self._home = os.open(self._path.parent, FOLDER)
             if _locked(self._home, is_folder=True) and self._take_file():
                 return True
         except OSError as error:
             self.give_up()
-            raise os_failure(error) from error
+            raise lock_unusable(self._path, error) from error
         self.give_up()
         return False
 
@@ -67,11 +72,24 @@ class Ownership:
             return False
         if self._file is not None:
             os.close(self._file)
-        self._file = file
-        with suppress(OSError):  # for people only; on a full disk it goes without
+        self._file, self._since = file, self._since or time.time()
+        with suppress(OSError):
             os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self.beat()
         return True
+
+    def beat(self) -> None:
+        """Write who supervises, and that it is alive; on a full disk it goes without."""
+        if self._file is not None:
+            line = f"{os.getpid()}\n{beat_line(self._since)}"
+            with suppress(OSError):
+                os.pwrite(self._file, line.encode(), 0)
+
+    async def keep_beating(self) -> None:
+        """Write the heartbeat until cancelled, on the event loop: one that hangs has none."""
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_S)
 
     def check(self) -> None:
         """Check that the home is where it was; raises `UserError` HOME_REMOVED or HOME_MOVED.
@@ -94,6 +112,7 @@ class Ownership:
             if handle is not None:
                 os.close(handle)
         self._file = self._home = None
+        self._since = 0.0
 
 
 def _locked(handle: int, *, is_folder: bool = False) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from tui.cli import displays, output, waiting
+from tui.cli.attending import attended
 from tui.cli.follow import Display, Follower, exit_code, follow
 from tui.cli.session import go_on, stops
 
@@ -35,7 +36,7 @@ async def carry(
 
     When the reader of our output goes away, the runs are cancelled.
     """
-    following = asyncio.ensure_future(follow(follower, display))
+    following = asyncio.ensure_future(attended(engine, follow(follower, display), own=True))
     stopper = Stopper(engine, follower, display, following, may_leave=may_leave)
     with stops(stopper.heard):
         try:

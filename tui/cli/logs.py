@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.domain.events import Event
     from engine.domain.model import Run
     from engine.engine import Engine
+    from tui.cli.follow import Follower
 
 PIECE_BYTES = 1 << 20
 NOTHING = {"setup": "There was no set-up", "verify": "There was no check"}
@@ -52,22 +53,27 @@ def logs(
 
 
 async def _events(name: str, *, follow: bool, as_json: bool) -> int:
-    import asyncio
-
     from tui.cli import session
+    from tui.cli.attending import attended
     from tui.cli.follow import Follower
 
     async with session.open_engine(follow=follow) as engine:
         run = await engine.find(name)
         if follow:
-            async for events in Follower(engine, [run]).news():
-                await asyncio.to_thread(_tell, events, as_json=as_json)
+            await attended(engine, _follow_events(Follower(engine, [run]), as_json=as_json))
             return 0
         seen = 0
         while events := await engine.events(run.id, after=seen, limit=500):
             seen = events[-1].seq
             _tell(events, as_json=as_json)
     return 0
+
+
+async def _follow_events(follower: Follower, *, as_json: bool) -> None:
+    import asyncio
+
+    async for events in follower.news():
+        await asyncio.to_thread(_tell, events, as_json=as_json)
 
 
 def _tell(events: list[Event], *, as_json: bool) -> None:
@@ -84,11 +90,12 @@ def _tell(events: list[Event], *, as_json: bool) -> None:
 
 async def _files(name: str, kind: str, *, follow: bool) -> int:
     from tui.cli import session
+    from tui.cli.attending import attended
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
         if follow:
-            await _follow_files(engine, run.id, kind)
+            await attended(engine, _follow_files(engine, run.id, kind))
         elif not any(_pour_whole(_file(engine, run.id, n, kind)) for n in _attempts(run, kind)):
             what = NOTHING.get(kind, "This attempt has written nothing")
             raise user_error(

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine import config, paths
 from engine.domain.errors import UserError
@@ -18,6 +18,9 @@ from engine.domain.model import Run
 from engine.engine import Engine
 from engine.paths import Paths
 from tui.cli import log
+
+if TYPE_CHECKING:
+    from engine.engine import BackgroundProcess
 
 YOUNG = 2_000
 """Objects made before garbage is looked for among them; most are gone by then without that."""
@@ -89,12 +92,21 @@ async def see_to_what_is_left(engine: Engine) -> None:
 
 def go_on(places: Paths) -> None:
     """See to it that somebody supervises this home: in the background, where nobody does yet."""
+    try:
+        child = start_background_supervisor(places)
+    except (OSError, UserError) as error:  # no process can be had: the runs are stored
+        _log.error("no supervisor could be started in the background", exc_info=error)
+        return
+    if child:
+        child.leave()
+
+
+def start_background_supervisor(places: Paths) -> BackgroundProcess | None:
+    """Start a supervisor in the background; None if one is alive. Raises OSError, `UserError`."""
     from engine.engine import start_if_needed  # late: what it brings is seldom needed
 
-    try:
-        start_if_needed(places, [sys.executable, str(PROGRAM), "supervise", "--unless-supervised"])
-    except OSError as error:  # the home is gone, or no process can be had: the runs are stored
-        _log.error("no supervisor could be started in the background", exc_info=error)
+    command = [sys.executable, str(PROGRAM), "supervise", "--unless-supervised"]
+    return start_if_needed(places, command)
 
 
 @contextmanager

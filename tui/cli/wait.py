@@ -54,6 +54,7 @@ async def _wait(
     import asyncio
 
     from tui.cli import session
+    from tui.cli.attending import attended
     from tui.cli.follow import exit_code
 
     in_time = True
@@ -64,10 +65,9 @@ async def _wait(
         else:
             found = await session.find_all(engine, names) or live
         runs = {run.id: run for run in found}
-        await session.see_to_what_is_left(engine)
         try:
             async with asyncio.timeout(limit_s):
-                await _ended(engine, runs, quiet=as_json)
+                await attended(engine, _ended(engine, runs, quiet=as_json))
         except TimeoutError:
             in_time = False
     if as_json:

@@ -40,17 +40,17 @@ async def _watch(
     names: tuple[str, ...], batch: str | None, since: int, *, full: bool, as_json: bool
 ) -> int:
     from tui.cli import batch_follow, displays, session
+    from tui.cli.attending import attended
     from tui.cli.follow import Follower, exit_code, follow
 
     async with session.open_engine(follow=True) as engine:
         swarm = await engine.swarms.find(batch) if batch else None
         found = engine.swarms.runs(swarm.id) if swarm else session.find_all(engine, names)
         follower = Follower(engine, await found, since)
-        await session.see_to_what_is_left(engine)
         display = (
             batch_follow.choose(engine, swarm, follower, as_json=as_json, full=full)
             if swarm
             else displays.choose(follower, as_json=as_json, full=full)
         )
-        await follow(follower, display)
+        await attended(engine, follow(follower, display))
     return exit_code(follower.runs.values())

@@ -1,0 +1,101 @@
+"""No command waits for runs that nobody supervises."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from typed import Detacher, Starter, Swarm
+
+from engine.paths import Paths
+from engine.runs.holder import HUNG_S, Condition, read_holder
+
+HANG = "Wait\nsim: say working\nsim: hang"
+SHORT = "sim: numbered 100 every=0.05"
+
+
+def _supervisor(paths: Paths) -> int:
+    """Wait until a process supervises, and return its id."""
+    while (pid := read_holder(paths.lock).pid) is None:
+        time.sleep(0.02)
+    return pid
+
+
+@pytest.mark.parametrize("waiter", ["wait", "watch"])
+def test_a_supervisor_killed_while_another_shell_waits_is_replaced(
+    detached: Detacher, start: Starter, paths: Paths, waiter: str
+) -> None:
+    run = detached(SHORT)
+    waiting = start(waiter, run)
+    os.kill(_supervisor(paths), signal.SIGKILL)
+    assert waiting.end() == 0
+
+
+def test_a_supervisor_that_cannot_begin_is_reported_by_the_waiter(
+    detached: Detacher, swarm: Swarm, paths: Paths, tmp_path: Path
+) -> None:
+    run = detached(HANG)
+    pid = _supervisor(paths)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import os, sys\nif 'supervise' in sys.orig_argv:\n"
+        "    sys.stderr.write('no luck\\n')\n    os._exit(7)"
+    )
+    os.kill(pid, signal.SIGKILL)
+    done = swarm("wait", run, PYTHONPATH=str(broken))
+    assert done.code == 3
+    assert "started 3 times, and ended with exit code 7" in done.err
+    assert "no luck" in done.err
+    assert swarm("cancel", run).code == 0
+    assert swarm("wait", run).code == 130
+
+
+def test_a_stopped_supervisor_is_reported_and_never_doubled(
+    detached: Detacher, swarm: Swarm, paths: Paths
+) -> None:
+    run = detached(HANG)
+    pid = _supervisor(paths)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = swarm("wait", run, "--timeout", "2")
+        assert done.code == 124
+        assert f"process {pid}) is stopped" in done.err
+        assert f"kill -CONT {pid}" in done.err
+        found = json.loads(swarm("doctor", "--json").out)["findings"]
+        finding = next(one for one in found if one["name"] == "supervisor")
+        assert finding["health"] == "warning"
+        assert f"kill -CONT {pid}" in finding["recovery"]
+        assert read_holder(paths.lock).pid == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert swarm("cancel", run).code == 0
+    assert swarm("wait", run).code == 130
+
+
+@pytest.mark.parametrize(
+    ("age_s", "condition"), [(0.0, Condition.RUNNING), (HUNG_S + 5, Condition.HUNG)]
+)
+def test_a_heartbeat_that_ceased_is_a_hung_supervisor(
+    tmp_path: Path, age_s: float, condition: Condition
+) -> None:
+    path = tmp_path / "lock"
+    path.write_text(f"{os.getpid()}\n{time.time():.0f} {time.monotonic() - age_s:017.3f}\n")
+    assert read_holder(path).condition is Condition.ABSENT
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert read_holder(path).condition is condition
+
+
+@pytest.mark.parametrize("text", ["", "x", "12", "1 2 x", "\0\0"])
+def test_a_lock_of_another_version_is_a_supervisor_that_works(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lock"
+    path.write_text(text)
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert read_holder(path).condition is Condition.RUNNING
