@@ -15,6 +15,7 @@ from types import FrameType
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
+from engine.environment import workspace_environment
 from engine.open_files import with_own_limit
 
 _EDITORS = ("vi", "nano")
@@ -59,7 +60,9 @@ async def lend_terminal(words: Sequence[str], folder: Path) -> int:
     """
     with _deaf_to_interrupts():
         try:
-            process = await asyncio.create_subprocess_exec(*with_own_limit(words), cwd=folder)
+            process = await asyncio.create_subprocess_exec(
+                *with_own_limit(words), cwd=folder, env=workspace_environment()
+            )
         except OSError as error:
             name = printable_name(words[0][:100])
             raise user_error("INPUT_INVALID", f"{name} cannot be started: {error.strerror}.") from (

@@ -21,6 +21,7 @@ from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
 from engine.library.template import Template
+from engine.outfile import write_output
 from engine.runs.journal import Journal
 from engine.sources import Sources
 from engine.store.store import Store
@@ -182,11 +183,7 @@ class Swarms:
         """Write the results of a batch into a file: `md`, `csv` or `json`."""
         runs, now = await self.runs(swarm.id), time.time()
         text = export(kind, swarm, standing(runs, now, slots), runs, now)
-        try:
-            await asyncio.to_thread(path.write_text, text, "utf-8")
-        except OSError as error:
-            message = f"{printable_name(str(path))} cannot be written: {error.strerror}."
-            raise user_error("INPUT_INVALID", message, "Check its folder.") from error
+        await asyncio.to_thread(write_output, path, text.encode("utf-8", "replace"))
         return path
 
     # What can be done

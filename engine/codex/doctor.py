@@ -12,6 +12,7 @@ import msgspec
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
+from engine.environment import workspace_environment
 
 TIMEOUT_S = 20.0
 OLDEST = (0, 100, 0)
@@ -39,7 +40,7 @@ async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[in
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=env,
+            env=workspace_environment(env),
             start_new_session=True,
         )
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from engine.domain import pattern as patterns
 from engine.domain.errors import UserError, user_error
 from engine.domain.pattern import Pattern, PatternStep, Variable
 from engine.domain.text import printable
+from engine.outfile import write_output
 
 INVALID = "PATTERN_INVALID"
 MAX_BYTES = 64 * 1024
@@ -100,10 +102,17 @@ def load(path: Path) -> str:
 
 
 def put(path: Path, text: str, *, over: bool = False) -> None:
-    """Write a file for its owner only; what is there stays unless `over`. Raises `UserError`."""
+    """Write a file for its owner only; what is there stays unless `over`. Raises `UserError`.
+
+    `over` is for a file that the user names: no link is followed there.
+    """
+    if over:
+        write_output(path, text.encode(), mode=0o600)
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        path.touch(mode=0o600, exist_ok=over)
-        path.write_text(text, "utf-8")
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
     except FileExistsError:
         return  # left from an edit that was wrong: what was typed is not lost
     except OSError as error:

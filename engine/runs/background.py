@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.environment import workspace_environment
 from engine.open_files import with_own_limit
 from engine.paths import Paths
 from engine.runs.owner import Ownership
@@ -46,7 +47,9 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> BackgroundProcess |
             stdout=log,
             stderr=log,
             cwd=Path("/"),
-            env={**os.environ, "SWARM_HOME": str(paths.home), "SWARM_CONFIG": str(paths.config)},
+            env=workspace_environment(
+                {"SWARM_HOME": str(paths.home), "SWARM_CONFIG": str(paths.config)}
+            ),
             start_new_session=True,
         )
     finally:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.environment import workspace_environment
 from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
 from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked
@@ -207,7 +208,7 @@ def _start(
             stdout=stdout,
             stderr=stderr,
             cwd=cwd,
-            env={**os.environ, **env, MARK: mark(folder)},
+            env=workspace_environment({**env, MARK: mark(folder)}),
             start_new_session=True,
         )
     return Process(folder, child.pid, child)

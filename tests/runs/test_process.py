@@ -81,6 +81,24 @@ async def test_it_has_its_files_its_folder_and_its_environment(attempt: AttemptF
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+async def test_variables_that_name_a_repository_do_not_pass(
+    attempt: AttemptFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Called from a git hook or alias, git's variables lead to the user's own repository."""
+    asking = await asyncio.create_subprocess_exec(
+        "git", "rev-parse", "--local-env-vars", stdout=asyncio.subprocess.PIPE
+    )
+    local = (await asking.communicate())[0].decode().split()
+    more = ["GIT_EXEC_PATH", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_KEY_0"]
+    for name in [*local, *more, "GIT_CONFIG_VALUE_0", "GIT_QUARANTINE_PATH", "GIT_OF_TOMORROW"]:
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Uma")
+    await ended(await begin(attempt, "env"))
+    lines = attempt.stdout.read_text().splitlines()
+    assert "GIT_AUTHOR_NAME=Uma" in lines
+    assert [line for line in lines if line.startswith("GIT_") and line.endswith("=0")] == []
+
+
 async def test_arguments_arrive_as_they_are(attempt: AttemptFolder) -> None:
     words = ["$HOME", "a b", "'", '"', "*", "\n", "-n", "=x", "ß🙂", ""]
     program = "import sys; sys.stdout.write(repr(sys.argv[1:]))"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.text import printable_name
 from tui.cli import output
 from tui.cli.options import File, RunName, WorkspacePath, everywhere, examples, json_option
 
@@ -73,7 +71,9 @@ async def _get(run: str, path: str, target: str) -> int:
         data = await engine.workspaces.read(run, path)
         await _warn(engine, run)
     if target != "-":
-        _put(data, Path(target).expanduser(), Path(path).name)
+        from engine.outfile import write_into
+
+        write_into(Path(target).expanduser(), Path(path).name, data)
     elif sys.stdout.isatty():
         output.say(data.decode("utf-8", "replace").rstrip("\n"))
     else:
@@ -85,17 +85,6 @@ async def _warn(engine: Engine, run: str) -> None:
     """Warn on stderr where nobody knows what of these files the run changed."""
     if (await engine.workspaces.check(run)).has_unknown_changes:
         output.say_aside(user_error("CHANGES_UNKNOWN").message)
-
-
-def _put(data: bytes, target: Path, name: str) -> None:
-    """Write a file; into a folder under its own name."""
-    try:
-        (target / name if target.is_dir() else target).write_bytes(data)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        message = f"{printable_name(str(target))} cannot be written: {error.strerror}."
-        raise user_error("INPUT_INVALID", message, "Name another file with -o.") from error
 
 
 @click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
