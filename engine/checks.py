@@ -8,6 +8,7 @@ from engine.codex.command import find_codex
 from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
+from engine.domain.requests import check_known
 from engine.workspace import create
 
 
@@ -22,6 +23,7 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
 
 def check_texts(spec: RunSpec) -> None:
     """Check what can be checked without a look at the disk; raises `UserError`."""
+    check_known(spec)
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
     texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")

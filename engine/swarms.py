@@ -15,7 +15,7 @@ from engine.domain import nearest
 from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.errors import UserError, user_error
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
@@ -201,7 +201,7 @@ class Swarms:
 
     async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
         """Cancel what of it has not ended, those that wait first, so that none of them starts."""
-        live = [run for run in await self.runs(batch) if run.status not in FINISHED]
+        live = [run for run in await self.runs(batch) if run.status in LIVE]
         done: list[Run] = []
         for run in sorted(live, key=lambda run: run.status is not Status.QUEUED):
             with suppress(UserError):  # it may have ended in this moment

@@ -175,7 +175,7 @@ def _tokens(run: Run) -> int:
 
 _KEYS: dict[Sort, Callable[[Run, float], tuple[float, str]]] = {
     Sort.NEWEST: lambda run, now: (0, ""),
-    Sort.STATUS: lambda run, now: (URGENCY[run.status], ""),
+    Sort.STATUS: lambda run, now: (URGENCY.get(run.status, len(URGENCY)), ""),
     Sort.TITLE: lambda run, now: (0, run.spec.title.casefold()),
     Sort.PROJECT: lambda run, now: (0, run.spec.project.casefold()),
     Sort.PROGRESS: lambda run, now: (-run.percent, ""),
@@ -200,7 +200,7 @@ def group_order(
     """Give what groups are sorted by; `newest` is when the group's newest run was made."""
     match grouping:
         case Grouping.STATUS:
-            return (URGENCY[Status(name)], 0, name)
+            return (URGENCY.get(Status.read(name), len(URGENCY)), 0, name)
         case Grouping.CAUSE:
             return (-count, 0, name)
         case Grouping.BATCH:

@@ -66,9 +66,7 @@ class SwarmActions(App[None]):
 
     def live_runs(self) -> list[Run]:
         """Give the runs that have not ended, those that wait first."""
-        live = [
-            run for run in self.engine.view.runs.values() if run.status not in lifecycle.FINISHED
-        ]
+        live = [run for run in self.engine.view.runs.values() if run.status in lifecycle.LIVE]
         return sorted(live, key=lambda run: run.status is not Status.QUEUED)
 
     async def action_quit(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from engine.domain.activity import elapsed_s
-from engine.domain.lifecycle import ACTIVE, FINISHED
+from engine.domain.lifecycle import ACTIVE, FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind
 from engine.domain.record import record
 
@@ -77,7 +77,7 @@ class Standing:
     @property
     def live(self) -> int:
         """How many have not ended."""
-        return self.runs - self.of(*FINISHED)
+        return self.of(*LIVE)
 
     @property
     def tokens(self) -> int:
@@ -92,7 +92,7 @@ def standing(runs: Iterable[Run], now: float, slots: int) -> Standing:
     percents = sum(100 if run.status in FINISHED else run.percent for run in known)
     starts = [run.started_at for run in known if run.started_at is not None]
     ends = [run.finished_at for run in known if run.finished_at is not None]
-    is_over = all(run.status in FINISHED for run in known)
+    is_over = all(run.status not in LIVE for run in known)
     return Standing(
         len(known),
         counts,

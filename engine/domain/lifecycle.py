@@ -36,4 +36,4 @@ CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
 
 def may_follow(previous: Status, following: Status) -> bool:
     """Say whether a run in `previous` may go on to `following`."""
-    return following in FOLLOWS[previous]
+    return following in FOLLOWS.get(previous, ())  # an unknown one is left alone

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from operator import attrgetter
 
+from engine.domain.open_enum import OpenEnum
 from engine.domain.record import record
 
 VERIFY_LIMIT_S = 900.0
@@ -13,7 +13,7 @@ BASELINE = 0
 """The number of the checkpoint that all changes are measured against."""
 
 
-class Status(StrEnum):
+class Status(OpenEnum):
     """Where a run stands; `lifecycle` says which may follow which."""
 
     QUEUED = "queued"
@@ -27,7 +27,7 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Stage(StrEnum):
+class Stage(OpenEnum):
     """The stages a run passes within one attempt, in order."""
 
     WORKSPACE_PREP = "workspace_prep"
@@ -38,7 +38,7 @@ class Stage(StrEnum):
     COMPLETE = "complete"
 
 
-class WorkspaceKind(StrEnum):
+class WorkspaceKind(OpenEnum):
     """Where the folder an agent works in comes from."""
 
     EMPTY = "empty"
@@ -48,7 +48,7 @@ class WorkspaceKind(StrEnum):
     IN_PLACE = "in-place"
 
 
-class Sandbox(StrEnum):
+class Sandbox(OpenEnum):
     """Codex's sandbox modes, by Codex's own names."""
 
     READ_ONLY = "read-only"
@@ -56,7 +56,7 @@ class Sandbox(StrEnum):
     DANGER_FULL_ACCESS = "danger-full-access"
 
 
-class Agent(StrEnum):
+class Agent(OpenEnum):
     """Who does the work: the real Codex, or the built-in stand-in."""
 
     CODEX = "codex"

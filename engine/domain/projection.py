@@ -134,7 +134,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
         run.in_trash = False
         run.workspace = Workspace(
             path=folder,
-            kind=WorkspaceKind(details.get("kind", WorkspaceKind.EMPTY)),
+            kind=WorkspaceKind.read(str(details.get("kind", WorkspaceKind.EMPTY))),
             source=details.get("source"),
             branch=details.get("branch"),
         )
@@ -275,10 +275,10 @@ class View:
         self.runs[run.id] = run
         if run.spec.batch:
             self._batches.setdefault(run.spec.batch, set()).add(run.id)
-        if run.status in lifecycle.FINISHED:
-            self.live.discard(run.id)
-        else:
+        if run.status in lifecycle.LIVE:
             self.live.add(run.id)
+        else:
+            self.live.discard(run.id)
         if run.in_trash:
             self.deleted.add(run.id)
         else:

@@ -7,8 +7,9 @@ from textwrap import indent
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Notice, StatusChanged
-from engine.domain.lifecycle import CANCELLABLE, FINISHED
-from engine.domain.model import Ask, ErrorInfo, Run, Status
+from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
+from engine.domain.model import Ask, ErrorInfo, Run, RunSpec, Status
+from engine.domain.text import printable_name
 
 CANCEL = "cancelled by the user"
 KILL = "killed by the user"
@@ -46,9 +47,7 @@ def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
         return [StatusChanged(Status.CANCELLED, reason=reason)]
     if run.status in CANCELLABLE:
         return [StatusChanged(Status.CANCELLING, reason=reason)]
-    if run.status is not Status.CANCELLING:
-        message = f"The run {run.id} has already ended: {run.status}."
-        raise user_error("RUN_NOT_CANCELLABLE", message)
+    check_cancellable(run)
     return [StatusChanged(Status.CANCELLING, reason=reason)] if kill and run.reason != KILL else []
 
 
@@ -82,6 +81,14 @@ def resume(run: Run, message: str) -> Sequence[Body]:
     return [StatusChanged(Status.QUEUED, reason="resume"), Notice("info", f"you: {message}")]
 
 
+def check_cancellable(run: Run) -> None:
+    """Raise `UserError` RUN_NOT_CANCELLABLE for a run to which nothing more happens here."""
+    if run.status not in LIVE:
+        why = "has already ended" if run.status.is_known else "has an unknown status"
+        message = f"The run {run.id} {why}: {printable_name(run.status[:60])}."
+        raise user_error("RUN_NOT_CANCELLABLE", message)
+
+
 def check_not_deleted(run: Run) -> None:
     """Refuse what needs a workspace that is in the trash: WORKSPACE_MISSING, with both ways out."""
     if run.in_trash:
@@ -91,3 +98,16 @@ def check_not_deleted(run: Run) -> None:
             f"Bring it back with `swarm-tui cleanup --undo {run.id}` or with u on the disk usage "
             f"screen, or start over with `retry --fresh`.",
         )
+
+
+def check_known(spec: RunSpec) -> None:
+    """Raise `UserError` DATABASE_NEWER for a run that only a newer version can start."""
+    for what, value in (
+        ("agent", spec.agent),
+        ("sandbox", spec.sandbox),
+        ("kind of workspace", spec.workspace.kind),
+    ):
+        if not value.is_known:
+            shown = printable_name(value[:60])
+            message = f"This version of swarm-tui does not know the {what} `{shown}`."
+            raise user_error("DATABASE_NEWER", message)

@@ -21,6 +21,8 @@ _HIDDEN = (
 _UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
 _UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
 
+_ESCAPED = re.compile(r"\\(?:[ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 _PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 
 
@@ -68,6 +70,27 @@ def _escaped(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as os.fsdecode gives it
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def names_shown_as(shown: str) -> list[str]:
+    """Return the file names that `printable_name` may have written so, the literal one first.
+
+    A shell has no simple way to type bytes that are not UTF-8: a name can be copied as it is shown.
+    """
+    if "\\" not in shown:
+        return [shown]
+    as_bytes = _ESCAPED.sub(lambda found: _unescaped(found[0], as_byte=True), shown)
+    as_text = _ESCAPED.sub(lambda found: _unescaped(found[0], as_byte=False), shown)
+    return list(dict.fromkeys((shown, as_bytes, as_text)))
+
+
+def _unescaped(escape: str, *, as_byte: bool) -> str:
+    if escape[1:] in _LETTERS:
+        return _LETTERS[escape[1:]]
+    code = int(escape[2:], 16)
+    if as_byte and escape[1] == "x" and code >= 0x80:
+        return chr(0xDC00 + code)
+    return chr(code) if code <= 0x10FFFF else escape
 
 
 def size(number: float) -> str:

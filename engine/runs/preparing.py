@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
-from engine.domain.requests import KILL, check_not_deleted
+from engine.domain.requests import KILL, check_known, check_not_deleted
 from engine.paths import Paths
 from engine.runs.settingup import SettingUp
 from engine.store.reading import Reading
@@ -42,6 +42,7 @@ class Preparing:
 
         None where a cancel came in between. Raises `UserError`.
         """
+        check_known(run.spec)
         begun = not run.is_set_up and self._setting_up.begun
         if run.workspace and Path(run.workspace.path).is_dir() and (begun or not fresh):
             # A clean-up that began before this attempt did is to be over.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.domain.errors import user_error
 from engine.domain.events import (
@@ -25,6 +25,7 @@ from engine.domain.model import Ask, Run
 from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
+from engine.store.newer import Stored
 
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
@@ -71,11 +72,19 @@ class Committed:
     last_id: int = 0
 
 
+class _Known(NamedTuple):
+    """A run with its key, and its stored state where that holds what is unknown here."""
+
+    key: int
+    run: Run
+    stored: Stored | None
+
+
 class Appender:
     """Appends on one connection, and remembers the runs it wrote; used on that one's thread."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, Run]] = {}
+        self._known: dict[str, _Known] = {}
         self._version = 0
 
     def forget(self) -> None:
@@ -90,10 +99,10 @@ class Appender:
         rows: list[Any] = []
         moves: list[Any] = []
         for entry in entries:
-            key, run = current[entry.run]
+            key, run, stored = current[entry.run]
             bodies = entry.decide(run) if entry.decide else entry.bodies
             events, run = stamp(run, bodies, at)
-            current[entry.run] = (key, run)
+            current[entry.run] = _Known(key, run, stored)
             done.runs[run.id] = run
             done.events += events
             for event in events:
@@ -109,12 +118,14 @@ class Appender:
             done.first_id = done.last_id - len(done.events) + 1
             changed = [current[run.id] for run in done.runs.values()]
             _keep_states(db, changed)
-            _keep_statuses(db, (it for it in changed if it[1].status != before[it[1].id][1].status))
+            _keep_statuses(
+                db, (it for it in changed if it.run.status != before[it.run.id].run.status)
+            )
         self._known.update(current)
         return done
 
-    def _current(self, db: sqlite3.Connection, ids: set[str]) -> dict[str, tuple[int, Run]]:
-        """Give the runs as stored, with their keys."""
+    def _current(self, db: sqlite3.Connection, ids: set[str]) -> dict[str, _Known]:
+        """Give the runs as stored, with their keys and what is unknown here of their states."""
         (version,) = db.execute("PRAGMA data_version").fetchone()
         if version != self._version:  # somebody else has written
             self._known.clear()
@@ -124,7 +135,8 @@ class Appender:
             marks = ",".join("?" * len(unknown))
             query = f"SELECT key, id, spec, state FROM runs WHERE id IN ({marks})"
             for key, run_id, spec, state in db.execute(query, unknown):
-                self._known[run_id] = (key, codec.run_from(spec, state))
+                run = codec.run_from(spec, state, run_id)
+                self._known[run_id] = _Known(key, run, codec.unknown_state(run, state))
         for missing in ids - self._known.keys():
             raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")
         return {run_id: self._known[run_id] for run_id in ids}
@@ -149,8 +161,10 @@ def _insert(db: sqlite3.Connection, rows: list[Any]) -> int:
     return last_id
 
 
-def _keep_states(db: sqlite3.Connection, runs: Iterable[tuple[int, Run]]) -> None:
-    values = [it for key, run in runs for it in (key, run.seq, codec.state_text(run))]
+def _keep_states(db: sqlite3.Connection, runs: Iterable[_Known]) -> None:
+    values = [
+        it for key, run, stored in runs for it in (key, run.seq, codec.state_text(run, stored))
+    ]
     for marks, part in _parts(values, 3):
         db.execute(
             "UPDATE runs SET last_seq = column2, state = column3"
@@ -159,8 +173,8 @@ def _keep_states(db: sqlite3.Connection, runs: Iterable[tuple[int, Run]]) -> Non
         )
 
 
-def _keep_statuses(db: sqlite3.Connection, runs: Iterable[tuple[int, Run]]) -> None:
-    values = [(run.status, key) for key, run in runs]
+def _keep_statuses(db: sqlite3.Connection, runs: Iterable[_Known]) -> None:
+    values = [(run.status, key) for key, run, _ in runs]
     db.executemany("UPDATE runs SET status = ? WHERE key = ?", values)
 
 

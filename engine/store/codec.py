@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from engine.domain.events import BODIES, Body, Event
+from engine.domain.events import BODIES, Body, Event, Raw
 from engine.domain.messages import Answer
-from engine.domain.model import Ask, Run, RunSpec
+from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.open_enum import unknown_allowed
+from engine.store import newer
 
 T = TypeVar("T")
 ELSEWHERE = ("spec", "overlaps")
 """What of a run is not in its state."""
+UNREADABLE = "unreadable"
+"""The title and the status of a run whose record cannot be read at all."""
 
 _encode = msgspec.json.Encoder().encode
 Mirrored = Callable[[Any], msgspec.Struct]
@@ -70,14 +75,38 @@ def spec_from(text: str) -> RunSpec:
     return _decode(RunSpec)(text)
 
 
-def state_text(run: Run) -> str:
-    """Write the rest of the run: small, and rewritten with every batch of events."""
-    return text(_mirror(Run, ELSEWHERE)(run))
+def state_text(run: Run, stored: newer.Stored | None = None) -> str:
+    """Write the rest of the run: small, and rewritten with every batch of events.
+
+    What is `stored` of it and unknown here stays in it.
+    """
+    written = text(_mirror(Run, ELSEWHERE)(run))
+    if stored is None:
+        return written
+    return text(newer.carry_over(stored, msgspec.json.decode(written)))
 
 
-def run_from(spec: str, state: str) -> Run:
-    """Read a run back from its two halves."""
-    return _decode(Run)(f'{{"spec":{spec},{state[1:]}')
+def unknown_state(run: Run, state: str) -> newer.Stored | None:
+    """Return the stored state of a run if it holds more than this version would write."""
+    written = state_text(run)
+    if written == state:
+        return None
+    try:
+        stored = newer.Stored(msgspec.json.decode(state), msgspec.json.decode(written))
+    except msgspec.DecodeError:
+        return None
+    return None if stored.value == stored.written else stored
+
+
+def run_from(spec: str, state: str, id: str = "") -> Run:
+    """Read the run `id` back from its two halves, as far as this version knows what they hold."""
+    try:
+        return _decode(Run)(f'{{"spec":{spec},{state[1:]}')
+    except msgspec.DecodeError:
+        run = newer.read(Run, f'{{"spec":{spec},{state[1:]}') or newer.read(Run, state)
+        run = run or Run(id, RunSpec("", UNREADABLE, ""), 0.0, Status.read(UNREADABLE))
+        run.id = run.id or id
+        return run
 
 
 def ask_text(ask: Ask) -> str:
@@ -102,4 +131,21 @@ def body_text(body: Body) -> str:
 
 def event_from(run: str, seq: int, at: float, attempt: int, kind: str, data: str) -> Event:
     """Read an event back."""
-    return Event(run, seq, at, attempt, _decode(BODIES[kind])(data))
+    return Event(run, seq, at, attempt, _body_from(kind, data))
+
+
+def _body_from(kind: str, data: str) -> Body:
+    """Read an event's own fields; whole and as they are where this version does not know them."""
+    known = BODIES.get(kind)
+    if known is not None:
+        try:
+            return _decode(known)(data)
+        except msgspec.DecodeError:
+            with suppress(msgspec.DecodeError), unknown_allowed():
+                return _decode(known)(data)
+    try:
+        held = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        held = data
+    more = cast("dict[str, Any]", held) if isinstance(held, dict) else {"data": held}
+    return Raw({"type": kind, **more})

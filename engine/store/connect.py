@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from engine.domain.errors import UserError, user_error
+from engine.store import schema
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present, note_made
 
@@ -80,7 +81,8 @@ def _prepare(path: Path, migrate: bool, db: sqlite3.Connection, *, is_new: bool)
         # Only where there is nothing yet: it writes. `shrinking` sees to older databases.
         if not path.stat().st_size:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        _use_wal(db)
+        if _version(db) <= len(MIGRATIONS):
+            _use_wal(db)
         _migrate(db)
         if not is_new:
             check_filled(path, db)
@@ -102,7 +104,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 def _migrate(db: sqlite3.Connection) -> None:
     version = _version(db)
-    if version > len(MIGRATIONS):
+    if version > len(MIGRATIONS) and not schema.holds_ours(db):
         raise user_error("DATABASE_NEWER")
     while version < len(MIGRATIONS):
         db.execute("BEGIN IMMEDIATE")

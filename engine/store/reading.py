@@ -70,9 +70,9 @@ class Reading:
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         values = [value for group in wanted.values() for value in group]
         rows = await self._read(
-            f"SELECT spec, state FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
+            f"SELECT spec, state, id FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
-        return [codec.run_from(spec, state) for spec, state in rows]
+        return [codec.run_from(*row) for row in rows]
 
     async def batches(self, ids: Iterable[str] = ()) -> list[Swarm]:
         """Give the batches named, or all, newest first."""

@@ -121,7 +121,7 @@ async def _prompts(
         (match, *values, limit),
     )
     return [
-        Hit(run, title, project, Status(status), 1, at, "prompt", *marked(raw))
+        Hit(run, title, project, Status.read(status), 1, at, "prompt", *marked(raw))
         for run, title, project, status, at, raw in rows
     ]
 
@@ -139,7 +139,9 @@ async def _events(
         (match, *values, limit),
     )
     return [
-        Hit(run, title, project, Status(status), seq, at, _what(kind, role, sort), *marked(raw))
+        Hit(
+            run, title, project, Status.read(status), seq, at, _what(kind, role, sort), *marked(raw)
+        )
         for run, title, project, status, seq, at, kind, role, sort, raw in rows
     ]
 

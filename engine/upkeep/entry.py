@@ -35,4 +35,4 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def workspace(self) -> Workspace:
         """The workspace that it was."""
-        return Workspace(self.path, WorkspaceKind(self.kind), self.source, self.branch)
+        return Workspace(self.path, WorkspaceKind.read(self.kind), self.source, self.branch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typed import Swarm
 
 from engine.domain.events import StatusChanged
 from engine.domain.model import Status
+from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.store import codec
 from engine.store.appending import Entry
@@ -134,6 +136,90 @@ def test_names_that_are_no_utf8_are_listed_read_and_compared(
     assert file["path"] == odd
     assert swarm("get", "@last", file["path"]).out == "one\n"
     assert "+one\n" in swarm("diff", "@last", file["path"]).out
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are UTF-8")
+def test_names_can_be_given_as_they_are_printed(simulated: Swarm, swarm: Swarm, here: Path) -> None:
+    simulated("sim: say x")
+    root = Path(swarm("show", "@last", "--json").json["workspace"]["path"])
+    names = [
+        b"caf\xe9.txt",
+        b"d\xff/f\xfe",
+        b"a\nb\t",
+        b"\x1b[31m",
+        "\u202ex\x85".encode(),
+        rb"a\xe9",
+    ]
+    for name in names:
+        path = root / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(repr(name))
+    shown = [printable_name(os.fsdecode(name)) for name in names]
+    assert swarm("files", "@last", r"d\xff").out.split()[-1] == r"f\xfe"
+    for name, text in zip(names, shown, strict=True):
+        assert swarm("get", "@last", text, "-o", "got").code == 0
+        assert (here / "got").read_text() == repr(name)
+    assert "caf" in swarm("diff", "@last", shown[0]).out
+    missing = swarm("get", "@last", r"no\xe9")
+    assert (missing.code, missing.err.split(" cannot")[0]) == (3, r"Error: no\xe9")
+
+
+def test_runs_of_a_newer_version_are_shown_and_waited_for(
+    simulated: Swarm, swarm: Swarm, paths: Paths
+) -> None:
+    simulated("sim: say x")
+    simulated("sim: say y")
+    older, newer = (run["id"] for run in swarm("ls", "--json").json)
+    with sqlite3.connect(paths.database) as db:
+        for column, name, value in (
+            ("state", "$.status", "hibernating"),
+            ("state", "$.stage", "dreaming"),
+            ("spec", "$.agent", "orchestra"),
+            ("spec", "$.sandbox", "bubble"),
+        ):
+            db.execute(
+                f"UPDATE runs SET {column} = json_set({column}, ?, ?) WHERE id = ?",
+                (name, value, newer),
+            )
+        db.execute("UPDATE runs SET status = 'hibernating' WHERE id = ?", (newer,))
+        db.execute(
+            "INSERT INTO events (run, seq, at, attempt, type, data)"
+            " SELECT key, 900, 1.0, 1, 'telepathy', '{\"said\": \"hm\"}' FROM runs WHERE id = ?",
+            (newer,),
+        )
+    db.close()
+    assert [run["status"] for run in swarm("ls", "--json").json] == ["succeeded", "hibernating"]
+    assert "hibernating" in swarm("ls").out
+    for words, told in (
+        (["show", newer], "orchestra"),
+        (["show", newer, "--json"], "bubble"),
+        (["logs", newer], "telepathy"),
+        (["logs", newer, "--json"], "telepathy"),
+        (["search", "say"], older),
+        (["du"], newer),
+        (["files", newer], ""),
+        (["diff", newer], ""),
+    ):
+        done = swarm(*words)
+        assert (done.code, done.err, told in done.out) == (0, "", True)
+    for words in (
+        ["wait", newer],
+        ["wait", "--all"],
+        ["watch", newer],
+        ["logs", newer, "--follow"],
+    ):
+        assert "Traceback" not in swarm(*words).err
+    for words, code in (
+        (["cancel", newer], "RUN_NOT_CANCELLABLE"),
+        (["retry", newer], "RUN_NOT_RETRYABLE"),
+        (["resume", newer, "on"], "RUN_NOT_RETRYABLE"),
+    ):
+        assert code in swarm(*words).err
+    assert swarm("cleanup", newer, "--force").code in (0, 3)
+    assert Path(swarm("show", newer, "--json").json["workspace"]["path"]).is_dir()
+    with sqlite3.connect(paths.database) as db:
+        db.execute("UPDATE runs SET status = 'failed'")
+    db.close()
 
 
 def test_ls_reads_no_more_than_it_shows(

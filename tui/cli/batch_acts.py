@@ -42,14 +42,14 @@ def cancel(name: str, kill: bool, as_json: bool) -> int:
 
 
 async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
-    from engine.domain.lifecycle import FINISHED
+    from engine.domain.lifecycle import LIVE
     from engine.domain.run_json import run_json
     from tui.cli import session
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
         done = await engine.swarms.cancel(swarm.id, lambda run: engine.cancel(run, kill=kill))
-        if any(run.status not in FINISHED for run in done):
+        if any(run.status in LIVE for run in done):
             session.go_on(engine.paths)  # somebody has to end them
     if as_json:
         output.say_json([run_json(run, time.time()) for run in done])

@@ -29,24 +29,20 @@ def cancel(
 
 
 async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_json: bool) -> int:
-    from engine.domain.errors import user_error
-    from engine.domain.lifecycle import FINISHED
-    from engine.domain.model import Status
+    from engine.domain import requests
+    from engine.domain.lifecycle import LIVE
     from engine.domain.run_json import run_json
     from tui.cli import session
 
     async with session.open_engine() as engine:
         found = await session.find_all(engine, names)
         for run in found:
-            if run.status in FINISHED:
-                message = f"The run {run.id} has already ended: {run.status}."
-                raise user_error("RUN_NOT_CANCELLABLE", message)
-        live = [status for status in Status if status not in FINISHED]
+            requests.check_cancellable(run)
         if batch:
             batch = (await engine.swarms.find(batch)).id
-        wanted = found or await engine.runs(statuses=live, batch=batch)
+        wanted = found or await engine.runs(statuses=LIVE, batch=batch)
         cancelled = await engine.cancel_all([run.id for run in wanted], kill=kill)
-        if any(run.status not in FINISHED for run in cancelled):
+        if any(run.status in LIVE for run in cancelled):
             session.go_on(engine.paths)  # somebody has to end them
     if as_json:
         output.say_json([run_json(run, time.time()) for run in cancelled])

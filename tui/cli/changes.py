@@ -23,6 +23,7 @@ from tui.cli.options import (
     examples,
     json_option,
 )
+from tui.cli.shown_names import all_meant
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -57,7 +58,7 @@ async def _diff(
             changes = await engine.workspaces.changes(run, until=checkpoint)
             output.say_json(_changes_json(changes)) if as_json else _say_stat(changes)
             return 0
-        text = await engine.workspaces.diff(run, until=checkpoint, paths=paths)
+        text = await engine.workspaces.diff(run, until=checkpoint, paths=all_meant(paths))
     if sys.stdout.isatty():
         colours = {"+": "green", "-": "red", "@": "cyan"}
         lines = text.decode("utf-8", "replace").splitlines()

@@ -95,7 +95,8 @@ def _has_source(run: Run) -> bool:
 def together(runs: Mapping[str, Run]) -> list[str]:
     """Say in a few lines how several runs ended, and what to type next."""
     counted = Counter(run.status for run in runs.values())
-    lines = [" · ".join(f"{counted[status]} {status}" for status in Status if counted[status])]
+    order = dict.fromkeys([*Status, *counted])
+    lines = [" · ".join(f"{counted[status]} {status}" for status in order if counted[status])]
     good = [run.id for run in runs.values() if run.status is Status.SUCCEEDED and run.changes.files]
     bad = [run.id for run in runs.values() if run.status is not Status.SUCCEEDED]
     return lines + [

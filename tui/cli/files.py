@@ -11,6 +11,7 @@ import click
 from engine.domain.errors import user_error
 from tui.cli import output
 from tui.cli.options import File, RunName, WorkspacePath, everywhere, examples, json_option
+from tui.cli.shown_names import first_found
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -33,7 +34,7 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
     from tui.cli import session
 
     async with session.open_engine() as engine:
-        entries = await engine.workspaces.folder(run, path)
+        _, entries = await first_found(path, lambda name: engine.workspaces.folder(run, name))
         await _warn(engine, run)
     if as_json:
         output.say_json([entry._asdict() for entry in entries])
@@ -58,7 +59,10 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 )
 @everywhere()
 def get(run: str, path: str, target: str) -> int:
-    """Fetch a file from a run's workspace; links are not followed."""
+    r"""Fetch a file from a run's workspace; links are not followed.
+
+    A name with other bytes than UTF-8 can be given as `files` prints it: 'caf\xe9.txt'.
+    """
     from tui.cli import session
 
     return session.start(_get(run, path.strip("/"), target))
@@ -68,7 +72,7 @@ async def _get(run: str, path: str, target: str) -> int:
     from tui.cli import session
 
     async with session.open_engine() as engine:
-        data = await engine.workspaces.read(run, path)
+        path, data = await first_found(path, lambda name: engine.workspaces.read(run, name))
         await _warn(engine, run)
     if target != "-":
         from engine.outfile import write_into

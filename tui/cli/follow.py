@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from engine.domain.errors import UserError
 from engine.domain.events import Event
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 from engine.engine import Batch, Changes, Engine
@@ -76,7 +76,7 @@ class Follower:
 
     def open_runs(self) -> list[Run]:
         """Give the runs that have not ended."""
-        return [run for run in self.runs.values() if run.status not in FINISHED]
+        return [run for run in self.runs.values() if run.status in LIVE]
 
     async def changes(self) -> dict[str, Changes]:
         """Give what a single run changed, file by file, where that is known."""

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from tui import show
 from tui.cells import clean, crop, fit, wrap
@@ -166,7 +166,7 @@ class LiveView:
         asked = [Text(self._question, "bold yellow")] if self._question else []
         if not self._several:
             return Group(self._header(runs[0]), self._progress(runs[0], now), *asked)
-        live = [run for run in runs if run.status not in FINISHED]
+        live = [run for run in runs if run.status in LIVE]
         above = self.above()
         shown = live[: max(1, self._console.height - 4 - len(above))]
         lines = [self._progress(run, now, name=True) for run in shown]

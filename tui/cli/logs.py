@@ -113,7 +113,7 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
     """Print the file of the last attempt as it grows, and then those of the attempts after it."""
     import asyncio
 
-    from engine.domain.lifecycle import FINISHED
+    from engine.domain.lifecycle import LIVE
 
     attempt = (await engine.find(run_id)).attempt
     done_bytes = 0
@@ -123,7 +123,7 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
         done_bytes += await asyncio.to_thread(_pour_from, path, done_bytes)
         if run.attempt > attempt:
             attempt, done_bytes = attempt + 1, 0
-        elif run.status in FINISHED:
+        elif run.status not in LIVE:
             return
         else:
             await asyncio.sleep(LOOK_S)

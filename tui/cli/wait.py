@@ -81,7 +81,7 @@ async def _wait(
 async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
     """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
     from engine.domain.activity import clock, elapsed_s
-    from engine.domain.lifecycle import FINISHED
+    from engine.domain.lifecycle import LIVE
     from tui.cli.ending import full_title
     from tui.cli.faults import FaultNews
 
@@ -92,7 +92,7 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
             output.say_aside(line)
         for run_id in sorted(left):
             run = runs[run_id] = engine.view.runs.get(run_id, runs[run_id])
-            if run.status not in FINISHED:
+            if run.status in LIVE:
                 continue
             left.discard(run_id)
             if not quiet:
@@ -113,8 +113,8 @@ def _tell_json(engine: Engine, runs: Iterable[Run]) -> None:
 
 
 def _tell_open(runs: Iterable[Run]) -> None:
-    from engine.domain.lifecycle import FINISHED
+    from engine.domain.lifecycle import LIVE
 
     for run in runs:
-        if run.status not in FINISHED:
+        if run.status in LIVE:
             output.say_aside(f"{run.id} is still {run.status}")

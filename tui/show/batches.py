@@ -34,7 +34,8 @@ Files = Mapping[str, Mapping[str, str]]
 
 def counted(so_far: Standing) -> list[Part]:
     """Write how many runs have which status, the good ones first."""
-    order = (Status.SUCCEEDED, *(status for status in Status if status is not Status.SUCCEEDED))
+    known: list[Status] = [Status.SUCCEEDED, *Status, *(so_far.counts or {})]
+    order = dict.fromkeys(known)
     return [
         (f"{so_far.of(status)} {word(status)}", tone(status))
         for status in order

@@ -40,23 +40,27 @@ _STATUS: dict[Status, _Look] = {
     Status.INTERRUPTED: _Look("↯", "!", "warn"),
 }
 
+_UNKNOWN = _Look("?", "?", "dim")
+"""A status of a newer version."""
+
 GLYPHS: dict[Status, str] = {status: look.glyph for status, look in _STATUS.items()}
 """The glyph of each status where the terminal can do Unicode; `glyph` knows what to use instead."""
 
 
 def glyph(status: Status) -> str:
     """Give the one-cell sign of a status."""
-    return sign(_STATUS[status].glyph, _STATUS[status].ascii)
+    look = _STATUS.get(status, _UNKNOWN)
+    return sign(look.glyph, look.ascii)
 
 
 def word(status: Status) -> str:
     """Give a status in words, the contract's own."""
-    return status.value
+    return clean(status.value, 60)
 
 
 def tone(status: Status) -> str:
     """Give the name of a status's tone, a key of `TONES`."""
-    return _STATUS[status].tone
+    return _STATUS.get(status, _UNKNOWN).tone
 
 
 def run_tone(run: Run) -> str:

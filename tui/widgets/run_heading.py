@@ -57,7 +57,7 @@ def counts(group: Group, grouping: Grouping) -> list[Part]:
     if grouping is Grouping.STATUS:
         return [(f" {len(group)}", "dim")]
     if grouping is not Grouping.CAUSE:
-        for status in sorted(URGENCY, key=URGENCY.__getitem__):
+        for status in (*URGENCY, *(group.statuses.keys() - URGENCY.keys())):
             if number := group.statuses[status]:
                 parts.append((f" {show.glyph(status)} {number}", show.tone(status)))
     return parts
@@ -91,7 +91,7 @@ def lead(group: Group, grouping: Grouping, width: int, *, is_folded: bool) -> li
     tone = "plain"
     text = name_of(group, grouping)
     if grouping is Grouping.STATUS:
-        status = Status(group.name)
+        status = Status.read(group.name)
         text, tone = f"{show.glyph(status)} {text}", show.tone(status)
     return [(f"{arrow} ", "dim"), (crop(text, width - 2, show.sign("…", "~")), tone)]
 

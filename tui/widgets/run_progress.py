@@ -106,7 +106,7 @@ def _figure(run: Run, now: float) -> list[Part]:
     elif run.status is not Status.QUEUED:
         parts.append((f"{percent:>3} %", "bold"))
         if run.status in lifecycle.ACTIVE and run.stage:
-            parts.append((f"  {_STAGES[run.stage]}", "$secondary"))
+            parts.append((f"  {_STAGES.get(run.stage, run.stage)}", "$secondary"))
     if run.plan:
         done = sum(item.completed for item in run.plan)
         parts.append((f"  plan {done}/{len(run.plan)}", "$secondary"))
