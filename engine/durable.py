@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from threading import get_ident
 
 _NOT_POSSIBLE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF})
 """What file systems answer that cannot sync a folder."""
@@ -66,7 +67,7 @@ def sync_tree(folder: Path, since: float = 0.0) -> None:
 
 def write_synced(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace a file by one with this content, so that a power cut leaves the old or the new."""
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(part, flags, mode), "wb") as file:

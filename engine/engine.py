@@ -29,6 +29,7 @@ from engine.runs import tree
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.journal import Journal
 from engine.runs.owner import Ownership
+from engine.runs.records import RunRecords
 from engine.runs.shared import SharedSettings
 from engine.runs.tree import SupervisedTask, TaskTree
 from engine.store.history import History
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from engine.library.parameters import Parameter
     from engine.library.template import Filled, Template
     from engine.notifications import Condition, Recipient
+    from engine.recovery import Recovered, recover
     from engine.runs.background import BackgroundProcess, start_if_needed
     from engine.runs.holder import Holder, read_holder
     from engine.sources import Source
@@ -94,6 +96,7 @@ __all__ = [
     "PlaceKind",
     "Plan",
     "Recipient",
+    "Recovered",
     "Report",
     "Source",
     "Space",
@@ -106,6 +109,7 @@ __all__ = [
     "Wish",
     "read_holder",
     "read_matrix",
+    "recover",
     "start_if_needed",
     "supervise",
 ]
@@ -139,7 +143,9 @@ class Engine(Parts):
         """All long-lived tasks of this engine, and of the face that has it open."""
         self.tasks.faults.changed = self._faults_changed
         view.guard = self.tasks.faults.guard
-        self._journal = Journal(store, view, self._publish, self._shared_changed, self.tasks.faults)
+        records = RunRecords(paths)
+        faults = self.tasks.faults
+        self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
         self._supervision: Supervision | None = None
         self._supervising: SupervisedTask | None = None
         self._ownership = Ownership(paths.lock)

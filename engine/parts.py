@@ -39,6 +39,7 @@ WHERE = {
     "engine.library.parameters": ("Parameter",),
     "engine.library.template": ("Filled", "Template"),
     "engine.notifications": ("Condition", "Recipient"),
+    "engine.recovery": ("Recovered", "recover"),
     "engine.runs.background": (
         "BackgroundProcess",
         "start_if_needed",

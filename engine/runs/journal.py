@@ -16,6 +16,7 @@ from engine.domain.events import Body, Event
 from engine.domain.model import Ask, Run, RunSpec
 from engine.domain.projection import View
 from engine.runs.faults import Faults
+from engine.runs.records import RunRecords
 from engine.store.appending import Committed, Entry
 from engine.store.store import Store
 from engine.store.written import Written
@@ -37,8 +38,10 @@ class Journal:
         publish: Publish,
         changed: Callable[[], Awaitable[None]],
         faults: Faults | None = None,
+        records: RunRecords | None = None,
     ) -> None:
         self._faults = faults or Faults()
+        self._records = records
         self._store = store
         self._view = view
         self._publish = publish
@@ -80,15 +83,17 @@ class Journal:
 
     async def create(self, spec: RunSpec, first: Sequence[Body] = ()) -> Committed:
         """Add a queued run."""
-        return await self._handed_on(await self._store.create(spec, first))
+        return await self._handed_on(await self._recorded(await self._store.create(spec, first)))
 
     async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
         """Add a batch with all its runs."""
-        return await self._handed_on(await self._store.create_batch(swarm, planned))
+        done = await self._store.create_batch(swarm, planned)
+        return await self._handed_on(await self._recorded(done))
 
     async def append(self, entries: Sequence[Entry]) -> Committed:
         """Append to runs, all or nothing."""
-        return await self._handed_on(await self._store.append(entries))
+        done = await self._store.append(entries)
+        return await self._handed_on(await self._recorded(done, entries))
 
     async def change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
@@ -101,6 +106,13 @@ class Journal:
     ) -> Committed:
         """Append what `decide` makes of each of the runs, as stored, in one step."""
         return await self.append([Entry(run, decide=decide) for run in runs])
+
+    async def _recorded(self, done: Committed, entries: Sequence[Entry] = ()) -> Committed:
+        """Keep what changed in the runs' own folders, too, before anybody is told of it."""
+        if self._records:
+            with self._faults.guard("run records"):
+                await self._records.keep(done, entries)
+        return done
 
     async def _handed_on(self, done: Committed) -> Committed:
         if self._last_id is None or not done.events:

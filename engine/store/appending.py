@@ -7,7 +7,7 @@ of a run counts only while nobody else has written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -200,3 +200,28 @@ def _move_cursors(db: sqlite3.Connection, moves: list[Any]) -> None:
             " ON CONFLICT (run, n) DO UPDATE SET cursor = excluded.cursor",
             part,
         )
+
+
+def insert_run(
+    db: sqlite3.Connection,
+    run: Run,
+    events: Sequence[Event],
+    asks: Mapping[int, Ask],
+    cursors: Mapping[int, str],
+) -> None:
+    """Insert a whole run as it is known from elsewhere."""
+    insert = (
+        "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    )
+    spec, state = codec.spec_text(run.spec), codec.state_text(run)
+    values = (run.id, run.spec.project, run.spec.batch, run.status, run.seq, spec, state)
+    key = db.execute(insert, values).lastrowid or 0
+    rows: list[Any] = []
+    for event in events:
+        text = codec.body_text(event.body)
+        rows += (key, event.seq, event.at, event.attempt, event.body.type, text)
+    _insert(db, rows)
+    for n, ask in asks.items():
+        _ask(db, key, n, ask)
+    _move_cursors(db, [it for n, cursor in cursors.items() for it in (key, n, None, cursor)])

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from engine.domain.errors import UserError, user_error
+from engine.durable import sync_path
 from engine.store import schema
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present, note_made
@@ -121,14 +122,22 @@ def _version(db: sqlite3.Connection) -> int:
     return db.execute("PRAGMA user_version").fetchone()[0]
 
 
-def set_aside(path: Path) -> Path:
-    """Move a damaged database, with all that belongs to it, out of the way; nothing is deleted."""
+def set_aside(path: Path) -> Path | None:
+    """Move a damaged database, with all that belongs to it, out of the way; nothing is deleted.
+
+    Gives the new path of the database; None where none of it is there.
+    """
+    parts = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    there = [part for part in parts if part.exists()]
     stem = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(stem + suffix))
-    return path.with_name(stem)
+    aside, number = path.with_name(stem), 1
+    while any(path.parent.glob(f"{aside.name}*")):
+        number += 1
+        aside = path.with_name(f"{stem}-{number}")
+    for part in there:
+        part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
+    sync_path(path.parent)
+    return aside if there else None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.domain.batch import Planned, Swarm
-from engine.domain.events import Body, StatusChanged
+from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
-from engine.domain.model import Run, RunSpec, Status
+from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
 from engine.store import batches, codec, patterns, search, shrinking
-from engine.store.appending import Appender, Committed, Entry
+from engine.store.appending import Appender, Committed, Entry, insert_run
 from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
@@ -84,6 +84,22 @@ class Store(Reading):
             (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
         )
         return run.id
+
+    async def put_back(
+        self,
+        run: Run,
+        events: Sequence[Event],
+        asks: Mapping[int, Ask],
+        cursors: Mapping[int, str],
+    ) -> None:
+        """Add a run with all its events as they were rebuilt, and its batch if that is missing."""
+
+        def add(db: sqlite3.Connection) -> None:
+            if run.spec.batch and not db.execute(*batches.query([run.spec.batch])).fetchone():
+                batches.add(db, Swarm(run.spec.batch, run.spec.batch), run.created_at)
+            insert_run(db, run, events, asks, cursors)
+
+        await self._write(add)
 
     async def set_budget(self, batch: str, tokens: int | None) -> None:
         """Let the runs of a batch use so many tokens together; None: as many as they need."""

@@ -22,6 +22,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_BYTES = 192 * 1024**2
@@ -140,11 +141,15 @@ class Load:
 
     def __init__(self, disk: Path, log: Path) -> None:
         self.facts: list[list[object]] = []
+        with log.open("wb") as said:
+            self._start(disk, said)
+
+    def _start(self, disk: Path, log: IO[bytes]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", LOAD, str(ROOT), str(disk)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=log.open("wb"),
+            stderr=log,
             cwd=ROOT,
             start_new_session=True,
         )
@@ -175,6 +180,8 @@ class Load:
         self._process.kill()
         self._process.wait()
         self._reader.join(10)
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 def power_cuts(folder: Path, *, cuts: int, seed: int, between_s: float = 2.0) -> PowerCuts:

@@ -11,33 +11,69 @@ from tui.cli import failure, output
 from tui.cli.options import File, everywhere, examples, json_option
 
 if TYPE_CHECKING:
-    from engine.engine import Finding
+    from engine.engine import Finding, Recovered
 
 LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": ("✗", "x", "red")}
 
 
-@click.command(epilog=examples("doctor", "doctor --json", "doctor --end-orphans"))
+@click.command(
+    epilog=examples("doctor", "doctor --json", "doctor --end-orphans", "doctor --recover")
+)
 @click.option("--end-orphans", is_flag=True, help="End the processes that ended runs left alive.")
+@click.option(
+    "--recover", is_flag=True, help="Rebuild a lost database from the folders of the runs."
+)
 @click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to look at.")
 @json_option("Print the findings as one JSON object.")
 @everywhere()
-def doctor(end_orphans: bool, codex_bin: str | None, as_json: bool) -> int:
+def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: bool) -> int:
     """Look at Codex, its login and network, git, disk, database, settings and terminal.
 
     The exit code is 0 if nothing failed, else 1.
     """
     from tui.cli import session
 
+    recovered = session.run(_recover()) if recover else None
     ended, findings = session.run(_examine(codex_bin, end_orphans=end_orphans))
     healthy = all(finding.health != "fail" for finding in findings)
     if as_json:
-        told = {"ok": healthy, "findings": [asdict(finding) for finding in findings]}
-        output.say_json({**told, "ended_orphans": ended} if end_orphans else told)
+        told: dict[str, object] = {"ok": healthy}
+        told["findings"] = [asdict(finding) for finding in findings]
+        told |= {"ended_orphans": ended} if end_orphans else {}
+        output.say_json({**told, "recovered": _as_json(recovered)} if recovered else told)
         return 0 if healthy else failure.EXIT_FAILED
+    if recovered:
+        _tell_recovered(recovered)
     if end_orphans:
         output.say(f"ended what {ended} run{'' if ended == 1 else 's'} had left alive")
     _tell(findings)
     return 0 if healthy else failure.EXIT_FAILED
+
+
+async def _recover() -> Recovered:
+    from engine import config, paths
+    from engine.engine import Engine, recover
+    from tui.cli import log, session
+
+    places = paths.find()
+    log.keep(places)
+    done = await recover(places)
+    async with Engine.open(places, config.Config(), follow=False) as engine:
+        await session.see_to_what_is_left(engine)
+    return done
+
+
+def _as_json(done: Recovered) -> dict[str, object]:
+    return {**asdict(done), "aside": str(done.aside) if done.aside else None}
+
+
+def _tell_recovered(done: Recovered) -> None:
+    if done.aside:
+        output.say(f"kept the damaged database as {done.aside}")
+    runs = "1 run" if done.runs == 1 else f"{done.runs} runs"
+    output.say(f"rebuilt {runs} with {done.events} events from their folders")
+    for name in done.unreadable:
+        output.say(f"runs/{name} holds too little to rebuild a run")
 
 
 async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, list[Finding]]:

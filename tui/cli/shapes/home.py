@@ -20,12 +20,22 @@ class Finding(Shape):
     recovery: str
 
 
+class Recovery(Shape):
+    """What was rebuilt from the folders of runs."""
+
+    runs: Count
+    events: Count
+    unreadable: Annotated[list[str], Meta(description="folders that hold too little of a run")]
+    aside: Annotated[str | None, Meta(description="where the damaged database was put")]
+
+
 class Diagnosis(Shape):
-    """What the doctor found; ended_orphans only with --end-orphans."""
+    """What the doctor found; ended_orphans and recovered only with their options."""
 
     ok: bool
     findings: list[Finding]
     ended_orphans: Count | UnsetType = UNSET
+    recovered: Recovery | UnsetType = UNSET
 
 
 class DiskPlace(Shape):

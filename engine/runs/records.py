@@ -1,0 +1,105 @@
+"""What is known of each run, kept a second time in its folder: `run.json`.
+
+The database alone is the truth. The record is for the day when it is lost (`engine.recovery`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
+from engine.domain.model import Ask, Run
+from engine.durable import write_synced
+from engine.paths import Paths, private_folder
+from engine.store import codec
+from engine.store.appending import Committed, Entry
+
+NAME = "run.json"
+FORMAT = 1
+THREADS = 8
+"""How many records are written at a time: a disk syncs many files as fast as one."""
+
+
+class RunRecords:
+    """Writes the records of one home."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._turn = asyncio.Lock()
+
+    async def keep(self, done: Committed, entries: Sequence[Entry] = ()) -> None:
+        """Write the records of the runs that changed in a way that matters; raises OSError."""
+        changed = {event.run for event in done.events if _matters(event.body)}
+        if changed:
+            asks = {entry.run: entry.ask for entry in entries if entry.ask}
+            async with self._turn:
+                await asyncio.to_thread(self._write, [done.runs[run] for run in changed], asks)
+
+    def _write(self, runs: Sequence[Run], asks: dict[str, Ask]) -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(self._write_one, runs, [asks.get(run.id) for run in runs]))
+
+    def _write_one(self, run: Run, ask: Ask | None) -> None:
+        folder = self._paths.run(run.id)
+        is_new = run.attempt == 1 and run.started_at is None
+        if not is_new and not folder.is_dir():
+            return  # its files were deleted
+        before = _known(folder)
+        if before.get("state", {}).get("seq", 0) > run.seq:
+            return  # another process was quicker with what came later
+        asks = before.get("asks", {})
+        if ask:
+            asks[str(run.attempt)] = codec.ask_text(ask)
+        record = {
+            "format": FORMAT,
+            "spec": json.loads(codec.spec_text(run.spec)),
+            "state": json.loads(codec.state_text(run)),
+            "asks": asks,
+        }
+        write_synced(private_folder(folder) / NAME, json.dumps(record).encode())
+
+
+def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
+    """Return a run as its record has it, and what its attempts were to do; None without one."""
+    try:
+        found = json.loads((folder / NAME).read_bytes())
+        run = codec.run_from(json.dumps(found["spec"]), json.dumps(found["state"]))
+        asks = {int(n): codec.ask_from(text) for n, text in found["asks"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
+        return None
+    return run, asks
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        found = json.loads((folder / NAME).read_bytes())
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return {}
+
+
+def _matters(body: Body) -> bool:
+    match body:
+        case StatusChanged():
+            return True
+        case Progressed():
+            return bool(body.details and "path" in body.details)
+        case CheckpointTaken():
+            return body.n == 0
+        case Notice():
+            return body.applied is not None or body.trash is not None
+        case _:
+            return False
+
+
+def folders(paths: Paths) -> Iterable[Path]:
+    """Return the folders of all runs, the oldest first."""
+    try:
+        return sorted(path for path in (paths.home / "runs").iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
