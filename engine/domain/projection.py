@@ -126,7 +126,8 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if isinstance(thread_id, str):
         run.thread_id = thread_id
     if isinstance(folder, str):
-        if run.workspace and run.workspace.path != folder:  # nothing of what it begins with anew
+        # Nothing of what was known of another workspace is true of a new one.
+        if run.workspace and (run.workspace.path != folder or details.get("is_new")):
             run.applied, run.touched = None, ()
             run.baseline, run.checkpoint = None, None
             run.uncheckpointed = run.store_lost = False

@@ -64,10 +64,11 @@ class Remembering:
         """The tree that was measured last, and what it came to."""
         self._task: SupervisedTask | None = None
 
-    async def begin(self, run: Run, stop: Stop) -> bool:
-        """Take the checkpoint that an attempt starts from; False where `stop` said so first.
+    async def begin(self, run: Run, stop: Stop) -> Sequence[Body] | None:
+        """Take the checkpoint that an attempt starts from; None where `stop` said so first.
 
-        The first in a workspace becomes its baseline. Raises `UserError` where it cannot be taken.
+        The first in a workspace becomes its baseline. Returns the events to store with the start:
+        until then nobody was told of it. Raises `UserError` where it cannot be taken.
         """
         if run.baseline is False:
             raise user_error("CHANGES_UNKNOWN")
@@ -94,7 +95,9 @@ class Remembering:
         try:
             if run.baseline is False:
                 raise user_error("CHANGES_UNKNOWN")
-            if await self._insist(run, stop, "No last checkpoint yet", tries=TRIES):
+            bodies = await self._insist(run, stop, "No last checkpoint yet", tries=TRIES)
+            if bodies is not None:
+                await self._say_any(bodies)
                 return
             why = "nothing was waited for."
         except UserError as error:
@@ -108,16 +111,17 @@ class Remembering:
             self._task.cancel()
             await self._task.wait()
 
-    async def _insist(self, run: Run, stop: Stop, words: str, tries: int | None = None) -> bool:
-        """Take a checkpoint, at the next try if need be; False where `stop` said so first.
+    async def _insist(
+        self, run: Run, stop: Stop, words: str, tries: int | None = None
+    ) -> Sequence[Body] | None:
+        """Take a checkpoint, at the next try if need be; None where `stop` said so first.
 
         Raises `UserError` after so many `tries`; None: a full disk and the like are waited for.
         """
         shown = ""
         for number in count(1):
             try:
-                await self._take(run)
-                return True
+                return await self._take(run)
             except UserError as error:
                 last = number >= (tries or TRIES) and not (tries is None and transient(error))
                 if last or error.code in FATAL:
@@ -126,20 +130,20 @@ class Remembering:
                     shown = error.message
                     await self._say([Notice("warning", f"{words}, and tries again: {shown}")])
             if await _stopped(_delay_s(number), stop):
-                return False
+                return None
         raise AssertionError
 
     async def _try(self, run: Run) -> None:
         """Take a checkpoint; a failure is shown once, and the checkpoint repeated later."""
         try:
-            await self._take(run)
+            await self._say_any(await self._take(run))
         except UserError as error:
             if self._failures == 1:
                 words = f"no checkpoint, it is repeated later: {error.message}"
                 await self._say([Notice("warning", words)])
 
-    async def _take(self, run: Run) -> None:
-        """Take a checkpoint and say what is new; raises `UserError`."""
+    async def _take(self, run: Run) -> Sequence[Body]:
+        """Take a checkpoint and return what is new; raises `UserError`."""
         self._steps = run.tool_steps
         started = time.monotonic()
         try:
@@ -155,6 +159,9 @@ class Remembering:
         self._failures = 0
         self._next_at = now + max(GAP_S, COST_FACTOR * (now - started))
         self._rest_s = 0.0 if bodies else REST_S
+        return bodies
+
+    async def _say_any(self, bodies: Sequence[Body]) -> None:
         if bodies:
             await self._say(bodies)
 

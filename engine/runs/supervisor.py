@@ -150,16 +150,21 @@ class Supervisor:
         await asyncio.to_thread(launch.write_prompt, self._folder, launch.told(run, ask))
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = launch.first_cursor(run, ask, map(cursor_from, earlier))
+        # A fresh start in place gets a new baseline where the old one is lost.
+        is_new = bool(ask and ask.fresh and run.has_unknown_changes)
+        details = {**asdict(made.workspace), **({"is_new": True} if is_new else {})}
         await self._say(
             *(Notice("info", notice) for notice in made.notices),
-            Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, asdict(made.workspace)),
+            Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, details),
         )
         # Everything that the run changes is measured against what it starts from.
-        if not await self._remembering.begin(self._run, self._is_cancelled):
+        remembered = await self._remembering.begin(self._run, self._is_cancelled)
+        if remembered is None:
             return
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
-        await self._append([StatusChanged(Status.RUNNING)], cursor=cursor_text(cursor))
+        started = [*remembered, StatusChanged(Status.RUNNING)]
+        await self._append(started, cursor=cursor_text(cursor))
 
     async def _work(self) -> None:
         following = await self._follow(may_start=True)

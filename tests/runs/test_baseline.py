@@ -15,7 +15,7 @@ from support import of_type, played, settled, spec, statuses, supervising, until
 
 from engine.domain.errors import UserError
 from engine.domain.events import CheckpointTaken, StatusChanged
-from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Pause, Preparation, Run, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import As, Engine, Wish
 from engine.paths import Paths
 from engine.runs import remembering
@@ -223,6 +223,59 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
         assert (source / "b.txt").read_text() == "2\n"
 
 
+async def test_store_that_is_damaged_before_the_next_attempt(paths: Paths) -> None:
+    async with Engine.open(paths) as engine, supervising(paths) as other:
+        run = await played(other, "write work.txt work")
+        assert run.workspace
+        await other.set_slots(1)
+        await engine.set_pause(Pause("for a test"))
+        await engine.resume(run.id, "sim: write more.txt more")
+        (paths.checkpoints(run.id, run.workspace.path) / "HEAD").unlink()
+        await engine.set_pause(None)
+        await settled(other)
+        run = other.view.runs[run.id]
+        assert (run.status, run.error and run.error.code) == (Status.FAILED, "CHANGES_UNKNOWN")
+        assert not Path((run.workspace and run.workspace.path) or "", "more.txt").exists()
+
+
+async def test_fresh_start_in_place_gets_a_new_baseline_where_the_old_one_is_lost(
+    paths: Paths, source: Path
+) -> None:
+    where = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(source))
+    async with supervising(paths) as engine:
+        run = await played(engine, "write work.txt work", workspace=where)
+        await engine.retry(run.id, fresh=True)
+        await settled(engine)
+        assert engine.view.runs[run.id].changes.files == 1, "the first baseline still counts"
+        shutil.rmtree(paths.checkpoints(run.id, str(source)))
+        with pytest.raises(UserError) as caught:
+            await engine.workspaces.changes(run.id)
+        assert caught.value.code == "CHANGES_UNKNOWN"
+        await engine.retry(run.id, prompt="sim: write more.txt more", fresh=True)
+        await settled(engine)
+        run = engine.view.runs[run.id]
+        assert run.status is Status.SUCCEEDED
+        changed = await engine.workspaces.changes(run.id)
+        assert [file.path for file in changed.files] == ["more.txt"]
+
+
+async def test_baseline_comes_after_the_set_up(paths: Paths, git: FakeGit, source: Path) -> None:
+    where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    setup = Preparation(setup=("echo made >made.txt",))
+    git.fail(1)
+    async with supervising(paths) as engine:
+        run = await played(engine, "write work.txt work", workspace=where, preparation=setup)
+        assert await order(engine, run) == ["baseline", "running"]
+        changed = await engine.workspaces.changes(run.id)
+        assert [file.path for file in changed.files] == ["work.txt"]
+        again = WorkspaceSpec(WorkspaceKind.FROM_RUN, run.id)
+        git.fail(1)
+        later = await played(engine, "write more.txt more", workspace=again)
+        assert await order(engine, later) == ["baseline", "running"]
+        changed = await engine.workspaces.changes(later.id)
+        assert [file.path for file in changed.files] == ["more.txt"]
+
+
 @pytest.mark.parametrize("damage", ["HEAD", "baseline", "store"])
 async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, damage: str) -> None:
     where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
@@ -240,11 +293,10 @@ async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, dama
         with pytest.raises(UserError) as caught:
             await engine.disk.delete(run.id, including_unsaved=False)
         assert caught.value.code == "WORK_UNSAVED"
-        await engine.resume(run.id, "sim: write more.txt more")
-        await settled(engine)
-        run = engine.view.runs[run.id]
-        assert (run.status, run.error and run.error.code) == (Status.FAILED, "CHANGES_UNKNOWN")
-        await is_unknown(engine, run)
+        for ask in (engine.resume(run.id, "sim: write more.txt more"), engine.retry(run.id)):
+            with pytest.raises(UserError) as caught:
+                await ask
+            assert caught.value.code == "CHANGES_UNKNOWN"
         await engine.retry(run.id, fresh=True)
         await settled(engine)
         run = engine.view.runs[run.id]
