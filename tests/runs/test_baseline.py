@@ -224,18 +224,18 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
 
 
 async def test_store_that_is_damaged_before_the_next_attempt(paths: Paths) -> None:
-    async with Engine.open(paths) as engine, supervising(paths) as other:
-        run = await played(other, "write work.txt work")
+    async with supervising(paths) as engine:
+        run = await played(engine, "write work.txt work")
         assert run.workspace
-        await other.set_slots(1)
+        folder = Path(run.workspace.path)
         await engine.set_pause(Pause("for a test"))
         await engine.resume(run.id, "sim: write more.txt more")
         (paths.checkpoints(run.id, run.workspace.path) / "HEAD").unlink()
         await engine.set_pause(None)
-        await settled(other)
-        run = other.view.runs[run.id]
+        await settled(engine)
+        run = engine.view.runs[run.id]
         assert (run.status, run.error and run.error.code) == (Status.FAILED, "CHANGES_UNKNOWN")
-        assert not Path((run.workspace and run.workspace.path) or "", "more.txt").exists()
+        assert not (folder / "more.txt").exists()
 
 
 async def test_fresh_start_in_place_gets_a_new_baseline_where_the_old_one_is_lost(
