@@ -178,7 +178,19 @@ async def _codex(named: str | None, config: Config) -> list[Finding]:
             health = Health.FAIL if check.status == "fail" else Health.OK
             recovery = (check.remediation or "") if health is Health.FAIL else ""
             findings.append(Finding(f"codex {name}", health, check.summary, recovery))
-    return findings
+    return [*findings, await _sandbox(path)]
+
+
+async def _sandbox(path: str) -> Finding:
+    error = await codex.sandbox_error(path)
+    if not error:
+        return _ok("codex sandbox", "a command starts in Codex's sandbox")
+    return Finding(
+        "codex sandbox",
+        Health.FAIL,
+        f"No command can start in Codex's sandbox: {error}",
+        "Allow user namespaces (bubblewrap needs them), or use the sandbox danger-full-access.",
+    )
 
 
 async def _git() -> list[Finding]:

@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
 from engine.paths import AttemptFolder, Paths
+from engine.runs.marks import MARK, mark
 
 SIMULATED = Path(__file__).parent / "simulated" / "__main__.py"
 PLAN_ON = "tools.update_plan={enabled=true}"
@@ -83,6 +84,8 @@ def command(
     model = spec.model or config.codex.model
     if model:
         options += ["-m", model]
+    # Last, so that no policy of the user's own takes the mark away from the commands.
+    settings.append(f"shell_environment_policy.set.{MARK}={_toml(mark(folder))}")
     for setting in settings:
         options += ["-c", setting]
     argv += [*options, *([thread] if thread else []), "-"]

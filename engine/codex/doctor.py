@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -76,6 +78,35 @@ async def checks(codex: str) -> dict[str, Check]:
     except msgspec.MsgspecError:
         return {}
     return report.checks
+
+
+async def sandbox_error(codex: str) -> str:
+    """Return why no command can start in Codex's sandbox; empty where one can."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            codex,
+            "sandbox",
+            "true",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"{codex} cannot be run: {error}"
+    try:
+        _, stderr = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    except BaseException as error:
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            return f"no command ended in it within {TIMEOUT_S:.0f} s"
+        raise
+    if process.returncode == 0:
+        return ""
+    said = stderr.decode("utf-8", "replace").strip().splitlines()
+    return one_line(said[-1]) if said else f"exit code {process.returncode}"
 
 
 async def login(codex: str) -> UserError | None:

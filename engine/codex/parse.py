@@ -44,6 +44,7 @@ class Item(Struct, gc=False):
     server: str | None = None
     tool: str | None = None
     query: str | None = None
+    prompt: str | None = None
 
 
 class TokenUsage(Struct, gc=False):

@@ -36,14 +36,26 @@ class _Info(Struct):
     model_context_window: int | None = None
 
 
+class _Item(Struct):
+    type: str = ""
+    kind: str = ""
+    agent_thread_id: str | None = None
+    receiver_thread_ids: list[str] = []
+
+
 class _Payload(Struct):
     type: str = ""
+    name: str = ""
+    namespace: str = ""
+    arguments: str = ""
+    item: _Item | None = None
     info: _Info | None = None
     rate_limits: _Limits | None = None
 
 
 class _Line(Struct):
     payload: _Payload
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +67,34 @@ class TokenCount:
     windows: tuple[LimitWindow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AgentsSeen:
+    """Sub-agents that the thread started or spoke to, by their thread ids."""
+
+    threads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """A pause that the agent asked for; `seconds` is None when it has ended."""
+
+    seconds: float | None
+
+
+class Compacted:
+    """The thread had filled the context window, and Codex replaced it by a summary."""
+
+
+Record = TokenCount | AgentsSeen | Slept | Compacted
+
 _decode = msgspec.json.Decoder(_Line).decode
-_MARK = b'"token_count"'
+_MARKS = tuple(
+    b'"%s"' % word
+    for word in (b"token_count", b"item_completed", b"sleep", b"compacted", b"context_compacted")
+)
+_decode_sleep = msgspec.json.Decoder(dict[str, float]).decode
 MAX_SKIPS = 30
+ARCHIVE = "archived_sessions"
 """A file that was looked for in vain is looked for more and more rarely."""
 
 
@@ -65,13 +102,13 @@ class Rollout:
     """The rollout file of one thread, followed from `offset` (bytes)."""
 
     def __init__(self, codex_home: Path, thread_id: str, offset: int) -> None:
-        self._sessions = codex_home / "sessions"
+        self._home = codex_home
         self._thread_id = thread_id
         self._spool: Spool | None = None
         self._misses = self._skips = 0
         self.offset = offset
 
-    def read(self, *, in_vain: bool = True) -> list[TokenCount]:
+    def read(self, *, in_vain: bool = True) -> list[Record]:
         """Give what was counted since the last call; nothing while the file is not there.
 
         Without `in_vain`, one that was looked for in vain is not looked for every time.
@@ -80,7 +117,7 @@ class Rollout:
             if self._skips and not in_vain:
                 self._skips -= 1
                 return []
-            path = find(self._sessions, self._thread_id)
+            path = find(self._home, self._thread_id)
             if path is None:
                 self._misses += 1
                 self._skips = min(self._misses, MAX_SKIPS)
@@ -88,7 +125,7 @@ class Rollout:
             self._spool = Spool(path, self.offset)
         lines = self._spool.lines()
         self.offset = self._spool.offset
-        return [count for line in lines if (count := _count(line))]
+        return [record for line in lines if (record := _record(line))]
 
     @property
     def behind(self) -> bool:
@@ -101,19 +138,26 @@ class Rollout:
             self._spool.close()
 
 
-def find(sessions: Path, thread_id: str) -> Path | None:
-    """Find a thread's rollout in `sessions`; its folder is the day that its id (UUID v7) tells."""
+def find(home: Path, thread_id: str) -> Path | None:
+    """Return the path of a thread's rollout in a Codex home, if it is there and not compressed.
+
+    Its folder is the day that its id (UUID v7) tells; Codex moves archived ones out of it.
+    """
     for day in _days(thread_id):
-        folder = os.path.join(sessions, f"{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
-        try:
-            names = os.listdir(folder)  # noqa: PTH208  hot
-        except OSError:
-            continue
-        end = f"-{thread_id}.jsonl"
-        found = [name for name in names if name.startswith("rollout-") and name.endswith(end)]
-        if found:
-            return Path(folder, max(found))
-    return None
+        folder = os.path.join(home, f"sessions/{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
+        if found := _named(folder, thread_id):
+            return found
+    return _named(os.path.join(home, ARCHIVE), thread_id)  # noqa: PTH118  hot
+
+
+def _named(folder: str, thread_id: str) -> Path | None:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  hot
+    except OSError:
+        return None
+    end = f"-{thread_id}.jsonl"
+    found = [name for name in names if name.startswith("rollout-") and name.endswith(end)]
+    return Path(folder, max(found)) if found else None
 
 
 def _days(thread_id: str) -> Iterator[datetime]:
@@ -126,15 +170,42 @@ def _days(thread_id: str) -> Iterator[datetime]:
         yield begun + timedelta(days=shift)
 
 
-def _count(line: bytes) -> TokenCount | None:
-    if _MARK not in line:
+def _record(line: bytes) -> Record | None:
+    if not any(mark in line for mark in _MARKS):
         return None
     try:
-        payload = _decode(line).payload
+        read = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if payload.type != "token_count":
-        return None
+    payload = read.payload
+    if read.type == "compacted":
+        return Compacted()
+    match payload.type:
+        case "token_count":
+            return _count(payload)
+        case "item_completed" if payload.item:
+            return _item(payload.item)
+        case "function_call" if (payload.namespace, payload.name) == ("clock", "sleep"):
+            return _sleep(payload.arguments)
+        case _:
+            return None
+
+
+def _item(item: _Item) -> Record | None:
+    if item.kind == "clock.sleep":
+        return Slept(None)
+    threads = [item.agent_thread_id] if item.agent_thread_id else item.receiver_thread_ids
+    return AgentsSeen(tuple(threads)) if threads else None
+
+
+def _sleep(arguments: str) -> Slept | None:
+    try:
+        return Slept(_decode_sleep(arguments).get("duration_ms", 0.0) / 1000)
+    except (msgspec.MsgspecError, UnicodeError):
+        return Slept(0.0)
+
+
+def _count(payload: _Payload) -> TokenCount:
     info = payload.info or _Info()
     return TokenCount(info.total_token_usage, info.model_context_window, _windows(payload))
 

@@ -9,7 +9,8 @@ import shlex
 import msgspec
 
 from engine.codex.parse import Item, Line, TokenUsage, Unreadable, parse, unreadable
-from engine.codex.rollout import TokenCount
+from engine.codex.rollout import AgentsSeen, Compacted, Record, Slept, TokenCount
+from engine.domain.activity import clock
 from engine.domain.events import (
     Body,
     FileChange,
@@ -25,11 +26,21 @@ from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
 from engine.domain.text import one_line, printable, printable_name
 
+COMPACTED = "the conversation filled the context window: Codex went on with a summary of it"
+SLEEP = "clock.sleep"
+MAX_AGENTS, THREAD_LIMIT = 1000, 100
 TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
 _WORD = re.compile(r"[\w./-]+")
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
+
+
+class AgentCursor(msgspec.Struct, omit_defaults=True):
+    """How far a sub-agent's rollout was read, and what it has used."""
+
+    offset: int = 0
+    usage: Usage = Usage()
 
 
 class Cursor(msgspec.Struct, omit_defaults=True):
@@ -50,6 +61,10 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     context_window: int | None = None
     windows: tuple[LimitWindow, ...] = ()
     rollout_offset: int = 0
+    agents: dict[str, AgentCursor] = {}
+    """The thread's sub-agents, by thread."""
+    open: dict[str, tuple[str, str]] = {}
+    """Kind and text of the steps that have begun, by item."""
     verdict: ErrorInfo | None = None
     """Why we ended it, if we did."""
 
@@ -91,8 +106,9 @@ class Translator:
         thread = printable(line.thread_id or "", 100)
         if thread != self.cursor.thread_id:
             self.cursor.thread_id = thread
-            self.cursor.usage_before += self.cursor.thread_usage
+            self.cursor.usage_before += self._threads_usage()
             self.cursor.thread_usage = Usage()
+            self.cursor.agents = {}
         details = {"thread_id": thread}
         return [Progressed(Stage.EXECUTING, "thinking", self.cursor.percent, details)]
 
@@ -100,12 +116,71 @@ class Translator:
         self.cursor.turn = line.type.removeprefix("turn.")
         if line.error:
             self.cursor.failure = printable(line.error.message, TEXT_LIMIT)
-        if not line.usage:
-            return []
-        return self._usage(line.usage, self.cursor.context_window)
+        bodies: list[Body] = [] if line.type == "turn.started" else self.close_steps()
+        if line.usage:
+            bodies += self._usage(line.usage, self.cursor.context_window)
+        return bodies
 
-    def counted(self, count: TokenCount) -> list[Body]:
-        """Give the events of what the rollout file counted, as far as it is new."""
+    def close_steps(self) -> list[Body]:
+        """Return the events that close all open steps: a turn has ended, or the process has."""
+        bodies: list[Body] = []
+        for kind, text in self.cursor.open.values():
+            command = text if kind == "command" else None
+            bodies.append(Step("tool", kind, "failed", text, command))
+            if kind != "sleep":
+                bodies.append(Notice("warning", f"still running when the turn ended: {text}"))
+        self.cursor.open = {}
+        return bodies
+
+    def recorded(self, record: Record) -> list[Body]:
+        """Return the events of a record of the thread's own rollout, as far as it is new."""
+        match record:
+            case TokenCount():
+                return self._counted(record)
+            case AgentsSeen():
+                self._meet(record)
+                return []
+            case Slept():
+                return self._slept(record)
+            case Compacted():
+                return [Notice("info", COMPACTED)]
+
+    def recorded_by_agent(self, thread: str, record: Record) -> list[Body]:
+        """Return the events of a record of a sub-agent's rollout, as far as it is new."""
+        if isinstance(record, AgentsSeen):
+            self._meet(record)
+        if not isinstance(record, TokenCount) or not record.usage:
+            return []
+        used = record.usage
+        usage = Usage(used.input_tokens, used.cached_input_tokens, used.output_tokens)
+        agent = self.cursor.agents[thread]
+        if _total(usage) <= _total(agent.usage):
+            return []
+        agent.usage = usage
+        return [self._usage_counted()]
+
+    def _meet(self, seen: AgentsSeen) -> None:
+        for thread in seen.threads:
+            known = thread == self.cursor.thread_id or len(self.cursor.agents) >= MAX_AGENTS
+            if not known and len(thread) <= THREAD_LIMIT:
+                self.cursor.agents.setdefault(thread, AgentCursor())
+
+    def _slept(self, slept: Slept) -> list[Body]:
+        if slept.seconds is None:
+            _, text = self.cursor.open.pop(SLEEP, ("", ""))
+            return [Step("tool", "sleep", "completed", text)] if text else []
+        text = f"sleeping for {clock(slept.seconds)}"
+        self.cursor.open[SLEEP] = ("sleep", text)
+        return [Step("tool", "sleep", "started", text)]
+
+    def _threads_usage(self) -> Usage:
+        return sum((agent.usage for agent in self.cursor.agents.values()), self.cursor.thread_usage)
+
+    def _usage_counted(self) -> UsageCounted:
+        total = self.cursor.usage_before + self._threads_usage()
+        return UsageCounted(total.input, total.cached, total.output, self.cursor.context_window)
+
+    def _counted(self, count: TokenCount) -> list[Body]:
         bodies: list[Body] = []
         if count.usage:
             bodies += self._usage(count.usage, count.context_window)
@@ -123,8 +198,7 @@ class Translator:
         if (usage, context_window) == known and usage != Usage():
             return []
         self.cursor.thread_usage, self.cursor.context_window = usage, context_window
-        total = self.cursor.usage_before + usage
-        return [UsageCounted(total.input, total.cached, total.output, context_window)]
+        return [self._usage_counted()]
 
     def _transient(self, line: Line) -> list[Body]:
         text = printable(line.message or "", TEXT_LIMIT)
@@ -140,10 +214,10 @@ class Translator:
         if item.type != "error":
             self.cursor.last_error = ""  # the agent got over it
         match item.type:
-            case "command_execution":
-                return [] if kind == "item.updated" else [_command(item, _phase(item, kind))]
-            case "file_change" | "mcp_tool_call" | "web_search":
-                return [] if kind == "item.updated" else [self._tool(item, kind)]
+            case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
+                return self._step(item, kind)
+            case "collab_tool_call":
+                return self._step(item, kind)
             case "agent_message" | "reasoning":
                 role = "assistant" if item.type == "agent_message" else "reasoning"
                 text = printable(item.text or "", TEXT_LIMIT)
@@ -154,6 +228,17 @@ class Translator:
                 return [Notice("warning", printable(item.message or "", TEXT_LIMIT))]
             case _:
                 return [Raw(unreadable(raw).data)]
+
+    def _step(self, item: Item, kind: str) -> list[Body]:
+        if kind == "item.updated":
+            return []
+        is_command = item.type == "command_execution"
+        step = _command(item, _phase(item, kind)) if is_command else self._tool(item, kind)
+        if step.phase == "started":
+            self.cursor.open[item.id] = (step.kind, step.text)
+        else:
+            self.cursor.open.pop(item.id, None)
+        return [step]
 
     def _plan(self, item: Item) -> list[Body]:
         items = tuple(
@@ -183,6 +268,8 @@ class Translator:
             case "mcp_tool_call":
                 text = f"{one_line(item.server or '?')}.{one_line(item.tool or '?')}"
                 return Step("tool", "mcp", phase, text)
+            case "collab_tool_call":
+                return Step("tool", "agent", phase, _agent_words(item))
             case _:
                 return Step("tool", "web_search", phase, one_line(item.query or ""))
 
@@ -196,6 +283,21 @@ class Translator:
                 for change in item.changes or ()
             ]
         )
+
+
+_AGENT_WORDS = {
+    "spawn_agent": "starting a sub-agent",
+    "send_input": "telling a sub-agent",
+    "resume_agent": "resuming a sub-agent",
+    "wait": "waiting for sub-agents",
+    "close_agent": "closing a sub-agent",
+}
+
+
+def _agent_words(item: Item) -> str:
+    tool = item.tool or "?"
+    words = _AGENT_WORDS.get(tool, f"sub-agents: {one_line(tool)}")
+    return f"{words}: {one_line(item.prompt)}" if item.prompt else words
 
 
 def _total(usage: Usage) -> int:

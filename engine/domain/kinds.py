@@ -34,7 +34,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "commands",
         "commands, tools and searches",
-        (Sort("step", "kind", ("command", "mcp", "web_search", "other")),),
+        (Sort("step", "kind", ("command", "mcp", "web_search", "agent", "sleep", "other")),),
     ),
     Kind(
         "files",

@@ -86,7 +86,7 @@ class Commands:
     async def _done(self, ended: Process, ending: Ending) -> Done:
         left = await ended.sweep()
         await asyncio.to_thread(self._folder.sync)  # before anybody is told how they ended
-        bodies = self._bodies(left)
+        bodies = self._bodies(len(left))
         return Done(ending.exit_code, self._place(), bodies, disk_full=ending.disk_full)
 
     async def end(self, grace_s: float, hurry: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progr
 from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.projection import AUTO_RETRY, LIMIT
 from engine.domain.requests import GO_ON, check_failed
+from engine.domain.text import printable
 from engine.paths import AttemptFolder
 from engine.runs.process import Ending
 
+NAMED = 10  # processes in a notice
 STDERR_TAIL_BYTES = 16_384
 LIMITS = frozenset({"USAGE_LIMIT_REACHED", "RATE_LIMITED"})
 """Causes that hold for every run alike: the queue waits, and no retry is used up."""
@@ -57,12 +60,15 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
     return failures.from_exit(ending.exit_code, said, cursor.last_error)
 
 
-def left_behind(processes: int, folder: AttemptFolder) -> list[Body]:
+def left_behind(processes: Mapping[int, str], folder: AttemptFolder) -> list[Body]:
     """Tell what Codex left: processes that had to be ended, and its last message."""
     bodies: list[Body] = []
     if processes:
-        plural = "" if processes == 1 else "es"
-        said = f"ended {processes} process{plural} that Codex left behind"
+        plural = "" if len(processes) == 1 else "es"
+        names = [f"{printable(name, 50)} ({pid})" for pid, name in processes.items()]
+        more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        said = f"ended {len(names)} process{plural} that Codex left behind"
+        said = f"{said}: {', '.join(names[:NAMED])}{more}"
         bodies.append(Notice("warning", said))
     path = folder.last_message
     if path.is_file() and (size_bytes := path.stat().st_size):

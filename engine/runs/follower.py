@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.codex.rollout import Rollout
+from engine.codex.rollout import Record, Rollout, TokenCount
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
@@ -55,6 +55,7 @@ class Following:
     bodies: list[Body] = field(default_factory=list)
     moved: bool = False
     rollout: Rollout | None = None
+    agents: dict[str, Rollout] = field(default_factory=dict[str, Rollout])
 
     @property
     def cursor(self) -> Cursor:
@@ -93,6 +94,14 @@ class Following:
             self.bodies += self.translator.translate(rest)
         self._move()
 
+    def end(self) -> None:
+        """Take in all that is left, once the process has ended."""
+        self.read_rest()
+        self.read_rollout(to_end=True)
+        if self.cursor.open:
+            self.bodies += self.translator.close_steps()
+            self.moved = True
+
     def read_rollout(self, *, to_end: bool = False, in_vain: bool = True) -> None:
         """Take in what the rollout file counted; it is Codex's own, and may be no good."""
         thread = self.cursor.thread_id
@@ -100,26 +109,47 @@ class Following:
             self.rollout = Rollout(self.codex_home, thread, self.cursor.rollout_offset)
         if not self.rollout:
             return
-        is_behind = True
-        while is_behind:
-            try:
-                counts = self.rollout.read(in_vain=in_vain)
-            except OSError as error:
-                _log.warning("run %s: no token counts: %s", self.run, error)
-                return
-            # Running totals: the latest holds what the others said.
-            for count in [count for count in counts if count.usage][-1:] or counts[-1:]:
-                self.bodies += self.translator.counted(count)
-            is_behind = to_end and self.rollout.behind
+        for record in self._records(self.rollout, to_end=to_end, in_vain=in_vain):
+            self.bodies += self.translator.recorded(record)
         if self.cursor.rollout_offset != self.rollout.offset:
             self.cursor.rollout_offset = self.rollout.offset
             self.moved = True
+        for name in list(self.cursor.agents):  # those that agents start in turn are read next
+            self._read_agent(name, to_end=to_end, in_vain=in_vain)
+
+    def _read_agent(self, name: str, *, to_end: bool, in_vain: bool) -> None:
+        cursor = self.cursor.agents[name]
+        rollout = self.agents.get(name)
+        if rollout is None:
+            rollout = self.agents[name] = Rollout(self.codex_home, name, cursor.offset)
+        for record in self._records(rollout, to_end=to_end, in_vain=in_vain):
+            self.bodies += self.translator.recorded_by_agent(name, record)
+        if cursor.offset != rollout.offset:
+            cursor.offset = rollout.offset
+            self.moved = True
+
+    def _records(self, rollout: Rollout, *, to_end: bool, in_vain: bool) -> list[Record]:
+        """Return what is new in a rollout; of its token counts, only the latest."""
+        is_behind = True
+        found: list[Record] = []
+        while is_behind:
+            try:
+                found += rollout.read(in_vain=in_vain)
+            except OSError as error:
+                _log.warning("run %s: no token counts: %s", self.run, error)
+                break
+            is_behind = to_end and rollout.behind
+        # Running totals: the latest holds what the others said.
+        counts = [record for record in found if isinstance(record, TokenCount)]
+        latest = [count for count in counts if count.usage][-1:] or counts[-1:]
+        return [*(record for record in found if not isinstance(record, TokenCount)), *latest]
 
     def close(self) -> None:
         """Close its files."""
         self.spool.close()
-        if self.rollout:
-            self.rollout.close()
+        for rollout in (self.rollout, *self.agents.values()):
+            if rollout:
+                rollout.close()
 
     def _move(self) -> None:
         self.moved |= self.cursor.offset != self.spool.offset
@@ -224,8 +254,7 @@ class Follower:
                 # Who still speaks is asked now and then only; a descendant may speak for ever.
                 ending = None if read and not count else following.process.ending()
                 if ending and not following.spool.behind:
-                    following.read_rest()
-                    following.read_rollout(to_end=True)
+                    following.end()
                     endings.append((following, ending))
             except Exception as error:  # its supervisor's affair, and nobody else's
                 self._give_up(following, error)

@@ -100,5 +100,6 @@ def first_cursor(run: Run, ask: Ask | None, earlier: Iterable[Cursor]) -> Cursor
                 usage_before=before.usage_before,
                 thread_usage=before.thread_usage,
                 rollout_offset=before.rollout_offset,
+                agents=before.agents,
             )
     return Cursor(usage_before=run.usage)

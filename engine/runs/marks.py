@@ -115,3 +115,13 @@ def group(pid: int) -> int | None:
         return os.getpgid(pid)
     except OSError:
         return None
+
+
+def process_name(pid: int) -> str:
+    """Return the name of a process's program; `?` where it has ended."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return "?"

@@ -22,7 +22,7 @@ from pathlib import Path
 from engine.environment import workspace_environment
 from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
-from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked
+from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked, process_name
 
 POLL_S = 0.05
 ASK_AGAIN_S = 1.0
@@ -126,9 +126,9 @@ class Process:
             await self._wait_gone(grace_s)
         await self.sweep()
 
-    async def sweep(self) -> int:
-        """Kill whatever of the attempt is still alive, and give how many it had left behind."""
-        killed: set[int] = set()
+    async def sweep(self) -> dict[int, str]:
+        """Kill whatever of the attempt is still alive; return what it left, pid and name."""
+        killed: dict[int, str] = {}
         now = asyncio.get_running_loop().time
         deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
         # Looked at twice: for a moment, while a program is being loaded, it has no environment.
@@ -144,10 +144,11 @@ class Process:
             elif now() >= alone_until:
                 victims = members
             for pid in victims:
-                killed.add(pid)
+                if pid not in killed:
+                    killed[pid] = process_name(pid)
                 _signal(pid, signal.SIGKILL)
             await asyncio.sleep(POLL_S / 5)
-        return len(killed - {self.pid})
+        return {pid: name for pid, name in killed.items() if pid != self.pid}
 
     async def _wait_gone(self, limit_s: float) -> None:
         """Ask everything of it to end, and wait until it has."""

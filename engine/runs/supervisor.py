@@ -230,7 +230,7 @@ class Supervisor:
         await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
-        bodies = endings.left_behind(0 if following.verdict else left, folder)
+        bodies = endings.left_behind({} if following.verdict else left, folder)
         await self._remember()
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(

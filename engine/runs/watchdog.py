@@ -12,6 +12,8 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Stage
 from engine.domain.projection import NETWORK_WAIT, STALLED
 
+WAITING = ("waiting for sub-agents", "sleeping for ")
+"""What an agent asked to wait for: no sign of life is expected meanwhile."""
 COMMAND_FACTOR = 3
 """A command may work in silence; it is pointed out after this many times `silent_s`."""
 
@@ -45,6 +47,8 @@ def stall(run: Run, now: float, settings: Watchdog, *, idle: bool) -> str:
     busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
     if run.doing == NETWORK_WAIT:
         return _told(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
+    if run.doing.startswith(WAITING):
+        return ""  # at most for as long as the agent asked: Codex ends such a wait
     if run.open_items:
         long = busy_s > settings.silent_s * COMMAND_FACTOR
         return _told(run.doing, busy_s, long, idle=idle)

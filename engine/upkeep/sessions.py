@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.codex.rollout import ARCHIVE
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
 from engine.paths import Paths
@@ -40,6 +41,9 @@ class Session:
 
 class _Payload(msgspec.Struct):
     cwd: str = ""
+    session_id: str = ""
+    """The thread that began it all, where this is a sub-agent's."""
+    parent_thread_id: str = ""
 
 
 class _Head(msgspec.Struct):
@@ -65,16 +69,19 @@ class Sessions:
 
     def find(self, home: Path) -> Iterator[Session]:
         """Give the sessions in a Codex home that are of runs here. Blocking; follows no link."""
-        for path in _rollouts(home / "sessions"):
+        for path in _rollouts(home):
             if found := self.one(path):
                 yield found
 
     def one(self, path: Path) -> Session | None:
         """Say whose one session file is; None where it is not of a run here. Blocking."""
-        thread = path.stem[-THREAD_CHARACTERS:]
+        thread = path.name.removesuffix(".zst").removesuffix(".jsonl")[-THREAD_CHARACTERS:]
         run, folder = self._by_thread.get(thread), None
-        if run is None:
-            folder = _folder(path)
+        head = _head(path) if run is None else None
+        if head and (run := self._of_root(head)):
+            thread = run.thread_id or thread  # a sub-agent's: it goes and stays with the run's
+        elif run is None:
+            folder = Path(head.cwd) if head else None
             if folder is None or not self._is_ours(folder):
                 return None
             run = self._by_path.get(str(folder)) or self._by_id.get(folder.name.partition("-")[0])
@@ -84,6 +91,10 @@ class Sessions:
             return None
         is_file = stat.S_ISREG(info.st_mode)
         return self._told(path, run, thread, folder, info) if is_file else None
+
+    def _of_root(self, head: _Payload) -> Run | None:
+        """Return the run whose thread started the sub-agent that a session is of."""
+        return self._by_thread.get(head.session_id) or self._by_thread.get(head.parent_thread_id)
 
     def _told(
         self, path: Path, run: Run | None, thread: str, folder: Path | None, info: os.stat_result
@@ -118,8 +129,9 @@ class Sessions:
         return folder.parent.parent == self._workspaces and ".." not in folder.parts
 
 
-def _rollouts(sessions: Path) -> Iterator[Path]:
-    for year in _entries(sessions):
+def _rollouts(home: Path) -> Iterator[Path]:
+    yield from (path for path in _entries(home / ARCHIVE) if path.name.startswith("rollout-"))
+    for year in _entries(home / "sessions"):
         for month in _entries(year):
             for day in _entries(month):
                 yield from (path for path in _entries(day) if path.name.startswith("rollout-"))
@@ -135,11 +147,11 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _folder(path: Path) -> Path | None:
-    """Give the folder that a session was begun in, as its first line says."""
+def _head(path: Path) -> _Payload | None:
+    """Return what a session's first line says; None where it is compressed or damaged."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            return Path(_decode(file.readline(HEAD_BYTES)).payload.cwd)
+            return _decode(file.readline(HEAD_BYTES)).payload
     except (OSError, ValueError, msgspec.MsgspecError):
         return None

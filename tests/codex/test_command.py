@@ -117,7 +117,7 @@ def test_a_new_thread(paths: Paths) -> None:
     last_message = str(paths.attempt("abc", 2).last_message)
     assert argv[:5] == ["exec", "--json", "--skip-git-repo-check", "-o", last_message]
     assert argv[5:7] == ["-s", "workspace-write"]
-    assert settings == ["tools.update_plan={enabled=true}"]
+    assert settings == ["tools.update_plan={enabled=true}", _mark(paths)]
     assert argv[-1] == "-"
     assert "-m" not in argv
 
@@ -137,7 +137,7 @@ def test_what_the_run_says_goes_before_the_settings(paths: Paths) -> None:
     wish = spec(model="own", codex_config=("a=2",), sandbox=Sandbox.DANGER_FULL_ACCESS)
     argv, settings = options(made(paths, wish, codex))
     assert argv[argv.index("-m") + 1] == "own"
-    assert settings[-2:] == ["a=1", "a=2"]
+    assert settings[-3:] == ["a=1", "a=2", _mark(paths)]
     assert argv[argv.index("-s") + 1] == "danger-full-access"
 
 
@@ -180,3 +180,8 @@ def test_settings_reach_codex_as_toml(config: dict[str, object]) -> None:
     written = module._settings(Config(codex=Codex(config=config)))
     for line, (key, value) in zip(written, config.items(), strict=True):
         assert tomllib.loads(line) == {key: value}
+
+
+def _mark(paths: Paths) -> str:
+    """Return the setting that keeps our mark, whatever the user's policy; it must be the last."""
+    return f'shell_environment_policy.set.SWARM_ATTEMPT="{paths.attempt("abc", 2).path}"'

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.codex.parse import TokenUsage
-from engine.codex.rollout import TokenCount
+from engine.codex.rollout import AgentsSeen, Slept, TokenCount
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.events import (
     BODIES,
@@ -288,8 +288,8 @@ def test_what_the_rollout_tells_again_is_told_once() -> None:
     told_before = Cursor(thread_id="a", thread_usage=Usage(10, 4, 5), context_window=200)
     translator = Translator(told_before, "/")
     for cached, window in ((4, 200), (4, None), (3, 200)):
-        assert translator.counted(TokenCount(TokenUsage(10, cached, 5), window, ())) == []
-    assert translator.counted(TokenCount(TokenUsage(11, 4, 5), 200, ())) != []
+        assert translator.recorded(TokenCount(TokenUsage(10, cached, 5), window, ())) == []
+    assert translator.recorded(TokenCount(TokenUsage(11, 4, 5), 200, ())) != []
 
 
 # Errors on the way
@@ -334,3 +334,46 @@ def test_waiting_for_network_shows_as_activity() -> None:
     bodies = told(line("error", message="Reconnecting... waiting for network (Connection failed)"))
     events = [Event("a", n, 2.0, 1, body) for n, body in enumerate(bodies, start=1)]
     assert fold(run, events).doing == "waiting for network"
+
+
+# Sub-agents, and what is left open
+
+
+def test_tokens_of_sub_agents_count_and_each_only_once() -> None:
+    translator = Translator(Cursor(thread_id="t"), "/w")
+    translator.recorded(TokenCount(TokenUsage(10, 0, 5), 100, ()))
+    translator.recorded(AgentsSeen(("a", "t")))
+    translator.recorded_by_agent("a", AgentsSeen(("b",)))
+    assert list(translator.cursor.agents) == ["a", "b"]
+    (counted,) = translator.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ()))
+    assert counted == UsageCounted(17, 1, 7, 100)
+    again = Translator(cursor_from(cursor_text(translator.cursor)), "/w")
+    assert again.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ())) == []
+    (counted,) = again.recorded_by_agent("b", TokenCount(TokenUsage(1, 0, 1), 9, ()))
+    assert counted == UsageCounted(18, 1, 8, 100)
+    said = b'{"type":"thread.started","thread_id":"other"}'
+    again.translate(said)
+    assert again.cursor.usage_before == Usage(18, 1, 8)
+    assert again.cursor.agents == {}
+
+
+@pytest.mark.parametrize("end", ["turn.completed", "turn.failed"])
+def test_a_step_that_is_open_when_the_turn_ends_is_closed_with_a_notice(end: str) -> None:
+    command = '"item":{"id":"item_0","type":"command_execution","command":"sleep 9"}'
+    bodies = told(
+        b'{"type":"turn.started"}',
+        b'{"type":"item.started",' + command.encode() + b"}",
+        b'{"type":"%s"}' % end.encode(),
+    )
+    assert [body.phase for body in bodies if isinstance(body, Step)] == ["started", "failed"]
+    assert Notice("warning", "still running when the turn ended: sleep 9") in bodies
+
+
+def test_waiting_for_sub_agents_and_sleeping_are_steps_in_words() -> None:
+    wait = '"item":{"id":"i","type":"collab_tool_call","tool":"wait","prompt":null}'
+    bodies = told(b'{"type":"item.started",' + wait.encode() + b"}")
+    assert bodies == [Step("tool", "agent", "started", "waiting for sub-agents")]
+    translator = Translator(Cursor(), "/w")
+    slept = [*translator.recorded(Slept(60)), *translator.recorded(Slept(None))]
+    text = "sleeping for 1:00"
+    assert slept == [Step("tool", "sleep", phase, text) for phase in ("started", "completed")]

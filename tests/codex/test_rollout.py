@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.codex.parse import TokenUsage
-from engine.codex.rollout import Rollout, TokenCount, find
-from engine.codex.rollout import _count as count
+from engine.codex.rollout import AgentsSeen, Compacted, Rollout, Slept, TokenCount, find
+from engine.codex.rollout import _record as count
 from engine.domain.model import LimitWindow
 
 WINDOW = {"used_percent": 12.5, "window_minutes": 300, "resets_at": 1795359302}
@@ -109,13 +109,13 @@ def test_the_file_is_found_by_the_day_in_its_thread_s_id(tmp_path: Path) -> None
         for shift in (-1, 0, 1):
             thread = thread_id(now + timedelta(microseconds=shift))
             made = rollout_of(tmp_path, now + timedelta(days=shift), thread)
-            assert find(tmp_path / "sessions", thread) == made
+            assert find(tmp_path, thread) == made
             made.unlink()
 
 
 @pytest.mark.parametrize("odd", ["", "../../etc", "*", "no-uuid", "f" * 32, "0" * 32])
 def test_an_odd_id_finds_nothing(tmp_path: Path, odd: str) -> None:
-    assert find(tmp_path / "sessions", odd) is None
+    assert find(tmp_path, odd) is None
     rollout = Rollout(tmp_path, odd, 0)
     assert (rollout.read(), rollout.behind, rollout.offset) == ([], False, 0)
     rollout.close()
@@ -151,3 +151,29 @@ def test_a_long_one_is_read_bit_by_bit(tmp_path: Path) -> None:
         counts += rollout.read()
     assert [c.usage.input_tokens for c in counts if c.usage] == [1, 2]
     rollout.close()
+
+
+def test_sub_agents_sleep_and_compaction_are_read() -> None:
+    def item(**fields: Any) -> bytes:
+        payload = {"type": "item_completed", "item": fields}
+        return json.dumps({"type": "event_msg", "payload": payload}).encode()
+
+    started = item(type="SubAgentActivity", kind="started", agent_thread_id="t2")
+    assert count(started) == AgentsSeen(("t2",))
+    assert count(item(type="CollabAgentToolCall", receiver_thread_ids=["a", "b"])) == AgentsSeen(
+        ("a", "b")
+    )
+    assert count(item(type="Extension", kind="clock.sleep")) == Slept(None)
+    call = {"type": "function_call", "namespace": "clock", "name": "sleep"}
+    for arguments, seconds in (('{"duration_ms": 1500}', 1.5), ("[]", 0.0)):
+        said = {"type": "response_item", "payload": {**call, "arguments": arguments}}
+        assert count(json.dumps(said).encode()) == Slept(seconds)
+    assert isinstance(count(b'{"type":"compacted","payload":{}}'), Compacted)
+
+
+def test_an_archived_rollout_is_found(tmp_path: Path) -> None:
+    thread = thread_id(datetime.now())
+    path = tmp_path / "archived_sessions" / f"rollout-x-{thread}.jsonl"
+    path.parent.mkdir()
+    path.touch()
+    assert find(tmp_path, thread) == path

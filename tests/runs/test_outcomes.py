@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import stat
 from collections.abc import Sequence
@@ -228,7 +229,9 @@ async def test_children_that_the_agent_left_behind_are_ended_and_told(paths: Pat
         events = await engine.events(run.id)
     assert run.status is Status.SUCCEEDED
     (notice,) = of_type(events, "notice")
-    assert notice.text == "ended 2 processes that Codex left behind"
+    assert re.fullmatch(
+        r"ended 2 processes that Codex left behind: \S+ \(\d+\), \S+ \(\d+\)", notice.text
+    )
 
 
 # What costs nothing

@@ -116,7 +116,12 @@ def _step(body: Step) -> EventLine:
         text, look = paths(body.changes or ()), "busy" if look == "plain" else look
         mark, text = sign("±", "*"), text or "no files"
         return EventLine(mark, "edit", text, look, _each(body), fold=0, paths=_paths(body))
-    marks = {"mcp": (sign("◇", "*"), "tool"), "web_search": (sign("◎", "@"), "search")}
+    marks = {
+        "mcp": (sign("◇", "*"), "tool"),
+        "web_search": (sign("◎", "@"), "search"),
+        "agent": (sign("◇", "*"), "agent"),
+        "sleep": (sign("·", "."), "sleep"),
+    }
     mark, kind = marks.get(body.kind, (sign("·", "."), "step"))
     return EventLine(mark, kind, text, look, lines(body.output or ""))
 
