@@ -121,13 +121,13 @@ class Translator:
             bodies += self._usage(line.usage, self.cursor.context_window)
         return bodies
 
-    def close_steps(self) -> list[Body]:
-        """Return the events that close all open steps: a turn has ended, or the process has."""
+    def close_steps(self, *, is_told: bool = True) -> list[Body]:
+        """Return the events that close all open steps, with a notice of each if `is_told`."""
         bodies: list[Body] = []
         for kind, text in self.cursor.open.values():
             command = text if kind == "command" else None
             bodies.append(Step("tool", kind, "failed", text, command))
-            if kind != "sleep":
+            if is_told and kind != "sleep":
                 bodies.append(Notice("warning", f"still running when the turn ended: {text}"))
         self.cursor.open = {}
         return bodies

@@ -99,7 +99,7 @@ class Following:
         self.read_rest()
         self.read_rollout(to_end=True)
         if self.cursor.open:
-            self.bodies += self.translator.close_steps()
+            self.bodies += self.translator.close_steps(is_told=False)  # its end says why
             self.moved = True
 
     def read_rollout(self, *, to_end: bool = False, in_vain: bool = True) -> None:

@@ -104,3 +104,17 @@ def test_orphans_are_found_and_ended(
         assert (done.json["ended_orphans"], orphan.wait()) == (1, -15)
         assert _by_name(done.json)["orphans"]["health"] == "ok"
         assert swarm(*words[:-1], "--end-orphans").out.startswith("ended what 0 runs had left")
+
+
+def test_a_sandbox_that_cannot_start_is_a_failure_with_its_reason(
+    swarm: Swarm, codex: Path
+) -> None:
+    said = codex.read_text().replace(
+        "case", 'if [ "$1" = sandbox ]; then echo "bwrap: no namespaces" >&2; exit 1; fi; case', 1
+    )
+    codex.write_text(said)
+    done = swarm("doctor", "--codex-bin", str(codex), "--json")
+    found = _by_name(done.json)["codex sandbox"]
+    assert (done.code, found["health"]) == (1, "fail")
+    assert "bwrap: no namespaces" in found["message"]
+    assert found["recovery"]

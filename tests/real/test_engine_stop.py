@@ -17,7 +17,7 @@ from loopback import (
     message,
 )
 
-from engine.domain.events import Notice, StatusChanged
+from engine.domain.events import Notice, StatusChanged, Step
 from engine.domain.model import Run, Sandbox, Status
 from engine.runs.marks import mark, marked
 
@@ -63,8 +63,10 @@ async def test_cancel_in_the_middle_of_a_command(
         told = await bodies(engine, run)
     reason = "killed by the user" if kill else STOPPED
     code = 137 if kill else 143
-    assert told[-2:] == [
+    (closed,) = [body for body in told if isinstance(body, Step) and body.phase == "failed"]
+    assert told[-3:] == [
         StatusChanged(Status.CANCELLING, Status.RUNNING, reason),
+        closed,
         StatusChanged(Status.CANCELLED, Status.CANCELLING, reason, code),
     ]
     assert (run.status, run.exit_code, run.error) == (Status.CANCELLED, code, None)
