@@ -25,7 +25,7 @@ async def find_or_start(
 ) -> Process | None:
     """Give the process of the run's attempt; None if there is none and none may be started.
 
-    `new` says that nobody can have started it yet. Raises `UserError`.
+    `new` says that nobody can have started it yet. Raises `UserError` and OSError.
     """
     folder = paths.attempt(run.id, run.attempt)
     found = None if new else await process.find(folder)
@@ -52,10 +52,8 @@ async def _start(
     for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
         if name in what.env:
             private_folder(Path(what.env[name]))
-    try:
-        return await process.start(folder, what.argv, what.env, Path(run.workspace.path))
-    except OSError as error:
-        raise user_error("CODEX_CLI_MISSING", f"Codex could not be started: {error}") from error
+    # What fails here fails before Codex: the shell that starts it says what becomes of that.
+    return await process.start(folder, what.argv, what.env, Path(run.workspace.path))
 
 
 def thread_to_resume(run: Run, ask: Ask | None) -> str | None:

@@ -234,10 +234,10 @@ def _find(folder: AttemptFolder) -> Process | None:
         pass
     if text.isascii() and text.isdigit():
         return Process(folder, int(text), None)
-    if not _has_run(folder):
+    members = marked(mark(folder))
+    if not members and not _has_run(folder):
         return None
     # It was started, and then somebody damaged or removed the claim: not to be started again.
-    members = marked(mark(folder))
     leader = next((pid for pid in members if group(pid) == pid), NOBODY)
     return Process(folder, leader, None)
 

@@ -112,10 +112,12 @@ class Scheduler:
 
     async def _started_next(self) -> bool:
         try:
-            return await self._start_next()
+            started = await self._start_next()
         except UserError as error:
-            self._faults.record("queue", error)
+            self._faults.record("start of runs", error)
             return False
+        self._faults.clear("start of runs")
+        return started
 
     async def _start_next(self) -> bool:
         """Start the next run if one may start, and tell whether one was started."""

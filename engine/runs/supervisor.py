@@ -254,8 +254,10 @@ class Supervisor:
         if self._tools.store.place:
             # Files that are missed with the home itself say nothing about the run.
             self._tools.store.place.check()
+        # Where it is not known whether anything was started, it is found by its mark.
+        started = self._process or Process(self._folder, NOBODY, None)
+        await started.stop(0 if self._is_killed() else self._tools.config.grace_s)
         if self._process:
-            await self._process.stop(0 if self._is_killed() else self._tools.config.grace_s)
             await self._remember()
         if self._run.status is Status.CANCELLING:
             await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
