@@ -21,6 +21,7 @@ SHORT = {
     "engine/workspace/snapshot.py": "one listing, awaited in the same function",
     "engine/workspace/worktree.py": "one listing, awaited in the same function",
     "engine/disk.py": "one measurement, in a task group",
+    "tui/cli/attending.py": "a command's own work, awaited in the same function",
     "tui/cli/foreground.py": "a command's own work, a question, a cancel: all awaited",
     "tui/cli/follow.py": "the next batch of events, awaited in the same function",
     "tui/cli/session.py": "a command's own work, awaited in the same function",

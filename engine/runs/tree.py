@@ -58,6 +58,7 @@ class SupervisedTask:
         *,
         run: str | None = None,
         give_up: GiveUp | None = None,
+        ends_on: type[Exception] = Final,
     ) -> None:
         self.name = name
         self.run = run
@@ -68,6 +69,7 @@ class SupervisedTask:
         self._work = work
         self._faults = faults
         self._give_up = give_up
+        self._ends_on = ends_on
         self._kinds: Counter[reports.Kind] = Counter()
         self._failure: Exception | None = None
         self._is_resting = self._is_ending = self._is_last = False
@@ -138,7 +140,9 @@ class SupervisedTask:
         except Final as final:
             self.error = final.error
         except Exception as error:
-            return error
+            if not isinstance(error, self._ends_on) or transient(error):
+                return error
+            self.error = error
         except asyncio.CancelledError as error:
             return self._cancelled(error)
         finally:
@@ -205,13 +209,20 @@ class TaskTree:
         self._above: TaskTree | None = None
 
     def start(
-        self, name: str, work: Work, *, run: str | None = None, give_up: GiveUp | None = None
+        self,
+        name: str,
+        work: Work,
+        *,
+        run: str | None = None,
+        give_up: GiveUp | None = None,
+        ends_on: type[Exception] = Final,
     ) -> SupervisedTask:
         """Start a task that is restarted when it fails, until its work returns.
 
-        With `give_up`, a task with too many faults of one kind is ended by that instead.
+        With `give_up`, a task with too many faults of one kind is ended by that instead. `ends_on`
+        is what its work raises to end it for good.
         """
-        task = SupervisedTask(name, work, self.faults, run=run, give_up=give_up)
+        task = SupervisedTask(name, work, self.faults, run=run, give_up=give_up, ends_on=ends_on)
         self._tasks[name] = task
         task.when_done(lambda: self._drop(task))
         return task

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.engine import Engine, read_holder
 from tui.cli import output, session
@@ -127,13 +127,16 @@ async def attended(
 ) -> Result:
     """Do `work`, which waits for runs, while they are supervised. Raises `UserError` if not."""
     working = asyncio.ensure_future(work)
-    attending = asyncio.create_task(Attendant(engine, own=own).run())
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    attendant = engine.tasks.start("attendant", Attendant(engine, own=own).run, ends_on=UserError)
+    attendant.when_done(lambda: ended.done() or ended.set_result(None))
     try:
-        await asyncio.wait((working, attending), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            await attending  # raises why nobody can supervise
+        await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
+        if attendant.error and not working.done():
+            raise attendant.error  # why nobody can supervise
         return await working
     finally:
-        for task in (working, attending):
-            task.cancel()
-        await asyncio.gather(working, attending, return_exceptions=True)
+        working.cancel()
+        attendant.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await attendant.wait()
