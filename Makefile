@@ -10,6 +10,9 @@ ARGS ?=
 BEFORE ?= benchmarks/results.json
 # Another interpreter: make PYTHON=/path/to/python3.13.
 PYTHON ?=
+# What uv writes into the constraints: every version with the hashes of all its files, for pip.
+HASHED := --quiet --no-deps --generate-hashes --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Sets $$python to the first interpreter that will do; a name that only looks like one does not.
@@ -70,16 +73,19 @@ docs: $(READY) ## Write the reference pages and pictures from the code
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/pictures.py
 
-constraints: ## Write constraints.txt anew: the newest versions that fit
+constraints: ## Write constraints.txt again: the newest versions that fit, with hashes
 	@rm -rf build/venv; mkdir -p build; $(PICK_PYTHON); "$$python" -m venv build/venv
 	@build/venv/bin/python -m pip install --quiet 'pip>=25.1'
 	@build/venv/bin/python -m pip install --quiet --group dev --editable .
 	@build/venv/bin/python -m pip list --format=freeze --exclude swarm-tui \
-		--exclude pip --exclude setuptools > constraints.txt
-	@build/venv/bin/python -m pip install --quiet --constraint constraints.txt --group bench
+		--exclude pip --exclude setuptools > build/exact.txt
+	@build/venv/bin/python -m pip install --quiet --constraint build/exact.txt --group bench
 	@build/venv/bin/python -m pip list --format=freeze --exclude swarm-tui --exclude pip \
-		--exclude setuptools | grep -vxFf constraints.txt > benchmarks/constraints.txt
-	@rm -rf build/venv
+		--exclude setuptools | grep -vxFf build/exact.txt > build/exact-bench.txt
+	@build/venv/bin/python -m pip install --quiet uv
+	@build/venv/bin/uv pip compile $(HASHED) build/exact.txt -o constraints.txt
+	@build/venv/bin/uv pip compile $(HASHED) build/exact-bench.txt -o benchmarks/constraints.txt
+	@rm -rf build/venv build/exact.txt build/exact-bench.txt
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -90,12 +96,12 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -c '' 2>/dev/null || { $(PICK_PYTHON); \
 		echo "Making $(VENV) with $$python …"; "$$python" -m venv --clear $(VENV); }
 	@echo 'Installing what swarm-tui needs …'
-	@$(PIP) install --quiet --requirement constraints.txt
+	@$(PIP) install --quiet --require-hashes --requirement constraints.txt
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
 # What only the benchmarks need: programs to compare with.
 $(BENCH): $(READY) benchmarks/constraints.txt
 	@echo 'Installing what the benchmarks compare with …'
-	@$(PIP) install --quiet --no-deps --requirement benchmarks/constraints.txt
+	@$(PIP) install --quiet --require-hashes --no-deps --requirement benchmarks/constraints.txt
 	@touch $@

@@ -95,12 +95,13 @@ def test_other_packages_of_these_names_are_left_alone(installed: Path, tmp_path:
         assert done.stdout.startswith("ID ")
 
 
-def test_every_requirement_has_an_exact_version() -> None:
+def test_every_requirement_has_an_exact_version_and_hashes() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9a-z.+]*", line) for line in lines)
-    pinned = {_plain(line.split("==")[0]) for line in lines}
+    text = (ROOT / "constraints.txt").read_text().replace("\\\n", " ")
+    one = r"[A-Za-z0-9._-]+==[0-9][0-9a-z.+]*( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+ *"
+    assert all(re.fullmatch(one, line) for line in text.splitlines())
+    pinned = {_plain(line.split("==")[0]) for line in text.splitlines()}
     assert {_plain(re.split(r"[\[<>=~! ;]", one)[0]) for one in wanted} <= pinned
 
 

@@ -8,17 +8,14 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.domain.text import printable, printable_name
+from engine.domain.text import INVISIBLE, printable, printable_name
 
 MAX_LINE = 2_000
 """Characters of one line that are looked at: nobody reads more, and a log may hold 1 MB lines."""
 
 # Terminals disagree about how wide these make what they join or modify, which would push the
 # rest of the row aside: joiners, variation selectors, fillers, skin tones.
-_JOINERS = re.compile(
-    "[\u00ad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
-    "\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
-)
+_JOINERS = re.compile(f"[{INVISIBLE}\U0001f3fb-\U0001f3ff]")
 _PILED_UP = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})"
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
@@ -49,9 +46,8 @@ def code(text: str, limit: int = MAX_LINE) -> str:
     cut = len(text) > limit
     text = text[:limit]
     if not (text.isascii() and text.isprintable()):
-        text = printable_name(text.expandtabs(TAB))
+        text = printable_name(_SELECTORS.sub("", text.expandtabs(TAB)))
         if not text.isascii():
-            text = _SELECTORS.sub("", text)
             text = _JOINERS.sub(lambda found: ascii(found[0])[1:-1], text)
             text = _PILED_UP.sub(r"\1", text)
     return f"{text}…" if cut else text

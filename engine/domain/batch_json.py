@@ -32,7 +32,12 @@ COLUMNS = (
     "elapsed_s",
     "attempts",
 )
-_FORMULA = re.compile(r"\s*(?![+-][\d.]+\Z)[=+@-]")
+_NUMBER = re.compile(r"[+-]?[\d.]+\Z")
+# After any separator: a spreadsheet may split at another one than the comma.
+_FORMULA = re.compile(r"""((?:\A|[,;:|"'\t\n\u2028])\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
+# With the colon, the at sign and the dot: bare addresses become links where they are whole.
+_MARKDOWN = re.compile(r"[\\|`\[\]!@]|:(?=//)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
+_WWW = re.compile(r"(?i)\b(www)\.")
 
 
 def batch_json(swarm: Swarm, so_far: Standing) -> dict[str, Any]:
@@ -116,14 +121,13 @@ def _changes(run: Run) -> tuple[int, int, int] | tuple[str, str, str]:
 def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([_as_text(printable_name(cell)) for cell in row] for row in rows)
+    writer.writerows([_as_text(printable_name(cell)) for cell in row] for row in (heads, *rows))
     return out.getvalue()
 
 
 def _as_text(cell: str) -> str:
     """Mark what a spreadsheet would take for a formula as text."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return cell if _NUMBER.match(cell) else _FORMULA.sub(r"\1'", cell)
 
 
 def _markdown(
@@ -153,10 +157,10 @@ def _markdown(
 
 
 def _cell(text: str) -> str:
-    safe = printable_name(one_line(text, 300))
-    for special, written in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`")):
-        safe = safe.replace(special, written)
-    return safe
+    """Return one cell of a Markdown table: no image is loaded from it, nothing in it is a link."""
+    safe = printable_name(one_line(text, 300)).replace("&", "&amp;").replace("<", "&lt;")
+    safe = _MARKDOWN.sub(r"\\\g<0>", safe)
+    return _WWW.sub(r"\1\\.", safe)
 
 
 def _iso(at: float | None) -> str | None:

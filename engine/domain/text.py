@@ -18,8 +18,17 @@ _HIDDEN = (
     "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff"
 )
+# Fillers, joiners, soft hyphens, variation selectors: harmless, but two texts that differ only in
+# them look the same.
+INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef"
+)
+"""Characters that take no room on a screen, as the inside of a regular expression's `[…]`."""
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
-_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
+_UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
 
 _ESCAPED = re.compile(r"\\(?:[ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
@@ -45,6 +54,22 @@ def _is_plain(text: str) -> bool:
     if not text.isascii():
         return False
     return text.isprintable() or not text.encode("ascii").translate(None, _PLAIN)
+
+
+def visible(text: str) -> str:
+    """Return `text` as `printable` does, and without characters that cannot be seen."""
+    text = printable(text)
+    return text if text.isascii() else _INVISIBLE.sub("", text)
+
+
+def escaped(text: str) -> str:
+    """Return `text` with every unsafe or invisible character as a backslash escape.
+
+    Nothing is removed, so that the content of a file can be judged; newlines and tabs stay.
+    """
+    if _is_plain(text) or not _UNSAFE_IN_LINES.search(text):
+        return text
+    return _UNSAFE_IN_LINES.sub(lambda found: _escaped(found[0]), text)
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.domain.text import printable_name
+from engine.domain.text import escaped, printable_name
 from tui.cli import output
 from tui.cli.options import (
     Folder,
@@ -61,7 +61,7 @@ async def _diff(
         text = await engine.workspaces.diff(run, until=checkpoint, paths=all_meant(paths))
     if sys.stdout.isatty():
         colours = {"+": "green", "-": "red", "@": "cyan"}
-        lines = text.decode("utf-8", "replace").splitlines()
+        lines = escaped(text.decode("utf-8", "surrogateescape")).splitlines()
         output.say_styled([(line, colours.get(line[:1]))] for line in lines)
     else:
         output.say_bytes(text)
@@ -173,7 +173,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
             }
         )
     elif asked["how"] == "patch" and done.patch is not None and not asked["check"]:
-        output.say_bytes(done.patch)
+        output.say_content(done.patch)
     elif done.fits:
         verb = "would apply" if asked["check"] else "applied"
         where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,8 +73,34 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         """Give a line: kind, value, description."""
         _, typed = self.get_completion_args()
         value = typed.partition("=")[2] if typed.startswith("--") and "=" in typed else typed
-        broken_off = len(value) - len(os.environ.get("COMP_WORD", value))
-        return "\t".join((item.type, str(item.value)[max(0, broken_off) :], item.help or ""))
+        word = os.environ.get("COMP_WORD", value)
+        quote = word[:1] if word[:1] in ("'", '"') else ""
+        broken_off = len(value) - len(_unquoted(word))
+        quoted = _quoted_for_bash(str(item.value)[max(0, broken_off) :], quote)
+        return "\t".join((item.type, quoted, item.help or ""))
+
+
+def _unquoted(word: str) -> str:
+    """Return a word that is being typed without the quotes and backslashes around its letters."""
+    return (split_arg_string(word) or [""])[-1] if word else ""
+
+
+def _quoted_for_bash(value: str, quote: str) -> str:
+    """Quote a value so that bash takes it for one word: readline inserts it as it stands.
+
+    `quote` is the quotation mark with which the word on the command line begins, if it does.
+    """
+    if quote == "'":
+        return quote + value.replace("'", "'\\''")
+    if quote:
+        return quote + re.sub(r'[\\"$`!]', r"\\\g<0>", value)
+    return re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", value, flags=re.ASCII) if value else value
+
+
+def _is_plain(item: CompletionItem[Any]) -> bool:
+    """Return whether a value can be typed as it is shown: shells read answers line by line."""
+    value = str(item.value)
+    return value == printable_name(value)
 
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
@@ -104,12 +131,17 @@ def answer(cli: click.Command) -> int:
     if shell not in SHELLS or what != "complete":
         return 1
     try:
-        told = SHELLS[shell](cli, {}, "swarm-tui", COMPLETE).complete()
+        told = _answer(SHELLS[shell](cli, {}, "swarm-tui", COMPLETE))
     except Exception:
         return 1
     if told:
         output.say_bytes(f"{told}\n".encode("utf-8", "replace"))
     return 0
+
+
+def _answer(shell: ShellComplete) -> str:
+    items = shell.get_completions(*shell.get_completion_args())
+    return "\n".join(shell.format_completion(item) for item in items if _is_plain(item))
 
 
 def runs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,10 +77,8 @@ async def _get(run: str, path: str, target: str) -> int:
         from engine.outfile import write_into
 
         write_into(Path(target).expanduser(), Path(path).name, data)
-    elif sys.stdout.isatty():
-        output.say(data.decode("utf-8", "replace").rstrip("\n"))
     else:
-        output.say_bytes(data)
+        output.say_content(data)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.text import printable
 from tui.cli import output
 from tui.cli.options import RunName, everywhere, examples, json_option
 
@@ -158,7 +156,5 @@ def _pour(file: BinaryIO) -> int:
     done_bytes = 0
     while piece := file.read(PIECE_BYTES):
         done_bytes += len(piece)
-        if sys.stdout.isatty():
-            piece = printable(piece.decode("utf-8", "replace")).encode()
-        output.say_bytes(piece)
+        output.say_content(piece)
     return done_bytes

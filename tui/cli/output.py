@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from engine.domain.text import printable
+from engine.domain.text import escaped, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,13 +25,13 @@ class Unwritable(Exception):
 
 def say(text: str) -> None:
     """Write lines to stdout, with everything taken out that could act on a terminal."""
-    _write(sys.stdout, printable(text) + "\n")
+    _write(sys.stdout, visible(text) + "\n")
 
 
 def say_aside(text: str) -> None:
     """Write lines to stderr: what is no result, and stops nothing where nobody reads it."""
     with suppress(PipeClosed, Unwritable):
-        _write(sys.stderr, printable(text) + "\n")
+        _write(sys.stderr, visible(text) + "\n")
 
 
 def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
@@ -41,7 +41,7 @@ def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
     painted = has_colours(sys.stdout)
     written = [
         "".join(
-            click.style(printable(text), fg=colour) if painted and colour else printable(text)
+            click.style(visible(text), fg=colour) if painted and colour else visible(text)
             for text, colour in line
         )
         for line in lines
@@ -54,6 +54,15 @@ def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold
     import json
 
     _write(sys.stdout, "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values))
+
+
+def say_content(data: bytes) -> None:
+    """Write what an agent or a file holds: escaped on a terminal, byte for byte elsewhere."""
+    if sys.stdout.isatty():
+        shown = escaped(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n"))
+        _write(sys.stdout, shown if shown.endswith("\n") or not shown else f"{shown}\n")
+    else:
+        say_bytes(data)
 
 
 def say_bytes(data: bytes) -> None:
