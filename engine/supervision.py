@@ -67,6 +67,12 @@ class Supervision:
         finally:
             self._ownership.give_up()
 
+    async def _preload(self) -> None:
+        from engine.preload import preload
+
+        config = self._parts.config
+        await preload(with_receivers=bool(config.webhooks or config.notify.apprise))
+
     def _took_over(self) -> bool:
         faults = self._tasks.faults
         try:
@@ -89,6 +95,7 @@ class Supervision:
         )
         tending = Tending(parts.disk, self._store, parts.config, lambda: not self._view.live)
         try:
+            branch.start("imports", self._preload)
             branch.start("heartbeat", self._ownership.keep_beating)
             branch.start("faults", self._reporter.run)
             branch.start("follower", tools.follower.run)

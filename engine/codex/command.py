@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from engine.child_files import path_of
 from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
@@ -110,7 +111,7 @@ def user_codex_home() -> Path:
 
 def _program(spec: RunSpec, config: Config) -> list[str]:
     if spec.agent is Agent.SIMULATED:
-        return [sys.executable, "-I", "-S", str(SIMULATED)]
+        return [sys.executable, "-I", "-S", str(path_of(SIMULATED))]
     return [find_codex(spec.codex_bin, config.codex.bin)]
 
 

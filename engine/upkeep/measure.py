@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.child_files import path_of
+
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
 Sizes = tuple[int, int]
@@ -106,7 +108,7 @@ class Scanner:
             sys.executable,
             "-I",
             "-S",
-            str(_PROGRAM),
+            str(path_of(_PROGRAM)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,0 +1,46 @@
+"""All that a supervisor may need later is imported and read while it begins.
+
+A package that is upgraded or removed under a live supervisor then breaks nothing: it goes on with
+what it has. One module at a time, in a thread, so that keys and events come first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+import engine
+from engine import child_files
+from engine.codex.command import SIMULATED
+from engine.upkeep import measure
+
+AFTER_S, GAP_S = 0.3, 0.002
+CHILDREN = ("engine.codex.simulated", "engine.upkeep.scan_")
+"""Programs of their own, which no supervisor imports."""
+OTHERS = ("yaml", "psutil", "platformdirs", "jinja2", "statistics", "difflib", "secrets")
+RECEIVERS = ("httpx2", "standardwebhooks")
+_log = logging.getLogger(__name__)
+
+
+async def preload(*, with_receivers: bool) -> None:
+    """Import and read everything; what cannot be imported is logged, and fails where it is used."""
+    for program in (SIMULATED, Path(measure.__file__).with_name("scan_worker.py")):
+        await asyncio.to_thread(child_files.hold, program)
+    await asyncio.sleep(AFTER_S)
+    for name in modules(with_receivers=with_receivers):
+        try:
+            await asyncio.to_thread(import_module, name)
+        except Exception as error:
+            _log.warning("cannot import %s: %s", name, error)
+        await asyncio.sleep(GAP_S)
+
+
+def modules(*, with_receivers: bool) -> Iterable[str]:
+    """Return the names of all modules of the engine, and of libraries that it imports late."""
+    found = pkgutil.walk_packages(engine.__path__, "engine.")
+    own = [module.name for module in found if not module.name.startswith(CHILDREN)]
+    return (*own, *OTHERS, *(RECEIVERS if with_receivers else ()))
