@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,31 +99,36 @@ class Workspaces:
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
-        return await (await self._look_at(run, until)).changes(since, until)
+        async with self._noted(run):
+            return await (await self._look_at(run, until)).changes(since, until)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None
     ) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
-        return await (await self._look_at(run, until)).compare(since, until)
+        async with self._noted(run):
+            return await (await self._look_at(run, until)).compare(since, until)
 
     async def diff(
         self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
     ) -> bytes:
         """Give the unified diff of what a run changed, of all or some files."""
-        return await (await self._look_at(run, until)).diff(since, until, paths)
+        async with self._noted(run):
+            return await (await self._look_at(run, until)).diff(since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Give a run's checkpoints in order; the first is the workspace as it was made."""
-        return await (await self._look_at(run, BASELINE)).list()
+        async with self._noted(run):
+            return await (await self._look_at(run, BASELINE)).list()
 
     async def restore(self, run: str, n: int) -> Restored:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
         known = await self._find(run)
         if known.status in ACTIVE:
             raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
-        store = await self._open(run)
-        done = await store.restore(n)
+        async with self._noted(run):
+            store = await self._open(run)
+            done = await store.restore(n)
         undo = done.undo
         try:
             changes = await store.changes()
@@ -156,15 +161,16 @@ class Workspaces:
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
         words = message or await self.message(known.id)
         wish = Wish(Path(target), how, branch=workspace.branch, message=words)
-        store = await self._open(known.id)
-        if check:
-            return await apply.check(store, wish, self._paths.home)
-        if how is As.PATCH:
-            return await apply.apply(store, wish, self._paths.home)
-        # What was taken stays known: what comes later is measured against it.
-        taken = await store.take(TAKEN)
-        wish = replace(wish, until=taken.n)
-        done = await apply.apply(store, wish, self._paths.home)
+        async with self._noted(known.id):
+            store = await self._open(known.id)
+            if check:
+                return await apply.check(store, wish, self._paths.home)
+            if how is As.PATCH:
+                return await apply.apply(store, wish, self._paths.home)
+            # What was taken stays known: what comes later is measured against it.
+            taken = await store.take(TAKEN)
+            wish = replace(wish, until=taken.n)
+            done = await apply.apply(store, wish, self._paths.home)
         await self._tell_applied(known, wish, done, taken)
         return replace(done, left_out=taken.left_out)
 
@@ -238,29 +244,28 @@ class Workspaces:
         store = await self._store(run, until)
         if self._looked_at is None or self._looked_at[0] != store:
             self._looked_at = None
-            self._looked_at = store, await self._opened(run, *store)
+            self._looked_at = store, await Checkpoints.open(*store)
         elif not await asyncio.to_thread(has_baseline, store[0]):
             self._looked_at = None
             return await self._look_at(run, until)  # which finds out what became of it
         return self._looked_at[1]
 
     async def _open(self, run: str) -> Checkpoints:
-        return await self._opened(run, *await self._store(run))
+        return await Checkpoints.open(*await self._store(run))
 
-    async def _opened(self, run: str, folder: Path, workspace: Workspace) -> Checkpoints:
-        """Open a store; that it is damaged, or whole again, is noted for whoever shows the run."""
+    @asynccontextmanager
+    async def _noted(self, run: str) -> AsyncGenerator[None]:
+        """Note that a run's checkpoints are damaged, for whoever shows it."""
         try:
-            store = await Checkpoints.open(folder, workspace)
+            yield
         except UserError as error:
             if error.code == "CHANGES_UNKNOWN":
                 await self._note_store(run, error.message.rstrip("."), lost=True)
             raise
-        await self._note_store(run, "its checkpoints are whole again", lost=False)
-        return store
 
     async def _note_store(self, run: str, words: str, *, lost: bool) -> None:
         known = await self._find(run)
-        if known.store_lost == lost:
+        if known.store_lost == lost or not known.baseline:
             return
         level = "warning" if lost else "info"
         try:
@@ -278,8 +283,10 @@ class Workspaces:
             return known
         folder = self._paths.checkpoints(known.id, known.workspace.path)
         if await asyncio.to_thread(has_baseline, folder) == known.store_lost:
-            with suppress(UserError):  # noted where that is what was found
-                await self._opened(known.id, folder, known.workspace)
+            with suppress(UserError):  # what was found is noted
+                async with self._noted(known.id):
+                    await (await Checkpoints.open(folder, known.workspace)).verify()
+                await self._note_store(known.id, "its checkpoints are whole again", lost=False)
         return await self._find(known.id)
 
     async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:

@@ -12,7 +12,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from engine.workspace import changes, objects, placing, snapshot
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
+from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
@@ -111,12 +112,13 @@ class Checkpoints:
 
     async def take(self, message: str) -> Checkpoint:
         """Remember the workspace as it is; the last checkpoint itself where nothing has changed."""
-        async with self._held():
+        async with self._held(), self._named():
             return await self._take(message)
 
     async def list(self) -> list[Checkpoint]:
         """Give all checkpoints in order."""
-        return await self._points.list()
+        async with self._named():
+            return await self._points.list()
 
     async def point(self, n: int) -> Checkpoint:
         """Give checkpoint `n`, if there is one."""
@@ -151,6 +153,11 @@ class Checkpoints:
             await asyncio.to_thread(sync_tree, self.git.git_dir, since)
             self._is_synced = True
 
+    async def verify(self) -> None:
+        """Raise `UserError` CHANGES_UNKNOWN unless all of the baseline is there."""
+        if await is_damaged(self.git):
+            raise unknown_changes(self.git.git_dir)
+
     # Comparing
 
     async def changes(self, since: int = BASELINE, until: int | None = None) -> Changes:
@@ -159,8 +166,9 @@ class Checkpoints:
 
     async def compare(self, since: int = BASELINE, until: int | None = None) -> Comparison:
         """Hold one checkpoint against another, or against the workspace as it is."""
-        old, new, left_out = await self.trees(since, until)
-        return await Comparison.between(self.git, old, new, left_out)
+        async with self._named():
+            old, new, left_out = await self.trees(since, until)
+            return await Comparison.between(self.git, old, new, left_out)
 
     async def diff(
         self,
@@ -171,11 +179,12 @@ class Checkpoints:
         binary: bool = False,
     ) -> bytes:
         """Give the unified diff of all or some files; `binary`: so that git can apply it."""
-        old, new, _ = await self.trees(since, until)
         how = ("--binary", "--full-index") if binary else ()
-        return await self.git.run(
-            *PATCH, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
-        )
+        async with self._named():
+            old, new, _ = await self.trees(since, until)
+            return await self.git.run(
+                *PATCH, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
+            )
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:
         """Give both sides of each changed file, renames as a file gone and a file come."""
@@ -215,7 +224,8 @@ class Checkpoints:
         """Give both sides of each file that differs between two trees."""
         if old == new:
             return []
-        out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
+        async with self._named():
+            out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
         return changes.parse_pairs(out)
 
     # Bringing back
@@ -227,7 +237,7 @@ class Checkpoints:
         file or a folder that cannot be entered stands in the way, or the workspace changes
         meanwhile.
         """
-        async with self._held():
+        async with self._held(), self._named():
             target = await self._tree(n)
             journal = self.git.git_dir / "swarm-placing.json"
             await asyncio.to_thread(placing.recover, self.root, journal)
@@ -261,6 +271,10 @@ class Checkpoints:
             await self.git.run("repack", "-a", "-d", "-l", "-q")
             await self.git.run("prune", "--expire=now")
 
+    def _named(self) -> AbstractAsyncContextManager[None]:
+        """Name damage to the baseline, where there is one."""
+        return nullcontext() if self._is_new else damage_named(self.git)
+
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator[None]:
         if self.root.is_symlink() or not self.root.is_dir():
@@ -270,14 +284,6 @@ class Checkpoints:
                 yield
             except OSError as error:
                 raise os_failure(error) from error
-
-
-def unknown_changes(folder: Path) -> Exception:
-    """Return the error for a run without a baseline, which tells a damaged store from none."""
-    if not folder.is_dir():
-        return user_error("CHANGES_UNKNOWN")
-    message = "The changes of this run are unknown: the store of its checkpoints is damaged."
-    return user_error("CHANGES_UNKNOWN", message)
 
 
 def _must_be_free(root: Path, pairs: list[Pair]) -> None:

@@ -276,7 +276,7 @@ async def test_baseline_comes_after_the_set_up(paths: Paths, git: FakeGit, sourc
         assert [file.path for file in changed.files] == ["more.txt"]
 
 
-@pytest.mark.parametrize("damage", ["HEAD", "baseline", "store"])
+@pytest.mark.parametrize("damage", ["HEAD", "baseline", "cut", "objects", "store"])
 async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, damage: str) -> None:
     where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
     async with supervising(paths) as engine:
@@ -287,6 +287,12 @@ async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, dama
             (store / "HEAD").write_text("")
         elif damage == "baseline":
             (store / "refs/swarm/checkpoints/0").unlink()
+        elif damage == "cut":
+            (store / "refs/swarm/checkpoints/0").write_text("")
+        elif damage == "objects":
+            for part in (store / "objects").iterdir():
+                if part.name != "info":
+                    shutil.rmtree(part)
         else:
             shutil.rmtree(store)
         await is_unknown(engine, run)
