@@ -46,7 +46,7 @@ class Sources:
         try:
             async with asyncio.timeout(LIMIT_S):
                 folder = await self._folder(spec)
-                found = await repository.find(folder) if folder else None
+                found = await self._repository(spec, folder) if folder else None
                 if found is None or found.head is None or found.top is None:
                     return None
                 home = self._paths.home
@@ -66,12 +66,12 @@ class Sources:
         try:
             async with asyncio.timeout(LIMIT_S):
                 folder = await self._folder(spec)
-                found = await asyncio.to_thread(repository.locate, folder) if folder else None
+                found = await self._repository(spec, folder) if folder else None
                 if folder is None:
                     names: list[str] = []
-                elif found and found[2]:
+                elif found and found.top:
                     whole = spec.kind is WorkspaceKind.WORKTREE
-                    names = await _known(found[0], found[2], found[2] if whole else folder)
+                    names = await _known(found.git_dir, found.top, found.top if whole else folder)
                 else:
                     names = await asyncio.to_thread(lambda: list(_walk(folder)))
         except (UserError, TimeoutError, OSError):
@@ -89,6 +89,15 @@ class Sources:
                     return await _committed(folder)
                 return await asyncio.to_thread(size_of, folder, ignore)
         except (UserError, TimeoutError, OSError):
+            return None
+
+    async def _repository(self, spec: WorkspaceSpec, folder: Path) -> repository.Repository | None:
+        """Return the repository around a folder, if git may run in it."""
+        try:
+            if spec.kind is WorkspaceKind.FROM_RUN:
+                return await repository.find_outside(folder, self._paths.workspaces)
+            return await repository.find(folder)
+        except UserError:
             return None
 
     async def _folder(self, spec: WorkspaceSpec) -> Path | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository, worktree
+from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
 from engine.workspace.repository import Repository
@@ -28,7 +29,7 @@ MODULES = 100
 class Holding:
     """A repository with commits that are nowhere else; `name` is empty for the workspace's own."""
 
-    git: Git
+    git: Git | Foreign
     name: str
     count: int
     refs: tuple[str, ...]
@@ -39,7 +40,12 @@ class Holding:
 
     async def bundle(self, path: Path) -> None:
         """Write all of these commits to a file that git can fetch from; raises `UserError`."""
-        await self.git.run("bundle", "create", "-q", str(path), *self.refs, *self.elsewhere)
+        words = ("bundle", "create", "-q", str(path), *self.refs, *self.elsewhere)
+        if isinstance(self.git, Git):
+            await self.git.run(*words)
+            return
+        async with self.git.opened(path.parent) as git:
+            await git.run(*words)
 
 
 async def of_branch(
@@ -92,6 +98,8 @@ async def _resolves(git: Git, name: str) -> bool:
 def modules(folder: Path) -> list[Path]:
     """Give the repositories of submodules below the `modules` of a git directory. Blocking."""
     found: list[Path] = []
+    if folder.is_symlink():
+        return []
     for top, folders, files in os.walk(folder):
         if "HEAD" in files and "objects" in folders:
             found.append(Path(top))
@@ -102,7 +110,12 @@ def modules(folder: Path) -> list[Path]:
 
 
 async def inside(
-    workspace: Workspace, git_dirs: Iterable[tuple[str, Path]], asked: Asked, *, is_taken: bool
+    workspace: Workspace,
+    git_dirs: Iterable[tuple[str, Foreign]],
+    asked: Asked,
+    scratch: Path,
+    *,
+    is_taken: bool,
 ) -> list[Holding]:
     """Give those of the repositories in a workspace that hold commits which are nowhere else.
 
@@ -112,8 +125,11 @@ async def inside(
     found: list[Holding] = []
     for name, git_dir in git_dirs:
         source = await _counterpart(workspace, name, asked)
-        if one := await _own(name, Git(git_dir), source, asked, is_taken=is_taken and not name):
-            found.append(one)
+        foreign = replace(git_dir, source=source)
+        async with foreign.opened(scratch) as git:
+            one = await _own(name, git, source, asked, is_taken=is_taken and not name)
+        if one:
+            found.append(replace(one, git=foreign))
     return found
 
 
@@ -122,7 +138,15 @@ async def _counterpart(workspace: Workspace, name: str, asked: Asked) -> Reposit
     if not workspace.source or (name and workspace.kind is WorkspaceKind.WORKTREE):
         return None
     source = Path(workspace.source) / name
-    return await asked.find(source) if source.is_dir() else None
+    workspaces = Path(workspace.path).parent.parent
+    if not source.is_dir() or source.resolve().is_relative_to(workspaces.resolve()):
+        return None  # an agent may write there: git does not run in it
+    try:
+        return await asked.find(source)
+    except UserError as error:  # then nothing in it counts as kept
+        if error.code == "WORKSPACE_UNSAFE":
+            return None
+        raise
 
 
 async def _own(

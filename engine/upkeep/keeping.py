@@ -71,7 +71,7 @@ async def _bundles(lost: Unsaved, folder: Path) -> list[Path] | None:
             await one.bundle(part)
             kept.append(await asyncio.to_thread(_placed, folder / "unsaved.bundle", part))
         except UserError as error:
-            _log.warning("%s: no bundle is kept: %s", one.git.git_dir, error.message)
+            _log.warning("%s: no bundle is kept: %s", folder.name, error.message)
             return None
         finally:
             part.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ async def repository_of(workspace: Workspace) -> Repository | None:
         return None
     with suppress(UserError):
         found = await origin(workspace)
-        return await repository.find(found.common_dir) if found else None
+        return await repository.at(found) if found else None
     return None
 
 

@@ -18,6 +18,7 @@ from engine.upkeep.leftovers import Leftovers, leftovers
 from engine.workspace import worktree
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.comparison import Comparison
+from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
 from engine.workspace.points import BASELINE
@@ -110,13 +111,20 @@ async def unsaved(
     try:
         asked = asked or Asked()
         store = await Checkpoints.open(folder, workspace, asked)
-        return await _look(run, store, worthless, asked, in_words=in_words)
+        scratch = folder.parent
+        return await _look(run, store, worthless, asked, scratch, in_words=in_words)
     except (UserError, OSError):
         return Unsaved(is_known=False)
 
 
 async def _look(
-    run: Run, store: Checkpoints, worthless: Collection[str], asked: Asked, *, in_words: bool
+    run: Run,
+    store: Checkpoints,
+    worthless: Collection[str],
+    asked: Asked,
+    scratch: Path,
+    *,
+    in_words: bool,
 ) -> Unsaved:
     assert run.workspace
     is_taken = run.applied is not None
@@ -131,10 +139,11 @@ async def _look(
     branch = await commits.of_branch(
         run.workspace, store.repository, is_taken=is_taken, asked=asked
     )
-    git_dirs = await asyncio.to_thread(_git_dirs, more, place)
-    holdings = await commits.inside(run.workspace, git_dirs, asked, is_taken=is_taken)
-    head = next((git_dir for name, git_dir in more.git_dirs if not name), place)
-    is_dirty = changed and head and (in_words or not await _is_tree(head, now.tree))
+    git_dirs = await asyncio.to_thread(_git_dirs, store.root, more, place)
+    holdings = await commits.inside(run.workspace, git_dirs, asked, scratch, is_taken=is_taken)
+    own = next((git_dir for name, git_dir in git_dirs if not name), None)
+    head = own or (Git(place) if place else None)
+    is_dirty = changed and head and (in_words or not await _is_tree(head, now.tree, scratch))
     return Unsaved(
         len(changed),
         len(now.left_out),
@@ -159,19 +168,28 @@ async def _leftovers(
     return await asyncio.to_thread(leftovers, root, counted, made, source, worthless)
 
 
-def _git_dirs(more: Leftovers, place: Path | None) -> list[tuple[str, Path]]:
+def _git_dirs(root: Path, more: Leftovers, place: Path | None) -> list[tuple[str, Foreign]]:
     """Give the repositories of a workspace, those of its submodules included, by name. Blocking."""
-    found = list(more.git_dirs)
+    found: list[tuple[str, Foreign]] = []
     for name, git_dir in more.git_dirs:
-        found += [(str(Path(name) / m.name), m) for m in commits.modules(git_dir / "modules")]
+        found.append((name, _foreign(root, git_dir)))
+        for module in commits.modules(git_dir / "modules"):
+            found.append((str(Path(name) / module.name), _foreign(root, module)))
     if place:
-        found += [(m.name, m) for m in commits.modules(place / "modules")]
+        found += [(m.name, _foreign(place, m)) for m in commits.modules(place / "modules")]
     return found
 
 
-async def _is_tree(git_dir: Path, tree: str) -> bool:
+def _foreign(root: Path, git_dir: Path) -> Foreign:
+    return Foreign(root, str(git_dir.relative_to(root)))
+
+
+async def _is_tree(head: Git | Foreign, tree: str, scratch: Path) -> bool:
     """Say whether what a git directory has checked out is this tree."""
-    answer = await Git(git_dir).ask("rev-parse", "-q", "--verify", "HEAD^{tree}")
+    if isinstance(head, Foreign):
+        async with head.opened(scratch) as git:
+            return await _is_tree(git, tree, scratch)
+    answer = await head.ask("rev-parse", "-q", "--verify", "HEAD^{tree}")
     return answer.code == 0 and answer.out.decode("ascii").strip() == tree
 
 

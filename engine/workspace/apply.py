@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine.domain.errors import os_failure, user_error
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable_name
 from engine.workspace import placing
 from engine.workspace.changes import Pair
@@ -136,7 +136,7 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
     if not wish.to.is_dir():
         name = printable_name(str(wish.to))
         raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
-    repository = await find(wish.to)
+    repository = await _find(wish)
     root = _root(run, wish, repository)
     async with locked(lock_for(home, root)):
         await finish_earlier(repository, root, home, really=really)
@@ -165,6 +165,16 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
             for place, files in brought:
                 await place.note(new, files)
     return replace(outcome, left_out=left_out)
+
+
+async def _find(wish: Wish) -> Repository | None:
+    """Find the repository; for plain edits one is not needed that git may not run in."""
+    try:
+        return await find(wish.to)
+    except UserError as error:
+        if wish.how is As.EDITS and error.code == "WORKSPACE_UNSAFE":
+            return None
+        raise
 
 
 def _names(paths: Iterable[bytes]) -> tuple[str, ...]:

@@ -218,7 +218,7 @@ def _copy(
 
 def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) -> Made:
     """Copy an earlier run's workspace as it stands, as a worktree of its own where it is one."""
-    found = _run(_worktree_of(source), stop)
+    found = _run(_worktree_of(source, target), stop)
     if found is None:
         _clear(target)
         made = _copied(source, target, home, stop, ())
@@ -242,10 +242,10 @@ def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) 
     return Made(Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch), notices)
 
 
-async def _worktree_of(folder: Path) -> repository.Repository | None:
-    """Give the repository that `folder` is a registered linked worktree of, or None."""
-    found = await repository.find(folder)
-    if found is None or found.top != folder or found.git_dir == found.common_dir:
+async def _worktree_of(folder: Path, target: Path) -> repository.Repository | None:
+    """Return the repository that `folder` is a registered linked worktree of, or None."""
+    found = await repository.find_outside(folder, target.parent.parent)
+    if found is None:
         return None
     place = worktree.registration(found, folder)
     return found if found.head and place and place.resolve() == found.git_dir.resolve() else None

@@ -54,7 +54,7 @@ _SETTINGS = (
     "maintenance.auto=false",
     "core.splitIndex=false",
     "worktree.useRelativePaths=false",
-    "safe.directory=*",  # it guards against being made to run things, which is done here
+    "safe.bareRepository=explicit",
 )
 # What git needs of the environment; everything else, each GIT_* above all, stays out.
 _KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR")

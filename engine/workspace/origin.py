@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository
 from engine.workspace.repository import Habits, Repository, refs
@@ -55,16 +56,39 @@ async def origin(workspace: Workspace, asked: Asked | None = None) -> Repository
     source = Path(workspace.source) if workspace.source else None
     if workspace.kind is WorkspaceKind.FROM_RUN:
         return await _of_earlier(workspace, source, asked) if workspace.branch else None
+    if workspace.kind is not WorkspaceKind.WORKTREE:
+        return await _of_folder(source, asked) if source else None
     found = await asked.find(source) if source else None
     if found and source and not source.is_dir():  # what lies above it may be another's
         return found if registration(found, Path(workspace.path)) else None
     return found
 
 
+async def _of_folder(source: Path, asked: Asked) -> Repository | None:
+    """Return the repository around a folder whose files alone are needed, if git may run in it."""
+    try:
+        found = await asked.find(source)
+    except UserError as error:
+        if error.code == "WORKSPACE_UNSAFE":
+            return None
+        raise
+    return found if found is None or source.is_dir() else None
+
+
 async def _of_earlier(workspace: Workspace, source: Path | None, asked: Asked) -> Repository | None:
-    """Give the repository of an earlier run's workspace, whichever of the two is still there."""
+    """Return the repository of an earlier run's workspace, whichever of the two is still there.
+
+    What lies in a workspace may say anything: only a repository outside all of them is believed,
+    and only where it has the workspace registered in turn.
+    """
+    workspaces = Path(workspace.path).parent.parent
     for place in (Path(workspace.path), source):
-        found = await asked.find(place) if place and place.is_dir() else None
-        if found and place and (registration(found, place) or place == found.common_dir):
+        if place is None or not place.is_dir():
+            continue
+        if place.resolve().is_relative_to(workspaces.resolve()):
+            found = await repository.find_outside(place, workspaces)
+        else:
+            found = await asked.find(place)
+        if found and (registration(found, place) or place == found.common_dir):
             return found
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Generator, Sequence
@@ -15,6 +16,7 @@ from engine.domain.text import printable_name
 from engine.durable import write_synced
 from engine.paths import private_folder
 from engine.workspace.git import NOBODY, Git, failure
+from engine.workspace.guard import check_repository
 
 _GITFILE_BYTES = 16 * 1024
 # Text files over this size are neither compared line by line nor packed as differences.
@@ -59,16 +61,16 @@ class Habits:
 def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
     """Find the repository around `folder`: git directory, common directory and working tree.
 
-    Nothing is run and no setting is believed: a `core.worktree` leads nowhere.
+    Nothing is run and no setting is believed: a `core.worktree` leads nowhere. A folder that looks
+    like a bare repository counts only where it is named itself and lies in no working tree: any
+    repository may track such a folder.
     """
     real = folder.resolve()
     for place in (real, *real.parents):
         git_dir = _git_dir_in(place)
         if git_dir:
             return git_dir, _common(git_dir), place
-        if _is_git_dir(place):
-            return place, place, None
-    return None
+    return (real, real, None) if _is_git_dir(real) and _common(real) == real else None
 
 
 def _git_dir_in(folder: Path) -> Path | None:
@@ -79,9 +81,25 @@ def _git_dir_in(folder: Path) -> Path | None:
             if not text.startswith(b"gitdir:"):
                 return None
             path = (folder / os.fsdecode(text.removeprefix(b"gitdir:").strip())).resolve()
-        return path if _is_git_dir(path) else None
+            return path if _is_git_dir(path) and _belongs(path, folder) else None
+        return path if not path.is_symlink() and _is_git_dir(path) else None
     except OSError:
         return None
+
+
+def _belongs(git_dir: Path, folder: Path) -> bool:
+    """Return whether a git directory that a `.git` file names is in turn one of this folder.
+
+    Of a linked worktree it says so itself. Else it is a submodule's, below the repository around
+    it, or one that `git init --separate-git-dir` put aside, whose settings name the folder.
+    """
+    link = git_dir / "gitdir"
+    if link.is_file() and link.stat().st_size <= _GITFILE_BYTES:
+        named = git_dir / os.fsdecode(link.read_bytes().strip())
+        return named.parent.resolve() == folder.resolve()
+    if (git_dir / "commondir").exists():
+        return False
+    return any(git_dir.is_relative_to(above / ".git") for above in (folder, *folder.parents))
 
 
 def _is_git_dir(path: Path) -> bool:
@@ -103,7 +121,16 @@ async def find(folder: Path) -> Repository | None:
     found = locate(folder)
     if found is None:
         return None
-    git_dir, common_dir, top = found
+    return await read(*found)
+
+
+async def read(git_dir: Path, common_dir: Path, top: Path | None) -> Repository:
+    """Read a repository of the user's; raises `UserError` where git may not run in it."""
+    try:
+        await asyncio.to_thread(check_repository, git_dir, common_dir, top)
+    except OSError as error:
+        name = printable_name(str(git_dir))
+        raise user_error("GIT_FAILED", f"{name} cannot be read: {error.strerror}.") from error
     git = Git(git_dir)
     asked = ("--show-object-format", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     answer = await git.ask("rev-parse", *asked)
@@ -117,6 +144,27 @@ async def find(folder: Path) -> Repository | None:
         branch = await git.ask("symbolic-ref", "-q", "HEAD")
         name = os.fsdecode(branch.out.removesuffix(b"\n")) if branch.code == 0 else None
     return Repository(git_dir, common_dir, top, lines[0], head, name)
+
+
+async def find_outside(folder: Path, workspaces: Path) -> Repository | None:
+    """Return the repository that a workspace is a linked worktree of; raises `UserError`.
+
+    An agent may have put any `.git` there: only a repository outside all workspaces is believed,
+    and git runs in no other.
+    """
+    found = await asyncio.to_thread(locate, folder)
+    real = folder.resolve()
+    if found is None or found[2] != real or found[0] == found[1]:
+        return None
+    if any(found[1].is_relative_to(place) for place in (workspaces.resolve(), real)):
+        return None
+    return await read(*found)
+
+
+async def at(found: Repository) -> Repository:
+    """Return the repository itself instead of one of its linked worktrees."""
+    common = found.common_dir
+    return await read(common, common, common.parent if common.name == ".git" else None)
 
 
 async def must_find(folder: Path) -> Repository:
@@ -182,7 +230,7 @@ def _excludes_by_default() -> str | None:
     return str(path) if path.is_file() else None
 
 
-def make_private(path: Path, repository: Repository | None) -> None:
+def make_private(path: Path, repository: Repository | None, object_format: str = "sha1") -> None:
     """Make a git directory of our own at `path` that sees the objects of `repository`, too.
 
     Its settings are ours: filters, drivers and hooks that `.gitattributes` names are unknown here,
@@ -191,7 +239,7 @@ def make_private(path: Path, repository: Repository | None) -> None:
     private_folder(path / "refs")
     private_folder(path / "info")
     private_folder(path / "objects" / "info")
-    sha256 = repository is not None and repository.object_format == "sha256"
+    sha256 = (repository.object_format if repository else object_format) == "sha256"
     lines = ["[core]", f"repositoryFormatVersion = {1 if sha256 else 0}", "bare = true"]
     lines += ["looseCompression = 1", "compression = 1", f"bigFileThreshold = {_BIG_FILE}"]
     lines += ["fsyncMethod = batch"]
@@ -243,12 +291,17 @@ def checked_out_in(repository: Repository, branch: str) -> list[Path]:
 
 @contextmanager
 def private_git(
-    parent: Path, repository: Repository, files: Path, index: Path, settings: Sequence[str]
+    parent: Path,
+    repository: Repository | None,
+    files: Path | None = None,
+    index: Path | None = None,
+    settings: Sequence[str] = (),
+    object_format: str = "sha1",
 ) -> Generator[Git]:
     """Give git on a private git directory that lasts as long as the context."""
     path = Path(mkdtemp(prefix=".git-", dir=private_folder(parent)))
     try:
-        make_private(path, repository)
+        make_private(path, repository, object_format)
         yield Git(path, files=files, index=index, settings=settings)
     finally:
         shutil.rmtree(path, ignore_errors=True)

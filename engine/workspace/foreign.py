@@ -1,0 +1,124 @@
+"""A repository that an agent can write, looked at from a private git directory of ours.
+
+That receives objects, refs and reflogs as regular files, each checked, and nothing else: no
+settings, no hooks, no links, no alternates. git never runs in the repository itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.workspace.below import Below
+from engine.workspace.copying import copy_file
+from engine.workspace.git import Git
+from engine.workspace.repository import Repository, private_git
+
+TEXT_BYTES = 16 * 1024**2
+ENTRIES = 500_000
+_ID = rb"(?:[0-9a-f]{40}|[0-9a-f]{64})"
+_HEAD = re.compile(rb"(?:ref: refs/[^\0\n]+|" + _ID + rb")\n?")
+_REF = re.compile(_ID + rb"\n?")
+_LOG = re.compile(rb"(?:" + _ID + rb" " + _ID + rb" [^\n\0]*\n)*")
+_PACKED = re.compile(rb"(?:#[^\n]*\n|" + _ID + rb" refs/[^\0\n]+\n|\^" + _ID + rb"\n)*")
+_SHALLOW = re.compile(rb"(?:" + _ID + rb"\n)*")
+_LOOSE = re.compile(rb"objects/[0-9a-f]{2}/[0-9a-f]{38}(?:[0-9a-f]{24})?")
+_PACK = re.compile(rb"objects/pack/pack-[0-9a-f]+\.(?:pack|idx)")
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A git directory: `inside` is its path below `root`, reached without following a link."""
+
+    root: Path
+    inside: str
+    source: Repository | None = None
+    """A repository of the user's, whose objects may be used as well."""
+
+    @asynccontextmanager
+    async def opened(self, scratch: Path) -> AsyncGenerator[Git]:
+        """Give git on a private git directory with what it holds; raises OSError or `UserError`."""
+        algorithm = await asyncio.to_thread(self._object_format)
+        with private_git(scratch, self.source, object_format=algorithm) as git:
+            await asyncio.to_thread(self._bring, git.git_dir)
+            yield git
+
+    def _object_format(self) -> str:
+        if self.source:
+            return self.source.object_format
+        with Below(self.root) as below:
+            data = _text(below, os.fsencode(self.inside) + b"/config") or b""
+        return "sha256" if re.search(rb"(?i)objectformat\s*=\s*\"?sha256", data) else "sha1"
+
+    def _bring(self, target: Path) -> None:
+        with Below(self.root) as below, Below(target) as here:
+            top = os.fsencode(self.inside)
+            for name, pattern in (
+                (b"HEAD", _HEAD),
+                (b"packed-refs", _PACKED),
+                (b"shallow", _SHALLOW),
+            ):
+                _bring_text(below, here, top, name, pattern)
+            for folder, pattern in ((b"refs", _REF), (b"logs", _LOG)):
+                for path in _files(below, top, folder):
+                    _bring_text(below, here, top, path, pattern)
+            for path in _files(below, top, b"objects"):
+                if _LOOSE.fullmatch(path) or _PACK.fullmatch(path):
+                    _bring_object(below, here, top + b"/" + path, path)
+
+
+def _files(below: Below, top: bytes, folder: bytes) -> Iterator[bytes]:
+    """Give the paths, below `top`, of what is no folder; at most `ENTRIES`."""
+    try:
+        found = below.files(top + b"/" + folder)
+        for count, path in enumerate(found):
+            if count >= ENTRIES:
+                raise OSError(f"more than {ENTRIES} files")
+            yield path[len(top) + 1 :]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _text(below: Below, path: bytes) -> bytes | None:
+    try:
+        with os.fdopen(below.open(path), "rb") as file:
+            data = file.read(TEXT_BYTES + 1)
+    except OSError:  # missing, a link, no regular file
+        return None
+    return data if len(data) <= TEXT_BYTES else None
+
+
+def _bring_text(
+    below: Below, here: Below, top: bytes, path: bytes, pattern: re.Pattern[bytes]
+) -> None:
+    data = _text(below, top + b"/" + path)
+    if data is None or not pattern.fullmatch(data) or path.endswith(b".lock"):
+        return
+    name, folder = here.place(path, make=True)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
+        file.write(data)
+
+
+def _bring_object(below: Below, here: Below, source: bytes, path: bytes) -> None:
+    """Link or copy an object: a file that is regular in our folder cannot become a link there."""
+    target, there = here.place(path, make=True)
+    name, folder = below.place(source)
+    try:
+        os.link(name, target, src_dir_fd=folder, dst_dir_fd=there, follow_symlinks=False)
+    except OSError:
+        info = below.stat(source)
+        if info and stat.S_ISREG(info.st_mode):
+            copy_file(below.open(source), target, there, info)
+        return
+    info = os.stat(target, dir_fd=there, follow_symlinks=False)
+    if not stat.S_ISREG(info.st_mode):
+        os.unlink(target, dir_fd=there)
