@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
+from engine.domain.events import Notice
 from engine.domain.model import Pause, RunSpec
 from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
@@ -17,6 +18,8 @@ from engine.runs.owner import Ownership
 from engine.runs.reporting import FaultReporter
 from engine.runs.shared import SharedSettings
 from engine.runs.tree import Final, TaskTree
+from engine.store.appending import Entry
+from engine.store.rebuilt import is_unreadable
 from engine.store.store import Store
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ class Supervision:
             branch.start("imports", self._preload)
             branch.start("heartbeat", self._ownership.keep_beating)
             branch.start("faults", self._reporter.run)
+            branch.start("unreadable runs", self._rebuild_unreadable)
             branch.start("follower", tools.follower.run)
             branch.start("watcher", tools.watcher.run)
             branch.start("look-after", scheduler.look_after)
@@ -111,6 +115,13 @@ class Supervision:
         finally:
             await branch.close()
             self.scheduler = None
+
+    async def _rebuild_unreadable(self) -> None:
+        """Have the state of each run rebuilt that cannot be read: writing to it does that."""
+        notice = Notice("warning", "the stored state was unreadable: rebuilt from the events")
+        for run in list(self._view.runs.values()):
+            if is_unreadable(run):
+                await self._journal.append([Entry(run.id, [notice])])
 
     def _tools(self, branch: TaskTree) -> Tools:
         from engine.runs.budgets import Budgets

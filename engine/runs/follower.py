@@ -309,7 +309,7 @@ class Follower:
                 _mark_stored(taken)
         except BaseException as error:
             _give_back(taken)
-            if not isinstance(error, Exception) or is_of_store(error):
+            if not isinstance(error, Exception) or transient(error):
                 raise
             await self._store_apart(taken)
         for following, ending in endings:
@@ -319,6 +319,7 @@ class Follower:
 
     async def _store_apart(self, taken: Taken) -> None:
         """Store each run's part by itself, after a fault: it is that run's, and no other's."""
+        of_store: Exception | None = None
         for following, entry in taken:
             del following.bodies[: len(entry.bodies)]
             try:
@@ -326,9 +327,14 @@ class Follower:
                 _mark_stored([(following, entry)])
             except BaseException as error:
                 _give_back([(following, entry)])
-                if not isinstance(error, Exception) or is_of_store(error):
+                if not isinstance(error, Exception):
                     raise
-                self._give_up(following, error)
+                if is_of_store(error):
+                    of_store = error  # tried again later, with what else comes by then
+                else:
+                    self._give_up(following, error)
+        if of_store:
+            raise of_store
 
 
 def _mark_stored(taken: Taken) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.store.store import Store
 
+_log = logging.getLogger(__name__)
 _SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
 _decode = msgspec.json.Decoder(Pause).decode
 _decode_faults = msgspec.json.Decoder(tuple[Fault, ...]).decode
@@ -32,8 +34,8 @@ class SharedSettings:
         """Take over what is stored, and tell whether it is news."""
         before = (self.slots, self.pause, self.faults)
         stored = await self._store.settings()
-        self.slots = int(stored[_SLOTS]) if _SLOTS in stored else self._default_slots
-        self.pause = _decode(stored[_PAUSE]) if _PAUSE in stored else None
+        self.slots = _number(stored.get(_SLOTS)) or self._default_slots
+        self.pause = _pause(stored.get(_PAUSE))
         self.faults = _faults(stored.get(_FAULTS))
         return before != (self.slots, self.pause, self.faults)
 
@@ -60,7 +62,7 @@ class SharedSettings:
         """Make of the pause, as it is stored at that moment, what `decide` makes of it."""
 
         def change(text: str | None) -> str | None:
-            pause = decide(None if text is None else _decode(text))
+            pause = decide(_pause(text))
             return None if pause is None else msgspec.json.encode(pause).decode()
 
         def tells(before: str | None, after: str | None) -> Message | None:
@@ -78,6 +80,20 @@ class SharedSettings:
 def _shown(faults: tuple[Fault, ...]) -> list[tuple[str, str]]:
     """Return what tells others something: not how often each came by now."""
     return [(fault.task, fault.passing or fault.error) for fault in faults]
+
+
+def _number(text: str | None) -> int | None:
+    """Read the number of slots; one that cannot be read is none."""
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _pause(text: str | None) -> Pause | None:
+    """Read the pause of the queue; one that cannot be read holds nothing up."""
+    try:
+        return _decode(text) if text else None
+    except msgspec.MsgspecError:
+        _log.warning("the stored pause of the queue cannot be read")
+        return None
 
 
 def _faults(text: str | None) -> tuple[Fault, ...]:

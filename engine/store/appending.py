@@ -26,6 +26,7 @@ from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
 from engine.store.newer import Stored
+from engine.store.rebuilt import is_unreadable, rebuilt
 
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
@@ -136,6 +137,8 @@ class Appender:
             query = f"SELECT key, id, spec, state FROM runs WHERE id IN ({marks})"
             for key, run_id, spec, state in db.execute(query, unknown):
                 run = codec.run_from(spec, state, run_id)
+                if is_unreadable(run):
+                    run = rebuilt(db, key, run, spec)
                 self._known[run_id] = _Known(key, run, codec.unknown_state(run, state))
         for missing in ids - self._known.keys():
             raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")

@@ -155,6 +155,9 @@ def translated(path: Path | None = None) -> Generator[None]:
         if "malformed" in text:
             raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {text}.") from error
         raise user_error("DATABASE_UNUSABLE", f"{name} cannot be used: {text}.") from error
+    except sqlite3.IntegrityError as error:
+        # Of one record, which contradicts others: the rest of the database is in order.
+        raise user_error("INTERNAL", f"A record cannot be stored: {error}.") from error
     except sqlite3.DatabaseError as error:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
     except UnicodeEncodeError as error:

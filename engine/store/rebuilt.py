@@ -1,0 +1,28 @@
+"""Runs whose stored state cannot be read: made again from their events."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from engine.domain.model import Run
+from engine.domain.projection import fold
+from engine.store import codec
+
+
+def is_unreadable(run: Run) -> bool:
+    """Return whether nothing of the stored state of a run could be read."""
+    return str(run.status) == codec.UNREADABLE
+
+
+def rebuilt(db: sqlite3.Connection, key: int, run: Run, spec: str) -> Run:
+    """Return the run as its stored events tell it, for one that is unreadable."""
+    query = "SELECT seq, at, attempt, type, data FROM events WHERE run = ? ORDER BY seq"
+    events = [codec.event_from(run.id, *row) for row in db.execute(query, (key,))]
+    try:
+        asked = codec.spec_from(spec)
+    except (msgspec.DecodeError, TypeError):
+        run.seq = events[-1].seq if events else 0  # what is appended comes after them
+        return run
+    return fold(Run(run.id, asked, events[0].at if events else 0.0), events)
