@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 from engine import config as settings
 from engine.codex import doctor as codex
@@ -94,7 +95,8 @@ class Doctor:
                 findings += await check()
             except UserError as error:
                 findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
-        findings += [_disk(self._paths), _settings(self._paths), *_terminal()]
+        findings += [_disk(self._paths), check_home(self._paths.home), _settings(self._paths)]
+        findings += _terminal()
         findings.append(await self._supervisor())
         return [*findings, _supervision(self._faults()), _orphans(len(await self.orphans()))]
 
@@ -216,6 +218,20 @@ def _disk(paths: Paths) -> Finding:
     if space.is_low:
         return Finding("disk", Health.WARNING, message, CATALOGUE["DISK_FULL"].recovery)
     return _ok("disk", message)
+
+
+def check_home(home: Path) -> Finding:
+    """Check that the home lies where sandboxed agents may not write."""
+    real = home.resolve()
+    for name in ("/tmp", os.environ.get("TMPDIR", "")):
+        if name and real.is_relative_to(Path(name).resolve()):
+            return Finding(
+                "home",
+                Health.WARNING,
+                f"{home} lies below {name}, where sandboxed agents may write.",
+                "Set SWARM_HOME to a folder elsewhere.",
+            )
+    return _ok("home", str(home))
 
 
 def _settings(paths: Paths) -> Finding:

@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable_name
 from engine.workspace import placing
+from engine.workspace.apart import check_apart
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits
@@ -136,6 +137,7 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
     if not wish.to.is_dir():
         name = printable_name(str(wish.to))
         raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
+    await asyncio.to_thread(check_apart, wish.to, home, may_contain=True)
     repository = await _find(wish)
     root = _root(run, wish, repository)
     async with locked(lock_for(home, root)):

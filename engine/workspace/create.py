@@ -17,6 +17,7 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
 from engine.workspace import copying, repository, worktree
+from engine.workspace.apart import check_apart
 from engine.workspace.copylist import bring_listed, some
 from engine.workspace.patterns import ignoring
 from engine.workspace.room import check_room, check_size
@@ -44,6 +45,8 @@ def check(spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[st
         asyncio.run(worktree.check(source))
         return
     _check_breadth(source, home)
+    if spec.kind is WorkspaceKind.IN_PLACE:
+        check_apart(source, home)
     if spec.kind is not WorkspaceKind.IN_PLACE:
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
         check_size(source, limit_bytes, ignoring(left_out))
@@ -128,6 +131,7 @@ def _made(
         return Made(Workspace(str(target), spec.kind))
     source = _source(spec).resolve()
     if spec.kind is WorkspaceKind.IN_PLACE:
+        check_apart(source, home)  # again: a link may lead elsewhere since it was asked for
         return Made(Workspace(str(source), spec.kind, source=str(source)))
     if spec.kind is WorkspaceKind.WORKTREE:
         branch = branch_of(target.name)
