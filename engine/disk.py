@@ -212,10 +212,10 @@ class Disk:
             count += not (done.left or done.stopped)
         return count
 
-    async def tend(self) -> int:
-        """Mend the trash after a crash, and empty what is too old or too much; gives how many.
+    async def tend(self, *, expire: bool = True) -> int:
+        """Repair the trash after a crash, and empty what is too old or too much; return how many.
 
-        What is nowhere else stays until the user empties it.
+        What is nowhere else stays until the user empties it. Without `expire`, all of it stays.
         """
         async with self._trash.alone():
             await self._trash.mend()
@@ -225,6 +225,8 @@ class Disk:
                     await self.cleaning.note(run, "workspace still there", trash=False)
         for gone in await asyncio.to_thread(self._trash.doomed):
             await _remove(gone)
+        if not expire:
+            return 0
         entries = [one for one in await self.trash() if not one.is_only_here]
         return await self.empty(await self._too_much(entries, time.time()))
 

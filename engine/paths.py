@@ -89,6 +89,11 @@ class StageFolder(AttemptFolder):
         """Which command runs, from 1."""
         return self.path / "step"
 
+    @property
+    def began(self) -> Path:
+        """When the commands were started, by a clock that no jump or sleep moves."""
+        return self.path / "began"
+
 
 @record
 class Paths:

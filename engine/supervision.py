@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from engine.clock import Clock
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
 from engine.domain.model import Pause, RunSpec
@@ -53,7 +53,10 @@ class Supervision:
         self._ownership = ownership
         self._tasks = tasks
         self._published = published
-        self._reporter = FaultReporter(tasks.faults, shared, view, journal.append, self._pause)
+        self._clock = Clock()
+        self._reporter = FaultReporter(
+            tasks.faults, shared, view, journal.append, self._pause, self._clock.now
+        )
 
     def notify(self) -> None:
         """Take note that faults were recorded or cleared."""
@@ -89,14 +92,25 @@ class Supervision:
     async def _work_off(self) -> None:
         """Run what is queued, and do all else that wants doing, until that ends for good."""
         from engine.runs.scheduler import Scheduler
+        from engine.runs.timekeeping import Timekeeper
         from engine.tending import Tending
 
         parts, branch = self._parts, self._tasks.branch()
         tools = self._tools(branch)
-        self.scheduler = scheduler = Scheduler(
-            self._view, tools, self._rules, self._check_login, self._check_home
+        keeper = Timekeeper(
+            self._clock, self._view, self._store, self._shared, self._journal.append
         )
-        tending = Tending(parts.disk, self._store, parts.config, lambda: not self._view.live)
+        self.scheduler = scheduler = Scheduler(
+            self._view,
+            tools,
+            self._rules,
+            self._check_login,
+            self._check_home,
+            keeper.check,
+        )
+        tending = Tending(
+            parts.disk, self._store, parts.config, lambda: not self._view.live, self._clock
+        )
         try:
             branch.start("imports", self._preload)
             branch.start("heartbeat", self._ownership.keep_beating)
@@ -114,6 +128,7 @@ class Supervision:
                 raise Final(scheduling.error)
         finally:
             await branch.close()
+            self._store.use_clock(None)
             self.scheduler = None
 
     async def _rebuild_unreadable(self) -> None:
@@ -141,6 +156,7 @@ class Supervision:
             checkpoints=asyncio.Semaphore(CHECKPOINTS),
             budgets=Budgets(self._store, self._view),
             tasks=branch,
+            clock=self._clock,
         )
 
     def _check_home(self) -> None:
@@ -166,7 +182,8 @@ class Supervision:
         """Pause for a cause, or end that pause; one the user asked for stays as it is."""
 
         def decide(known: Pause | None) -> Pause | None:
-            if known and (known.until is None or (pause is None and paused(known, time.time()))):
+            now = self._clock.now()
+            if known and (known.until is None or (pause is None and paused(known, now))):
                 return known
             if pause and pause.until and known and known.until:
                 return max(pause, known, key=lambda held: held.until or 0.0)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from engine.clock import Clock
 from engine.config import Config
 from engine.disk import COUNTED, Disk
 from engine.domain.errors import UserError
@@ -25,12 +26,18 @@ class Tending:
     """Mends and empties the trash, measures, cleans up where the settings ask for it."""
 
     def __init__(
-        self, disk: Disk, store: Store, config: Config, is_idle: Callable[[], bool]
+        self,
+        disk: Disk,
+        store: Store,
+        config: Config,
+        is_idle: Callable[[], bool],
+        clock: Clock | None = None,
     ) -> None:
         self._disk = disk
         self._store = store
         self._settings = config.cleanup
         self._is_idle = is_idle
+        self._clock = clock or Clock()
 
     async def run(self) -> None:
         """Do it every hour, until cancelled."""
@@ -40,20 +47,24 @@ class Tending:
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
-        """Do all of it; what fails is written down, and the rest is done."""
-        for step in (
-            self._disk.tend,
-            self.clean,
-            self.drop_events,
-            self._drop_messages,
-            self._measure,
-        ):
+        """Do all of it; what fails is written down, and the rest is done.
+
+        Nothing expires while the clock is not trusted: a wrong date must not delete anything.
+        """
+        expiring = (self.clean, self.drop_events, self._drop_messages)
+        if not self._clock.is_trusted:
+            _log.warning("upkeep: the clock was moved far forward; nothing expires for one day")
+            expiring = ()
+        for step in (self._tend, *expiring, self._measure):
             try:
                 await step()
             except UserError as error:
                 _log.warning("upkeep: %s", error.message)
             except Exception:
                 _log.exception("upkeep failed")
+
+    async def _tend(self) -> None:
+        await self._disk.tend(expire=self._clock.is_trusted)
 
     async def clean(self) -> int:
         """Clean up as `cleanup.auto` says; gives how many workspaces went to the trash.

@@ -28,11 +28,11 @@ def ordinal(number: int) -> str:
 
 
 def elapsed_s(run: Run, now: float) -> float:
-    """Give the seconds this attempt has taken so far, or took."""
+    """Return the seconds this attempt has taken so far, or took, without those it skipped."""
     if run.started_at is None:
         return 0.0
     end = now if run.finished_at is None else run.finished_at
-    return max(0.0, end - run.started_at)
+    return max(0.0, end - run.started_at - run.skipped_s)
 
 
 def is_quiet(run: Run, now: float) -> bool:

@@ -113,6 +113,8 @@ class Notice:
     `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
     where that is what is worth knowing. `uncheckpointed`: the last checkpoint could not be taken.
     `store_lost`: whether the store of its checkpoints is damaged.
+    `skipped_s`: seconds that passed on the wall clock and do not count: the machine slept, or the
+    clock was moved. Negative: it was moved back, and the times of events go back with it.
     """
 
     type: ClassVar[str] = "notice"
@@ -122,6 +124,7 @@ class Notice:
     trash: bool | None = None
     uncheckpointed: bool | None = None
     store_lost: bool | None = None
+    skipped_s: float | None = None
 
 
 @record

@@ -268,6 +268,10 @@ class Run:
     not_before: float | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    skipped_s: float = 0.0
+    """Seconds of this attempt that only passed on the wall clock: the machine slept, for instance.
+
+    Negative where the clock was moved back."""
     last_event_at: float = 0.0
     last_sign_at: float = 0.0
     """When the agent or its files last gave a sign of life."""

@@ -34,6 +34,7 @@ from engine.domain.model import (
     WorkspaceKind,
 )
 from engine.domain.radar import Radar
+from engine.domain.skipped_time import shift_times
 
 NETWORK_WAIT = "waiting for network"
 THINKING = "thinking"
@@ -57,10 +58,15 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
             draft.last_sign_at = at
             _step(draft, body, at)
             continue
-        if not (isinstance(body, Notice) and body.text.startswith(STALLED)):
+        if not (isinstance(body, Notice) and _is_ours(body)):
             draft.last_sign_at = at
         _apply(draft, body, at)
     return draft
+
+
+def _is_ours(notice: Notice) -> bool:
+    """Return whether the engine says it by itself: then it is no sign of life of the agent."""
+    return notice.skipped_s is not None or notice.text.startswith(STALLED)
 
 
 def _apply(run: Run, body: Body, at: float) -> None:
@@ -80,6 +86,7 @@ def _apply(run: Run, body: Body, at: float) -> None:
 def _begin_attempt(run: Run, attempt: int) -> None:
     run.attempt = attempt
     run.started_at = run.finished_at = None
+    run.skipped_s = 0.0
     run.stage, run.percent = None, 0
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
@@ -98,7 +105,7 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
     if body.status is Status.QUEUED:
         _queue(run, body, at)
     if body.status is Status.PREPARING:
-        run.started_at = at
+        run.started_at, run.skipped_s = at, 0.0
     if body.status is Status.RUNNING and run.workspace and run.baseline is None:
         run.baseline = False  # whatever is remembered from now on is not what it started from
     if body.status in lifecycle.FINISHED:
@@ -188,6 +195,8 @@ def _notice(run: Run, body: Notice, at: float) -> None:
         run.uncheckpointed = body.uncheckpointed
     if body.store_lost is not None:
         run.store_lost = body.store_lost
+    if body.skipped_s is not None:
+        shift_times(run, body.skipped_s, at)
     if body.text.startswith(STALLED):
         run.stalled = body.text
     if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:

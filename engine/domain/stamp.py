@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.domain import lifecycle
-from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.events import Body, Event, Notice, StatusChanged
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 
@@ -18,18 +18,30 @@ class NotAllowed(Exception):
 def stamp(run: Run, bodies: Iterable[Body], at: float) -> tuple[list[Event], Run]:
     """Give the run's next events and the run after them; raises `NotAllowed`.
 
-    Time never goes back within a run, whatever the clock does.
+    Within an attempt, time never goes back, except by a notice that the clock was moved back.
     """
     events: list[Event] = []
     seq, attempt, status = run.seq, run.attempt, run.status
-    at = max(at, run.last_event_at)
+    now, at = at, max(at, run.last_event_at)
     for body in bodies:
+        if _sets_time(body):
+            at = now
         if isinstance(body, StatusChanged):
             body, attempt = _checked(body, status, attempt, first=seq == 0)
             status = body.status
         seq += 1
         events.append(Event(run.id, seq, at, attempt, body))
     return events, fold(run, events)
+
+
+def _sets_time(body: Body) -> bool:
+    """Return whether the time of an event counts as it is, even before the event that preceded it.
+
+    The time of an attempt counts from its own start.
+    """
+    if isinstance(body, StatusChanged):
+        return body.status in (Status.QUEUED, Status.PREPARING)
+    return isinstance(body, Notice) and (body.skipped_s or 0.0) < 0
 
 
 def _checked(

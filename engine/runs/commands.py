@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.clock import boot_id
 from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.text import one_line, printable
-from engine.paths import StageFolder
+from engine.paths import StageFolder, private_folder
 from engine.runs import process
 from engine.runs.ending import tail
 from engine.runs.launch import unclaim
@@ -73,11 +74,12 @@ class Commands:
         """
         self._process = self._process or await self._find_or_start(commands, workspace)
         running, told = self._process, 0
+        began_s = await asyncio.to_thread(self._began_s)
         while (ending := await asyncio.to_thread(running.ending)) is None and not stop():
             if (place := self._place()) not in (0, told):
                 told = place
                 await at(place)
-            if time.time() - self._started_at() > limit_s:
+            if time.monotonic() - began_s > limit_s:
                 await running.stop(self._grace_s)
                 return Done(None, self._place(), self._bodies(0), is_late=True)
             await asyncio.sleep(POLL_S)
@@ -123,7 +125,22 @@ class Commands:
             await unclaim(self._folder)
         self._folder.step.unlink(missing_ok=True)
         script = ["/bin/sh", "-c", _SCRIPT, self._name, str(self._folder.step), *commands]
+        await asyncio.to_thread(self._note_begin)
         return await process.start(self._folder, script, {}, workspace)
+
+    def _note_begin(self) -> None:
+        private_folder(self._folder.path)
+        self._folder.began.write_text(f"{boot_id()}\n{time.monotonic()}\n")
+
+    def _began_s(self) -> float:
+        """Return when they were started, in seconds awake; where that is unknown: now."""
+        now = time.monotonic()
+        try:
+            boot, awake = self._folder.began.read_text("utf-8", "replace").splitlines()
+            # A process of an earlier start of the machine is no longer there to be limited.
+            return min(float(awake), now) if boot == boot_id() else now
+        except (OSError, ValueError):
+            return now
 
     def _bodies(self, left: int) -> list[Body]:
         bodies: list[Body] = []
@@ -143,12 +160,6 @@ class Commands:
         except FileNotFoundError:
             return 0
         return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-
-    def _started_at(self) -> float:
-        try:
-            return self._folder.pid.stat().st_mtime
-        except FileNotFoundError:
-            return time.time()
 
 
 def shown(commands: Sequence[str], place: int) -> str:

@@ -7,7 +7,7 @@ come out in the order of the database, each event once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from engine.domain.batch import Planned, Swarm
@@ -90,9 +90,11 @@ class Journal:
         done = await self._store.create_batch(swarm, planned)
         return await self._handed_on(await self._recorded(done))
 
-    async def append(self, entries: Sequence[Entry]) -> Committed:
-        """Append to runs, all or nothing."""
-        done = await self._store.append(entries)
+    async def append(
+        self, entries: Sequence[Entry], settings: Mapping[str, str] | None = None
+    ) -> Committed:
+        """Append to runs and change settings, all or nothing."""
+        done = await self._store.append(entries, settings)
         return await self._handed_on(await self._recorded(done, entries))
 
     async def change(

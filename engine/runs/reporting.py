@@ -35,13 +35,20 @@ class FaultReporter:
     """Reports the faults of a supervising engine; `notify` it when they changed."""
 
     def __init__(
-        self, faults: Faults, shared: SharedSettings, view: View, commit: Commit, pause: SetPause
+        self,
+        faults: Faults,
+        shared: SharedSettings,
+        view: View,
+        commit: Commit,
+        pause: SetPause,
+        now: Callable[[], float],
     ) -> None:
         self._faults = faults
         self._shared = shared
         self._view = view
         self._commit = commit
         self._pause = pause
+        self._now = now
         self._changed = asyncio.Event()
         self._changed.set()
         self._noticed: dict[str, float] = {}
@@ -68,7 +75,7 @@ class FaultReporter:
         waiting = [fault for fault in current if fault.passing]
         if waiting:
             rest_s = max(tree.BACKOFF.wait_s(fault.count) for fault in waiting)
-            await self._pause(Pause(waiting[0].passing, time.time() + rest_s + PAUSE_S))
+            await self._pause(Pause(waiting[0].passing, self._now() + rest_s + PAUSE_S))
         for fault in current:
             await self._tell_runs(fault)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -38,12 +37,14 @@ class Scheduler:
         rules: Callable[[], Rules],
         check_login: Callable[[RunSpec], Awaitable[UserError | None]],
         still_there: Callable[[], None],
+        keep_time: Callable[[], Awaitable[None]],
     ) -> None:
         self._view = view
         self._tools = tools
         self._rules = rules
         self._check_login = check_login
         self._still_there = still_there
+        self._keep_time = keep_time
         self._faults = tools.tasks.faults
         self._login_checked = False
         self._auth_failures = 0
@@ -62,6 +63,9 @@ class Scheduler:
         while True:
             await self._check_home()
             self._wake.clear()
+            # Here, where no run starts meanwhile: one that starts after a gap has not skipped it.
+            with self._faults.guard("clock"):
+                await self._keep_time()
             self._carry_active()
             if await self._started_next():
                 # Starts are spread: Codex's own start is the heaviest moment of a run.
@@ -77,7 +81,7 @@ class Scheduler:
         """Have every run looked after, for ever: all at one moment, to wake for each costs more."""
         while True:
             await asyncio.sleep(LOOK_S)
-            now = time.time()
+            now = self._tools.clock.now()
             for run_id, carried in list(self._carried.items()):
                 carried.look(self._view.runs[run_id], now)
 
@@ -127,7 +131,7 @@ class Scheduler:
             await self._drop_unaffordable()
         await self._pause_refused()
         await self._end_pause()
-        run = next_run(self._view, self._rules(), time.time())
+        run = next_run(self._view, self._rules(), self._tools.clock.now())
         if run is None or len(self._carried) >= self._rules().slots:
             return False
         if not await self._login_holds(run):
@@ -143,7 +147,7 @@ class Scheduler:
         if pause is None:
             return
         self._login_checked = False
-        if not paused(pause, time.time()):
+        if not paused(pause, self._tools.clock.now()):
             await self._tools.pause(None)
 
     async def _pause_refused(self) -> None:

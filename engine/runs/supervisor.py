@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from engine.clock import Clock
 from engine.codex.command import codex_home
 from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
@@ -63,6 +63,7 @@ class Tools:
     budgets: Budgets
     tasks: TaskTree
     """Where the tasks of runs are started."""
+    clock: Clock
 
 
 class Supervisor:
@@ -177,7 +178,7 @@ class Supervisor:
 
     async def _check(self, following: Following) -> None:
         """See what is the matter with a run that is at work, and do something about it."""
-        now, settings = time.time(), self._limits
+        now, settings = self._tools.clock.now(), self._limits
         quiet = watchdog.is_quiet(self._run, now, settings)
         cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
@@ -196,7 +197,8 @@ class Supervisor:
             self._run, lambda: self._run.status is not Status.VERIFYING
         )
         if verdict:
-            after = endings.after_check(self._run, verdict.error, verdict.output, time.time())
+            now = self._tools.clock.now()
+            after = endings.after_check(self._run, verdict.error, verdict.output, now)
             if after.is_success:
                 await self._learning.learn(self._run)
             await self._append(after.bodies, ask=after.ask)
@@ -234,7 +236,7 @@ class Supervisor:
         await self._remember()
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(
-            self._run, error, ending.exit_code, self._limits, time.time(), again
+            self._run, error, ending.exit_code, self._limits, self._tools.clock.now(), again
         )
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))

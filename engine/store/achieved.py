@@ -9,7 +9,8 @@ from engine.domain.model import Achieved, Status
 
 MOST_RUNS = 20_000
 ACHIEVED = f"""SELECT json_extract(spec, '$.template') AS template, status,
-    json_extract(state, '$.finished_at') - json_extract(state, '$.started_at'),
+    json_extract(state, '$.finished_at') - json_extract(state, '$.started_at')
+        - coalesce(json_extract(state, '$.skipped_s'), 0),
     coalesce(json_extract(state, '$.usage.input') + json_extract(state, '$.usage.output'), 0)
     FROM runs WHERE template IS NOT NULL ORDER BY key DESC LIMIT {MOST_RUNS}"""
 

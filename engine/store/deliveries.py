@@ -151,6 +151,12 @@ class Deliveries:
         )
         return {row[0]: Standing(row[1], row[2], bool(row[3])) for row in rows}
 
+    async def move_due(self, seconds: float) -> None:
+        """Move the times at which waiting deliveries are tried again: the clock was moved."""
+        await self._execute(
+            "UPDATE deliveries SET due = due + ? WHERE state = 'waiting' AND due > 0", (seconds,)
+        )
+
     async def drop(self, delivered_before: float, before: float) -> int:
         """Drop messages that all have got, or that are older than `before`; gives how many."""
         return await self._execute(

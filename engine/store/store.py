@@ -105,10 +105,25 @@ class Store(Reading):
         """Let the runs of a batch use so many tokens together; None: as many as they need."""
         await self._write(lambda db: batches.set_budget(db, batch, tokens))
 
-    async def append(self, entries: Sequence[Entry]) -> Committed:
-        """Append to any number of runs, all or nothing; raises what `decide` raises."""
-        is_flood = not any(entry.is_reported for entry in entries)
-        return await self._write(lambda db: self._append(db, entries), is_flood=is_flood)
+    def use_clock(self, clock: Callable[[], float] | None) -> None:
+        """Take the time of events from this clock; None: from the wall clock."""
+        self._clock = clock or time.time
+
+    async def append(
+        self, entries: Sequence[Entry], settings: Mapping[str, str] | None = None
+    ) -> Committed:
+        """Append to any number of runs, all or nothing; raises what `decide` raises.
+
+        `settings` are changed in the same transaction.
+        """
+
+        def add(db: sqlite3.Connection) -> Committed:
+            for setting in (settings or {}).items():
+                db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", setting)
+            return self._append(db, entries)
+
+        is_flood = not settings and not any(entry.is_reported for entry in entries)
+        return await self._write(add, is_flood=is_flood)
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> Committed:
         done = self._appender.append(db, entries, self._clock())

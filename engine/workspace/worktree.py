@@ -204,7 +204,8 @@ def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | 
         target = Path(os.fsdecode(link.read_bytes().rstrip(b"\n"))).parent
         if os.path.lexists(target) or not any(target.is_relative_to(top) for top in workspaces):
             return None
-        if time.time() - link.stat().st_mtime < MAKING_S:
+        # A time in the future is one of a clock that was moved back, or of a file server.
+        if abs(time.time() - link.stat().st_mtime) < MAKING_S:
             return None
         return target, _branch_of(place)
     except OSError:
