@@ -391,7 +391,7 @@ class Engine(Parts):
         """Check what another attempt needs: with a workspace that is there, no source for one."""
         there = run.workspace is not None and Path(run.workspace.path).is_dir()
         needs_none = there and not fresh
-        if needs_none and (await self.workspaces.check(run.id)).has_unknown_changes:
+        if needs_none and (await self.workspaces.check(run)).has_unknown_changes:
             raise user_error("CHANGES_UNKNOWN")
         spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
         await self._check_spec(spec)

@@ -273,20 +273,20 @@ class Workspaces:
         except UserError as error:
             _log.warning("run %s: %s, but not noted: %s", known.id, words, error.message)
 
-    async def check(self, run: str) -> Run:
-        """Return a run, after a quick look whether its checkpoints are there.
+    async def check(self, known: Run) -> Run:
+        """Return a run as it is after a quick look whether its checkpoints are there.
 
         What is found is noted; the work of an hour is not measured for it.
         """
-        known = await self._find(run)
         if not known.baseline or known.workspace is None:
             return known
         folder = self._paths.checkpoints(known.id, known.workspace.path)
-        if await asyncio.to_thread(has_baseline, folder) == known.store_lost:
-            with suppress(UserError):  # what was found is noted
-                async with self._noted(known.id):
-                    await (await Checkpoints.open(folder, known.workspace)).verify()
-                await self._note_store(known.id, "its checkpoints are whole again", lost=False)
+        if await asyncio.to_thread(has_baseline, folder) != known.store_lost:
+            return known
+        with suppress(UserError):  # what was found is noted
+            async with self._noted(known.id):
+                await (await Checkpoints.open(folder, known.workspace)).verify()
+            await self._note_store(known.id, "its checkpoints are whole again", lost=False)
         return await self._find(known.id)
 
     async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:

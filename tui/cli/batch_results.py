@@ -119,7 +119,7 @@ async def _report(name: str, kind: str, file: str | None) -> int:
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
         found = await engine.swarms.runs(swarm.id)
-        runs = [await engine.workspaces.check(run.id) for run in found]
+        runs = [await engine.workspaces.check(run) for run in found]
         if file:
             path = await engine.swarms.export(swarm, kind, absolute(file), engine.slots)
             output.say(str(path))
@@ -147,7 +147,7 @@ async def _compare(name: str, *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
         runs = await engine.swarms.runs(swarm.id)
-        found = tasks([await engine.workspaces.check(run.id) for run in runs])
+        found = tasks([await engine.workspaces.check(run) for run in runs])
         told: list[dict[str, Any]] = []
         for task in found:
             files = {run.id: await _files(engine, run) for run in task.runs}

@@ -191,7 +191,7 @@ async def _show(name: str, as_json: bool) -> int:
     from tui.cli import failure, session, waiting
 
     async with session.open_engine() as engine:
-        run = await engine.workspaces.check((await engine.find(name)).id)
+        run = await engine.workspaces.check(await engine.find(name))
         waits = await waiting.of_store(engine)
         overlaps = (await engine.radar()).overlaps(run.id) if run.touched else []
     now = time.time()
