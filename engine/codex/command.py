@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import cast
 
 from engine.child_files import path_of
+from engine.codex.projects import trust_level
 from engine.config import Config
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec
+from engine.domain.model import Agent, RunSpec, Workspace, WorkspaceKind
 from engine.paths import AttemptFolder, Paths
 from engine.runs.marks import MARK, mark
 
@@ -67,7 +68,13 @@ def _packaged() -> str:
 
 
 def command(
-    spec: RunSpec, config: Config, paths: Paths, run: str, folder: AttemptFolder, thread: str | None
+    spec: RunSpec,
+    config: Config,
+    paths: Paths,
+    run: str,
+    folder: AttemptFolder,
+    thread: str | None,
+    workspace: Workspace | None = None,
 ) -> Command:
     """Give the command of one attempt, which continues `thread` where there is one.
 
@@ -85,6 +92,7 @@ def command(
     model = spec.model or config.codex.model
     if model:
         options += ["-m", model]
+    settings += _trust(codex_home(spec, paths), workspace)
     # Last, so that no policy of the user's own takes the mark away from the commands.
     settings.append(f"shell_environment_policy.set.{MARK}={_toml(mark(folder))}")
     for setting in settings:
@@ -107,6 +115,15 @@ def codex_home(spec: RunSpec, paths: Paths) -> Path:
 def user_codex_home() -> Path:
     """Give the user's own Codex home, which `CODEX_HOME` may name."""
     return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+
+
+def _trust(home: Path, workspace: Workspace | None) -> list[str]:
+    """Return the setting that trusts a workspace as its source is trusted."""
+    if not workspace or not workspace.source or workspace.kind is WorkspaceKind.IN_PLACE:
+        return []
+    level = trust_level(home, Path(workspace.source))
+    # Codex splits a dotted key at every dot: only the whole table can name a path.
+    return [f'projects={{{_toml(workspace.path)}={{trust_level="{level}"}}}}'] if level else []
 
 
 def _program(spec: RunSpec, config: Config) -> list[str]:

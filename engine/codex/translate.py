@@ -33,6 +33,7 @@ TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an ev
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
 _WORD = re.compile(r"[\w./-]+")
+_SANDBOX = ("bwrap: ", "codex-linux-sandbox", "error applying Landlock", "sandbox-exec: ")
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
@@ -63,6 +64,10 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     rollout_offset: int = 0
     agents: dict[str, AgentCursor] = {}
     """The thread's sub-agents, by thread."""
+    refused: str = ""
+    """What the sandbox said when it could not start a command."""
+    worked: bool = False
+    """Whether a command or an edit was carried out."""
     open: dict[str, tuple[str, str]] = {}
     """Kind and text of the steps that have begun, by item."""
     verdict: ErrorInfo | None = None
@@ -238,7 +243,15 @@ class Translator:
             self.cursor.open[item.id] = (step.kind, step.text)
         else:
             self.cursor.open.pop(item.id, None)
+            self._judge(step)
         return [step]
+
+    def _judge(self, step: Step) -> None:
+        """Take note whether a command could start at all."""
+        if refusal := _refusal(step):
+            self.cursor.refused = self.cursor.refused or refusal
+        elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
+            self.cursor.worked = True
 
     def _plan(self, item: Item) -> list[Body]:
         items = tuple(
@@ -319,6 +332,13 @@ def _command(item: Item, phase: str) -> Step:
     output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
     text = one_line(_unwrapped(command))
     return Step("tool", "command", phase, text, command, item.exit_code, output)
+
+
+def _refusal(step: Step) -> str:
+    """Return what the sandbox said instead of starting a command; empty where it started."""
+    first = (step.output or "").lstrip().partition("\n")[0]
+    is_refusal = step.kind == "command" and step.phase == "failed" and first.startswith(_SANDBOX)
+    return one_line(first) if is_refusal and "bwrap" not in (step.command or "") else ""
 
 
 def _unwrapped(command: str) -> str:

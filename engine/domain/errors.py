@@ -156,6 +156,10 @@ CATALOGUE: dict[str, Entry] = {
         "No process supervises the runs of this home, and none can be started.",
         "Run `swarm-tui supervise` to see why; `swarm-tui doctor` shows who supervises.",
     ),
+    "SANDBOX_UNUSABLE": Entry(
+        "No command of the agent could start: Codex's sandbox does not work here.",
+        "Run `swarm-tui doctor`; allow user namespaces, or use the sandbox danger-full-access.",
+    ),
     "DISK_FULL": Entry(
         "The disk is full.", "Free some space, for example with `swarm-tui cleanup`."
     ),

@@ -49,7 +49,7 @@ class Next:
 def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
     """Give why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
     if ending.exit_code == 0 and cursor.turn == "completed":
-        return None
+        return _refused(cursor)
     if cursor.turn == "failed":
         return failures.from_turn(cursor.failure)
     said = tail(stderr)
@@ -60,20 +60,44 @@ def failure(ending: Ending, cursor: Cursor, stderr: Path) -> UserError | None:
     return failures.from_exit(ending.exit_code, said, cursor.last_error)
 
 
-def left_behind(processes: Mapping[int, str], folder: AttemptFolder) -> list[Body]:
+def _refused(cursor: Cursor) -> UserError | None:
+    if not cursor.refused or cursor.worked:
+        return None
+    return user_error(
+        "SANDBOX_UNUSABLE", f"No command could start in Codex's sandbox: {cursor.refused}"
+    )
+
+
+def left_behind(
+    processes: Mapping[int, str], survivors: Mapping[int, str], folder: AttemptFolder
+) -> list[Body]:
     """Tell what Codex left: processes that had to be ended, and its last message."""
     bodies: list[Body] = []
     if processes:
         plural = "" if len(processes) == 1 else "es"
-        names = [f"{printable(name, 50)} ({pid})" for pid, name in processes.items()]
-        more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        said = f"ended {len(names)} process{plural} that Codex left behind"
-        said = f"{said}: {', '.join(names[:NAMED])}{more}"
+        said = f"ended {len(processes)} process{plural} that Codex left behind"
+        said = f"{said}: {_names(processes)}"
         bodies.append(Notice("warning", said))
+    bodies += not_ended(survivors)
     path = folder.last_message
     if path.is_file() and (size_bytes := path.stat().st_size):
         bodies.append(ArtifactSaved(str(path.relative_to(folder.path.parent)), size_bytes))
     return bodies
+
+
+def not_ended(processes: Mapping[int, str]) -> list[Body]:
+    """Return the notice of processes that the system did not let us end."""
+    if not processes:
+        return []
+    plural = "" if len(processes) == 1 else "es"
+    said = f"{len(processes)} process{plural} could not be ended: {_names(processes)}"
+    return [Notice("warning", said)]
+
+
+def _names(processes: Mapping[int, str]) -> str:
+    names = [f"{printable(name, 50)} ({pid})" for pid, name in processes.items()]
+    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def what_next(

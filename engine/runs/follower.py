@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.domain.events import Body, Notice
 from engine.domain.transient import transient
 from engine.files import Spool
 from engine.runs.faults import Faults
-from engine.runs.process import Ending, Process
+from engine.runs.process import Ending, Process, census
 from engine.store.appending import Entry
 
 TICK_S, MAX_TICK_S = 0.05, 0.8
@@ -23,6 +24,7 @@ CROWD = 10  # live runs that the shortest tick is good for: each costs something
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
 ROLLOUT_S = 2.0
+CENSUS_S = 5.0
 
 STORE_FAULTS = frozenset(
     {
@@ -168,7 +170,7 @@ class Follower:
         self._faults = faults or Faults()
         self._followed: dict[str, Following] = {}
         self._turn = 0
-        self._next_rollouts = 0.0
+        self._next_rollouts = self._next_census = 0.0
         self._storing: asyncio.Task[None] | None = None
         self._is_late = False
         """Whether the store could not take what was read."""
@@ -217,6 +219,7 @@ class Follower:
         if not self._followed:
             self._wanted.clear()
             await self._wanted.wait()
+        await self._record_processes()
         busy, endings = self._read()
         try:
             await self._stored()
@@ -233,6 +236,20 @@ class Follower:
             await asyncio.sleep(RETRY_S)
         # In a flood the next lines are read while the last ones are being written.
         await asyncio.sleep(0 if busy else self._pause_s())
+
+    async def _record_processes(self) -> None:
+        """Look now and then which processes there are: those that lose their parent stay known."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._next_census:
+            return
+        self._next_census = clock() + CENSUS_S
+        try:
+            seen = await asyncio.to_thread(census.look, time.monotonic())
+        except OSError as error:
+            _log.warning("the processes of the runs were not recorded: %s", error)
+            return
+        for following in self._followed.values():
+            following.process.record(seen)
 
     def _pause_s(self) -> float:
         """Give how long to wait: of many runs, those who look see only some, a little later."""

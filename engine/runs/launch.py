@@ -48,7 +48,9 @@ async def _start(
 ) -> Process:
     if run.workspace is None or not Path(run.workspace.path).is_dir():
         raise user_error("WORKSPACE_MISSING")
-    what = command(run.spec, config, paths, run.id, folder, thread_to_resume(run, ask))
+    what = command(
+        run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace
+    )
     for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
         if name in what.env:
             private_folder(Path(what.env[name]))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from engine.paths import AttemptFolder
 
 MARK = "SWARM_ATTEMPT"
+START_FIELD = 19
+"""Where the start time stands in /proc/PID/stat, counted from the state."""
 _MARK_BYTES = f"{MARK}=".encode()
 
 
@@ -36,21 +37,44 @@ def marks() -> dict[str, list[int]]:
     return found
 
 
-class Census:
-    """Looks at all processes; many who ask at a time share one look that began after they asked."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A living process; `session` is 0 and `started` a time of its own kind where need be."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._began = 0.0
-        self._found: dict[str, list[int]] = {}
+    parent: int
+    session: int
+    started: float
+    mark: str | None
 
-    def marked(self, value: str, asked: float) -> list[int]:
-        """Give the pids of those that carry the mark `value`; `asked` is a `time.monotonic()`."""
-        with self._lock:
-            if self._began <= asked:
-                self._began = time.monotonic()
-                self._found = marks()
-            return list(self._found.get(value, ()))
+
+def processes() -> dict[int, Seen]:
+    """Return all living processes that can be looked at, by pid."""
+    return {pid: seen for pid in _pids() if (seen := _seen(pid))}
+
+
+def _seen(pid: int) -> Seen | None:
+    if sys.platform != "linux":
+        return _psutil_seen(pid)
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  hot
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    if len(fields) < START_FIELD + 1 or fields[0] in (b"Z", b"X"):
+        return None
+    return Seen(int(fields[1]), int(fields[3]), float(fields[START_FIELD]), _mark_of(pid))
+
+
+def _psutil_seen(pid: int) -> Seen | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return Seen(process.ppid(), 0, process.create_time(), _mark_of(pid))
+    except (psutil.Error, OSError):
+        return None
 
 
 def marked(value: str) -> list[int]:

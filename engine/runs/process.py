@@ -22,7 +22,8 @@ from pathlib import Path
 from engine.environment import workspace_environment
 from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
-from engine.runs.marks import MARK, Census, carries, cpu_s, group, mark, marked, process_name
+from engine.runs.family import Census, Family
+from engine.runs.marks import MARK, Seen, carries, cpu_s, group, mark, marked, process_name
 
 POLL_S = 0.05
 ASK_AGAIN_S = 1.0
@@ -30,7 +31,8 @@ KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
 FULL_BYTES = 64 * 1024
-_census = Census()
+census = Census()
+"""The look at all processes that all attempts share."""
 NOBODY = -1  # in the place of a pid that is not known
 
 # $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
@@ -65,6 +67,9 @@ class Process:
         self.pid = pid
         self._child = child
         self._mark = mark(folder)
+        self._family = Family(self._mark)
+        self.survivors: dict[int, str] = {}
+        """What could not be ended, pid and name."""
         self._exit = os.fspath(folder.exit)
         self._disk_full = False
 
@@ -96,10 +101,14 @@ class Process:
 
     def members(self) -> list[int]:
         """Give the pids of everything alive that belongs to the attempt."""
-        return marked(self._mark)
+        return self.record(census.look(time.monotonic()))
+
+    def record(self, seen: Mapping[int, Seen]) -> list[int]:
+        """Return which of all processes belong to the attempt, and remember them."""
+        return self._family.members(seen)
 
     async def _members(self) -> list[int]:
-        return await asyncio.to_thread(_census.marked, self._mark, time.monotonic())
+        return self.record(await asyncio.to_thread(census.look, time.monotonic()))
 
     def cpu_s(self) -> float:
         """Give the processor time, in seconds, that its living processes have used."""
@@ -131,6 +140,7 @@ class Process:
         killed: dict[int, str] = {}
         now = asyncio.get_running_loop().time
         deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
+        members: list[int] = []
         # Looked at twice: for a moment, while a program is being loaded, it has no environment.
         while empty < 2 and now() < deadline:
             members = await self._members()
@@ -148,7 +158,9 @@ class Process:
                     killed[pid] = process_name(pid)
                 _signal(pid, signal.SIGKILL)
             await asyncio.sleep(POLL_S / 5)
-        return {pid: name for pid, name in killed.items() if pid != self.pid}
+        self.survivors = {pid: killed.get(pid, "?") for pid in members if pid != self.pid}
+        killed = {pid: name for pid, name in killed.items() if pid != self.pid}
+        return {pid: name for pid, name in killed.items() if pid not in self.survivors}
 
     async def _wait_gone(self, limit_s: float) -> None:
         """Ask everything of it to end, and wait until it has."""

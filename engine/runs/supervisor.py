@@ -223,7 +223,8 @@ class Supervisor:
         await asyncio.to_thread(following.process.folder.sync)
         await self._remember()
         await self._say(
-            StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code)
+            *endings.not_ended(following.process.survivors),
+            StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code),
         )
 
     async def _finish(self, following: Following, ending: Ending) -> None:
@@ -232,7 +233,9 @@ class Supervisor:
         await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
         error = endings.failure(ending, following.cursor, folder.stderr)
         error = (following.verdict or error) if error else None
-        bodies = endings.left_behind({} if following.verdict else left, folder)
+        bodies = endings.left_behind(
+            {} if following.verdict else left, following.process.survivors, folder
+        )
         await self._remember()
         again = endings.go_on(await self._ask(), following.cursor)
         following_up = endings.what_next(

@@ -17,7 +17,7 @@ from engine.codex.command import Command, command, find_codex
 from engine.codex.simulated.arguments import parse
 from engine.config import Codex, Config
 from engine.domain.errors import UserError
-from engine.domain.model import Agent, RunSpec, Sandbox
+from engine.domain.model import Agent, RunSpec, Sandbox, Workspace, WorkspaceKind
 from engine.paths import Paths
 
 
@@ -185,3 +185,31 @@ def test_settings_reach_codex_as_toml(config: dict[str, object]) -> None:
 def _mark(paths: Paths) -> str:
     """Return the setting that keeps our mark, whatever the user's policy; it must be the last."""
     return f'shell_environment_policy.set.SWARM_ATTEMPT="{paths.attempt("abc", 2).path}"'
+
+
+@pytest.mark.parametrize("level", ["trusted", "untrusted"])
+def test_a_workspace_is_trusted_as_its_source_is(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    wish = spec(agent=Agent.CODEX, codex_bin=str(executable(tmp_path / "codex")))
+    source = tmp_path / "sh.op"
+    config = tmp_path / "config.toml"
+
+    def settings(kind: WorkspaceKind, at: Path) -> list[str]:
+        workspace = Workspace("/w/a.b", kind, str(at))
+        folder = paths.attempt("abc", 2)
+        made = command(wish, Config(), paths, "abc", folder, None, workspace)
+        return [one for one in options(made)[1] if one.startswith("projects=")]
+
+    assert settings(WorkspaceKind.COPY, source) == []
+    config.write_text(f'[projects."{source}"]\ntrust_level = "{level}"\n')
+    wanted = [f'projects={{"/w/a.b"={{trust_level="{level}"}}}}']
+    for kind in (WorkspaceKind.COPY, WorkspaceKind.WORKTREE):
+        assert settings(kind, source) == wanted
+        assert settings(kind, source / "below") == wanted
+    assert settings(WorkspaceKind.IN_PLACE, source) == []
+    assert settings(WorkspaceKind.COPY, tmp_path) == []
+    for odd in ("no toml [", "projects = 1", f'projects."{source}" = 2'):
+        config.write_text(odd)
+        assert settings(WorkspaceKind.COPY, source) == []

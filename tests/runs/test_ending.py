@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.codex.translate import Cursor
+from engine.codex.translate import Cursor, Translator
 from engine.config import Watchdog
 from engine.domain.errors import CATALOGUE, user_error
 from engine.domain.events import ErrorRaised, Notice, Progressed, StatusChanged
@@ -203,3 +203,27 @@ def test_a_missing_stderr_and_a_long_one_are_no_trouble(tmp_path: Path) -> None:
     assert len(long.message) < 1000
     assert long.message.endswith("the end")
     assert "\x1b" not in long.message
+
+
+def test_a_run_in_which_no_command_could_start_has_failed(tmp_path: Path) -> None:
+    bwrap = b"bwrap: Creating new namespace failed"
+    translator = Translator(Cursor(), "/w")
+
+    def done(output: bytes, code: int) -> None:
+        status = b"failed" if code else b"completed"
+        item = (
+            b'{"id":"i","type":"command_execution","command":"true","status":"%s",'
+            b'"exit_code":%d,"aggregated_output":"%s"}' % (status, code, output)
+        )
+        translator.translate(b'{"type":"item.completed","item":%s}' % item)
+
+    def error() -> str | None:
+        found = failure(Ending(0), translator.cursor, tmp_path / "none")
+        return found.code if found else None
+
+    translator.translate(b'{"type":"turn.completed"}')
+    assert error() is None
+    done(bwrap, 1)
+    assert error() == "SANDBOX_UNUSABLE"
+    done(b"bwrap: is what this prints", 0)
+    assert error() is None

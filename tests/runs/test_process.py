@@ -16,7 +16,8 @@ import pytest
 from support import LIMIT_S, becomes
 
 from engine.paths import AttemptFolder
-from engine.runs import process
+from engine.runs import marks, process
+from engine.runs.family import Family
 from engine.runs.process import Ending, Process
 
 STUBBORN = """
@@ -159,7 +160,8 @@ async def test_the_exit_status_survives_its_starter(attempt: AttemptFolder) -> N
 import asyncio, time
 from pathlib import Path
 from engine.paths import AttemptFolder
-from engine.runs import process
+from engine.runs import marks, process
+from engine.runs.family import Family
 folder = AttemptFolder(Path({str(attempt.path)!r}))
 asyncio.run(process.start(folder, ["/bin/sh", "-c", {text!r}], {{}}, folder.path))
 time.sleep(300)
@@ -312,3 +314,42 @@ async def test_what_has_only_just_begun_ends_as_well(tmp_path: Path, grace_s: fl
             await it.stop(grace_s)
         assert it.ending()
         assert it.members() == []
+
+
+@pytest.mark.parametrize("look_first", [False, True], ids=["child", "daemon"])
+async def test_what_runs_with_an_empty_environment_is_ended_too(
+    attempt: AttemptFolder, look_first: bool
+) -> None:
+    program = (
+        "import os, subprocess, sys, time\n"
+        "it = subprocess.Popen(['sleep', '300'], env={}, start_new_session=True)\n"
+        "print('ready', it.pid, flush=True)\n"
+        "time.sleep(0.7 if 'daemon' in sys.argv else 300)\n"
+    )
+    middle = f'{sys.executable} -c "$0" {"daemon" if look_first else ""} </dev/null'
+    it = await begin(attempt, "/bin/sh", "-c", f"{middle}; echo over; sleep 300", program)
+    await ready(attempt)
+    hidden = psutil.Process(int(attempt.stdout.read_text().split()[1]))
+    if look_first:
+        it.members()
+        await becomes(lambda: b"over" in attempt.stdout.read_bytes())
+    else:
+        assert hidden.pid in it.members()
+    await it.stop(0.2)
+    assert not hidden.is_running() or hidden.status() == psutil.STATUS_ZOMBIE
+    assert it.survivors == {}
+
+
+def test_a_stranger_in_the_same_session_is_not_of_the_attempt() -> None:
+    family = Family("m")
+    seen = {
+        1: marks.Seen(0, 1, 1.0, None),
+        5: marks.Seen(1, 1, 2.0, "m"),  # carries the mark, in a session of somebody else
+        6: marks.Seen(1, 1, 2.0, None),
+        7: marks.Seen(5, 7, 3.0, None),  # a child without the mark, which leads a session
+        8: marks.Seen(5, 5, 3.0, "other"),
+    }
+    assert family.members(seen) == [5, 7]
+    orphaned = {1: seen[1], 9: marks.Seen(1, 7, 4.0, None), 5: marks.Seen(1, 1, 9.0, None)}
+    assert family.members(orphaned) == [9]
+    assert family.members({9: marks.Seen(1, 9, 5.0, None)}) == []  # the number was given again

@@ -1,0 +1,40 @@
+"""Whether Codex reads a project's own settings: what the user's config.toml says of the source.
+
+Codex knows a worktree by its repository, and takes a copy for a project that nobody trusts
+(docs/codex.md): both are to be as the source is.
+"""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from pathlib import Path
+from typing import Any, cast
+
+_log = logging.getLogger(__name__)
+LEVELS = frozenset({"trusted", "untrusted"})
+
+
+def trust_level(codex_home: Path, source: Path) -> str | None:
+    """Return the trust level that config.toml gives to a folder or the project it lies in."""
+    projects = _projects(codex_home / "config.toml")
+    for folder in (source, *source.parents):
+        entry = projects.get(str(folder))
+        if isinstance(entry, dict):
+            level = cast("dict[str, object]", entry).get("trust_level")
+            return str(level) if level in LEVELS else None
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def _projects(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            projects = tomllib.load(file).get("projects")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        _log.warning("the trust of projects in %s was not read: %s", path, error)
+        return {}
+    return cast("dict[str, Any]", projects) if isinstance(projects, dict) else {}
