@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.domain.record import record
+from engine.domain.text import printable_name
 from engine.durable import sync_path
 
 APP = "codex-swarm"
@@ -150,6 +151,14 @@ class Paths:
 
     def prepare(self) -> None:
         """Create the home, readable by its owner only; raises `UserError` where that fails."""
+        try:
+            str(self.home).encode()
+        except UnicodeEncodeError as error:
+            raise user_error(
+                "INPUT_INVALID",
+                f"The home {printable_name(str(self.home))} has a path that is not UTF-8.",
+                "Name another folder in SWARM_HOME.",
+            ) from error
         try:
             private_folder(self.home)
         except OSError as error:

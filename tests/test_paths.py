@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -69,3 +70,10 @@ def test_an_attempt_has_its_files_in_one_folder(paths: Paths) -> None:
     assert [file.name for file in files[:4]] == [
         "prompt.md", "stdout.jsonl", "stderr.log", "last-message.md",
     ]  # fmt: skip
+
+
+def test_a_home_whose_path_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"h\xe9")
+    with pytest.raises(UserError, match=r"h\\xe9 has a path that is not UTF-8"):
+        Paths(home, tmp_path / "config.yaml").prepare()
+    assert not home.exists()

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.domain.events import Body, Event, Notice, StatusChanged, iso
 from engine.domain.model import Pause, Run, Status
+from engine.domain.open_enum import OpenEnum
 from engine.domain.projection import STALLED
 from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
@@ -69,7 +70,7 @@ class Wish:
     is_for_people: bool = False
 
 
-class State(StrEnum):
+class State(OpenEnum):
     """How a delivery stands; a parked one is not tried again unless somebody asks."""
 
     WAITING = "waiting"

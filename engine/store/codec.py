@@ -116,12 +116,12 @@ def ask_text(ask: Ask) -> str:
 
 def ask_from(text: str) -> Ask:
     """Read what an attempt is to do."""
-    return _decode(Ask)(text)
+    return newer.read(Ask, text) or Ask("")
 
 
 def answer_from(text: str) -> Answer:
     """Read what a receiver answered."""
-    return _decode(Answer)(text)
+    return newer.read(Answer, text) or Answer(text)
 
 
 def body_text(body: Body) -> str:

@@ -173,4 +173,6 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     *told, state, tries, due, tried_at, answer = row
     message, topic, at, subject, receiver = told
     said = codec.answer_from(answer) if answer else None
-    return Delivery(message, topic, at, subject, receiver, State(state), tries, due, tried_at, said)
+    return Delivery(
+        message, topic, at, subject, receiver, State.read(state), tries, due, tried_at, said
+    )

@@ -11,6 +11,7 @@ import msgspec
 from engine.domain.events import Step
 from engine.domain.model import Status
 from engine.domain.pattern import Known, Pattern, Rate
+from engine.store import newer
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 MOST_STEPS = 2_000
@@ -19,7 +20,6 @@ MOST_RUNS = 2_000
 SHOWN_RUNS = 50
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Pattern).decode
 _ENDED = f"('{Status.SUCCEEDED}', '{Status.FAILED}')"
 
 
@@ -58,7 +58,8 @@ def _index(db: sqlite3.Connection, id: str) -> None:
     for key, data, removed_at in db.execute(query, (id,)).fetchall():
         db.execute("DELETE FROM search_patterns WHERE rowid = ?", (key,))
         if removed_at is None:
-            said = _decode(data).said()
+            pattern = newer.read(Pattern, data)
+            said = pattern.said() if pattern else ""
             db.execute("INSERT INTO search_patterns (rowid, said) VALUES (?, ?)", (key, said))
 
 
@@ -72,8 +73,9 @@ async def known(read: Read, ids: Sequence[str] = ()) -> list[Known]:
         ids,
     )
     return [
-        Known(id, _decode(data), at, bool(edited), tuple(msgspec.json.decode(runs)))
+        Known(id, pattern, at, bool(edited), tuple(msgspec.json.decode(runs)))
         for id, data, at, edited, runs in rows
+        if (pattern := newer.read(Pattern, data)) is not None
     ]
 
 

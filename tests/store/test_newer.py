@@ -17,6 +17,7 @@ from engine.domain.open_enum import unknown_allowed
 from engine.domain.projection import View
 from engine.domain.run_json import run_json
 from engine.domain.stamp import NotAllowed
+from engine.runs.shared import SharedSettings
 from engine.store import codec
 from engine.store.appending import Entry
 from engine.store.migrations import MIGRATIONS
@@ -176,6 +177,19 @@ async def test_a_database_without_what_is_needed_is_refused_and_not_changed(
             pass
     assert caught.value.code == "DATABASE_NEWER"
     assert database.read_bytes() == before
+
+
+async def test_odd_settings_and_patterns_stop_nothing(store: Store, database: Path) -> None:
+    shared = SharedSettings(store, 4)
+    sql(database, "INSERT INTO settings VALUES ('slots', 'many'), ('pause', '{\"reason\": 5}')")
+    sql(
+        database,
+        'INSERT INTO patterns VALUES (1, \'p1\', 1.0, 0, NULL, \'{"goal": "g", "steps": 7}\')',
+    )
+    sql(database, "INSERT INTO patterns VALUES (2, 'p2', 1.0, 0, NULL, 'no JSON')")
+    await shared.refresh()
+    assert (shared.slots, shared.pause) == (4, None)
+    assert [known.pattern.goal for known in await store.patterns()] == ["g"]
 
 
 def test_what_users_type_is_still_checked() -> None:

@@ -77,7 +77,7 @@ class _Items(LineView, Generic[Item]):
 
 
 def _state(state: str) -> tuple[str, str]:
-    glyph, plain, tone = LOOKS[state]
+    glyph, plain, tone = LOOKS.get(state, ("?", "?", "dim"))
     return f"{show.sign(glyph, plain)} {fit(state, STATE)} ", tone
 
 
