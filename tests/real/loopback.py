@@ -143,6 +143,17 @@ def call(name: str, arguments: Json) -> Step:
     return Step(({"type": "function_call", "name": name, "arguments": json.dumps(arguments)},))
 
 
+def execute(javascript: str) -> Step:
+    """Run JavaScript, as a model in code mode does: `await tools.exec_command({cmd: ...})`."""
+    return Step(({"type": "custom_tool_call", "name": "exec", "input": javascript},))
+
+
+def call_in(namespace: str, name: str, arguments: Json) -> Step:
+    """Call a function tool of a namespace, for instance `clock` and `sleep`."""
+    item = {"type": "function_call", "namespace": namespace, "name": name}
+    return Step(({**item, "arguments": json.dumps(arguments)},))
+
+
 def together(*steps: Step) -> Step:
     """Put the items of several steps into one response; the last step says the rest."""
     return replace(steps[-1], items=tuple(item for step in steps for item in step.items))
