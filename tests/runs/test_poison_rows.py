@@ -56,7 +56,7 @@ async def _while_it_runs(paths: Paths, statement: str) -> Status:
 async def _between_two_engines(paths: Paths, statement: str) -> Status:
     async with Engine.open(paths, quick(), supervise=True) as engine:
         run = await engine.start(spec("say hello", "hang"))
-        await until(engine, lambda: engine.view.runs[run.id].seq > 8)
+        await until(engine, lambda: engine.view.runs[run.id].doing == "thinking")
     poison(paths, statement, run.id)
     async with Engine.open(paths, quick(grace_s=0.1), supervise=True) as engine:
         return await _ended(engine, run.id)
