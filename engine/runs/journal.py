@@ -18,6 +18,7 @@ from engine.domain.projection import View
 from engine.runs.faults import Faults
 from engine.runs.records import RunRecords
 from engine.store.appending import Committed, Entry
+from engine.store.rebuilt import is_unreadable
 from engine.store.store import Store
 from engine.store.written import Written
 
@@ -140,7 +141,13 @@ class Journal:
             events, last_id = await self._store.events_between(self._last_id, PAGE)
             if not events:
                 return
-            unknown = {event.run for event in events} - self._view.runs.keys()
+            known = self._view.runs
+            unknown = {
+                event.run
+                for event in events
+                # One that could not be read was rebuilt when these events were stored.
+                if event.run not in known or is_unreadable(known[event.run])
+            }
             changed = {event.run for event in events}
             if unknown:
                 for run in await self._store.runs(ids=unknown):

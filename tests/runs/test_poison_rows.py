@@ -10,7 +10,7 @@ from pathlib import Path
 
 import faulty
 import pytest
-from support import becomes, played, quick, settled, spec, until
+from support import LIMIT_S, becomes, played, quick, settled, spec, until
 
 from engine.domain.errors import UserError
 from engine.domain.model import Status
@@ -79,7 +79,11 @@ async def test_a_poison_row_stops_no_other_run(
 ) -> None:
     async def one(name: str) -> None:
         home = tmp_path / name.replace(" ", "-")
-        status = await when(Paths(home, home / "config.yaml"), POISON[name])
+        try:
+            async with asyncio.timeout(LIMIT_S / 2):
+                status = await when(Paths(home, home / "config.yaml"), POISON[name])
+        except TimeoutError:
+            raise AssertionError(f"{name}: something hangs") from None
         assert status in (Status.CANCELLED, Status.FAILED), name
 
     await asyncio.gather(*map(one, POISON))
