@@ -51,6 +51,8 @@ class Tending:
 
         Nothing expires while the clock is not trusted: a wrong date must not delete anything.
         """
+        if self._store.reserve:
+            await asyncio.to_thread(self._store.reserve.keep)
         expiring = (self.clean, self.drop_events, self._drop_messages)
         if not self._clock.is_trusted:
             _log.warning("upkeep: the clock was moved far forward; nothing expires for one day")

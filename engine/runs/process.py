@@ -9,9 +9,7 @@ is known as ours, and a process that merely got the same pid is not.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 from engine.environment import workspace_environment
 from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
+from engine.reserve import is_full
 from engine.runs.family import Census, Family
 from engine.runs.marks import MARK, Seen, carries, cpu_s, group, mark, marked, process_name
 
@@ -30,7 +29,6 @@ ASK_AGAIN_S = 1.0
 KILL_WAIT_S = 10.0
 SHELL_WAIT_S = 1.0
 CLAIM_TRIES = 100
-FULL_BYTES = 64 * 1024
 census = Census()
 """The look at all processes that all attempts share."""
 NOBODY = -1  # in the place of a pid that is not known
@@ -91,7 +89,7 @@ class Process:
 
     def _ended(self, code: int | None) -> Ending:
         # Remembered: until the end is stored there may be room again.
-        self._disk_full = self._disk_full or _free_bytes(self.folder.path) < FULL_BYTES
+        self._disk_full = self._disk_full or is_full(self.folder.path)
         return Ending(code, self._disk_full)
 
     def _alive(self) -> bool:
@@ -269,13 +267,6 @@ def _claim(folder: AttemptFolder) -> str:
             return text
         time.sleep(POLL_S / 5)
     return ""
-
-
-def _free_bytes(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return math.inf
 
 
 def _read_exit(path: str) -> int | None:

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.domain.batch import Planned, Swarm
+from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
+from engine.reserve import Reserve
 from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.appending import Appender, Committed, Entry, insert_run
 from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
@@ -48,6 +50,7 @@ class Store(Reading):
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
+        self.reserve: Reserve | None = None
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
@@ -219,6 +222,18 @@ class Store(Reading):
     ) -> T:
         if self.place:
             self.place.check()
+        if is_flood and self.reserve and self.reserve.is_spent:
+            raise user_error("DISK_FULL")  # what is left is for the ends of runs
+        try:
+            return self._once(work, is_flood, db)
+        except sqlite3.OperationalError:
+            if is_flood or not (self.reserve and self.reserve.release_if_full()):
+                raise
+        return self._once(work, is_flood, db)
+
+    def _once(
+        self, work: Callable[[sqlite3.Connection], T], is_flood: bool, db: sqlite3.Connection
+    ) -> T:
         try:
             db.execute(UNSYNCED if is_flood else SYNCED)
             db.execute("BEGIN IMMEDIATE")
@@ -249,9 +264,13 @@ async def open_store(
     it is made only where `is_new`. A damaged one stays as it is: `recovery` sets it aside.
     """
     async with AsyncExitStack() as stack:
+        reserve = Reserve(path)
+        reserve.release_if_full()  # also reading needs some room: SQLite's index of its log
         writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
         store = Store(writer, reader, Outbox(wishes))
         store.log = path.with_name(f"{path.name}-wal")
         store.place = Place(path)
+        reserve.keep()
+        store.reserve = reserve
         yield store

@@ -21,7 +21,7 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
-from engine.workspace import changes, objects, placing, snapshot
+from engine.workspace import changes, objects, placing, repair, snapshot
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
@@ -77,10 +77,10 @@ class Checkpoints:
         Who opens many of them gives each what was `asked` for those before. Raises `UserError`
         CHANGES_UNKNOWN where it holds no baseline: a damaged store is never begun again.
         """
-        if not await asyncio.to_thread(has_baseline, folder):
-            raise unknown_changes(folder)
         asked = asked or Asked()
         repository = await origin(workspace, asked)
+        if not await asyncio.to_thread(has_baseline, folder):
+            await _repair(folder, repository)
         who = await asked.habits(repository, folder.parent)
         return cls(folder, workspace, repository, who)
 
@@ -141,6 +141,7 @@ class Checkpoints:
         await self._points.add(taken)
         self._is_new = False
         self._is_synced = False
+        await asyncio.to_thread(repair.remember, self.git.git_dir, n, sha)
         await self._sync(started if last else 0.0)
         return taken
 
@@ -284,6 +285,18 @@ class Checkpoints:
                 yield
             except OSError as error:
                 raise os_failure(error) from error
+
+
+async def _repair(folder: Path, repository: Repository | None) -> None:
+    """Make a damaged store whole again; raises `UserError` where that cannot be."""
+    if not folder.is_dir():
+        raise unknown_changes(folder)
+    async with locked(folder / "swarm.lock"):
+        try:
+            if not await repair.repaired(folder, repository):
+                raise unknown_changes(folder)
+        except OSError as error:
+            raise os_failure(error) from error
 
 
 def _must_be_free(root: Path, pairs: list[Pair]) -> None:

@@ -12,7 +12,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import BASELINE
 from engine.workspace.git import Git
 
-__all__ = ["BASELINE", "REFS", "Checkpoint", "Points", "has_baseline"]
+__all__ = ["BASELINE", "REFS", "Checkpoint", "Points", "has_baseline", "known_points"]
 
 REFS = "refs/swarm/checkpoints"
 _KNOWN = "swarm-points"
@@ -60,7 +60,7 @@ class Points:
         """
         path = self._git.git_dir / _KNOWN
         if n not in self._known:
-            self._known |= await asyncio.to_thread(_load, path)
+            self._known |= await asyncio.to_thread(known_points, self._git.git_dir)
         if n not in self._known:
             self._known |= {one.n: one for one in await self.list()}
             await asyncio.to_thread(_save, path, self._known)
@@ -99,8 +99,10 @@ def _is_object_id(text: bytes) -> bool:
         return False
 
 
-def _load(path: Path) -> dict[int, Checkpoint]:
+def known_points(git_dir: Path) -> dict[int, Checkpoint]:
+    """Return the checkpoints that were asked for before."""
     try:
+        path = git_dir / _KNOWN
         return msgspec.msgpack.decode(path.read_bytes(), type=dict[int, Checkpoint])
     except (OSError, msgspec.DecodeError):  # git knows them
         return {}

@@ -225,6 +225,13 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
         assert (source / "b.txt").read_text() == "2\n"
 
 
+def lose_baseline(store: Path) -> None:
+    """Damage a store, and all that says which commit its baseline was."""
+    (store / "refs/swarm/checkpoints/0").unlink()
+    store.with_suffix(".points.json").unlink()
+    (store / "swarm-points").unlink(missing_ok=True)
+
+
 async def test_store_that_is_damaged_before_the_next_attempt(paths: Paths) -> None:
     async with supervising(paths) as engine:
         run = await played(engine, "write work.txt work")
@@ -232,7 +239,7 @@ async def test_store_that_is_damaged_before_the_next_attempt(paths: Paths) -> No
         folder = Path(run.workspace.path)
         await engine.set_pause(Pause("for a test"))
         await engine.resume(run.id, "sim: write more.txt more")
-        (paths.checkpoints(run.id, run.workspace.path) / "HEAD").unlink()
+        lose_baseline(paths.checkpoints(run.id, run.workspace.path))
         await engine.set_pause(None)
         await settled(engine)
         run = engine.view.runs[run.id]
@@ -278,18 +285,17 @@ async def test_baseline_comes_after_the_set_up(paths: Paths, git: FakeGit, sourc
         assert [file.path for file in changed.files] == ["more.txt"]
 
 
-@pytest.mark.parametrize("damage", ["HEAD", "baseline", "cut", "objects", "store"])
+@pytest.mark.parametrize("damage", ["baseline", "cut", "objects", "store"])
 async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, damage: str) -> None:
     where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
     async with supervising(paths) as engine:
         run = await played(engine, "write work.txt work", workspace=where)
         assert run.workspace
         store = paths.checkpoints(run.id, run.workspace.path)
-        if damage == "HEAD":
-            (store / "HEAD").write_text("")
-        elif damage == "baseline":
-            (store / "refs/swarm/checkpoints/0").unlink()
+        if damage == "baseline":
+            lose_baseline(store)
         elif damage == "cut":
+            lose_baseline(store)
             (store / "refs/swarm/checkpoints/0").write_text("")
         elif damage == "objects":
             for part in (store / "objects").iterdir():

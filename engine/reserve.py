@@ -1,0 +1,97 @@
+"""Room kept free for the database: a file in the home that goes when the disk is full.
+
+With it ends, cancels and clean-ups can still be recorded, and a command can open the database.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+NAME = "reserve"
+SIZE_BYTES = 8 * 1024**2
+SHARE = 8
+"""It takes no more than this part of what is free when it is made."""
+LEAST_BYTES = 128 * 1024
+LOW_BYTES = SIZE_BYTES // SHARE
+FULL_BYTES = 64 * 1024
+"""With less than this a disk counts as full: SQLite needs half of it for its index of the WAL."""
+
+
+class Reserve:
+    """The reserve of the home that a database is in; no method raises."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(NAME)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is there."""
+        return self._path.exists()
+
+    def keep(self) -> bool:
+        """Make the file where it is missing and there is room; gives whether it is there."""
+        if self.is_kept:
+            return True
+        size = min(SIZE_BYTES, self._free_bytes() // SHARE)
+        if size < LEAST_BYTES:
+            return False
+        part = self._path.with_name(f"{NAME}.{os.getpid()}.part")
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                _fill(handle, size)
+            finally:
+                os.close(handle)
+            part.replace(self._path)
+        except OSError:  # no room after all, or a home that may only be read
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            return False
+        return True
+
+    def release(self) -> bool:
+        """Give its room to the database; gives whether there was any to give."""
+        with suppress(OSError):
+            self._path.unlink()
+            return True
+        return False
+
+    def release_if_full(self) -> bool:
+        """Give its room away where there is next to none left."""
+        return self._free_bytes() < FULL_BYTES and self.release()
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it was given away, and little of it is left: that is for the ends of runs."""
+        return not self.is_kept and self._free_bytes() < 2 * LEAST_BYTES
+
+    def _free_bytes(self) -> int:
+        try:
+            return shutil.disk_usage(self._path.parent).free
+        except OSError:
+            return 0
+
+
+def is_full(folder: Path) -> bool:
+    """Return whether the disk of a folder in a home is full, or only our reserve is left."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return False
+    if free < FULL_BYTES:
+        return True
+    homes = (parent for parent in folder.parents if (parent / "swarm.db").exists())
+    home = next(homes, None)
+    return home is not None and free < LOW_BYTES and not (home / NAME).exists()
+
+
+def _fill(handle: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)
+        return
+    block = bytes(64 * 1024)
+    for _ in range(size // len(block)):
+        os.write(handle, block)
