@@ -76,6 +76,8 @@ class Points:
 def has_baseline(git_dir: Path) -> bool:
     """Return whether a store is whole as far as its files show: a `HEAD`, and a baseline."""
     try:
+        if not (git_dir / "objects").is_dir():
+            return False
         if not (git_dir / "HEAD").read_bytes().startswith(b"ref: "):
             return False
         return _is_object_id(_baseline_of(git_dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ async def test_nothing_is_listed_where_the_changes_are_unknown(paths: Paths, sou
         plan, names = await listed(engine)
         assert names == ["node_modules"]
         store = paths.checkpoints(run.id, str(folder(run)))
-        (store / "HEAD").unlink()
+        shutil.rmtree(store / "objects")
         again, names = await listed(engine)
         assert names == []
         assert ["The changes of this run are unknown" in item.why for item in again.keep] == [True]

@@ -68,3 +68,14 @@ async def test_a_baseline_whose_objects_are_lost_is_an_error(store: Path, tmp_pa
         await Checkpoints.open(store, workspace(tmp_path))
     assert caught.value.code == "CHANGES_UNKNOWN"
     assert (store / f"{REF}/0").read_bytes() == b""
+
+
+async def test_lost_packs_are_reported_as_unknown_changes(store: Path, tmp_path: Path) -> None:
+    for part in (store / "objects" / "pack").iterdir():
+        part.unlink()
+    opened = await Checkpoints.open(store, workspace(tmp_path))
+    for ask in (opened.diff(0, 1), opened.changes(0, 1), opened.diff()):
+        with pytest.raises(UserError) as caught:
+            await ask
+        assert caught.value.code == "CHANGES_UNKNOWN"
+    assert [point.n for point in await opened.list()] == [0, 1]
