@@ -122,3 +122,22 @@ async def test_a_folder_that_is_there_again_keeps_its_session(paths: Paths) -> N
         (cleaned,) = (await engine.disk.clean(plan, SESSIONS)).cleaned
         assert cleaned.failure
         assert Path(plan.take[0].path).exists()
+
+
+async def test_sessions_of_sub_agents_archived_and_compressed_ones_are_the_run_s(
+    paths: Paths,
+) -> None:
+    async with supervising(paths) as engine:
+        run = await done(engine, "say done")
+        (kept,) = (await engine.disk.plan(SESSIONS)).keep
+        own = Path(kept.path)
+        agent = session(paths.simulated_codex_home, "/elsewhere")
+        payload = {"cwd": "/elsewhere", "session_id": engine.view.runs[run.id].thread_id}
+        agent.write_text(json.dumps({"type": "session_meta", "payload": payload}) + "\n")
+        archive = paths.simulated_codex_home / "archived_sessions"
+        archive.mkdir()
+        compressed = own.rename(archive / f"{own.name}.zst")
+        plan = await engine.disk.plan(SESSIONS)
+        assert plan.take == ()
+        found = {item.path: item.run for item in plan.keep}
+        assert found == {str(agent): run.id, str(compressed): run.id}
