@@ -230,6 +230,10 @@ class Config(_Section, frozen=True):
     slots: Annotated[Positive, _says("runs at a time; default: as many as processors")] = (
         msgspec.field(default_factory=_slots)
     )
+    spare: Annotated[
+        tuple[str, ...],
+        _says("words in the command lines of processes that outlive a run, as `GradleDaemon`"),
+    ] = ()
     grace_s: Annotated[Seconds, _says("seconds from SIGTERM to SIGKILL")] = 5.0
     codex: Codex = Codex()
     queue: Queue = Queue()

@@ -149,3 +149,14 @@ def process_name(pid: int) -> str:
         return psutil.Process(pid).name()
     except psutil.Error:
         return "?"
+
+
+def has_word(pid: int, words: Iterable[str]) -> bool:
+    """Return whether one of the words stands in the command line of a process."""
+    import psutil
+
+    try:
+        line = " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+    return any(word in line for word in words if word)

@@ -22,7 +22,17 @@ from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
 from engine.reserve import is_full
 from engine.runs.family import Census, Family
-from engine.runs.marks import MARK, Seen, carries, cpu_s, group, mark, marked, process_name
+from engine.runs.marks import (
+    MARK,
+    Seen,
+    carries,
+    cpu_s,
+    group,
+    has_word,
+    mark,
+    marked,
+    process_name,
+)
 
 POLL_S = 0.05
 ASK_AGAIN_S = 1.0
@@ -133,8 +143,11 @@ class Process:
             await self._wait_gone(grace_s)
         await self.sweep()
 
-    async def sweep(self) -> dict[int, str]:
-        """Kill whatever of the attempt is still alive; return what it left, pid and name."""
+    async def sweep(self, spare: Sequence[str] = ()) -> dict[int, str]:
+        """Kill whatever of the attempt is still alive; return what it left, pid and name.
+
+        Processes with one of the words `spare` in their command line stay.
+        """
         killed: dict[int, str] = {}
         now = asyncio.get_running_loop().time
         deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
@@ -142,6 +155,8 @@ class Process:
         # Looked at twice: for a moment, while a program is being loaded, it has no environment.
         while empty < 2 and now() < deadline:
             members = await self._members()
+            if spare:
+                members = [pid for pid in members if not has_word(pid, spare)]
             if not members and self._alive():
                 members = [self.pid]
             empty = 0 if members else empty + 1

@@ -228,7 +228,7 @@ class Supervisor:
         )
 
     async def _finish(self, following: Following, ending: Ending) -> None:
-        left = await following.process.sweep()
+        left = await following.process.sweep(self._tools.config.spare)
         folder = following.process.folder
         await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
         error = endings.failure(ending, following.cursor, folder.stderr)

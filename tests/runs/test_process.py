@@ -353,3 +353,19 @@ def test_a_stranger_in_the_same_session_is_not_of_the_attempt() -> None:
     orphaned = {1: seen[1], 9: marks.Seen(1, 7, 4.0, None), 5: marks.Seen(1, 1, 9.0, None)}
     assert family.members(orphaned) == [9]
     assert family.members({9: marks.Seen(1, 9, 5.0, None)}) == []  # the number was given again
+
+
+async def test_a_daemon_that_the_settings_spare_outlives_its_attempt(
+    attempt: AttemptFolder,
+) -> None:
+    program = (
+        "import subprocess\n"
+        "for time in ('300', '301'): subprocess.Popen(['sleep', time], start_new_session=True)"
+    )
+    it = await begin(attempt, sys.executable, "-c", program)
+    assert await ended(it) == Ending(0)
+    assert list((await it.sweep(["sleep 301"])).values()) == ["sleep"]
+    (spared,) = it.members()
+    assert psutil.Process(spared).cmdline() == ["sleep", "301"]
+    assert it.survivors == {}
+    assert list(await it.sweep()) == [spared]
