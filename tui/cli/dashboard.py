@@ -90,6 +90,8 @@ async def show(
     says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
     called as soon as there is something to be seen.
     """
+    for name in ("COLUMNS", "LINES"):  # the terminal knows its size: an exported one may be stale
+        os.environ.pop(name, None)
     gc.disable()  # what is made before the first paint stays: to look through it stops the world
     from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
 

@@ -114,9 +114,6 @@ def prepare() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    if sys.stdout.isatty():  # the terminal knows its size; what a shell exported is often stale
-        os.environ.pop("COLUMNS", None)
-        os.environ.pop("LINES", None)
 
 
 def forget(stream: IO[str]) -> None:
