@@ -28,6 +28,7 @@ from engine.paths import Paths
 from engine.runs import tree
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.journal import Journal
+from engine.runs.lookout import Lookout
 from engine.runs.owner import Ownership
 from engine.runs.records import RunRecords
 from engine.runs.shared import SharedSettings
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from engine.recovery import Recovered, recover
     from engine.runs.background import BackgroundProcess, start_if_needed
     from engine.runs.holder import Holder, read_holder
+    from engine.runs.lookout import unsupervised
     from engine.sources import Source
     from engine.supervision import Supervision
     from engine.swarms import Plan as BatchPlan
@@ -112,6 +114,7 @@ __all__ = [
     "recover",
     "start_if_needed",
     "supervise",
+    "unsupervised",
 ]
 
 AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
@@ -149,6 +152,8 @@ class Engine(Parts):
         self._supervision: Supervision | None = None
         self._supervising: SupervisedTask | None = None
         self._ownership = Ownership(paths.lock)
+        self.lookout = Lookout(self._ownership, lambda: bool(view.live), self._published)
+        """Whether anybody supervises the runs, where this engine does not."""
 
     @classmethod
     @asynccontextmanager
@@ -177,6 +182,7 @@ class Engine(Parts):
                 await engine.memory.load()
                 await engine._journal.load()
                 engine.tasks.start("journal", engine._journal.follow)
+                engine.tasks.start("lookout", engine.lookout.run)
             if supervise:
                 raise_limit()
                 engine._begin_to_supervise(after)

@@ -45,6 +45,7 @@ WHERE = {
         "start_if_needed",
     ),
     "engine.runs.holder": ("Holder", "read_holder"),
+    "engine.runs.lookout": ("unsupervised",),
     "engine.sources": ("Source",),
     "engine.swarms": ("BatchPlan",),
     "engine.templates": ("Templates",),

@@ -56,7 +56,7 @@ class SwarmApp(Lending):
         goes_on: bool = True,
         seen: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(engine, clock, goes_on=goes_on)
+        super().__init__(engine, self._time_of_runs(clock), goes_on=goes_on)
         self._seen = seen
         self._tasks: TaskTree | None = None
         self.draft: Draft | None = None
@@ -168,6 +168,15 @@ class SwarmApp(Lending):
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")
+
+    def _time_of_runs(self, clock: Callable[[], float]) -> Callable[[], float]:
+        """Return a clock that stands still while nobody supervises the runs."""
+
+        def now() -> float:
+            stands_at = self.engine.lookout.since
+            return clock() if stands_at is None else min(clock(), stands_at)
+
+        return now
 
     async def _pump(self, batches: Batches) -> None:
         """Hand every batch to the current mode's screen; in a flood half as often."""

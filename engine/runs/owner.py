@@ -31,6 +31,11 @@ class Ownership:
         self._since = 0.0
 
     @property
+    def path(self) -> Path:
+        """The lock file, in the home's folder."""
+        return self._path
+
+    @property
     def held(self) -> bool:
         """Whether this engine supervises."""
         return self._home is not None

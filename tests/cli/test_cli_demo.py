@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from typed import COMMAND, Swarm
 
 from engine.config import Config
 from engine.domain.errors import user_error
+from engine.domain.events import Event
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
@@ -77,8 +79,12 @@ async def test_following_ends_when_nobody_is_left_who_starts_runs_again(paths: P
     async with Engine.open(paths, Config(), follow=False) as engine:
         until = asyncio.get_running_loop().create_future()
         follower = Follower(engine, [], until=until)
-        following = asyncio.ensure_future(anext(follower.news(), None))
+        following = asyncio.ensure_future(_drained(follower.news()))
         await asyncio.sleep(0)
         assert not following.done()
         until.set_result(None)
-        assert await asyncio.wait_for(following, 30) is None
+        assert not any(await asyncio.wait_for(following, 30))
+
+
+async def _drained(news: AsyncGenerator[list[Event]]) -> list[list[Event]]:
+    return [events async for events in news]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn, cast
 
 import pytest
@@ -248,6 +249,7 @@ class FakeEngine:
         self._bus = Bus()
         self.tasks = TaskTree()
         self.faults: tuple[Fault, ...] = ()
+        self.lookout = SimpleNamespace(problem="", since=None)
 
     # What tests say
 

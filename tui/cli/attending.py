@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
+from engine.domain.transient import transient
 from engine.engine import Engine, read_holder
 from tui.cli import output, session
 
@@ -51,7 +52,7 @@ class Attendant:
     async def check(self) -> None:
         """Look once who supervises, and act on it."""
         engine = self._engine
-        if engine.supervises or not await engine.is_needed():
+        if engine.supervises or not await self._is_needed():
             self._absent_since = None
             return
         holder = await asyncio.to_thread(read_holder, engine.paths.lock)
@@ -65,6 +66,14 @@ class Attendant:
             self._check_takes_over(now - self._absent_since)
         elif not self._is_beginning(now):
             await self._start(now)
+
+    async def _is_needed(self) -> bool:
+        try:
+            return await self._engine.is_needed()
+        except UserError as error:
+            if not transient(error):
+                raise
+            return False  # the store is asked again in a moment
 
     def _report(self, holder: Holder) -> None:
         """Write once that the supervisor does nothing, and once that it works again."""
@@ -134,7 +143,10 @@ async def attended(
         await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
         if attendant.error and not working.done():
             raise attendant.error  # why nobody can supervise
-        return await working
+        result = await working
+        if not own:
+            await session.see_to_what_is_left(engine)  # messages that are owed, for example
+        return result
     finally:
         working.cancel()
         attendant.cancel()

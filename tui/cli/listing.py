@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.activity import clock, elapsed_s, ordinal
+from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from tui.cli import output
 from tui.cli.options import (
@@ -94,6 +97,12 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
         output.say_styled(_table(shown, now, waits))
     if engine.faults:
         output.say_aside(faults_words(engine.faults))
+    if any(run.status in LIVE for run in shown):
+        from engine.engine import read_holder, unsupervised  # late: seldom needed
+
+        with suppress(UserError):  # the lock cannot be read: the doctor says why
+            if problem := unsupervised(read_holder(engine.paths.lock)):
+                output.say_aside(problem)
     if radar:
         return 0
     if words := waiting.pause_note(engine, now):

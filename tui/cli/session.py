@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Engine
 from engine.paths import Paths
-from tui.cli import log
+from tui.cli import log, output
 
 if TYPE_CHECKING:
     from engine.engine import BackgroundProcess
@@ -99,6 +99,12 @@ def go_on(places: Paths) -> None:
         return
     if child:
         child.leave()
+        return
+    from engine.engine import read_holder
+
+    with suppress(UserError):
+        if problem := read_holder(places.lock).problem:
+            output.say_aside(problem)
 
 
 def start_background_supervisor(places: Paths) -> BackgroundProcess | None:

@@ -133,7 +133,7 @@ class LiveScreen(Screen[None]):
 
     def tell_queue(self) -> None:
         """Show how the queue stands."""
-        fault = faults_words(self.engine.faults)
+        fault = self.engine.lookout.problem or faults_words(self.engine.faults)
         self.top_bar.tell(Queue(self.engine.slots, self.engine.pause, self.clock(), fault))
 
     def expect(self, run_id: str) -> None:

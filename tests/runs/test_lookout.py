@@ -1,0 +1,90 @@
+"""An engine that does not supervise sees whether another one does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Paths
+from engine.runs import lookout
+from engine.runs.lookout import Lookout
+from engine.runs.owner import Ownership
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from engine.runs.owner import Ownership
+assert Ownership(Path(sys.argv[1])).take()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def looking(paths: Paths, *, needed: bool = True) -> tuple[Lookout, list[str]]:
+    changes: list[str] = []
+    found = Lookout(Ownership(paths.lock), lambda: needed, lambda: changes.append(""))
+    return found, changes
+
+
+async def test_runs_without_a_supervisor_are_reported(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.prepare()
+    found, changes = looking(paths)
+    await found.look()
+    assert not found.problem  # one engine may be handing over to the next
+    monkeypatch.setattr(lookout, "ABSENT_S", 0.0)
+    await found.look()
+    assert "No process supervises" in found.problem
+    assert found.since is not None
+    assert len(changes) == 1
+    owner = Ownership(paths.lock)
+    assert owner.take()
+    await found.look()
+    owner.give_up()
+    assert (found.problem, found.since, len(changes)) == ("", None, 2)
+
+
+async def test_nothing_is_reported_where_nothing_is_left_to_do(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.prepare()
+    monkeypatch.setattr(lookout, "ABSENT_S", 0.0)
+    found, changes = looking(paths, needed=False)
+    await found.look()
+    assert (found.problem, changes) == ("", [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_stopped_supervisor_is_reported_until_it_continues(paths: Paths) -> None:
+    paths.prepare()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(paths.lock)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        found, _ = looking(paths)
+        asyncio.run(found.look())
+        assert not found.problem
+        holder.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
+        asyncio.run(found.look())
+        assert f"kill -CONT {holder.pid}" in found.problem
+        holder.send_signal(signal.SIGCONT)
+        os.waitid(os.P_PID, holder.pid, os.WCONTINUED | os.WNOWAIT)
+        asyncio.run(found.look())
+        assert not found.problem
+    finally:
+        holder.kill()
+        holder.wait()
+        assert holder.stdout
+        holder.stdout.close()
