@@ -130,6 +130,14 @@ class Supervision:
             await branch.close()
             self._store.use_clock(None)
             self.scheduler = None
+            await self._withdraw_faults()
+
+    async def _withdraw_faults(self) -> None:
+        """Show no fault of ours any more: nothing of it is at work."""
+        try:
+            await self._shared.set_faults(())
+        except UserError as error:  # whoever supervises next does that first
+            self._tasks.faults.record("faults", error)
 
     async def _rebuild_unreadable(self) -> None:
         """Have the state of each run rebuilt that cannot be read: writing to it does that."""

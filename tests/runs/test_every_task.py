@@ -191,6 +191,28 @@ async def test_the_background_goes_on_without_all_that_is_optional(paths: Paths)
     assert TEXT in err
 
 
+async def test_every_command_shows_what_fails_in_the_background(paths: Paths) -> None:
+    (run,) = await queued(paths, 1, "hang")
+    argv = [sys.executable, str(PROGRAM), "always", "search", "supervise"]
+    supervisor = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    try:
+        async with asyncio.timeout(LIMIT_S), Engine.open(paths, quick()) as engine:
+            await until(engine, lambda: engine.faults)
+            _, _, listed = await command("once", "nothing", "ls")
+            _, found, _ = await command("once", "nothing", "doctor", "--json")
+            await engine.cancel(run, kill=True)
+            await settled(engine)
+            await asyncio.to_thread(supervisor.wait)
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+    assert "search failed" in listed
+    assert TEXT in listed
+    assert f"Injected: {TEXT}" in found
+    async with Engine.open(paths, quick(), follow=False) as engine:
+        assert engine.faults == ()  # it ended well, and nothing fails any more
+
+
 async def test_the_foreground_survives_a_fault_of_every_task(paths: Paths) -> None:
     words = ("run", "--empty", "--agent", "simulated", "sim: say hello")
     code, out, err = await command("once", "*", *words)

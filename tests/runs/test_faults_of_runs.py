@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import faulty
 import pytest
-from support import becomes, of_type, played, settled, spec, supervising, until
+from support import becomes, of_type, played, quick, settled, spec, supervising, until
 
 from engine.codex import translate
 from engine.domain.errors import reported, user_error
+from engine.domain.events import Event
 from engine.domain.model import Run, Status
+from engine.domain.projection import View
 from engine.domain.transient import from_message, transient
 from engine.engine import Engine
 from engine.paths import Paths
@@ -265,6 +267,23 @@ async def test_a_run_whose_row_cannot_be_written_stops_no_other(
         monkeypatch.setattr(engine._store, "_append", append)
         ended = await failed(engine, bad)
     assert (ended.status, ended.error.code) == (Status.FAILED, "INTERNAL")
+
+
+async def test_an_event_that_cannot_be_shown_hides_no_other_run(
+    paths: Paths, breaking: Breaking
+) -> None:
+    def is_bad(_: View, events: Sequence[Event]) -> bool:
+        return any("poison" in getattr(event.body, "text", "") for event in events)
+
+    breaking.where(View, "apply", is_bad)
+    async with supervising(paths) as engine, Engine.open(paths, quick()) as other:
+        bad = await engine.start(spec("say poison", "say more"))
+        good = await engine.start(spec("say hello"))
+        await settled(engine)
+        runs = (bad.id, good.id)
+        await until(other, lambda: all(run in other.view.runs for run in runs))
+        await until(other, lambda: all(other.view.runs[run].finished_at for run in runs))
+    assert breaking.calls
 
 
 async def test_a_run_whose_files_are_all_gone_ends_and_stops_no_other(paths: Paths) -> None:
