@@ -172,6 +172,16 @@ class Paths:
 def find() -> Paths:
     """Give the user's paths: SWARM_HOME and SWARM_CONFIG, or the platform's own places."""
     home, config = os.environ.get("SWARM_HOME"), os.environ.get("SWARM_CONFIG")
+    try:
+        Path.home()
+    except RuntimeError as error:  # no HOME, and no entry for this user id
+        if not (home and config):
+            raise user_error(
+                "INPUT_INVALID",
+                "There is no home directory: HOME is not set, and this user id has no entry.",
+                "Set HOME, or both SWARM_HOME and SWARM_CONFIG.",
+            ) from error
+        os.environ["HOME"] = str(Path(home).absolute())  # git and agents need one, too
     if home and config:
         return Paths(Path(home).absolute(), Path(config).absolute())
     import platformdirs  # only where it is needed: every command pays for its imports
