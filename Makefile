@@ -46,6 +46,7 @@ chaos: $(READY) ## Inject 1,000 faults and kill 200 engines; count what was lost
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 	@$(BIN)/python tests/chaos/storm.py
 	@$(BIN)/python tests/chaos/real_storm.py
+	@$(BIN)/python tests/chaos/power.py
 
 bench: $(BENCH) ## Measure everything, and keep the figures (ARGS="store": some rows)
 	@$(BIN)/python -m benchmarks --write $(ARGS)

@@ -320,7 +320,10 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
-    print(f"seed {asked.seed}")
+    if why_not := loop_mounts():
+        print(f"no power cuts: {why_not}")
+        return
+    print(f"power cuts, seed {asked.seed}")
     with tempfile.TemporaryDirectory() as folder:
         found = power_cuts(Path(folder), cuts=asked.cuts, seed=asked.seed)
     for name, value in vars(found).items():

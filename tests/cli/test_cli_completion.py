@@ -116,6 +116,7 @@ def test_a_damaged_database_is_no_answer(complete: Complete, paths: Paths) -> No
     paths.prepare()
     paths.database.write_text("this is no database" * 1000)
     assert complete("show ") == {}
+    paths.database.unlink()
 
 
 @pytest.mark.parametrize(

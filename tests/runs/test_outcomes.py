@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import (
@@ -255,7 +256,7 @@ async def test_a_mistake_costs_no_row_and_no_folder(paths: Paths, wish: dict, co
         assert caught.value.code == code
         assert await engine.runs() == []
     assert {path.name for path in paths.home.iterdir()} <= {
-        "swarm.db", "swarm.db-wal", "swarm.db-shm", "supervisor.lock",
+        "swarm.db", "swarm.db-wal", "swarm.db-shm", "supervisor.lock", "database-made", "reserve",
     }  # fmt: skip
 
 
@@ -416,13 +417,13 @@ async def test_a_database_locked_at_the_end_turns_no_success_into_a_failure(
         append = engine._store.append
         refused: list[str] = []
 
-        async def locked_once(entries: Sequence[Entry]) -> Committed:
+        async def locked_once(entries: Sequence[Entry], *more: Any) -> Committed:
             for entry in entries:
                 ends = any(getattr(b, "status", "") is Status.SUCCEEDED for b in entry.bodies)
                 if ends and not refused:
                     refused.append(entry.run)
                     raise user_error("DATABASE_LOCKED")
-            return await append(entries)
+            return await append(entries, *more)
 
         monkeypatch.setattr(engine._store, "append", locked_once)
         run = await played(engine)

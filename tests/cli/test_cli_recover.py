@@ -1,0 +1,31 @@
+"""`doctor --recover`: a deleted database is reported by all commands, and its runs rebuilt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typed import Swarm
+
+from engine.paths import Paths
+
+
+@pytest.mark.timeout(120)
+def test_a_deleted_database_is_reported_and_its_live_run_goes_on(
+    swarm: Swarm, detached: Callable[..., str], paths: Paths
+) -> None:
+    run = detached("sim: numbered 60 every=0.1\nsim: say end")
+    while "n 3" not in swarm("logs", run).out:
+        pass
+    for part in paths.home.glob("swarm.db*"):
+        part.unlink()
+    for words in (["ls"], ["show", run], ["cancel", run], ["run", "--empty", "x"], ["du"]):
+        done = swarm(*words)
+        assert (done.code, "DATABASE_MISSING" in done.err) == (3, True), words
+    done = swarm("doctor", "--recover", "--json")
+    told = json.loads(done.out)["recovered"]
+    assert (told["runs"], told["unreadable"], told["aside"]) == (1, [], None)
+    assert swarm("wait", run).code == 0
+    said = swarm("logs", run).out
+    assert [said.count(f"n {n}\n") for n in (1, 30, 60)] == [1, 1, 1]
