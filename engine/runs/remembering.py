@@ -59,6 +59,8 @@ class Remembering:
         self._seen = 0
         self._failures = 0
         """How many tries have failed since the last checkpoint."""
+        self._last = BASELINE
+        """The number of the checkpoint that was taken last."""
         self._store: tuple[Workspace, Checkpoints] | None = None
         self._measured: tuple[str, ChangeCount, tuple[str, ...]] | None = None
         """The tree that was measured last, and what it came to."""
@@ -98,12 +100,22 @@ class Remembering:
             bodies = await self._insist(run, stop, "No last checkpoint yet", tries=TRIES)
             if bodies is not None:
                 await self._say_any(bodies)
+                await self._sync_work(run)
                 return
             why = "nothing was waited for."
         except UserError as error:
             why = error.message
         words = f"the work after the last checkpoint is in none: {why}"
         await self._say([Notice("warning", words, uncheckpointed=True)])
+
+    async def _sync_work(self, run: Run) -> None:
+        """Write the work itself to the disk before its end is reported; it is in a checkpoint."""
+        if not self._store or not self._last:
+            return
+        try:
+            await self._store[1].sync_work(self._last)
+        except (UserError, OSError) as error:
+            _log.warning("run %s: its files may not be on the disk yet: %s", run.id, error)
 
     async def close(self) -> None:
         """End what is still at work."""
@@ -176,6 +188,7 @@ class Remembering:
         checkpoints = await self._opened(run)
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.take(stage)
+        self._last = checkpoint.n
         bodies: list[Body] = []
         if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))

@@ -11,10 +11,13 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from engine.durable import sync_handle
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -183,3 +186,42 @@ class Below:
                 return
             self.forget()
             folder = folder.rpartition(b"/")[0]
+
+
+MANY = 500
+"""So many files are not synced one by one: the system writes all of its disks through."""
+
+
+def sync_files(root: Path, paths: Collection[bytes]) -> None:
+    """Write files below a folder, and the folders they are in, through to the disk.
+
+    What is gone by now is left out. Raises OSError where the disk refuses.
+    """
+    if len(paths) > MANY:
+        os.sync()
+        return
+    folders: set[bytes] = set()
+    with Below(root) as below:
+        for path in paths:
+            with _absent_passed():
+                name, folder = below.place(path)
+                handle = os.open(name, _FILE, dir_fd=folder)
+                try:
+                    sync_handle(handle)
+                finally:
+                    os.close(handle)
+            parts = path.split(b"/")[:-1]
+            folders |= {b"/".join(parts[:count]) for count in range(len(parts) + 1)}
+        for path in folders:
+            with _absent_passed():
+                sync_handle(below.folder(path))
+
+
+@contextmanager
+def _absent_passed() -> Generator[None]:
+    """Pass over what is not there, or may not be read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*_ABSENT, errno.EACCES, errno.ENXIO):
+            raise

@@ -22,7 +22,7 @@ from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
 from engine.workspace import changes, objects, placing, repair, snapshot
-from engine.workspace.below import Below, is_control
+from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
@@ -158,6 +158,14 @@ class Checkpoints:
         """Raise `UserError` CHANGES_UNKNOWN unless all of the baseline is there."""
         if await is_damaged(self.git):
             raise unknown_changes(self.git.git_dir)
+
+    async def sync_work(self, n: int) -> None:
+        """Write the files of the workspace that changed up to checkpoint `n` to the disk.
+
+        Raises OSError where the disk refuses.
+        """
+        changed = [pair.path for pair in await self.pairs(BASELINE, n)]
+        await asyncio.to_thread(sync_files, self.root, changed)
 
     # Comparing
 

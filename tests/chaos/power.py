@@ -72,7 +72,11 @@ async def main():
                 if isinstance(event.body, CheckpointTaken):
                     report("checkpoint", event.run, event.body.n, event.body.ref)
                 if event.body.type == "status" and event.body.status in FINISHED:
-                    report("ended", event.run, event.body.status.value)
+                    run = engine.view.runs[event.run]
+                    names = run.spec.prompt.split() if event.body.status is Status.SUCCEEDED else ()
+                    work = [name for name in names if name.startswith("part-")]
+                    folder = Path(run.workspace.path).relative_to(disk) if run.workspace else ""
+                    report("ended", event.run, event.body.status.value, str(folder), *set(work))
                     if event.body.status is Status.SUCCEEDED:
                         task = asyncio.create_task(home(engine, event.run))
                         tasks.add(task)
@@ -249,7 +253,12 @@ def _ended(copy: Copy, run: str, more: list[object]) -> list[str]:
     undone = [] if copy.statuses.get(run) == more[0] else [f"run {run} ended {more[0]}"]
     exit_file = copy.runs / run / "attempt-1" / "exit"
     is_kept = exit_file.is_file() and exit_file.stat().st_size
-    return undone if is_kept else [*undone, str(exit_file)]
+    undone += [] if is_kept else [str(exit_file)]
+    for name in map(str, more[2:]):
+        path = copy.place / str(more[1]) / name
+        if not path.is_file() or path.read_text() != f"text of {name}\n":
+            undone.append(f"run {run} left {name} in its workspace")
+    return undone
 
 
 def _checkpointed(copy: Copy, run: str, more: list[object]) -> list[str]:
