@@ -1,11 +1,45 @@
-"""Files read as they grow, whole line by whole line."""
+"""Regular files opened without waiting, and read as they grow, whole line by whole line."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 CHUNK_BYTES = 256 * 1024
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def open_regular(path: os.PathLike[str] | str) -> int:
+    """Open a regular file for reading; raises OSError for everything else.
+
+    A pipe in its place would make the reader wait for a writer, and everybody for the reader.
+    """
+    return _checked(os.open(path, _READ), path)
+
+
+def append_regular(path: os.PathLike[str]) -> int:
+    """Open a regular file for appending, made where it is missing; raises OSError otherwise."""
+    handle = _checked(os.open(path, _APPEND, 0o600), path)
+    os.set_blocking(handle, True)  # it becomes another program's
+    return handle
+
+
+def read_regular(path: os.PathLike[str]) -> bytes:
+    """Return what a regular file holds; raises OSError for everything else."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read()
+
+
+def _checked(handle: int, path: os.PathLike[str] | str) -> int:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+    return handle
 
 
 class Spool:
@@ -73,7 +107,7 @@ class Spool:
     def _read(self, limit_bytes: int) -> bytes:
         if self._file is None:
             try:
-                self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                self._file = open_regular(self._path)
             except FileNotFoundError:
                 return b""
         chunk = os.pread(self._file, limit_bytes, self._read_to)

@@ -17,6 +17,7 @@ from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
 from engine.domain.requests import check_not_deleted
 from engine.domain.text import one_line, printable, printable_name
+from engine.files import open_regular
 from engine.paths import Paths, private_folder
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
@@ -315,7 +316,7 @@ def _of(run: Run) -> Workspace:
 
 def _beginning(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             return file.read(MESSAGE_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""

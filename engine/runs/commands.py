@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.clock import boot_id
 from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.text import one_line, printable
+from engine.files import read_regular
 from engine.paths import StageFolder, private_folder
 from engine.runs import process
 from engine.runs.ending import tail
@@ -130,13 +131,14 @@ class Commands:
 
     def _note_begin(self) -> None:
         private_folder(self._folder.path)
+        self._folder.began.unlink(missing_ok=True)
         self._folder.began.write_text(f"{boot_id()}\n{time.monotonic()}\n")
 
     def _began_s(self) -> float:
         """Return when they were started, in seconds awake; where that is unknown: now."""
         now = time.monotonic()
         try:
-            boot, awake = self._folder.began.read_text("utf-8", "replace").splitlines()
+            boot, awake = read_regular(self._folder.began).decode("utf-8", "replace").splitlines()
             # A process of an earlier start of the machine is no longer there to be limited.
             return min(float(awake), now) if boot == boot_id() else now
         except (OSError, ValueError):
@@ -156,7 +158,7 @@ class Commands:
 
     def _place(self) -> int:
         try:
-            text = self._folder.step.read_text("ascii", "replace").strip()
+            text = read_regular(self._folder.step).decode("ascii", "replace").strip()
         except FileNotFoundError:
             return 0
         return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

@@ -19,6 +19,7 @@ from engine.domain.model import Ask, Pause, Run, Stage, Status
 from engine.domain.projection import AUTO_RETRY, LIMIT
 from engine.domain.requests import GO_ON, check_failed
 from engine.domain.text import printable
+from engine.files import open_regular
 from engine.paths import AttemptFolder
 from engine.runs.process import Ending
 
@@ -186,7 +187,7 @@ def go_on(ask: Ask | None, cursor: Cursor) -> Ask | None:
 def tail(path: Path) -> str:
     """Give the end of a file as text; nothing where there is none."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - STDERR_TAIL_BYTES))
             return file.read().decode("utf-8", "replace")

@@ -12,7 +12,7 @@ from engine.codex.translate import Cursor
 from engine.config import Config
 from engine.domain.errors import user_error
 from engine.domain.model import Ask, Run
-from engine.durable import sync_path
+from engine.durable import write_synced
 from engine.paths import AttemptFolder, Paths, private_folder
 from engine.runs import process
 from engine.runs.process import Process
@@ -82,9 +82,7 @@ def told(run: Run, ask: Ask | None) -> str:
 def write_prompt(folder: AttemptFolder, prompt: str) -> None:
     """Write what Codex reads on stdin."""
     private_folder(folder.path)
-    folder.prompt.touch(mode=0o600)
-    folder.prompt.write_text(prompt, "utf-8", "surrogateescape")
-    sync_path(folder.prompt)
+    write_synced(folder.prompt, prompt.encode("utf-8", "surrogateescape"))
 
 
 def first_cursor(run: Run, ask: Ask | None, earlier: Iterable[Cursor]) -> Cursor:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
+from engine.files import read_regular
 from engine.runs.holder import FOLDER, beat_line, lock_unusable
 
 BEAT_S = 2.0
@@ -44,7 +45,7 @@ class Ownership:
     def holder(self) -> int | None:
         """The process that supervises, as far as it is known."""
         try:
-            words = self._path.read_text("ascii", "replace").split()
+            words = read_regular(self._path).decode("ascii", "replace").split()
         except OSError:
             return None
         return int(words[0]) if words and words[0].isascii() and words[0].isdigit() else None

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.environment import workspace_environment
+from engine.files import append_regular, open_regular, read_regular
 from engine.open_files import restoring
 from engine.paths import AttemptFolder, private_folder
 from engine.reserve import is_full
@@ -214,11 +215,10 @@ def _start(
     folder: AttemptFolder, argv: Sequence[str], env: Mapping[str, str], cwd: Path
 ) -> Process:
     private_folder(folder.path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     with (
         folder.prompt.open("rb") as stdin,
-        os.fdopen(os.open(folder.stdout, flags, 0o600), "wb") as stdout,
-        os.fdopen(os.open(folder.stderr, flags, 0o600), "wb") as stderr,
+        os.fdopen(append_regular(folder.stdout), "wb") as stdout,
+        os.fdopen(append_regular(folder.stderr), "wb") as stderr,
     ):
         child = subprocess.Popen(
             [
@@ -277,7 +277,7 @@ def _has_run(folder: AttemptFolder) -> bool:
 def _claim(folder: AttemptFolder) -> str:
     """Read who claimed the attempt; the shell writes its pid just after it made the file."""
     for _ in range(CLAIM_TRIES):
-        text = folder.pid.read_text("ascii", "replace").strip()
+        text = read_regular(folder.pid).decode("ascii", "replace").strip()
         if text:
             return text
         time.sleep(POLL_S / 5)
@@ -286,7 +286,7 @@ def _claim(folder: AttemptFolder) -> str:
 
 def _read_exit(path: str) -> int | None:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # asked for with every tick
+        handle = open_regular(path)  # asked for with every tick
     except OSError:
         return None
     try:

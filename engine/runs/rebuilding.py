@@ -21,7 +21,7 @@ from engine.domain.model import (
 )
 from engine.domain.stamp import stamp
 from engine.domain.text import one_line
-from engine.files import Spool
+from engine.files import Spool, read_regular
 from engine.paths import AttemptFolder, Paths
 from engine.runs import records
 from engine.runs.launch import first_cursor
@@ -181,7 +181,7 @@ def _workspace(run: str, paths: Paths) -> Workspace | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return read_regular(path).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
 from engine.domain.model import Ask, Run
 from engine.durable import write_synced
+from engine.files import read_regular
 from engine.paths import Paths, private_folder
 from engine.store import codec
 from engine.store.appending import Committed, Entry
@@ -68,7 +69,7 @@ class RunRecords:
 def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
     """Return a run as its record has it, and what its attempts were to do; None without one."""
     try:
-        found = json.loads((folder / NAME).read_bytes())
+        found = json.loads(read_regular(folder / NAME))
         run = codec.run_from(json.dumps(found["spec"]), json.dumps(found["state"]))
         asks = {int(n): codec.ask_from(text) for n, text in found["asks"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
@@ -78,7 +79,7 @@ def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
 
 def _known(folder: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        found = json.loads((folder / NAME).read_bytes())
+        found = json.loads(read_regular(folder / NAME))
         return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return {}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import faulty
@@ -12,7 +14,7 @@ import pytest
 from support import becomes, of_type, played, quick, settled, spec, supervising, until
 
 from engine.codex import translate
-from engine.domain.errors import reported, user_error
+from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Event
 from engine.domain.model import Run, Status
 from engine.domain.projection import View
@@ -299,6 +301,22 @@ async def test_a_run_whose_files_are_all_gone_ends_and_stops_no_other(paths: Pat
     assert good.status is Status.SUCCEEDED
     assert ended.status is Status.CANCELLED
     assert not marks.marked(marks.mark(paths.attempt(bad.id, 1)))
+
+
+@pytest.mark.parametrize("name", ["stdout.jsonl", "pid", "exit", "stderr.log"])
+async def test_a_pipe_in_the_place_of_a_file_stops_no_other_run(paths: Paths, name: str) -> None:
+    async with supervising(paths, grace_s=0.2) as engine:
+        odd = await engine.start(spec("think on", "hang"))
+        await until(engine, lambda: engine.view.runs[odd.id].thread_id)
+    file = paths.attempt(odd.id, 1).path / name
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    async with supervising(paths, grace_s=0.2) as engine:
+        assert (await played(engine, "say hi")).status is Status.SUCCEEDED
+        with suppress(UserError):  # it has failed by then, or is ended now
+            await engine.cancel(odd.id, kill=True)
+        await settled(engine)
+        assert engine.view.runs[odd.id].status in (Status.CANCELLED, Status.FAILED)
 
 
 async def test_a_checkpoint_that_fails_for_ever_costs_the_run_only_its_checkpoints(

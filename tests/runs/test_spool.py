@@ -121,3 +121,13 @@ def test_a_link_in_its_place_is_not_followed(spool: Spool, path: Path, tmp_path:
     path.symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match="symbolic"):
         spool.lines()
+
+
+def test_a_pipe_or_folder_in_its_place_is_refused_at_once(spool: Spool, path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="Not a regular file"):
+        spool.lines()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match="Not a regular file"):
+        spool.lines()
