@@ -24,6 +24,13 @@ NOTE = "<!-- Written by `make docs` from the code: change it there. -->\n"
 SETTINGS = """\
 `config.yaml`; every key is optional. `swarm-tui config` prints what counts.
 
+A mistake in the file does not stop work: the last valid settings apply (else the defaults), and
+the mistake is shown on stderr, in the dashboard's second line and by `doctor`. While there is
+one, `run`, `batch`, `retry`, `resume` and a `cleanup` that deletes are refused with
+CONFIG_INVALID and exit code 3, as is `config check`. The last valid text is kept in the home,
+readable by its owner only. A dashboard or supervisor that is open reports within seconds that the
+file has a mistake or has changed; a change applies to it after a restart.
+
 A repository can have `setup`, `setup_limit`, `copy_files` and `ignore` of its own, below
 `workspace:` in `.swarm/config.yaml`. What `projects` says of a project comes first, then the
 repository's file, then `workspace`. The file counts once you have trusted it as it is: where it

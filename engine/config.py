@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,13 +12,16 @@ from msgspec import Meta, Struct
 
 from engine import yaml_file
 from engine.address import Address, Url
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import Sandbox
+from engine.domain.text import printable_name
 from engine.values import Duration, EventName, HookName, Inside, Size
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
+MOST = 10**9
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Seconds = Annotated[float, Meta(ge=0, le=MOST)]
+LIMIT_BYTES = 1024**2
 
 
 def _says(text: str) -> Meta:
@@ -269,13 +273,43 @@ def load(path: Path) -> Config:
 
     Raises `UserError` CONFIG_INVALID, naming file, line and the nearest valid key.
     """
+    return parse(read(path), shown(path))
+
+
+def read(path: Path) -> str:
+    """Return the text of a settings file; a missing one is empty. Raises `UserError`.
+
+    Only a regular file is read: a pipe or a device could block or never end.
+    """
     try:
-        text = path.read_text("utf-8")
+        with open(path, "rb", opener=_open) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if not is_regular and str(path) != os.devnull:
+                raise _unreadable(path, "It is not a regular file")
+            content = file.read(LIMIT_BYTES + 1)
     except FileNotFoundError:
-        return Config()
-    except (OSError, UnicodeError) as error:
-        raise user_error("CONFIG_INVALID", f"{path} cannot be read: {error}.") from error
-    return parse(text, str(path))
+        return ""
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if len(content) > LIMIT_BYTES:
+        raise _unreadable(path, "It is larger than 1 MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "It is not UTF-8") from error
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return user_error("CONFIG_INVALID", f"{shown(path)} cannot be read: {reason}.")
+
+
+def shown(path: Path) -> str:
+    """Return a path as it may be shown."""
+    return printable_name(str(path))
 
 
 def parse(text: str, name: str) -> Config:

@@ -48,7 +48,15 @@ class Usage:
 class Disk:
     """The disk space of one home; every method raises `UserError`."""
 
-    def __init__(self, paths: Paths, config: Config, store: Store, tell: Tell) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        tell: Tell,
+        check_config: Callable[[], None],
+    ) -> None:
+        self._check_config = check_config
         self._paths = paths
         self._config = config
         self._store = store
@@ -151,7 +159,11 @@ class Disk:
         stop: Callable[[], bool] = lambda: False,
         why: str = "",
     ) -> Report:
-        """Carry a plan out, one item after another; a failure is told, and the rest goes on."""
+        """Carry a plan out, one item after another; a failure is told, and the rest goes on.
+
+        A mistake in the settings refuses it: they decide what may be deleted.
+        """
+        self._check_config()
         if planned.sessions:
             return await self.sessions.clean(planned, told, stop)
         return await self.cleaning.clean(planned, wish, told, stop, why)

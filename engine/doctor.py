@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine import config as settings
 from engine.codex import doctor as codex
 from engine.codex.command import find_codex
 from engine.config import Config
+from engine.config_file import load_usable
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
@@ -235,10 +235,9 @@ def check_home(home: Path) -> Finding:
 
 
 def _settings(paths: Paths) -> Finding:
-    try:
-        settings.load(paths.config)
-    except UserError as error:
-        return Finding("settings", Health.FAIL, error.message, error.recovery)
+    loaded = load_usable(paths)
+    if loaded.error:
+        return Finding("settings", Health.FAIL, loaded.warning, loaded.error.recovery)
     there = "" if paths.config.exists() else " (not there: defaults)"
     return _ok("settings", f"{paths.config}{there}")
 

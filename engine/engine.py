@@ -10,12 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import config as settings
 from engine.config import Config
+from engine.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
-from engine.domain.fault import Fault, fault_words
+from engine.domain.fault import SETTINGS, Fault, fault_words
 from engine.domain.kinds import USUAL, Kind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
@@ -160,7 +160,7 @@ class Engine(Parts):
     async def open(
         cls,
         paths: Paths,
-        config: Config | None = None,
+        config: Config | LoadedConfig | None = None,
         *,
         follow: bool = True,
         supervise: bool = False,
@@ -170,12 +170,17 @@ class Engine(Parts):
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
+        Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
-        config = settings.load(paths.config) if config is None else config
+        is_of_file = not isinstance(config, Config)
+        loaded = LoadedConfig(config) if isinstance(config, Config) else config
+        loaded = loaded or load_usable(paths)
+        config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
             engine = cls(paths, config, store, View())
+            engine.config_error = loaded.error
             await engine._shared.refresh()
             stack.push_async_callback(engine.tasks.close)
             if follow or supervise:
@@ -185,6 +190,8 @@ class Engine(Parts):
                 engine.tasks.start("lookout", engine.lookout.run)
             if supervise:
                 raise_limit()
+                if is_of_file:
+                    engine._watch_config()
                 engine._begin_to_supervise(after)
             yield engine
 
@@ -209,7 +216,11 @@ class Engine(Parts):
         own = self.tasks.faults.current
         if self.supervises:
             return own
-        return own + tuple(fault for fault in self._shared.faults if fault not in own)
+        known = [fault.task for fault in own] + [SETTINGS] * bool(self.config_error)
+        hidden = {SETTINGS}.intersection(known)  # this process found the mistake itself
+        return own + tuple(
+            fault for fault in self._shared.faults if fault not in own and fault.task not in hidden
+        )
 
     def check_works(self) -> None:
         """Raise `UserError` if this engine can no longer do what it was opened for.
@@ -405,6 +416,7 @@ class Engine(Parts):
     async def _check_spec(self, spec: RunSpec) -> None:
         from engine.checks import check_spec
 
+        self.check_config()
         await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     async def _shared_changed(self) -> None:
@@ -433,6 +445,15 @@ class Engine(Parts):
             self._bus.publish((), ())
         if self._supervision:
             self._supervision.notify()
+
+    def _watch_config(self) -> None:
+        """Take note of mistakes in the settings file while this engine is open."""
+
+        def changed(loaded: LoadedConfig) -> None:
+            self.config_error = loaded.error
+
+        watch = ConfigWatch(self.paths, self.config, self.tasks.faults, changed)
+        self.tasks.start("settings watch", watch.run)
 
     def _begin_to_supervise(self, after: Callable[[], Awaitable[object]] | None) -> None:
         from engine.supervision import Supervision
@@ -467,7 +488,9 @@ def _checkable(spec: RunSpec) -> RunSpec:
     return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
 
 
-async def supervise(paths: Paths, config: Config | None = None, *, standby: bool = True) -> None:
+async def supervise(
+    paths: Paths, config: Config | LoadedConfig | None = None, *, standby: bool = True
+) -> None:
     """Supervise a home until nothing is left to do there; raises `UserError`.
 
     Where somebody else does, stand by to take over, or without `standby`, return at once.

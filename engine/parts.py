@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.config import Config
+from engine.domain.errors import UserError
 from engine.domain.events import Body
 from engine.domain.fault import Fault
 from engine.domain.model import Ask, Run, RunSpec
@@ -73,6 +74,8 @@ class Parts:
     def __init__(self, paths: Paths, config: Config, store: Store) -> None:
         self.paths = paths
         self.config = config
+        self.config_error: UserError | None = None
+        """The mistake in the settings file; while there is one, no run can be started."""
         self._store = store
         self.memory = Memory(store)
         self.search = Search(store)
@@ -83,6 +86,11 @@ class Parts:
     def faults(self) -> tuple[Fault, ...]:
         """What fails at the moment."""
         raise NotImplementedError
+
+    def check_config(self) -> None:
+        """Raise the mistake in the settings file, if there is one."""
+        if self.config_error:
+            raise self.config_error
 
     async def find(self, name: str) -> Run:
         """Give the run that a name means."""
@@ -130,7 +138,7 @@ class Parts:
         """What takes room, and how to get it back."""
         from engine.disk import Disk
 
-        return Disk(self.paths, self.config, self._store, self._change)
+        return Disk(self.paths, self.config, self._store, self._change, self.check_config)
 
     @cached_property
     def sources(self) -> Sources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from zlib import crc32
 
 from engine.domain.errors import user_error
 from engine.domain.record import record
@@ -112,6 +113,11 @@ class Paths:
     def lock(self) -> Path:
         """Held by the engine that supervises this home."""
         return self.home / "supervisor.lock"
+
+    @property
+    def valid_config(self) -> Path:
+        """The last valid text of the settings file; each settings file has its own."""
+        return self.home / f"valid-config-{crc32(os.fsencode(self.config)):08x}.yaml"
 
     @property
     def log(self) -> Path:

@@ -15,6 +15,8 @@ from engine.domain.errors import UserError, user_error
 
 T = TypeVar("T", bound=Struct)
 NUMBER_CHARACTERS = 100
+_WRONG_TAGS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
+"""What PyYAML raises for a value that does not fit its tag: `!!bool maybe`, `!!timestamp x`."""
 DEEPEST = 100  # lists and mappings in each other
 
 
@@ -24,7 +26,7 @@ def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> 
     Types with a class method `parse`, which may raise ValueError, read their values by it. Raises
     `UserError`, naming line and nearest valid key.
     """
-    values, tree = _read(text, name, code)
+    values, tree = _read(text, name, code) if text else (None, None)
     if values is None:
         return kind()
     try:
@@ -62,7 +64,7 @@ def _read(text: str, name: str, code: str) -> tuple[Any, Any]:
         tree = loader.get_single_node()
         _refuse_treacherous(tree)
         return loader.construct_document(tree) if tree else None, tree
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, *_WRONG_TAGS) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         what = getattr(error, "problem", None) or "this is not YAML"

@@ -10,6 +10,8 @@ from engine.domain.text import one_line
 
 _SHOWN = 160
 _LENGTH = 300
+SETTINGS = "settings file"
+"""The task of a fault that is a mistake in the settings file: work goes on without it."""
 
 
 @record
@@ -30,6 +32,8 @@ class Fault:
 
 def fault_words(fault: Fault) -> str:
     """Return one line for people: which part fails, how often, why."""
+    if fault.task == SETTINGS:
+        return f"settings: {fault.error.partition(': ')[2]}"
     what = f"run {fault.run}" if fault.run else fault.task
     if fault.passing:
         return f"{what} waits: {one_line(fault.passing, _SHOWN)}"

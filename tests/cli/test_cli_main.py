@@ -173,7 +173,7 @@ def test_user_error_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_wrong_settings_are_a_user_error(capsys: pytest.CaptureFixture[str], paths: Paths) -> None:
     paths.config.write_text("slotz: 3\n")
-    code, _, err = _run(capsys, "ls")
+    code, _, err = _run(capsys, "config", "check")
     assert code == 3
     assert "config.yaml:1: unknown key `slotz`. Did you mean `slots`?" in err
 

@@ -153,7 +153,7 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
     from tui.cli import session
 
     there = not (asked["detach"] or asked["dry_run"])
-    async with session.open_engine(follow=there, supervise=there) as engine:
+    async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
         plan = await engine.swarms.plan(await _order(engine, prompt, asked))
         if not asked["dry_run"]:
             await _settle(engine, plan, asked, may_ask=not as_json)

@@ -80,7 +80,7 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     from tui.cli.batch_follow import follow_batch
 
     there = not asked["detach"]
-    async with session.open_engine(follow=there, supervise=there) as engine:
+    async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
         swarm = await engine.swarms.find(name)
         if asked["total_budget"]:
             await engine.swarms.set_budget(swarm.id, asked["total_budget"])
@@ -135,7 +135,7 @@ async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     from tui.cli import session
     from tui.cli.changes import apply_all
 
-    async with session.open_engine() as engine:
+    async with session.open_engine(strict=asked["drop"]) as engine:
         swarm = await engine.swarms.find(name)
         chosen = await _chosen(engine, swarm, asked["runs"])
         fits = await apply_all(engine, chosen, asked, as_json=as_json)
@@ -190,7 +190,7 @@ async def _drop_asked(name: str, *, dry_run: bool, yes: bool, as_json: bool) -> 
     from engine.domain.ranking import tasks
     from tui.cli import session
 
-    async with session.open_engine() as engine:
+    async with session.open_engine(strict=not dry_run) as engine:
         swarm = await engine.swarms.find(name)
         kept = [task.winner for task in tasks(await engine.swarms.runs(swarm.id)) if task.winner]
         return await _drop(engine, swarm, kept, dry_run=dry_run, yes=yes, as_json=as_json)

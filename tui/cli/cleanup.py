@@ -88,7 +88,8 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
     from engine.engine import Report, Wish
     from tui.cli import session
 
-    async with session.open_engine() as engine:
+    deletes = not (asked["dry_run"] or asked["undo"])
+    async with session.open_engine(strict=deletes) as engine:
         runs = [(await engine.find(name)).id for name in asked["runs"]]
         if asked["undo"]:
             back = [one for run in runs or [None] for one in await engine.disk.undo(run)]

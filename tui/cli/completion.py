@@ -253,7 +253,7 @@ def _ask(find: Callable[[Engine], Awaitable[Found]], otherwise: Found) -> Found:
     from tui.cli import session
 
     async def ask() -> Found:
-        async with session.open_engine() as engine:
+        async with session.open_engine(quiet=True) as engine:
             return await find(engine)
 
     return session.run(ask()) if paths.find().database.exists() else otherwise

@@ -77,7 +77,7 @@ def _tell_recovered(done: Recovered) -> None:
 
 
 async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, list[Finding]]:
-    from engine import config, paths
+    from engine import paths
     from engine.domain.errors import UserError
     from engine.engine import Engine, Finding, Health
     from tui.cli import log
@@ -85,11 +85,7 @@ async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, li
     places = paths.find()
     log.keep(places)
     try:
-        settings = config.load(places.config)
-    except UserError:
-        settings = config.Config()  # the doctor itself says what is wrong with them
-    try:
-        async with Engine.open(places, settings, follow=False) as engine:
+        async with Engine.open(places, follow=False) as engine:
             ended = await engine.doctor.end_orphans() if end_orphans else 0
             return ended, await engine.doctor.examine(codex_bin)
     except UserError as error:

@@ -55,7 +55,7 @@ def resume(run: str, message: str | None, detach: bool, full: bool, as_json: boo
 async def _resume(name: str, message: str, *, detach: bool, full: bool, as_json: bool) -> int:
     from tui.cli import foreground, session
 
-    async with session.open_engine(follow=not detach, supervise=not detach) as engine:
+    async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         run = await _resumable(engine, name)
         queued = await engine.resume(run.id, message)
         if not detach:
@@ -70,7 +70,7 @@ async def _resume(name: str, message: str, *, detach: bool, full: bool, as_json:
 async def _check(name: str) -> Run:
     from tui.cli import session
 
-    async with session.open_engine() as engine:
+    async with session.open_engine(strict=True) as engine:
         return await _resumable(engine, name)
 
 

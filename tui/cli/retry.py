@@ -85,7 +85,7 @@ async def _retry(
 
     if prompt is not None and not prompt.strip():
         raise click.UsageError("--prompt is empty.")
-    async with session.open_engine(follow=not detach, supervise=not detach) as engine:
+    async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         found = await _ended(engine, names, batch)
         queued = [await engine.retry(run.id, prompt=prompt, fresh=fresh) for run in found]
         if not queued:

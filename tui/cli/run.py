@@ -92,7 +92,7 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
     from tui.cli import consent, foreground, session
 
     there = not asked["detach"]
-    async with session.open_engine(follow=there, supervise=there) as engine:
+    async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
         sandbox = asked["sandbox"] or engine.config.codex.sandbox
         after = await before(engine, asked["after"])
         spec = make_spec(prompt, asked | {"after": after}, Sandbox(sandbox))

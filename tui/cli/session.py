@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from engine import config, paths
+from engine import paths
+from engine.config_file import LoadedConfig, load_usable
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Engine
@@ -54,15 +55,23 @@ async def open_engine(
     follow: bool = False,
     supervise: bool = False,
     after: Callable[[], Awaitable[object]] | None = None,
+    strict: bool = False,
+    quiet: bool = False,
 ) -> AsyncGenerator[Engine]:
-    """Open the user's home with the user's settings.
+    """Open the user's home with the user's settings; `strict` refuses a mistake in them.
 
+    Otherwise the last valid ones apply, and the mistake is shown, unless `quiet`: on stderr, or by
+    an engine that supervises, among its faults.
     An engine that supervises leaves nothing lying: what is not finished when it closes goes on in
     the background, whoever queued it.
     """
     places = paths.find()
     log.keep(places)
-    settings = config.load(places.config)
+    settings = load_usable(places)
+    if strict and settings.error:
+        raise settings.error
+    if not (supervise or quiet):
+        show_warning(settings)
     try:
         async with Engine.open(
             places, settings, follow=follow, supervise=supervise, after=after
@@ -75,7 +84,13 @@ async def open_engine(
             await _leave(places, settings)
 
 
-async def _leave(places: Paths, settings: config.Config) -> None:
+def show_warning(settings: LoadedConfig) -> None:
+    """Print the mistake in the settings file on stderr, if there is one."""
+    if settings.error:
+        output.say_aside(f"Warning: {settings.warning}")
+
+
+async def _leave(places: Paths, settings: LoadedConfig) -> None:
     """See to what is not finished, also to what was queued while we were closing."""
     try:
         async with Engine.open(places, settings, follow=False) as engine:

@@ -33,13 +33,15 @@ def supervise(verbose: bool, unless_supervised: bool) -> int:
     return session.start(session.unless_stopped(work))
 
 
-async def _supervise(*, standby: bool = True) -> int:
-    from engine import config, engine, paths
-    from tui.cli import log
+async def _supervise(*, standby: bool = True, quiet: bool = False) -> int:
+    from engine import config_file, engine, paths
+    from tui.cli import log, session
 
     places = paths.find()
     log.keep(places)
-    await engine.supervise(places, config.load(places.config), standby=standby)
+    if not quiet:
+        session.show_warning(config_file.load_usable(places))
+    await engine.supervise(places, standby=standby)
     return 0
 
 
@@ -50,7 +52,7 @@ async def _told() -> int:
         teller = _Teller(engine)
         telling = engine.tasks.start("lines", teller.run)
         try:
-            await _supervise()
+            await _supervise(quiet=True)  # the mistake is shown by now
         finally:
             telling.cancel()
             await telling.wait()
