@@ -8,6 +8,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable
 
 STDERR_TAIL = 600  # characters of stderr that an error quotes
+MATCHED_EDGE = 8_000  # characters at either end of a text that the patterns see
 
 # What `codex exec` was seen to say (docs/codex.md); the first that matches decides.
 _TURN_FAILED = (
@@ -53,6 +54,9 @@ def from_exit(exit_code: int | None, stderr: str, last_error: str) -> UserError:
 
 
 def _matching(table: tuple[tuple[str, str], ...], text: str, said: str) -> UserError | None:
+    # The text may be as long as an agent wants, and some patterns take quadratic time.
+    if len(text) > 2 * MATCHED_EDGE:
+        text = f"{text[:MATCHED_EDGE]}\n{text[-MATCHED_EDGE:]}"
     for code, pattern in table:
         if re.search(pattern, text):
             general = user_error(code)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from engine.codex.parse import TokenUsage
 from engine.domain.model import LimitWindow
+from engine.domain.numeric import bounded_time
 from engine.files import Spool
 
 
@@ -200,7 +201,7 @@ def _item(item: _Item) -> Record | None:
 
 def _sleep(arguments: str) -> Slept | None:
     try:
-        return Slept(_decode_sleep(arguments).get("duration_ms", 0.0) / 1000)
+        return Slept(bounded_time(_decode_sleep(arguments).get("duration_ms", 0.0) / 1000))
     except (msgspec.MsgspecError, UnicodeError):
         return Slept(0.0)
 

@@ -32,6 +32,7 @@ MAX_AGENTS, THREAD_LIMIT = 1000, 100
 TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
+SPLIT_LIMIT = 10_000  # characters of a command that is taken apart; `shlex` is slow
 _WORD = re.compile(r"[\w./-]+")
 _SANDBOX = ("bwrap: ", "codex-linux-sandbox", "error applying Landlock", "sandbox-exec: ")
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
@@ -350,7 +351,8 @@ def _unwrapped(command: str) -> str:
             return script[1:-1]
         if _WORD.fullmatch(script):
             return script
-    if not command.startswith("/") or " -" not in command[:40]:
+    is_long = len(command) > SPLIT_LIMIT
+    if is_long or not command.startswith("/") or " -" not in command[:40]:
         return command
     try:
         words = shlex.split(command)

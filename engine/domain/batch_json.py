@@ -33,8 +33,11 @@ COLUMNS = (
     "attempts",
 )
 _NUMBER = re.compile(r"[+-]?[\d.]+\Z")
-# After any separator: a spreadsheet may split at another one than the comma.
-_FORMULA = re.compile(r"""((?:\A|[,;:|"'\t\n\u2028])\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
+# After any separator: a spreadsheet may split at another one than the comma. The blanks after a
+# separator are none themselves, or a row of them would be read again from each.
+_FORMULA = re.compile(
+    r"""((?:\A|[,;:|"'\t\n\u2028])[^\S\t\n\u2028]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])"""
+)
 # With the colon, the at sign and the dot: bare addresses become links where they are whole.
 _MARKDOWN = re.compile(r"[\\|`\[\]!@]|:(?=//)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
 _WWW = re.compile(r"(?i)\b(www)\.")

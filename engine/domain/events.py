@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
+from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
 from engine.domain.record import record
 
 
@@ -59,6 +60,10 @@ class Step:
     output: str | None = None
     changes: tuple[FileChange, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.exit_code:
+            object.__setattr__(self, "exit_code", bounded_exit_code(self.exit_code))
+
 
 @record
 class PlanChanged:
@@ -96,6 +101,12 @@ class UsageCounted:
     cached_input_tokens: int
     output_tokens: int
     context_window: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_tokens", "cached_input_tokens", "output_tokens", "context_window"):
+            number = getattr(self, name)
+            if number is not None and not 0 <= number <= MAX_COUNT:
+                object.__setattr__(self, name, bounded_count(number))
 
 
 @record
@@ -211,6 +222,7 @@ class Event:
 
 def iso(at: float) -> str:
     """Write a time as ISO 8601 in UTC, to the millisecond."""
+    at = bounded_time(at)
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

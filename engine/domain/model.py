@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
+from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
 from engine.domain.open_enum import OpenEnum
 from engine.domain.record import record
 
@@ -159,6 +160,12 @@ class Usage:
     cached: int = 0
     output: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("input", "cached", "output"):
+            number = getattr(self, name)
+            if not 0 <= number <= MAX_COUNT:
+                object.__setattr__(self, name, bounded_count(number))
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input + other.input, self.cached + other.cached, self.output + other.output
@@ -185,6 +192,13 @@ class LimitWindow:
     used_percent: float
     window_minutes: int | None = None
     resets_at: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "used_percent", bounded_percent(self.used_percent))
+        if self.window_minutes is not None:
+            object.__setattr__(self, "window_minutes", bounded_count(self.window_minutes))
+        if self.resets_at is not None:
+            object.__setattr__(self, "resets_at", bounded_time(self.resets_at))
 
 
 @record

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.domain.model import Achieved, Status
+from engine.domain.numeric import MAX_COUNT
 
 MOST_RUNS = 20_000
 ACHIEVED = f"""SELECT json_extract(spec, '$.template') AS template, status,
@@ -29,7 +30,7 @@ def _summed(runs: list[tuple[Any, ...]]) -> Achieved:
     good = [run for run in runs if run[0] == Status.SUCCEEDED]
     ended = len(good) + sum(run[0] == Status.FAILED for run in runs)
     seconds = [run[1] for run in good if run[1] is not None]
-    tokens = [run[2] for run in good if run[2] is not None]
+    tokens = [min(run[2], MAX_COUNT) for run in good if run[2] is not None]
     return Achieved(
         len(runs),
         ended,
