@@ -126,7 +126,8 @@ async def direct(engine: Engine, scenes: dict[str, Scene]) -> None:
                 if status is Status.FAILED:
                     with suppress(UserError):  # done before a fault here
                         await act()
-        await anext(batches)
+        if acts:
+            await anext(batches)
 
 
 def faults(runs: dict[str, Run], scenes: dict[str, Scene]) -> list[str]:
