@@ -69,6 +69,7 @@ async def _is_well(paths: Paths) -> bool:
     try:
         async with open_store(paths.database) as store:
             await store.check()
+            await records.check_behind(paths, store)
     except UserError as error:
         if error.code not in LOST:
             raise

@@ -67,6 +67,7 @@ class Supervision:
         while not self._took_over():  # noqa: ASYNC110  the kernel frees the lock without a word
             await asyncio.sleep(OWNER_RETRY_S)
         try:
+            await self._check_behind()
             if after:
                 await after()
             await self._work_off()
@@ -78,6 +79,14 @@ class Supervision:
 
         config = self._parts.config
         await preload(with_receivers=bool(config.webhooks or config.notify.apprise))
+
+    async def _check_behind(self) -> None:
+        from engine.runs.records import check_behind
+
+        try:
+            await check_behind(self._parts.paths, self._store)
+        except UserError as error:
+            raise Final(error) from error
 
     def _took_over(self) -> bool:
         faults = self._tasks.faults

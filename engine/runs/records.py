@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
-from engine.domain.model import Ask, Run
+from engine.domain.lifecycle import LIVE
+from engine.domain.model import Ask, Run, Status
 from engine.durable import write_synced
 from engine.files import read_regular
 from engine.paths import Paths, private_folder
 from engine.store import codec
 from engine.store.appending import Committed, Entry
+from engine.store.presence import missing
+from engine.store.reading import Reading
 
 NAME = "run.json"
 FORMAT = 1
+WAITING = frozenset({Status.QUEUED, Status.PREPARING})
+"""What is known of an attempt before its agent starts."""
 THREADS = 8
 """How many records are written at a time: a disk syncs many files as fast as one."""
 
@@ -75,6 +80,35 @@ def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
         return None
     return run, asks
+
+
+async def check_behind(paths: Paths, store: Reading) -> None:
+    """Raise `UserError` DATABASE_MISSING where the database is older than the records of its runs.
+
+    An old copy was put back, or the log that held the last changes was deleted: attempts that have
+    long begun would begin again, and the work done in them be discarded.
+    """
+    waiting = await store.runs(statuses=LIVE)
+    ahead = await asyncio.to_thread(_ahead, paths, waiting)
+    # Read again: a run may have been cancelled in between.
+    for run in await store.runs(ids=ahead) if ahead else ():
+        if _is_ahead(paths, run):
+            how = f"is older than the folders of its runs: it misses how {run.id} went on"
+            raise missing(paths.database, how)
+
+
+def _ahead(paths: Paths, runs: Iterable[Run]) -> list[str]:
+    return [run.id for run in runs if _is_ahead(paths, run)]
+
+
+def _is_ahead(paths: Paths, run: Run) -> bool:
+    """Return whether the record of a run knows of more than the database does."""
+    found = read(paths.run(run.id)) if run.status in LIVE else None
+    if found is None:
+        return False
+    recorded = found[0]
+    is_begun = recorded.status not in WAITING and run.status in WAITING
+    return recorded.attempt > run.attempt or (recorded.attempt == run.attempt and is_begun)
 
 
 def _known(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,27 @@ async def test_an_accepted_run_starts_and_a_live_one_goes_on(paths: Paths) -> No
         assert [runs[run.id].status for run in (live, queued)] == [Status.SUCCEEDED] * 2
         said = [text for text in texts(await engine.events(live.id)) if text.startswith("n ")]
         assert said == [f"n {n}" for n in range(1, 81)]
+
+
+async def test_an_older_database_starts_nothing_again(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        live = await engine.start(spec("write a.txt one", "hang"))
+        await until(engine, lambda: engine.view.runs[live.id].status is Status.QUEUED)
+        with sqlite3.connect(paths.database) as db:
+            db.execute("VACUUM INTO ?", (str(paths.home / "old.db"),))
+        await until(engine, lambda: engine.view.runs[live.id].thread_id)
+    delete(paths)
+    (paths.home / "old.db").rename(paths.database)
+    async with supervising(paths) as engine:
+        with pytest.raises(UserError, match="older than the folders of its runs"):
+            await settled(engine)
+    assert (paths.workspace("a project", live.id) / "a.txt").read_text() == "one\n"
+    assert (await recover(paths)).runs == 1
+    async with supervising(paths, grace_s=0.2) as engine:
+        assert engine.view.runs[live.id].status is Status.RUNNING
+        await engine.cancel(live.id, kill=True)
+        await settled(engine)
+        assert "a.txt" in (await engine.workspaces.diff(live.id)).decode()
 
 
 async def test_folders_of_an_older_version_give_what_they_hold(paths: Paths) -> None:
