@@ -217,7 +217,7 @@ async def test_an_engine_reports_a_mistake_made_while_it_supervises(
         def words() -> str:
             return next((one.error for one in engine.faults if one.task == SETTINGS), "")
 
-        made = await engine.start(spec("sim: say one\nsim: sleep 30"))
+        made = await engine.start(spec("hang"))
         break_it(paths, "unknown key")
         while "slotz" not in words():
             await anext(batches)
@@ -239,7 +239,7 @@ async def test_an_engine_reports_a_mistake_made_while_it_supervises(
 def test_a_live_supervisor_goes_on_and_shows_the_mistake(
     paths: Paths, swarm: Swarm, detached: Detacher
 ) -> None:
-    found = detached("sim: say one\nsim: sleep 60")
+    found = detached("sim: hang")
     break_it(paths, "brackets")
     shown = swarm("ls")
     assert (shown.code, shown.err.count("nested too deep")) == (0, 1)
