@@ -24,6 +24,7 @@ def batch(swarm: Swarm, here: Path, paths: Paths) -> list[str]:
     runs = sorted(run["id"] for run in swarm("ls", "--json").json)
     for store in paths.run(runs[0]).glob("checkpoints/*.git"):
         shutil.rmtree(store / "refs")
+        shutil.rmtree(store / "objects")  # else the checkpoints are found there again
     return runs
 
 

@@ -105,7 +105,7 @@ async def test_a_bad_config(name: str, new_house: NewHouse, server: LoopbackServ
         assert early.error
         assert early.error.recovery == CATALOGUE["CODEX_CONFIG_INVALID"].recovery
         assert name != "no TOML" or says in early.error.message
-        assert not house.paths.run(early.id).exists()
+        assert not house.paths.attempt(early.id, 1).path.exists()
         # Seen by the run alone, where it was mended in between and damaged again.
         codex_home(house.codex_home, server)
         assert (await carried(engine, task("hello"))).status is Status.SUCCEEDED

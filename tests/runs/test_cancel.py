@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import (
@@ -58,7 +59,7 @@ async def test_a_queued_run_is_cancelled_before_it_costs_anything(paths: Paths) 
         await engine.cancel(first.id, kill=True)
         await settled(engine)
         assert statuses(await engine.events(second.id)) == ["queued", "cancelled"]
-    assert not paths.run(second.id).exists()
+    assert not paths.attempt(second.id, 1).path.exists()
     assert not paths.workspace(second.spec.project, second.id).exists()
 
 
@@ -189,8 +190,8 @@ async def test_a_cancel_that_overtakes_a_commit_is_not_forgotten(
         append = engine._store.append
         overtaken: list[str] = []
 
-        async def slow(entries: Sequence[Entry]) -> Committed:
-            done = await append(entries)
+        async def slow(entries: Sequence[Entry], *settings: Any) -> Committed:
+            done = await append(entries, *settings)
             for event in done.events:
                 is_running = event.body == StatusChanged(Status.RUNNING, Status.PREPARING)
                 if is_running and not overtaken:
