@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from engine.workspace.below import Below, is_gits
 
 WILD = re.compile(r"[*?\[]")
+LONGEST = 4096
+"""Characters of a pattern: no path is longer, and a longer pattern names nothing."""
 
 
 def ignoring(patterns: Sequence[str]) -> Callable[[str, bool], bool]:
@@ -23,7 +25,7 @@ def ignoring(patterns: Sequence[str]) -> Callable[[str, bool], bool]:
     rules = [
         (re.compile(_regex(pattern.removeprefix("!"))), not pattern.startswith("!"))
         for pattern in patterns
-        if pattern.strip("!/ ")
+        if pattern.strip("!/ ") and len(pattern) <= LONGEST
     ]
 
     def ignored(path: str, is_folder: bool) -> bool:
@@ -34,24 +36,55 @@ def ignoring(patterns: Sequence[str]) -> Callable[[str, bool], bool]:
 
 
 def _regex(pattern: str) -> str:
+    """Write a pattern as a regular expression that takes linear time.
+
+    The first place where the parts between two wildcards fit is as good as any later one, so none
+    of it is tried again (`(?>…)`); the parts after the last wildcard are tied to the end.
+    """
     plain = pattern.rstrip("/")
     parts = re.sub(r"(^|/)\*\*(/\*\*)+(?=/|$)", r"\1**", plain).strip("/").split("/")
-    found = "" if "/" in plain else "(?:.*/)?"
-    for part in parts[:-1]:
-        found += "(?:.*/)?" if part == "**" else f"{_part(part)}/"
-    found += ".+" if parts[-1] == "**" else _part(parts[-1])
+    if "/" not in plain:
+        parts.insert(0, "**")
+    *blocks, last = _divided(parts)
+    folders = ["".join(f"{_part(part)}/" for part in block) for block in blocks]
+    found = folders[0] if folders else ""
+    found += "".join(f"(?>(?:[^/]*/)*?{block})" for block in folders[1:])
+    if last == []:  # `**` at the end
+        found += ".+"
+    else:
+        found += "(?:.*/)?" if blocks else ""
+        found += "/".join(map(_part, last))
     return f"(?s:{found}{'/' if pattern.endswith('/') else '/?'})"
+
+
+def _divided(parts: Sequence[str]) -> list[list[str]]:
+    """Return the parts of a pattern between one `**` and the next."""
+    blocks: list[list[str]] = [[]]
+    for part in parts:
+        if part == "**":
+            blocks.append([])
+        else:
+            blocks[-1].append(part)
+    return blocks
 
 
 def _part(part: str) -> str:
     """Write what stands between two slashes as a regular expression."""
     pieces = re.split(r"(\*+|\?|\[[!^]?\]?[^\]/]*\])", part)
-    return "".join(_piece(piece) for piece in pieces)
+    between = [""]
+    for piece in pieces:
+        if piece.startswith("*"):
+            between.append("")
+        else:
+            between[-1] += _piece(piece)
+    first, *inner = between
+    if not inner:
+        return first
+    *inner, last = inner
+    return f"{first}{''.join(f'(?>[^/]*?{text})' for text in inner)}[^/]*{last}"
 
 
 def _piece(piece: str) -> str:
-    if piece.startswith("*"):
-        return "[^/]*"
     if piece == "?":
         return "[^/]"
     found = re.fullmatch(r"\[([!^]?)(.+)\]", piece, re.DOTALL)
@@ -73,20 +106,22 @@ def named(root: Below, pattern: str) -> Iterator[bytes]:
     own is named.
     """
     parts = pattern.strip("/").split("/")
-    if not {"", ".", ".."} & set(parts):
-        yield from _named(root, b"", parts)
-
-
-def _named(root: Below, folder: bytes, parts: Sequence[str]) -> Iterator[bytes]:
-    for name in _names(root, folder, parts[0]):
-        path = folder + b"/" + name if folder else name
-        info = root.stat(path)
-        if info is None or is_gits(path):
-            continue
-        if len(parts) == 1:
-            yield path
-        elif stat.S_ISDIR(info.st_mode):
-            yield from _named(root, path, parts[1:])
+    if {"", ".", ".."} & set(parts) or len(pattern) > LONGEST:
+        return
+    waiting = [(b"", 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        inner: list[tuple[bytes, int]] = []
+        for name in _names(root, folder, parts[depth]):
+            path = folder + b"/" + name if folder else name
+            info = root.stat(path)
+            if info is None or is_gits(path):
+                continue
+            if depth + 1 == len(parts):
+                yield path
+            elif stat.S_ISDIR(info.st_mode):
+                inner.append((path, depth + 1))
+        waiting += reversed(inner)
 
 
 def _names(root: Below, folder: bytes, part: str) -> list[bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,20 @@ from engine.workspace.patterns import ignoring
 PATTERNS = [
     *("node_modules/", "*.pyc", "/build", "d/deep/*", "**/x", "a/**/b", "d/**", "[ab]c", "[!a]z"),
     *("[^a]w", "!keep.pyc", "[]]q", "*", "f*bar/", "d/*.p?", "[a-c]t", "**", "a**b", "q?", "/d/"),
-    *("[z-a]t", "", "/", "#x", "**/**/x", "d/deep"),
+    *(
+        "[z-a]t",
+        "",
+        "/",
+        "#x",
+        "**/**/x",
+        "d/deep",
+        "*a*b*",
+        "k*p*.p*c",
+        "*/*",
+        "**/a/**/q*",
+        "*?*y",
+    ),
+    *("d/**/*.py", "**/d/**/", "/**/x", "**/d*/**/x", "a/**/**/b", "*e*e*", "**/[dq]/*x", "d/**/"),
 ]
 PATHS = [
     *("node_modules/", "d/node_modules/", "node_modules", "a.pyc", "d/a.pyc", "build", "d/build"),
@@ -40,6 +55,17 @@ def test_patterns_mean_what_git_takes_them_for(tmp_path: Path) -> None:
         }
         patterns = [] if pattern.startswith("#") else [pattern]
         assert {path: leaves_out(patterns, path) for path in PATHS} == git, pattern
+
+
+def test_patterns_with_many_wildcards_take_linear_time() -> None:
+    hostile = ["*a" * 12 + "b", "**/a/" * 300 + "b", "*[a]?" * 800 + "b", "*/**/" * 500, "[" * 4000]
+    called = f"""
+from engine.workspace.patterns import ignoring
+ignored = ignoring({[*hostile, "x" * 100_000]!r})
+for path in ("a" * 200, "a/" * 2000 + "c", "a" * 255 + "/" + "a" * 255, "ab/" * 1000):
+    assert ignored(path, False) in (False, True)
+"""
+    subprocess.run([sys.executable, "-c", called], timeout=60, check=True)
 
 
 def leaves_out(patterns: list[str], path: str) -> bool:
