@@ -21,7 +21,7 @@ from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.notify.problems import problems
 from engine.paths import Paths
-from engine.runs import orphans
+from engine.runs import orphans, records
 from engine.runs.holder import Condition, Holder, read_holder
 from engine.runs.orphans import Orphan
 from engine.store.store import USED, Store
@@ -81,7 +81,9 @@ class Doctor:
             return await _codex(codex_bin, self._config)
 
         async def database() -> list[Finding]:
-            return [_ok("database", await self._store.check())]
+            words = await self._store.check()
+            await records.check_behind(self._paths, self._store)
+            return [_ok("database", words)]
 
         checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {
             "codex": found,

@@ -137,7 +137,8 @@ class Git:
                 start_new_session=True,
             )
         except OSError as error:
-            raise user_error("GIT_FAILED", f"git cannot be started: {error}.") from error
+            recovery = "Check that git can run, then try again."
+            raise user_error("GIT_FAILED", f"git cannot be started: {error}.", recovery) from error
         finally:
             if isinstance(stdin, int):
                 os.close(stdin)

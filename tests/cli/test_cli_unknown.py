@@ -81,3 +81,12 @@ def test_show_looks_itself(swarm: Swarm, batch: list[str]) -> None:
     lost, _ = batch
     assert swarm("show", lost, "--json").json["changes"] is None
     assert "changes  " in swarm("show", lost).out
+
+
+def test_apply_of_several_names_the_run_whose_changes_are_unknown(
+    swarm: Swarm, batch: list[str]
+) -> None:
+    lost, whole = batch
+    told = swarm("apply", "--check", whole, lost)
+    assert told.code == 3
+    assert f"{lost}: {WORDS}" in told.out + told.err

@@ -12,7 +12,7 @@ from support import settled, spec, supervising, texts, until
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
-from engine.engine import Engine, recover
+from engine.engine import Engine, Health, recover
 from engine.paths import Paths
 
 
@@ -91,6 +91,8 @@ async def test_an_older_database_starts_nothing_again(paths: Paths) -> None:
     async with supervising(paths) as engine:
         with pytest.raises(UserError, match="older than the folders of its runs"):
             await settled(engine)
+        found = {one.name: one for one in await engine.doctor.examine("/nowhere")}
+        assert found["database"].health is Health.FAIL
     assert (paths.workspace("a project", live.id) / "a.txt").read_text() == "one\n"
     assert (await recover(paths)).runs == 1
     async with supervising(paths, grace_s=0.2) as engine:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.errors import UserError
 from engine.domain.text import escaped, printable_name
 from tui.cli import output
 from tui.cli.options import (
@@ -141,7 +142,12 @@ async def apply_all(
     """Put what runs changed into their source, one after another, and say whether all fits."""
     fits = True
     for run in runs:
-        fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
+        try:
+            fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
+        except UserError as error:
+            if len(runs) > 1:  # with one, everybody knows which it is
+                error.message = f"{run.id}: {error.message}"
+            raise
     if asked["check"] and len(runs) > 1:
         output.say_aside(
             "Each was checked alone: one after another, what builds on an earlier one may fit,"
