@@ -55,13 +55,43 @@ def copy_tree(
     handles = os.open(source, _FOLDER), os.open(target, _FOLDER)
     try:
         work.device = os.fstat(handles[0]).st_dev
-        work.folder(*handles, "")
+        work.tree(*handles)
         info = os.fstat(handles[0])
         os.utime(handles[1], ns=(info.st_atime_ns, info.st_mtime_ns))
     finally:
         for handle in handles:
             os.close(handle)
     return work.copied
+
+
+@dataclass(slots=True)
+class _Level:
+    """A folder on the way down, open in the source and in the copy, and the names still to copy."""
+
+    source: int
+    target: int
+    path: str
+    names: list[str]
+
+    def path_of(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+    def finish(self) -> None:
+        """Set the mode and the times, which the files in it would have changed."""
+        info = os.fstat(self.source)
+        os.fchmod(self.target, info.st_mode & MODE & ~SET_IDS)
+        os.utime(self.target, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    def close(self, *, but: int) -> None:
+        """Close both folders, except those of the level whose source is `but`."""
+        if self.source != but:
+            os.close(self.source)
+            os.close(self.target)
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 class _Work:
@@ -77,26 +107,42 @@ class _Work:
         self._is_ignored = ignoring(ignore)
         self._without = without
 
-    def folder(self, source: int, target: int, path: str) -> None:
-        with os.scandir(source) as entries:
-            names = [entry.name for entry in entries]
-        for name in names:
-            if self._stop():
-                raise InterruptedError
-            whole = f"{path}/{name}" if path else name
-            info = _stat(name, source)
-            if info is None or self._without(whole, info):
-                continue
-            is_folder = stat.S_ISDIR(info.st_mode)
-            if self._is_ignored(whole, is_folder):
-                self._ignore(name, is_folder)
-                continue
-            self._entry(source, target, name, whole, info)
+    def tree(self, source: int, target: int) -> None:
+        """Copy what is in an open folder into another: a loop, however deep the folders lie."""
+        levels = [_Level(source, target, "", _names(source))]
+        try:
+            while levels:
+                level = levels[-1]
+                if level.names:
+                    inner = self._next(level, level.names.pop())
+                    levels += [inner] if inner else []
+                    continue
+                if len(levels) > 1:
+                    level.finish()
+                levels.pop().close(but=source)
+        finally:
+            for level in levels:
+                level.close(but=source)
+
+    def _next(self, level: _Level, name: str) -> _Level | None:
+        """Copy one entry; return the level of a folder that is to be copied into."""
+        if self._stop():
+            raise InterruptedError
+        whole = level.path_of(name)
+        info = _stat(name, level.source)
+        if info is None or self._without(whole, info):
+            return None
+        is_folder = stat.S_ISDIR(info.st_mode)
+        if self._is_ignored(whole, is_folder):
+            self._ignore(name, is_folder)
+            return None
+        if is_folder:
+            return self._inner(level, name, whole)
+        self._entry(level.source, level.target, name, whole, info)
+        return None
 
     def _entry(self, source: int, target: int, name: str, whole: str, info: os.stat_result) -> None:
-        if stat.S_ISDIR(info.st_mode):
-            self._inner(source, target, name, whole)
-        elif stat.S_ISLNK(info.st_mode):
+        if stat.S_ISLNK(info.st_mode):
             with suppress(FileNotFoundError):
                 os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
                 times = (info.st_atime_ns, info.st_mtime_ns)
@@ -110,25 +156,22 @@ class _Work:
         else:
             self._leave_out(whole)
 
-    def _inner(self, source: int, target: int, name: str, whole: str) -> None:
-        inside = self._opened(name, _FOLDER, source, whole)
+    def _inner(self, level: _Level, name: str, whole: str) -> _Level | None:
+        inside = self._opened(name, _FOLDER, level.source, whole)
         if inside is None:
-            return
+            return None
         try:
-            info = os.fstat(inside)
-            if info.st_dev != self.device:
+            if os.fstat(inside).st_dev != self.device:
                 self._leave_out(whole)
-                return
-            os.mkdir(name, 0o700, dir_fd=target)
-            made = os.open(name, _FOLDER, dir_fd=target)
-            try:
-                self.folder(inside, made, whole)
-                os.fchmod(made, info.st_mode & MODE & ~SET_IDS)
-                os.utime(made, ns=(info.st_atime_ns, info.st_mtime_ns))
-            finally:
-                os.close(made)
-        finally:
+                os.close(inside)
+                return None
+            os.mkdir(name, 0o700, dir_fd=level.target)
+            names = _names(inside)
+            made = os.open(name, _FOLDER, dir_fd=level.target)
+        except BaseException:
             os.close(inside)
+            raise
+        return _Level(inside, made, whole, names)
 
     def _opened(self, name: str, flags: int, folder: int, whole: str) -> int | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 from pathlib import Path
@@ -13,6 +14,8 @@ import repos
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.workspace import copying, create
+from engine.workspace.copying import copy_tree
+from engine.workspace.removal import remove
 
 
 def times(root: Path) -> dict[str, tuple[int, int]]:
@@ -204,3 +207,24 @@ def test_a_file_that_could_not_be_copied_whole_is_not_there(
     made = create.make(spec, target, home, lambda: False, copy_files=[".env"])
     assert any("could not be brought along: .env" in one for one in made.notices)
     assert not (target / ".env").exists()
+
+
+def test_folders_of_any_depth_are_copied(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    depth = 700
+    handle = os.open(tmp_path / "from", os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=handle)
+        inner = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        assert copy_tree(tmp_path / "from", tmp_path / "to").files == 1
+        assert remove(tmp_path / "to").entries == depth + 2
+        assert remove(tmp_path / "from").entries == depth + 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
