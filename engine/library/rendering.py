@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
@@ -17,6 +18,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FILTERS = ("capitalize", "length", "lower", "title", "trim", "upper")
 LIMIT_CHARACTERS = 256 * 1024
+LIMIT_TOKENS = 8000
+"""Words and signs of a template's own language in a text: each takes kilobytes to compile."""
+LIMIT_FILLED = 64 * LIMIT_CHARACTERS
+"""Characters that a text may come to if every name in it were filled in."""
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -61,6 +66,8 @@ def check(text: str, known: frozenset[str]) -> None:
     """Check a text that may use the names `known`; raises `Wrong`."""
     environment = _environment()
     try:
+        if sum(1 for _ in islice(environment.lex(text), LIMIT_TOKENS + 1)) > LIMIT_TOKENS:
+            raise Wrong(f"this has more than {LIMIT_TOKENS} words and signs of a template")
         tree = environment.parse(text)
         for node in tree.find_all(nodes.Node):
             _check(node, known)
@@ -96,6 +103,8 @@ def _check(node: nodes.Node, known: frozenset[str]) -> None:
 def render(text: str, values: Mapping[str, Any]) -> str:
     """Fill a text in; raises `Wrong`."""
     check(text, frozenset(values))
+    if len(text) + _most_filled(text, values) > LIMIT_FILLED:
+        raise Wrong(f"this is more than {LIMIT_CHARACTERS} characters long")
     try:
         filled = _compiled(text).render(values)
     except (TemplateError, TypeError, ValueError, RecursionError) as error:
@@ -103,6 +112,13 @@ def render(text: str, values: Mapping[str, Any]) -> str:
     if len(filled) > LIMIT_CHARACTERS:
         raise Wrong(f"this is more than {LIMIT_CHARACTERS} characters long")
     return filled
+
+
+def _most_filled(text: str, values: Mapping[str, Any]) -> int:
+    """Return how many characters the names in a text come to together, at most."""
+    lengths = {name: len(str(value)) for name, value in values.items()}
+    names = _environment().parse(text).find_all(nodes.Name)
+    return sum(lengths.get(name.name, 0) for name in names)
 
 
 def holds(condition: str, value: object) -> bool:
