@@ -105,6 +105,7 @@ class Trust:
         copies = _first(own.copy_files, theirs.copy_files, common.copy_files)
         ignore = _first(own.ignore, theirs.ignore, common.ignore)
         return Preparation(
+            copy_limit=int(self._config.workspace.copy_limit),
             setup=tuple(command for command in setup if command.strip()),
             setup_limit_s=float(_first(own.setup_limit, theirs.setup_limit, common.setup_limit)),
             copy_files=tuple(map(str, copies)) if kind in NEW else (),

@@ -82,6 +82,8 @@ class Preparation:
     setup_limit_s: float = 900.0
     copy_files: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    copy_limit: int | None = None
+    """Bytes of files, holes in them included, that a copy may hold."""
     trusted: dict[str, str] = field(default_factory=dict[str, str])
     """Files of the repository that its commands name, with the SHA-256 the user has trusted."""
 

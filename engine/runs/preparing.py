@@ -83,6 +83,7 @@ class Preparing:
                 self._stop,
                 wanted.ignore,
                 wanted.copy_files,
+                wanted.copy_limit,
             )
         )
         try:

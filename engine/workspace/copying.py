@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.workspace.patterns import ignoring
 
@@ -43,15 +44,17 @@ def copy_tree(
     stop: Callable[[], bool] = lambda: False,
     ignore: Sequence[str] = (),
     without: Callable[[str, os.stat_result], bool] = lambda _path, _info: False,
+    limit_bytes: int | None = None,
 ) -> Copied:
     """Copy the folder `source` to `target`, which must not exist; modes and times are kept.
 
     `ignore` are patterns as in `.gitignore`; `without` is asked with each relative path, too.
     `stop` is asked between files whether to give up, which raises InterruptedError. Links are
-    copied as links, mounts are not entered. Raises OSError where the target cannot be written.
+    copied as links, mounts are not entered. Raises OSError where the target cannot be written, and
+    `UserError` WORKSPACE_TOO_LARGE where the files, with holes, have more than `limit_bytes`.
     """
     target.mkdir(mode=0o700)
-    work = _Work(stop, ignore, without)
+    work = _Work(stop, ignore, without, limit_bytes)
     handles = os.open(source, _FOLDER), os.open(target, _FOLDER)
     try:
         work.device = os.fstat(handles[0]).st_dev
@@ -100,8 +103,10 @@ class _Work:
         stop: Callable[[], bool],
         ignore: Sequence[str],
         without: Callable[[str, os.stat_result], bool],
+        limit_bytes: int | None,
     ) -> None:
         self.copied = Copied()
+        self._limit_bytes, self._bytes = limit_bytes, 0
         self.device = 0
         self._stop = stop
         self._is_ignored = ignoring(ignore)
@@ -151,7 +156,13 @@ class _Work:
         elif stat.S_ISREG(info.st_mode):
             handle = self._opened(name, _FILE, source, whole)
             if handle is not None:
-                copy_file(handle, os.fsencode(name), target, os.fstat(handle))
+                info = os.fstat(handle)
+                try:
+                    self._count(info.st_size)
+                except UserError:
+                    os.close(handle)
+                    raise
+                copy_file(handle, os.fsencode(name), target, info)
                 self.copied.files += 1
         else:
             self._leave_out(whole)
@@ -183,6 +194,13 @@ class _Work:
                 raise
             self._leave_out(whole)
             return None
+
+    def _count(self, size_bytes: int) -> None:
+        """Raise `UserError` where a file is too much: the source may grow while it is copied."""
+        self._bytes += size_bytes
+        if self._limit_bytes is not None and self._bytes > self._limit_bytes:
+            limit = f"{self._limit_bytes / 1024**3:.1f} GiB"
+            raise user_error("WORKSPACE_TOO_LARGE", f"What is to be copied is larger than {limit}.")
 
     def _ignore(self, name: str, is_folder: bool) -> None:
         if len(self.copied.ignored) < IGNORED_KEPT:

@@ -86,6 +86,7 @@ def make(
     stop: Callable[[], bool],
     ignore: Sequence[str] = (),
     copy_files: Sequence[str] = (),
+    limit_bytes: int | None = None,
 ) -> Made:
     """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
 
@@ -95,7 +96,7 @@ def make(
     Blocking, and not for a thread with an event loop.
     """
     try:
-        return _made(spec, target, home, stop, ignore, copy_files)
+        return _made(spec, target, home, stop, ignore, copy_files, limit_bytes)
     except BaseException:
         discard(spec, target, home)
         raise
@@ -124,6 +125,7 @@ def _made(
     stop: Callable[[], bool],
     ignore: Sequence[str],
     copy_files: Sequence[str],
+    limit_bytes: int | None,
 ) -> Made:
     if spec.kind is WorkspaceKind.EMPTY or (not spec.source and spec.kind is WorkspaceKind.COPY):
         _clear(target)
@@ -140,9 +142,10 @@ def _made(
         )
         return _with_listed(_run(making, stop), top_of(source), copy_files)
     if spec.kind is WorkspaceKind.FROM_RUN:
-        return _from_run(source, target, home, stop)
+        return _from_run(source, target, home, stop, limit_bytes)
     _clear(target)
-    return _with_listed(_copied(source, target, home, stop, ignore), source, copy_files)
+    made = _copied(source, target, home, stop, ignore, limit_bytes)
+    return _with_listed(made, source, copy_files)
 
 
 def top_of(source: Path) -> Path | None:
@@ -169,7 +172,12 @@ def _clear(target: Path) -> None:
 
 
 def _copied(
-    source: Path, target: Path, home: Path, stop: Callable[[], bool], ignore: Sequence[str]
+    source: Path,
+    target: Path,
+    home: Path,
+    stop: Callable[[], bool],
+    ignore: Sequence[str],
+    limit_bytes: int | None,
 ) -> Made:
     """Copy a folder; what in `.git` reaches into other working trees stays behind."""
     avoided = home.resolve()
@@ -186,7 +194,7 @@ def _copied(
             return True
         return path in (".git/worktrees", ".git/index.lock") or source / path == avoided
 
-    copied = _copy(source, target, stop, ignore, without)
+    copied = _copy(source, target, stop, ignore, without, limit_bytes)
     target.chmod(0o700)
     notices: list[str] = []
     if linked:
@@ -208,9 +216,12 @@ def _copy(
     stop: Callable[[], bool],
     ignore: Sequence[str],
     without: Callable[[str, os.stat_result], bool],
+    limit_bytes: int | None,
 ) -> copying.Copied:
     try:
-        return copying.copy_tree(source, target, stop=stop, ignore=ignore, without=without)
+        return copying.copy_tree(
+            source, target, stop=stop, ignore=ignore, without=without, limit_bytes=limit_bytes
+        )
     except InterruptedError:
         raise
     except OSError as error:
@@ -220,12 +231,14 @@ def _copy(
         raise user_error("INPUT_INVALID", f"The source cannot be copied: {error}.") from error
 
 
-def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) -> Made:
+def _from_run(
+    source: Path, target: Path, home: Path, stop: Callable[[], bool], limit_bytes: int | None
+) -> Made:
     """Copy an earlier run's workspace as it stands, as a worktree of its own where it is one."""
     found = _run(_worktree_of(source, target), stop)
     if found is None:
         _clear(target)
-        made = _copied(source, target, home, stop, ())
+        made = _copied(source, target, home, stop, (), limit_bytes)
         workspace = replace(made.workspace, kind=WorkspaceKind.FROM_RUN)
         return Made(workspace, made.notices)
     private_folder(target.parent)
@@ -236,7 +249,7 @@ def _from_run(source: Path, target: Path, home: Path, stop: Callable[[], bool]) 
     # git has made the folder, with nothing but its `.git`, which is to survive the copy.
     link = (target / ".git").read_bytes()
     clear(target)
-    copied = _copy(source, target, stop, (), lambda path, _info: path == ".git")
+    copied = _copy(source, target, stop, (), lambda path, _info: path == ".git", limit_bytes)
     (target / ".git").write_bytes(link)
     with suppress(FileNotFoundError):
         shutil.copyfile(found.git_dir / "index", index)

@@ -228,3 +228,17 @@ def test_folders_of_any_depth_are_copied(tmp_path: Path) -> None:
         assert remove(tmp_path / "from").entries == depth + 2
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("kind", [WorkspaceKind.COPY, WorkspaceKind.FROM_RUN])
+def test_files_with_holes_count_while_they_are_copied(tmp_path: Path, kind: WorkspaceKind) -> None:
+    source, target = tmp_path / "s", tmp_path / "home" / "workspaces" / "p" / "r1"
+    source.mkdir()
+    for name in ("a", "b", "c"):
+        with (source / name).open("wb") as file:
+            file.truncate(1024**3)
+    spec = WorkspaceSpec(kind, str(source))
+    with pytest.raises(UserError) as caught:
+        create.make(spec, target, tmp_path / "home", lambda: False, limit_bytes=1024**2)
+    assert caught.value.code == "WORKSPACE_TOO_LARGE"
+    assert not target.exists()
