@@ -495,8 +495,8 @@ def _position(steps: Sequence[Step], outputs: int) -> int:
 
 
 def codex_binary() -> str:
-    """Find the real Codex; it is part of the development tools, so its absence is an error."""
-    return str(import_module("codex_cli_bin").bundled_codex_path())
+    """Return the real Codex: what SWARM_REAL_CODEX names, or the one of the development tools."""
+    return os.environ.get("SWARM_REAL_CODEX") or str(import_module("codex_cli_bin").bundled_codex_path())
 
 
 def closed_port() -> str:
