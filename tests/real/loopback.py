@@ -496,7 +496,8 @@ def _position(steps: Sequence[Step], outputs: int) -> int:
 
 def codex_binary() -> str:
     """Return the real Codex: what SWARM_REAL_CODEX names, or the one of the development tools."""
-    return os.environ.get("SWARM_REAL_CODEX") or str(import_module("codex_cli_bin").bundled_codex_path())
+    named = os.environ.get("SWARM_REAL_CODEX")
+    return named or str(import_module("codex_cli_bin").bundled_codex_path())
 
 
 def closed_port() -> str:
