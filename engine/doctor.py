@@ -100,7 +100,9 @@ class Doctor:
         findings += [_disk(self._paths), check_home(self._paths.home), _settings(self._paths)]
         findings += _terminal()
         findings.append(await self._supervisor())
-        return [*findings, _supervision(self._faults()), _orphans(len(await self.orphans()))]
+        ended, unknown = await self._left_over()
+        findings += [_supervision(self._faults()), _orphans(len(ended))]
+        return [*findings, *_unknown(len(unknown))]
 
     async def _supervisor(self) -> Finding:
         """Check who supervises, and that no run waits without a supervisor."""
@@ -139,8 +141,20 @@ class Doctor:
 
     async def orphans(self) -> list[Orphan]:
         """Find the processes of runs that have ended: a dead engine left them."""
+        return (await self._left_over())[0]
+
+    async def _left_over(self) -> tuple[list[Orphan], list[Orphan]]:
+        """Find living processes of runs that have ended, and of runs that are not in the database.
+
+        The latter may be live runs of a database that was lost: they are never ended.
+        """
         found = await orphans.find(self._paths)
-        return orphans.of_ended(found, self._paths, await self._store.runs(statuses=ACTIVE))
+        left = orphans.of_ended(found, self._paths, await self._store.runs(statuses=ACTIVE))
+        if not left:
+            return [], []
+        known = {run.id for run in await self._store.runs(ids={orphan.run for orphan in left})}
+        ended = [orphan for orphan in left if orphan.run in known]
+        return ended, [orphan for orphan in left if orphan.run not in known]
 
     async def end_orphans(self) -> int:
         """End what `orphans` finds, and give how many runs that were."""
@@ -264,6 +278,15 @@ def _supervision(faults: Sequence[Fault]) -> Finding:
         return _ok("supervision", "no fault is known of what supervises the runs")
     message = "\n".join(fault_words(fault) for fault in faults)
     return Finding("supervision", Health.WARNING, message, "Read the log file in the home.")
+
+
+def _unknown(count: int) -> list[Finding]:
+    if not count:
+        return []
+    runs = "1 run" if count == 1 else f"{count} runs"
+    message = f"Processes of {runs} that the database of this home does not know are alive."
+    recovery = "If the database was lost, run `swarm-tui doctor --recover`."
+    return [Finding("unknown runs", Health.WARNING, message, recovery)]
 
 
 def _orphans(count: int) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,8 @@ async def _take(ownership: Ownership, paths: Paths, wait_s: float) -> None:
         if time.monotonic() >= until or await _is_well(paths):
             holder = f"process {ownership.holder}" if ownership.holder else "another program"
             message = f"This home is in use: {holder} supervises it."
-            recovery = "Close that program first; its agents go on without it."
+            kill = f" (`kill {ownership.holder}`)" if ownership.holder else ""
+            recovery = f"End that program first{kill}; its agents go on without it."
             raise user_error("DATABASE_LOCKED", message, recovery)
         await asyncio.sleep(min(0.1, wait_s))
 
@@ -98,6 +100,9 @@ async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> Recove
             unreadable.append(folder.name)
             continue
         await store.put_back(made.run, made.events, made.asks, made.cursors)
+        for run in await store.runs(ids=[folder.name]):
+            with suppress(OSError):  # the old record stays; the next change of the run writes one
+                await asyncio.to_thread(records.RunRecords(paths).rewrite, run)
         runs, events = runs + 1, events + len(made.events)
     return Recovered(runs, events, tuple(unreadable), aside)
 

@@ -51,13 +51,17 @@ class RunRecords:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(self._write_one, runs, [asks.get(run.id) for run in runs]))
 
-    def _write_one(self, run: Run, ask: Ask | None) -> None:
+    def rewrite(self, run: Run) -> None:
+        """Write the record of a rebuilt run, whose events are counted again. Raises OSError."""
+        self._write_one(run, None, is_rebuilt=True)
+
+    def _write_one(self, run: Run, ask: Ask | None, *, is_rebuilt: bool = False) -> None:
         folder = self._paths.run(run.id)
         is_new = run.attempt == 1 and run.started_at is None
         if not is_new and not folder.is_dir():
             return  # its files were deleted
         before = _known(folder)
-        if before.get("state", {}).get("seq", 0) > run.seq:
+        if not is_rebuilt and before.get("state", {}).get("seq", 0) > run.seq:
             return  # another process was quicker with what came later
         asks = before.get("asks", {})
         if ask:

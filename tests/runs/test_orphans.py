@@ -16,7 +16,7 @@ from support import LIMIT_S, becomes, quick, settled, spec, supervising, texts
 
 from engine.domain.events import StatusChanged
 from engine.domain.model import Run, Status
-from engine.engine import Engine
+from engine.engine import Engine, Health
 from engine.paths import AttemptFolder, Paths
 from engine.runs import orphans
 from engine.runs.marks import MARK, mark, marked
@@ -30,7 +30,7 @@ PROCESS = """
 import asyncio, sys
 from pathlib import Path
 from engine.config import Config, Queue
-from engine.engine import Engine
+from engine.engine import Engine, Health
 from engine.paths import Paths
 
 async def main():
@@ -227,3 +227,22 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
         assert len(alive(paths, started[0])) == 2
         await engine.cancel(started[0].id)
         await settled(engine)
+
+
+async def test_processes_of_runs_that_the_database_does_not_know_are_left_alone(
+    paths: Paths,
+) -> None:
+    folder = paths.attempt("0unknown0", 1)
+    async with Engine.open(paths, quick(), follow=False) as engine:
+        process = await asyncio.create_subprocess_exec(
+            "sleep", "600", env={**os.environ, MARK: mark(folder)}
+        )
+        try:
+            assert await engine.doctor.end_orphans() == 0
+            findings = {one.name: one for one in await engine.doctor.examine()}
+            assert findings["orphans"].health is Health.OK
+            assert "does not know" in findings["unknown runs"].message
+            assert process.returncode is None
+        finally:
+            process.kill()
+            await process.wait()

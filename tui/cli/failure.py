@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ErrorInfo
 from engine.domain.text import one_line, printable
+from engine.domain.transient import transient
 from tui.cli import output
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def _innermost(error: BaseException) -> BaseException:
 def _internal(error: BaseException) -> UserError:
     from tui.cli.log import write_down
 
+    if words := transient(error):
+        recovery = "Free what is used up, or raise the limit, then try again."
+        return user_error("INTERNAL", f"The command cannot go on: {words}.", recovery)
     what = one_line(f"{type(error).__name__}: {error}")
     message = f"Something went wrong inside swarm-tui ({what})."
     where = write_down(error)
