@@ -47,7 +47,9 @@ def disk_image(folder: Path) -> Iterator[DiskImage]:
     path.mkdir()
     with image.open("wb") as file:
         file.truncate(SIZE_MIB * 1024**2)
-    mounted = _done("mkfs.ext4", "-q", "-F", image) and _done("mount", "-o", "loop", image, path)
+    mounted = _done("mkfs.ext4", "-q", "-F", "-i", "2048", image) and _done(
+        "mount", "-o", "loop", image, path
+    )
     path.chmod(0o700)
     try:
         yield DiskImage(path, image if mounted else None)

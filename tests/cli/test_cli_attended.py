@@ -99,3 +99,13 @@ def test_a_lock_of_another_version_is_a_supervisor_that_works(tmp_path: Path, te
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert read_holder(path).condition is Condition.RUNNING
+
+
+def test_wait_reports_a_paused_queue(swarm: Swarm) -> None:
+    assert swarm("pause", "--reason", "lunch, then a walk").code == 0
+    assert swarm("run", "sim: say hi", "--agent", "simulated", "--detach").code == 0
+    waited = swarm("wait", "--all", "--timeout", "2s")
+    assert waited.code == 124
+    assert waited.err.count("the queue is paused: lunch, then a walk") == 1
+    assert swarm("unpause").code == 0
+    assert swarm("wait", "--all").code == 0

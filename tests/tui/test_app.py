@@ -31,7 +31,7 @@ from engine.engine import Engine
 from engine.paths import Paths
 from tui.app import SwarmApp
 from tui.draft import Draft
-from tui.screens.confirm import Confirm
+from tui.screens.confirm import Choice, Confirm
 
 
 @pytest.fixture
@@ -285,3 +285,17 @@ async def files_show(app: SwarmApp, name: str) -> None:
             [worker for worker in app.workers if worker.group != "pump"]
         )
         await asyncio.sleep(0)
+
+
+async def test_a_second_key_in_a_closing_dialog_does_nothing(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        answers: list[str | None] = []
+        question = Confirm("Sure?", "", [Choice("yes", "y", "yes")], default="yes")
+        app.push_screen(question, answers.append)
+        await pilot.pause()
+        question.dismiss("yes")
+        question.dismiss("yes")
+        await pilot.pause()
+        assert app.screen is not question
+        assert answers == ["yes"]

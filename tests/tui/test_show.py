@@ -271,13 +271,13 @@ def test_limits_name_their_windows_and_when_they_reset(monkeypatch: pytest.Monke
         LimitWindow("secondary", 80, 10_080, now + 2 * 86_400),
         LimitWindow("other", 3, None, now + 20 * 86_400),
         LimitWindow("old", 99, 60, now - 1),
-        LimitWindow("vast", 1, 90, 1e300),
+        LimitWindow("vast", 1, 90, 1e300),  # no clock knows that time: the largest number kept
     )
     shown = [
         ("5h 42% ↻ 01:00", "dim"),
         ("week 80% ↻ Sat 00:00", "warn"),
         ("other 3% ↻ 21 Jan", "dim"),
-        ("90m 1% ↻ ?", "dim"),
+        ("90m 1% ↻ 8 Mar", "dim"),
     ]
     assert show.limits(windows, now) == shown
     assert show.limits(windows[:1], now, brief=True) == [("5h 42%", "dim")]

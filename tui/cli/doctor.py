@@ -69,7 +69,7 @@ def _as_json(done: Recovered) -> dict[str, object]:
 
 def _tell_recovered(done: Recovered) -> None:
     if done.aside:
-        output.say(f"kept the damaged database as {done.aside}")
+        output.say(f"kept what was left of the database as {done.aside}*")
     runs = "1 run" if done.runs == 1 else f"{done.runs} runs"
     output.say(f"rebuilt {runs} with {done.events} events from their folders")
     for name in done.unreadable:

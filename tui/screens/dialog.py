@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
@@ -43,12 +44,21 @@ class Dialog(ModalScreen[T], Generic[T]):
     }
     """
 
+    _is_closing = False
+
     # With priority: what is typed right after them is meant for the field they lead to.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", show=False),
         Binding("tab", "app.focus_next", "next field", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", "field before", show=False, priority=True),
     ]
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close with an answer; a key typed while the dialog closes answers nothing else."""
+        if self._is_closing:
+            return AwaitComplete.nothing()
+        self._is_closing = True
+        return super().dismiss(result)
 
     def action_leave(self) -> None:
         """Close without an answer."""
