@@ -32,7 +32,7 @@ def _changes(bench: Bench) -> Iterator[Round]:
     with _in_memory(bench) as scratch, asyncio.Runner() as runner:
         source = _repository(scratch / "source", bench.size(5000, 2000))
         workspace = Workspace(str(source), WorkspaceKind.IN_PLACE, str(source))
-        checkpoints = runner.run(Checkpoints.open(scratch / "checkpoints.git", workspace))
+        checkpoints = runner.run(Checkpoints.make(scratch / "checkpoints.git", workspace))
         runner.run(checkpoints.take("workspace ready"))
         turn = 0
 
