@@ -12,7 +12,7 @@ BEFORE ?= benchmarks/results.json
 PYTHON ?=
 # What uv writes into the constraints: every version with the hashes of all its files, for pip.
 HASHED := --quiet --no-deps --generate-hashes --universal --python-version 3.11 \
-	--no-header --no-annotate --no-emit-index-url
+	--no-header --no-annotate
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Sets $$python to the first interpreter that will do; a name that only looks like one does not.
