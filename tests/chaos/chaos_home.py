@@ -242,7 +242,10 @@ def _drain(terminal: int) -> None:
 def _receiver_for(notified: set[str]) -> type[BaseHTTPRequestHandler]:
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            try:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            except ValueError:
+                return  # its sender was killed; it is sent again
             if body["type"].removeprefix("run.") in ENDED:
                 notified.add(body["data"]["id"])
             self.send_response(204)
