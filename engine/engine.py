@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -119,6 +119,8 @@ __all__ = [
 
 AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
 MAX_SLOTS = 1000
+TAKEN_S = 1.5
+"""How long a process that does not stand by tries for the lock."""
 OWED_S = 0.2
 ESSENTIAL = ("journal", "supervision", "scheduler", "follower")
 """Tasks without which runs get nowhere, or nobody hears of it."""
@@ -493,12 +495,11 @@ async def supervise(
 ) -> None:
     """Supervise a home until nothing is left to do there; raises `UserError`.
 
-    Where somebody else does, stand by to take over, or without `standby`, return at once.
+    Where somebody else does, stand by to take over, or without `standby`, return within a second.
     """
     while True:
         async with Engine.open(paths, config, supervise=True) as engine:
-            await asyncio.sleep(0)  # the lock is tried for at the first chance
-            if not (standby or engine.supervises):
+            if not (standby or await _supervises_soon(engine)):
                 return
             await engine.settle()
             # What is to be told is tried for a day; a run that is queued meanwhile is started.
@@ -509,3 +510,12 @@ async def supervise(
         async with Engine.open(paths, config, follow=False) as engine:
             if not await engine.is_needed():
                 return
+
+
+async def _supervises_soon(engine: Engine) -> bool:
+    """Return whether `engine` gets the lock; a process that only reads it holds it for a moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(TAKEN_S):
+            while not engine.supervises:  # noqa: ASYNC110  the kernel frees the lock without a word
+                await asyncio.sleep(TAKEN_S / 20)
+    return engine.supervises

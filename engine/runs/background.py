@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.environment import workspace_environment
 from engine.open_files import with_own_limit
 from engine.paths import Paths
-from engine.runs.owner import Ownership
+from engine.runs.holder import read_holder
 
 
 class BackgroundProcess:
@@ -33,12 +33,10 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> BackgroundProcess |
     """Start `command` in a session of its own unless somebody supervises; return it.
 
     Call it after what is to be supervised is stored: who is about to leave looks once more after
-    giving up the lock.
+    giving up the lock. Raises OSError, and `UserError` where the lock cannot be read.
     """
-    ownership = Ownership(paths.lock)
-    if not ownership.take():
+    if read_holder(paths.lock).is_alive:
         return None
-    ownership.give_up()
     log = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         child = subprocess.Popen(

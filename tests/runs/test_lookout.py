@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import spec
 
+from engine.domain.model import Status
+from engine.engine import Engine, read_holder, start_if_needed, supervise
 from engine.paths import Paths
 from engine.runs import lookout
 from engine.runs.lookout import Lookout
@@ -88,3 +92,25 @@ def test_a_stopped_supervisor_is_reported_until_it_continues(paths: Paths) -> No
         holder.wait()
         assert holder.stdout
         holder.stdout.close()
+
+
+async def test_a_process_that_only_reads_the_lock_does_not_count_as_a_supervisor(
+    paths: Paths,
+) -> None:
+    async with Engine.open(paths, follow=False) as engine:
+        run = await engine.start(spec("say hello"))
+    reader = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        assert not read_holder(paths.lock).is_alive
+        child = start_if_needed(paths, ["true"])
+        assert child
+        child.leave()
+        supervising = asyncio.create_task(supervise(paths, standby=False))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.3, fcntl.flock, reader, fcntl.LOCK_UN)
+        await supervising
+    finally:
+        os.close(reader)
+    async with Engine.open(paths, follow=False) as engine:
+        assert (await engine.find(run.id)).status is Status.SUCCEEDED

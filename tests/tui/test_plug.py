@@ -22,7 +22,7 @@ from support import settled, spec, texts
 
 from engine.domain.events import Event
 from engine.domain.model import Status
-from engine.engine import Engine
+from engine.engine import Engine, read_holder
 from engine.paths import Paths
 
 LINES, COLUMNS, PATIENCE_S = 40, 120, 60
@@ -123,7 +123,12 @@ async def queue(paths: Paths, count: int) -> None:
 async def told(paths: Paths) -> dict[str, list[Event]]:
     """Wait until all runs have ended, whoever sees to them, and give their events."""
     async with Engine.open(paths) as engine:
-        await settled(engine)
+        try:
+            await settled(engine)
+        except TimeoutError:
+            states = {run.id: str(run.status) for run in engine.view.runs.values()}
+            log = paths.log.read_text(errors="replace") if paths.log.exists() else "no log"
+            pytest.fail(f"{states}, {read_holder(paths.lock)}\n{log}")
         assert {run.status for run in engine.view.runs.values()} == {Status.SUCCEEDED}
         return {run_id: await engine.events(run_id) for run_id in engine.view.runs}
 
