@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,27 +13,27 @@ from textual import events, on
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.worker import WorkerFailed
+from textual.screen import Screen
 
-from engine.domain.fault import error_line
 from tui import commands
+from tui.broken import FAULT_MODE
 from tui.keymap import checked_keymap
 from tui.lending import Lending
 from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
-from tui.toast import report, tell
+from tui.toast import report
 from tui.widgets.pace import FLUSH_S
 from tui.widgets.run_columns import checked_columns
 
 if TYPE_CHECKING:
     from engine.engine import Batch, Batches, Engine, TaskTree
     from tui.batch_draft import BatchDraft
+    from tui.containment import Containment
     from tui.draft import Draft
     from tui.screens.palette import Entry
 
 
 FLOOD = 300
 """Events of a batch that are more than anybody can follow: the next may take twice as long."""
-_log = logging.getLogger(__name__)
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -58,6 +57,8 @@ class SwarmApp(Lending):
     ) -> None:
         super().__init__(engine, self._time_of_runs(clock), goes_on=goes_on)
         self._seen = seen
+        self.containment: Containment | None = None
+        """Contains the faults of screens and widgets; without it, Textual ends at the first one."""
         self._tasks: TaskTree | None = None
         self.draft: Draft | None = None
         """What was typed into the form of a new run and not started yet."""
@@ -76,6 +77,7 @@ class SwarmApp(Lending):
         self.add_mode("patterns", self._patterns_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
         self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
+        self.add_mode(FAULT_MODE, self._fault_screen)  # pyright: ignore[reportUnknownMemberType]
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver of our own, except in a browser and in tests of widgets."""
@@ -136,6 +138,17 @@ class SwarmApp(Lending):
         from tui.screens.file import FileScreen
 
         return FileScreen(self.engine, self.clock)
+
+    def _fault_screen(self) -> Screen[None]:
+        from tui.screens.fault import FaultScreen
+
+        return FaultScreen(lambda: self.containment.text if self.containment else "")
+
+    def contain_faults(self) -> None:
+        """Have no fault of a screen, widget or worker end the dashboard, from now on."""
+        from tui.containment import Containment
+
+        self.containment = Containment(self)
 
     def on_mount(self) -> None:
         """Take the settings' keys, and begin to listen."""
@@ -200,12 +213,12 @@ class SwarmApp(Lending):
             screen.on_screen_resume()
 
     def _handle_exception(self, error: Exception) -> None:
-        """Show a failed worker as a fault; it takes nothing else with it."""
-        if isinstance(error, WorkerFailed) and not self.is_headless:
-            _log.error("an action failed", exc_info=error.error)
-            tell(self, f"An action failed inside: {error_line(error.error)}", is_warning=True)
-            return
-        super()._handle_exception(error)
+        """Contain what was raised; where the program itself failed, end it with one message."""
+        if self.containment is None:
+            super()._handle_exception(error)
+        elif not self.containment.contain(error):
+            self._return_code = 1
+            self.panic(self.containment.last_words(error))
 
     # Code to read
 

@@ -10,6 +10,8 @@ from engine.domain.text import one_line
 
 _SHOWN = 160
 _LENGTH = 300
+SCREEN = "screen "
+"""Begins the name of a fault of a screen of the dashboard: its task is not started again."""
 SETTINGS = "settings file"
 """The task of a fault that is a mistake in the settings file: work goes on without it."""
 
@@ -38,7 +40,8 @@ def fault_words(fault: Fault) -> str:
     if fault.passing:
         return f"{what} waits: {one_line(fault.passing, _SHOWN)}"
     times = "" if fault.count < 2 else f" {fault.count} times"
-    return f"{what} failed{times} and is tried again: {one_line(fault.error, _SHOWN)}"
+    again = "" if fault.task.startswith(SCREEN) else " and is tried again"
+    return f"{what} failed{times}{again}: {one_line(fault.error, _SHOWN)}"
 
 
 def faults_words(faults: Sequence[Fault]) -> str:

@@ -1,31 +1,11 @@
-"""A fault of one action on the screen: told, and the dashboard goes on."""
+"""Faults of tasks in the lines at the top."""
 
 from __future__ import annotations
 
-import pytest
-from fake_engine import FakeEngine, app_on, toasts, until
-from support import becomes
+from fake_engine import FakeEngine, app_on, until
 
 from engine.domain.fault import Fault
-from tui.app import SwarmApp
 from tui.widgets.top_bar import TopBar
-
-
-async def test_an_action_that_fails_inside_is_told_and_ends_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = app_on(FakeEngine())
-
-    async def broken() -> None:
-        raise ValueError("broken for the test")
-
-    async with app.run_test():
-        monkeypatch.setattr(SwarmApp, "is_headless", False)
-        app.run_worker(broken())
-        await becomes(lambda: any("broken for the test" in it for it in toasts(app)))
-        assert app.is_running
-        monkeypatch.undo()
-    assert "an action failed" in caplog.text
 
 
 async def test_faults_have_a_line_of_their_own_below_the_counts() -> None:

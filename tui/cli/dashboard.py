@@ -103,6 +103,7 @@ async def show(
     loop = asyncio.get_running_loop()
     async with _told(opening) as engine:
         app = SwarmApp(engine, goes_on=goes_on, seen=painted)
+        app.contain_faults()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         tasks = engine.tasks.branch()
