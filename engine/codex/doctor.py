@@ -12,6 +12,7 @@ from typing import cast
 
 import msgspec
 
+from engine.codex.refusals import refusal
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.environment import workspace_environment
@@ -105,8 +106,9 @@ async def sandbox_error(codex: str) -> str:
         raise
     if process.returncode == 0:
         return ""
-    said = stderr.decode("utf-8", "replace").strip().splitlines()
-    return one_line(said[-1]) if said else f"exit code {process.returncode}"
+    text = stderr.decode("utf-8", "replace")
+    said = text.strip().splitlines()
+    return refusal(text) or one_line(said[-1]) if said else f"exit code {process.returncode}"
 
 
 async def login(codex: str) -> UserError | None:

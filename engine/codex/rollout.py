@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 
 from engine.codex.parse import TokenUsage
+from engine.codex.refusals import MARKERS, refusal_within
 from engine.domain.model import LimitWindow
 from engine.domain.numeric import bounded_time
 from engine.files import Spool
@@ -49,6 +51,7 @@ class _Payload(Struct):
     name: str = ""
     namespace: str = ""
     arguments: str = ""
+    output: object = None
     item: _Item | None = None
     info: _Info | None = None
     rate_limits: _Limits | None = None
@@ -82,17 +85,25 @@ class Slept:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The sandbox could not start a command of the agent."""
+
+    reason: str
+
+
 class Compacted:
     """The thread had filled the context window, and Codex replaced it by a summary."""
 
 
-Record = TokenCount | AgentsSeen | Slept | Compacted
+Record = TokenCount | AgentsSeen | Slept | Compacted | Refused
 
 _decode = msgspec.json.Decoder(_Line).decode
-_MARKS = tuple(
-    b'"%s"' % word
-    for word in (b"token_count", b"item_completed", b"sleep", b"compacted", b"context_compacted")
+_MARKS = (
+    *(b'"%s"' % word for word in (b"token_count", b"item_completed", b"sleep", b"compacted")),
+    *MARKERS,
 )
+_OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _decode_sleep = msgspec.json.Decoder(dict[str, float]).decode
 MAX_SKIPS = 30
 ARCHIVE = "archived_sessions"
@@ -126,7 +137,7 @@ class Rollout:
             self._spool = Spool(path, self.offset)
         lines = self._spool.lines()
         self.offset = self._spool.offset
-        return [record for line in lines if (record := _record(line))]
+        return [record for line in lines if (record := read_record(line))]
 
     @property
     def behind(self) -> bool:
@@ -171,7 +182,8 @@ def _days(thread_id: str) -> Iterator[datetime]:
         yield begun + timedelta(days=shift)
 
 
-def _record(line: bytes) -> Record | None:
+def read_record(line: bytes) -> Record | None:
+    """Return what a line of a rollout says, if it is of interest."""
     if not any(mark in line for mark in _MARKS):
         return None
     try:
@@ -188,8 +200,20 @@ def _record(line: bytes) -> Record | None:
             return _item(payload.item)
         case "function_call" if (payload.namespace, payload.name) == ("clock", "sleep"):
             return _sleep(payload.arguments)
+        case kind if kind in _OUTPUTS:
+            reason = refusal_within(_text(payload.output))
+            return Refused(reason) if reason else None
         case _:
             return None
+
+
+def _text(output: object) -> str:
+    """Return the text that a tool answered: a string, or parts of it."""
+    if isinstance(output, str):
+        return output
+    parts = cast("list[Any]", output) if isinstance(output, list) else []
+    found = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "\n".join(text for text in found if isinstance(text, str))
 
 
 def _item(item: _Item) -> Record | None:

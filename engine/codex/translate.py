@@ -9,7 +9,8 @@ import shlex
 import msgspec
 
 from engine.codex.parse import Item, Line, TokenUsage, Unreadable, parse, unreadable
-from engine.codex.rollout import AgentsSeen, Compacted, Record, Slept, TokenCount
+from engine.codex.refusals import refusal
+from engine.codex.rollout import AgentsSeen, Compacted, Record, Refused, Slept, TokenCount
 from engine.domain.activity import clock
 from engine.domain.events import (
     Body,
@@ -34,7 +35,7 @@ EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
 SPLIT_LIMIT = 10_000  # characters of a command that is taken apart; `shlex` is slow
 _WORD = re.compile(r"[\w./-]+")
-_SANDBOX = ("bwrap: ", "codex-linux-sandbox", "error applying Landlock", "sandbox-exec: ")
+_COMPACTION = "Heads up: Long threads and multiple compactions"
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
@@ -67,6 +68,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """The thread's sub-agents, by thread."""
     refused: str = ""
     """What the sandbox said when it could not start a command."""
+    compactions: tuple[int, int] = (0, 0)
+    """How many compactions the rollout recorded, and how many stdout reported."""
     worked: bool = False
     """Whether a command or an edit was carried out."""
     open: dict[str, tuple[str, str]] = {}
@@ -149,12 +152,16 @@ class Translator:
             case Slept():
                 return self._slept(record)
             case Compacted():
-                return [Notice("info", COMPACTED)]
+                return self._compacted(recorded=1)
+            case Refused():
+                return self._refused(record)
 
     def recorded_by_agent(self, thread: str, record: Record) -> list[Body]:
         """Return the events of a record of a sub-agent's rollout, as far as it is new."""
         if isinstance(record, AgentsSeen):
             self._meet(record)
+        if isinstance(record, Refused):
+            return self._refused(record)
         if not isinstance(record, TokenCount) or not record.usage:
             return []
         used = record.usage
@@ -170,6 +177,18 @@ class Translator:
             known = thread == self.cursor.thread_id or len(self.cursor.agents) >= MAX_AGENTS
             if not known and len(thread) <= THREAD_LIMIT:
                 self.cursor.agents.setdefault(thread, AgentCursor())
+
+    def _refused(self, record: Refused) -> list[Body]:
+        # A command that is refused at once has no item: only the rollout shows it.
+        self.cursor.refused = self.cursor.refused or record.reason
+        return []
+
+    def _compacted(self, recorded: int = 0, told: int = 0) -> list[Body]:
+        """Return the notice of a compaction, which Codex may report twice: here and there."""
+        known = max(self.cursor.compactions)
+        before = self.cursor.compactions
+        self.cursor.compactions = (before[0] + recorded, before[1] + told)
+        return [Notice("info", COMPACTED)] if max(self.cursor.compactions) > known else []
 
     def _slept(self, slept: Slept) -> list[Body]:
         if slept.seconds is None:
@@ -231,9 +250,14 @@ class Translator:
             case "todo_list":
                 return self._plan(item)
             case "error":
-                return [Notice("warning", printable(item.message or "", TEXT_LIMIT))]
+                return self._warning(printable(item.message or "", TEXT_LIMIT))
             case _:
                 return [Raw(unreadable(raw).data)]
+
+    def _warning(self, text: str) -> list[Body]:
+        if text.startswith(_COMPACTION):
+            return self._compacted(told=1)
+        return [Notice("warning", text)]
 
     def _step(self, item: Item, kind: str) -> list[Body]:
         if kind == "item.updated":
@@ -249,8 +273,8 @@ class Translator:
 
     def _judge(self, step: Step) -> None:
         """Take note whether a command could start at all."""
-        if refusal := _refusal(step):
-            self.cursor.refused = self.cursor.refused or refusal
+        if reason := _refused(step):
+            self.cursor.refused = self.cursor.refused or reason
         elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
             self.cursor.worked = True
 
@@ -335,11 +359,10 @@ def _command(item: Item, phase: str) -> Step:
     return Step("tool", "command", phase, text, command, item.exit_code, output)
 
 
-def _refusal(step: Step) -> str:
-    """Return what the sandbox said instead of starting a command; empty where it started."""
-    first = (step.output or "").lstrip().partition("\n")[0]
-    is_refusal = step.kind == "command" and step.phase == "failed" and first.startswith(_SANDBOX)
-    return one_line(first) if is_refusal and "bwrap" not in (step.command or "") else ""
+def _refused(step: Step) -> str:
+    """Return why the sandbox did not start a command; empty where it did."""
+    is_failed = step.kind == "command" and step.phase == "failed"
+    return refusal(step.output or "") if is_failed else ""
 
 
 def _unwrapped(command: str) -> str:

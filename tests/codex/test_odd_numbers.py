@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.codex.rollout import _record as record_of
+from engine.codex.rollout import read_record as record_of
 from engine.codex.translate import Cursor, Translator, cursor_from, cursor_text
 from engine.domain.events import Body, Step, UsageCounted, event_json
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage

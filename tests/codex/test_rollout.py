@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.codex.parse import TokenUsage
 from engine.codex.rollout import AgentsSeen, Compacted, Rollout, Slept, TokenCount, find
-from engine.codex.rollout import _record as count
+from engine.codex.rollout import read_record as count
 from engine.domain.model import LimitWindow
 
 WINDOW = {"used_percent": 12.5, "window_minutes": 300, "resets_at": 1795359302}

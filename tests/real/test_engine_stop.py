@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import IO
 
@@ -91,6 +93,31 @@ async def test_codex_that_ignores_sigterm_is_killed(
         run = await ended(engine, run)
     assert (run.status, run.exit_code) == (Status.CANCELLED, 137)
     assert _left(house, run) == []
+
+
+async def test_npms_wrapper_that_is_killed_leaves_no_program_behind(
+    house: House, server: LoopbackServer, lab: Path, pipe: Path
+) -> None:
+    pid_file = lab / "wrapper"
+    wrapper = wrapped(
+        lab,
+        f'[ "$1" = exec ] || exec {codex_binary()} "$@"',
+        f"echo $$ >{pid_file}",
+        f'exec 3<&0; {codex_binary()} "$@" <&3 &',
+        "wait",
+    )
+    spec = task(server.script("hold", [command(_hold(pipe)), message("x")]), codex_bin=wrapper)
+    async with house.engine() as engine:
+        run = await engine.start(spec)
+        with await _up(pipe) as held:
+            await until(engine, run, _runs)
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)
+            run = await ended(engine, run)
+            assert await asyncio.to_thread(held.read) == ""
+        notices = [notice.text for notice in await happened(engine, run, Notice)]
+    assert (run.status, run.exit_code) == (Status.FAILED, 137)
+    assert _left(house, run) == []
+    assert any("that Codex left behind: " in text and "codex (" in text for text in notices)
 
 
 async def test_what_an_unsandboxed_turn_leaves_behind_is_ended(
