@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +43,10 @@ class _Item(Struct):
     kind: str = ""
     agent_thread_id: str | None = None
     receiver_thread_ids: list[str] = []
+
+
+class _Part(Struct):
+    text: str = ""
 
 
 class _Payload(Struct):
@@ -211,9 +214,11 @@ def _text(output: object) -> str:
     """Return the text that a tool answered: a string, or parts of it."""
     if isinstance(output, str):
         return output
-    parts = cast("list[Any]", output) if isinstance(output, list) else []
-    found = [part.get("text") for part in parts if isinstance(part, dict)]
-    return "\n".join(text for text in found if isinstance(text, str))
+    try:
+        parts = msgspec.convert(output, list[_Part])
+    except msgspec.ValidationError:
+        return ""
+    return "\n".join(part.text for part in parts)
 
 
 def _item(item: _Item) -> Record | None:
