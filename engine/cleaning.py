@@ -109,7 +109,7 @@ class Cleaning:
             return bare  # it stays, whatever is in it
         worthless = self._config.cleanup.worthless
         lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
-        return replace(bare, unsaved=lost.words)
+        return replace(bare, unsaved=lost.words, branch=lost.branch or "")
 
     async def _rebuildable(self, run: Run, scanner: Scanner) -> Candidate:
         try:
@@ -215,9 +215,15 @@ class Cleaning:
                 raise user_error("WORK_UNSAVED", f"The run {run} is kept: {lost.words}.")
             kept, is_whole = await keep(known, self._paths, lost)
             bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
-            await self.note(known, _said("workspace moved to the trash", why), bodies, trash=True)
+            words = _said(f"workspace moved to the trash{_staying(lost)}", why)
+            await self.note(known, words, bodies, trash=True)
             try:
-                return await self._trash.put(known, is_only_here=not is_whole, together=together)
+                return await self._trash.put(
+                    known,
+                    is_only_here=not is_whole,
+                    keeps_branch=lost.branch is not None,
+                    together=together,
+                )
             except BaseException:
                 if _is_there(known):
                     await asyncio.shield(self.note(known, "workspace still there", trash=False))
@@ -267,6 +273,10 @@ def check_ended(run: Run) -> None:
     """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
     if not _has_ended(run):
         raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
+
+
+def _staying(lost: Unsaved) -> str:
+    return f", the branch {lost.branch} stays" if lost.branch else ""
 
 
 def _said(words: str, why: str) -> str:

@@ -11,12 +11,12 @@ MAX_TOKENS = 10**12
 MAX_RETRIES = 100
 
 
-def duration(text: str) -> float:
+def duration(text: str, *, may_be_zero: bool = False) -> float:
     """Read a length of time such as 90s, 5m or 12h in seconds; raises ValueError."""
     from engine.values import Duration  # takes 30 ms to import
 
     seconds = float(Duration.parse(text))
-    if seconds <= 0:
+    if seconds <= 0 and not may_be_zero:
         raise ValueError("it must be longer than nothing")
     return seconds
 

@@ -53,12 +53,13 @@ async def of_branch(
     found: Repository | None,
     *,
     is_taken: bool,
+    stays: bool = False,
     asked: Asked | None = None,
 ) -> Holding | None:
     """Give what only a worktree's branch, or what it has checked out, reaches.
 
-    With `is_taken`, what it has checked out was taken home. What was `asked` may be a little old.
-    Raises `UserError`, also where its repository was not found.
+    With `is_taken`, what it has checked out was taken home; with `stays`, the branch is kept. What
+    was `asked` may be a little old. Raises `UserError`, also where its repository was not found.
     """
     if workspace.branch is None:
         return None
@@ -69,11 +70,13 @@ async def of_branch(
     if asked and await _is_shared(await asked.refs(found), ref, place):
         return None
     git = Git(place) if place else found.git
-    refs = [ref, *(["HEAD"] if place else [])]
-    others = ["--not", f"--exclude={workspace.branch}", "--branches", "--remotes", "--tags"]
+    refs = [*([] if stays else [ref]), *(["HEAD"] if place else [])]
+    without = [] if stays else [f"--exclude={workspace.branch}"]
+    others = ["--not", *without, "--branches", "--remotes", "--tags"]
     others += ["HEAD"] if is_taken and place else []
     # What is not there, a branch that the agent removed for instance, counts for nothing.
-    count = int(await git.run("rev-list", "--count", "--ignore-missing", *refs, *others))
+    asking = ("rev-list", "--count", "--ignore-missing", *refs, *others)
+    count = int(await git.run(*asking)) if refs else 0
     if not count:
         return None
     there = [name for name in refs if await _resolves(git, name)]

@@ -29,6 +29,10 @@ class Entry(msgspec.Struct, frozen=True):
     """Whether it holds work that is nowhere else, not even as a patch beside the run."""
     together: str = ""
     """The same for all that one clean-up took: they come back together."""
+    keeps_branch: bool = False
+    """Whether its branch stays in the repository: it alone holds commits that were applied."""
+    upstream: tuple[tuple[str, str], ...] = ()
+    """What the repository's settings said of its branch: names and values."""
     is_settled: bool = False
     """Whether the repository it came from has forgotten it."""
 

@@ -28,17 +28,21 @@ async def keep(run: Run, paths: Paths, lost: Unsaved) -> tuple[list[Path], bool]
     Gives the files, and whether they hold all of it. Raises `UserError` where nothing can be
     written.
     """
-    if not lost:
+    if not (lost or lost.history):
         return [], True
     folder = private_folder(paths.run(run.id))
     try:
-        kept = [await _patch(run, paths, folder)] if lost.files or not lost.is_known else []
+        kept = [await _patch(run, paths, folder)] if _is_changed(lost) else []
         kept += [await _bundles(lost, folder)]
         kept += [await _archive(run, lost, folder)] if lost.ignored else []
     except OSError as error:
         raise os_failure(error) from error
     whole = lost.is_known and not lost.unread and None not in kept
     return [path for one in kept for path in one or ()], whole
+
+
+def _is_changed(lost: Unsaved) -> bool:
+    return bool(lost.files or lost.undone) or not lost.is_known
 
 
 async def _patch(run: Run, paths: Paths, folder: Path) -> list[Path] | None:
@@ -65,7 +69,7 @@ async def patch(run: Run, paths: Paths) -> bytes:
 
 async def _bundles(lost: Unsaved, folder: Path) -> list[Path] | None:
     kept: list[Path] = []
-    for one in lost.holdings:
+    for one in lost.history or lost.holdings:
         part = folder / "unsaved.bundle.part"
         try:
             await one.bundle(part)

@@ -17,7 +17,7 @@ class Wish:
     """What the user wants cleaned up; nothing said matches all."""
 
     older_than_s: float = 0.0
-    """Only runs that ended at least so long ago, in seconds."""
+    """Only runs that ended at least so long ago, in seconds; 0: all that have ended."""
     statuses: frozenset[str] = frozenset()
     project: str | None = None
     keep: int = 0
@@ -54,6 +54,8 @@ class Candidate:
     rebuildable: int = 0
     unsaved: str = ""
     """What of its work is nowhere else, in words; empty where nothing is."""
+    branch: str = ""
+    """The branch that stays: only it holds commits that were applied."""
     folders: tuple[Rebuildable, ...] = ()
     """What of it can be made again, one by one, where that was asked for."""
     problem: str = ""
@@ -154,7 +156,8 @@ def _taken(one: Candidate, wish: Wish, now: float) -> str:
     ended = f"{one.run.status}, ended {ago(_age_s(one.run, now))} ago"
     if wish.artefacts_only:
         return ended
-    return f"{ended}; {one.unsaved}" if one.unsaved else f"{ended}; nothing is lost"
+    stays = f", the branch {one.branch} stays" if one.branch else ""
+    return f"{ended}; {one.unsaved or 'nothing is lost'}{stays}"
 
 
 def _age_s(run: Run, now: float) -> float:

@@ -16,7 +16,7 @@ from engine.domain.text import printable_name
 from engine.upkeep import commits
 from engine.upkeep.entry import Entry
 from engine.upkeep.moving import fill
-from engine.workspace import repository, worktree
+from engine.workspace import branch_settings, repository, worktree
 from engine.workspace.git import Git
 from engine.workspace.origin import origin
 from engine.workspace.repository import Repository
@@ -50,7 +50,9 @@ async def keep(found: Repository, entry: Entry, folder: Path) -> Entry:
     holding = await commits.of_branch(entry.workspace, found, is_taken=False)
     if holding:
         await holding.bundle(folder / "commits.bundle")
-    return msgspec.structs.replace(entry, tip=tip, detached=head if head != tip else None)
+    upstream = await branch_settings.of(found, entry.branch)
+    detached = head if head != tip else None
+    return msgspec.structs.replace(entry, tip=tip, detached=detached, upstream=tuple(upstream))
 
 
 def _copy(place: Path, folder: Path) -> None:
@@ -62,8 +64,9 @@ def _copy(place: Path, folder: Path) -> None:
 
 
 async def take_out(found: Repository, entry: Entry, home: Path) -> None:
-    """Remove the registration and the branch of a worktree that lies in the trash."""
-    await worktree.remove(found, Path(entry.path), entry.branch, home, kept=entry.tip)
+    """Remove the registration of a worktree that lies in the trash; its branch, if that goes."""
+    branch = None if entry.keeps_branch else entry.branch
+    await worktree.remove(found, Path(entry.path), branch, home, kept=entry.tip)
 
 
 async def put_back(entry: Entry, content: Path, target: Path, home: Path) -> None:
@@ -79,6 +82,8 @@ async def put_back(entry: Entry, content: Path, target: Path, home: Path) -> Non
     name, index = await worktree.register(found, target, entry.branch, home, entry.tip)
     if name != entry.branch:
         _log.warning("%s: the branch %s is taken, it is %s now", entry.path, entry.branch, name)
+    else:
+        await branch_settings.put_back(found, name, entry.upstream)
     if (folder / "modules").is_dir():
         modules = index.with_name("modules")
         await asyncio.to_thread(shutil.copytree, folder / "modules", modules, symlinks=True)

@@ -17,7 +17,7 @@ from engine.upkeep import places
 async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None) -> list[Run]:
     """Give the runs whose workspace is there, one for each workspace; of `runs`, or of all.
 
-    One that a fresh start left comes as the run it was, with nothing known to be taken home.
+    One that a fresh start left comes as the run it was.
     """
     known = list(await store.runs() if runs is None else runs)
     found = await asyncio.to_thread(places.workspaces, paths, known)
@@ -41,7 +41,7 @@ def _is_there(run: Run) -> bool:
 
 async def _as_it_was(store: Store, run: Run, path: Path) -> Run | None:
     then, found = Run(run.id, run.spec, run.created_at), None
-    for event in await store.events(run.id, kinds=["progress", "status", "checkpoint"]):
+    for event in await store.events(run.id, kinds=["progress", "status", "checkpoint", "notice"]):
         then = fold(then, [event])
         if then.workspace and then.workspace.path == str(path):
             found = then
@@ -54,6 +54,6 @@ async def _as_it_was(store: Store, run: Run, path: Path) -> Run | None:
         workspace=found.workspace,
         baseline=found.baseline,
         checkpoint=found.checkpoint,
-        applied=None,
+        applied=found.applied,
         in_trash=False,
     )

@@ -80,11 +80,18 @@ class Trash:
         """Give where the workspace of an entry lies."""
         return self._paths.trash / entry.id / "workspace"
 
-    async def put(self, run: Run, *, is_only_here: bool = False, together: str = "") -> Entry:
+    async def put(
+        self,
+        run: Run,
+        *,
+        is_only_here: bool = False,
+        keeps_branch: bool = False,
+        together: str = "",
+    ) -> Entry:
         """Move a run's workspace to the trash; its branch goes from the repository, too.
 
-        Commits that are nowhere else go along. Raises WORKSPACE_UNSAFE for what is not ours to
-        delete, WORKSPACE_MISSING where it is gone.
+        With `keeps_branch` it stays there. Commits that are nowhere else go along. Raises
+        WORKSPACE_UNSAFE for what is not ours to delete, WORKSPACE_MISSING where it is gone.
         """
         workspace, target = await asyncio.to_thread(self._checked, run)
         now = time.time()
@@ -102,6 +109,7 @@ class Trash:
             source=str(found.common_dir) if found else workspace.source,
             branch=workspace.branch,
             is_only_here=is_only_here,
+            keeps_branch=keeps_branch,
             together=together,
         )
         folder = private_folder(self._paths.trash / entry.id)

@@ -13,6 +13,7 @@ from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.paths import Paths
 from engine.upkeep import commits
+from engine.upkeep.applied import AppliedWork, applied_work
 from engine.upkeep.commits import Holding
 from engine.upkeep.leftovers import Leftovers, leftovers
 from engine.workspace import worktree
@@ -22,6 +23,7 @@ from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
 from engine.workspace.points import BASELINE
+from engine.workspace.repository import Repository
 
 UNKNOWN = "the changes of this run are unknown"
 
@@ -32,6 +34,8 @@ class Unsaved:
 
     files: int = 0
     """Changed files that were not taken home."""
+    undone: int = 0
+    """Applied files that are not where they were applied any more."""
     unread: int = 0
     """Files that could not be read."""
     ignored: tuple[bytes, ...] = ()
@@ -42,6 +46,10 @@ class Unsaved:
     has_git: bool = True
     is_dirty: bool = False
     """Whether there are changes that are in no commit."""
+    history: tuple[Holding, ...] = ()
+    """Repositories whose commits are nowhere else, though what they came to was applied."""
+    branch: str | None = None
+    """The run's branch, where it alone holds the commits that were applied: it stays."""
 
     def __bool__(self) -> bool:
         return bool(self.words)
@@ -60,6 +68,7 @@ class Unsaved:
         if self.files or self.unread:
             how = "dirty" if self.is_dirty else "not applied"
             parts.append(f"{how}: {counted(self.files + self.unread, 'file')}")
+        parts += [f"undone: {counted(self.undone, 'file')}"] if self.undone else []
         parts += [f"{len(self.ignored)} ignored"] if self.ignored else []
         return ", ".join([*([] if self.has_git else ["no git"]), *(parts or ["clean"])])
 
@@ -71,6 +80,8 @@ class Unsaved:
         parts: list[str] = []
         if self.files:
             parts.append(f"{counted(self.files, 'changed file')} not taken home")
+        if self.undone:
+            parts.append(f"{counted(self.undone, 'applied file')} no longer in the source")
         if self.unread:
             parts.append(f"{counted(self.unread, 'file')} could not be read")
         parts += (f"{counted(one.count, 'commit')} {_nowhere(one)}" for one in self.holdings)
@@ -111,8 +122,7 @@ async def unsaved(
     try:
         asked = asked or Asked()
         store = await Checkpoints.open(folder, workspace, asked)
-        scratch = folder.parent
-        return await _look(run, store, worthless, asked, scratch, in_words=in_words)
+        return await _look(run, store, paths, worthless, asked, in_words=in_words)
     except (UserError, OSError):
         return Unsaved(is_known=False)
 
@@ -120,38 +130,68 @@ async def unsaved(
 async def _look(
     run: Run,
     store: Checkpoints,
+    paths: Paths,
     worthless: Collection[str],
     asked: Asked,
-    scratch: Path,
     *,
     in_words: bool,
 ) -> Unsaved:
     assert run.workspace
-    is_taken = run.applied is not None
-    since = run.applied.checkpoint if run.applied else BASELINE
-    old, now = await asyncio.gather(store.point(since), store.now())
+    scratch = store.git.git_dir.parent
+    work = await applied_work(run, store, asked, paths.home)
+    old, now = await asyncio.gather(store.point(work.since), store.now())
     made = await store.point(BASELINE)
     changed = (await Comparison.between(store.git, old.tree, now.tree)).changes.files
+    undone = {os.fsdecode(path) for path in work.undone} - {file.path for file in changed}
     more = await _leftovers(run.workspace, store, now.files, made.at, worthless)
     place = None
     if store.repository and store.is_worktree:
         place = worktree.registration(store.repository, store.root)
-    branch = await commits.of_branch(
-        run.workspace, store.repository, is_taken=is_taken, asked=asked
-    )
     git_dirs = await asyncio.to_thread(_git_dirs, store.root, more, place)
-    holdings = await commits.inside(run.workspace, git_dirs, asked, scratch, is_taken=is_taken)
+    look = _Commits(run.workspace, store.repository, git_dirs, asked, scratch, work)
+    holdings = await look.holdings(is_taken=work.is_kept)
+    has_history = work.is_kept and not in_words
+    history = await look.holdings(is_taken=False) if has_history else ()
     own = next((git_dir for name, git_dir in git_dirs if not name), None)
     head = own or (Git(place) if place else None)
     is_dirty = changed and head and (in_words or not await _is_tree(head, now.tree, scratch))
     return Unsaved(
         len(changed),
+        len(undone),
         len(now.left_out),
         tuple(sorted(more.ignored)),
-        tuple([branch, *holdings] if branch else holdings),
+        holdings,
         has_git=head is not None,
         is_dirty=bool(is_dirty),
+        history=history,
+        branch=run.workspace.branch if work.on_branch else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Commits:
+    """Looks for the commits of a workspace that are nowhere else."""
+
+    workspace: Workspace
+    repository: Repository | None
+    git_dirs: list[tuple[str, Foreign]]
+    asked: Asked
+    scratch: Path
+    work: AppliedWork
+
+    async def holdings(self, *, is_taken: bool) -> tuple[Holding, ...]:
+        """Return what holds them; with `is_taken`, what is checked out was applied."""
+        branch = await commits.of_branch(
+            self.workspace,
+            self.repository,
+            is_taken=is_taken,
+            stays=self.work.on_branch,
+            asked=self.asked,
+        )
+        inside = await commits.inside(
+            self.workspace, self.git_dirs, self.asked, self.scratch, is_taken=is_taken
+        )
+        return tuple([branch, *inside] if branch else inside)
 
 
 async def _leftovers(

@@ -18,7 +18,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.paths import private_folder
-from engine.workspace import removal
+from engine.workspace import branch_settings, removal
 from engine.workspace.filters import filters
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
@@ -103,10 +103,12 @@ async def register(
     git = repository.git
     async with locked(lock_for(home, repository.common_dir)):
         await _unregister(repository, target)
-        name, adding = branch, ("worktree", "add", "--no-checkout", "-q", "-b")
-        if (await git.ask(*adding, name, str(target), commit)).code:  # most likely it is taken
+        name, adding = branch, ("worktree", "add", "--no-checkout", "-q")
+        if (await git.ask(*adding, "-b", name, str(target), commit)).code:  # likely it is taken
             name = await _free_branch(repository, branch, commit)
-            await git.run(*adding, name, str(target), commit)
+            there = await tip_of(git, name) == commit
+            made = (str(target), name) if there else ("-b", name, str(target), commit)
+            await git.run(*adding, *made)
     git_dir = registration(repository, target)
     if git_dir is None:
         raise user_error("GIT_FAILED", "git made a worktree that cannot be found.")
@@ -152,12 +154,14 @@ async def remove(
             return False
         tip = await tip_of(repository.git, branch)
         if tip is None:
+            await branch_settings.drop(repository, branch)
             return True
         if checked_out_in(repository, branch) or not (
             tip == kept or await is_elsewhere(repository, branch, tip)
         ):
             return False
         await repository.git.run("update-ref", "-d", f"refs/heads/{branch}", tip)
+        await branch_settings.drop(repository, branch)
     return True
 
 
@@ -227,7 +231,10 @@ def clear(target: Path) -> None:
 
 
 async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
-    """Give a branch name that is free; one that holds nothing of its own is made free."""
+    """Return a branch name that is free, or one that stands at `commit` already.
+
+    One that holds nothing of its own is made free.
+    """
     git = repository.git
     for number in range(1, BRANCHES):
         name = branch if number == 1 else f"{branch}-{number}"
@@ -236,9 +243,12 @@ async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
             return name
         if checked_out_in(repository, name):
             continue
-        if tip == commit or await is_elsewhere(repository, name, tip):
+        if tip == commit:
+            return name
+        if await is_elsewhere(repository, name, tip):
             answer = await git.ask("update-ref", "-d", f"refs/heads/{name}", tip)
             if answer.code == 0:
+                await branch_settings.drop(repository, name)
                 return name
     raise user_error("GIT_FAILED", f"There are too many branches called {printable_name(branch)}.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typed import Swarm
 
 from engine.paths import Paths
@@ -70,6 +71,14 @@ def test_the_trash_can_be_emptied(swarm: Swarm, paths: Paths) -> None:
     assert told["removed"] == 1
     assert list(paths.trash.iterdir()) == []
     assert (paths.run(run) / "unsaved.patch").is_file()
+
+
+@pytest.mark.parametrize("text", ["0", "0d", "0s"])
+def test_older_than_zero_means_all_that_have_ended(swarm: Swarm, text: str) -> None:
+    run = started(swarm, "say done")
+    planned = json.loads(swarm("cleanup", "--older-than", text, "--dry-run", "--json").out)
+    assert [item["run"] for item in planned["take"]] == [run]
+    assert swarm("cleanup", "--older-than", "-1").code == 2
 
 
 def test_nothing_to_delete_is_no_failure(swarm: Swarm, tmp_path: Path) -> None:

@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunName(has_ended))
 @click.option(
-    "--older-than", type=DurationType(), metavar="DUR", help="Ended at least so long ago."
+    "--older-than",
+    type=DurationType(may_be_zero=True),
+    metavar="DUR",
+    help="Only runs that ended at least so long ago, such as 7d, 12h or 90 (seconds); "
+    "0: all that have ended.",
 )
 @click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only runs that are so.")
 @click.option("--project", type=Utf8(), metavar="P", help="Only runs of this project.")

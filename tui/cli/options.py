@@ -232,16 +232,19 @@ class WorkspacePath(click.ParamType[str]):
 
 
 class DurationType(click.ParamType[float]):
-    """A length of time such as 90s, 5m or 12h."""
+    """A length of time such as 90s, 5m or 12h; a bare number is in seconds."""
 
     name = "duration"
+
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        self._may_be_zero = may_be_zero
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read a duration in seconds; it must be longer than nothing."""
+        """Return a duration in seconds; it must be longer than nothing, unless it may be zero."""
         try:
-            return readings.duration(str(value))
+            return readings.duration(str(value), may_be_zero=self._may_be_zero)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 
