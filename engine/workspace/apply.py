@@ -25,8 +25,9 @@ from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
 from engine.workspace.objects import Entry
+from engine.workspace.owned import seeing
 from engine.workspace.points import BASELINE
-from engine.workspace.repository import Repository, find, habits, quoted
+from engine.workspace.repository import Repository, find, habits
 from engine.workspace.staging import journal_for
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash
@@ -209,10 +210,9 @@ async def _committed(
     really: bool,
 ) -> Outcome:
     who = await habits(repository, root)
-    # The store sees the repository that the run came from; this may be another.
-    seen = quoted(os.fsencode(repository.common_dir / "objects"))
-    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(seen)}
-    git = replace(run.git, settings=(*run.git.settings, *who.line_ends), env=env)
+    # Only here are the repository's objects needed: the run's own are in its store.
+    git = replace(run.git, settings=(*run.git.settings, *who.line_ends))
+    git = seeing(git, repository.objects)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     line_ends = LineEnds(git, repository.top)
     merge = Merge(git, repository, who, line_ends, run.root)

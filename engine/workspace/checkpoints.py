@@ -9,6 +9,7 @@ remembered nor measured nor touched; nor is anything called `.git`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -16,12 +17,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.domain.errors import os_failure, user_error
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
-from engine.workspace import changes, objects, placing, repair, snapshot
+from engine.workspace import changes, objects, owned, placing, repair, snapshot
 from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
@@ -30,12 +31,13 @@ from engine.workspace.git import Git
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
 from engine.workspace.points import BASELINE, Checkpoint, Points, has_baseline
-from engine.workspace.repository import Habits, Repository, make_private
+from engine.workspace.repository import Habits, Repository, make_private, object_format_of
 from engine.workspace.snapshot import Snapshot
 from engine.workspace.worktree import clear
 
 CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Checkpoints:
         self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
         self.repository = repository
-        """The repository that the workspace came from, whose objects are used, not copied."""
+        """The repository that the workspace came from, if it is still there."""
         self.habits = who
         # Names that would be `.git` on other systems are left out before git sees them; what is
         # left is only odd, and is to be remembered like anything else.
@@ -82,7 +84,10 @@ class Checkpoints:
         if not await asyncio.to_thread(has_baseline, folder):
             await _repair(folder, repository)
         who = await asked.habits(repository, folder.parent)
-        return cls(folder, workspace, repository, who)
+        self = cls(folder, workspace, repository, who)
+        if owned.alternates(folder).exists():
+            await self._repay(workspace)
+        return self
 
     @classmethod
     async def make(cls, folder: Path, workspace: Workspace) -> Checkpoints:
@@ -99,14 +104,26 @@ class Checkpoints:
         self._is_new = True
         private_folder(folder)
         async with locked(self._lock):
-            make_private(folder, repository)
-            await snapshot.prime(self.git, _prime(workspace, repository))
+            make_private(folder, repository, borrows=False)
+            expected = _prime(workspace, repository)
+            if repository and expected:
+                may_link = _may_link(workspace)
+                await snapshot.prime(self.git, repository.objects, expected, may_link=may_link)
         return self
+
+    async def _repay(self, workspace: Workspace) -> None:
+        """Make a store of an earlier version own the objects that it borrows, if they are there."""
+        objects = self.repository.objects if self.repository else None
+        async with locked(self._lock):
+            try:
+                await owned.repay(self.git, objects, may_link=_may_link(workspace))
+            except (UserError, OSError) as error:  # what needs one that is missing says so
+                _log.warning("%s still borrows objects: %s", self.git.git_dir, error)
 
     @property
     def object_format(self) -> str:
         """The hash that object ids are made with."""
-        return self.repository.object_format if self.repository else "sha1"
+        return object_format_of(self.git.git_dir)
 
     # Remembering
 
@@ -277,6 +294,7 @@ class Checkpoints:
     async def pack(self) -> None:
         """Pack the store tightly, when the run has ended or every hundred checkpoints."""
         async with self._held():
+            await asyncio.to_thread(owned.release_packs, self.git.git_dir)
             await self.git.run("repack", "-a", "-d", "-l", "-q")
             await self.git.run("prune", "--expire=now")
 
@@ -332,6 +350,11 @@ def _in_the_way(path: bytes) -> Exception:
         f"{name} is in the way, or changed meanwhile: nothing was put back.",
         "Wait until nothing works in the workspace, move that file away, then try again.",
     )
+
+
+def _may_link(workspace: Workspace) -> bool:
+    """Return whether no agent can write the source's packs: a link is the same file."""
+    return workspace.kind is not WorkspaceKind.IN_PLACE
 
 
 def _is_worktree(workspace: Workspace) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.durable import sync_path, sync_tree
 from engine.workspace import objects
 from engine.workspace.changes import DIFF, Pair, parse_pairs
+from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git, identity
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Habits, Repository
@@ -19,7 +20,6 @@ from engine.workspace.worktree import registration
 
 _BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 _TREE = 0o040000
-_SUBMODULE = 0o160000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Workshop:
         return [
             pair
             for pair in parse_pairs(out)
-            if _SUBMODULE not in (pair.old or (0,))[:1] + (pair.new or (0,))[:1]
+            if SUBMODULE not in (pair.old or (0,))[:1] + (pair.new or (0,))[:1]
         ]
 
     async def deliver(self, commit: str, base: str) -> None:
@@ -63,7 +63,7 @@ class Workshop:
         tree = await self.tree_of(commit)
         out = await self.git.run(*DIFF, "-t", "--raw", "--no-renames", "--abbrev=64", base, tree)
         sides = [pair.new for pair in parse_pairs(out)]
-        new = [side[1] for side in sides if side and side[0] != _SUBMODULE]
+        new = [side[1] for side in sides if side and side[0] != SUBMODULE]
         started = time.time()
         await objects.carry(self.git, self.repository.git, [commit, tree, *new])
         await asyncio.to_thread(sync_tree, self.repository.common_dir / "objects", started)

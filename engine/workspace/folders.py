@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from engine.workspace.scan import Seen
 
-FOLDER = 0o040000
+FOLDER, SUBMODULE = 0o040000, 0o160000
 Entry = tuple[int, str]
 
 
@@ -21,7 +21,7 @@ def trees(
     Folders with none of the `changed` files in them keep the trees that are `known`. `add` stores
     one and gives its id.
     """
-    anew = _above(changed if known else files)
+    anew = above(changed if known else files)
     inside: dict[bytes, dict[bytes, Entry]] = {folder: {} for folder in anew}
     for path, seen in files.items():
         folder, _, name = path.rpartition(b"/")
@@ -42,7 +42,7 @@ def trees(
     return found
 
 
-def _above(paths: Iterable[bytes]) -> set[bytes]:
+def above(paths: Iterable[bytes]) -> set[bytes]:
     """Give all folders that these files are in."""
     found = {b""}
     for path in paths:

@@ -17,6 +17,8 @@ from engine.workspace.git import Git
 from engine.workspace.points import REFS, has_baseline, known_points
 from engine.workspace.repository import Repository, make_private
 
+_SHA256_DIGITS = 64
+
 
 def remember(git_dir: Path, n: int, sha: str) -> None:
     """Keep beside the store which commit a checkpoint is; raises OSError."""
@@ -44,7 +46,9 @@ async def repaired(git_dir: Path, repository: Repository | None) -> bool:
 
 def _put_back_files(git_dir: Path, repository: Repository | None) -> None:
     """Write `HEAD` and settings again: they are the same in every store."""
-    make_private(git_dir, repository)
+    ids = _commits(git_dir).values()
+    known = "sha256" if any(len(sha) == _SHA256_DIGITS for sha in ids) else "sha1"
+    make_private(git_dir, repository, known, borrows=False)
     packed = git_dir / "packed-refs"
     if packed.is_file() and b"\0" in packed.read_bytes():
         packed.rename(git_dir / "packed-refs.damaged")

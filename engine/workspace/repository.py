@@ -35,6 +35,11 @@ class Repository:
     branch: str | None
 
     @property
+    def objects(self) -> Path:
+        """Its folder of objects."""
+        return self.common_dir / "objects"
+
+    @property
     def git(self) -> Git:
         """Git for plumbing that reads and writes no files of the working tree."""
         return Git(self.git_dir)
@@ -230,8 +235,16 @@ def _excludes_by_default() -> str | None:
     return str(path) if path.is_file() else None
 
 
-def make_private(path: Path, repository: Repository | None, object_format: str = "sha1") -> None:
-    """Make a git directory of our own at `path` that sees the objects of `repository`, too.
+def make_private(
+    path: Path,
+    repository: Repository | None,
+    object_format: str = "sha1",
+    *,
+    borrows: bool = True,
+) -> None:
+    """Make a git directory of our own at `path`, which works for the user of `repository`.
+
+    With `borrows` it sees the objects of `repository`: only for one that does not stay.
 
     Its settings are ours: filters, drivers and hooks that `.gitattributes` names are unknown here,
     and git takes what it does not know for nothing.
@@ -247,14 +260,20 @@ def make_private(path: Path, repository: Repository | None, object_format: str =
     if sha256:
         lines += ["[extensions]", "objectFormat = sha256"]
     write_synced(path / "config", ("\n".join(lines) + "\n").encode())
-    if repository:
-        objects = quoted(os.fsencode(repository.common_dir / "objects"))
+    if repository and borrows:
+        objects = quoted(os.fsencode(repository.objects))
         write_synced(path / "objects" / "info" / "alternates", objects + b"\n")
+    if repository:
         excluded = repository.common_dir / "info" / "exclude"
         if excluded.is_file():
             shutil.copyfile(excluded, path / "info" / "exclude")
     # Last: it makes the folder count.
     write_synced(path / "HEAD", b"ref: refs/heads/none\n")
+
+
+def object_format_of(git_dir: Path) -> str:
+    """Return the hash that a git directory of ours makes object ids with; raises OSError."""
+    return "sha256" if b"objectFormat = sha256" in (git_dir / "config").read_bytes() else "sha1"
 
 
 def checked_out(git_dir: Path) -> str | None:

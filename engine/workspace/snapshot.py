@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import UserError
-from engine.workspace import objects
+from engine.workspace import objects, owned
 from engine.workspace.below import Below
-from engine.workspace.folders import FOLDER, trees
+from engine.workspace.folders import FOLDER, SUBMODULE, above, trees
 from engine.workspace.git import NOBODY, Git, identity
 from engine.workspace.pack import Pack, object_id
 from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
@@ -45,19 +45,36 @@ class State(msgspec.Struct, array_like=True):
     """The trees of the folders they are in."""
 
 
-async def prime(git: Git, treeish: str | None) -> None:
-    """Start from a tree that most files are expected to be in, instead of from nothing."""
-    state = State()
-    if treeish:
-        with suppress(UserError):  # a partial clone may lack it: then all is read and stored
-            out = await git.run("rev-parse", "-q", "--verify", treeish)
-            tree = out.decode("ascii").strip()
-            found = await objects.tree(git, tree, with_folders=True)
-            folders = {path: oid for path, (mode, oid) in found.items() if mode == FOLDER}
-            files = {path: found[path] for path in found.keys() - folders.keys()}
-            seen = {path: Seen(*entry, -1, 0, 0, 0) for path, entry in files.items()}
-            state = State(tree, seen, {**folders, b"": tree})
-    await asyncio.to_thread(_save, git, state)
+async def prime(git: Git, source: Path, treeish: str, *, may_link: bool) -> None:
+    """Start from a tree of a source that most files are expected to be in.
+
+    `source` is its folder of objects: what is found there need not be stored a second time. Where
+    it cannot be read, all files are.
+    """
+    with suppress(UserError):  # a partial clone may lack some
+        seeing = owned.seeing(git, source)
+        out = await seeing.run("rev-parse", "-q", "--verify", treeish)
+        tree = out.decode("ascii").strip()
+        found = await objects.tree(seeing, tree, with_folders=True)
+        wanted = {tree, *(oid for mode, oid in found.values() if mode != SUBMODULE)}
+        here = await owned.own(git, source, wanted, may_link=may_link)
+        await asyncio.to_thread(_save, git, _expected(tree, found, wanted - here))
+
+
+def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -> State:
+    """Return the state of a workspace that nobody has looked at, made from a tree."""
+    entries = {b"": (FOLDER, tree), **found}
+    partial = above(path for path, (_, oid) in entries.items() if path and oid in missing)
+    folders: dict[bytes, str] = {}
+    seen: dict[bytes, Seen] = {}
+    for path, (mode, oid) in entries.items():
+        if oid in missing or (missing and path in partial):
+            continue
+        if mode == FOLDER:
+            folders[path] = oid
+        else:
+            seen[path] = Seen(mode, oid, -1, 0, 0, 0)
+    return State(folders.get(b""), seen, folders)
 
 
 async def take(git: Git, root: Path) -> Snapshot:
@@ -77,7 +94,8 @@ def _snapshot(tree: str, files: Collection[bytes], left_out: list[bytes]) -> Sna
 
 async def _tidy(git: Git) -> None:
     """Make one pack of many small ones; large ones stay, and so does what nothing refers to."""
-    packs = [*(git.git_dir / "objects" / "pack").glob("*.pack")]
+    found = (git.git_dir / "objects" / "pack").glob("*.pack")
+    packs = [path for path in found if not path.with_suffix(".keep").exists()]
     if len(packs) > PACKS:
         large = (path.name for path in packs if path.stat().st_size > LARGE_PACK_BYTES)
         kept = (f"--keep-pack={name}" for name in large)
