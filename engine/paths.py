@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from engine.durable import sync_path
 
 APP = "codex-swarm"
 _NAME_LIMIT = 60
+_prepared: set[Path] = set()
+"""The homes this process has opened: one that is moved or removed since is not made again."""
 
 
 @record
@@ -165,6 +168,7 @@ class Paths:
                 f"The home {printable_name(str(self.home))} has a path that is not UTF-8.",
                 "Name another folder in SWARM_HOME.",
             ) from error
+        _prepared.discard(self.home)
         try:
             private_folder(self.home)
         except OSError as error:
@@ -173,6 +177,7 @@ class Paths:
                 f"The home {self.home} cannot be used: {error.strerror}.",
                 "Name a folder you can write to in SWARM_HOME.",
             ) from error
+        _prepared.add(self.home)
 
 
 def find() -> Paths:
@@ -198,8 +203,14 @@ def find() -> Paths:
 
 
 def private_folder(path: Path) -> Path:
-    """Create a folder, and the parents it lacks, with mode 0700, unless it is there."""
+    """Create a folder, and the parents it lacks, with mode 0700, unless it is there.
+
+    Raises OSError, also for a home that this process has opened and that is gone: a new one in its
+    place would keep the old one from being moved back.
+    """
     if not path.is_dir():
+        if path in _prepared:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         if not path.parent.exists():
             private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)

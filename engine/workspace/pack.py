@@ -44,7 +44,7 @@ class Pack:
         self._at = 0
 
     def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         # So called, git clears it away where this program is killed.
         handle, name = tempfile.mkstemp(prefix="tmp_pack_", dir=self._folder)
         self._part = Path(name)

@@ -109,3 +109,18 @@ def test_wait_reports_a_paused_queue(swarm: Swarm) -> None:
     assert waited.err.count("the queue is paused: lunch, then a walk") == 1
     assert swarm("unpause").code == 0
     assert swarm("wait", "--all").code == 0
+
+
+def test_a_foreground_run_makes_no_new_home_where_its_home_was_moved_away(
+    start: Starter, swarm: Swarm, paths: Paths
+) -> None:
+    running = start(*"run --agent simulated --empty --json".split(), "sim: numbered 2000 every=0.05")
+    running.until(type="step", text="n 1")
+    moved = paths.home.with_name("moved")
+    paths.home.rename(moved)
+    assert running.end() == 3
+    assert not paths.home.exists()
+    moved.rename(paths.home)
+    (run,) = json.loads(swarm("ls", "--json").out)
+    assert swarm("cancel", run["id"], "--kill").code == 0
+    assert swarm("wait", run["id"]).code == 130

@@ -78,6 +78,7 @@ async def test_a_renamed_home_ends_no_agent_and_goes_on_when_it_is_back(paths: P
         with pytest.raises(UserError) as caught:
             await settled(engine)
         assert caught.value.code == "HOME_MOVED"
+    assert not paths.home.exists()  # else it could not be moved back
     moved.rename(paths.home)
     assert set(pids) <= set(alive(paths, run))
     async with supervising(paths) as engine:

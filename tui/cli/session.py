@@ -92,6 +92,8 @@ def show_warning(settings: LoadedConfig) -> None:
 
 async def _leave(places: Paths, settings: LoadedConfig) -> None:
     """See to what is not finished, also to what was queued while we were closing."""
+    if not places.home.is_dir():
+        return  # it was moved or removed, which has been reported: make no other in its place
     try:
         async with Engine.open(places, settings, follow=False) as engine:
             await see_to_what_is_left(engine)
