@@ -114,7 +114,8 @@ def test_wait_reports_a_paused_queue(swarm: Swarm) -> None:
 def test_a_foreground_run_makes_no_new_home_where_its_home_was_moved_away(
     start: Starter, swarm: Swarm, paths: Paths
 ) -> None:
-    running = start(*"run --agent simulated --empty --json".split(), "sim: numbered 2000 every=0.05")
+    options = ("run", "--agent", "simulated", "--empty", "--json")
+    running = start(*options, "sim: numbered 2000 every=0.05")
     running.until(type="step", text="n 1")
     moved = paths.home.with_name("moved")
     paths.home.rename(moved)
