@@ -1,7 +1,6 @@
-"""The command `swarm-tui`: puts its own folder first on the path, then starts."""
+"""The command `swarm-tui`: guards the search paths of modules and programs, then starts."""
 
-from __future__ import annotations
-
+# Nothing that Python does not hold anyway, not even __future__, is imported before `_safe`.
 import gc
 import os
 import sys
@@ -10,7 +9,11 @@ import sys
 def main() -> None:
     """Run swarm-tui; its own `engine` and `tui` win over any of those names on PYTHONPATH."""
     # Not pathlib: the first frame waits for nothing.
-    sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
+    folder = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
+    sys.path[:] = [folder, *_safe(sys.path)]
+    from engine import environment
+
+    environment.guard_process()
     from tui import first_frame
 
     first_frame.show(sys.argv[1:])
@@ -24,6 +27,16 @@ def main() -> None:
     finally:
         first_frame.leave()
     sys.exit(code)
+
+
+def _safe(module_path: list[str]) -> list[str]:
+    """Return a module path without the current folder and what PYTHONPATH names relative to it."""
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    try:
+        here = {os.path.realpath(name) for name in ("", *named) if not os.path.isabs(name)}  # noqa: PTH117
+    except FileNotFoundError:  # the current folder was removed
+        return [entry for entry in module_path if os.path.isabs(entry)]  # noqa: PTH117
+    return [entry for entry in module_path if os.path.realpath(entry) not in here]
 
 
 if __name__ == "__main__":

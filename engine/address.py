@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-HIDDEN = "***"
+from engine.domain.secrets import HIDDEN
+
 _LONGEST_SHOWN = 12
 """Longer parts of a path are as likely a token as a name."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z._~-]*|v?\d{1,3}|")
+"""A part of a path that is no token, if it is not long."""
 _SHORTEST_HIDDEN = 6
 
 
@@ -70,6 +73,16 @@ class Url(Address):
         user = f"{HIDDEN}@" if "@" in found.netloc else ""
         return f"{found.scheme}://{user}{_host(found)}{path}{query}"
 
+    @property
+    def has_user(self) -> bool:
+        """Whether it holds a user's name or a password."""
+        return "@" in urlsplit(str(self)).netloc
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether it is not shown whole."""
+        return self.shown != str(self)
+
     def _parts(self) -> set[str]:
         found = urlsplit(str(self))
         parts = {found.username or "", found.password or "", found.query}
@@ -83,4 +96,6 @@ def _host(found: SplitResult) -> str:
 
 
 def _shortened(part: str) -> str:
-    return part if len(part) <= _LONGEST_SHOWN else f"{part[:3]}{HIDDEN}"
+    if len(part) <= _LONGEST_SHOWN and _NAME.fullmatch(part):
+        return part
+    return f"{part[:3] if len(part) > _LONGEST_SHOWN else ''}{HIDDEN}"

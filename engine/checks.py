@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.codex.command import find_codex
 from engine.config import Config
+from engine.domain import codex_secrets
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
 from engine.domain.requests import check_known
@@ -24,6 +25,7 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
 def check_texts(spec: RunSpec) -> None:
     """Check what can be checked without a look at the disk; raises `UserError`."""
     check_known(spec)
+    codex_secrets.check(spec.codex_config)
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
     texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")

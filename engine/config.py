@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from engine import yaml_file
+from engine import environment, yaml_file
 from engine.address import Address, Url
+from engine.domain import codex_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
@@ -40,7 +41,17 @@ class Codex(_Section, frozen=True):
     ] = None
     model: Annotated[str | None, _says("the model; else Codex's own choice")] = None
     sandbox: Annotated[Sandbox, _says("what commands may do")] = Sandbox.WORKSPACE_WRITE
-    config: Annotated[dict[str, Any], _says("Codex settings, as with `codex -c`")] = {}
+    config: Annotated[
+        dict[str, Any], _says("Codex settings, as with `codex -c`; secrets by variable only")
+    ] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse secrets: everybody on the machine can see the arguments of Codex."""
+        if name := codex_secrets.exposed(self.config):
+            raise ValueError(
+                f"`codex.config.{printable_name(name)}` looks like a secret, and arguments are "
+                f"visible in the process list. {codex_secrets.ADVICE}."
+            )
 
 
 class Queue(_Section, frozen=True):
@@ -266,6 +277,9 @@ class Config(_Section, frozen=True):
         names = [hook.name for hook in self.webhooks]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two webhooks are called `{twice}`.")
+        # Whatever is started from now on, by whoever has these settings, does not get them.
+        environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
+        environment.reserve_for_codex(codex_secrets.variables(self.codex.config))
 
 
 def load(path: Path) -> Config:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from engine import programs
 from engine.codex import doctor as codex
 from engine.codex.command import find_codex
 from engine.config import Config
@@ -19,6 +20,7 @@ from engine.config_file import load_usable
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
+from engine.domain.secrets import hide
 from engine.notify.problems import problems
 from engine.paths import Paths
 from engine.runs import orphans, records
@@ -195,7 +197,7 @@ async def _codex(named: str | None, config: Config) -> list[Finding]:
         if name == "auth.credentials" or check.status == "fail":
             health = Health.FAIL if check.status == "fail" else Health.OK
             recovery = (check.remediation or "") if health is Health.FAIL else ""
-            findings.append(Finding(f"codex {name}", health, check.summary, recovery))
+            findings.append(Finding(f"codex {name}", health, hide(check.summary), hide(recovery)))
     return [*findings, await _sandbox(path)]
 
 
@@ -206,13 +208,13 @@ async def _sandbox(path: str) -> Finding:
     return Finding(
         "codex sandbox",
         Health.FAIL,
-        f"No command can start in Codex's sandbox: {error}",
+        f"No command can start in Codex's sandbox: {hide(error)}",
         "Allow user namespaces (bubblewrap needs them), or use the sandbox danger-full-access.",
     )
 
 
 async def _git() -> list[Finding]:
-    git = shutil.which("git")
+    git = programs.find("git")
     if git is None:
         message = "git was not found: worktrees, diffs and checkpoints need it."
         return [Finding("git", Health.FAIL, message, "Install git.")]

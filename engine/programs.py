@@ -1,4 +1,4 @@
-"""The user's own programs: an editor and a shell, to which the terminal is lent, and tmux."""
+"""Programs of this machine: how they are found, and those to which the terminal is lent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import FrameType
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
-from engine.environment import workspace_environment
+from engine.environment import program_path, workspace_environment
 from engine.open_files import with_own_limit
 
 _EDITORS = ("vi", "nano")
@@ -23,14 +23,24 @@ _SHELL = "/bin/sh"
 TMUX_S = 2.0
 
 
+def find(name: str) -> str | None:
+    """Return the absolute path of a program; None where there is none.
+
+    It is looked for on PATH, never in the current folder: a relative path names no program.
+    """
+    if os.sep in name and not Path(name).is_absolute():
+        return None
+    return shutil.which(name, path=program_path())
+
+
 def editor() -> list[str]:
-    """Give the words that start the user's editor; raises `UserError` EDITOR_MISSING."""
+    """Return the words that start the user's editor; raises `UserError` EDITOR_MISSING."""
     for name in ("VISUAL", "EDITOR"):
         said = os.environ.get(name, "").strip()
         if said:
             return _checked(name, said)
     for name in _EDITORS:
-        if found := shutil.which(name):
+        if found := find(name):
             return [found]
     raise user_error("EDITOR_MISSING")
 
@@ -41,16 +51,16 @@ def _checked(name: str, said: str) -> list[str]:
     except ValueError as error:
         message = f"{name} cannot be understood: {printable_name(str(error))}."
         raise user_error("EDITOR_MISSING", message) from error
-    if not words or shutil.which(words[0]) is None:
-        message = f"{name} names {printable_name(said[:100])}, which was not found."
+    found = find(os.path.expanduser(words[0])) if words else None  # noqa: PTH111  a name, too
+    if found is None:
+        message = f"{name} names {printable_name(said[:100])}, which was not found on PATH."
         raise user_error("EDITOR_MISSING", message)
-    return words
+    return [found, *words[1:]]
 
 
 def shell() -> list[str]:
-    """Give the words that start the user's shell."""
-    said = os.environ.get("SHELL", "")
-    return [said if shutil.which(said) else _SHELL]
+    """Return the words that start the user's shell."""
+    return [find(os.environ.get("SHELL", "")) or _SHELL]
 
 
 async def lend_terminal(words: Sequence[str], folder: Path) -> int:
@@ -69,6 +79,13 @@ async def lend_terminal(words: Sequence[str], folder: Path) -> int:
                 error
             )
         return await process.wait()
+
+
+async def edit(path: Path) -> None:
+    """Let the user edit a file; raises `UserError` where the editor fails."""
+    code = await lend_terminal([*editor(), str(path.absolute())], path.absolute().parent)
+    if code:
+        raise user_error("INPUT_INVALID", f"The editor ended with exit code {code}.")
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
@@ -91,11 +108,12 @@ async def copy_in_tmux(text: str) -> None:
 
     As it comes, tmux does not hear programs that ask the terminal to copy (`set-clipboard`).
     """
-    if not os.environ.get("TMUX"):
+    tmux = find("tmux") if os.environ.get("TMUX") else None
+    if tmux is None:
         return
     try:
         process = await asyncio.create_subprocess_exec(
-            "tmux", "load-buffer", "-w", "-", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+            tmux, "load-buffer", "-w", "-", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
         )
     except OSError:
         return

@@ -83,6 +83,8 @@ class Doorstep:
             writer.write(_reply(302, "", f"location: {self.url}\r\n"))
         elif how == "echo":
             writer.write(_reply(404, f"cannot post {asked}"))
+        elif how.startswith("say "):
+            writer.write(_reply(400, how.removeprefix("say ")))
         elif how == "hang":
             await asyncio.sleep(LIMIT_S)
         elif how == "drip":

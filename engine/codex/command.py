@@ -6,16 +6,17 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from engine import environment, programs
 from engine.child_files import path_of
 from engine.codex.projects import trust_level
 from engine.config import Config
+from engine.domain import codex_secrets
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Workspace, WorkspaceKind
 from engine.paths import AttemptFolder, Paths
@@ -40,20 +41,22 @@ def find_codex(named: str | None, configured: str | None) -> str:
     Looked for in this order: `named` (--codex-bin), SWARM_CODEX, `configured` or `codex` on the
     PATH, the Python package `codex_cli_bin`.
     """
-    wanted = named or os.environ.get("SWARM_CODEX")
-    if wanted:
+    if named:  # typed just now: a relative path means the current folder
+        path = os.path.expanduser(named)  # noqa: PTH111  may be a bare name
+        return _executable(os.path.abspath(path) if os.sep in path else path)  # noqa: PTH100
+    if wanted := os.environ.get("SWARM_CODEX") or configured:
         return _executable(wanted)
-    if configured:
-        return _executable(configured)
-    found = shutil.which("codex")
-    return os.path.abspath(found) if found else _packaged()  # noqa: PTH100  links must stay
+    return programs.find("codex") or _packaged()
 
 
 def _executable(name: str) -> str:
-    found = shutil.which(os.path.expanduser(name))  # noqa: PTH111  may be a bare name
-    if not found:
-        raise user_error("CODEX_CLI_MISSING", f"The Codex CLI was not found at {name}.")
-    return os.path.abspath(found)  # noqa: PTH100  links must stay
+    found = programs.find(os.path.expanduser(name))  # noqa: PTH111  may be a bare name
+    if found:
+        return found
+    message = f"The Codex CLI was not found at {name}."
+    if os.sep in name and not Path(name).is_absolute():
+        message = f"The Codex CLI {name} has no absolute path: any folder could hold such a file."
+    raise user_error("CODEX_CLI_MISSING", message)
 
 
 def _packaged() -> str:
@@ -80,6 +83,7 @@ def command(
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
+    codex_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
     argv = [*_program(spec, config), "exec"]
     options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
     settings = [PLAN_ON, *_settings(config), *spec.codex_config]
@@ -93,6 +97,9 @@ def command(
     if model:
         options += ["-m", model]
     settings += _trust(codex_home(spec, paths), workspace)
+    secrets = _secret_variables(spec, config)
+    # Codex reads them; the commands of its agent find them empty.
+    settings += [f'shell_environment_policy.set.{name}=""' for name in sorted(secrets)]
     # Last, so that no policy of the user's own takes the mark away from the commands.
     settings.append(f"shell_environment_policy.set.{MARK}={_toml(mark(folder))}")
     for setting in settings:
@@ -100,6 +107,7 @@ def command(
     argv += [*options, *([thread] if thread else []), "-"]
     # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
     env = {"CODEX_SQLITE_HOME": str(paths.run(run) / "codex")}
+    env |= {name: os.environ[name] for name in secrets if name in os.environ}
     if spec.agent is Agent.SIMULATED:
         env["CODEX_HOME"] = str(paths.simulated_codex_home)
     return Command(tuple(argv), env)
@@ -130,6 +138,13 @@ def _program(spec: RunSpec, config: Config) -> list[str]:
     if spec.agent is Agent.SIMULATED:
         return [sys.executable, "-I", "-S", str(path_of(SIMULATED))]
     return [find_codex(spec.codex_bin, config.codex.bin)]
+
+
+def _secret_variables(spec: RunSpec, config: Config) -> frozenset[str]:
+    """Return the variables that Codex takes secrets of model providers from."""
+    of_run = codex_secrets.variables(codex_secrets.read_lines(spec.codex_config))
+    environment.reserve_for_codex(of_run)
+    return of_run | codex_secrets.variables(config.codex.config)
 
 
 def _settings(config: Config) -> list[str]:

@@ -15,7 +15,7 @@ import msgspec
 from engine.codex.refusals import refusal
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
-from engine.environment import workspace_environment
+from engine.environment import codex_environment
 
 TIMEOUT_S = 20.0
 OLDEST = (0, 100, 0)
@@ -43,7 +43,7 @@ async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[in
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=workspace_environment(env),
+            env=codex_environment(env),
             start_new_session=True,
         )
     except OSError as error:
@@ -88,6 +88,7 @@ async def sandbox_error(codex: str) -> str:
             codex,
             "sandbox",
             "true",
+            env=codex_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -25,6 +25,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
+from engine.domain.secrets import hide
 from engine.domain.text import one_line, printable, printable_name
 
 COMPACTED = "the conversation filled the context window: Codex went on with a summary of it"
@@ -124,7 +125,7 @@ class Translator:
     def _turn(self, line: Line) -> list[Body]:
         self.cursor.turn = line.type.removeprefix("turn.")
         if line.error:
-            self.cursor.failure = printable(line.error.message, TEXT_LIMIT)
+            self.cursor.failure = hide(printable(line.error.message, TEXT_LIMIT))
         bodies: list[Body] = [] if line.type == "turn.started" else self.close_steps()
         if line.usage:
             bodies += self._usage(line.usage, self.cursor.context_window)
@@ -226,7 +227,7 @@ class Translator:
         return [self._usage_counted()]
 
     def _transient(self, line: Line) -> list[Body]:
-        text = printable(line.message or "", TEXT_LIMIT)
+        text = hide(printable(line.message or "", TEXT_LIMIT))
         self.cursor.last_error = text
         found = text.find(NETWORK_WAIT)
         if found >= 0 or text.startswith("Reconnecting"):
@@ -250,7 +251,7 @@ class Translator:
             case "todo_list":
                 return self._plan(item)
             case "error":
-                return self._warning(printable(item.message or "", TEXT_LIMIT))
+                return self._warning(hide(printable(item.message or "", TEXT_LIMIT)))
             case _:
                 return [Raw(unreadable(raw).data)]
 

@@ -6,6 +6,7 @@ import errno
 
 from engine.domain.model import ErrorInfo
 from engine.domain.record import record
+from engine.domain.secrets import hide
 
 DOCS = "docs/errors.md"
 
@@ -225,6 +226,8 @@ class UserError(Exception):
     """Whether a program of the run reported it, which has ended: it is too late to wait."""
 
     def __init__(self, message: str, recovery: str, code: str, docs_url: str) -> None:
+        # What git, Codex or a proxy complained about may be an address with a password in it.
+        message = hide(message)
         super().__init__(message)
         self.message = message
         self.recovery = recovery

@@ -8,8 +8,10 @@ nobody could stop. It is imported, with `standardwebhooks`, when there is someth
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import os
+import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -22,9 +24,10 @@ from typing import TYPE_CHECKING
 from engine.config import Webhook
 from engine.domain.errors import UserError
 from engine.domain.messages import TOPICS, Answer
+from engine.domain.secrets import HIDDEN, hide
 from engine.domain.text import one_line
 from engine.notify.receiver import Outcome
-from engine.notify.secret import secret_of
+from engine.notify.secret import PREFIX, secret_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,6 +39,9 @@ WHOLE_S = 20.0
 REPLY_BYTES = 2048
 REPLY_CHARACTERS = 160
 AGENT = "swarm-tui"
+_WORDS = re.compile(r"[A-Za-z_.,:;!'* -]*")
+_ENCODED = re.compile(r"[a-z][A-Z]")
+"""An answer of plain words is shown where the address holds a secret: none can be encoded there."""
 
 
 class Hook:
@@ -54,18 +60,20 @@ class Hook:
         """Post a signed payload and read the beginning of the answer."""
         began = time.monotonic()
         try:
-            self._client = self._client or await asyncio.to_thread(_client)
-            headers = await asyncio.to_thread(self._headers, message, payload)
+            secret = await asyncio.to_thread(secret_of, self._settings)
+            headers = await asyncio.to_thread(_headers, secret, message, payload)
         except UserError as error:
             return Outcome(Answer(error.message.rstrip(".")), way_out=error.recovery)
         try:
+            self._client = self._client or await asyncio.to_thread(_client)
             async with asyncio.timeout(WHOLE_S):
-                outcome = await self._post(headers, payload)
+                outcome = await self._post(headers, payload, secret or "")
         except TimeoutError:
             outcome = _no_answer(WHOLE_S)
-        said = self._settings.url.hide(outcome.answer.text)
-        took_s = round(time.monotonic() - began, 3)
-        return replace(outcome, answer=replace(outcome.answer, text=said, took_s=took_s))
+        except ValueError:  # its text repeats the address of a proxy
+            outcome = Outcome(Answer("not sent: a proxy is named in a way that cannot be used"))
+        answer = replace(outcome.answer, took_s=round(time.monotonic() - began, 3))
+        return replace(outcome, answer=answer)
 
     async def close(self) -> None:
         """Close what is open."""
@@ -73,36 +81,61 @@ class Hook:
             await self._client.aclose()
             self._client = None
 
-    def _headers(self, message: str, payload: str) -> dict[str, str]:
-        """Make the headers; with a secret, they are signed with this moment in them."""
-        now = datetime.now(UTC)
-        headers = {
-            "content-type": "application/json",
-            "user-agent": AGENT,
-            "accept-encoding": "identity",
-            "webhook-id": message,
-            "webhook-timestamp": str(int(now.timestamp())),
-        }
-        if secret := secret_of(self._settings):
-            from standardwebhooks import Webhook as Signer
-
-            headers["webhook-signature"] = Signer(secret).sign(message, now, payload)
-        return headers
-
-    async def _post(self, headers: Mapping[str, str], payload: str) -> Outcome:
+    async def _post(self, headers: Mapping[str, str], payload: str, secret: str) -> Outcome:
         import httpx2
 
         assert self._client
         url, content = str(self._settings.url), payload.encode()
         try:
             async with self._client.stream("POST", url, content=content, headers=headers) as reply:
-                return _outcome(reply.status_code, reply.headers, await _beginning(reply))
+                said = self._shown(await _beginning(reply), secret)
+                return _outcome(reply.status_code, reply.headers, said)
         except httpx2.ConnectTimeout:
             return Outcome(Answer(f"could not connect within {CONNECT_S:g} s"))
         except httpx2.TimeoutException:
             return _no_answer(READ_S)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            return Outcome(Answer(_cause(error)))
+            return Outcome(Answer(self._settings.url.hide(_cause(error))))
+
+    def _shown(self, body: str, secret: str) -> str:
+        """Return what may be seen of an answer; receivers repeat what they get, also encoded.
+
+        Where the address has a password, that is nothing, because the password may be any word.
+        """
+        url = self._settings.url
+        if url.has_user:
+            return ""
+        for word in _forms(secret):
+            body = body.replace(word, HIDDEN)
+        body = one_line(hide(url.hide(body)), REPLY_CHARACTERS)
+        is_plain = _WORDS.fullmatch(body) and not _ENCODED.search(body)
+        return body if is_plain or not url.holds_secret else ""
+
+
+def _headers(secret: str | None, message: str, payload: str) -> dict[str, str]:
+    """Make the headers; with a secret, they are signed with this moment in them."""
+    now = datetime.now(UTC)
+    headers = {
+        "content-type": "application/json",
+        "user-agent": AGENT,
+        "accept-encoding": "identity",
+        "webhook-id": message,
+        "webhook-timestamp": str(int(now.timestamp())),
+    }
+    if secret:
+        from standardwebhooks import Webhook as Signer
+
+        headers["webhook-signature"] = Signer(secret).sign(message, now, payload)
+    return headers
+
+
+def _forms(secret: str) -> list[str]:
+    """Return the ways in which a secret may stand in an answer, the longest first."""
+    bare = secret.removeprefix(PREFIX)
+    words = {secret, bare, bare.rstrip("=")}
+    for data in (secret.encode(), bare.encode(), base64.b64decode(bare)):
+        words |= {base64.b64encode(data).decode(), data.hex(), data.decode("latin-1")}
+    return sorted(filter(None, words), key=len, reverse=True)
 
 
 def _client() -> httpx2.AsyncClient:
@@ -128,7 +161,7 @@ async def _beginning(reply: httpx2.Response) -> str:
             read += chunk[: REPLY_BYTES - len(read)]
             if len(read) >= REPLY_BYTES:
                 break
-    return one_line(read.decode("utf-8", "replace"), REPLY_CHARACTERS)
+    return read.decode("utf-8", "replace")
 
 
 def _outcome(code: int, headers: Mapping[str, str], body: str) -> Outcome:

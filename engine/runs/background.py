@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.environment import workspace_environment
+from engine.environment import own_environment
 from engine.open_files import with_own_limit
 from engine.paths import Paths
 from engine.runs.holder import read_holder
@@ -45,9 +45,7 @@ def start_if_needed(paths: Paths, command: Sequence[str]) -> BackgroundProcess |
             stdout=log,
             stderr=log,
             cwd=Path("/"),
-            env=workspace_environment(
-                {"SWARM_HOME": str(paths.home), "SWARM_CONFIG": str(paths.config)}
-            ),
+            env=own_environment({"SWARM_HOME": str(paths.home), "SWARM_CONFIG": str(paths.config)}),
             start_new_session=True,
         )
     finally:

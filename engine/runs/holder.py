@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from engine import programs
 from engine.domain.errors import user_error
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -144,7 +145,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def _asked_ps(pid: int) -> str:
-    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    command = [programs.find("ps") or "/bin/ps", "-o", "stat=", "-p", str(pid)]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
     except (OSError, subprocess.SubprocessError):

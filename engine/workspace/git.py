@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine import programs
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.domain.transient import from_message
+from engine.environment import workspace_environment
 
 LIMIT_S = 300.0
 LIMIT_BYTES = 512 * 1024**2
@@ -153,11 +154,8 @@ class Git:
             await _end(process)
 
     def _environment(self) -> dict[str, str]:
-        env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        # A relative folder in PATH would be looked for in the workspace.
-        folders = env.get("PATH", os.defpath).split(os.pathsep)
-        env["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder).is_absolute())
-        env |= _FIXED
+        ours = workspace_environment()
+        env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
         if self.users_settings:
             del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
         env["GIT_DIR"] = str(self.git_dir)
@@ -194,9 +192,7 @@ def _shown(command: str | bytes) -> str:
 
 
 def _executable() -> str:
-    path = os.environ.get("PATH", os.defpath)
-    folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_absolute()]
-    found = shutil.which("git", path=os.pathsep.join(folders))
+    found = programs.find("git")
     if not found:
         raise user_error("GIT_MISSING")
     return found

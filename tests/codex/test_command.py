@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support import spec
 
@@ -16,6 +16,7 @@ from engine.codex import command as module
 from engine.codex.command import Command, command, find_codex
 from engine.codex.simulated.arguments import parse
 from engine.config import Codex, Config
+from engine.domain import codex_secrets
 from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, Sandbox, Workspace, WorkspaceKind
 from engine.paths import Paths
@@ -92,6 +93,20 @@ def test_a_bare_name_a_relative_path_and_a_tilde_will_do(
     monkeypatch.chdir(tmp_path)
     for name in ("codex-next", "bin/codex-next", "~/bin/codex-next"):
         assert find_codex(name, None) == other
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("name", ["bin/codex", "./bin/codex", "../here/bin/codex"])
+def test_no_setting_names_a_codex_in_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    executable(tmp_path / "here/bin/codex")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UserError, match="no absolute path"):
+        find_codex(None, name)
+    monkeypatch.setenv("SWARM_CODEX", name)
+    with pytest.raises(UserError, match="no absolute path"):
+        find_codex(None, None)
 
 
 # How it is started
@@ -177,6 +192,7 @@ settings_ = st.recursive(
 
 @given(st.dictionaries(names, settings_, max_size=4))
 def test_settings_reach_codex_as_toml(config: dict[str, object]) -> None:
+    assume(codex_secrets.exposed(config) is None)
     written = module._settings(Config(codex=Codex(config=config)))
     for line, (key, value) in zip(written, config.items(), strict=True):
         assert tomllib.loads(line) == {key: value}

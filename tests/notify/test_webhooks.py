@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -304,9 +305,72 @@ async def test_no_secret_is_written_anywhere(
         (shown,) = await engine.notifications.receivers()
     assert "authorization" in place.got[0].headers
     said = repr(failed.value.info) + repr(shown) + repr(engine.config) + caplog.text
-    assert "404 Not Found: cannot post POST /hook/***" in repr(failed.value.info)
+    assert "404 Not Found." in failed.value.message
     for secret in (SECRET, SECRET.removeprefix("whsec_"), "pass-word", "0123456789abc", "qwertz"):
         assert secret not in said and secret not in _everything(paths)
+
+
+def _url(place: Doorstep, kind: str) -> str:
+    match kind:
+        case "password":
+            return place.url.replace("//", "//user:pw@")
+        case "path":
+            return f"{place.url}/T0k3n-1"
+        case _:
+            return f"{place.url}?sig=T0k3n-1"
+
+
+@pytest.mark.parametrize("kind", ["password", "path", "query"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda told: told,
+        lambda told: base64.b64encode(told.encode()).decode(),
+        lambda told: base64.b64encode(f"x{told}".encode()).decode(),
+        lambda told: told.encode().hex(),
+        lambda told: told[::-1],
+        lambda told: "&#".join(str(ord(sign)) for sign in told),
+        lambda told: " " * 150 + told,
+    ],
+)
+async def test_an_answer_that_repeats_the_address_shows_no_secret(
+    paths: Paths, place: Doorstep, kind: str, form: Callable[[str], str]
+) -> None:
+    told = form("Basic user:pw" if kind == "password" else "T0k3n-1")
+    place.answers = lambda got: f"say {told}"
+    async with Engine.open(paths, quick(webhooks=(place.hook(url=_url(place, kind)),))) as engine:
+        with pytest.raises(UserError) as failed:
+            await engine.notifications.test("ci")
+    assert "400 Bad Request" in failed.value.message
+    assert told.strip() not in repr(failed.value.info) + _everything(paths)
+
+
+async def test_plain_words_of_an_answer_are_shown(paths: Paths, place: Doorstep) -> None:
+    place.answers = lambda got: "say no_service: invalid token"
+    async with Engine.open(paths, quick(webhooks=(place.hook(url=_url(place, "path")),))) as engine:
+        with pytest.raises(UserError, match="400 Bad Request: no_service: invalid token"):
+            await engine.notifications.test("ci")
+
+
+async def test_an_answer_that_repeats_the_secret_shows_none(paths: Paths, place: Doorstep) -> None:
+    key = base64.b64decode(SECRET.removeprefix("whsec_")).decode()
+    place.answers = lambda got: f"say expected {SECRET} or {key}"
+    async with Engine.open(paths, quick(webhooks=(place.hook(),))) as engine:
+        with pytest.raises(UserError, match=r"400 Bad Request: expected \*\*\* or \*\*\*"):
+            await engine.notifications.test("ci")
+
+
+async def test_the_password_of_a_proxy_is_in_no_answer(
+    paths: Paths, place: Doorstep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for proxy in ("http://me:pr0xy-pw@127.0.0.1:1", "odd://me:pr0xy-pw@127.0.0.1:1"):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        async with Engine.open(paths, quick(webhooks=(place.hook(),))) as engine:
+            with pytest.raises(UserError) as failed:
+                await engine.notifications.test("ci")
+        assert failed.value.code == "WEBHOOK_FAILED"
+        assert "pr0xy-pw" not in repr(failed.value.info)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,10 @@ def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: boo
     The exit code is 0 if nothing failed, else 1.
     """
     from tui.cli import session
+    from tui.cli.where import program_path
 
     recovered = session.run(_recover()) if recover else None
-    ended, findings = session.run(_examine(codex_bin, end_orphans=end_orphans))
+    ended, findings = session.run(_examine(program_path(codex_bin), end_orphans=end_orphans))
     healthy = all(finding.health != "fail" for finding in findings)
     if as_json:
         told: dict[str, object] = {"ok": healthy}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ErrorInfo
+from engine.domain.secrets import hide
 from engine.domain.text import one_line, printable
 from engine.domain.transient import transient
 from tui.cli import output
@@ -30,7 +31,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Tell the user about an exception and give the exit code."""
     error = _innermost(error)
     if debug and not isinstance(error, output.PipeClosed):
-        output.say_aside("".join(traceback.format_exception(error)).rstrip())
+        output.say_aside(hide("".join(traceback.format_exception(error)).rstrip()))
     if isinstance(error, (output.PipeClosed, BrokenPipeError)):
         output.forget(sys.stdout)
         return EXIT_PIPE_CLOSED

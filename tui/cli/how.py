@@ -28,7 +28,7 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     for value in values:
         key, equals, _rest = value.partition("=")
         if not key.strip() or not equals:
-            raise click.BadParameter(f"{value!r} is not of the form KEY=TOML.")
+            raise click.BadParameter("A setting has the form KEY=TOML.")  # it may hold a secret
     return values
 
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.domain.secrets import hide
 from engine.paths import Paths, find, private_folder
 
 LIMIT_BYTES = 2 * 1024**2
@@ -94,7 +95,8 @@ def write_down(error: BaseException) -> str:
 
 def append(path: Path, text: str) -> bool:
     """Append to a file that only its owner may read; tells whether it went well."""
-    data = (text.rstrip("\n") + "\n").encode("utf-8", "backslashreplace")[-LIMIT_BYTES // 4 :]
+    text = hide(text[-LIMIT_BYTES // 4 :]).rstrip("\n") + "\n"
+    data = text.encode("utf-8", "backslashreplace")[-LIMIT_BYTES // 4 :]
     try:
         private_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -106,8 +106,6 @@ async def _export(engine: Engine, name: str, into: str | None) -> None:
 
 
 async def _edit(engine: Engine, name: str) -> Known:
-    import shlex
-
     from engine import programs
     from engine.domain.errors import user_error
 
@@ -118,7 +116,7 @@ async def _edit(engine: Engine, name: str) -> Known:
             "Use `swarm-tui patterns export`, then `import`.",
         )
     path = await engine.patterns.begin_edit(name)
-    click.edit(filename=str(path), editor=shlex.join(programs.editor()))
+    await programs.edit(path)
     return await engine.patterns.end_edit(name, path)
 
 

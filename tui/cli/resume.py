@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -46,10 +48,21 @@ def resume(run: str, message: str | None, detach: bool, full: bool, as_json: boo
         if not output.is_terminal(sys.stdin, sys.stdout):
             raise click.UsageError("Give a MESSAGE, or - to read it from stdin.")
         run = session.run(_check(run)).id  # before anybody writes in vain
-        message = click.edit(require_save=False) or ""
+        message = session.run(_write())
     elif message == "-":
         message = read_stdin()
     return session.start(_resume(run, message, detach=detach, full=full, as_json=as_json))
+
+
+async def _write() -> str:
+    """Return the message that the user writes in the editor."""
+    from engine import programs
+
+    with tempfile.TemporaryDirectory(prefix="swarm-tui-") as folder:
+        path = Path(folder) / "message.md"
+        path.touch()
+        await programs.edit(path)
+        return path.read_text("utf-8", "replace")
 
 
 async def _resume(name: str, message: str, *, detach: bool, full: bool, as_json: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +21,7 @@ from tui.cli.options import (
     json_option,
     read_stdin,
 )
-from tui.cli.where import here, project_of, workspace_of, workspace_options
+from tui.cli.where import program_path, project_of, workspace_of, workspace_options
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -147,7 +146,7 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         title=asked["title"] or one_line(prompt, TITLE_LIMIT),
         project=asked["project"] or project_of(workspace),
         agent=Agent(asked["agent"]),
-        codex_bin=_program(asked["codex_bin"]),
+        codex_bin=program_path(asked["codex_bin"]),
         workspace=workspace,
         with_setup=asked["setup"],
         model=asked["model"],
@@ -163,8 +162,3 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         budget_tokens=asked["budget"],
         learn_from=asked["learn_from"],
     )
-
-
-def _program(named: str | None) -> str | None:
-    """Make a path absolute, as another process may start it; a bare name is looked for there."""
-    return str(here() / Path(named).expanduser()) if named and "/" in named else named

@@ -121,11 +121,9 @@ async def _new(
         return 0
     output.say(str(path))
     if not asked["no_edit"] and output.is_terminal(sys.stdin, sys.stdout):
-        import shlex
-
         from engine import programs
 
-        click.edit(filename=str(path), editor=shlex.join(programs.editor()))
+        await programs.edit(path)
         template = await engine.templates.check(path, root)
         if template.problem:
             raise template.problem

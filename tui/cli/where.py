@@ -115,6 +115,11 @@ def here() -> Path:
         ) from None
 
 
+def program_path(named: str | None) -> str | None:
+    """Return an absolute path, as another process may start it; a bare name is looked for there."""
+    return str(here() / Path(named).expanduser()) if named and "/" in named else named
+
+
 def absolute(folder: str) -> Path:
     """Give a folder's absolute path, links resolved."""
     return Path(here() / Path(folder).expanduser()).resolve()
