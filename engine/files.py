@@ -29,10 +29,16 @@ def append_regular(path: os.PathLike[str]) -> int:
     return handle
 
 
-def read_regular(path: os.PathLike[str]) -> bytes:
-    """Return what a regular file holds; raises OSError for everything else."""
+def read_regular(path: os.PathLike[str], limit_bytes: int = -1) -> bytes:
+    """Return what a regular file holds; raises OSError for everything else.
+
+    One with more than `limit_bytes` counts as too large: EFBIG.
+    """
     with os.fdopen(open_regular(path), "rb") as file:
-        return file.read()
+        data = file.read(limit_bytes if limit_bytes < 0 else limit_bytes + 1)
+    if 0 <= limit_bytes < len(data):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
+    return data
 
 
 def _checked(handle: int, path: os.PathLike[str] | str) -> int:

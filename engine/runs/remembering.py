@@ -35,7 +35,7 @@ TRIES = 6
 """How often a failure is tried again that need not pass; a full disk is waited for."""
 POLL_S = 0.1
 
-FATAL = frozenset({"CHANGES_UNKNOWN", "GIT_MISSING", "WORKSPACE_MISSING"})
+FATAL = frozenset({"CHANGES_UNKNOWN", "GIT_MISSING", "WORKSPACE_MISSING", "WORKSPACE_UNSAFE"})
 """What another try cannot change."""
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]

@@ -114,6 +114,6 @@ async def follow_branch(git: Git, repository: Repository, workspace: Path, commi
     """Let the index of a run's worktree stand at its branch's new commit, if nothing holds it."""
     place = registration(repository, workspace)
     if place and workspace.is_dir():
-        at = replace(git, files=workspace, index=place / "index")
+        # No file is read, to refresh the index: git opens them by name.
+        at = replace(git, files=workspace, index=place / "index", watched=True)
         await at.ask("read-tree", "--reset", commit)
-        await at.ask("update-index", "-q", "--refresh")

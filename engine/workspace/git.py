@@ -22,6 +22,8 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.domain.transient import from_message
 from engine.environment import workspace_environment
+from engine.workspace import git_watch
+from engine.workspace.git_settings import hooks_disabled
 
 LIMIT_S = 300.0
 LIMIT_BYTES = 512 * 1024**2
@@ -56,6 +58,9 @@ _SETTINGS = (
     "core.splitIndex=false",
     "worktree.useRelativePaths=false",
     "safe.bareRepository=explicit",
+    # Since 2.55; `git_settings` disables each hook that it finds, also for 2.54.
+    *(f"hook.{event}.enabled=false" for event in ("reference-transaction", "post-checkout")),
+    *(f"hook.{event}.enabled=false" for event in ("post-index-change", "pre-auto-gc")),
 )
 # What git needs of the environment; everything else, each GIT_* above all, stays out.
 _KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR")
@@ -95,6 +100,8 @@ class Git:
     settings: Sequence[str] = ()
     users_settings: bool = False
     """Read the user's own settings, too: only for reading settings."""
+    watched: bool = False
+    """Whether git opens files of the work tree, which a stranger can write."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def run(
@@ -124,9 +131,24 @@ class Git:
 
         Cancelled, late or too talkative, git and all it started are killed.
         """
+        process = await self._start(arguments, stdin)
+        try:
+            async with asyncio.timeout(limit_s):
+                feed = stdin if isinstance(stdin, bytes) else b""
+                return await self._answer(process, feed, limit_bytes)
+        except TimeoutError:
+            name = _shown(arguments[0])
+            raise user_error("GIT_FAILED", f"git {name} took over {limit_s:.0f} s.") from None
+        finally:
+            await _end(process)
+
+    async def _start(
+        self, arguments: Sequence[str | bytes], stdin: bytes | int
+    ) -> asyncio.subprocess.Process:
+        """Start git; an open file for `stdin` is closed here, also where that fails."""
         handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 _executable(),
                 *(part for line in (*_SETTINGS, *self.settings) for part in ("-c", line)),
                 *arguments,
@@ -143,27 +165,42 @@ class Git:
         finally:
             if isinstance(stdin, int):
                 os.close(stdin)
+
+    async def _answer(
+        self, process: asyncio.subprocess.Process, feed: bytes, limit_bytes: int
+    ) -> Answer:
+        """Let git work; raises `UserError` WORKSPACE_UNSAFE where it cannot get past a file."""
+        if not self.watched or self.files is None:
+            return await _talk(process, feed, limit_bytes)
+        git_watch.limit_memory(process.pid)
+        talking = asyncio.ensure_future(_talk(process, feed, limit_bytes))
+        watching = asyncio.ensure_future(git_watch.watch(process.pid, self.files))
         try:
-            async with asyncio.timeout(limit_s):
-                feed = stdin if isinstance(stdin, bytes) else b""
-                return await _talk(process, feed, limit_bytes)
-        except TimeoutError:
-            name = _shown(arguments[0])
-            raise user_error("GIT_FAILED", f"git {name} took over {limit_s:.0f} s.") from None
+            await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
+            if not talking.done():
+                watching.result()
+            answer = talking.result()
         finally:
-            await _end(process)
+            for one in (talking, watching):
+                one.cancel()
+            await asyncio.gather(talking, watching, return_exceptions=True)
+        if answer.code:  # out of memory, perhaps
+            await asyncio.to_thread(git_watch.look, self.files)
+        return answer
 
     def _environment(self) -> dict[str, str]:
         ours = workspace_environment()
         env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
         if self.users_settings:
             del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
+        if self.watched:
+            env |= git_watch.ENVIRONMENT
         env["GIT_DIR"] = str(self.git_dir)
         if self.files:
             env["GIT_WORK_TREE"] = str(self.files)
         if self.index:
             env["GIT_INDEX_FILE"] = str(self.index)
-        return {**env, **self.env}
+        return {**env, **hooks_disabled(self.git_dir), **self.env}
 
 
 def identity(name: str, email: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ class LineEnds:
     """Converts files between the store `git` and the working tree `top` of the repository."""
 
     def __init__(self, git: Git, top: Path | None) -> None:
-        self._git = replace(git, files=top)
+        self._git = replace(git, files=top, watched=top is not None)
         self._known = top is not None
         self._automatic = any(line in _AUTOMATIC for line in git.settings)
 

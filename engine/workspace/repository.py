@@ -14,11 +14,14 @@ from tempfile import mkdtemp
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.durable import write_synced
+from engine.files import read_regular
 from engine.paths import private_folder
 from engine.workspace.git import NOBODY, Git, failure
 from engine.workspace.guard import check_repository
+from engine.workspace.special_files import SETTINGS_BYTES
 
-_GITFILE_BYTES = 16 * 1024
+POINTER_BYTES = 16 * 1024
+"""The largest file that names a git directory, a working tree or a branch."""
 # Text files over this size are neither compared line by line nor packed as differences.
 _BIG_FILE = "16m"
 
@@ -81,8 +84,8 @@ def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
 def _git_dir_in(folder: Path) -> Path | None:
     path = folder / ".git"
     try:
-        if path.is_file() and path.stat().st_size <= _GITFILE_BYTES:
-            text = path.read_bytes()
+        if path.is_file() and not path.is_symlink():
+            text = read_regular(path, POINTER_BYTES)
             if not text.startswith(b"gitdir:"):
                 return None
             path = (folder / os.fsdecode(text.removeprefix(b"gitdir:").strip())).resolve()
@@ -99,8 +102,8 @@ def _belongs(git_dir: Path, folder: Path) -> bool:
     it, or one that `git init --separate-git-dir` put aside, whose settings name the folder.
     """
     link = git_dir / "gitdir"
-    if link.is_file() and link.stat().st_size <= _GITFILE_BYTES:
-        named = git_dir / os.fsdecode(link.read_bytes().strip())
+    if link.is_file():
+        named = git_dir / os.fsdecode(read_regular(link, POINTER_BYTES).strip())
         return named.parent.resolve() == folder.resolve()
     if (git_dir / "commondir").exists():
         return False
@@ -116,9 +119,11 @@ def _is_git_dir(path: Path) -> bool:
 
 def _common(git_dir: Path) -> Path:
     path = git_dir / "commondir"
-    if path.is_file() and path.stat().st_size <= _GITFILE_BYTES:
-        return (git_dir / os.fsdecode(path.read_bytes().strip())).resolve()
-    return git_dir
+    try:
+        data = read_regular(path, POINTER_BYTES)
+    except OSError:  # missing, or nothing that git could follow
+        return git_dir
+    return (git_dir / os.fsdecode(data.strip())).resolve()
 
 
 async def find(folder: Path) -> Repository | None:
@@ -266,7 +271,7 @@ def make_private(
     if repository:
         excluded = repository.common_dir / "info" / "exclude"
         if excluded.is_file():
-            shutil.copyfile(excluded, path / "info" / "exclude")
+            (path / "info" / "exclude").write_bytes(read_regular(excluded, SETTINGS_BYTES))
     # Last: it makes the folder count.
     write_synced(path / "HEAD", b"ref: refs/heads/none\n")
 
@@ -280,9 +285,7 @@ def checked_out(git_dir: Path) -> str | None:
     """Give the full name of the branch that is checked out; None where the file does not say."""
     path = git_dir / "HEAD"
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _GITFILE_BYTES:
-            return None
-        head = path.read_bytes().strip()
+        head = read_regular(path, POINTER_BYTES).strip()
     except OSError:
         return None
     return os.fsdecode(head.removeprefix(b"ref: ")) if head.startswith(b"ref: ") else None
@@ -296,12 +299,12 @@ def checked_out_in(repository: Repository, branch: str) -> list[Path]:
     places = [repository.common_dir, *(folder.iterdir() if folder.is_dir() else ())]
     for place in places:
         try:
-            if (place / "HEAD").read_bytes().strip() != wanted:
+            if read_regular(place / "HEAD", POINTER_BYTES).strip() != wanted:
                 continue
             if place == repository.common_dir:
                 found.append(place.parent if place.name == ".git" else place)
             else:
-                link = os.fsdecode((place / "gitdir").read_bytes().strip())
+                link = os.fsdecode(read_regular(place / "gitdir", POINTER_BYTES).strip())
                 found.append(Path(link).parent)
         except OSError:
             continue

@@ -55,7 +55,8 @@ async def listing(git: Git, root: Path, depth: int = 0) -> set[bytes]:
 
     A folder that could not be looked into is among them, with a `/` at its end.
     """
-    inside = Git(git.git_dir, files=root, index=git.git_dir / "no-index", settings=git.settings)
+    index = git.git_dir / "no-index"
+    inside = Git(git.git_dir, files=root, index=index, settings=git.settings, watched=True)
     answer = await inside.ask("ls-files", "--others", "--exclude-standard", "-z")
     if answer.code:
         raise failure("ls-files", answer)

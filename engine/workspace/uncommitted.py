@@ -7,12 +7,12 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.text import printable_name
 from engine.workspace.below import Below
 from engine.workspace.copying import copy_file, is_full
-from engine.workspace.git import Git
 from engine.workspace.repository import Repository, private_git
 
 
@@ -27,7 +27,7 @@ async def uncommitted(repository: Repository, settings: Sequence[str], scratch: 
         copied = private.git_dir / "index"
         await asyncio.to_thread(_copy_index, repository.git_dir, private.git_dir)
         (private.git_dir / "HEAD").write_text(f"{repository.head}\n")
-        git = Git(private.git_dir, files=repository.top, index=copied, settings=settings)
+        git = replace(private, index=copied, watched=True)
         out = await git.run(
             *("status", "-z", "--porcelain", "--no-renames"),
             *("--untracked-files=all", "--ignore-submodules=all"),

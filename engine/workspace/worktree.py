@@ -17,12 +17,14 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
+from engine.files import read_regular
 from engine.paths import private_folder
 from engine.workspace import branch_settings, removal
 from engine.workspace.filters import filters
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
+    POINTER_BYTES,
     Repository,
     checked_out_in,
     find,
@@ -130,7 +132,7 @@ def registration(repository: Repository, target: Path) -> Path | None:
 
 def _stands_for(place: Path, links: Container[bytes]) -> bool:
     try:
-        return (place / "gitdir").read_bytes().rstrip(b"\n") in links
+        return read_regular(place / "gitdir", POINTER_BYTES).rstrip(b"\n") in links
     except OSError:
         return False
 
@@ -177,7 +179,7 @@ async def discard(source: Path, target: Path, home: Path) -> None:
 
 def _branch_of(place: Path) -> str | None:
     """Return the branch of ours that a registered worktree has checked out."""
-    head = (place / "HEAD").read_bytes().strip()
+    head = read_regular(place / "HEAD", POINTER_BYTES).strip()
     name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
     return name if name.startswith(OURS) else None
 
@@ -205,7 +207,8 @@ def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | 
     """Give where a registered worktree of ours was, and its branch, if it is there no more."""
     try:
         link = place / "gitdir"
-        target = Path(os.fsdecode(link.read_bytes().rstrip(b"\n"))).parent
+        named = read_regular(link, POINTER_BYTES).rstrip(b"\n")
+        target = Path(os.fsdecode(named)).parent
         if os.path.lexists(target) or not any(target.is_relative_to(top) for top in workspaces):
             return None
         # A time in the future is one of a clock that was moved back, or of a file server.

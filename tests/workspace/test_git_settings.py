@@ -1,0 +1,147 @@
+"""Hooks that a repository's settings define are not run, and what it includes is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import repos
+
+from engine.domain.errors import UserError
+from engine.workspace import git_settings, repository, worktree
+from engine.workspace.apply import As, Wish, apply
+from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.git import Git
+
+EVENTS = (
+    "reference-transaction",
+    "post-checkout",
+    "post-index-change",
+    "pre-auto-gc",
+    "pre-commit",
+)
+NAMES = ("evil", 'od"d \\ name', "a=b", "x.y", "Ü", "reference-transaction-2")
+NEEDED = (2, 54)
+
+
+def version() -> tuple[int, ...]:
+    out = subprocess.check_output(["git", "--version"], env=repos.ENV, text=True)
+    return tuple(map(int, re.findall(r"\d+", out)[:2]))
+
+
+needs_hooks = pytest.mark.skipif(
+    version() < NEEDED, reason=f"hooks by settings need git 2.54, this is {version()}"
+)
+
+
+def hooks(ran: Path, names: tuple[str, ...] = NAMES) -> str:
+    lines: list[str] = []
+    for name in names:
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'[hook "{quoted}"]\n\tcommand = touch {ran}')
+        lines += [f"\tevent = {event}" for event in EVENTS]
+    return "\n".join(lines) + "\n"
+
+
+def settings_in(source: Path, where: str, text: str) -> None:
+    """Put settings where git reads them."""
+    git_dir = source / ".git"
+    config = git_dir / "config"
+    if where == "config":
+        config.write_text(config.read_text() + text)
+    elif where == "config.worktree":
+        repos.git(source, "config", "extensions.worktreeConfig", "true")
+        (git_dir / "config.worktree").write_text(text)
+    else:
+        place = source.parent / "included.cfg"
+        place.write_text(text)
+        lines = {
+            "include": f"[include]\n\tpath = {place}\n",
+            "relative": '[INCLUDE] path = "../../included.cfg" ; here\n',
+            "continued": f"[include]\n\tpath = {str(place)[:-4]}\\\n.cfg\n",
+            "condition": f'[includeIf "gitdir:**"]\n\tpath = {place}\n',
+            "nested": "[include]\n\tpath = middle.cfg\n",
+        }
+        (git_dir / "middle.cfg").write_text(f"[include]\n\tpath = {place}\n")
+        config.write_text(config.read_text() + lines[where])
+
+
+WHERE = ("config", "config.worktree", "include", "relative", "continued", "condition", "nested")
+
+
+@pytest.mark.parametrize("where", WHERE)
+async def test_every_hook_of_the_settings_is_disabled_by_name(tmp_path: Path, where: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    settings_in(source, where, hooks(tmp_path / "ran"))
+    git = Git(source / ".git")
+    for name in NAMES:
+        answer = await git.run("config", "--type=bool", "--get", f"hook.{name}.enabled")
+        assert answer == b"false\n"
+
+
+@needs_hooks
+@pytest.mark.parametrize("where", WHERE)
+async def test_no_hook_of_the_settings_runs(tmp_path: Path, home: Path, where: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    ran = tmp_path / "ran"
+    settings_in(source, where, hooks(ran))
+    repos.git(source, "update-ref", "refs/heads/probe", "HEAD", ok=False)
+    assert ran.exists()  # the user's own git does run them
+    ran.unlink()
+    made = await worktree.create(source, home / "workspaces" / "p" / "r1", "swarm/r1", home)
+    run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
+    await run.take("baseline")
+    repos.write(Path(made.workspace.path), {"a.txt": "x\n"})
+    for how in (As.COMMIT, As.MERGE):
+        await apply(run, Wish(source, how, "swarm/r1", "m"), home)
+    found = await repository.find(source)
+    assert found
+    await worktree.remove(found, Path(made.workspace.path), "swarm/r1", home)
+    assert not ran.exists()
+
+
+@needs_hooks
+async def test_a_hook_that_was_written_since_the_settings_were_read_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if version() < (2, 55):
+        pytest.skip("hooks are disabled by event since git 2.55")
+    source = repos.repository(tmp_path / "s")
+    ran = tmp_path / "ran"
+    settings_in(source, "config", hooks(ran))
+    monkeypatch.setattr("engine.workspace.git.hooks_disabled", lambda _: dict[str, str]())
+    await Git(source / ".git").run("update-ref", "refs/heads/x", "HEAD")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "sparse", "endless", "many", "loop", "missing", "folder"])
+async def test_what_settings_include_is_bounded(tmp_path: Path, kind: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    place = tmp_path / "included.cfg"
+    settings_in(source, "include", "")
+    place.unlink()
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "sparse":
+        with place.open("wb") as file:
+            file.truncate(3 * 1024**3)
+    elif kind == "endless":
+        config = source / ".git" / "config"
+        config.write_text(config.read_text().replace(str(place), "/dev/zero"))
+    elif kind == "many":
+        lines = [f"[include]\n\tpath = {number}.cfg\n" for number in range(git_settings.FILES)]
+        place.write_text("".join(lines))
+    elif kind == "loop":
+        place.write_text(f"[include]\n\tpath = {place}\n")
+    elif kind == "folder":
+        place.mkdir()
+    if kind in ("missing", "loop"):
+        assert git_settings.hooks_disabled(source / ".git") == {}
+        return
+    with pytest.raises(UserError) as raised:
+        await asyncio.wait_for(repository.find(source), 60)
+    assert raised.value.code == "WORKSPACE_UNSAFE"
