@@ -72,7 +72,7 @@ class SupervisedTask:
         self._ends_on = ends_on
         self._kinds: Counter[reports.Kind] = Counter()
         self._failure: Exception | None = None
-        self._is_resting = self._is_ending = self._is_last = False
+        self._has_begun = self._is_resting = self._is_ending = self._is_last = False
         self._woken = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=name)
 
@@ -89,7 +89,8 @@ class SupervisedTask:
         """Let it fail with a fault that was met elsewhere on its behalf."""
         if not (self._is_resting or self._is_ending or self.is_done or self._failure):
             self._failure = error
-            self._task.cancel()
+            if self._has_begun:  # a cancel before its first step would end it without a word
+                self._task.cancel()
 
     def wake(self) -> None:
         """End its rest, if it rests after a fault."""
@@ -113,6 +114,7 @@ class SupervisedTask:
 
     async def _supervise(self) -> None:
         clock = asyncio.get_running_loop().time
+        self._has_begun = True
         try:
             while True:
                 began = clock()
@@ -134,6 +136,8 @@ class SupervisedTask:
         try:
             if reports.inject:
                 reports.inject(self.name)
+            if self._failure:
+                raise self._failure
             await self._work()
             if self._failure:  # the cancel that was to report it got lost
                 raise self._failure

@@ -7,61 +7,57 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 import faulty
 import pytest
+from faces import FACES, Face
 from faulty import CURRENT, TEXT, Faulty, kind_of
 from support import LIMIT_S, becomes, quick, settled, spec, until
 
-from engine.address import Url
-from engine.config import Config, Webhook
-from engine.domain.errors import UserError
-from engine.domain.model import Run, Status
+from engine.domain.model import Status
 from engine.engine import ESSENTIAL, Engine
 from engine.paths import Paths
-from engine.runs import faults, remembering, scheduler, tree
+from engine.runs import faults, remembering, reporting, scheduler, tree
 from tui.app import SwarmApp
 from tui.widgets.top_bar import TopBar
 
 PROGRAM = Path(faulty.__file__)
 ALWAYS = float("inf")
+EACH_S = 20.0
+"""How long it may take until a fault is shown, and until it is over."""
 KNOWN = {
     "journal", "supervision", "scheduler", "follower", "watcher", "look-after", "maintenance",
     "search", "notifications", "receiver", "faults", "run", "checkpoint",
     "settings", "search news", "notification news", "scheduler news", "queue", "budgets", "radar",
 }  # fmt: skip
 """Tasks and guards that there have to be; those that are added later are found by themselves."""
-WORK = ("write a.txt one", "wait 0.3", "write b.txt two", "wait 0.3")
+OF_FACE = {
+    "background": {"lookout", "lines"},
+    "foreground": {"attendant"},
+    "dashboard": {"dashboard", "alerts", "screen"},
+}
+OF_RUNS = frozenset({"run", "checkpoint"})
+"""Tasks that begin with each run."""
+BEGIN_WITH_SUPERVISION = frozenset({"imports", "unreadable runs"})
+"""Tasks that end by themselves."""
+LOGGED_ONLY = frozenset({"faults", "lines"})
+"""What shows the faults of the others."""
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "BACKOFF", faulty.QUICK)
     monkeypatch.setattr(faults, "inject", faulty.inject)
+    monkeypatch.setattr(reporting, "GAP_S", 0.05)
     monkeypatch.setattr(scheduler, "LOOK_S", 0.1)
     monkeypatch.setattr(remembering, "GAP_S", 0.0)
     monkeypatch.setattr(remembering, "COST_FACTOR", 0.0)
 
 
-def config() -> Config:
-    nowhere = Webhook(name="nobody", url=Url("http://127.0.0.1:9/"))
-    return quick(webhooks=(nowhere,))
-
-
 def home(tmp_path: Path, name: str) -> Paths:
     folder = tmp_path / name.replace(" ", "-")
     return Paths(folder, folder / "config.yaml")
-
-
-async def worked(paths: Paths, faulty: Faulty) -> tuple[Engine, list[Run]]:
-    """Two runs carried to their end while tasks fail."""
-    async with Engine.open(paths, config(), supervise=True) as engine:
-        runs = [await engine.start(spec(*WORK)) for _ in range(2)]
-        await settled(engine)
-        await becomes(lambda: faulty.times == ALWAYS or not engine.faults)
-        return engine, [engine.view.runs[run.id] for run in runs]
 
 
 async def alone(faulty: Faulty, work: Callable[[], Awaitable[object]]) -> None:
@@ -75,81 +71,104 @@ async def alone(faulty: Faulty, work: Callable[[], Awaitable[object]]) -> None:
         await asyncio.create_task(begin())
 
 
-async def names(tmp_path: Path) -> set[str]:
-    """Every task and guard that there is while runs are carried."""
+async def found_in(face: str, paths: Paths) -> set[str]:
+    """Every task and guard of a face that there is while runs are carried."""
     found = Faulty()
-    await alone(found, lambda: worked(home(tmp_path, "names"), found))
-    return {kind_of(name) for name in found.seen}
+    await alone(found, lambda: _with(face, paths, _nothing))
+    return {kind_of(name) for name in found.seen} | OF_RUNS
 
 
-async def test_each_task_may_fail_once(tmp_path: Path) -> None:
-    found = await names(tmp_path)
-    assert found >= KNOWN
-
-    async def fails_once(name: str) -> None:
-        faulty = Faulty((name,), 1)
-
-        async def work() -> None:
-            _, runs = await worked(home(tmp_path, f"once {name}"), faulty)
-            assert [run.status for run in runs] == [Status.SUCCEEDED] * 2, name
-
-        await alone(faulty, work)
-        assert faulty.failed, name
-
-    await asyncio.gather(*map(fails_once, sorted(found)))
+async def _with(face: str, paths: Paths, work: Callable[[Face], Awaitable[None]]) -> None:
+    async with FACES[face](paths) as opened:
+        await _succeeds(opened)
+        await work(opened)
+        assert opened.engine.view.runs[opened.other.id].status is Status.RUNNING
 
 
-async def test_each_task_may_fail_for_ever(tmp_path: Path) -> None:
-    found = await names(tmp_path)
-
-    async def fails(name: str) -> None:
-        faulty = Faulty((name,), ALWAYS)
-        paths = home(tmp_path, f"always {name}")
-        kind = _essential if name in ESSENTIAL else _of_one_run if name == "run" else _optional
-        await alone(faulty, lambda: kind(paths, faulty, name))
-
-    await asyncio.gather(*map(fails, sorted(found)))
+async def _nothing(_: Face) -> None:
+    """Let nothing fail."""
 
 
-async def _optional(paths: Paths, faulty: Faulty, name: str) -> None:
-    """What is not essential: all runs come to their end, and the fault is told."""
-    async with Engine.open(paths, config(), supervise=True) as engine:
-        told: list[str] = []
-        batches = engine.batches(0)
-        runs = [await engine.start(spec(*WORK)) for _ in range(2)]
-        while engine.view.live or not told:
-            await anext(batches)
-            told += [fault.error for fault in engine.faults if kind_of(fault.task) == name]
-        assert {engine.view.runs[run.id].status for run in runs} == {Status.SUCCEEDED}, name
-    assert TEXT in told[0], name
+async def _succeeds(face: Face) -> None:
+    """A new run is started, and carried to its end."""
+    run = await face.engine.start(spec("write a.txt one"))
+    await until(face.engine, lambda: face.engine.view.runs[run.id].finished_at)
+    assert face.engine.view.runs[run.id].status is Status.SUCCEEDED
 
 
-async def _essential(paths: Paths, faulty: Faulty, name: str) -> None:
-    """What nothing goes on without: whoever waits is told, and it goes on when it can."""
-    async with Engine.open(paths, config(), supervise=True) as engine:
-        run = await engine.start(spec())
-        with pytest.raises(UserError, match=TEXT) as caught:
-            await settled(engine)
-        assert caught.value.code == "INTERNAL"
-        faulty.times = 0
-        while engine.view.runs[run.id].status is not Status.SUCCEEDED:
-            with suppress(UserError):
-                await settled(engine)
-            await asyncio.sleep(0.01)
+async def _until(face: Face, name: str, holds: Callable[[], object]) -> None:
+    """Wait, while something happens now and then."""
+    try:
+        async with asyncio.timeout(EACH_S):
+            while not holds():
+                await face.stir()
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"{name}: failing {face.failing()}, shown {face.shows()}")
 
 
-async def _of_one_run(paths: Paths, faulty: Faulty, name: str) -> None:
+def _begin(face: Face, faulty: Faulty, name: str, times: float) -> None:
+    """Let a task or guard fail from now on, whether or not it is at work."""
+    faulty.seen.clear()
+    faulty.names, faulty.times = (name,), times
+    if name in BEGIN_WITH_SUPERVISION:
+        face.provoke("supervision")
+    elif name not in OF_RUNS and face.provoke(name) and times == 1:
+        faulty.times = 0  # that was the fault
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_each_task_may_fail_once(face: str, tmp_path: Path) -> None:
+    names = await found_in(face, home(tmp_path, "names"))
+    assert names >= KNOWN | OF_FACE[face]
+    faulty = Faulty()
+
+    async def work(opened: Face) -> None:
+        recorded = opened.record()
+        for name in sorted(names):
+            _begin(opened, faulty, name, 1)
+            if name in OF_RUNS:
+                await _succeeds(opened)
+            await _until(opened, name, lambda n=name: n in recorded and not opened.failing())
+        await _succeeds(opened)
+
+    await alone(faulty, lambda: _with(face, home(tmp_path, "once"), work))
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_each_task_may_fail_for_ever(face: str, tmp_path: Path) -> None:
+    names = await found_in(face, home(tmp_path, "names"))
+    faulty = Faulty()
+
+    async def work(opened: Face) -> None:
+        for name in sorted(names - OF_RUNS):
+            _begin(opened, faulty, name, ALWAYS)
+            await _until(opened, name, lambda n=name: n in opened.failing())
+            await _until(opened, name, lambda n=name: n in opened.shows() or n in LOGGED_ONLY)
+            if name not in ESSENTIAL:
+                await opened.hears_of_other()
+                assert name in opened.failing()
+            faulty.times = 0
+            await _until(opened, name, lambda: not opened.failing())
+            await opened.hears_of_other()
+        _begin(opened, faulty, "run", ALWAYS)
+        await _of_one_run(opened, faulty)
+        faulty.names, faulty.times = tuple(names - {*ESSENTIAL, "run"}), ALWAYS
+        opened.provoke(*faulty.names)
+        await _succeeds(opened)
+
+    await alone(faulty, lambda: _with(face, home(tmp_path, "always"), work))
+
+
+async def _of_one_run(face: Face, faulty: Faulty) -> None:
     """A run whose own task fails: it fails with INTERNAL and says why; the others go on."""
-    async with Engine.open(paths, config(), supervise=True) as engine:
-        bad = await engine.start(spec("hang"))
-        await until(engine, lambda: engine.view.runs[bad.id].finished_at)
-        faulty.times = 0
-        good = await engine.start(spec())
-        await settled(engine)
-        bad, good = engine.view.runs[bad.id], engine.view.runs[good.id]
+    engine = face.engine
+    bad = await engine.start(spec("hang"))
+    await until(engine, lambda: engine.view.runs[bad.id].finished_at)
+    faulty.times = 0
+    bad = engine.view.runs[bad.id]
     assert (bad.status, bad.error.code) == (Status.FAILED, "INTERNAL")
     assert TEXT in bad.error.message
-    assert good.status is Status.SUCCEEDED
 
 
 # The three faces
@@ -247,34 +266,11 @@ async def _until_ended(paths: Paths) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_the_dashboard_survives_a_fault_of_every_task(tmp_path: Path) -> None:
-    paths = home(tmp_path, "dashboard")
-    faulty = Faulty()
-    await alone(faulty, lambda: _dashboard(paths, faulty))
-    assert {kind_of(name) for name in faulty.seen} >= KNOWN | {"dashboard", "alerts", "screen"}
-    again = Faulty(tuple({kind_of(name) for name in faulty.seen}), 1)
-    await alone(again, lambda: _dashboard(home(tmp_path, "once"), again))
-    assert "dashboard" in again.failed
-
-
-async def _dashboard(paths: Paths, faulty: Faulty) -> None:
-    async with Engine.open(paths, config(), supervise=True) as engine:
-        app = SwarmApp(engine)
-        async with app.run_test(size=(120, 40)) as pilot:
-            run = await engine.start(spec(*WORK))
-            await settled(engine)
-            await becomes(lambda: not engine.faults)
-            bar = app.screen.query_one(TopBar)
-            await becomes(lambda: "0 running" in str(bar.render()))
-            await pilot.pause()
-        assert engine.view.runs[run.id].status is Status.SUCCEEDED
-
-
 async def test_the_dashboard_shows_what_fails(tmp_path: Path) -> None:
     faulty = Faulty(("search", "screen", "alerts"), ALWAYS)
 
     async def work() -> None:
-        async with Engine.open(home(tmp_path, "shown"), config(), supervise=True) as engine:
+        async with Engine.open(home(tmp_path, "shown"), quick(), supervise=True) as engine:
             app = SwarmApp(engine)
             async with app.run_test(size=(120, 40)):
                 await engine.start(spec())

@@ -180,3 +180,11 @@ async def test_a_guarded_callback_that_fails_is_recorded_until_it_works() -> Non
     with found.guard("radar"):
         pass
     assert found.current == ()
+
+
+async def test_a_task_that_is_failed_before_its_first_step_starts_again(tasks: TaskTree) -> None:
+    work = Work(0)
+    task = tasks.start("task", work)
+    task.fail(ValueError("before it began"))
+    await becomes(lambda: work.starts)
+    assert task.in_a_row == 1

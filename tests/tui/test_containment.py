@@ -13,6 +13,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.reactive import reactive
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import containment
@@ -112,6 +113,20 @@ async def test_a_fault_of_any_callback_is_shown_and_the_dashboard_goes_on(
 def count(app: SwarmApp) -> int:
     """How many faults of the runs screen were met."""
     return sum(fault.count for fault in app.engine.tasks.faults.current)
+
+
+async def test_every_timer_of_the_dashboard_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containment, "LIMIT", 1_000)
+    async with dashboard() as (app, pilot):
+        pumps = [app, app.screen, *app.screen.walk_children(Widget)]
+        timers = [timer for pump in pumps for timer in pump._timers if timer._callback]
+        assert timers
+        for number, timer in enumerate(timers, start=1):
+            callback, timer._callback = timer._callback, fail
+            await timer._tick(next_timer=0.0, count=1)
+            timer._callback = callback
+            assert count(app) == number, timer
+        await works(app, pilot)
 
 
 class Undrawable(Static):
