@@ -24,6 +24,7 @@ from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
 from engine.workspace.comparison import Comparison
+from engine.workspace.create import branch_of
 from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE, has_baseline
 from engine.workspace.tree import (
@@ -161,7 +162,9 @@ class Workspaces:
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
         words = message or await self.message(known.id)
-        wish = Wish(Path(target), how, branch=workspace.branch, message=words)
+        # A copy and a folder itself have no branch of their own until a commit is to go on one.
+        branch = workspace.branch or (branch_of(known.id) if how is As.COMMIT else None)
+        wish = Wish(Path(target), how, branch=branch, message=words)
         async with self._noted(known.id):
             store = await self._open(known.id)
             if check:

@@ -21,6 +21,7 @@ from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits
 from engine.workspace.landing import recovered
+from engine.workspace.lineage import lineage, on_newer, taken_back
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
@@ -209,19 +210,24 @@ async def _committed(
     *,
     really: bool,
 ) -> Outcome:
+    assert repository.head
     who = await habits(repository, root)
     # Only here are the repository's objects needed: the run's own are in its store.
     git = replace(run.git, settings=(*run.git.settings, *who.line_ends))
     git = seeing(git, repository.objects)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     line_ends = LineEnds(git, repository.top)
-    merge = Merge(git, repository, who, line_ends, run.root)
+    own = await lineage(run, repository, wish.branch)
+    merge = Merge(git, repository, who, line_ends, run.root, own)
 
     async def bringing(taken: Taken | None) -> Bringing:
         """Give what is to be brought there, as the repository stores files."""
         found = await (taken or coming.here).bringing(coming.old, coming.new)
-        both = (_below(inside, found.pairs), _below(inside, found.earlier))
-        return Bringing(*[await line_ends.stored(pairs) for pairs in both])
+        changed = {pair.path for pair in found.pairs}
+        prefix = b"" if inside == b"." else inside + b"/"
+        back = await taken_back(run, own, coming.old, changed, prefix)
+        pairs = await line_ends.stored(_below(inside, found.pairs + back))
+        return Bringing(pairs, await line_ends.stored(_below(inside, found.earlier)), own.versions)
 
     aside = await bringing(coming.aside)
     if wish.how is As.COMMIT:
@@ -230,6 +236,8 @@ async def _committed(
         is_own = wish.branch and f"refs/heads/{wish.branch}" != repository.branch
         side = (wish.branch, aside) if wish.branch and is_own else None
         here = await bringing(coming.here)
+        newer = await on_newer(repository.git, own, repository.head, here.pairs)
+        here = replace(here, pairs=newer)
         done = await merge.merge(here, side, wish.message, home, really=really)
     return Outcome(_names(done.files), tuple(done.clashes), done.commit, done.branch)
 

@@ -22,7 +22,7 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
-from engine.workspace import changes, objects, owned, placing, repair, snapshot
+from engine.workspace import changes, made_from, objects, owned, placing, repair, snapshot
 from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
@@ -105,6 +105,7 @@ class Checkpoints:
         private_folder(folder)
         async with locked(self._lock):
             make_private(folder, repository, borrows=False)
+            await made_from.note(folder, workspace, repository)
             expected = _prime(workspace, repository)
             if repository and expected:
                 may_link = _may_link(workspace)

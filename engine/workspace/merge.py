@@ -10,6 +10,7 @@ from engine.workspace import objects, threeway
 from engine.workspace.commits import Workshop, busy_with, follow_branch
 from engine.workspace.git import Git
 from engine.workspace.landing import Built, Landing
+from engine.workspace.lineage import Lineage
 from engine.workspace.lineends import LineEnds
 from engine.workspace.repository import Habits, Repository, checked_out_in
 from engine.workspace.staging import journal_for
@@ -30,12 +31,19 @@ class Merge:
     """Commits one run's changes into `repository`, given as the repository stores files."""
 
     def __init__(
-        self, git: Git, repository: Repository, who: Habits, line_ends: LineEnds, workspace: Path
+        self,
+        git: Git,
+        repository: Repository,
+        who: Habits,
+        line_ends: LineEnds,
+        workspace: Path,
+        own: Lineage,
     ) -> None:
         self._shop = Workshop(git, repository, who)
         self._repository = repository
         self._line_ends = line_ends
         self._workspace = workspace
+        self._own = own
 
     async def commit(
         self, bringing: Bringing, branch: str | None, message: str, *, really: bool
@@ -44,16 +52,28 @@ class Merge:
         if branch is None:
             raise user_error("INPUT_INVALID", "The run has no branch.", "Name one for it.")
         tip, clashes = await self._tip(branch)
-        built = await self._build(bringing, tip or self._head, message)
+        built = await self._build(bringing, self._own.parent or self._head, message)
         done = Done(sorted(built.joined.files), clashes + built.joined.clashes, branch=branch)
         if done.clashes:
             return done
+        if self._own.parent != tip and self._own.base:
+            since = await self._shop.pairs(tip or self._own.base, built.base)
+            done.files = sorted({*done.files, *(pair.path for pair in since)})
         if really and built.sha != tip:
-            await self._shop.deliver(built.sha, await self._shop.tree_of(built.base))
+            await self._deliver(built)
             await self._shop.move({f"refs/heads/{branch}": (built.sha, tip)}, "swarm-tui: commit")
-            await follow_branch(self._shop.git, self._repository, self._workspace, built.sha)
+            await self._follow(built.sha)
         done.commit = built.sha if really else None
         return done
+
+    async def _deliver(self, built: Built) -> None:
+        if built.sha != built.base:
+            await self._shop.deliver(built.sha, await self._shop.tree_of(built.base))
+
+    async def _follow(self, commit: str) -> None:
+        """Let the workspace's index follow its branch; another branch's is left alone."""
+        if self._own.is_attached:
+            await follow_branch(self._shop.git, self._repository, self._workspace, commit)
 
     async def merge(
         self,
@@ -84,7 +104,7 @@ class Merge:
             branch, new_there = aside
             tip, more = await self._tip(branch)
             clashes += more
-            side = await self._build(new_there, tip or self._head, message)
+            side = await self._build(new_there, self._own.parent or self._head, message)
             clashes += side.joined.clashes
         whole = await self._build(bringing, self._head, message, side)
         clashes += [clash for clash in whole.joined.clashes if clash not in clashes]
@@ -97,10 +117,10 @@ class Merge:
         refs: dict[str, tuple[str, str | None]] = {}
         if side and branch and side.sha != tip:
             refs[f"refs/heads/{branch}"] = (side.sha, tip)
-            await self._shop.deliver(side.sha, await self._shop.tree_of(side.base))
+            await self._deliver(side)
         done.clashes += await landing.land(whole, moves, refs)
         if side and not done.clashes:
-            await follow_branch(self._shop.git, self._repository, self._workspace, side.sha)
+            await self._follow(side.sha)
         done.commit = whole.sha
         return done
 

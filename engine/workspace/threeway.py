@@ -14,6 +14,8 @@ from engine.workspace.git import Git
 from engine.workspace.objects import Entry
 
 T = TypeVar("T", int, str)
+Versions = Mapping[bytes, frozenset[Entry | None]]
+"""What each path was in several commits."""
 
 CONTROLLED = "lies below a control folder: apply it as a commit or as a patch, and review it"
 """Why a file below `.git`, `.codex`, `.agents` and the like is never put into a working tree."""
@@ -48,6 +50,8 @@ class Bringing:
 
     pairs: list[Pair]
     earlier: list[Pair] = field(default_factory=list[Pair])
+    own: Versions = field(default_factory=dict[bytes, frozenset[Entry | None]])
+    """What files were in commits of the run itself: it has gone on from there."""
 
     def all(self) -> list[Pair]:
         """Give the changes, with those that the run has taken back since they were brought."""
@@ -70,8 +74,11 @@ async def join(
         mine, before = ours.get(pair.path), earlier.get(pair.path)
         if mine == pair.new:
             continue
-        if mine == pair.old or (before and mine == before.new):
+        is_own = mine in bringing.own.get(pair.path, ())
+        if is_own or mine == pair.old or (before and mine == before.new):
             joined.files[pair.path] = pair.new
+            continue
+        if pair.old == pair.new and not before:  # taken back, and not here
             continue
         if before and await _is_here(git, before, mine):
             if before.new == pair.new:

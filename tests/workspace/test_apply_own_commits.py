@@ -1,0 +1,277 @@
+"""Changes applied after commits, resets and other branches in the workspace: no conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import repos
+from test_apply import LINES, Scene, scene
+
+from engine.workspace.apply import As
+
+WAYS = [As.EDITS, As.COMMIT, As.MERGE]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return repos.repository(
+        tmp_path / "s", {"a.txt": LINES, "gone": "x\n", "base.txt": "b\n", ".gitignore": "*.log\n"}
+    )
+
+
+def begin(root: Path, text: str = "LINE 3") -> None:
+    """Commit some work in the workspace."""
+    repos.write(root, {"a.txt": LINES.replace("line 3\n", f"{text}\n"), "brief": "b\n"})
+    repos.write(root, {"sub/new": "n\n"})
+    (root / "gone").unlink(missing_ok=True)
+    repos.commit(root, "work")
+
+
+def go_on(root: Path) -> None:
+    """Leave the workspace in a state that contradicts what was committed."""
+    text = LINES.replace("line 3\n", "Line three\n").replace("line 9\n", "LINE 9\n")
+    repos.write(root, {"a.txt": text, "gone": "back\n", "sub/new": "n\nm\n"})
+    (root / "brief").unlink(missing_ok=True)
+
+
+def committed(root: Path) -> None:
+    begin(root)
+
+
+def committed_twice(root: Path) -> None:
+    begin(root)
+    begin(root, "LINE three")
+
+
+def amended(root: Path) -> None:
+    begin(root)
+    repos.write(root, {"a.txt": LINES.replace("line 3\n", "other 3\n")})
+    repos.git(root, "commit", "-q", "-a", "--amend", "-m", "amended")
+
+
+def reset(root: Path) -> None:
+    begin(root)
+    repos.git(root, "reset", "-q", "--hard", "HEAD~")
+
+
+def reset_softly(root: Path) -> None:
+    begin(root)
+    repos.git(root, "reset", "-q", "--soft", "HEAD~")
+
+
+def rebased(root: Path) -> None:
+    begin(root)
+    repos.write(root, {"more": "m\n"})
+    repos.commit(root, "more")
+    repos.git(root, "-c", "core.editor=true", "rebase", "-q", "--root", "--onto", "HEAD~2")
+
+
+def switched(root: Path) -> None:
+    repos.git(root, "switch", "-qc", "feature")
+    begin(root)
+
+
+def switched_after_committing(root: Path) -> None:
+    begin(root)
+    repos.git(root, "switch", "-qc", "feature", "HEAD~")
+    begin(root, "other 3")
+
+
+def detached(root: Path) -> None:
+    repos.git(root, "switch", "-q", "--detach")
+    begin(root)
+
+
+def branch_deleted(root: Path) -> None:
+    begin(root)
+    repos.git(root, "switch", "-q", "--detach")
+    repos.git(root, "branch", "-qD", "swarm/r1")
+
+
+def branch_renamed(root: Path) -> None:
+    begin(root)
+    repos.git(root, "branch", "-m", "mine")
+
+
+def orphaned(root: Path) -> None:
+    repos.git(root, "switch", "-q", "--orphan", "fresh")
+    repos.write(root, {"base.txt": "b\n", ".gitignore": "*.log\n"})
+    begin(root)
+
+
+def reverted(root: Path) -> None:
+    begin(root)
+    repos.git(root, "revert", "--no-edit", "HEAD")
+
+
+def stashed(root: Path) -> None:
+    begin(root)
+    repos.write(root, {"a.txt": "stashed\n"})
+    repos.git(root, "stash", "push", "-q")
+
+
+ACTS = [
+    committed,
+    committed_twice,
+    amended,
+    reset,
+    reset_softly,
+    rebased,
+    switched,
+    switched_after_committing,
+    detached,
+    branch_deleted,
+    branch_renamed,
+    orphaned,
+    reverted,
+    stashed,
+]
+
+
+def arrived(here: Scene, how: As) -> dict[str, tuple[str, int, bytes]]:
+    """Return the files as they are where they went."""
+    if how is not As.COMMIT:
+        return repos.files(here.source)
+    out = here.source.parent / "out"
+    repos.git(
+        here.source, "worktree", "add", "-q", "--detach", "--force", str(out), here.branch or ""
+    )
+    found = repos.files(out)
+    repos.git(here.source, "worktree", "remove", "--force", str(out))
+    return found
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("act", ACTS)
+async def test_what_the_workspace_is_comes_whatever_was_committed(
+    source: Path, home: Path, act: Callable[[Path], None], how: As
+) -> None:
+    here = await scene(source, home)
+    act(here.root)
+    go_on(here.root)
+    assert (await here.check(how)).fits
+    await here.apply(how)
+    assert arrived(here, how) == repos.files(here.root)
+    # And more, after that.
+    repos.write(here.root, {"a.txt": LINES, "later": "l\n"})
+    (here.root / "gone").unlink(missing_ok=True)
+    repos.commit(here.root, "more")
+    (here.root / "later").unlink()
+    await here.apply(how)
+    assert arrived(here, how) == repos.files(here.root)
+    assert (await here.check(how)).files == ()
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_a_commit_and_then_a_merge(
+    source: Path, home: Path, act: Callable[[Path], None]
+) -> None:
+    here = await scene(source, home)
+    act(here.root)
+    await here.apply(As.COMMIT)
+    go_on(here.root)
+    await here.apply(As.COMMIT)
+    repos.write(source, {"mine": "m\n"})
+    repos.commit(source, "mine")
+    await here.apply(As.MERGE)
+    wanted = repos.files(here.root) | {"mine": ("file", 0, b"m\n")}
+    assert repos.files(source) == wanted
+    assert repos.git(source, "status", "--porcelain") == ""
+    repos.git(source, "merge-base", "--is-ancestor", here.branch or "", "HEAD")
+
+
+@pytest.mark.parametrize("how", [As.COMMIT, As.MERGE])
+async def test_the_history_of_the_agent_is_kept(source: Path, home: Path, how: As) -> None:
+    here = await scene(source, home)
+    detached(here.root)
+    commit = repos.git(here.root, "rev-parse", "HEAD")
+    await here.apply(how)
+    assert repos.git(source, "rev-parse", here.branch or "") == commit
+    assert repos.git(here.root, "status", "--porcelain") == ""
+    go_on(here.root)
+    done = await here.apply(how)
+    assert repos.git(source, "rev-parse", f"{here.branch}~") == commit
+    assert done.files == ("a.txt", "brief", "gone", "sub/new")
+
+
+async def test_the_index_of_another_branch_is_left_alone(source: Path, home: Path) -> None:
+    here = await scene(source, home)
+    switched(here.root)
+    go_on(here.root)
+    before = repos.git(here.root, "status", "--porcelain")
+    await here.apply(As.COMMIT)
+    assert repos.git(here.root, "status", "--porcelain") == before
+    assert repos.git(here.root, "branch", "--show-current") == "feature"
+
+
+@pytest.mark.parametrize("how", [As.COMMIT, As.MERGE])
+async def test_main_merged_in_by_the_agent(source: Path, home: Path, how: As) -> None:
+    here = await scene(source, home)
+    repos.write(source, {"base.txt": "upstream\n", "up": "u\n", "a.log": "tracked\n"})
+    repos.git(source, "add", "-f", "a.log")
+    repos.commit(source, "upstream")
+    begin(here.root)
+    repos.git(here.root, "merge", "-q", "main")
+    repos.write(source, {"base.txt": "upstream, later\n", "up": "later\n"})
+    repos.commit(source, "later")
+    go_on(here.root)
+    await here.apply(how)
+    if how is As.MERGE:
+        assert (source / "base.txt").read_text() == "upstream, later\n"
+        assert (source / "up").read_text() == "later\n"
+        assert (source / "a.txt").read_text() == (here.root / "a.txt").read_text()
+        assert not (source / "brief").exists()
+    assert repos.git(source, "show", f"{here.branch}:a.log") == "tracked"
+    assert repos.git(source, "show", f"{here.branch}:base.txt") == "upstream"
+
+
+async def test_main_merged_in_and_reset_away_reverts_nothing(source: Path, home: Path) -> None:
+    here = await scene(source, home)
+    repos.write(source, {"base.txt": "upstream\n", "up": "u\n"})
+    repos.commit(source, "upstream")
+    repos.git(here.root, "merge", "-q", "main")
+    repos.git(here.root, "reset", "-q", "--hard", "HEAD~")
+    repos.write(here.root, {"new": "n\n"})
+    await here.apply(As.MERGE)
+    assert (source / "base.txt").read_text() == "upstream\n"
+    assert (source / "up").read_text() == "u\n"
+    assert (source / "new").exists()
+
+
+@pytest.mark.parametrize("take", ["merge", "cherry-pick"])
+async def test_what_i_took_by_hand_goes_on(source: Path, home: Path, take: str) -> None:
+    here = await scene(source, home)
+    begin(here.root)
+    repos.git(source, take, here.branch or "")
+    go_on(here.root)
+    await here.apply(As.MERGE)
+    assert repos.files(source) == repos.files(here.root)
+
+
+async def test_my_own_commits_on_its_branch_are_not_reverted(source: Path, home: Path) -> None:
+    here = await scene(source, home)
+    begin(here.root)
+    repos.git(here.root, "switch", "-q", "--detach")
+    repos.git(source, "switch", "-q", here.branch or "")
+    repos.write(source, {"base.txt": "mine\n"})
+    repos.commit(source, "mine")
+    repos.git(source, "switch", "-q", "main")
+    repos.write(here.root, {"sub/new": "n\nm\n"})
+    await here.apply(As.COMMIT)
+    assert repos.git(source, "show", f"{here.branch}:base.txt") == "mine"
+    assert repos.git(source, "show", f"{here.branch}:sub/new") == "n\nm"
+
+
+async def test_a_commit_of_a_copy_that_committed(source: Path, home: Path) -> None:
+    here = await scene(source, home, "copy")
+    here.branch = "swarm/copy"
+    begin(here.root)
+    await here.apply(As.COMMIT)
+    go_on(here.root)
+    repos.commit(here.root, "more")
+    await here.apply(As.COMMIT)
+    assert arrived(here, As.COMMIT) == repos.files(here.root)
+    await here.apply(As.MERGE)
+    assert repos.files(source) == repos.files(here.root)
