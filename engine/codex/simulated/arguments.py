@@ -7,6 +7,11 @@ from __future__ import annotations
 import os
 
 SANDBOXES = ("read-only", "workspace-write", "danger-full-access")
+_CHOICES = {
+    "--sandbox": ("SANDBOX_MODE", SANDBOXES),
+    "--cyber-access-program": ("PROGRAM", ("standard", "daybreak_blue", "daybreak_red")),
+}
+"""The values that an option allows, and what the help calls them."""
 _TRY_HELP = "For more information, try '--help'."
 _USAGES = {
     "": "codex [OPTIONS] [PROMPT]\n       codex [OPTIONS] <COMMAND> [ARGS]",
@@ -18,6 +23,10 @@ _USAGES = {
 # Each option's canonical name and, where it takes a value, what the help calls the value.
 _ON_RESUME = {
     "--json": ("--json", ""),
+    "--experimental-json": ("--json", ""),  # what OpenAI's TypeScript SDK passes
+    "--thread-source": ("--thread-source", "SOURCE"),
+    "--cyber-access-program": ("--cyber-access-program", "PROGRAM"),
+    "--ephemeral": ("--ephemeral", ""),
     "--skip-git-repo-check": ("--skip-git-repo-check", ""),
     "--strict-config": ("--strict-config", ""),
     "--ignore-user-config": ("--ignore-user-config", ""),
@@ -166,10 +175,11 @@ def _swallow_images(rest: list[str]) -> None:
 
 
 def _keep(options: Options, canonical: str, value: str) -> None:
-    if canonical == "--sandbox" and value not in SANDBOXES:
+    placeholder, choices = _CHOICES.get(canonical, ("", ()))
+    if choices and value not in choices:
         raise UsageError(
-            f"error: invalid value '{value}' for '--sandbox <SANDBOX_MODE>'\n"
-            f"  [possible values: {', '.join(SANDBOXES)}]\n\n{_TRY_HELP}"
+            f"error: invalid value '{value}' for '{canonical} <{placeholder}>'\n"
+            f"  [possible values: {', '.join(choices)}]\n\n{_TRY_HELP}"
         )
     if canonical != "--config":
         options.values[canonical] = value
