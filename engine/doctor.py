@@ -150,7 +150,7 @@ class Doctor:
 
         The latter may be live runs of a database that was lost: they are never ended.
         """
-        found = await orphans.find(self._paths)
+        found = await orphans.find(self._paths, self._config.spare)
         left = orphans.of_ended(found, self._paths, await self._store.runs(statuses=ACTIVE))
         if not left:
             return [], []
@@ -162,7 +162,7 @@ class Doctor:
         """End what `orphans` finds, and give how many runs that were."""
         found = await self.orphans()
         for orphan in found:
-            await orphans.end(self._paths, orphan, self._config.grace_s)
+            await orphans.end(self._paths, orphan, self._config.grace_s, self._config.spare)
         return len(found)
 
 

@@ -12,7 +12,23 @@ from pathlib import Path
 from typing import Any, cast
 
 _log = logging.getLogger(__name__)
+SETTINGS = ".codex/config.toml"
 LEVELS = frozenset({"trusted", "untrusted"})
+
+
+def unread_settings(codex_home: Path, workspace: Path, source: Path) -> str:
+    """Return the notice that a workspace has settings of Codex which Codex does not read.
+
+    Codex 0.163 trusts a folder on its first run in it, newer versions only what the user trusts.
+    """
+    if not (workspace / SETTINGS).is_file():
+        return ""
+    level = trust_level(codex_home, source) or trust_level(codex_home, workspace)
+    if level == "trusted":
+        return ""
+    return (
+        f"Codex does not apply {SETTINGS} of this project: its config.toml does not trust {source}"
+    )
 
 
 def trust_level(codex_home: Path, source: Path) -> str | None:

@@ -116,8 +116,11 @@ class Following:
         if self.cursor.rollout_offset != self.rollout.offset:
             self.cursor.rollout_offset = self.rollout.offset
             self.moved = True
-        for name in list(self.cursor.agents):  # those that agents start in turn are read next
-            self._read_agent(name, to_end=to_end, in_vain=in_vain)
+        read: set[str] = set()
+        while unread := self.cursor.agents.keys() - read:  # agents start others in turn
+            read |= unread
+            for name in unread:
+                self._read_agent(name, to_end=to_end, in_vain=in_vain)
 
     def _read_agent(self, name: str, *, to_end: bool, in_vain: bool) -> None:
         cursor = self.cursor.agents[name]

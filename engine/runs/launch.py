@@ -7,11 +7,14 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.codex.command import command
+from engine.codex.command import codex_home, command
+from engine.codex.projects import unread_settings
 from engine.codex.translate import Cursor
 from engine.config import Config
 from engine.domain.errors import user_error
-from engine.domain.model import Ask, Run
+from engine.domain.events import Body, Notice
+from engine.domain.model import Agent, Ask, Run
+from engine.domain.text import printable
 from engine.durable import write_synced
 from engine.paths import AttemptFolder, Paths, private_folder
 from engine.runs import process
@@ -77,6 +80,19 @@ def told(run: Run, ask: Ask | None) -> str:
     prompt = ask.prompt if ask else run.spec.prompt
     is_new = thread_to_resume(run, ask) is None
     return f"{run.spec.lesson}\n\n{prompt}" if is_new and run.spec.lesson else prompt
+
+
+def notices(run: Run, paths: Paths) -> list[Body]:
+    """Return what the user should know before the attempt starts."""
+    workspace = run.workspace
+    if workspace is None or run.spec.agent is Agent.SIMULATED:
+        return []
+    path = Path(workspace.path)
+    source = Path(workspace.source or path)  # a run's id where it comes from one
+    text = unread_settings(
+        codex_home(run.spec, paths), path, source if source.is_absolute() else path
+    )
+    return [Notice("info", printable(text))] if text else []
 
 
 def write_prompt(folder: AttemptFolder, prompt: str) -> None:

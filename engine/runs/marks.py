@@ -141,6 +141,14 @@ def group(pid: int) -> int | None:
         return None
 
 
+def session(pid: int) -> int | None:
+    """Return the session that a process is in, if it is there."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
 def process_name(pid: int) -> str:
     """Return the name of a process's program; `?` where it has ended."""
     import psutil

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,12 @@ class Orphan:
     pids: tuple[int, ...]
 
 
-async def find(paths: Paths) -> list[Orphan]:
-    """Find what is alive of this home's attempts: of live runs too, see `of_ended`."""
-    found = await asyncio.to_thread(marks.marks)
+async def find(paths: Paths, spare: Sequence[str] = ()) -> list[Orphan]:
+    """Find what is alive of this home's attempts: of live runs too, see `of_ended`.
+
+    Processes with one of the words `spare` in their command line are not told of.
+    """
+    found = await asyncio.to_thread(_found, spare)
     runs = Path(os.path.realpath(paths.home)) / "runs"
     ours = sorted((Path(value), pids) for value, pids in found.items())
     return [
@@ -37,6 +40,17 @@ async def find(paths: Paths) -> list[Orphan]:
     ]
 
 
+def _found(spare: Sequence[str]) -> dict[str, list[int]]:
+    found = marks.marks()
+    if not spare:
+        return found
+    left = {
+        mark: [pid for pid in pids if not marks.has_word(pid, spare)]
+        for mark, pids in found.items()
+    }
+    return {mark: pids for mark, pids in left.items() if pids}
+
+
 def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list[Orphan]:
     """Leave out the attempts that live runs are at.
 
@@ -46,7 +60,9 @@ def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list
     return [orphan for orphan in found if (orphan.run, Path(orphan.attempt).parts[0]) not in busy]
 
 
-async def end(paths: Paths, orphan: Orphan, grace_s: float) -> None:
+async def end(paths: Paths, orphan: Orphan, grace_s: float, spare: Sequence[str] = ()) -> None:
     """End an orphan and all that belongs to it."""
     folder = AttemptFolder(paths.run(orphan.run) / orphan.attempt)
-    await process.Process(folder, process.NOBODY, None).stop(grace_s)
+    found = process.Process(folder, process.NOBODY, None)
+    found.spare = spare
+    await found.stop(grace_s)

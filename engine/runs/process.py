@@ -33,6 +33,7 @@ from engine.runs.marks import (
     mark,
     marked,
     process_name,
+    session,
 )
 
 POLL_S = 0.05
@@ -77,6 +78,8 @@ class Process:
         self._child = child
         self._mark = mark(folder)
         self._family = Family(self._mark)
+        self.spare: Sequence[str] = ()
+        """Words: processes outside of Codex's session with one in their command line stay."""
         self.survivors: dict[int, str] = {}
         """What could not be ended, pid and name."""
         self._exit = os.fspath(folder.exit)
@@ -94,7 +97,7 @@ class Process:
         # The status may have been written between the two looks; else only the shell was killed,
         # and what it ran may still be at work.
         code = _read_exit(self._exit)
-        if code is None and self.members():
+        if code is None and self._without_spared(self.members()):
             return None
         return self._ended(code)
 
@@ -117,7 +120,15 @@ class Process:
         return self._family.members(seen)
 
     async def _members(self) -> list[int]:
-        return self.record(await asyncio.to_thread(census.look, time.monotonic()))
+        """Return the pids of everything alive that is to be ended with the attempt."""
+        found = self.record(await asyncio.to_thread(census.look, time.monotonic()))
+        return self._without_spared(found)
+
+    def _without_spared(self, pids: list[int]) -> list[int]:
+        if not self.spare:
+            return pids
+        # What is in the shell's own session is Codex, however its command line reads.
+        return [pid for pid in pids if session(pid) == self.pid or not has_word(pid, self.spare)]
 
     def cpu_s(self) -> float:
         """Give the processor time, in seconds, that its living processes have used."""
@@ -144,11 +155,8 @@ class Process:
             await self._wait_gone(grace_s)
         await self.sweep()
 
-    async def sweep(self, spare: Sequence[str] = ()) -> dict[int, str]:
-        """Kill whatever of the attempt is still alive; return what it left, pid and name.
-
-        Processes with one of the words `spare` in their command line stay.
-        """
+    async def sweep(self) -> dict[int, str]:
+        """Kill what of the attempt is still alive and not spared; return what it left, by pid."""
         killed: dict[int, str] = {}
         now = asyncio.get_running_loop().time
         deadline, alone_until, empty = now() + KILL_WAIT_S, 0.0, 0
@@ -156,8 +164,6 @@ class Process:
         # Looked at twice: for a moment, while a program is being loaded, it has no environment.
         while empty < 2 and now() < deadline:
             members = await self._members()
-            if spare:
-                members = [pid for pid in members if not has_word(pid, spare)]
             if not members and self._alive():
                 members = [self.pid]
             empty = 0 if members else empty + 1

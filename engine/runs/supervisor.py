@@ -164,7 +164,8 @@ class Supervisor:
             return
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
-        started = [*remembered, StatusChanged(Status.RUNNING)]
+        notices = await asyncio.to_thread(launch.notices, self._run, self._tools.paths)
+        started = [*remembered, *notices, StatusChanged(Status.RUNNING)]
         await self._append(started, cursor=cursor_text(cursor))
 
     async def _work(self) -> None:
@@ -228,7 +229,7 @@ class Supervisor:
         )
 
     async def _finish(self, following: Following, ending: Ending) -> None:
-        left = await following.process.sweep(self._tools.config.spare)
+        left = await following.process.sweep()
         folder = following.process.folder
         await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
         error = endings.failure(ending, following.cursor, folder.stderr)
@@ -317,6 +318,7 @@ class Supervisor:
         self._prepared = False
         if self._process is None:
             return None
+        self._process.spare = tools.config.spare
         stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
         tools.watcher.watch(run.id, root)

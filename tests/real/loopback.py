@@ -474,7 +474,14 @@ def _place(items: Sequence[Json]) -> tuple[str, int, int]:
 
 
 def _prompt(item: Json) -> str | None:
-    """Give the text of a message that a person wrote, not of those that Codex puts in."""
+    """Return the text of a message that a person wrote, or the task of a sub-agent.
+
+    Messages that Codex puts in do not count.
+    """
+    if item.get("type") == "agent_message":
+        parts = cast("list[Json]", item.get("content", []))
+        task = "".join(str(part.get("encrypted_content", "")) for part in parts)
+        return task if _MARKER.search(task) else None
     if item.get("type") != "message" or item.get("role") != "user":
         return None
     content = cast("list[Json] | str", item.get("content", ""))

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 from house import House, NewHouse, bodies, doing, ended, files, happened, task, until, wrapped
 from loopback import (
@@ -21,6 +22,7 @@ from loopback import (
 
 from engine.domain.events import Notice, StatusChanged, Step
 from engine.domain.model import Run, Sandbox, Status
+from engine.runs import follower
 from engine.runs.marks import mark, marked
 
 STOPPED = "cancelled by the user"
@@ -136,6 +138,47 @@ async def test_what_an_unsandboxed_turn_leaves_behind_is_ended(
     assert run.status is Status.SUCCEEDED
     (notice,) = notices
     assert notice.startswith("ended 1 process that Codex left behind: ")
+
+
+BACKGROUND = {
+    "setsid": "setsid sleep {s} </dev/null >/dev/null 2>&1 &",
+    "double fork": "(setsid sh -c 'sleep {s} & exit' </dev/null >/dev/null 2>&1 &)",
+    # Seen before it has left parent and session: what nobody could see is nobody's.
+    "env -i": "env -i setsid sleep {s} </dev/null >/dev/null 2>&1 & sleep 1.5",
+}
+
+
+@pytest.mark.parametrize("cancel", [False, True], ids=["ends", "cancelled"])
+async def test_spared_daemons_outlive_a_run_and_others_are_listed(
+    cancel: bool, house: House, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "CENSUS_S", 0.2)
+    lines = [line.format(s=s) for s in (311, 312) for line in BACKGROUND.values()]
+    steps = [command("\n".join(lines)), command("sleep 300") if cancel else message("x")]
+    prompt = server.script("daemons", steps)
+    spec = task(prompt, sandbox=Sandbox.DANGER_FULL_ACCESS)
+    async with house.engine(spare=("sleep 312",), grace_s=0.5) as engine:
+        run = await engine.start(spec)
+        if cancel:
+            await until(engine, run, lambda now: "sleep 300" in doing(now))
+            await engine.cancel(run.id)
+        run = await ended(engine, run)
+        notices = [notice.text for notice in await happened(engine, run, Notice)]
+        assert await engine.doctor.orphans() == []
+    left = [psutil.Process(pid) for pid in psutil.pids() if _is_ours(pid, run, house)]
+    try:
+        assert [process.cmdline() for process in left] == [["sleep", "312"]] * len(left)
+        assert len(left) >= 2
+    finally:
+        for process in left:
+            process.kill()
+    if not cancel:
+        (notice,) = notices
+        assert notice.startswith("ended 3 processes that Codex left behind: sleep (")
+
+
+def _is_ours(pid: int, run: Run, house: House) -> bool:
+    return pid in _left(house, run)
 
 
 async def test_waiting_for_the_network_until_cancelled(new_house: NewHouse) -> None:

@@ -364,8 +364,12 @@ async def test_a_daemon_that_the_settings_spare_outlives_its_attempt(
     )
     it = await begin(attempt, sys.executable, "-c", program)
     assert await ended(it) == Ending(0)
-    assert list((await it.sweep(["sleep 301"])).values()) == ["sleep"]
+    it.spare = ["sleep 301"]
+    assert list((await it.sweep()).values()) == ["sleep"]
     (spared,) = it.members()
     assert psutil.Process(spared).cmdline() == ["sleep", "301"]
     assert it.survivors == {}
+    await it.stop(0)
+    assert it.members() == [spared]
+    it.spare = ()
     assert list(await it.sweep()) == [spared]
