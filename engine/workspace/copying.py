@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.workspace.patterns import ignoring
 
@@ -44,17 +44,17 @@ def copy_tree(
     stop: Callable[[], bool] = lambda: False,
     ignore: Sequence[str] = (),
     without: Callable[[str, os.stat_result], bool] = lambda _path, _info: False,
-    limit_bytes: int | None = None,
+    allowance: Allowance | None = None,
 ) -> Copied:
     """Copy the folder `source` to `target`, which must not exist; modes and times are kept.
 
     `ignore` are patterns as in `.gitignore`; `without` is asked with each relative path, too.
     `stop` is asked between files whether to give up, which raises InterruptedError. Links are
     copied as links, mounts are not entered. Raises OSError where the target cannot be written, and
-    `UserError` WORKSPACE_TOO_LARGE where the files, with holes, have more than `limit_bytes`.
+    `UserError` WORKSPACE_TOO_LARGE where the `allowance` does not reach.
     """
     target.mkdir(mode=0o700)
-    work = _Work(stop, ignore, without, limit_bytes)
+    work = _Work(stop, ignore, without, allowance)
     handles = os.open(source, _FOLDER), os.open(target, _FOLDER)
     try:
         work.device = os.fstat(handles[0]).st_dev
@@ -92,6 +92,23 @@ class _Level:
             os.close(self.target)
 
 
+class Allowance:
+    """Bytes that may still be copied, holes included; counted as they are copied."""
+
+    def __init__(self, limit_bytes: int | None) -> None:
+        self._limit_bytes, self._bytes = limit_bytes, 0
+
+    def take(self, size_bytes: int) -> None:
+        """Count a file that is open; raises `UserError` WORKSPACE_TOO_LARGE where it is too much.
+
+        The source may grow while it is copied: what was counted before does not hold.
+        """
+        self._bytes += size_bytes
+        if self._limit_bytes is not None and self._bytes > self._limit_bytes:
+            limit = f"{self._limit_bytes / 1024**3:.1f} GiB"
+            raise user_error("WORKSPACE_TOO_LARGE", f"What is to be copied is larger than {limit}.")
+
+
 def _names(folder: int) -> list[str]:
     with os.scandir(folder) as entries:
         return [entry.name for entry in entries]
@@ -103,10 +120,10 @@ class _Work:
         stop: Callable[[], bool],
         ignore: Sequence[str],
         without: Callable[[str, os.stat_result], bool],
-        limit_bytes: int | None,
+        allowance: Allowance | None,
     ) -> None:
         self.copied = Copied()
-        self._limit_bytes, self._bytes = limit_bytes, 0
+        self._allowance = allowance
         self.device = 0
         self._stop = stop
         self._is_ignored = ignoring(ignore)
@@ -156,13 +173,7 @@ class _Work:
         elif stat.S_ISREG(info.st_mode):
             handle = self._opened(name, _FILE, source, whole)
             if handle is not None:
-                info = os.fstat(handle)
-                try:
-                    self._count(info.st_size)
-                except UserError:
-                    os.close(handle)
-                    raise
-                copy_file(handle, os.fsencode(name), target, info)
+                copy_file(handle, os.fsencode(name), target, os.fstat(handle), self._allowance)
                 self.copied.files += 1
         else:
             self._leave_out(whole)
@@ -195,13 +206,6 @@ class _Work:
             self._leave_out(whole)
             return None
 
-    def _count(self, size_bytes: int) -> None:
-        """Raise `UserError` where a file is too much: the source may grow while it is copied."""
-        self._bytes += size_bytes
-        if self._limit_bytes is not None and self._bytes > self._limit_bytes:
-            limit = f"{self._limit_bytes / 1024**3:.1f} GiB"
-            raise user_error("WORKSPACE_TOO_LARGE", f"What is to be copied is larger than {limit}.")
-
     def _ignore(self, name: str, is_folder: bool) -> None:
         if len(self.copied.ignored) < IGNORED_KEPT:
             self.copied.ignored.add(printable_name(f"{name}/" if is_folder else name))
@@ -222,12 +226,21 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def copy_file(handle: int, name: bytes, folder: int, info: os.stat_result) -> None:
+def copy_file(
+    handle: int,
+    name: bytes,
+    folder: int,
+    info: os.stat_result,
+    allowance: Allowance | None = None,
+) -> None:
     """Copy the open file `handle` (closed here) to `name` in `folder`, with mode and times.
 
-    `name` must not exist; set-user-id and set-group-id bits are dropped.
+    `name` must not exist; set-user-id and set-group-id bits are dropped. Raises `UserError`
+    WORKSPACE_TOO_LARGE where the `allowance` does not reach.
     """
     try:
+        if allowance:
+            allowance.take(os.fstat(handle).st_size)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         copy = os.open(name, flags, 0o600, dir_fd=folder)
         try:

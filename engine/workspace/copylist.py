@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.config import WorkspaceSettings
 from engine.domain.text import printable_name
 from engine.workspace.below import Below, is_gits
-from engine.workspace.copying import copy_file, is_full
+from engine.workspace.copying import Allowance, copy_file, is_full
 from engine.workspace.patterns import WILD, named
 
 SHOWN = 5
@@ -43,17 +43,20 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def bring_listed(source: Path, target: Path, patterns: Sequence[str]) -> Brought:
+def bring_listed(
+    source: Path, target: Path, patterns: Sequence[str], allowance: Allowance | None = None
+) -> Brought:
     """Copy what `patterns` name below `source` to where it belongs below `target`.
 
     What is there already stays as it is. Links are copied as links, never followed; modes and times
-    are kept; of a folder all files are copied.
+    are kept; of a folder all files are copied. Raises `UserError` WORKSPACE_TOO_LARGE where the
+    `allowance` does not reach.
     """
     brought = Brought()
     with Below(source) as there, Below(target) as here:
         for pattern in patterns:
             try:
-                _bring_named(there, here, pattern, brought)
+                _bring_named(there, here, pattern, brought, allowance)
             except OSError as error:  # a folder that may not be read
                 if is_full(error):
                     raise
@@ -61,13 +64,15 @@ def bring_listed(source: Path, target: Path, patterns: Sequence[str]) -> Brought
     return brought
 
 
-def _bring_named(there: Below, here: Below, pattern: str, brought: Brought) -> None:
+def _bring_named(
+    there: Below, here: Below, pattern: str, brought: Brought, allowance: Allowance | None
+) -> None:
     found = list(named(there, pattern))
     if not (found or WILD.search(pattern) or pattern in USUAL):
         brought.missing.append(printable_name(pattern))
     for path in (file for name in found for file in _files(there, name)):
         if here.stat(path) is None:
-            _bring(there, here, path, brought)
+            _bring(there, here, path, brought, allowance)
 
 
 def _files(there: Below, path: bytes) -> Iterator[bytes]:
@@ -78,7 +83,9 @@ def _files(there: Below, path: bytes) -> Iterator[bytes]:
     yield from (file for file in list(there.files(path)) if not is_gits(file))
 
 
-def _bring(there: Below, here: Below, path: bytes, brought: Brought) -> None:
+def _bring(
+    there: Below, here: Below, path: bytes, brought: Brought, allowance: Allowance | None
+) -> None:
     shown = printable_name(os.fsdecode(path))
     try:
         info = there.stat(path)
@@ -88,7 +95,7 @@ def _bring(there: Below, here: Below, path: bytes, brought: Brought) -> None:
         else:
             name, folder = here.place(path, make=True)
             handle = there.open(path)
-            copy_file(handle, name, folder, os.fstat(handle))
+            copy_file(handle, name, folder, os.fstat(handle), allowance)
     except OSError as error:
         if is_full(error):
             raise

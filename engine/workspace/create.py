@@ -135,17 +135,19 @@ def _made(
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)  # again: a link may lead elsewhere since it was asked for
         return Made(Workspace(str(source), spec.kind, source=str(source)))
+    allowance = copying.Allowance(limit_bytes)
     if spec.kind is WorkspaceKind.WORKTREE:
         branch = branch_of(target.name)
+        with_work = spec.include_uncommitted
         making = worktree.create(
-            source, target, branch, home, include_uncommitted=spec.include_uncommitted
+            source, target, branch, home, include_uncommitted=with_work, allowance=allowance
         )
-        return _with_listed(_run(making, stop), top_of(source), copy_files)
+        return _with_listed(_run(making, stop), top_of(source), copy_files, allowance)
     if spec.kind is WorkspaceKind.FROM_RUN:
-        return _from_run(source, target, home, stop, limit_bytes)
+        return _from_run(source, target, home, stop, allowance)
     _clear(target)
-    made = _copied(source, target, home, stop, ignore, limit_bytes)
-    return _with_listed(made, source, copy_files)
+    made = _copied(source, target, home, stop, ignore, allowance)
+    return _with_listed(made, source, copy_files, allowance)
 
 
 def top_of(source: Path) -> Path | None:
@@ -154,10 +156,12 @@ def top_of(source: Path) -> Path | None:
     return found[2] if found else None
 
 
-def _with_listed(made: Made, source: Path | None, copy_files: Sequence[str]) -> Made:
+def _with_listed(
+    made: Made, source: Path | None, copy_files: Sequence[str], allowance: copying.Allowance
+) -> Made:
     if source is None or not copy_files:
         return made
-    brought = bring_listed(source, Path(made.workspace.path), copy_files)
+    brought = bring_listed(source, Path(made.workspace.path), copy_files, allowance)
     return replace(made, notices=(*made.notices, *brought.notices()))
 
 
@@ -177,7 +181,7 @@ def _copied(
     home: Path,
     stop: Callable[[], bool],
     ignore: Sequence[str],
-    limit_bytes: int | None,
+    allowance: copying.Allowance,
 ) -> Made:
     """Copy a folder; what in `.git` reaches into other working trees stays behind."""
     avoided = home.resolve()
@@ -194,7 +198,7 @@ def _copied(
             return True
         return path in (".git/worktrees", ".git/index.lock") or source / path == avoided
 
-    copied = _copy(source, target, stop, ignore, without, limit_bytes)
+    copied = _copy(source, target, stop, ignore, without, allowance)
     target.chmod(0o700)
     notices: list[str] = []
     if linked:
@@ -216,11 +220,11 @@ def _copy(
     stop: Callable[[], bool],
     ignore: Sequence[str],
     without: Callable[[str, os.stat_result], bool],
-    limit_bytes: int | None,
+    allowance: copying.Allowance,
 ) -> copying.Copied:
     try:
         return copying.copy_tree(
-            source, target, stop=stop, ignore=ignore, without=without, limit_bytes=limit_bytes
+            source, target, stop=stop, ignore=ignore, without=without, allowance=allowance
         )
     except InterruptedError:
         raise
@@ -232,13 +236,13 @@ def _copy(
 
 
 def _from_run(
-    source: Path, target: Path, home: Path, stop: Callable[[], bool], limit_bytes: int | None
+    source: Path, target: Path, home: Path, stop: Callable[[], bool], allowance: copying.Allowance
 ) -> Made:
     """Copy an earlier run's workspace as it stands, as a worktree of its own where it is one."""
     found = _run(_worktree_of(source, target), stop)
     if found is None:
         _clear(target)
-        made = _copied(source, target, home, stop, (), limit_bytes)
+        made = _copied(source, target, home, stop, (), allowance)
         workspace = replace(made.workspace, kind=WorkspaceKind.FROM_RUN)
         return Made(workspace, made.notices)
     private_folder(target.parent)
@@ -249,7 +253,7 @@ def _from_run(
     # git has made the folder, with nothing but its `.git`, which is to survive the copy.
     link = (target / ".git").read_bytes()
     clear(target)
-    copied = _copy(source, target, stop, (), lambda path, _info: path == ".git", limit_bytes)
+    copied = _copy(source, target, stop, (), lambda path, _info: path == ".git", allowance)
     (target / ".git").write_bytes(link)
     with suppress(FileNotFoundError):
         shutil.copyfile(found.git_dir / "index", index)

@@ -12,10 +12,11 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine import programs
 from engine.domain.errors import UserError, user_error
@@ -131,7 +132,7 @@ class Git:
 
         Cancelled, late or too talkative, git and all it started are killed.
         """
-        process = await self._start(arguments, stdin)
+        process = await _whole(self._start(arguments, stdin))
         try:
             async with asyncio.timeout(limit_s):
                 feed = stdin if isinstance(stdin, bytes) else b""
@@ -222,6 +223,20 @@ def failure(command: str | bytes, answer: Answer) -> UserError:
     error = user_error("GIT_FAILED", f"git {_shown(command)} failed: {how}")
     error.__cause__ = condition
     return error
+
+
+async def _whole(
+    start: Coroutine[Any, Any, asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """Wait for a process to be started; cancelled meanwhile, end it with all it started."""
+    starting = asyncio.ensure_future(start)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if not starting.exception():
+            await _end(starting.result())
+        raise
 
 
 def _shown(command: str | bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -70,16 +71,20 @@ def _entries(git_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
     waiting = [git_dir]
     while waiting:
         folder = waiting.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if folder == git_dir and entry.name in _HARMLESS:
-                    continue
-                info = entry.stat(follow_symlinks=False)
-                path = folder / entry.name
-                yield path, info
-                is_deep = folder != git_dir or entry.name in _DEEP
-                if stat.S_ISDIR(info.st_mode) and is_deep:
-                    waiting.append(path)
+        for path, info in _looked_at(folder):
+            if folder == git_dir and path.name in _HARMLESS:
+                continue
+            yield path, info
+            if stat.S_ISDIR(info.st_mode) and (folder != git_dir or path.name in _DEEP):
+                waiting.append(path)
+
+
+def _looked_at(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Return what is in a folder; git at work makes files and removes them meanwhile."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
 def _check_stores(objects: Path) -> None:
@@ -106,7 +111,7 @@ def _folders(store: Path) -> list[Path]:
 
 def _check_store_folder(folder: Path) -> None:
     """Check types alone, which the system tells without looking at each of the many files."""
-    with os.scandir(folder) as entries:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # git packs it just now
         for entry in entries:
             if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
                 _check_type(Path(entry.path), entry.stat(follow_symlinks=False).st_mode)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.domain.text import printable_name
 from engine.workspace.below import Below
-from engine.workspace.copying import copy_file, is_full
+from engine.workspace.copying import Allowance, copy_file, is_full
 from engine.workspace.repository import Repository, private_git
 
 
@@ -42,13 +42,18 @@ def _copy_index(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def bring(source: Path, target: Path, paths: set[bytes]) -> list[str]:
-    """Make these files in `target` what they are in `source`; gives those that could not be."""
+def bring(
+    source: Path, target: Path, paths: set[bytes], allowance: Allowance | None = None
+) -> list[str]:
+    """Make these files in `target` what they are in `source`; gives those that could not be.
+
+    Raises `UserError` WORKSPACE_TOO_LARGE where the `allowance` does not reach.
+    """
     lost: list[str] = []
     with Below(source) as there, Below(target) as here:
         for path in sorted(paths):
             try:
-                _make_same(there, here, path)
+                _make_same(there, here, path, allowance)
             except OSError as error:
                 if is_full(error):
                     raise
@@ -56,7 +61,7 @@ def bring(source: Path, target: Path, paths: set[bytes]) -> list[str]:
     return lost
 
 
-def _make_same(there: Below, here: Below, path: bytes) -> None:
+def _make_same(there: Below, here: Below, path: bytes, allowance: Allowance | None) -> None:
     info = there.stat(path)
     old = here.stat(path)
     if old and not stat.S_ISDIR(old.st_mode):
@@ -69,4 +74,4 @@ def _make_same(there: Below, here: Below, path: bytes) -> None:
     if stat.S_ISLNK(info.st_mode):
         os.symlink(there.link_target(path), name, dir_fd=folder)
     else:
-        copy_file(there.open(path), name, folder, info)
+        copy_file(there.open(path), name, folder, info, allowance)

@@ -20,6 +20,7 @@ from engine.domain.text import printable_name
 from engine.files import read_regular
 from engine.paths import private_folder
 from engine.workspace import branch_settings, removal
+from engine.workspace.copying import Allowance
 from engine.workspace.filters import filters
 from engine.workspace.git import Git
 from engine.workspace.locks import lock_for, locked
@@ -57,7 +58,13 @@ async def check(source: Path) -> Repository:
 
 
 async def create(
-    source: Path, target: Path, branch: str, home: Path, *, include_uncommitted: bool = False
+    source: Path,
+    target: Path,
+    branch: str,
+    home: Path,
+    *,
+    include_uncommitted: bool = False,
+    allowance: Allowance | None = None,
 ) -> Made:
     """Make a worktree of the repository around `source` at `target`, anew if one was begun there.
 
@@ -73,7 +80,8 @@ async def create(
         name, index = await register(repository, target, branch, home)
         try:
             notices = await _checked_out(repository, target, index, who.settings)
-            notices += await _told(repository, target, await looking, include_uncommitted)
+            found = await looking
+            notices += await _told(repository, target, found, include_uncommitted, allowance)
         except BaseException:
             await asyncio.shield(remove(repository, target, name, home))
             raise
@@ -286,7 +294,11 @@ async def _uncommitted(
 
 
 async def _told(
-    repository: Repository, target: Path, found: set[bytes], include: bool
+    repository: Repository,
+    target: Path,
+    found: set[bytes],
+    include: bool,
+    allowance: Allowance | None,
 ) -> list[str]:
     """Say what is not committed in the source, after bringing it along where it is to be."""
     if not found:
@@ -295,7 +307,7 @@ async def _told(
     if not include:
         return [f"{files} of the source left out; --include-uncommitted brings them along"]
     assert repository.top
-    lost = await asyncio.to_thread(bring, repository.top, target, found)
+    lost = await asyncio.to_thread(bring, repository.top, target, found, allowance)
     notices = [f"{files} of the source brought along"]
     if lost:
         notices.append(f"could not be brought along: {', '.join(lost[:5])}")

@@ -242,3 +242,21 @@ def test_files_with_holes_count_while_they_are_copied(tmp_path: Path, kind: Work
         create.make(spec, target, tmp_path / "home", lambda: False, limit_bytes=1024**2)
     assert caught.value.code == "WORKSPACE_TOO_LARGE"
     assert not target.exists()
+
+
+@pytest.mark.parametrize("way", ["uncommitted", "copy list", "copy list after a copy"])
+def test_files_with_holes_count_by_whatever_way_they_come(tmp_path: Path, way: str) -> None:
+    source, target = tmp_path / "s", tmp_path / "home" / "workspaces" / "p" / "r1"
+    repos.repository(source, {"a": "a\n", ".gitignore": ".env\n"})
+    name = "big" if way == "uncommitted" else ".env"
+    with (source / name).open("wb") as file:
+        file.truncate(1024**3)
+    kind = WorkspaceKind.COPY if way.endswith("a copy") else WorkspaceKind.WORKTREE
+    spec = WorkspaceSpec(kind, str(source), include_uncommitted=way == "uncommitted")
+    with pytest.raises(UserError) as caught:
+        create.make(
+            spec, target, tmp_path / "home", lambda: False, [".env"], [".env"], limit_bytes=1024**2
+        )
+    assert caught.value.code == "WORKSPACE_TOO_LARGE"
+    assert not target.exists()
+    assert repos.git(source, "branch", "--list", "swarm/*") == ""
