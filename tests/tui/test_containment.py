@@ -97,13 +97,13 @@ async def test_a_fault_of_any_callback_is_shown_and_the_dashboard_goes_on(
 ) -> None:
     monkeypatch.setattr(containment, "LIMIT", 100)
     async with dashboard() as (app, pilot):
-        for number, (name, meet) in enumerate(MEETS.items(), start=1):
+        for meet in MEETS.values():
+            before = count(app)
             widget = Plain()
             await app.screen.mount(widget)
             with monkeypatch.context() as patch:
                 meet(app, widget, patch)
-                await becomes(lambda n=number: count(app) >= n)
-                assert count(app) == number, name
+                await becomes(lambda before=before: count(app) > before)
             await widget.remove()
         assert any(TEXT in line for line in toasts(app))
         await works(app, pilot)
