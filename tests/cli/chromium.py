@@ -37,8 +37,9 @@ CTRL = 2
 class Page:
     """A page, the addresses it asked for, and the terminal that its WebSocket paints."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, port: int) -> None:
         self._socket = socket
+        self.port = port
         self._count = 0
         self._screen = pyte.Screen(300, 100)
         self._stream = pyte.ByteStream(self._screen)
@@ -68,6 +69,19 @@ class Page:
                     await self._hear()
         except TimeoutError:
             raise AssertionError(self.text) from None
+
+    async def evaluate(self, script: str) -> Any:
+        """Run a script in the page, and give what it or its promise comes to."""
+        wanted = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        found = await self.call("Runtime.evaluate", **wanted)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    async def until_script(self, script: str) -> None:
+        """Wait until a script in the page comes to something true."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self.evaluate(script):  # noqa: ASYNC110  a page tells nobody
+                await asyncio.sleep(0.05)
 
     async def type(self, text: str) -> None:
         """Press the keys of some words."""
@@ -122,15 +136,34 @@ async def browsing(profile: Path) -> AsyncGenerator[Page]:
                 targets = await answer.json(content_type=None)
             address = next(each for each in targets if each["type"] == "page")
             url = address["webSocketDebuggerUrl"]
-            async with session.ws_connect(url, max_msg_size=0) as socket:
-                page = Page(socket)
-                await page.call("Page.enable")
-                await page.call("Network.enable")
-                await page.call("Emulation.setFocusEmulationEnabled", enabled=True)
+            async with _attached(session, url, port) as page:
                 yield page
     finally:
         process.terminate()
         await asyncio.wait_for(process.wait(), PATIENCE_S)
+
+
+@asynccontextmanager
+async def tab(page: Page) -> AsyncGenerator[Page]:
+    """Another empty page in the same browser."""
+    control = f"http://127.0.0.1:{page.port}/json"
+    async with aiohttp.ClientSession() as session:
+        async with session.put(f"{control}/new?about:blank") as answer:
+            made = await answer.json(content_type=None)
+        async with _attached(session, made["webSocketDebuggerUrl"], page.port) as opened:
+            yield opened
+        async with session.get(f"{control}/close/{made['id']}") as answer:
+            await answer.read()
+
+
+@asynccontextmanager
+async def _attached(session: aiohttp.ClientSession, url: str, port: int) -> AsyncGenerator[Page]:
+    async with session.ws_connect(url, max_msg_size=0) as socket:
+        page = Page(socket, port)
+        await page.call("Page.enable")
+        await page.call("Network.enable")
+        await page.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        yield page
 
 
 async def _port(file: Path) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,30 +16,27 @@ import chromium
 import psutil
 import pyte
 import pytest
-from typed import COMMAND, PATIENCE_S, Swarm
+from served import printed, serving
+from typed import PATIENCE_S, Swarm
 from yarl import URL
 
 WIDTH, HEIGHT = 100, 30
 
 
-@asynccontextmanager
-async def serving(
-    *words: str, cwd: Path | None = None, code: int = 130
-) -> AsyncGenerator[tuple[asyncio.subprocess.Process, URL]]:
-    """The command, and the address that it printed; it ends with `code`."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "serve", "--port", "0", *words, stdout=asyncio.subprocess.PIPE, cwd=cwd
-    )
-    try:
-        assert process.stdout
-        line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)).decode()
-        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
-        assert found, line
-        yield process, URL(found[0])
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == code
+async def key_for(browser: aiohttp.ClientSession, address: URL) -> str:
+    """Exchange the token in an address, as the page does."""
+    headers = {"Origin": str(address.origin()), "X-Swarm-Tui": address.fragment}
+    async with browser.post(address.origin().with_path("/session"), headers=headers) as answer:
+        return await answer.text() if answer.ok else ""
+
+
+def window_of(
+    browser: aiohttp.ClientSession, address: URL, key: str
+) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+    """Open a dashboard, as the page does."""
+    url = address.origin().with_path("/ws").with_query(width=str(WIDTH), height=str(HEIGHT))
+    protocols = ("swarm-tui", key)
+    return browser.ws_connect(url, origin=str(address.origin()), protocols=protocols)  # pyright: ignore[reportReturnType]
 
 
 @pytest.fixture
@@ -78,33 +74,12 @@ async def test_only_who_has_the_token_sees_the_dashboard(
 ) -> None:
     swarm("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
     async with serving() as (_, address):
-        origin = str(address.origin())
-        socket_url = address.with_path("/ws")
-
-        async def status(url: URL, **headers: str) -> int:
-            async with browser.get(url, headers=headers, allow_redirects=False) as answer:
-                return answer.status
-
-        page = address.with_query(None)
-        for url in (page, page.with_query(token="wrong"), page.with_query(token="é\ud800")):
-            assert await status(url) == HTTPStatus.FORBIDDEN
-        for path in ("/ws", "/static/js/textual.js", "/download/x", "/nothing"):
-            assert await status(address.with_path(path)) == HTTPStatus.FORBIDDEN
-        assert await status(address, Host="rebound.example:80") == HTTPStatus.FORBIDDEN
-        assert not browser.cookie_jar.filter_cookies(page)
-
-        async with browser.get(address) as answer:
-            assert answer.status == HTTPStatus.OK
-            assert answer.url == page  # the token is out of the address
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
-            assert f"ws://{page.authority}/ws" in await answer.text()
-        assert await status(address.with_path("/static/js/textual.js")) == HTTPStatus.OK
-        assert await status(page, Host="rebound.example") == HTTPStatus.FORBIDDEN
-        for other in ("https://elsewhere.example", "http://127.0.0.1:1", "null"):
-            assert await status(socket_url, Origin=other) == HTTPStatus.FORBIDDEN
-
-        size = {"width": str(WIDTH), "height": str(HEIGHT)}
-        async with browser.ws_connect(socket_url.with_query(size), origin=origin) as web_socket:
+        key = await key_for(browser, address)
+        assert key
+        assert not await key_for(browser, address), "it opens once"
+        assert await key_for(browser, address.with_fragment(key)) == key
+        assert not list(browser.cookie_jar)
+        async with window_of(browser, address, key) as web_socket:
             window = Window(web_socket)
             await window.until("Busy bees")
             await window.type("q")
@@ -114,13 +89,48 @@ async def test_only_who_has_the_token_sees_the_dashboard(
     assert swarm("show", "@last", "--json").json["status"] == "running"
 
 
+async def test_without_a_key_nothing_but_the_page_is_there(
+    browser: aiohttp.ClientSession,
+) -> None:
+    async with serving() as (process, address):
+        origin = str(address.origin())
+
+        async def status(url: URL, **headers: str) -> int:
+            async with browser.get(url, headers=headers, allow_redirects=False) as answer:
+                return answer.status
+
+        socket_url = address.origin().with_path("/ws")
+        for protocol in ("", "swarm-tui", "swarm-tui, wrong", f"swarm-tui, {address.fragment}"):
+            sent = {"Origin": origin, "Sec-WebSocket-Protocol": protocol}
+            assert await status(socket_url, **sent) == HTTPStatus.FORBIDDEN
+        for wrong in ("", "wrong", "é", address.fragment + "x"):
+            assert not await key_for(browser, address.with_fragment(wrong))
+        for path in ("/download/x", "/nothing", "/static/", "/page/"):
+            found = await status(address.origin().with_path(path))
+            assert found in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
+
+        async with browser.get(address) as answer:
+            assert answer.status == HTTPStatus.OK
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert (
+                "unsafe-inline" not in answer.headers["Content-Security-Policy"].split("style")[0]
+            )
+        assert process.stdin
+        process.stdin.write(b"\n")
+        another = await printed(process)
+        assert another.origin() == address.origin()
+        assert not await key_for(browser, address), "a new address replaces it"
+        assert await key_for(browser, another)
+
+
 async def test_the_end_of_serve_closes_windows_and_leaves_runs(
     browser: aiohttp.ClientSession, swarm: Swarm
 ) -> None:
     swarm("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
     async with serving() as (process, address):
-        await (await browser.get(address)).read()
-        async with browser.ws_connect(address.with_path("/ws").with_query(None)) as web_socket:
+        key = await key_for(browser, address)
+        async with window_of(browser, address, key) as web_socket:
             window = Window(web_socket)
             await window.until("Busy bees")
             process.send_signal(signal.SIGINT)
@@ -134,8 +144,8 @@ async def test_no_dashboard_stays_when_serve_is_killed(
 ) -> None:
     swarm("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
     async with serving(code=-signal.SIGKILL) as (process, address):
-        await (await browser.get(address)).read()
-        async with browser.ws_connect(address.with_path("/ws").with_query(None)) as web_socket:
+        key = await key_for(browser, address)
+        async with window_of(browser, address, key) as web_socket:
             await Window(web_socket).until("Busy bees")
             (window,) = psutil.Process(process.pid).children()
             process.kill()
@@ -158,7 +168,8 @@ async def test_a_run_in_a_real_browser(here: Path, tmp_path: Path, swarm: Swarm)
         await page.until(lambda text: "✓ 1 done" in text and "Water the beds" in text)
         picture = await page.screenshot(Path(os.environ.get("SHOTS", tmp_path)) / "browser.png")
         assert len(picture) > 20_000  # more than an empty page
-        assert {URL(each).host for each in page.asked_for} == {"127.0.0.1"}
+        assert {URL(each).host for each in page.asked_for} == {address.host}
+        assert not any(address.fragment in each for each in page.asked_for)
     assert swarm("show", "@last", "--json").json["status"] == "succeeded"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
-import secrets
+import os
 import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import click
@@ -23,9 +25,10 @@ PORT = 8000
 def serve(port: int) -> int:
     """Show the dashboard in a browser on this machine, at the address that this prints.
 
-    It listens on 127.0.0.1 only, and lets in who has the token in that address: whoever has it can
-    do what you can, so keep it to yourself. Closing the page or this command leaves runs running.
-    From elsewhere: `ssh -L 8000:127.0.0.1:8000`. Needs this package's `serve` extra.
+    The address opens it once, within five minutes; press Enter for a new one. Whoever opens it can
+    do what you can. It listens on a loopback address only. Closing the page or this command leaves
+    runs running. From elsewhere: `ssh -L 8000:HOST:8000` with the HOST of the address, then open
+    localhost:8000 instead of it. Needs this package's `serve` extra.
     """
     from engine.domain.errors import user_error
     from tui.cli import session
@@ -39,26 +42,69 @@ async def _serve(port: int) -> int:
     import asyncio
 
     from tui.cli import session, web
+    from tui.cli.web_access import Access
 
     async with session.open_engine():
-        pass  # what is wrong with the home or the settings is told here, not on an empty page
-    token = secrets.token_urlsafe(32)
-    door = _door(web.HOST, port)
-    runner = await web.listen(door, token)
+        pass  # a mistake in the home or the settings is reported here, not on an empty page
+    door, *kept = _bind(port)
+    access = Access()
+    listener = await web.listen(door, access)
+    host, port = door.getsockname()
+
+    def tell() -> None:
+        output.say(f"The dashboard: http://{host}:{port}/#{access.new_token()}")
+
     try:
-        output.say(f"The dashboard: http://{web.HOST}:{door.getsockname()[1]}/?token={token}")
-        output.say("Ctrl-C ends this; runs go on.")
-        await asyncio.Event().wait()
+        tell()
+        output.say(
+            "It opens once, within 5 minutes. Enter: a new address. Ctrl-C ends this; runs go on."
+        )
+        with _on_enter(tell):
+            await asyncio.Event().wait()
     finally:
-        await runner.cleanup()
+        await listener.close()
+        for each in kept:
+            each.close()
     return 0
 
 
-def _door(host: str, port: int) -> socket.socket:
-    from engine.domain.errors import user_error
+@contextmanager
+def _on_enter(do: Callable[[], None]) -> Generator[None]:
+    """Call `do` for each line on stdin, while this process is in the foreground."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    handle = 0
+
+    def read() -> None:
+        try:
+            # In the background, reading would stop this process.
+            is_ours = not os.isatty(handle) or os.tcgetpgrp(handle) == os.getpgrp()
+            data = os.read(handle, 4096) if is_ours else b""
+        except OSError:
+            data = b""
+        if not data:
+            loop.remove_reader(handle)
+        elif b"\n" in data:
+            do()
 
     try:
-        return socket.create_server((host, port))
+        loop.add_reader(handle, read)
+    except OSError:  # a file or none at all: it holds no keys
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_reader(handle)
+
+
+def _bind(port: int) -> list[socket.socket]:
+    from engine.domain.errors import user_error
+    from tui.cli.web_connections import bind
+
+    try:
+        return bind(port)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
