@@ -62,11 +62,20 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(512)
+def token_count(text: str) -> int:
+    """Return how many words and signs of a template a text has, as far as it can be read."""
+    try:
+        return sum(1 for _ in islice(_environment().lex(text), LIMIT_TOKENS + 1))
+    except TemplateSyntaxError:
+        return 0  # it is not compiled either
+
+
+@lru_cache(512)
 def check(text: str, known: frozenset[str]) -> None:
     """Check a text that may use the names `known`; raises `Wrong`."""
     environment = _environment()
     try:
-        if sum(1 for _ in islice(environment.lex(text), LIMIT_TOKENS + 1)) > LIMIT_TOKENS:
+        if token_count(text) > LIMIT_TOKENS:
             raise Wrong(f"this has more than {LIMIT_TOKENS} words and signs of a template")
         tree = environment.parse(text)
         for node in tree.find_all(nodes.Node):

@@ -14,6 +14,8 @@ from engine.workspace.below import Below
 
 LIMIT_BYTES = 256 * 1024
 MOST_FILES = 500
+REPOSITORY_BYTES = 1024 * 1024
+"""All template files of a repository together: reading YAML takes its time."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 FOLDER = b".swarm/templates"
 _HERE = Path(__file__).resolve().parent.parent
@@ -71,13 +73,19 @@ def _of_folder(layer: Layer, folder: Path) -> list[File]:
 
 def _of_repository(root: Path) -> list[File]:
     found: list[File] = []
+    left = REPOSITORY_BYTES
     try:
         with Below(root) as below:
             names = sorted(os.listdir(below.folder(FOLDER)))  # noqa: PTH208  a handle
             for name in [name for name in names if _is_template(name)][:MOST_FILES]:
                 inside = FOLDER + b"/" + os.fsencode(name)
                 path = root / os.fsdecode(inside)
-                found.append(_file(Layer.REPOSITORY, path, lambda at=inside: below.open(at)))
+                file = _file(Layer.REPOSITORY, path, lambda at=inside: below.open(at))
+                left -= len(file.text)
+                if left < 0:
+                    problem = "the templates of this repository are larger than 1 MiB together"
+                    file = File(file.name, file.layer, file.path, problem=problem)
+                found.append(file)
     except OSError:  # it has none
         return found
     return found

@@ -15,23 +15,54 @@ from engine.domain.text import printable, printable_name
 from engine.library import rendering
 from engine.library.parameters import Parameter, Value
 from engine.library.rendering import Wrong
-from engine.library.shelf import NAME, File
+from engine.library.shelf import NAME, File, Layer
 from engine.library.template import Filled, Keys, Template
 
 INVALID = "TEMPLATE_INVALID"
 TEXTS = ("prompt", "title", "verify")
 """The keys whose texts are filled in."""
+PARAMETERS = 100
+REPOSITORY_TOKENS = 20_000
+"""What takes about a second to compile."""
 
 
 def load(files: Sequence[File]) -> dict[str, Template]:
     """Give every template by name; those that cannot be used say what is wrong."""
+    return dict(_all(tuple(files)))
+
+
+@lru_cache(4)
+def _all(files: tuple[File, ...]) -> dict[str, Template]:
+    """Return every template; what was read and checked once is not while the files are the same."""
     names = sorted({file.name for file in files})
-    return {name: _loaded(name, files) for name in names}
+    budget = Budget()
+    return {name: _loaded(name, files, budget) for name in names}
+
+
+class Budget:
+    """Tokens that the templates of a repository may still have together: each takes time."""
+
+    def __init__(self) -> None:
+        self._left = REPOSITORY_TOKENS
+
+    def spend(self, template: Template) -> None:
+        """Count a template's texts and checks; raises `UserError` where they are too many."""
+        top = template.files[0]
+        if top.layer is not Layer.REPOSITORY:
+            return
+        texts = [getattr(template.keys, key) for key in TEXTS]
+        texts += [parameter.check for parameter in template.params.values()]
+        for text in texts:
+            if text and self._left >= 0:  # counting takes its time, too
+                self._left -= rendering.token_count(text)
+        if self._left < 0:
+            what = f"more than {REPOSITORY_TOKENS} words and signs"
+            raise _at(top, f"the templates of this repository have {what} together.", "prompt")
 
 
 def check_file(file: File, others: Sequence[File]) -> Template:
     """Give the template that a file is, in the place of one of its name."""
-    return _loaded(file.name, [*others, file])
+    return _loaded(file.name, [*others, file], Budget())
 
 
 def find(templates: Mapping[str, Template], name: str) -> Template:
@@ -97,10 +128,11 @@ def _value(template: Template, name: str, given: Mapping[str, Value]) -> Value:
 # How a template is read
 
 
-def _loaded(name: str, files: Sequence[File]) -> Template:
+def _loaded(name: str, files: Sequence[File], budget: Budget) -> Template:
     top = [file for file in files if file.name == name][-1]
     try:
         template = _merged(top, files)
+        budget.spend(template)
         _check(template)
     except UserError as error:
         return Template(name, top.layer, top.path, problem=error, files=(top,))
@@ -166,6 +198,8 @@ def _read(file: File) -> Keys:
     keys = yaml_file.parse(file.text, file.shown, Keys, INVALID)
     if keys.name is not None and keys.name != file.name:
         raise _at(file, f"`name` is not the file's: `{file.name}` is needed.", "name")
+    if len(keys.params or {}) > PARAMETERS:
+        raise _at(file, f"a template has at most {PARAMETERS} parameters.", "params")
     for name in keys.params or {}:
         if not (NAME.fullmatch(name) and name.isidentifier()) or name in ("value", "if", "not"):
             what = "a parameter's name must be of small letters, digits and `_`"

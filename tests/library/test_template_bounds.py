@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from engine.library import shelf, templates
 from engine.library.rendering import LIMIT_CHARACTERS, Wrong, render
 
 
@@ -30,3 +33,56 @@ def test_values_that_fill_the_memory_are_refused_before_they_are_filled_in(text:
     assert render(text, {"a": "1"}).startswith("1" * 900)
     with pytest.raises(Wrong, match="characters long"):
         render(text, {"a": "x" * LIMIT_CHARACTERS})
+
+
+def dense(number: int) -> str:
+    """Return a template whose texts take about as long to compile as is allowed."""
+    lines = [f"{key}: |\n  {number}{key} {{{{ a{' ~ a' * 1900} }}}}" for key in templates.TEXTS]
+    return "\n".join(["description: x", "params: {a: {type: text, default: x}}", *lines])
+
+
+def test_all_templates_of_a_repository_together_are_bounded(tmp_path: Path) -> None:
+    folder = tmp_path / ".swarm" / "templates"
+    folder.mkdir(parents=True)
+    for number in range(100):
+        (folder / f"t{number:02}.yaml").write_text(dense(number))
+    found = templates.load(shelf.files(tmp_path / "none", tmp_path))
+    problems = [found[f"t{number:02}"].problem for number in range(100)]
+    assert problems[0] is None
+    assert "together" in str(problems[-1])
+    assert sum(problem is None for problem in problems) < 10
+    built_in = [found[name] for name in found if not name[1:].isdigit()]
+    assert built_in
+    assert not any(template.problem for template in built_in)
+
+
+def test_a_second_list_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ".swarm" / "templates"
+    folder.mkdir(parents=True)
+    for number in range(20):
+        (folder / f"t{number:02}.yaml").write_text(dense(number) + "\nextra: 1\n" * (number % 2))
+    first = templates.load(shelf.files(tmp_path / "none", tmp_path))
+    monkeypatch.setattr("engine.library.templates.yaml_file", None)
+    monkeypatch.setattr("engine.library.templates.rendering", None)
+    assert templates.load(shelf.files(tmp_path / "none", tmp_path)) == first
+
+
+def test_the_files_of_a_repository_are_bounded_together(tmp_path: Path) -> None:
+    folder = tmp_path / ".swarm" / "templates"
+    folder.mkdir(parents=True)
+    for number in range(9):
+        text = f"description: x\nprompt: {number}{'x' * 200_000}\n"
+        (folder / f"t{number}.yaml").write_text(text)
+    found = templates.load(shelf.files(tmp_path / "none", tmp_path))
+    assert found["t0"].problem is None
+    assert "1 MiB" in str(found["t8"].problem)
+
+
+def test_many_parameters_are_refused(tmp_path: Path) -> None:
+    lines = [
+        f"  p{n}: {{type: text, check: 'value != {n}'}}" for n in range(templates.PARAMETERS + 1)
+    ]
+    path = tmp_path / "t.yaml"
+    path.write_text("\n".join(["description: x", "prompt: x", "params:", *lines]))
+    problem = templates.check_file(shelf.read_file(path), []).problem
+    assert "at most" in str(problem)
