@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.cleaning import Cleaned, Report
     from engine.disk import Usage
     from engine.doctor import Finding, Health, Space
+    from engine.domain.consent import Consent
     from engine.domain.messages import Wish as Interest
     from engine.library.asked import Order
     from engine.library.cells import read_matrix
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from engine.supervision import Supervision
     from engine.swarms import Plan as BatchPlan
     from engine.templates import Templates
-    from engine.trust import Consent
     from engine.upkeep.entry import Entry
     from engine.upkeep.measure import Figures
     from engine.upkeep.places import Place, PlaceKind
@@ -315,11 +315,14 @@ class Engine(Parts):
         done = await self._journal.create(spec)
         return next(iter(done.runs.values()))
 
-    async def check(self, spec: RunSpec) -> RunSpec:
-        """Check a wish for a run, and give it with the path of the run it goes on from."""
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
+        """Check a wish for a run, and give it with the path of the run it goes on from.
+
+        With `ask_later` it is no obstacle that its repository is not trusted yet.
+        """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
-        spec = await self.patterns.taught(await self.trust.prepared(spec))
+        spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
         await self._check_spec(_checkable(spec))
         return spec
 
@@ -391,15 +394,18 @@ class Engine(Parts):
 
         One that has none yet is waited for: its id stands there until it has.
         """
+        from engine.trust import with_guard
+
         earlier = await self.find(spec.workspace.source or "")
+        made = with_guard(earlier.spec.preparation, spec.preparation)
         if earlier.workspace is None and earlier.status in LIVE:
             wish = replace(spec.workspace, source=earlier.id)
             after = tuple(dict.fromkeys((*spec.after, earlier.id)))
-            return replace(spec, workspace=wish, after=after, preparation=earlier.spec.preparation)
+            return replace(spec, workspace=wish, after=after, preparation=made)
         if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
         wish = replace(spec.workspace, source=earlier.workspace.path)
-        return replace(spec, workspace=wish, preparation=earlier.spec.preparation)
+        return replace(spec, workspace=wish, preparation=made)
 
     async def _change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 WHERE = {
     "engine.cleaning": ("Cleaned", "Report"),
+    "engine.domain.consent": ("Consent",),
     "engine.disk": ("Usage",),
     "engine.doctor": ("Finding", "Health", "Space"),
     "engine.library.asked": ("Order",),
@@ -50,7 +51,6 @@ WHERE = {
     "engine.sources": ("Source",),
     "engine.swarms": ("BatchPlan",),
     "engine.templates": ("Templates",),
-    "engine.trust": ("Consent",),
     "engine.upkeep.entry": ("Entry",),
     "engine.upkeep.measure": ("Figures",),
     "engine.upkeep.places": ("Place", "PlaceKind"),
@@ -96,7 +96,7 @@ class Parts:
         """Give the run that a name means."""
         raise NotImplementedError
 
-    async def check(self, spec: RunSpec) -> RunSpec:
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         """Check a wish for a run."""
         raise NotImplementedError
 
@@ -131,7 +131,7 @@ class Parts:
         """The run templates."""
         from engine.templates import Templates
 
-        return Templates(self.paths, self._store, self.trust)
+        return Templates(self.paths, self._store, self.trust, self.config.watchdog)
 
     @cached_property
     def disk(self) -> Disk:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.checks import check_texts
 from engine.domain import nearest
 from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
+from engine.domain.consent import Consent, TrustRequest
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
-from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Preparation, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.library import shelf
 from engine.library.asked import Order
@@ -26,7 +28,11 @@ from engine.runs.journal import Journal
 from engine.sources import Sources
 from engine.store.store import Store
 from engine.templates import Templates
-from engine.trust import Consent, Trust
+from engine.trust import Trust, with_guard
+from engine.workspace.create import root_of
+
+if TYPE_CHECKING:
+    from engine.library.foreign import BatchFile
 
 NAMED = 8
 RETRIED = (Status.FAILED, Status.INTERRUPTED)
@@ -40,7 +46,8 @@ class Plan:
 
     swarm: Swarm
     planned: tuple[Planned, ...]
-    templates: tuple[Template, ...] = ()
+    requests: tuple[TrustRequest, ...] = ()
+    """What its templates and its file ask for, where they came from a repository."""
 
 
 class Swarms:
@@ -53,7 +60,7 @@ class Swarms:
         templates: Templates,
         trust: Trust,
         sources: Sources,
-        check: Callable[[RunSpec], Awaitable[RunSpec]],
+        check: Callable[[RunSpec, bool], Awaitable[RunSpec]],
     ) -> None:
         self._store, self._journal = store, journal
         self._templates, self._trust, self._sources = templates, trust, sources
@@ -66,14 +73,19 @@ class Swarms:
         return await asyncio.to_thread(self._plan, order)
 
     def _plan(self, order: Order) -> Plan:
+        from engine.library import foreign, templates
         from engine.library import order as orders  # Jinja and YAML take their time to import
-        from engine.library import templates
 
-        flow, rows = orders.read(order.file) if order.file else (None, [])
         root = self._templates.repository_of(order.spec.workspace)
         known = templates.load(shelf.files(self._templates.folder, root))
-        planned = orders.planned(order, known, rows, flow)
-        used = sorted({name for each in planned if (name := each.spec.template)})
+        file = self._file(order)
+        flow, rows = (file.flow, file.rows) if file else (None, ())
+        is_foreign = file and self._templates.is_foreign(file.path, root)
+        planned = orders.planned(order, known, rows, flow, file if is_foreign else None)
+        requests = self._requests(order, planned, known)
+        if file and is_foreign:
+            watch = self._templates.watchdog
+            requests.append(foreign.of_file(file, order, planned, known, watch, root))
         swarm = Swarm(
             "",
             _name(order, flow.name if flow else None),
@@ -81,39 +93,58 @@ class Swarms:
             made_of=_made_of(order),
             budget_tokens=order.budget_tokens,
         )
-        return Plan(swarm, tuple(planned), tuple(known[name] for name in used))
+        return Plan(swarm, tuple(planned), tuple(requests))
+
+    def _file(self, order: Order) -> BatchFile | None:
+        from engine.library import order as orders
+        from engine.library import rows
+        from engine.library.foreign import BatchFile
+
+        if order.file is None:
+            return None
+        text = rows.read_file(order.file)
+        return BatchFile(order.file, text, *orders.parse(order.file, text))
+
+    def _requests(
+        self, order: Order, planned: Sequence[Planned], known: Mapping[str, Template]
+    ) -> list[TrustRequest]:
+        """Return what the templates of a batch ask for."""
+        used = sorted({name for each in planned if (name := each.spec.template)})
+        found = [self._templates.request(known[name], order.spec, order.said) for name in used]
+        return [request for request in found if request]
 
     async def consents(self, plan: Plan) -> list[Consent]:
         """Give what has to be trusted first, each once."""
-        found = [await self._templates.consent(template) for template in plan.templates]
+        found = list[Consent | None](await self._trust.missing(plan.requests))
         for spec in _places(plan):
             found.append(await self._trust.asked(spec))
         return list({each.digest: each for each in found if each}.values())
 
-    async def check(self, plan: Plan) -> Plan:
-        """Check every run as it would be checked alone, and give them as they would be started."""
-        for template in plan.templates:
-            await self._templates.must_be_trusted(template)
+    async def check(self, plan: Plan, *, ask_later: bool = False) -> Plan:
+        """Check every run as it would be checked alone, and give them as they would be started.
+
+        With `ask_later` it is no obstacle that something is not trusted yet.
+        """
+        requests = plan.requests
+        consents = await (self._trust.look if ask_later else self._trust.require)(requests)
         _check_places(plan)
         known: dict[object, RunSpec] = {}
+        roots: dict[WorkspaceSpec, str] = {}
         checked: list[Planned] = []
         for each in plan.planned:
-            spec = each.spec
+            spec = replace(each.spec, preparation=Preparation())
             check_texts(spec)
             if each.starts_from is not None:
                 spec = replace(spec, workspace=WorkspaceSpec())
             if (key := _place(spec)) not in known:
-                known[key] = await self._check(spec)
-            done = known[key]
-            spec = replace(
-                each.spec,
-                workspace=done.workspace if each.starts_from is None else each.spec.workspace,
-                preparation=done.preparation,
-                after=done.after,
-                learn_from=done.learn_from,
-                lesson=done.lesson,
-            )
-            checked.append(replace(each, spec=spec))
+                known[key] = await self._check(spec, ask_later)
+            files: list[Mapping[str, str]] = []
+            if each.spec.preparation.guarded:
+                wish = each.spec.workspace
+                if wish not in roots:
+                    roots[wish] = str(await asyncio.to_thread(root_of, wish) or "")
+                files = [consent.programs.get(roots[wish], {}) for consent in consents]
+            checked.append(replace(each, spec=_as_checked(each, known[key], files)))
         return replace(plan, planned=tuple(checked))
 
     async def size(self, plan: Plan) -> int | None:
@@ -245,6 +276,19 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.with_setup,
         spec.after,
         spec.learn_from,
+    )
+
+
+def _as_checked(each: Planned, done: RunSpec, files: Sequence[Mapping[str, str]]) -> RunSpec:
+    """Return a run with what was found out for all runs that are made in the same place."""
+    spec = each.spec
+    return replace(
+        spec,
+        workspace=done.workspace if each.starts_from is None else spec.workspace,
+        preparation=with_guard(done.preparation, spec.preparation, files),
+        after=done.after,
+        learn_from=done.learn_from,
+        lesson=done.lesson,
     )
 
 

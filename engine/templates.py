@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from engine.config import Watchdog
+from engine.domain.consent import Consent, TrustRequest
 from engine.domain.errors import user_error
-from engine.domain.model import Achieved, WorkspaceKind, WorkspaceSpec
-from engine.domain.text import one_line, printable_name
+from engine.domain.model import Achieved, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.text import printable_name
 from engine.library import shelf
 from engine.library.parameters import Value
 from engine.library.shelf import NAME
 from engine.library.template import Filled, Template
 from engine.paths import Paths
 from engine.store.store import Store
-from engine.trust import Consent, Trust
-from engine.workspace.create import top_of
+from engine.trust import Trust, with_guard
+from engine.workspace.create import root_of, top_of
 
 NEW = """# A run template: start it with `swarm-tui run -t {name}`, see docs/templates.md.
 description: What it does, in one line
@@ -51,11 +54,23 @@ prompt: |
 class Templates:
     """Everything about templates; each call looks at the files as they are then."""
 
-    def __init__(self, paths: Paths, store: Store, trust: Trust) -> None:
+    def __init__(
+        self, paths: Paths, store: Store, trust: Trust, watchdog: Watchdog | None = None
+    ) -> None:
         self.folder = paths.config.parent / "templates"
         """Where the user's own ones lie."""
         self._store = store
         self._trust = trust
+        self._home = paths.home
+        self.watchdog = watchdog or Watchdog()
+        """The settings that templates are held against."""
+
+    def is_foreign(self, file: Path, source: Path | None) -> bool:
+        """Return whether a file that was named is a project's or an agent's, not the user's own."""
+        from engine.library.foreign import project_of
+
+        above = (self._home, *([source] if source else []))
+        return project_of(file) is not None or any(file.is_relative_to(at) for at in above)
 
     async def all(self, repository: Path | None = None) -> dict[str, Template]:
         """Give all templates by name; those that cannot be used say what is wrong."""
@@ -71,28 +86,52 @@ class Templates:
         """Give the template that a file is, wherever it lies; `problem` says what is wrong."""
         return await asyncio.to_thread(self._check, path, repository)
 
-    async def consent(self, template: Template) -> Consent | None:
-        """Give what the user has to trust before the template can be used, if anything."""
-        asks = template.asks()
-        if not asks:
-            return None
-        consent = Consent(str(template.foreign[0].path), template.digest(), asks=asks)
-        return None if await self._trust.has(consent) else consent
+    async def consent(
+        self,
+        template: Template,
+        spec: RunSpec,
+        said: Collection[str],
+        given: Mapping[str, Value] | None = None,
+    ) -> Consent | None:
+        """Return what the user has to trust before the template can be used for `spec`, if any.
 
-    async def fill(self, template: Template, given: Mapping[str, Value]) -> Filled:
-        """Fill a template in; raises `UserError`, TEMPLATE_NOT_TRUSTED among others."""
-        filled = self.preview(template, given)
-        await self.must_be_trusted(template)
-        return filled
+        `said` are the fields of it that the user said: they come before the template's.
+        """
+        request = self.request(template, spec, said, given)
+        return next(iter(await self._trust.missing([request])), None)
 
-    async def must_be_trusted(self, template: Template) -> None:
-        """Raise `UserError` TEMPLATE_NOT_TRUSTED where the user has not trusted what it asks."""
-        if consent := await self.consent(template):
-            asked = "; ".join(one_line(line, 100) for line in consent.lines()[:3])
-            raise user_error(
-                "TEMPLATE_NOT_TRUSTED",
-                f"You have not trusted {printable_name(consent.file)} as it is now: it {asked}.",
-            )
+    async def fill(
+        self,
+        template: Template,
+        given: Mapping[str, Value],
+        spec: RunSpec,
+        said: Collection[str] = (),
+    ) -> RunSpec:
+        """Fill a template in; raises `UserError`, TEMPLATE_NOT_TRUSTED among others.
+
+        The run's check is bound to the files that it can run, as they were trusted.
+        """
+        filled = self.preview(template, given).over(spec, said)
+        (consent,) = await self._trust.require([self.request(template, spec, said, given)]) or (
+            None,
+        )
+        files = list(consent.programs.values()) if consent else []
+        return replace(filled, preparation=with_guard(spec.preparation, filled.preparation, files))
+
+    def request(
+        self,
+        template: Template,
+        spec: RunSpec,
+        said: Collection[str],
+        given: Mapping[str, Value] | None = None,
+    ) -> TrustRequest | None:
+        """Return what a repository's template asks for, if anything; raises `UserError`."""
+        from engine.library import foreign
+
+        filled = self.preview(template, given) if given is not None else None
+        return foreign.of_template(
+            template, spec, said, self.watchdog, root=root_of(spec.workspace), filled=filled
+        )
 
     def preview(self, template: Template, given: Mapping[str, Value]) -> Filled:
         """Fill a template in to look at it; raises `UserError`."""

@@ -1,28 +1,32 @@
-"""What a repository's own settings ask for: nothing, until the user has trusted exactly them.
+"""The gate for what a repository asks for: nothing of it happens until the user has agreed to it.
 
-Trust is for the place, the content of `.swarm/config.yaml`, and the content of the scripts that its
-commands name. Whatever changes there asks again.
+Whatever a repository's files would run, loosen, reach or cost beyond the user's own settings is put
+into a `TrustRequest`. Trust is for the place, the content of the files that ask, what they ask for,
+and the content of `.swarm` and of the files that their commands name. Whatever changes asks again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
-import shlex
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from engine.config import Config, ProjectSettings, parse_repository
-from engine.domain.errors import user_error
+from engine.config import Config, ProjectSettings, WorkspaceSettings, parse_repository
+from engine.domain.activity import clock
+from engine.domain.consent import Concern, Consent, Item, TrustRequest
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import Preparation, RunSpec, WorkspaceKind
 from engine.domain.text import one_line, printable_name
-from engine.runs.settingup import digest_of
+from engine.library.loosening import command
 from engine.store.store import Store
 from engine.workspace.below import Below
-from engine.workspace.create import top_of
+from engine.workspace.create import root_of
+from engine.workspace.named_files import Recorded, TooMuch, record
 
 FILE = b".swarm/config.yaml"
 LIMIT_BYTES = 1024**2
@@ -31,30 +35,7 @@ NEW = frozenset({WorkspaceKind.WORKTREE, WorkspaceKind.COPY})
 """Workspaces that lack what their source has beside its files: they are set up unasked."""
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What the user is to trust: a repository's settings as they are at this moment."""
-
-    file: str
-    digest: str
-    settings: ProjectSettings = field(default_factory=ProjectSettings)
-    scripts: dict[str, str] = field(default_factory=dict[str, str])
-    """Files of the repository that its commands run, with their SHA-256."""
-    asks: tuple[str, ...] = ()
-    """What a template asks for, one thing a line, safe to show."""
-
-    def lines(self) -> list[str]:
-        """Say all that it asks for, one thing a line, safe to show."""
-        found = list(self.asks)
-        found += [f"runs {printable_name(command)}" for command in self.settings.setup or ()]
-        for what, names in (
-            ("brings along", self.settings.copy_files),
-            ("leaves out of copies", self.settings.ignore),
-        ):
-            if names is not None:
-                found.append(f"{what} {', '.join(map(printable_name, names)) or 'nothing'}")
-        return found
+__all__ = ["Consent", "Trust"]
 
 
 class Trust:
@@ -65,41 +46,58 @@ class Trust:
         self._config = config
 
     async def asked(self, spec: RunSpec) -> Consent | None:
-        """Give what has to be trusted before `spec` can be started; raises `UserError`."""
-        consent = await asyncio.to_thread(self._read, spec)
-        if consent is None or _key(consent) in await self._store.settings():
-            return None
-        return consent
+        """Return what a repository's settings ask for, unless it is trusted; raises `UserError`."""
+        request, _ = await asyncio.to_thread(self._read, spec)
+        return next(iter(await self.missing([request])), None) if request else None
+
+    async def missing(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
+        """Return what of these has still to be trusted, each once; raises `UserError`."""
+        known = await self._store.settings()
+        consents = await self.look(requests)
+        return [
+            replace(each, known=_known(known, each))
+            for each in {each.digest: each for each in consents}.values()
+            if each.items and _key(each) not in known
+        ]
+
+    async def look(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
+        """Return these with the content of the files that their commands name."""
+        return await asyncio.to_thread(lambda: [_consent(each) for each in requests if each])
+
+    async def require(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
+        """Return these as they are now; raises `UserError` where the user has not trusted one."""
+        consents = await self.look(requests)
+        known = await self._store.settings()
+        for each in consents:
+            if each.items and _key(each) not in known:
+                raise _refused(each)
+        return consents
 
     async def give(self, consent: Consent) -> None:
         """Trust this, from now on."""
         await self._store.change_setting(_key(consent), lambda _: consent.file)
+        marks = json.dumps(sorted(consent.marks()))
+        await self._store.change_setting(_place(consent), lambda _: marks)
 
-    async def has(self, consent: Consent) -> bool:
-        """Say whether this is trusted."""
-        return _key(consent) in await self._store.settings()
-
-    async def prepared(self, spec: RunSpec) -> RunSpec:
+    async def prepared(self, spec: RunSpec, *, ask_later: bool = False) -> RunSpec:
         """Give `spec` with what the settings ask for; raises `UserError` SETUP_NOT_TRUSTED.
 
-        What counts is kept in the run: a later change of a file changes nothing for it.
+        What counts is kept in the run: a later change of a file changes nothing for it. With
+        `ask_later` nothing is refused: for a look at what would start.
         """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             return _as_before(spec)
-        consent = await asyncio.to_thread(self._read, spec)
-        if consent and _key(consent) not in await self._store.settings():
-            asked = [one_line(line, SHOWN_CHARACTERS) for line in consent.lines()]
-            more = f"; and {len(asked) - SHOWN} more" if len(asked) > SHOWN else ""
-            raise user_error(
-                "SETUP_NOT_TRUSTED",
-                f"You have not trusted {printable_name(consent.file)} as it is now: it "
-                f"{'; '.join(asked[:SHOWN])}{more}.",
-            )
-        return replace(spec, preparation=self._preparation(spec, consent))
+        request, theirs = await asyncio.to_thread(self._read, spec)
+        requests = [request] if request else []
+        consents = await (self.look if ask_later else self.require)(requests)
+        made = self._preparation(spec, theirs)
+        if request and request.commands:
+            made = replace(made, guarded=made.setup)
+        files = [found for consent in consents for found in consent.programs.values()]
+        return replace(spec, preparation=with_guard(made, spec.preparation, files))
 
-    def _preparation(self, spec: RunSpec, consent: Consent | None) -> Preparation:
+    def _preparation(self, spec: RunSpec, theirs: ProjectSettings) -> Preparation:
         own, common = self._own(spec), self._config.workspace
-        theirs = consent.settings if consent else ProjectSettings()
         runs, kind = _runs_setup(spec), spec.workspace.kind
         setup = _first(own.setup, theirs.setup, common.setup) if runs else ()
         copies = _first(own.copy_files, theirs.copy_files, common.copy_files)
@@ -110,34 +108,93 @@ class Trust:
             setup_limit_s=float(_first(own.setup_limit, theirs.setup_limit, common.setup_limit)),
             copy_files=tuple(map(str, copies)) if kind in NEW else (),
             ignore=ignore if kind is WorkspaceKind.COPY else (),
-            trusted=consent.scripts if consent and own.setup is None and runs else {},
         )
 
     def _own(self, spec: RunSpec) -> ProjectSettings:
         return self._config.projects.get(spec.project, ProjectSettings())
 
-    def _read(self, spec: RunSpec) -> Consent | None:
+    def _read(self, spec: RunSpec) -> tuple[TrustRequest | None, ProjectSettings]:
         """Read what the repository asks for and the user's own settings leave open."""
-        root = _root(spec)
+        root, nothing = _root(spec), ProjectSettings()
         if root is None:
-            return None
+            return None, nothing
         name = str(root / os.fsdecode(FILE))
         with Below(root) as below:
             content = _content(below, printable_name(name))
-            if content is None:
-                return None
-            asked = _left_open(content, printable_name(name), self._own(spec))
-            scripts = dict(_scripts(below, asked.setup or ()))
-        if asked == ProjectSettings():
-            return None
-        held = [name, hashlib.sha256(content).hexdigest()]
-        held += [part for script in sorted(scripts.items()) for part in script]
-        digest = hashlib.sha256(b"\0".join(map(os.fsencode, held))).hexdigest()
-        return Consent(name, digest, asked, scripts)
+        if content is None:
+            return None, nothing
+        asked = _left_open(content, printable_name(name), self._own(spec))
+        items = tuple(_items(asked, self._config.workspace, str(root)))
+        commands = tuple(text for text in asked.setup or () if text.strip())
+        held = ((name, content.decode()),)
+        code = "SETUP_NOT_TRUSTED"
+        return TrustRequest(name, code, held, items, commands, roots=(str(root),)), asked
+
+
+def _consent(request: TrustRequest) -> Consent:
+    """Read the files that a request's commands name, and make what stands for all of it."""
+    recorded: dict[str, Recorded] = {}
+    programs: dict[str, Mapping[str, str]] = {}
+    try:
+        for root in request.roots if request.commands else ():
+            place = Path(root)
+            recorded[root] = record(place, request.commands, place)
+            # What the user named by a parameter is held as it is now, but asks for nothing.
+            more = record(place, request.rendered, place).run if request.rendered else {}
+            programs[root] = {**more, **recorded[root].run}
+    except TooMuch as error:
+        raise user_error(
+            request.code, f"{printable_name(request.file)} cannot be trusted: {error}."
+        ) from error
+    except OSError as error:
+        raise user_error("SOURCE_NOT_FOUND", f"The files cannot be read: {error}.") from error
+    items = [*request.items, *_outside(recorded.values())]
+    held = [part for content in request.contents for part in content]
+    held += [f"{item.concern.value} {item.text}" for item in items]
+    for root, found in recorded.items():
+        held += [root, *(part for file in sorted(found.files.items()) for part in file)]
+    lengths = b"".join(b"%d " % len(part) for part in held)
+    parts = b"\0".join(part.encode("utf-8", "surrogateescape") for part in held)
+    return Consent(
+        request.file,
+        hashlib.sha256(lengths + parts).hexdigest(),
+        tuple(items),
+        request.code,
+        tuple(dict.fromkeys(path for found in recorded.values() for path in found.files)),
+        tuple(dict.fromkeys(path for found in recorded.values() for path in found.missing)),
+        programs,
+    )
+
+
+def _outside(recorded: Iterable[Recorded]) -> list[Item]:
+    """Return the links of the repository that its commands name and that lead out of it."""
+    links = {path: None for found in recorded for path in found.outside if " -> " in path}
+    words = "names a link that leads out of the repository"
+    return [Item(Concern.LEAVES, f"{words}: {printable_name(path)}") for path in links]
+
+
+def _refused(consent: Consent) -> UserError:
+    asked = [one_line(line, SHOWN_CHARACTERS) for line in consent.lines()]
+    more = f"; and {len(asked) - SHOWN} more" if len(asked) > SHOWN else ""
+    return user_error(
+        consent.code,
+        f"You have not trusted {printable_name(consent.file)} as it is now: it "
+        f"{'; '.join(asked[:SHOWN])}{more}.",
+    )
 
 
 def _key(consent: Consent) -> str:
     return f"trusted {consent.digest}"
+
+
+def _place(consent: Consent) -> str:
+    name = consent.file.encode("utf-8", "surrogateescape")
+    return f"trusted items {hashlib.sha256(name).hexdigest()[:32]}"
+
+
+def _known(settings: Mapping[str, str], consent: Consent) -> frozenset[str] | None:
+    marks = settings.get(_place(consent))
+    return frozenset(map(str, json.loads(marks))) if marks else None
 
 
 def _runs_setup(spec: RunSpec) -> bool:
@@ -147,11 +204,9 @@ def _runs_setup(spec: RunSpec) -> bool:
 def _root(spec: RunSpec) -> Path | None:
     """Give the folder whose `.swarm/config.yaml` counts for a run, if one does."""
     wish = spec.workspace
-    if spec.with_setup is False or not (wish.kind in NEW or spec.with_setup) or not wish.source:
+    if spec.with_setup is False or not (wish.kind in NEW or spec.with_setup):
         return None
-    source = Path(wish.source)
-    root = top_of(source) if wish.kind is WorkspaceKind.WORKTREE else source
-    return root if root and root.is_dir() else None
+    return root_of(wish)
 
 
 def _content(below: Below, name: str) -> bytes | None:
@@ -181,35 +236,41 @@ def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettin
     )
 
 
-def _scripts(below: Below, commands: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give the repository's scripts that commands name by their path, with their SHA-256."""
-    for word in (word for command in commands for word in _words(command)):
-        path = word.removeprefix("./")
-        try:
-            with os.fdopen(below.open(os.fsencode(path)), "rb") as file:
-                is_program = os.fstat(file.fileno()).st_mode & 0o111 or file.read(2) == b"#!"
-        except (OSError, ValueError):
-            continue
-        digest = digest_of(below, os.fsencode(path)) if is_program else None
-        if digest:
-            yield path, digest
-
-
-def _words(command: str) -> list[str]:
-    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        return list(lexer)
-    except ValueError:  # quotes that do not end: the shell will say so
-        return command.split()
+def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[Item]:
+    """Return what a repository's settings ask for; a lower limit asks for nothing."""
+    items = [command(text, root) for text in asked.setup or ()]
+    if asked.setup is not None and usual.setup:
+        items.append(Item(Concern.COMMAND, "leaves out the set-up commands of your own settings"))
+    if asked.setup_limit is not None and asked.setup_limit > usual.setup_limit:
+        limit = clock(float(asked.setup_limit))
+        items.append(Item(Concern.COST, f"lets the set-up commands take {limit}"))
+    for what, names in (
+        ("brings along", asked.copy_files),
+        ("leaves out of copies", asked.ignore),
+    ):
+        if names is not None:
+            listed = ", ".join(map(printable_name, names)) or "nothing"
+            items.append(Item(Concern.FILES, f"{what} {listed}"))
+    return items
 
 
 def _as_before(spec: RunSpec) -> RunSpec:
     """Leave the set-up of the run that another starts from, only where it is asked for again."""
     earlier = spec.preparation
     again = earlier if spec.with_setup else Preparation()
-    return replace(spec, preparation=replace(again, copy_files=(), ignore=()))
+    held = replace(again, trusted=earlier.trusted, guarded=earlier.guarded)
+    return replace(spec, preparation=replace(held, copy_files=(), ignore=()))
+
+
+def with_guard(
+    made: Preparation, asked: Preparation, files: Sequence[Mapping[str, str]] = ()
+) -> Preparation:
+    """Return `made` with the guarded commands of `asked` and the files that they can run."""
+    trusted = {**made.trusted, **asked.trusted}
+    for each in files:
+        trusted.update(each)
+    guarded = tuple(dict.fromkeys((*made.guarded, *asked.guarded)))
+    return replace(made, trusted=trusted, guarded=guarded)
 
 
 def _first(*values: T | None) -> T:

@@ -55,7 +55,8 @@ async def test_nothing_starts_before_it_is_trusted_and_a_change_asks_again(
             "brings along .key",
             "leaves out of copies big/",
         ]
-        assert list(consent.scripts) == ["tools/prep.sh"]
+        assert list(consent.programs[str(source)]) == ["tools/prep.sh"]
+        assert "tools/prep.sh" in consent.note()
         await engine.trust.give(consent)
         run = await engine.start(wish(source))
         assert run.spec.preparation.setup == ("npm ci", "sh tools/prep.sh --fast")

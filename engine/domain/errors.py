@@ -99,7 +99,16 @@ CATALOGUE: dict[str, Entry] = {
     "SETUP_NOT_TRUSTED": Entry(
         "The repository has settings of its own that you have not trusted.",
         "Read .swarm/config.yaml; if you trust it, start the run with --trust, else with "
-        "--no-setup.",
+        "--no-setup. Commit what the workspace lacks.",
+    ),
+    "VERIFY_NOT_TRUSTED": Entry(
+        "The repository's check would run files that are not as you trusted them.",
+        "Look at them with `swarm-tui diff RUN`; to have the check run whatever the agent changed, "
+        "start a run with the command as your own: --verify CMD.",
+    ),
+    "BATCH_NOT_TRUSTED": Entry(
+        "The file of a batch or flow asks for more than your settings allow.",
+        "Read the file; if you trust it, start the batch with --trust.",
     ),
     "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),

@@ -85,7 +85,9 @@ class Preparation:
     copy_limit: int | None = None
     """Bytes of files, holes in them included, that a copy may hold."""
     trusted: dict[str, str] = field(default_factory=dict[str, str])
-    """Files of the repository that its commands name, with the SHA-256 the user has trusted."""
+    """Files of the repository that its commands can run, with the SHA-256 the user has trusted."""
+    guarded: tuple[str, ...] = ()
+    """Commands of the repository's: they run only with these files, or where they name none."""
 
 
 @record

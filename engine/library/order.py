@@ -17,6 +17,7 @@ from engine.library import rendering, rows, templates
 from engine.library.asked import Order
 from engine.library.cells import cells
 from engine.library.flow import Flow, Step
+from engine.library.foreign import BatchFile
 from engine.library.rendering import Wrong
 from engine.library.rows import Row, invalid
 from engine.library.template import Template
@@ -41,21 +42,34 @@ class _Filled:
     order: Order
     known: Mapping[str, Template]
     flow: Flow | None
+    file: BatchFile | None = None
+    """The file, where it came from a repository."""
 
 
 def read(file: Path) -> tuple[Flow | None, list[Row]]:
     """Read a file of rows, or of a flow; raises `UserError`."""
-    text = rows.read_file(file)
+    return parse(file, rows.read_file(file))
+
+
+def parse(file: Path, text: str) -> tuple[Flow | None, list[Row]]:
+    """Parse the text of such a file; raises `UserError`."""
     if rows.KINDS[file.suffix.lower()] == "YAML" and flows.is_flow(text):
         return flows.read(text, printable_name(file.name)), []
     return None, rows.rows(file, text)
 
 
 def planned(
-    order: Order, known: Mapping[str, Template], listed: Sequence[Row], flow: Flow | None
+    order: Order,
+    known: Mapping[str, Template],
+    listed: Sequence[Row],
+    flow: Flow | None,
+    foreign: BatchFile | None = None,
 ) -> list[Planned]:
-    """Make every run, those that wait behind those they wait for; raises `UserError`."""
-    what, steps = _Filled(order, known, flow), flow.steps if flow else (None,)
+    """Make every run, those that wait behind those they wait for; raises `UserError`.
+
+    `foreign` is the file, where it came from a repository: check commands of its are guarded.
+    """
+    what, steps = _Filled(order, known, flow, foreign), flow.steps if flow else (None,)
     matrix = {**(flow.matrix if flow else {}), **order.matrix}
     listed = [*listed, *(flow.rows if flow else ())]
     done = [
@@ -118,6 +132,9 @@ def _spec(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
         spec = replace(spec, title=one_line(_rendered(title, values, "the title"), TITLE))
     elif not template:
         spec = replace(spec, title=usual(step.name if step else None, spec.prompt))
+    if spec.verify and what.file and what.file.writes_verify(template, step):
+        guarded = tuple(dict.fromkeys((*spec.preparation.guarded, spec.verify)))
+        spec = replace(spec, preparation=replace(spec.preparation, guarded=guarded))
     given = {k: one_line(v, GIVEN) for k, v in cell.values.items() if k != "title"}
     return replace(
         _placed(spec, special, order), given={**given, **({"step": step.name} if step else {})}

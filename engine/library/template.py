@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from msgspec import Struct
 
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, Sandbox, WatchdogWish
-from engine.domain.text import printable_name
 from engine.library.parameters import Parameter
 from engine.library.shelf import File, Layer
 from engine.values import Duration
@@ -58,6 +56,10 @@ class Template:
     files: tuple[File, ...] = ()
     """The file and those it extends."""
     origin: dict[str, File] = field(default_factory=dict[str, File])
+    own: Keys = field(default_factory=Keys)
+    """What its files say that no repository brings."""
+    displaced: File | None = None
+    """The file of the same name that it stands before without extending it."""
 
     @property
     def params(self) -> dict[str, Parameter]:
@@ -69,21 +71,35 @@ class Template:
         """The files of it that a repository brings."""
         return [file for file in self.files if file.layer is Layer.REPOSITORY]
 
-    def asks(self) -> tuple[str, ...]:
-        """Say what a repository's template could do to the user, one thing a line, safe to show."""
-        found: list[str] = []
-        if self.foreign and self.keys.verify:
-            found.append(f"runs {printable_name(self.keys.verify)}")
-            defaults = {name: param.default for name, param in self.params.items()}
-            found += [f"with {k} {printable_name(str(v))}" for k, v in defaults.items() if v]
-        if self.foreign and self.keys.sandbox is Sandbox.DANGER_FULL_ACCESS:
-            found.append("lets Codex work without a sandbox")
-        return tuple(found)
+    @property
+    def verify_names(self) -> list[str]:
+        """The parameters that its verify command is made with."""
+        said = " ".join(_INSIDE.findall(self.keys.verify or ""))
+        return [name for name in self.params if re.search(rf"\b{name}\b", said)]
 
-    def digest(self) -> str:
-        """Give what stands for the content of the repository's files."""
-        parts = [part for file in self.foreign for part in (str(file.path), file.text)]
-        return hashlib.sha256(b"\0".join(map(os.fsencode, parts))).hexdigest()
+    @property
+    def has_foreign_verify(self) -> bool:
+        """Whether a repository's file wrote its verify command, or a part of it."""
+        parts = ("verify", *(f"params.{name}" for name in self.verify_names))
+        origins = [self.origin.get(part) for part in parts]
+        return any(file and file.layer is Layer.REPOSITORY for file in origins)
+
+
+_INSIDE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+
+
+def fields_of(keys: Keys) -> dict[str, Any]:
+    """Return what keys say of a run, by the fields of `RunSpec`; None where they say nothing."""
+    watch = keys.watchdog
+    return {
+        "model": keys.model,
+        "sandbox": keys.sandbox,
+        "timeout_s": keys.timeout and float(keys.timeout),
+        "retries": keys.retries,
+        "budget_tokens": keys.budget,
+        "verify_limit_s": keys.verify_limit and float(keys.verify_limit),
+        "watchdog": watch and WatchdogWish(watch.silent_s, watch.first_event_s, watch.action),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +111,18 @@ class Filled:
     title: str | None
     verify: str | None
     keys: Keys
+    has_foreign_verify: bool = False
 
     def over(self, spec: RunSpec, said: Collection[str]) -> RunSpec:
         """Give `spec` as this template has it, except for the fields that the user said.
 
         What `spec` has for a prompt is put behind the template's.
         """
-        keys, watch = self.keys, self.keys.watchdog
-        found: dict[str, Any] = {
-            "title": self.title or self.name,
-            "model": keys.model,
-            "sandbox": keys.sandbox,
-            "timeout_s": keys.timeout and float(keys.timeout),
-            "retries": keys.retries,
-            "budget_tokens": keys.budget,
-            "verify": self.verify,
-            "verify_limit_s": keys.verify_limit and float(keys.verify_limit),
-            "watchdog": watch and WatchdogWish(watch.silent_s, watch.first_event_s, watch.action),
-        }
+        found = fields_of(self.keys)
+        found |= {"title": self.title or self.name, "verify": self.verify}
         wanted = {k: v for k, v in found.items() if v is not None and k not in said}
+        if self.has_foreign_verify and (verify := wanted.get("verify")):
+            guarded = (*spec.preparation.guarded, verify)
+            wanted["preparation"] = replace(spec.preparation, guarded=guarded)
         prompt = f"{self.prompt}\n\n{spec.prompt}" if spec.prompt.strip() else self.prompt
         return replace(spec, prompt=prompt, template=self.name, **wanted)

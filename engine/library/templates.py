@@ -91,7 +91,12 @@ def fill(template: Template, given: Mapping[str, Value]) -> Filled:
         raise user_error("INPUT_INVALID", f"`{template.name}` gives an empty prompt with these.")
     title = " ".join((texts["title"] or "").split())
     return Filled(
-        template.name, texts["prompt"], title or None, texts["verify"] or None, template.keys
+        template.name,
+        texts["prompt"],
+        title or None,
+        texts["verify"] or None,
+        template.keys,
+        template.has_foreign_verify,
     )
 
 
@@ -143,18 +148,38 @@ def _merged(top: File, files: Sequence[File]) -> Template:
     """Lay a file over the one it extends, and that over the one it extends."""
     chain = list(_chain(top, files))
     merged: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     origin: dict[str, File] = {}
     params: dict[str, Parameter] = {}
     for file, keys in reversed(chain):
         for key in keys.__struct_fields__:
             if key not in ("name", "extends", "params") and getattr(keys, key) is not None:
                 merged[key], origin[key] = getattr(keys, key), file
+                if file.layer is not Layer.REPOSITORY:
+                    own[key] = merged[key]
         for name, parameter in (keys.params or {}).items():
             params[name] = _over(params.get(name), parameter)
             origin[f"params.{name}"] = file
     files_of_it = tuple(file for file, _ in chain)
     whole = Keys(**merged, params=params, extends=chain[0][1].extends)
-    return Template(top.name, top.layer, top.path, whole, files=files_of_it, origin=origin)
+    return Template(
+        top.name,
+        top.layer,
+        top.path,
+        whole,
+        files=files_of_it,
+        origin=origin,
+        own=Keys(**own),
+        displaced=_displaced(top, files_of_it, files),
+    )
+
+
+def _displaced(top: File, chain: Sequence[File], files: Sequence[File]) -> File | None:
+    """Return the user's file that a repository's stands before by its name alone."""
+    if top.layer is not Layer.REPOSITORY:
+        return None
+    before = [file for file in files if file.name == top.name and file.layer is not top.layer]
+    return before[-1] if before and before[-1] not in chain else None
 
 
 def _over(below: Parameter | None, above: Parameter) -> Parameter:

@@ -13,6 +13,7 @@ from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.requests import KILL, check_known, check_not_deleted
 from engine.paths import Paths
+from engine.runs.guard import CommandGuard
 from engine.runs.settingup import SettingUp
 from engine.store.reading import Reading
 from engine.workspace.create import discard, make
@@ -50,10 +51,23 @@ class Preparing:
                 made, is_set_up = Made(run.workspace), run.is_set_up
         else:
             made, is_set_up = await self._make(run), False
-        if made is None or is_set_up or not run.spec.preparation.setup:
+        if made is None or is_set_up:
+            return made
+        return await self._set_up(run, made)
+
+    async def _set_up(self, run: Run, made: Made) -> Made | None:
+        """Run the set-up commands, between two looks at what a repository's commands can run."""
+        guard = CommandGuard(self._paths, run, made.workspace.path)
+        if not self._setting_up.begun:
+            await asyncio.to_thread(guard.check_new)
+        if not run.spec.preparation.setup:
+            await asyncio.to_thread(guard.note)
             return made
         await self._say([Notice("info", notice) for notice in made.notices])
-        done = await self._setting_up.set_up(self._now(), made.workspace, self._stop)
+        try:
+            done = await self._setting_up.set_up(self._now(), made.workspace, self._stop)
+        finally:
+            await asyncio.to_thread(guard.note)
         return Made(made.workspace) if done else None
 
     async def end(self) -> None:

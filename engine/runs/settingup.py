@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +10,8 @@ from engine.domain.activity import clock
 from engine.domain.errors import reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Preparation, Run, Stage, Workspace
-from engine.domain.text import printable_name
 from engine.paths import AttemptFolder
 from engine.runs.commands import Commands, Done, shown
-from engine.workspace.below import Below
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]
 
@@ -34,7 +29,6 @@ class SettingUp(Commands):
         Then their processes are still alive: `end` ends them. Raises `UserError`.
         """
         wanted, details = run.spec.preparation, {**asdict(workspace), "is_set_up": False}
-        await asyncio.to_thread(check_trusted, Path(workspace.path), wanted.trusted)
         said = run.doing
         if run.is_set_up or run.workspace != workspace:
             said = _doing(wanted, 1)
@@ -80,28 +74,3 @@ def _doing(wanted: Preparation, place: int) -> str:
     command, count = shown(wanted.setup, place), len(wanted.setup)
     which = f" ({place} of {count})" if count > 1 else ""
     return command and f"set-up{which}: {command}"
-
-
-def check_trusted(workspace: Path, trusted: dict[str, str]) -> None:
-    """Check that the scripts its commands name are what the user has trusted; `UserError` if not.
-
-    What is in the workspace counts: it need not be what was in the source.
-    """
-    with Below(workspace) as below:
-        for name, digest in trusted.items():
-            if digest_of(below, os.fsencode(name)) != digest:
-                shown = printable_name(name)
-                raise user_error(
-                    "SETUP_NOT_TRUSTED",
-                    f"{shown} is in the workspace not what you have trusted in the source.",
-                    "If it is not committed yet, commit it; then start a new run.",
-                )
-
-
-def digest_of(below: Below, path: bytes) -> str | None:
-    """Give the SHA-256 of a regular file, or None where there is none that can be read."""
-    try:
-        with os.fdopen(below.open(path), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None

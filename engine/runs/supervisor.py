@@ -81,7 +81,7 @@ class Supervisor:
         self._limits = watchdog.of_run(run, tools.config.watchdog)
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
         self._preparing = Preparing(tools.paths, *with_run, tools.store)
-        self._verifying = Verifying(self._folder, *with_run)
+        self._verifying = Verifying(tools.paths, self._folder, *with_run)
         self._remembering = Remembering(tools.paths, tools.checkpoints, self._append, tools.tasks)
         self._learning = Learning(tools.store, self._append)
 

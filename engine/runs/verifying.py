@@ -12,8 +12,9 @@ from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage
 from engine.domain.requests import KILL
-from engine.paths import AttemptFolder
+from engine.paths import AttemptFolder, Paths
 from engine.runs.commands import Commands, Done, shown
+from engine.runs.guard import CommandGuard
 
 PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
@@ -34,9 +35,15 @@ class Verifying(Commands):
     """Runs the verify command of one attempt; `now` gives the run as it is at any moment."""
 
     def __init__(
-        self, folder: AttemptFolder, grace_s: float, now: Callable[[], Run], say: Say
+        self,
+        paths: Paths,
+        folder: AttemptFolder,
+        grace_s: float,
+        now: Callable[[], Run],
+        say: Say,
     ) -> None:
         super().__init__("check", folder.verify, grace_s)
+        self._paths = paths
         self._now = now
         self._say = say
 
@@ -51,6 +58,9 @@ class Verifying(Commands):
         )
         if not run.workspace or not await asyncio.to_thread(workspace.is_dir):
             raise user_error("WORKSPACE_MISSING")
+        if not self.begun:
+            guard = CommandGuard(self._paths, run, run.workspace.path)
+            await asyncio.to_thread(guard.check_verify)
         if run.stage is not Stage.VERIFYING:
             doing = f"running `{shown([command], 1)}`"
             await self._say([Progressed(Stage.VERIFYING, doing, PERCENT)])

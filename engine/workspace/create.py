@@ -156,6 +156,15 @@ def top_of(source: Path) -> Path | None:
     return found[2] if found else None
 
 
+def root_of(wish: WorkspaceSpec) -> Path | None:
+    """Return the folder whose files a workspace will hold, where that is known beforehand."""
+    if not wish.source or wish.kind in (WorkspaceKind.FROM_RUN, WorkspaceKind.EMPTY):
+        return None
+    source = Path(wish.source)
+    root = top_of(source) if wish.kind is WorkspaceKind.WORKTREE else source
+    return root if root and root.is_dir() else None
+
+
 def _with_listed(
     made: Made, source: Path | None, copy_files: Sequence[str], allowance: copying.Allowance
 ) -> Made:

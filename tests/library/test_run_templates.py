@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import Watchdog
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, Sandbox
-from engine.library import shelf, templates
+from engine.library import foreign, shelf, templates
 from engine.library.template import Template
 
 GOOD = "description: d\nprompt: hi\n"
@@ -248,7 +249,28 @@ def test_what_a_repository_could_do_has_to_be_trusted(own: Path, repository: Pat
     write(repository, "tidy", GOOD)
     write(repository, "test", "extends: test\nparams: {command: {default: curl evil}}\n")
     write(repository, "bare", GOOD + "sandbox: danger-full-access\n")
+    write(own, "strict", GOOD + "sandbox: read-only\nretries: 1\ntimeout: 5m\nbudget: 1000\n")
+    write(repository, "loose", "extends: strict\nsandbox: workspace-write\ntimeout: 6m\n")
+    write(repository, "tight", GOOD + "sandbox: read-only\ntimeout: 5m\nbudget: 1\nretries: 0\n")
+    write(repository, "costly", GOOD + "retries: 100\nmodel: big\nwatchdog: {action: resume}\n")
+    write(repository, "doc", GOOD)
+    write(repository, "check", GOOD + "verify: make test\nverify_limit: 20m\n")
     known = loaded(own, repository)
-    assert known["tidy"].asks() == () == known["lint"].asks()
-    assert "with command curl evil" in known["test"].asks()
-    assert known["bare"].asks() == ("lets Codex work without a sandbox",)
+    spec = RunSpec("x", "x", "p")
+
+    def asks(name: str, *said: str) -> list[str]:
+        found = foreign.of_template(known[name], spec, said, Watchdog())
+        return [item.text for item in found.items] if found else []
+
+    assert asks("tidy") == asks("lint") == asks("strict") == asks("tight") == []
+    assert asks("test") == ["runs {{ command }}", "with command curl evil"]
+    assert asks("bare") == ["lets Codex work without a sandbox"]
+    assert asks("loose") == ["loosens the sandbox to workspace-write", "may take 6:00"]
+    assert asks("costly") == [
+        "uses the model big",
+        "tries again up to 100 times",
+        "does this when a run stalls: resume",
+    ]
+    assert asks("doc") == ["takes the place of the template `doc` that is built in"]
+    assert asks("check") == ["lets its check take 20:00", "runs make test"]
+    assert asks("check", "verify", "verify_limit_s") == asks("bare", "sandbox") == []

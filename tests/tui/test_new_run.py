@@ -26,10 +26,11 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from engine.config import ProjectSettings
+from engine.domain.consent import runs
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
 from engine.domain.pattern import Known, Pattern
+from engine.domain.text import printable_name
 from engine.engine import Consent, Source
 from tui.app import SwarmApp
 from tui.draft import Choices, Draft, usual_kind
@@ -143,8 +144,9 @@ async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeE
 async def test_settings_of_a_repository_are_asked_about(
     engine: FakeEngine, key: str, started: bool, trusted: bool
 ) -> None:
-    asks = ProjectSettings(setup=("npm ci", "[/red] \x1b[31m" + "x" * 900))
-    consent = Consent("/[/red]/shop/.swarm/config.yaml", "digest", asks, {})
+    long = printable_name("[/red] \x1b[31m" + "x" * 900)
+    items = (runs("npm ci"), runs(long), *(runs(f"step {n}") for n in range(300)))
+    consent = Consent("/[/red]/shop/.swarm/config.yaml", "digest", items)
     engine.trust.consent = consent
     app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
@@ -153,9 +155,18 @@ async def test_settings_of_a_repository_are_asked_about(
             await pilot.pause()
         assert engine.asked == []
         text = shown(app)
-        for part in ("/[/red]/shop/", "runs npm ci", "outside Codex's sandbox", "read the file"):
+        for part in (
+            "/[/red]/shop/",
+            "runs npm ci",
+            "outside Codex's sandbox",
+            "of 302, the",
+            "t trust",
+        ):
             assert part in text
-        assert "\x1b" not in text
+        assert "\x1b" not in text and "step 200" not in text
+        await pilot.press("space")
+        await until(pilot, lambda: "step 5" in shown(app) and "npm ci" not in shown(app))
+        assert "t trust" in shown(app) and "of 302, the" in shown(app)
         await pilot.press(key)
         if started:
             await until(pilot, lambda: len(listed(app)) == 5)

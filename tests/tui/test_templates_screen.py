@@ -52,8 +52,11 @@ class Figures:
 class Trusting:
     """Trusts everything."""
 
-    async def has(self, consent: Consent) -> bool:
-        return True
+    async def missing(self, requests: object) -> list[Consent]:
+        return []
+
+    async def require(self, requests: object) -> list[Consent]:
+        return []
 
 
 async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:

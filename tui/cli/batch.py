@@ -29,7 +29,7 @@ from tui.cli.options import (
 from tui.cli.where import KINDS, usual, workspace_of, workspace_options
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, Engine, Order
+    from engine.engine import BatchPlan, Consent, Engine, Order
 
 COMMANDS = {
     "start": Lazy("tui.cli.batch:start", "Start a batch and follow it (needs no name)"),
@@ -155,14 +155,14 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
     there = not (asked["detach"] or asked["dry_run"])
     async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
         plan = await engine.swarms.plan(await _order(engine, prompt, asked))
-        if not asked["dry_run"]:
-            await _settle(engine, plan, asked, may_ask=not as_json)
-        plan = await engine.swarms.check(plan)
+        is_dry = asked["dry_run"]
+        consents = await _settle(engine, plan, asked, may_ask=not as_json)
+        plan = await engine.swarms.check(plan, ask_later=is_dry)
         may_ask = (
             there and not (asked["yes"] or as_json) and output.is_terminal(sys.stdin, sys.stdout)
         )
         if asked["dry_run"] or may_ask:
-            await _preview(engine, plan, as_json=as_json)
+            await _preview(engine, plan, consents, as_json=as_json)
         if asked["dry_run"]:
             return 0
         if may_ask and not click.confirm(f"Start {_counted(plan)}?", default=True, err=True):
@@ -211,15 +211,25 @@ async def _order(engine: Engine, prompt: str, asked: dict[str, Any]) -> Order:
     )
 
 
-async def _settle(engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, may_ask: bool) -> None:
+async def _settle(
+    engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, may_ask: bool
+) -> list[Consent]:
+    """Ask about all that is not trusted; return it where nothing is to start."""
     from tui.cli import consent
 
-    for wanted in await engine.swarms.consents(plan):
-        await consent.ask(engine, wanted, trust=asked["trust"], may_ask=may_ask)
+    wanted = await engine.swarms.consents(plan)
+    if asked["dry_run"]:
+        return wanted
+    for each in wanted:
+        await consent.ask(engine, each, trust=asked["trust"], may_ask=may_ask)
+    return []
 
 
-async def _preview(engine: Engine, plan: BatchPlan, *, as_json: bool) -> None:
+async def _preview(
+    engine: Engine, plan: BatchPlan, consents: list[Consent], *, as_json: bool
+) -> None:
     from tui import show
+    from tui.cli import consent
 
     size, free = await engine.swarms.size(plan), engine.disk.free()
     specs = [each.spec for each in plan.planned]
@@ -228,7 +238,9 @@ async def _preview(engine: Engine, plan: BatchPlan, *, as_json: bool) -> None:
             {"title": spec.title, "prompt": spec.prompt, "given": spec.given} for spec in specs
         ]
         figures = {"runs": len(specs), "disk": size, "free": free}
-        output.say_json({**figures, "made_of": plan.swarm.made_of, "planned": listed})
+        to_trust = [{"file": each.file, "asks": each.lines()} for each in consents]
+        made_of = plan.swarm.made_of
+        output.say_json({**figures, "made_of": made_of, "planned": listed, "to_trust": to_trust})
         return
     lines = [f"  {spec.title}" for spec in specs[:SHOWN]]
     if len(specs) > SHOWN:
@@ -239,6 +251,10 @@ async def _preview(engine: Engine, plan: BatchPlan, *, as_json: bool) -> None:
     )
     where = ", ".join(sorted({_place(spec.workspace) for spec in specs})[:3])
     lines.append(f"{_counted(plan)} in {where}: {disk}")
+    for each in consents:
+        lines += consent.listed(each, SHOWN)
+    if consents:
+        lines.append("--trust trusts that as it is now.")
     output.say("\n".join(lines))
 
 

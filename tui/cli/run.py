@@ -118,10 +118,10 @@ async def _filled(
     template = await engine.templates.find(asked["template"], root)
     given = pairs(asked["params"])
     engine.templates.preview(template, given)  # what is wrong with them comes before any question
-    await consent.settle_template(engine, template, trust=asked["trust"], may_ask=may_ask)
-    filled = await engine.templates.fill(template, given)
     said = {field for field, option in SAID.items() if asked[option] is not None}
-    return filled.over(spec, said)
+    trust = asked["trust"]
+    await consent.settle_template(engine, template, spec, said, given, trust=trust, may_ask=may_ask)
+    return await engine.templates.fill(template, given, spec, said)
 
 
 async def before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:

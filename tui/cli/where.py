@@ -65,7 +65,8 @@ def workspace_options(function: Function) -> Function:
             click.option(
                 "--trust",
                 is_flag=True,
-                help="Trust the repository's .swarm/config.yaml and the template as they are now.",
+                help="Trust what the repository's .swarm/config.yaml, the template and the file "
+                "of the batch ask for, as they are now.",
             ),
         )
     ):

@@ -34,7 +34,7 @@ from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, Engine, Order
+    from engine.engine import BatchPlan, Consent, Engine, Order
 
 PAUSE_S = 0.3
 """So long nothing is typed before files are read and everything is checked."""
@@ -44,7 +44,6 @@ NAMED = 4
 PROBLEMS = 3
 """Lines there are for what is wrong."""
 KEYS = ("form.start", "form.options", "form.copy")
-_ASKED_LATER = ("SETUP_NOT_TRUSTED", "TEMPLATE_NOT_TRUSTED")
 
 
 class NewBatch(Dialog[str]):
@@ -182,10 +181,11 @@ class NewBatch(Dialog[str]):
         try:
             plan = await self._planned(self._order())
             size = await self._engine.swarms.size(plan)
+            consents = await self._engine.swarms.consents(plan)
         except UserError as error:
             self._refuse(error)
         else:
-            self._say(_told(plan, size, self._engine.disk.free()))
+            self._say(_told(plan, size, self._engine.disk.free(), consents))
             self.query_one("#start", Button).disabled = False
 
     def _order(self) -> Order:
@@ -194,13 +194,7 @@ class NewBatch(Dialog[str]):
     async def _planned(self, order: Order) -> BatchPlan:
         """Make the plan and check it; what is to be trusted is asked about at the start."""
         swarms = self._engine.swarms
-        plan = await swarms.plan(order)
-        try:
-            return await swarms.check(plan)
-        except UserError as error:
-            if error.code not in _ASKED_LATER:
-                raise
-            return plan
+        return await swarms.check(await swarms.plan(order), ask_later=True)
 
     def _refuse(self, error: UserError) -> None:
         way_out = (f"\n{printable(error.recovery)}", "$secondary")
@@ -277,7 +271,9 @@ class NewBatch(Dialog[str]):
             self._starting = False
 
 
-def _told(plan: BatchPlan, size: int | None, free: int) -> Content:
+def _told(
+    plan: BatchPlan, size: int | None, free: int, consents: Sequence[Consent] = ()
+) -> Content:
     """Say how many would start, which are the first, and what they take."""
     titles = [each.spec.title for each in plan.planned]
     count = f"{len(titles)} run{'' if len(titles) == 1 else 's'}"
@@ -286,7 +282,9 @@ def _told(plan: BatchPlan, size: int | None, free: int) -> Content:
     more = f"\n  and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
     named = "".join(f"\n  {line}" for line in lines) + more
     where = f" · {disk}, {show.size(free)} are free" if size != 0 else ""
-    return Content.assemble((count, "bold"), where, (named, "$secondary"))
+    asked = [crop(clean(line, 200), 70) for each in consents for line in each.lines()[:1]]
+    asks = f"\n  asks first: it {asked[0]}" if asked else ""
+    return Content.assemble((count, "bold"), where, (asks, "$warning"), (named, "$secondary"))
 
 
 def _row(name: str, field: Input | Segments) -> ComposeResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,18 +27,20 @@ class StartRun:
         engine = self._engine
         spec = draft.spec(engine.config.codex.sandbox, self._clock())
         if template is not None:
-            if not await self._may_use(template):
+            given, said = draft.given.get(template.name, {}), draft.said()
+            if not await self._may_use(template, spec, said, given):
                 return None
-            filled = await engine.templates.fill(template, draft.given.get(template.name, {}))
-            spec = filled.over(spec, draft.said())
+            spec = await engine.templates.fill(template, given, spec, said)
         wanted = await self._trusted(spec)
         return None if wanted is None else (await engine.start(wanted)).id
 
-    async def _may_use(self, template: Template) -> bool:
+    async def _may_use(
+        self, template: Template, spec: RunSpec, said: set[str], given: Mapping[str, str]
+    ) -> bool:
         """Ask where a repository's template is not trusted; say whether it is now."""
         from tui.screens.trust import question
 
-        consent = await self._engine.templates.consent(template)
+        consent = await self._engine.templates.consent(template, spec, said, given)
         if consent is None:
             return True
         asked = question(consent, may_go_without=False)

@@ -1,23 +1,47 @@
-"""The question whether a repository's own settings are to be trusted."""
+"""The question whether what a repository asks for is to be trusted."""
 
 from __future__ import annotations
 
-from engine.domain.text import printable_name
+from textual import events
+from textual.content import Content
+from textual.widgets import Static
+
 from engine.engine import Consent
 from tui.screens.confirm import Choice, Confirm
+from tui.show import consent as shown
 
-SHOWN_CHARACTERS = 600
+ROWS, COLUMNS = 7, 70
+"""What a page may take: the dialog fits a terminal of 24 rows, its buttons included."""
+
+
+class TrustQuestion(Confirm):
+    """Asks about what is listed, a page at a time; Space shows the next page."""
+
+    def __init__(self, consent: Consent, choices: list[Choice]) -> None:
+        self._consent, self._page = consent, 0
+        self._pages = shown.pages(consent, ROWS, COLUMNS)
+        super().__init__("Trust what the repository asks for?", self._words(), choices)
+
+    def _words(self) -> str:
+        where = shown.place(self._pages, self._page)
+        more = f"\n  ({where}; space: the next)" if where else ""
+        asked = "\n".join(f"  {line}" for line in self._pages[self._page])
+        parts = (f"{shown.heading(self._consent)}\n{asked}{more}", shown.AS_YOU)
+        return "\n".join((*parts, self._consent.note()))
+
+    def on_key(self, event: events.Key) -> None:
+        """Show the next page, or answer."""
+        if event.key == "space" and len(self._pages) > 1:
+            event.stop()
+            event.prevent_default()
+            self._page = (self._page + 1) % len(self._pages)
+            self.query_one(Static).update(Content(self._words()))
+            return
+        super().on_key(event)
 
 
 def question(consent: Consent, *, may_go_without: bool = True) -> Confirm:
     """Make the dialog; its answers are `trust`, `without`, and `back` or None."""
-    asked = "\n".join(f"  {line}" for line in consent.lines())
-    if len(asked) > SHOWN_CHARACTERS:
-        asked = f"{asked[:SHOWN_CHARACTERS]}…\n  and more: read the file first."
-    text = (
-        f"{printable_name(consent.file)} is not trusted as it is now. It\n{asked}\n"
-        "Its commands run as you, outside Codex's sandbox."
-    )
     choices = [
         Choice("trust", "t", "trust it and start"),
         Choice("without", "w", "start without it"),
@@ -25,4 +49,4 @@ def question(consent: Consent, *, may_go_without: bool = True) -> Confirm:
     ]
     if not may_go_without:
         del choices[1]
-    return Confirm("Trust the repository's settings?", text, choices)
+    return TrustQuestion(consent, choices)

@@ -69,6 +69,13 @@ class PlannedRun(Shape):
     given: dict[str, str]
 
 
+class ToTrust(Shape):
+    """What a file of a repository asks for, and what has to be trusted before anything starts."""
+
+    file: str
+    asks: list[str]
+
+
 class BatchPlan(Shape):
     """What would start; disk is what its workspaces take at first, in bytes."""
 
@@ -77,3 +84,4 @@ class BatchPlan(Shape):
     free: Count
     made_of: str
     planned: list[PlannedRun]
+    to_trust: list[ToTrust]

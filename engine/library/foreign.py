@@ -1,0 +1,177 @@
+"""What the files of a repository ask for, put together for the one question about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import Watchdog
+from engine.domain.batch import Planned
+from engine.domain.consent import Concern, Item, TrustRequest
+from engine.domain.model import RunSpec
+from engine.domain.text import printable_name
+from engine.library.asked import Order
+from engine.library.flow import Flow, Step
+from engine.library.loosening import command, looser, own_base
+from engine.library.rows import Row
+from engine.library.template import Filled, Template, fields_of
+from engine.workspace.create import root_of
+
+TEMPLATE, FILE = "TEMPLATE_NOT_TRUSTED", "BATCH_NOT_TRUSTED"
+FEW_RUNS = 100
+"""So many runs a file may ask for without a question."""
+_MARKERS = (".git/HEAD", ".hg", ".svn", ".jj", ".swarm")
+
+
+def project_of(file: Path) -> Path | None:
+    """Return the nearest folder above a file that is the top of a project, if there is one."""
+    return next((at for at in file.parents if _is_project(at)), None)
+
+
+def _is_project(folder: Path) -> bool:
+    # A linked worktree has a file in the place of the folder `.git`.
+    is_linked = (folder / ".git").is_file()
+    return is_linked or any(os.path.lexists(folder / name) for name in _MARKERS)
+
+
+def of_template(
+    template: Template,
+    spec: RunSpec,
+    said: Collection[str],
+    usual: Watchdog,
+    *,
+    root: Path | None = None,
+    filled: Filled | None = None,
+) -> TrustRequest | None:
+    """Return what a repository's template asks for where `spec` is what the user did; or None.
+
+    `root` is where its command runs, `filled` the template with what the user gave.
+    """
+    if not template.foreign:
+        return None
+    file = template.foreign[0].path
+    place = root or file.parents[2]
+    said = frozenset(said)
+    wanted = {
+        field: value
+        for field, value in fields_of(template.keys).items()
+        if value is not None and field not in said
+    }
+    items = list(looser(wanted, own_base(spec, template.own, said), usual))
+    if template.displaced:
+        where = template.displaced.layer.value
+        text = f"takes the place of the template `{template.name}` that is {where}"
+        items.append(Item(Concern.LEAVES, text))
+    commands: list[str] = []
+    if template.has_foreign_verify and "verify" not in said:
+        parts = dict(_verify_parts(template, str(place)))
+        items += parts.values()
+        commands += parts
+    return TrustRequest(
+        str(file),
+        TEMPLATE,
+        tuple((str(each.path), each.text) for each in template.foreign),
+        tuple(items),
+        tuple(commands),
+        (filled.verify,) if commands and filled and filled.verify else (),
+        (str(place),),
+    )
+
+
+def _verify_parts(template: Template, root: str) -> Iterator[tuple[str, Item]]:
+    """Return the texts that a verify command is made of, and how each is shown."""
+    verify = template.keys.verify or ""
+    yield verify, command(verify, root)
+    for name in template.verify_names:
+        default = template.params[name].default
+        if default not in (None, ""):
+            concern = command(str(default), root).concern
+            yield str(default), Item(concern, f"with {name} {printable_name(str(default))}")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A file that a batch is made from, as it was read."""
+
+    path: Path
+    text: str
+    flow: Flow | None
+    rows: Sequence[Row]
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """The names that it gives values to."""
+        found = {name for row in self.rows for name in row.values}
+        if self.flow:
+            found |= {*self.flow.params, *self.flow.matrix}
+            found |= {name for row in self.flow.rows for name in row.values}
+        return frozenset(found)
+
+    def writes_verify(self, template: Template | None, step: Step | None) -> bool:
+        """Return whether a run's verify command is the file's, or made with its values."""
+        if step and step.verify:
+            return True
+        given = self.gives | (step.params.keys() if step else set[str]())
+        return bool(template and given.intersection(template.verify_names))
+
+
+def of_file(
+    file: BatchFile,
+    order: Order,
+    planned: Sequence[Planned],
+    known: Mapping[str, Template],
+    usual: Watchdog,
+    root: Path | None,
+) -> TrustRequest:
+    """Return what a file from a repository asks for beyond what the user did."""
+    items: dict[Item, None] = {}
+    commands: dict[str, None] = {}
+    steps = {step.name: step for step in file.flow.steps} if file.flow else {}
+    home = root or project_of(file.path) or file.path.parent
+    for spec in (each.spec for each in planned):
+        step = steps.get(spec.given.get("step", ""))
+        template = known.get(spec.template or "")
+        items.update(dict.fromkeys(_of_run(file, order, spec, step, template, usual)))
+        if place := _outside(file, spec, home):
+            items[Item(Concern.LEAVES, f"works from {printable_name(place)}")] = None
+        if file.writes_verify(template, step) and spec.verify in spec.preparation.guarded:
+            commands[spec.verify or ""] = None
+    items.update({command(text, str(home)): None for text in commands})
+    if (count := len(planned) // max(1, order.count)) > FEW_RUNS:
+        items[Item(Concern.COST, f"starts {count} runs")] = None
+    places = [root_of(each) for each in {each.spec.workspace: None for each in planned}]
+    return TrustRequest(
+        str(file.path),
+        FILE,
+        ((str(file.path), file.text),),
+        tuple(items),
+        tuple(commands),
+        roots=tuple(dict.fromkeys(str(place) for place in places if place)),
+    )
+
+
+def _of_run(
+    file: BatchFile,
+    order: Order,
+    spec: RunSpec,
+    step: Step | None,
+    template: Template | None,
+    usual: Watchdog,
+) -> Iterator[Item]:
+    wanted = dict(step.says()) if step else {}
+    wanted.pop("verify", None)
+    if "model" in file.gives and spec.model:
+        wanted["model"] = spec.model
+    own = template.own if template else None
+    base = own_base(order.spec, own, order.said) if own else order.spec
+    yield from looser(wanted, base, usual)
+
+
+def _outside(file: BatchFile, spec: RunSpec, home: Path) -> str | None:
+    """Return the folder that the file chose for a run, where that is outside its project."""
+    source = spec.workspace.source
+    if not source or not file.gives.intersection(("repository", "source")):
+        return None
+    return None if Path(source).resolve().is_relative_to(home.resolve()) else source

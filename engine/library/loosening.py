@@ -1,0 +1,83 @@
+"""What a file from a repository loosens, held against what the user asked for and has set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.config import Watchdog
+from engine.domain.activity import clock
+from engine.domain.consent import Concern, Item, runs
+from engine.domain.model import RunSpec, Sandbox, WatchdogWish
+from engine.domain.text import printable_name
+from engine.library.template import Keys, fields_of
+from engine.workspace.command_words import leaves_folder, uses_network
+
+_SANDBOXES = [Sandbox.READ_ONLY, Sandbox.WORKSPACE_WRITE, Sandbox.DANGER_FULL_ACCESS]
+_ACTIONS = ("fail", "notice", "resume")
+_UNSANDBOXED = "lets Codex work without a sandbox"
+
+
+def looser(wanted: Mapping[str, Any], base: RunSpec, usual: Watchdog) -> Iterator[Item]:
+    """Return what `wanted`, by the fields of `RunSpec`, allows or costs more than `base` does.
+
+    `usual` are the settings of the watchdog. A command is judged elsewhere.
+    """
+    sandbox = wanted.get("sandbox")
+    if sandbox is not None and _level(sandbox) > _level(base.sandbox):
+        is_bare = sandbox is Sandbox.DANGER_FULL_ACCESS
+        text = _UNSANDBOXED if is_bare else f"loosens the sandbox to {printable_name(sandbox)}"
+        yield Item(Concern.SANDBOX, text)
+    model = wanted.get("model")
+    if model is not None and model != base.model:
+        yield Item(Concern.COST, f"uses the model {printable_name(model)}")
+    retries = wanted.get("retries")
+    if retries is not None and retries > base.retries:
+        yield Item(Concern.COST, f"tries again up to {retries} times")
+    yield from _limits(wanted, base)
+    if isinstance(watch := wanted.get("watchdog"), WatchdogWish):
+        yield from _watch(watch, base.watchdog, usual)
+
+
+def own_base(spec: RunSpec, own: Keys, said: frozenset[str]) -> RunSpec:
+    """Return the run as the user's own part of a template has it: what that limits, counts."""
+    kept = {k: v for k, v in fields_of(own).items() if v is not None and k not in said}
+    return replace(spec, **kept)
+
+
+def command(text: str, root: str) -> Item:
+    """Return the item of a command, by what is unusual about it."""
+    if leaves_folder(text, root):
+        return runs(text, Concern.LEAVES)
+    return runs(text, Concern.NETWORK if uses_network(text) else Concern.COMMAND)
+
+
+def _level(sandbox: Sandbox) -> int:
+    return _SANDBOXES.index(sandbox) if sandbox in _SANDBOXES else len(_SANDBOXES)
+
+
+def _limits(wanted: Mapping[str, Any], base: RunSpec) -> Iterator[Item]:
+    """Return the limits that are higher; where the user has none, any limit tightens."""
+    for name, words, shown in (
+        ("timeout_s", "may take {}", clock),
+        ("verify_limit_s", "lets its check take {}", clock),
+        ("budget_tokens", "may use {} tokens", str),
+    ):
+        more, limit = wanted.get(name), getattr(base, name)
+        if more is not None and limit is not None and more > limit:
+            yield Item(Concern.COST, words.format(shown(more)))
+
+
+def _watch(watch: WatchdogWish, base: WatchdogWish, usual: Watchdog) -> Iterator[Item]:
+    action = base.action or usual.action
+    if watch.action is not None and _ACTIONS.index(watch.action) > _ACTIONS.index(action):
+        yield Item(Concern.COST, f"does this when a run stalls: {watch.action}")
+    for name, words in (
+        ("silent_s", "waits {} for a silent agent"),
+        ("first_event_s", "waits {} for an agent's first sign of life"),
+    ):
+        more, limit = getattr(watch, name), getattr(base, name)
+        limit = getattr(usual, name) if limit is None else limit
+        if more is not None and more > limit:
+            yield Item(Concern.COST, words.format(clock(more)))

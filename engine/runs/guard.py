@@ -1,0 +1,99 @@
+"""A repository's commands run only with the files that the user trusted.
+
+Commands run as the user, outside the sandbox, in a folder that the agent could write. So the files
+that they can run are compared before each use with what was trusted, or with what the set-up made
+before the agent started.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from engine.domain.errors import user_error
+from engine.domain.model import Run
+from engine.domain.text import printable_name
+from engine.durable import write_synced
+from engine.files import read_regular
+from engine.paths import Paths, private_folder
+from engine.workspace.create import root_of
+from engine.workspace.named_files import TooMuch, record
+
+NAMED = 3
+
+
+class CommandGuard:
+    """The guarded commands of one run, in its workspace at `folder`; blocking."""
+
+    def __init__(self, paths: Paths, run: Run, folder: str) -> None:
+        self._spec = run.spec
+        self._folder = Path(folder)
+        self._note = paths.run(run.id) / f"programs-{self._folder.name}.json"
+
+    def check_new(self) -> None:
+        """Check a workspace that no agent has worked in; raises `UserError` SETUP_NOT_TRUSTED."""
+        if names := self._changed(self._commands()):
+            raise user_error(
+                "SETUP_NOT_TRUSTED",
+                f"{names} is in the workspace not what you have trusted in the source.",
+            )
+
+    def check_verify(self) -> None:
+        """Check what the verify command can run; raises `UserError` VERIFY_NOT_TRUSTED."""
+        command = self._spec.verify
+        if not command or command not in self._spec.preparation.guarded:
+            return
+        if names := self._changed([command]):
+            raise user_error(
+                "VERIFY_NOT_TRUSTED",
+                f"The check was not run: it could run {names}, which is not as you trusted it.",
+            )
+
+    def note(self) -> None:
+        """Note what the commands can run before the agent starts: the set-up may have made it."""
+        commands = self._commands()
+        if not commands:
+            return
+        private_folder(self._note.parent)
+        write_synced(self._note, json.dumps(self._now(commands)).encode())
+
+    def _commands(self) -> list[str]:
+        """Return the commands of this run that a repository brought."""
+        preparation = self._spec.preparation
+        guarded = preparation.guarded
+        if preparation.trusted and not guarded:  # a run of an earlier version names none
+            guarded = preparation.setup
+        return [each for each in (*preparation.setup, self._spec.verify) if each in guarded]
+
+    def _changed(self, commands: Sequence[str]) -> str:
+        """Return the files that are not as they were, to show; empty where there are none."""
+        if not commands:
+            return ""
+        trusted, noted = self._spec.preparation.trusted, self._noted()
+        found = [
+            printable_name(path)
+            for path, digest in self._now(commands).items()
+            if digest not in (trusted.get(path), noted.get(path))
+        ]
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        return f"{', '.join(found[:NAMED])}{more}"
+
+    def _now(self, commands: Sequence[str]) -> dict[str, str]:
+        try:
+            return record(self._folder, commands, root_of(self._spec.workspace)).run
+        except TooMuch as error:
+            raise user_error(
+                "SETUP_NOT_TRUSTED",
+                f"What the repository's commands name in the workspace cannot be checked: {error}.",
+            ) from error
+        except OSError as error:
+            raise user_error("WORKSPACE_MISSING") from error
+
+    def _noted(self) -> Mapping[str, str]:
+        try:
+            found = json.loads(read_regular(self._note))
+        except (OSError, ValueError):  # there is none; and what cannot be read trusts nothing
+            return {}
+        return cast("dict[str, str]", found) if isinstance(found, dict) else {}
