@@ -34,9 +34,9 @@ file has a mistake or has changed; a change applies to it after a restart.
 A repository can have `setup`, `setup_limit`, `copy_files` and `ignore` of its own, below
 `workspace:` in `.swarm/config.yaml`. What `projects` says of a project comes first, then the
 repository's file, then `workspace`. The file counts once you have trusted it as it is: where it
-lies, its content, and the scripts (executable, or beginning with `#!`) that its commands name
-by their path from the top. What those call in turn is not held. Any change asks again, and a
-script that is another in the workspace than in the source is not run.
+lies, its content, everything in `.swarm`, and the files that its commands name
+([security.md](security.md#trust)). Any change asks again, and a file that is another in the
+workspace than in the source is not run. A lower `setup_limit` than yours counts without a question.
 
 Set-up commands run with `sh` in every new worktree and copy, one after the other, as you and
 outside Codex's sandbox, before the state that changes are measured against. `--setup` runs them
