@@ -21,8 +21,8 @@ async def test_every_built_in_template_runs(house: House, server: LoopbackServer
             given = {k: "src" for k, it in template.params.items() if it.default is None}
             if "command" in template.params and name != "format":
                 given["command"] = "test -d ."
-            filled = await engine.templates.fill(template, given)
-            runs.append(await engine.start(filled.over(task(prompt), set())))
+            filled = await engine.templates.fill(template, given, task(prompt))
+            runs.append(await engine.start(filled))
         done = await asyncio.gather(*(ended(engine, run) for run in runs))
         assert {run.status for run in done} == {Status.SUCCEEDED}, [run.error for run in done]
         assert {run.spec.template for run in done} == known.keys()
