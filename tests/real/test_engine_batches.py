@@ -29,6 +29,8 @@ async def test_research_write_review(house: House, server: LoopbackServer, lab: 
     file.write_text("\n".join([*lines, "    verify: grep -q good review"]))
     async with house.engine() as engine:
         plan = await engine.swarms.plan(Order(task(""), file=file))
+        for consent in await engine.swarms.consents(plan):
+            await engine.trust.give(consent)
         _, runs = await engine.swarms.start(plan)
         done = await asyncio.gather(*(ended(engine, run) for run in runs))
     assert {run.status for run in done} == {Status.SUCCEEDED}, [run.error for run in done]
