@@ -22,8 +22,8 @@ INVALID = "TEMPLATE_INVALID"
 TEXTS = ("prompt", "title", "verify")
 """The keys whose texts are filled in."""
 PARAMETERS = 100
-REPOSITORY_TOKENS = 20_000
-"""What takes about a second to compile."""
+REPOSITORY_TOKENS = 4 * rendering.LIMIT_TOKENS
+"""What takes about two seconds to compile: more than the texts of one template can have."""
 
 
 def load(files: Sequence[File]) -> dict[str, Template]:
