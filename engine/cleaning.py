@@ -176,7 +176,12 @@ class Cleaning:
     async def _clean(self, item: Item, wish: Wish, why: str, together: str) -> Cleaned:
         unsaved_too = wish.including_unsaved
         entry = await self.delete(
-            item.run, item.path, why, including_unsaved=unsaved_too, together=together
+            item.run,
+            item.path,
+            why,
+            including_unsaved=unsaved_too,
+            needs_patch=True,
+            together=together,
         )
         return Cleaned(item, item.size, entry.id)
 
@@ -198,12 +203,14 @@ class Cleaning:
         why: str = "",
         *,
         including_unsaved: bool = True,
+        needs_patch: bool = False,
         together: str = "",
     ) -> Entry:
         """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
 
         `path` names one that a fresh start left; None: the one the run has now. Without
-        `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED.
+        `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED. With
+        `needs_patch` so does one of whose changes no patch can be kept.
         """
         async with self._trash.alone():
             known = await self.standing(run, path)
@@ -213,7 +220,7 @@ class Cleaning:
             lost = await self.unsaved(known)
             if lost and not including_unsaved:
                 raise user_error("WORK_UNSAVED", f"The run {run} is kept: {lost.words}.")
-            kept, is_whole = await keep(known, self._paths, lost)
+            kept, is_whole = await keep(known, self._paths, lost, needs_patch=needs_patch)
             bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
             words = _said(f"workspace moved to the trash{_staying(lost)}", why)
             await self.note(known, words, bodies, trash=True)

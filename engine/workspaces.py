@@ -161,6 +161,8 @@ class Workspaces:
         if target is None:
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
+        if to is None and how is not As.PATCH:
+            await asyncio.to_thread(_check_source, known.id, Path(target))
         words = message or await self.message(known.id)
         # A copy and a folder itself have no branch of their own until a commit is to go on one.
         branch = workspace.branch or (branch_of(known.id) if how is As.COMMIT else None)
@@ -300,6 +302,19 @@ class Workspaces:
         if not known.baseline:
             raise user_error("CHANGES_UNKNOWN")
         return self._paths.checkpoints(known.id, workspace.path), workspace
+
+
+def _check_source(run: str, source: Path) -> None:
+    """Raise `UserError` SOURCE_MOVED where a run's source is not a folder any more. Blocking."""
+    if source.is_dir():
+        return
+    name = printable_name(str(source))
+    raise user_error(
+        "SOURCE_MOVED",
+        f"The source of the run {run}, {name}, was moved, renamed or deleted.",
+        f"Name its new place with `swarm-tui apply {run} --to DIR`, or take the changes with "
+        "`--as patch`.",
+    )
 
 
 def _kept_words(kept: Sequence[str]) -> str:

@@ -89,7 +89,44 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
     "GIT_FAILED": Entry(
-        "git could not do its part.", "Run `git fsck` in the repository, mend it, then try again."
+        "git could not do its part.", "Fix the problem that git names, then try again."
+    ),
+    "GIT_LOCKED": Entry(
+        "Another git holds a lock in the repository.",
+        "Wait until it has ended; if none is at work, delete the lock file named, then try again.",
+    ),
+    "GIT_NOT_PERMITTED": Entry(
+        "git may not read or write a file of the repository.",
+        "Make the file or folder named readable and writable for you, then try again.",
+    ),
+    "GIT_OBJECT_MISSING": Entry(
+        "The repository lacks an object: it is a partial or shallow clone, or is damaged.",
+        "Fetch what is missing, for example with `git fetch --refetch`, then try again.",
+    ),
+    "GIT_DAMAGED": Entry(
+        "The repository is damaged.", "Run `git fsck` in it, repair it, then try again."
+    ),
+    "GIT_IDENTITY_MISSING": Entry(
+        "git does not know whose commits these are.",
+        "Set user.name and user.email with `git config --global`, then try again.",
+    ),
+    "GIT_NO_COMMIT": Entry(
+        "The repository has no commit yet.", "Commit something first, or use --copy."
+    ),
+    "GIT_UNFINISHED": Entry(
+        "A merge, rebase or the like is unfinished in the repository.",
+        "Finish or abort it (`git status` names it), then try again.",
+    ),
+    "GIT_CONFIG_INVALID": Entry(
+        "git cannot read its settings.", "Correct the line that git names, then try again."
+    ),
+    "GIT_TOO_OLD": Entry(
+        "This git is too old for the repository or for swarm-tui.",
+        "Update git (2.31 or newer), then try again.",
+    ),
+    "GIT_KILLED": Entry(
+        "git was killed before it was done.",
+        "Try again; where it happens repeatedly, check whether the machine runs out of memory.",
     ),
     "SETUP_FAILED": Entry(
         "The workspace could not be set up.",
@@ -109,6 +146,11 @@ CATALOGUE: dict[str, Entry] = {
     "BATCH_NOT_TRUSTED": Entry(
         "The file of a batch or flow asks for more than your settings allow.",
         "Read the file; if you trust it, start the batch with --trust.",
+    ),
+    "SOURCE_MOVED": Entry(
+        "The run's source is no longer where it was.",
+        "Name its new place with `swarm-tui apply RUN --to DIR`, or take the changes with "
+        "`--as patch`.",
     ),
     "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
@@ -172,6 +214,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "DISK_FULL": Entry(
         "The disk is full.", "Free some space, for example with `swarm-tui cleanup`."
+    ),
+    "DISK_READ_ONLY": Entry(
+        "The file system can only be read.", "Mount it so that it can be written, then try again."
     ),
     "DATABASE_LOCKED": Entry(
         "Another program keeps the database locked.",
@@ -267,4 +312,7 @@ def os_failure(error: OSError) -> UserError:
     """Give the error for what the operating system refused."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return user_error("DISK_FULL")
+    if error.errno == errno.EROFS:
+        name = f"{error.filename} cannot be written" if error.filename else ""
+        return user_error("DISK_READ_ONLY", name and f"{name}: the file system is read-only.")
     return user_error("INTERNAL", f"The system refused: {error}.", "Check the file it names.")

@@ -22,17 +22,19 @@ COPIES = 1000
 _log = logging.getLogger(__name__)
 
 
-async def keep(run: Run, paths: Paths, lost: Unsaved) -> tuple[list[Path], bool]:
+async def keep(
+    run: Run, paths: Paths, lost: Unsaved, *, needs_patch: bool = False
+) -> tuple[list[Path], bool]:
     """Write a patch of what was changed, bundles of commits, an archive of ignored files.
 
-    Gives the files, and whether they hold all of it. Raises `UserError` where nothing can be
-    written.
+    Returns the files, and whether they hold all of it. Raises `UserError` where nothing can be
+    written; with `needs_patch` WORK_UNSAVED where no patch can be made.
     """
     if not (lost or lost.history):
         return [], True
     folder = private_folder(paths.run(run.id))
     try:
-        kept = [await _patch(run, paths, folder)] if _is_changed(lost) else []
+        kept = [await _patch(run, paths, folder, needs_patch)] if _is_changed(lost) else []
         kept += [await _bundles(lost, folder)]
         kept += [await _archive(run, lost, folder)] if lost.ignored else []
     except OSError as error:
@@ -45,10 +47,17 @@ def _is_changed(lost: Unsaved) -> bool:
     return bool(lost.files or lost.undone) or not lost.is_known
 
 
-async def _patch(run: Run, paths: Paths, folder: Path) -> list[Path] | None:
+async def _patch(run: Run, paths: Paths, folder: Path, needed: bool) -> list[Path] | None:
     try:
         data = await patch(run, paths)
     except UserError as error:
+        if needed:
+            raise user_error(
+                "WORK_UNSAVED",
+                f"The run {run.id} is kept, since no patch of its work can be: {error.message}",
+                "Save its files with `swarm-tui get`, then delete its workspace alone, in the "
+                "dashboard.",
+            ) from error
         _log.warning("run %s: no patch is kept: %s", run.id, error.message)
         return None
     return [await asyncio.to_thread(_beside, folder / "unsaved.patch", data)] if data else []

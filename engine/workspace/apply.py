@@ -20,6 +20,7 @@ from engine.workspace.apart import check_apart
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits
+from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.landing import recovered
 from engine.workspace.lineage import lineage, on_newer, taken_back
 from engine.workspace.lineends import LineEnds
@@ -176,7 +177,7 @@ async def _find(wish: Wish) -> Repository | None:
     try:
         return await find(wish.to)
     except UserError as error:
-        if wish.how is As.EDITS and error.code == "WORKSPACE_UNSAFE":
+        if wish.how is As.EDITS and error.code in UNREADABLE:
             return None
         raise
 

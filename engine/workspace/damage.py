@@ -10,6 +10,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import BASELINE
 from engine.domain.transient import from_message
 from engine.workspace.git import Git
+from engine.workspace.git_errors import FAILURES
 from engine.workspace.points import REFS
 
 
@@ -23,11 +24,11 @@ def unknown_changes(folder: Path) -> Exception:
 
 @asynccontextmanager
 async def damage_named(git: Git) -> AsyncGenerator[None]:
-    """Raise CHANGES_UNKNOWN instead of GIT_FAILED where objects of the baseline are lost."""
+    """Raise CHANGES_UNKNOWN instead of an error of git where objects of the baseline are lost."""
     try:
         yield
     except UserError as error:
-        if error.code == "GIT_FAILED" and await is_damaged(git):
+        if error.code in FAILURES and await is_damaged(git):
             raise unknown_changes(git.git_dir) from error
         raise
 

@@ -9,7 +9,6 @@ nor writes files, and the settings below take away what even that could start.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
@@ -20,10 +19,9 @@ from typing import Any
 
 from engine import programs
 from engine.domain.errors import UserError, user_error
-from engine.domain.text import one_line
-from engine.domain.transient import from_message
 from engine.environment import workspace_environment
 from engine.workspace import git_watch
+from engine.workspace.git_errors import git_failure, late, start_failure, talkative, telling_line
 from engine.workspace.git_settings import hooks_disabled
 
 LIMIT_S = 300.0
@@ -112,7 +110,7 @@ class Git:
         limit_s: float = LIMIT_S,
         limit_bytes: int = LIMIT_BYTES,
     ) -> bytes:
-        """Run git and give its output; raises `UserError` GIT_FAILED or DISK_FULL where it fails.
+        """Run git and return its output; raises `UserError` where it fails: see `git_errors`.
 
         `stdin` is what it reads, or an open file, which this closes.
         """
@@ -138,8 +136,7 @@ class Git:
                 feed = stdin if isinstance(stdin, bytes) else b""
                 return await self._answer(process, feed, limit_bytes)
         except TimeoutError:
-            name = _shown(arguments[0])
-            raise user_error("GIT_FAILED", f"git {name} took over {limit_s:.0f} s.") from None
+            raise late(arguments[0], limit_s) from None
         finally:
             await _end(process)
 
@@ -161,8 +158,7 @@ class Git:
                 start_new_session=True,
             )
         except OSError as error:
-            recovery = "Check that git can run, then try again."
-            raise user_error("GIT_FAILED", f"git cannot be started: {error}.", recovery) from error
+            raise start_failure(error, self.git_dir, self.files) from error
         finally:
             if isinstance(stdin, int):
                 os.close(stdin)
@@ -215,14 +211,8 @@ def identity(name: str, email: str) -> dict[str, str]:
 
 
 def failure(command: str | bytes, answer: Answer) -> UserError:
-    """Give the error for what git refused."""
-    condition = from_message(answer.complaint)
-    if condition and condition.errno in (errno.ENOSPC, errno.EDQUOT):
-        return user_error("DISK_FULL")
-    how = answer.complaint or f"exit code {answer.code}"
-    error = user_error("GIT_FAILED", f"git {_shown(command)} failed: {how}")
-    error.__cause__ = condition
-    return error
+    """Return the error for a command that git refused."""
+    return git_failure(command, answer.code, answer.complaint)
 
 
 async def _whole(
@@ -239,10 +229,6 @@ async def _whole(
         raise
 
 
-def _shown(command: str | bytes) -> str:
-    return one_line(os.fsdecode(command), 40)
-
-
 def _executable() -> str:
     found = programs.find("git")
     if not found:
@@ -257,8 +243,8 @@ async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit_bytes: 
         err = group.create_task(_collect(process, process.stderr, STDERR_BYTES, strict=False))
     code = await process.wait()
     if len(out.result()) > limit_bytes:
-        raise user_error("GIT_FAILED", f"git said more than {limit_bytes // 1024**2} MiB.")
-    return Answer(code, out.result(), _complaint(err.result()))
+        raise talkative(limit_bytes)
+    return Answer(code, out.result(), telling_line(err.result()))
 
 
 async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
@@ -288,13 +274,6 @@ async def _collect(
         elif strict:
             _kill(process)
     return bytes(found)
-
-
-def _complaint(stderr: bytes) -> str:
-    """Give the line that says what went wrong: git's hints stand before and after it."""
-    lines = stderr.decode("utf-8", "surrogateescape").splitlines()
-    marked = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return one_line((marked or lines or [""])[-1])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

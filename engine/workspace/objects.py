@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.workspace.git import Git
+from engine.workspace.git_errors import object_missing
 from engine.workspace.scan import LARGEST_BYTES
 
 Entry = tuple[int, str]
@@ -28,7 +29,7 @@ async def blobs(git: Git, oids: Iterable[str]) -> dict[str, bytes]:
         end = out.index(b"\n", at)
         _, kind, *size = out[at:end].split()
         if kind == b"missing":
-            await git.run("cat-file", "-e", oid)  # says what is missing, as an error
+            raise object_missing(oid)
         start, at = end + 1, end + 2 + int(size[0])
         found[oid] = out[start : at - 1]
     return found

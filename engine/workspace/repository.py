@@ -17,6 +17,7 @@ from engine.durable import write_synced
 from engine.files import read_regular
 from engine.paths import private_folder
 from engine.workspace.git import NOBODY, Git, failure
+from engine.workspace.git_errors import unreadable
 from engine.workspace.guard import check_repository
 from engine.workspace.special_files import SETTINGS_BYTES
 
@@ -139,8 +140,7 @@ async def read(git_dir: Path, common_dir: Path, top: Path | None) -> Repository:
     try:
         await asyncio.to_thread(check_repository, git_dir, common_dir, top)
     except OSError as error:
-        name = printable_name(str(git_dir))
-        raise user_error("GIT_FAILED", f"{name} cannot be read: {error.strerror}.") from error
+        raise unreadable(git_dir, error) from error
     git = Git(git_dir)
     asked = ("--show-object-format", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     answer = await git.ask("rev-parse", *asked)

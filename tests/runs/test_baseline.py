@@ -131,7 +131,7 @@ async def test_first_checkpoint_always_fails(paths: Paths, git: FakeGit, source:
     where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
     async with supervising(paths) as engine:
         run = await played(engine, "write work.txt work", workspace=where)
-        assert (run.status, run.error and run.error.code) == (Status.FAILED, "GIT_FAILED")
+        assert (run.status, run.error and run.error.code) == (Status.FAILED, "GIT_KILLED")
         assert await order(engine, run) == []
         assert run.workspace
         assert not Path(run.workspace.path, "work.txt").exists(), "the agent did not start"

@@ -200,7 +200,7 @@ async def test_a_partial_clone_fetches_nothing(evil: Path, ran: Path, home: Path
     (evil / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(UserError) as raised:
         await worktree.create(evil, home / "w" / "r1", "swarm/r1", home)
-    assert raised.value.code == "GIT_FAILED"
+    assert raised.value.code == "GIT_OBJECT_MISSING", raised.value.message
     answer = await Git(evil / ".git").ask("cat-file", "-p", blob)
     assert answer.code
     assert list(ran.iterdir()) == []
@@ -299,7 +299,7 @@ async def test_what_git_says_is_one_printable_line(stand_in: Path, tmp_path: Pat
         await Git(tmp_path).run("status")
     assert raised.value.code == "DISK_FULL"
     stand_in.write_text(f"#!/bin/sh\nkill -{signal.SIGKILL} $$\n")
-    with pytest.raises(UserError, match="exit code -9"):
+    with pytest.raises(UserError, match="SIGKILL"):
         await Git(tmp_path).run("status")
 
 
