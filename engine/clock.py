@@ -93,6 +93,8 @@ class Anchor:
     slept: float
     hold_until: float = 0.0
     """Nothing expires before this, in seconds awake; 0: no hold."""
+    wall: float = 0.0
+    """When this was stored; 0: unknown."""
 
 
 class Clock:
@@ -121,9 +123,17 @@ class Clock:
         if stored and fresh.boot and stored.boot == fresh.boot:
             self.anchor = self._settled = stored
             return
-        # How long the machine was off is unknown; a hold starts again.
-        hold_until = self._clocks.awake() + DAY_S if stored and stored.hold_until else 0.0
+        # How long the machine was off is unknown, and its date may be wrong since: a hold begins.
+        awake = self._clocks.awake()
+        is_held = stored is not None and (
+            stored.hold_until > 0 or 0 < stored.wall < fresh.offset + awake - DAY_S
+        )
+        hold_until = awake + DAY_S if is_held else 0.0
         self.anchor = self._settled = replace(fresh, hold_until=hold_until)
+
+    def to_store(self) -> Anchor:
+        """Return the anchor with which another engine can continue."""
+        return replace(self.anchor, wall=self.stamp())
 
     def gap(self) -> Gap:
         """Return how far the wall clock has gone from the offset that was settled."""

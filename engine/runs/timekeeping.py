@@ -77,7 +77,7 @@ class Timekeeper:
         self._clock.settle()
 
     async def _keep(self, entries: Sequence[Entry]) -> None:
-        anchor = msgspec.json.encode(self._clock.anchor).decode()
+        anchor = msgspec.json.encode(self._clock.to_store()).decode()
         await self._append(entries, {_SETTING: anchor})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,23 @@ def test_a_run_with_a_limit_ends_well_while_the_clock_moves(
     shown = swarm("show", "@last", "--json").json
     assert shown["status"] == "succeeded"
     assert 0 <= shown["elapsed_s"] < 60
+
+
+AGES = (
+    "ls", "show @last --json", "batch show @last", "batch report @last", "search hello", "patterns",
+    "du", "cleanup --older-than 1d --dry-run", "cleanup --codex --dry-run",
+)  # fmt: skip
+NEGATIVE = re.compile(r'(^|[\s\[:"])-\d', re.MULTILINE)
+
+
+def test_no_age_is_negative_after_the_clock_was_set_back(swarm: Swarm, offset: Path) -> None:
+    move(offset, 400 * DAY_S)
+    words = ("--empty", "--agent", "simulated", "hello\nsim: write a.txt x")
+    assert swarm("batch", "--count", "2", *words).code == 0
+    assert swarm("cleanup", "@last", "--including-unsaved", "--force").code == 0
+    move(offset, 0)
+    for line in AGES:
+        done = swarm(*line.split())
+        assert (done.code, done.err) == (0, ""), line
+        assert not NEGATIVE.search(done.out), line
+    assert swarm("cleanup", "--undo").code == 0

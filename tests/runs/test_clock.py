@@ -252,6 +252,19 @@ def test_another_start_of_the_machine_begins_afresh_and_keeps_the_hold() -> None
     assert abs(clock.gap().total_s) < 1
 
 
+def test_nothing_expires_at_once_when_a_machine_starts_with_a_date_long_after_the_last() -> None:
+    machine = Machine()
+    stored = replace(Clock(machine).to_store(), boot="boot 0")
+    clock = Clock(machine)
+    clock.start(stored)
+    assert clock.is_trusted
+    machine.moved_s = 365 * DAY_S
+    clock.start(stored)
+    assert not clock.is_trusted
+    clock.start(replace(stored, wall=0.0))  # an older version did not write it down
+    assert clock.is_trusted
+
+
 def test_while_a_clock_steps_it_never_decides_by_the_later_time() -> None:
     machine = Machine()
     clock = Clock(machine)
