@@ -285,7 +285,11 @@ class Engine(Parts):
         if name == "@last":
             runs = await self._store.runs(limit=1)
             if not runs:
-                raise user_error("RUN_NOT_FOUND", "There are no runs yet.")
+                raise user_error(
+                    "RUN_NOT_FOUND",
+                    "There are no runs yet.",
+                    "Start one with `swarm-tui run PROMPT`.",
+                )
             return runs[0]
         is_id = name.isascii() and name.isalnum()
         ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []

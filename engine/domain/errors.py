@@ -164,14 +164,18 @@ CATALOGUE: dict[str, Entry] = {
         "Read its log, then retry: it goes on from its last good checkpoint.",
     ),
     "RUN_TIMED_OUT": Entry(
-        "The run reached its time limit.", "Give it more with --timeout, then retry."
+        "The run reached its time limit.",
+        "Retry: the run goes on in its thread, and its time limit begins again. Only a new run "
+        "takes a longer one: `swarm-tui run --from-run RUN --timeout TIME`.",
     ),
     "RUN_INTERRUPTED": Entry(
         "The agent's process vanished without a result.",
         "Retry: the run goes on from its last good checkpoint.",
     ),
     "BUDGET_EXCEEDED": Entry(
-        "The run used up its token budget.", "Raise the budget, then resume the run."
+        "The run used up its token budget.",
+        "Continue in a new run with a budget of its own: "
+        "`swarm-tui run --from-run RUN --budget TOKENS`.",
     ),
     "VERIFY_FAILED": Entry(
         "The verify command failed.",

@@ -121,6 +121,22 @@ def test_default_is_a_copy_of_the_current_folder(swarm: Swarm, here: Path) -> No
     assert (here / "tree.txt").read_text() == "oak"
 
 
+def test_apply_of_several_says_what_was_applied_before_one_that_does_not_fit(
+    swarm: Swarm, here: Path
+) -> None:
+    (here / "a.txt").write_text("1\n")
+    ids: list[str] = []
+    for text in ("2", "3", "4"):
+        words = ("run", "--copy", ".", "--agent", "simulated", f"sim: write a.txt {text}")
+        assert swarm(*words).code == 0
+        ids.append(swarm("ls", "-q").out.split()[0])
+    done = swarm("apply", *ids)
+    assert done.code == 3
+    assert f"{ids[1]}: " in done.err
+    assert "Applied before it, and kept: 1. Not tried: 1." in done.err
+    assert (here / "a.txt").read_text().strip() == "2"
+
+
 def test_inside_a_repository_it_works_in_a_worktree(swarm: Swarm, here: Path) -> None:
     def git(*words: str) -> str:
         done = subprocess.run(["git", *words], cwd=here, capture_output=True, check=True)

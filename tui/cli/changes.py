@@ -141,12 +141,13 @@ async def apply_all(
 ) -> bool:
     """Put what runs changed into their source, one after another, and say whether all fits."""
     fits = True
-    for run in runs:
+    for place, run in enumerate(runs):
         try:
             fits &= await _apply_one(engine, run.id, asked, as_json=as_json)
         except UserError as error:
             if len(runs) > 1:  # with one, everybody knows which it is
-                error.message = f"{run.id}: {error.message}"
+                so_far = "" if asked["check"] else _so_far(place, len(runs) - place - 1)
+                error.message = f"{run.id}: {error.message}{so_far}"
             raise
     if asked["check"] and len(runs) > 1:
         output.say_aside(
@@ -154,6 +155,12 @@ async def apply_all(
             " and what changes the same lines may not."
         )
     return fits
+
+
+def _so_far(before: int, after: int) -> str:
+    """Return what became of the other runs when one could not be applied."""
+    done = f" Applied before it, and kept: {before}." if before else ""
+    return f"{done} Not tried: {after}." if after else done
 
 
 async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
