@@ -88,6 +88,11 @@ CATALOGUE: dict[str, Entry] = {
         "a commit on the run's branch.",
     ),
     "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
+    "SIGNING_FAILED": Entry(
+        "The commit could not be signed.",
+        "Unlock the key (`git commit` in a terminal asks for it), or correct commit.gpgSign and "
+        "user.signingKey in your global git configuration. As edits nothing is signed.",
+    ),
     "GIT_FAILED": Entry(
         "git could not do its part.", "Fix the problem that git names, then try again."
     ),

@@ -30,6 +30,7 @@ from engine.workspace.objects import Entry
 from engine.workspace.owned import seeing
 from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository, find, habits
+from engine.workspace.signing import signing
 from engine.workspace.staging import journal_for
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash
@@ -72,6 +73,10 @@ class Outcome:
     commit: str | None = None
     branch: str | None = None
     patch: bytes | None = None
+    into: str | None = None
+    """The branch that a merge went into; None where a commit was checked out."""
+    signed: bool | None = None
+    """Whether the commit was signed; None where none was made. No hooks are ever run."""
     left_out: tuple[str, ...] = ()
     """Changed files of the workspace that could not be read, and so are not among them."""
 
@@ -219,7 +224,8 @@ async def _committed(
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     line_ends = LineEnds(git, repository.top)
     own = await lineage(run, repository, wish.branch)
-    merge = Merge(git, repository, who, line_ends, run.root, own)
+    signer = await signing(repository, home) if really else None
+    merge = Merge(git, repository, who, line_ends, run.root, own, signer)
 
     async def bringing(taken: Taken | None) -> Bringing:
         """Give what is to be brought there, as the repository stores files."""
@@ -240,7 +246,14 @@ async def _committed(
         newer = await on_newer(repository.git, own, repository.head, here.pairs)
         here = replace(here, pairs=newer)
         done = await merge.merge(here, side, wish.message, home, really=really)
-    return Outcome(_names(done.files), tuple(done.clashes), done.commit, done.branch)
+    return Outcome(
+        _names(done.files),
+        tuple(done.clashes),
+        done.commit,
+        done.branch,
+        into=done.into,
+        signed=done.signed,
+    )
 
 
 def _below(folder: bytes, pairs: list[Pair]) -> list[Pair]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.durable import sync_path, sync_tree
-from engine.workspace import objects
+from engine.workspace import objects, signing
 from engine.workspace.changes import DIFF, Pair, parse_pairs
 from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git, identity
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Habits, Repository
+from engine.workspace.signing import Signing
 from engine.workspace.worktree import registration
 
 _BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
@@ -29,6 +30,8 @@ class Workshop:
     git: Git
     repository: Repository
     who: Habits
+    signing: Signing | None = None
+    """How commits are signed, where they are."""
 
     async def tree_of(self, commit: str) -> str:
         """Give a commit's tree."""
@@ -39,15 +42,20 @@ class Workshop:
         return await objects.changed_tree(self.git, commit, files)
 
     async def commit(self, tree: str, parents: list[str], message: str) -> str:
-        """Make a commit in the user's name."""
+        """Make a commit in the user's name, signed where the user signs commits."""
         env = {**self.git.env, **identity(self.who.name, self.who.email)}
         git = replace(self.git, env=env)
         heads = [word for parent in parents for word in ("-p", parent)]
         text = message.replace("\0", "").strip() or "Changes of a run"
-        out = await git.run(
-            "commit-tree", tree, *heads, stdin=f"{text}\n".encode("utf-8", "replace")
-        )
-        return out.decode("ascii").strip()
+        data = f"{text}\n".encode("utf-8", "replace")
+        if self.signing is None:
+            out = await git.run("commit-tree", tree, *heads, stdin=data)
+            return out.decode("ascii").strip()
+        words = ("commit-tree", "-S", tree, *heads)
+        answer = await self.signing.git(git).ask(*words, stdin=data, limit_s=signing.LIMIT_S)
+        if answer.code:
+            raise signing.refused(answer)
+        return answer.out.decode("ascii").strip()
 
     async def pairs(self, old: str, new: str) -> list[Pair]:
         """Give what differs between two trees, submodules left out."""

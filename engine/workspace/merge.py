@@ -13,6 +13,7 @@ from engine.workspace.landing import Built, Landing
 from engine.workspace.lineage import Lineage
 from engine.workspace.lineends import LineEnds
 from engine.workspace.repository import Habits, Repository, checked_out_in
+from engine.workspace.signing import Signing
 from engine.workspace.staging import journal_for
 from engine.workspace.threeway import Bringing, Clash
 
@@ -25,6 +26,10 @@ class Done:
     clashes: list[Clash] = field(default_factory=list[Clash])
     commit: str | None = None
     branch: str | None = None
+    into: str | None = None
+    """The branch that a merge went into."""
+    signed: bool | None = None
+    """Whether the commit was signed; None where none was made."""
 
 
 class Merge:
@@ -38,8 +43,9 @@ class Merge:
         line_ends: LineEnds,
         workspace: Path,
         own: Lineage,
+        signing: Signing | None = None,
     ) -> None:
-        self._shop = Workshop(git, repository, who)
+        self._shop = Workshop(git, repository, who, signing)
         self._repository = repository
         self._line_ends = line_ends
         self._workspace = workspace
@@ -63,8 +69,14 @@ class Merge:
             await self._deliver(built)
             await self._shop.move({f"refs/heads/{branch}": (built.sha, tip)}, "swarm-tui: commit")
             await self._follow(built.sha)
-        done.commit = built.sha if really else None
+        if really:
+            done.commit, done.signed = built.sha, self._signed(built)
         return done
+
+    def _signed(self, *made: Built | None) -> bool | None:
+        """Return whether these commits were signed; None where none was made now."""
+        is_made = any(one and one.sha != one.base for one in made)
+        return self._shop.signing is not None if is_made else None
 
     async def _deliver(self, built: Built) -> None:
         if built.sha != built.base:
@@ -88,13 +100,7 @@ class Merge:
 
         `aside`: commit on the run's own branch first, what is new there, and merge that.
         """
-        top = self._repository.top
-        if top is None:
-            raise user_error(
-                "INPUT_INVALID",
-                "A bare repository has no current branch to merge into.",
-                "Take the changes home as a commit or as a patch.",
-            )
+        top = self._top()
         reason = busy_with(self._repository)
         clashes = [Clash("", reason)] if reason else []
         side: Built | None = None
@@ -121,8 +127,18 @@ class Merge:
         done.clashes += await landing.land(whole, moves, refs)
         if side and not done.clashes:
             await self._follow(side.sha)
-        done.commit = whole.sha
+        done.commit, done.signed = whole.sha, self._signed(whole, side)
+        done.into = short_name(self._repository.branch)
         return done
+
+    def _top(self) -> Path:
+        if self._repository.top is None:
+            raise user_error(
+                "INPUT_INVALID",
+                "A bare repository has no current branch to merge into.",
+                "Take the changes home as a commit or as a patch.",
+            )
+        return self._repository.top
 
     @property
     def _head(self) -> str:
@@ -163,3 +179,8 @@ class Merge:
     async def _is_forward(self, base: str, tree: str, side: Built) -> bool:
         same = tree == await self._shop.tree_of(side.sha)
         return same and await self._shop.is_ancestor(base, side.sha)
+
+
+def short_name(ref: str | None) -> str | None:
+    """Return a branch as the user calls it."""
+    return ref.removeprefix("refs/heads/") if ref else None

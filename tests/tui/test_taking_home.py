@@ -112,7 +112,7 @@ async def test_a_merge_with_a_message_of_ones_own(engine: Engine, source: Path) 
         await sees(pilot, lambda: engine.view.runs[run.id].is_applied)
         assert git(source, "log", "-1", "--format=%B") == "My a title\n\nAll of it is two now."
         assert git(source, "status", "--porcelain") == ""
-        assert "1 file merged as" in toasts(app)[0]
+        assert "1 file merged into main as" in toasts(app)[0]
 
 
 async def test_a_patch_is_saved_among_the_artifacts(engine: Engine, source: Path) -> None:

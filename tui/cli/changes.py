@@ -183,15 +183,20 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
                 "conflicts": clashes,
                 "commit": done.commit,
                 "branch": done.branch,
+                "merged_into": done.into,
+                "signed": done.signed,
+                "hooks_run": None if done.signed is None else False,
             }
         )
     elif asked["how"] == "patch" and done.patch is not None and not asked["check"]:
         output.say_content(done.patch)
     elif done.fits:
+        from tui.show.applying import committed
+
         verb = "would apply" if asked["check"] else "applied"
-        where = f" as {done.commit[:10]} on {done.branch}" if done.commit and done.branch else ""
         files = output.counted(len(names)) if names else "nothing new"
-        output.say(f"{run} {verb}{where}: {files}")
+        where = committed(done, asked["how"])
+        output.say(f"{run} {verb}: {files}{f', {where}' if where else ''}")
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
         output.say(f"{run} does not fit: {listed}")

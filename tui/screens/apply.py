@@ -20,6 +20,7 @@ from engine.engine import As, Outcome
 from tui import show
 from tui.cells import clean, crop
 from tui.screens.dialog import Dialog
+from tui.show.applying import committed
 from tui.toast import app_of, tell
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.segments import Segments
@@ -209,9 +210,7 @@ class Apply(Dialog[bool]):
         if how is As.EDITS:
             source = run.workspace.source if run.workspace else ""
             return f"{count} edited in {clean(source or '', 200)}; nothing is committed."
-        commit = f" as {done.commit[:10]}" if done.commit else ""
-        where = f"merged{commit}" if how is As.MERGE else f"committed{commit} on {done.branch}"
-        return f"{count} {where}."
+        return f"{count} {committed(done, how)}."
 
     # What is shown
 

@@ -64,6 +64,9 @@ class Applied(Shape):
     conflicts: list[Conflict]
     commit: str | None
     branch: str | None
+    merged_into: Annotated[str | None, Meta(description="the branch that a merge went into")]
+    signed: Annotated[bool | None, Meta(description="null where no commit was made")]
+    hooks_run: Annotated[bool | None, Meta(description="null where no commit was made")]
 
 
 class Checkpoint(Shape):
