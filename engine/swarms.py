@@ -109,8 +109,23 @@ class Swarms:
         self, order: Order, planned: Sequence[Planned], known: Mapping[str, Template]
     ) -> list[TrustRequest]:
         """Return what the templates of a batch ask for."""
-        used = sorted({name for each in planned if (name := each.spec.template)})
-        found = [self._templates.request(known[name], order.spec, order.said) for name in used]
+        from engine.library import foreign
+
+        used: dict[str, list[Planned]] = {}
+        for each in planned:
+            used.setdefault(each.spec.template or "", []).append(each)
+        found = [
+            foreign.of_template(
+                known[name],
+                order.spec,
+                order.said,
+                self._templates.watchdog,
+                roots=foreign.roots_of(runs),
+                rendered=_guarded(runs),
+            )
+            for name, runs in sorted(used.items())
+            if name
+        ]
         return [request for request in found if request]
 
     async def consents(self, plan: Plan) -> list[Consent]:
@@ -282,14 +297,20 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
 def _as_checked(each: Planned, done: RunSpec, files: Sequence[Mapping[str, str]]) -> RunSpec:
     """Return a run with what was found out for all runs that are made in the same place."""
     spec = each.spec
+    # What was found at an earlier look at the plan is not what was trusted.
+    asked = replace(spec.preparation, trusted={})
     return replace(
         spec,
         workspace=done.workspace if each.starts_from is None else spec.workspace,
-        preparation=with_guard(done.preparation, spec.preparation, files),
+        preparation=with_guard(done.preparation, asked, files),
         after=done.after,
         learn_from=done.learn_from,
         lesson=done.lesson,
     )
+
+
+def _guarded(planned: Sequence[Planned]) -> tuple[str, ...]:
+    return tuple({text: None for each in planned for text in each.spec.preparation.guarded})
 
 
 def _places(plan: Plan) -> Sequence[RunSpec]:

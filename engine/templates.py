@@ -128,9 +128,15 @@ class Templates:
         """Return what a repository's template asks for, if anything; raises `UserError`."""
         from engine.library import foreign
 
-        filled = self.preview(template, given) if given is not None else None
+        verify = self.preview(template, given).verify if given is not None else None
+        root = root_of(spec.workspace)
         return foreign.of_template(
-            template, spec, said, self.watchdog, root=root_of(spec.workspace), filled=filled
+            template,
+            spec,
+            said,
+            self.watchdog,
+            roots=(str(root),) if root else (),
+            rendered=(verify,) if verify else (),
         )
 
     def preview(self, template: Template, given: Mapping[str, Value]) -> Filled:

@@ -334,6 +334,25 @@ async def test_a_changed_script_asks_again_however_it_is_named(
         assert (await filled(engine, shop, "ours")).preparation.guarded == (verify,)
 
 
+async def test_what_the_user_names_by_a_parameter_is_not_asked_about(
+    paths: Paths, shop: Path
+) -> None:
+    for name in ("x.sh", "y.sh"):
+        (shop / name).write_text("true\n")
+    template(shop, "ours", "verify: sh {{ path|quote }}\nparams: {path: {type: path}}")
+    commit(shop)
+    what = order(shop, template="ours", matrix={"path": ("x.sh", "y.sh")})
+    async with supervising(paths) as engine:
+        first = await filled(engine, shop, "ours", trust=True, path="x.sh")
+        await filled(engine, shop, "ours", path="y.sh")
+        assert (await started(engine, first)).status is Status.SUCCEEDED
+        _, runs_ = await engine.swarms.start(await engine.swarms.plan(what))
+        await settled(engine)
+        assert {engine.view.runs[run.id].status for run in runs_} == {Status.SUCCEEDED}
+        run = await started(engine, first, "write x.sh touch evil")
+        assert run.reason == "VERIFY_NOT_TRUSTED" and not evil(paths)
+
+
 async def test_what_changes_between_question_and_start_is_refused(paths: Paths, shop: Path) -> None:
     (shop / "x.sh").write_text("true\n")
     (shop / "flow.yaml").write_text("steps:\n  - {name: a, prompt: x, verify: sh x.sh}\n")

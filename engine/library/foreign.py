@@ -16,7 +16,7 @@ from engine.library.asked import Order
 from engine.library.flow import Flow, Step
 from engine.library.loosening import command, looser, own_base
 from engine.library.rows import Row
-from engine.library.template import Filled, Template, fields_of
+from engine.library.template import Template, fields_of
 from engine.workspace.create import root_of
 
 TEMPLATE, FILE = "TEMPLATE_NOT_TRUSTED", "BATCH_NOT_TRUSTED"
@@ -42,17 +42,17 @@ def of_template(
     said: Collection[str],
     usual: Watchdog,
     *,
-    root: Path | None = None,
-    filled: Filled | None = None,
+    roots: Sequence[str] = (),
+    rendered: Sequence[str] = (),
 ) -> TrustRequest | None:
     """Return what a repository's template asks for where `spec` is what the user did; or None.
 
-    `root` is where its command runs, `filled` the template with what the user gave.
+    `roots` are the folders where its command runs, `rendered` the command with what the user gave.
     """
     if not template.foreign:
         return None
     file = template.foreign[0].path
-    place = root or file.parents[2]
+    places = roots or (str(file.parents[2]),)
     said = frozenset(said)
     wanted = {
         field: value
@@ -66,7 +66,7 @@ def of_template(
         items.append(Item(Concern.LEAVES, text))
     commands: list[str] = []
     if template.has_foreign_verify and "verify" not in said:
-        parts = dict(_verify_parts(template, str(place)))
+        parts = dict(_verify_parts(template, places[0]))
         items += parts.values()
         commands += parts
     return TrustRequest(
@@ -75,8 +75,8 @@ def of_template(
         tuple((str(each.path), each.text) for each in template.foreign),
         tuple(items),
         tuple(commands),
-        (filled.verify,) if commands and filled and filled.verify else (),
-        (str(place),),
+        tuple(rendered) if commands else (),
+        tuple(places),
     )
 
 
@@ -141,15 +141,20 @@ def of_file(
     items.update({command(text, str(home)): None for text in commands})
     if (count := len(planned) // max(1, order.count)) > FEW_RUNS:
         items[Item(Concern.COST, f"starts {count} runs")] = None
-    places = [root_of(each) for each in {each.spec.workspace: None for each in planned}]
     return TrustRequest(
         str(file.path),
         FILE,
         ((str(file.path), file.text),),
         tuple(items),
         tuple(commands),
-        roots=tuple(dict.fromkeys(str(place) for place in places if place)),
+        roots=roots_of(planned),
     )
+
+
+def roots_of(planned: Sequence[Planned]) -> tuple[str, ...]:
+    """Return the folders that the workspaces of these runs are made from."""
+    places = [root_of(each) for each in {each.spec.workspace: None for each in planned}]
+    return tuple(dict.fromkeys(str(place) for place in places if place))
 
 
 def _of_run(

@@ -17,6 +17,8 @@ from tui.cli.where import here
 if TYPE_CHECKING:
     from engine.engine import Engine, Template
 
+ASKED = 12
+"""Things to trust that are listed."""
 WHAT = ("list", "show", "new", "check")
 
 
@@ -105,8 +107,19 @@ async def _show(
         lines += ["", filled.prompt]
         if filled.verify:
             lines += ["", f"then checked by: {filled.verify}"]
+    lines += await _asked(engine, template)
     output.say("\n".join(lines))
     return 0
+
+
+async def _asked(engine: Engine, template: Template) -> list[str]:
+    """Return what has to be trusted before the template can be used, if anything."""
+    from engine.domain.model import RunSpec
+    from tui.cli import consent
+
+    usual = RunSpec("", "", "", sandbox=engine.config.codex.sandbox)
+    asked = await engine.templates.consent(template, usual, ())
+    return ["", *consent.listed(asked, ASKED)] if asked else []
 
 
 async def _new(

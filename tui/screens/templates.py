@@ -117,6 +117,9 @@ class TemplatesScreen(LiveScreen):
             "checked by ": keys.verify,
             "retries ": keys.retries,
         }
+        if template.foreign:
+            said = "the repository's: what it runs, loosens or costs more is asked about first"
+            lines.append((said, "warn"))
         said = " · ".join(f"{name}{value}" for name, value in facts.items() if value)
         lines += [(said, "dim"), ("", "plain")]
         try:
