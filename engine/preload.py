@@ -31,7 +31,12 @@ async def preload(*, with_receivers: bool) -> None:
     for program in (SIMULATED, Path(measure.__file__).with_name("scan_worker.py")):
         await asyncio.to_thread(child_files.hold, program)
     await asyncio.sleep(AFTER_S)
-    for name in modules(with_receivers=with_receivers):
+    await import_all(modules(with_receivers=with_receivers))
+
+
+async def import_all(names: Iterable[str]) -> None:
+    """Import modules one at a time, in a thread; those that cannot be imported are logged."""
+    for name in names:
         try:
             await asyncio.to_thread(import_module, name)
         except Exception as error:

@@ -80,3 +80,57 @@ def test_the_package_goes_and_the_supervisor_goes_on(tmp_path: Path, how: str) -
         out, err = supervisor.communicate("go on\n", timeout=LIMIT_S)
     assert (loaded, err[-2000:], supervisor.returncode) == ("loaded\n", "", 0)
     assert out.splitlines() == ["succeeded 1 1 None", "succeeded 1 1 None", "tried 2"]
+
+
+_DASHBOARD = """
+import asyncio, sys
+from pathlib import Path
+from engine.engine import Engine
+from engine.paths import Paths
+from tui import preload
+from tui.app import SwarmApp
+
+KEYS = ("n", "N", "t", "question_mark", "colon", "2", "3", "4", "5", "6", "ctrl+f")
+
+
+async def main(home):
+    preload.AFTER_S = 0
+    paths = Paths(home, home / "config.yaml")
+    async with Engine.open(paths, supervise=True) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await preload.preload_screens()
+            print("loaded", file=sys.__stdout__, flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+            for key in KEYS:
+                await pilot.press(key)
+                await pilot.pause()
+                print(type(app.screen).__name__, file=sys.__stdout__)
+                if len(app.screen_stack) > 1:
+                    await pilot.press("escape")
+
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_the_package_goes_and_an_open_dashboard_shows_all_its_screens(tmp_path: Path) -> None:
+    package, home = tmp_path / "package", tmp_path / "home"
+    home.mkdir(0o700)
+    for name in ("engine", "templates", "tui"):
+        shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", _DASHBOARD, home],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(package), "HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as dashboard:
+        assert dashboard.stdout
+        loaded = dashboard.stdout.readline()
+        shutil.rmtree(package)
+        out, err = dashboard.communicate("go on\n", timeout=LIMIT_S)
+    assert (loaded, err[-3000:], dashboard.returncode) == ("loaded\n", "", 0)
+    assert set(out.split()) >= {"NewRun", "NewBatch", "TemplatesScreen", "Help", "Palette"}
+    assert set(out.split()) >= {"FindScreen", "DiskScreen", "PatternsScreen", "DoctorScreen"}

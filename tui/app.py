@@ -176,8 +176,12 @@ class SwarmApp(Lending):
 
     def _begin(self) -> None:
         """Do what can wait until there is something to be seen."""
+        from tui.preload import preload_screens
+
         if self._seen:
             self._seen()
+        if self._tasks and not self.is_headless:  # tests import what they need
+            self._tasks.start("screens", preload_screens)
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.look_for_orphans(f"{way} shows the doctor, who can end them.")

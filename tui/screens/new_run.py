@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on
@@ -54,7 +55,8 @@ OPTIONS_FROM = 36
 class NewRun(Dialog[str]):
     """Asks for a run and starts it; answers with the run's id, or None."""
 
-    CSS_PATH = "new_run.tcss"
+    # Read with the module: the file may be gone, or another version's, when the form is opened.
+    CSS = Path(__file__).with_name("new_run.tcss").read_text("utf-8")
 
     VERTICAL_BREAKPOINTS = [(0, "-lowest"), (20, "-low"), (HIGH, "-high")]  # noqa: RUF012
 
