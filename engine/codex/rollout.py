@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from engine.codex.compressed import SUFFIX, CompressedSpool
 from engine.codex.parse import TokenUsage
 from engine.codex.refusals import MARKERS, refusal_within
 from engine.domain.model import LimitWindow
@@ -120,6 +121,8 @@ class Rollout:
         self._home = codex_home
         self._thread_id = thread_id
         self._spool: Spool | None = None
+        self._read_whole: Path | None = None
+        """A compressed file that was read: Codex puts what it adds into a plain one."""
         self._misses = self._skips = 0
         self.offset = offset
 
@@ -133,14 +136,19 @@ class Rollout:
                 self._skips -= 1
                 return []
             path = find(self._home, self._thread_id)
-            if path is None:
+            if path is None or path == self._read_whole:
                 self._misses += 1
                 self._skips = min(self._misses, MAX_SKIPS)
                 return []
-            self._spool = Spool(path, self.offset)
+            self._spool = _spool(path, self.offset)
         lines = self._spool.lines()
         self.offset = self._spool.offset
+        self._let_go()
         return [record for line in lines if (record := read_record(line))]
+
+    def _let_go(self) -> None:
+        if isinstance(self._spool, CompressedSpool) and self._spool.is_ended:
+            self._read_whole, self._spool = self._spool.path, None
 
     @property
     def behind(self) -> bool:
@@ -154,9 +162,10 @@ class Rollout:
 
 
 def find(home: Path, thread_id: str) -> Path | None:
-    """Return the path of a thread's rollout in a Codex home, if it is there and not compressed.
+    """Return the path of a thread's rollout in a Codex home, if it is there.
 
-    Its folder is the day that its id (UUID v7) tells; Codex moves archived ones out of it.
+    Its folder is the day that its id (UUID v7) tells; Codex moves archived ones out of it, and
+    compresses old ones, in both places. A plain one comes before a compressed one.
     """
     for day in _days(thread_id):
         folder = os.path.join(home, f"sessions/{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
@@ -170,9 +179,15 @@ def _named(folder: str, thread_id: str) -> Path | None:
         names = os.listdir(folder)  # noqa: PTH208  hot
     except OSError:
         return None
-    end = f"-{thread_id}.jsonl"
-    found = [name for name in names if name.startswith("rollout-") and name.endswith(end)]
-    return Path(folder, max(found)) if found else None
+    for end in (f"-{thread_id}.jsonl", f"-{thread_id}.jsonl{SUFFIX}"):
+        found = [name for name in names if name.startswith("rollout-") and name.endswith(end)]
+        if found:
+            return Path(folder, max(found))
+    return None
+
+
+def _spool(path: Path, offset: int) -> Spool:
+    return CompressedSpool(path, offset) if path.suffix == SUFFIX else Spool(path, offset)
 
 
 def _days(thread_id: str) -> Iterator[datetime]:

@@ -10,10 +10,12 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from engine.codex.compressed import SUFFIX, first_line
 from engine.codex.rollout import ARCHIVE
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
@@ -21,6 +23,8 @@ from engine.paths import Paths
 from engine.upkeep.measure import Figures
 
 HEAD_BYTES = 1024**2
+HEADS = 10_000
+"""How many first lines of compressed sessions are kept: to read one, a program is started."""
 THREAD_CHARACTERS = 36
 BY_HAND_S = 60.0
 """What was written so long after a run's end, the user wrote with Codex itself."""
@@ -75,7 +79,7 @@ class Sessions:
 
     def one(self, path: Path) -> Session | None:
         """Say whose one session file is; None where it is not of a run here. Blocking."""
-        thread = path.name.removesuffix(".zst").removesuffix(".jsonl")[-THREAD_CHARACTERS:]
+        thread = path.name.removesuffix(SUFFIX).removesuffix(".jsonl")[-THREAD_CHARACTERS:]
         run, folder = self._by_thread.get(thread), None
         head = _head(path) if run is None else None
         if head and (run := self._of_root(head)):
@@ -148,10 +152,18 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> _Payload | None:
-    """Return what a session's first line says; None where it is compressed or damaged."""
+    """Return what a session's first line says; None where it is damaged or cannot be read."""
     try:
+        if path.suffix == SUFFIX:
+            info = path.lstat()
+            return _compressed_head(path, info.st_ino, info.st_mtime_ns, info.st_size)
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             return _decode(file.readline(HEAD_BYTES)).payload
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
+
+
+@lru_cache(HEADS)
+def _compressed_head(path: Path, _inode: int, _modified_ns: int, _size: int) -> _Payload:
+    return _decode(first_line(path, HEAD_BYTES)).payload

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,6 +172,81 @@ def test_sub_agents_sleep_and_compaction_are_read() -> None:
         said = {"type": "response_item", "payload": {**call, "arguments": arguments}}
         assert count(json.dumps(said).encode()) == Slept(seconds)
     assert isinstance(count(b'{"type":"compacted","payload":{}}'), Compacted)
+
+
+@pytest.fixture
+def zstd() -> Callable[[Path], Path]:
+    """Compress a file with the real program, as Codex does, and remove the plain one."""
+    if shutil.which("zstd") is None:
+        pytest.skip("zstd is not installed")
+
+    def compress(path: Path) -> Path:
+        subprocess.run(["zstd", "-q", "--rm", path], check=True)
+        return path.with_name(f"{path.name}.zst")
+
+    return compress
+
+
+@pytest.mark.parametrize("folder", [None, "archived_sessions"])
+def test_a_compressed_rollout_is_read_from_the_offset_on(
+    tmp_path: Path, zstd: Callable[[Path], Path], folder: str | None
+) -> None:
+    now = datetime.now()
+    thread = thread_id(now)
+    path = rollout_of(tmp_path, now, thread)
+    if folder:
+        (tmp_path / folder).mkdir()
+        path = path.rename(tmp_path / folder / path.name)
+    noise = b'{"type":"response_item","payload":{"x":"' + b"x" * 500_000 + b'"}}\n'
+    whole = line(total(1)) + noise + line(total(2))
+    path.write_bytes(whole)
+    compressed = zstd(path)
+    assert find(tmp_path, thread) == compressed
+    rollout = Rollout(tmp_path, thread, len(line(total(1))))
+    counts = rollout.read()
+    while rollout.behind:
+        counts += rollout.read()
+    assert [c.usage.input_tokens for c in counts if isinstance(c, TokenCount) and c.usage] == [2]
+    assert rollout.offset == len(whole)
+    assert rollout.read() == []
+    # Codex writes a plain one again before it adds anything.
+    path.write_bytes(whole + line(total(3)))
+    assert find(tmp_path, thread) == path
+    (added,) = rollout.read()
+    assert isinstance(added, TokenCount)
+    assert added.usage
+    assert added.usage.input_tokens == 3
+    rollout.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"no zstd at all\n", b"\x28\xb5\x2f\xfd\0"])
+def test_a_damaged_compressed_rollout_holds_nothing(tmp_path: Path, content: bytes) -> None:
+    now = datetime.now()
+    thread = thread_id(now)
+    plain = rollout_of(tmp_path, now, thread)
+    plain.with_name(f"{plain.name}.zst").write_bytes(content)
+    plain.unlink()
+    rollout = Rollout(tmp_path, thread, 0)
+    with suppress(OSError):  # where the program is missing
+        assert rollout.read() == []
+    assert not rollout.behind
+    assert rollout.read() == []
+
+
+def test_without_the_program_a_compressed_rollout_is_an_error_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now()
+    thread = thread_id(now)
+    plain = rollout_of(tmp_path, now, thread)
+    plain.rename(plain.with_name(f"{plain.name}.zst"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    rollout = Rollout(tmp_path, thread, 0)
+    with pytest.raises(OSError, match="zstd"):
+        rollout.read()
+    assert not rollout.behind
+    assert rollout.read() == []
+    rollout.close()
 
 
 def test_an_archived_rollout_is_found(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import uuid
@@ -53,6 +54,8 @@ from loopback import (
     usage,
     usage_limit,
 )
+
+from engine.codex.rollout import find
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -651,6 +654,22 @@ def test_resume_after_sigterm(codex: Codex, server: LoopbackServer, lab: Path) -
     assert second.usage["input_tokens"] == 3000  # 1000 before, 2000 now: the thread's total
     third = codex.exec("Go on.", *RESUME_WRITE, thread=thread)
     assert third.usage["input_tokens"] == 5000
+
+
+def test_resume_of_a_compressed_rollout(codex: Codex, server: LoopbackServer) -> None:
+    zstd = shutil.which("zstd")
+    if zstd is None:
+        pytest.skip("zstd is not installed")
+    first = codex.exec(server.script("one", [message("x")], [message("y")]))
+    assert first.thread
+    (plain,) = codex.home.glob(f"sessions/*/*/*/rollout-*-{first.thread}.jsonl")
+    subprocess.run([zstd, "-q", "--rm", plain], check=True, timeout=30)
+    compressed = plain.with_name(f"{plain.name}.zst")
+    assert find(codex.home, first.thread) == compressed
+    resumed = codex.exec("Go on.", thread=first.thread)
+    assert (resumed.code, resumed.thread) == (0, first.thread)
+    assert find(codex.home, first.thread) == plain  # written again, whole
+    assert not compressed.exists()
 
 
 def test_failed_turn_counts_in_the_running_total(codex: Codex, server: LoopbackServer) -> None:

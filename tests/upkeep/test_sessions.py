@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shutil
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -141,3 +144,8 @@ async def test_sessions_of_sub_agents_archived_and_compressed_ones_are_the_run_s
         assert plan.take == ()
         found = {item.path: item.run for item in plan.keep}
         assert found == {str(agent): run.id, str(compressed): run.id}
+        if program := shutil.which("zstd"):  # whose a compressed one is, its first line says
+            await asyncio.to_thread(subprocess.run, [program, "-q", "--rm", agent], check=True)
+            plan = await engine.disk.plan(SESSIONS)
+            found = {item.path: item.run for item in plan.keep}
+            assert found == {f"{agent}.zst": run.id, str(compressed): run.id}
