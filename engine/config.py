@@ -78,7 +78,9 @@ class WorkspaceSettings(_Section, frozen=True):
     """How workspaces are made."""
 
     copy_limit: Annotated[Size, _says("the largest folder that is copied")] = Size(2 * 1024**3)
-    setup: Annotated[tuple[str, ...], _says("commands run in every new worktree and copy")] = ()
+    setup: Annotated[
+        tuple[str, ...], _says("commands run in every new worktree and copy, trusted or not")
+    ] = ()
     setup_limit: Annotated[Duration, _says("how long all of them together may take")] = Duration(
         15 * 60
     )

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -63,15 +63,19 @@ def shell() -> list[str]:
     return [find(os.environ.get("SHELL", "")) or _SHELL]
 
 
-async def lend_terminal(words: Sequence[str], folder: Path) -> int:
-    """Run a program on this terminal until it ends, in `folder`; gives its exit code.
+async def lend_terminal(
+    words: Sequence[str], folder: Path, more: Mapping[str, str] | None = None
+) -> int:
+    """Run a program on this terminal until it ends, in `folder`; return its exit code.
+
+    It gets `more` beside the environment of programs that run in a workspace.
 
     Nobody else may read or write the terminal meanwhile. Raises `UserError` where it cannot start.
     """
     with _deaf_to_interrupts():
         try:
             process = await asyncio.create_subprocess_exec(
-                *with_own_limit(words), cwd=folder, env=workspace_environment()
+                *with_own_limit(words), cwd=folder, env=workspace_environment(more)
             )
         except OSError as error:
             name = printable_name(words[0][:100])

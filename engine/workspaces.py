@@ -27,6 +27,7 @@ from engine.workspace.comparison import Comparison
 from engine.workspace.create import branch_of
 from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE, has_baseline
+from engine.workspace.shell_guard import ShellGuard, guard_of
 from engine.workspace.tree import (
     Look,
     TreeEntry,
@@ -98,6 +99,10 @@ class Workspaces:
         root = await self._root(run)
         await asyncio.to_thread(must_be_there, root, path)
         return root / path
+
+    async def shell_guard(self, run: str) -> ShellGuard:
+        """Return what keeps git harmless in a shell or an editor in a run's workspace."""
+        return await guard_of(_of(await self._find(run)))
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""

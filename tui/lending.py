@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from textual import on, work
@@ -11,6 +12,10 @@ from engine import programs
 from tui.looks import Looks
 from tui.screens.live import LiveScreen, ToEdit
 from tui.toast import attempt
+
+OWN_ONLY = "git works here with your own repository only: an agent can write the others."
+NONE = "git refuses the repositories in this folder: an agent can write them."
+LIFT = "To lift that here: unset GIT_TEST_ASSUME_DIFFERENT_OWNER"
 
 
 class Lending(Looks):
@@ -30,7 +35,9 @@ class Lending(Looks):
 
     async def _edit(self, run_id: str, path: str | None) -> None:
         place = await self.engine.workspaces.place(run_id, path or "")
-        await self._lend([*programs.editor(), str(place)], place if not path else place.parent)
+        guard = await self.engine.workspaces.shell_guard(run_id)
+        folder = place if not path else place.parent
+        await self._lend([*programs.editor(), str(place)], folder, guard.environment)
 
     @on(ToEdit)
     def _edit_wanted(self, wanted: ToEdit) -> None:
@@ -49,7 +56,10 @@ class Lending(Looks):
             await attempt(self, self._open_shell(subject[0]))
 
     async def _open_shell(self, run_id: str) -> None:
-        await self._lend(programs.shell(), await self.engine.workspaces.place(run_id))
+        place = await self.engine.workspaces.place(run_id)
+        guard = await self.engine.workspaces.shell_guard(run_id)
+        first = OWN_ONLY if guard.own else NONE
+        await self._lend(programs.shell(), place, guard.environment, f"swarm-tui: {first} {LIFT}")
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text, where there is tmux by way of it."""
@@ -57,10 +67,19 @@ class Lending(Looks):
         if not self.is_web:
             self.run_worker(programs.copy_in_tmux(text), group="copy", exclusive=True)
 
-    async def _lend(self, words: Sequence[str], folder: Path) -> None:
-        """Let a program of the user's have the terminal; runs go on, nothing is painted."""
+    async def _lend(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        more: Mapping[str, str] | None = None,
+        first: str = "",
+    ) -> None:
+        """Lend the terminal to a program, below a `first` line; runs go on, nothing is painted."""
         with self.suspend(), self.batch_update():
-            await programs.lend_terminal(words, folder)
+            if first and sys.__stdout__:
+                sys.__stdout__.write(f"{first}\n")
+                sys.__stdout__.flush()
+            await programs.lend_terminal(words, folder, more)
 
     @property
     def subject(self) -> tuple[str, str | None] | None:

@@ -362,6 +362,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = tmp_path / "program"
     script.write_text(
         f"#!{sys.executable}\nimport os, sys\n"
+        "guarded = os.environ['GIT_TEST_ASSUME_DIFFERENT_OWNER'] == '1'\n"
         f"open({str(tmp_path / 'told')!r}, 'w').write('\\n'.join([os.getcwd(), *sys.argv[1:]]))\n"
     )
     script.chmod(0o755)
