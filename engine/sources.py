@@ -17,6 +17,7 @@ from engine.workspace import repository
 from engine.workspace.git import Git
 from engine.workspace.room import size_of
 from engine.workspace.uncommitted import uncommitted
+from engine.workspace.user_git_config import user_git_config
 
 LIMIT_S = 10.0
 FILES = 50_000
@@ -50,8 +51,7 @@ class Sources:
                 if found is None or found.head is None or found.top is None:
                     return None
                 home = self._paths.home
-                settings = (await repository.habits(found, home)).settings
-                paths = sorted(await uncommitted(found, settings, home))
+                paths = sorted(await uncommitted(found, await user_git_config(found, home), home))
         except (UserError, TimeoutError, OSError):
             return None
         branch = found.branch.removeprefix("refs/heads/") if found.branch else None

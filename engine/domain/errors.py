@@ -88,6 +88,11 @@ CATALOGUE: dict[str, Entry] = {
         "a commit on the run's branch.",
     ),
     "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
+    "FILTER_NOT_RUN": Entry(
+        "A changed file needs a filter that is not run: nothing was changed.",
+        "Apply the changes as edits and commit them with git, or define the filter in your own git "
+        "configuration (for Git LFS: `git lfs install`).",
+    ),
     "SIGNING_FAILED": Entry(
         "The commit could not be signed.",
         "Unlock the key (`git commit` in a terminal asks for it), or correct commit.gpgSign and "

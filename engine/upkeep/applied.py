@@ -18,17 +18,18 @@ from pathlib import Path
 from engine.domain.errors import UserError
 from engine.domain.model import Applied, Run
 from engine.upkeep.reach import Reach, reach
-from engine.workspace import objects
+from engine.workspace import objects, owned
 from engine.workspace.below import Below
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.lineends import LineEnds
+from engine.workspace.lineends import line_ends
 from engine.workspace.objects import Entry
 from engine.workspace.origin import Asked
 from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
 from engine.workspace.taken import Taken
+from engine.workspace.user_git_config import user_git_config
 
 CHUNK = 1024 * 1024
 MERGED_BYTES = 4 * 1024**2
@@ -194,8 +195,13 @@ async def _not_in_commits(
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     prefix = b"" if inside == b"." else inside + b"/"
     other = [Pair(pair.path, None, placed.get(pair.path)) for pair in pairs]
-    named = [Pair(prefix + one.path, one.old, one.new) for one in (*pairs, *other)]
-    stored = await LineEnds(store.git, repository.top).stored(named)
+    mine, theirs = (
+        [Pair(prefix + one.path, one.old, one.new) for one in some] for some in (pairs, other)
+    )
+    git = owned.seeing(store.git, repository.objects)
+    user = await user_git_config(repository, git.git_dir)
+    async with line_ends(git, user, repository.head, mine) as converts:
+        stored = [*await converts.converted(mine), *await converts.converted(theirs)]
     is_there = [(one.path, one.new) in brought for one in stored]
     count = len(pairs)
     return [

@@ -23,17 +23,18 @@ from engine.workspace.edits import Edits
 from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.landing import recovered
 from engine.workspace.lineage import lineage, on_newer, taken_back
-from engine.workspace.lineends import LineEnds
+from engine.workspace.lineends import line_ends
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
 from engine.workspace.objects import Entry
 from engine.workspace.owned import seeing
 from engine.workspace.points import BASELINE
-from engine.workspace.repository import Repository, find, habits
+from engine.workspace.repository import Repository, find
 from engine.workspace.signing import signing
 from engine.workspace.staging import journal_for
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash
+from engine.workspace.user_git_config import user_git_config
 
 SHOWN = 8
 
@@ -124,8 +125,9 @@ def conflict(clashes: Iterable[Clash]) -> Exception:
         for clash in found[:SHOWN]
     ]
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    codes = {clash.code for clash in found}
     return user_error(
-        "APPLY_CONFLICT",
+        codes.pop() if len(codes) == 1 else "APPLY_CONFLICT",
         f"The run's changes do not fit, and nothing was changed: {', '.join(listed)}{more}.",
     )
 
@@ -217,35 +219,39 @@ async def _committed(
     really: bool,
 ) -> Outcome:
     assert repository.head
-    who = await habits(repository, root)
+    who = await user_git_config(repository, home)
     # Only here are the repository's objects needed: the run's own are in its store.
-    git = replace(run.git, settings=(*run.git.settings, *who.line_ends))
+    git = replace(run.git, settings=(*run.git.settings, *who.settings))
     git = seeing(git, repository.objects)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
-    line_ends = LineEnds(git, repository.top)
     own = await lineage(run, repository, wish.branch)
     signer = await signing(repository, home) if really else None
-    merge = Merge(git, repository, who, line_ends, run.root, own, signer)
+    changed = _below(inside, await run.between(coming.old, coming.new))
+    async with line_ends(git, who, repository.head, changed) as converted:
+        merge = Merge(git, repository, who, converted, run.root, own, signer)
 
-    async def bringing(taken: Taken | None) -> Bringing:
-        """Give what is to be brought there, as the repository stores files."""
-        found = await (taken or coming.here).bringing(coming.old, coming.new)
-        changed = {pair.path for pair in found.pairs}
-        prefix = b"" if inside == b"." else inside + b"/"
-        back = await taken_back(run, own, coming.old, changed, prefix)
-        pairs = await line_ends.stored(_below(inside, found.pairs + back))
-        return Bringing(pairs, await line_ends.stored(_below(inside, found.earlier)), own.versions)
+        async def bringing(taken: Taken | None) -> Bringing:
+            """Give what is to be brought there, as the repository stores files."""
+            found = await (taken or coming.here).bringing(coming.old, coming.new)
+            paths = {pair.path for pair in found.pairs}
+            prefix = b"" if inside == b"." else inside + b"/"
+            back = await taken_back(run, own, coming.old, paths, prefix)
+            pairs = await converted.stored(_below(inside, found.pairs + back))
+            earlier = await converted.stored(_below(inside, found.earlier))
+            return Bringing(pairs, earlier, own.versions)
 
-    aside = await bringing(coming.aside)
-    if wish.how is As.COMMIT:
-        done = await merge.commit(aside, wish.branch, wish.message, really=really)
-    else:
-        is_own = wish.branch and f"refs/heads/{wish.branch}" != repository.branch
-        side = (wish.branch, aside) if wish.branch and is_own else None
-        here = await bringing(coming.here)
-        newer = await on_newer(repository.git, own, repository.head, here.pairs)
-        here = replace(here, pairs=newer)
-        done = await merge.merge(here, side, wish.message, home, really=really)
+        aside, here = await bringing(coming.aside), await bringing(coming.here)
+        if converted.clashes:
+            names = (pair.path for pair in changed)
+            return Outcome(_names(names), tuple(converted.clashes))
+        if wish.how is As.COMMIT:
+            done = await merge.commit(aside, wish.branch, wish.message, really=really)
+        else:
+            is_own = wish.branch and f"refs/heads/{wish.branch}" != repository.branch
+            side = (wish.branch, aside) if wish.branch and is_own else None
+            newer = await on_newer(repository.git, own, repository.head, here.pairs)
+            here = replace(here, pairs=newer)
+            done = await merge.merge(here, side, wish.message, home, really=really)
     return Outcome(
         _names(done.files),
         tuple(done.clashes),

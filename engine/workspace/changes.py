@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.model import ChangeCount
+from engine.workspace.folders import SUBMODULE
 
 
 class Kind(StrEnum):
@@ -63,6 +64,11 @@ class Pair:
     path: bytes
     old: tuple[int, str] | None
     new: tuple[int, str] | None
+
+
+def is_submodule(pair: Pair) -> bool:
+    """Return whether a submodule's commit is on either side."""
+    return any(side and side[0] == SUBMODULE for side in (pair.old, pair.new))
 
 
 DIFF = ("diff-tree", "-r", "-z", "--no-ext-diff", "--no-textconv", "--no-color")

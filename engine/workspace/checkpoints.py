@@ -28,12 +28,16 @@ from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
+from engine.workspace.index import skipped_files
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
 from engine.workspace.points import BASELINE, Checkpoint, Points, has_baseline
-from engine.workspace.repository import Habits, Repository, make_private, object_format_of
+from engine.workspace.repository import Repository, make_private, object_format_of
 from engine.workspace.snapshot import Snapshot
-from engine.workspace.worktree import clear
+from engine.workspace.user_git_config import UserGitConfig
+from engine.workspace.worktree import clear, registration
+
+_log = logging.getLogger(__name__)
 
 CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
@@ -54,14 +58,15 @@ class Checkpoints:
     """The remembered states of one run's workspace; every method raises `UserError`."""
 
     def __init__(
-        self, folder: Path, workspace: Workspace, repository: Repository | None, who: Habits
+        self, folder: Path, workspace: Workspace, repository: Repository | None, who: UserGitConfig
     ) -> None:
         self.root = Path(workspace.path)
         self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
+        self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
         self.repository = repository
         """The repository that the workspace came from, if it is still there."""
-        self.habits = who
+        self.user = who
         # Names that would be `.git` on other systems are left out before git sees them; what is
         # left is only odd, and is to be remembered like anything else.
         odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
@@ -69,6 +74,7 @@ class Checkpoints:
         self._lock = folder / "swarm.lock"
         self._points = Points(self.git)
         self._is_new = self._is_synced = False
+        self._skipped: tuple[placing.Mark, frozenset[bytes]] | None = None
 
     @classmethod
     async def open(
@@ -83,7 +89,7 @@ class Checkpoints:
         repository = await origin(workspace, asked)
         if not await asyncio.to_thread(has_baseline, folder):
             await _repair(folder, repository)
-        who = await asked.habits(repository, folder.parent)
+        who = await asked.config(repository, folder.parent)
         self = cls(folder, workspace, repository, who)
         if owned.alternates(folder).exists():
             await self._repay(workspace)
@@ -99,7 +105,7 @@ class Checkpoints:
         await asyncio.to_thread(clear, folder)
         asked = Asked()
         repository = await origin(workspace, asked)
-        who = await asked.habits(repository, folder.parent)
+        who = await asked.config(repository, folder.parent)
         self = cls(folder, workspace, repository, who)
         self._is_new = True
         private_folder(folder)
@@ -108,8 +114,13 @@ class Checkpoints:
             await made_from.note(folder, workspace, repository)
             expected = _prime(workspace, repository)
             if repository and expected:
-                may_link = _may_link(workspace)
-                await snapshot.prime(self.git, repository.objects, expected, may_link=may_link)
+                await snapshot.prime(
+                    self.git,
+                    repository.objects,
+                    expected,
+                    may_link=_may_link(workspace),
+                    is_sparse=bool(await self._outside()),
+                )
         return self
 
     async def _repay(self, workspace: Workspace) -> None:
@@ -148,7 +159,7 @@ class Checkpoints:
         if not self._is_new and not (found and found[0].n == BASELINE):
             raise unknown_changes(self.git.git_dir)
         last = (found or [None])[-1]
-        now = await snapshot.take(self.git, self.root)
+        now = await snapshot.take(self.git, self.root, self._outside)
         if last and last.tree == now.tree:
             await self._sync(last.at)  # whoever took it may have been killed just then
             return Checkpoint(last.n, last.sha, last.tree, last.message, last.at, now.left_out)
@@ -242,7 +253,37 @@ class Checkpoints:
     async def now(self) -> Snapshot:
         """Take in the workspace as it is, without a checkpoint."""
         async with self._held():
-            return await snapshot.take(self.git, self.root)
+            return await snapshot.take(self.git, self.root, self._outside)
+
+    async def _outside(self) -> frozenset[bytes]:
+        """Return the files that the workspace's index has outside the cone of its checkout."""
+        index = await asyncio.to_thread(self._index)
+        if index is None:
+            return frozenset()
+        git_dir, prefix, mark = index
+        if self._skipped is None or self._skipped[0] != mark:
+            try:
+                found = await skipped_files(self.git, git_dir)
+            except UserError as error:  # an agent may have damaged it
+                _log.warning("%s: the index cannot be read: %s", git_dir, error.message)
+                found = frozenset[bytes]()
+            below = (path.removeprefix(prefix) for path in found if path.startswith(prefix))
+            self._skipped = mark, frozenset(below)
+        return self._skipped[1]
+
+    def _index(self) -> tuple[Path, bytes, placing.Mark] | None:
+        """Find the index of the workspace's files: its git directory and its place in there."""
+        git_dir, prefix = self.root / ".git", b""
+        if self.is_worktree and self.repository:
+            git_dir = registration(self.repository, self.root) or git_dir
+        elif self.is_in_place and self.repository and self.repository.top:
+            git_dir = self.repository.git_dir
+            inside = os.fsencode(self.root.resolve().relative_to(self.repository.top.resolve()))
+            prefix = b"" if inside == b"." else inside + b"/"
+        if git_dir.is_symlink() or not (git_dir / "index").is_file():
+            return None
+        mark = placing.mark((git_dir / "index").lstat())
+        return (git_dir, prefix, mark) if mark else None
 
     async def _tree(self, n: int) -> str:
         return (await self._points.point(n)).tree
@@ -281,11 +322,13 @@ class Checkpoints:
     async def _place(self, pairs: list[Pair], journal: Path) -> None:
         await asyncio.to_thread(_must_be_free, self.root, pairs)
         moving = placing.Placing(self.root, journal)
+        outside = await self._outside()
         try:
             for start in range(0, len(pairs), CHUNK):
                 some = pairs[start : start + CHUNK]
                 data = await objects.blobs(self.git, (pair.new[1] for pair in some if pair.new))
-                await to_the_end(asyncio.to_thread(_stage, moving, some, data))
+                staging = asyncio.to_thread(_stage, moving, some, data, outside)
+                await to_the_end(staging)
             await to_the_end(asyncio.to_thread(moving.place))
         except placing.PlaceChanged as error:
             raise _in_the_way(error.path) from error
@@ -334,11 +377,16 @@ def _must_be_free(root: Path, pairs: list[Pair]) -> None:
                 raise _in_the_way(found)
 
 
-def _stage(moving: placing.Placing, pairs: list[Pair], data: dict[str, bytes]) -> None:
+def _stage(
+    moving: placing.Placing,
+    pairs: list[Pair],
+    data: dict[str, bytes],
+    outside: frozenset[bytes],
+) -> None:
     with Below(moving.root) as below:
         for pair in pairs:
             before = below.stat(pair.path) if pair.old else None
-            if pair.old and before is None:
+            if pair.old and before is None and pair.path not in outside:
                 raise _in_the_way(pair.path)
             mode, oid = pair.new or (None, "")
             moving.add(pair.path, before, mode, data.get(oid, b""))

@@ -13,10 +13,11 @@ from engine.durable import sync_path, sync_tree
 from engine.workspace import objects, signing
 from engine.workspace.changes import DIFF, Pair, parse_pairs
 from engine.workspace.folders import SUBMODULE
-from engine.workspace.git import Git, identity
+from engine.workspace.git import Git
 from engine.workspace.objects import Entry
-from engine.workspace.repository import Habits, Repository
+from engine.workspace.repository import Repository
 from engine.workspace.signing import Signing
+from engine.workspace.user_git_config import UserGitConfig
 from engine.workspace.worktree import registration
 
 _BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
@@ -29,7 +30,7 @@ class Workshop:
 
     git: Git
     repository: Repository
-    who: Habits
+    who: UserGitConfig
     signing: Signing | None = None
     """How commits are signed, where they are."""
 
@@ -43,7 +44,7 @@ class Workshop:
 
     async def commit(self, tree: str, parents: list[str], message: str) -> str:
         """Make a commit in the user's name, signed where the user signs commits."""
-        env = {**self.git.env, **identity(self.who.name, self.who.email)}
+        env = {**self.git.env, **self.who.identity}
         git = replace(self.git, env=env)
         heads = [word for parent in parents for word in ("-p", parent)]
         text = message.replace("\0", "").strip() or "Changes of a run"
@@ -87,7 +88,7 @@ class Workshop:
         An old value of None says that the ref is new.
         """
         git, started = self.repository.git, time.time()
-        env = identity(self.who.name, self.who.email)
+        env = self.who.identity
         lines = [b"start"]
         for name, (new, old) in refs.items():
             before = old or "0" * len(new)

@@ -13,14 +13,17 @@ from engine.workspace import objects, placing, threeway
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import CHUNK, Checkpoints
+from engine.workspace.lineends import CHANGED, line_ends
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
+from engine.workspace.owned import seeing
 from engine.workspace.pack import object_id
-from engine.workspace.repository import Repository, habits
+from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
 from engine.workspace.staging import journal_for
 from engine.workspace.threeway import CONTROLLED, Bringing, Clash, Joined
-from engine.workspace.uncommitted import uncommitted
+from engine.workspace.user_git_config import UserGitConfig, user_git_config
+from engine.workspace.working_files import index_of, working_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,15 @@ class Edits:
         """
         pairs = bringing.all()
         found = await asyncio.to_thread(_found, self.root, pairs, self.run.object_format)
-        ours = {path: entry for path, (_, entry) in found.items() if entry}
+        user = await user_git_config(self.repository, self.home)
+        outside = await self._outside(bringing, user)
+        ours = {**outside, **{path: entry for path, (_, entry) in found.items() if entry}}
         known = {pair.path: {pair.old, pair.new} for pair in pairs}
         for pair in bringing.earlier:
             known[pair.path].add(pair.new)
         differ = {path for path, sides in known.items() if ours.get(path) not in sides}
         own = [path for path in differ if path not in placed or ours.get(path) != placed[path]]
-        unsaved = await self._unsaved(own)
+        unsaved = await self._unsaved(own, user)
         # What may be merged line by line has to be in the store for it.
         for path in differ & ours.keys():
             data = await asyncio.to_thread(_read, self.root, path)
@@ -59,24 +64,46 @@ class Edits:
             joined.clashes += await self._place(joined, infos)
         return joined
 
-    async def _unsaved(self, differ: list[bytes]) -> dict[bytes, str]:
-        """Give the files whose content here is kept nowhere else, among those that differ."""
+    async def _unsaved(
+        self, differ: list[bytes], user: UserGitConfig
+    ) -> dict[bytes, tuple[str, ...]]:
+        """Return the files whose content here is kept nowhere else, among those that differ."""
         if not differ:
             return {}
         if self.repository is None or self.repository.head is None or not self.repository.top:
-            return dict.fromkeys(differ, "has changed here since the run began")
-        who = await habits(self.repository, self.home)
-        dirty = await uncommitted(self.repository, who.settings, self.home)
-        inside = os.fsencode(self.root.relative_to(self.repository.top)) + b"/"
-        prefix = b"" if inside == b"./" else inside
-        tracked = await objects.tree(
-            self.repository.git, self.repository.head, [prefix + path for path in differ]
-        )
+            return dict.fromkeys(differ, ("has changed here since the run began",))
+        head, git = self.repository.head, seeing(self.run.git, self.repository.objects)
+        whole = {path: self._prefix + path for path in differ}
+        tracked = await objects.tree(git, head, whole.values())
+        pairs = [Pair(path, tracked[path], None) for path in whole.values() if path in tracked]
+        async with line_ends(git, user, head, ()) as converted:
+            there = await working_files(self.repository, user, git.git_dir, converted, pairs)
         return {
-            path: "has uncommitted changes here"
-            for path in differ
-            if prefix + path in dirty or prefix + path not in tracked
+            path: there.held.get(name, (CHANGED,))
+            for path, name in whole.items()
+            if name in there.held or name not in tracked
         }
+
+    @property
+    def _prefix(self) -> bytes:
+        """The path of the root in the repository, as a prefix of paths."""
+        assert self.repository
+        assert self.repository.top
+        inside = os.fsencode(self.root.relative_to(self.repository.top))
+        return b"" if inside == b"." else inside + b"/"
+
+    async def _outside(self, bringing: Bringing, user: UserGitConfig) -> dict[bytes, Entry]:
+        """Return files that the run found and that are absent here as the checkout is sparse."""
+        if self.repository is None or not self.repository.top or not user.is_sparse:
+            return {}
+        index = await index_of(self.repository, user, self.run.git.git_dir)
+        found: dict[bytes, Entry] = {}
+        for pair in bringing.all():
+            entry = index.get(self._prefix + pair.path)
+            there = (entry.mode, entry.oid) if entry and entry.is_skipped else None
+            if there and pair.old == there:
+                found[pair.path] = there
+        return found
 
     def _look_for_obstacles(self, joined: Joined) -> None:
         # What the run deletes and is not here any more cannot be in the way.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -61,13 +62,17 @@ _SETTINGS = (
     *(f"hook.{event}.enabled=false" for event in ("reference-transaction", "post-checkout")),
     *(f"hook.{event}.enabled=false" for event in ("post-index-change", "pre-auto-gc")),
 )
+# What of the user's environment git may read, to read the user's settings.
+_USERS = re.compile(r"GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|PARAMETERS|KEY_\d+|VALUE_\d+)")
 # What git needs of the environment; everything else, each GIT_* above all, stays out.
-_KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR")
+_KEPT = (
+    *("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR"),
+    "GIT_ATTR_NOSYSTEM",
+)
 _FIXED = {
     "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_ATTR_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
@@ -98,7 +103,7 @@ class Git:
     index: Path | None = None
     settings: Sequence[str] = ()
     users_settings: bool = False
-    """Read the user's own settings, too: only for reading settings."""
+    """Read the user's own settings and none of ours: only for reading settings."""
     watched: bool = False
     """Whether git opens files of the work tree, which a stranger can write."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -148,7 +153,7 @@ class Git:
         try:
             return await asyncio.create_subprocess_exec(
                 _executable(),
-                *(part for line in (*_SETTINGS, *self.settings) for part in ("-c", line)),
+                *self._options(),
                 *arguments,
                 stdin=handle if stdin else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -185,11 +190,16 @@ class Git:
             await asyncio.to_thread(git_watch.look, self.files)
         return answer
 
+    def _options(self) -> list[str]:
+        lines = () if self.users_settings else (*_SETTINGS, *self.settings)
+        return [part for line in lines for part in ("-c", line)]
+
     def _environment(self) -> dict[str, str]:
         ours = workspace_environment()
         env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
         if self.users_settings:
             del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
+            env |= {name: value for name, value in os.environ.items() if _USERS.fullmatch(name)}
         if self.watched:
             env |= git_watch.ENVIRONMENT
         env["GIT_DIR"] = str(self.git_dir)
@@ -197,16 +207,18 @@ class Git:
             env["GIT_WORK_TREE"] = str(self.files)
         if self.index:
             env["GIT_INDEX_FILE"] = str(self.index)
-        return {**env, **hooks_disabled(self.git_dir), **self.env}
+        disabled = hooks_disabled(self.git_dir)  # which also checks the settings, to read them
+        return {**env, **({} if self.users_settings else disabled), **self.env}
 
 
-def identity(name: str, email: str) -> dict[str, str]:
-    """Give the environment that makes commits of this person's."""
+def identity(author: tuple[str, str], committer: tuple[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that makes commits of these people, (name, address) each."""
+    committer = committer or author
     return {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": email,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": email,
+        "GIT_AUTHOR_NAME": author[0],
+        "GIT_AUTHOR_EMAIL": author[1],
+        "GIT_COMMITTER_NAME": committer[0],
+        "GIT_COMMITTER_EMAIL": committer[1],
     }
 
 

@@ -6,22 +6,24 @@ import asyncio
 import os
 import shutil
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.durable import sync_handle, sync_path
 from engine.workspace import placing
 from engine.workspace.below import Below, is_control
-from engine.workspace.changes import Pair
+from engine.workspace.changes import Pair, is_submodule
 from engine.workspace.commits import Workshop
 from engine.workspace.git import Git
+from engine.workspace.index import IndexEntry, hide
 from engine.workspace.lineends import LineEnds
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
+from engine.workspace.scan import FILE, LINK
 from engine.workspace.threeway import CONTROLLED, Clash, Joined
-from engine.workspace.uncommitted import uncommitted
+from engine.workspace.working_files import WorkingFiles, working_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Moves:
     found: dict[bytes, os.stat_result | None]
     pairs: list[Pair]
     index: placing.Mark | None
+    hidden: dict[bytes, IndexEntry] = field(default_factory=dict[bytes, IndexEntry])
+    """Those that the index hides, which it goes on to hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +65,32 @@ class Landing:
         if whole.sha == whole.base:
             return moves, []
         moves.pairs.extend(await self.shop.pairs(whole.base, whole.sha))
-        settings = self.shop.who.settings
-        dirty = await uncommitted(self.repository, settings, self.shop.git.git_dir)
+        user, scratch = self.shop.who, self.shop.git.git_dir
+        there = await working_files(self.repository, user, scratch, self.line_ends, moves.pairs)
+        moves.hidden.update(there.hidden)
         with Below(self.top) as below:
-            going = {pair.path for pair in moves.pairs if pair.old and pair.path not in dirty}
+            going = {pair.path for pair in moves.pairs if pair.old and pair.path not in there.held}
             for pair in moves.pairs:
-                info = below.stat(pair.path)
-                if is_control(pair.path):
-                    joined.refuse(pair.path, CONTROLLED)
-                elif pair.path in dirty:
-                    joined.refuse(pair.path, "has uncommitted changes here")
-                elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
-                    joined.refuse(pair.path, "is already there, and not in the repository")
-                elif pair.new and (way := placing.obstacle(below, pair.path, going)) is not None:
-                    joined.refuse(way, "is in the way")
-                moves.files[pair.path] = pair.new
-                moves.found[pair.path] = info if pair.old else None
+                self._plan_file(below, pair, there, going, joined)
+                if pair.path not in there.outside and not is_submodule(pair):
+                    moves.files[pair.path] = pair.new
+                    moves.found[pair.path] = below.stat(pair.path) if pair.old else None
         return moves, joined.clashes
+
+    def _plan_file(
+        self, below: Below, pair: Pair, there: WorkingFiles, going: set[bytes], joined: Joined
+    ) -> None:
+        info = below.stat(pair.path)
+        if is_control(pair.path):
+            joined.refuse(pair.path, CONTROLLED)
+        elif pair.path in there.held:
+            joined.refuse(pair.path, *there.held[pair.path])
+        elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
+            joined.refuse(pair.path, "is already there, and not in the repository")
+        elif pair.new and not is_submodule(pair):
+            way = placing.obstacle(below, pair.path, going)
+            if way is not None:
+                joined.refuse(way, "is in the way")
 
     async def land(
         self, whole: Built, moves: Moves, refs: dict[str, tuple[str, str | None]]
@@ -140,7 +153,10 @@ class Landing:
             info = moves.found[path]
             if info is None and entry is None:
                 continue
-            moving.add(path, info, entry[0] if entry else None, data.get(path, b""))
+            mode = entry[0] if entry else None
+            if mode == LINK and not self.shop.who.has_links:
+                mode = FILE
+            moving.add(path, info, mode, data.get(path, b""))
 
     async def _new_index(self, moves: Moves) -> None:
         """Make the index as it will be, from the user's own, beside the files on their way."""
@@ -155,6 +171,7 @@ class Landing:
             lines.append(b"%o %s\t%s\0" % (pair.new[0], pair.new[1].encode(), pair.path))
         git = Git(self.repository.git_dir, index=path)
         await git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+        await hide(git, {p.path: moves.hidden[p.path] for p in come if p.path in moves.hidden})
 
 
 def _new_index(journal: Path) -> Path:

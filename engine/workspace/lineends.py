@@ -1,93 +1,299 @@
-"""Line ends and encodings: files as the repository stores them and as they lie in its folder.
+"""Files as the repository stores them and as they lie in its folder.
 
-Only git's built-in conversions; filters that `.gitattributes` asks for are unknown here.
+Line ends, encodings, `$Id$`, and the filters that the user's own configuration defines. A file that
+needs another filter can be neither stored nor laid out: it is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
 
+from engine.domain.text import one_line
 from engine.workspace import objects
+from engine.workspace.below import Below
 from engine.workspace.changes import Pair
+from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
-from engine.workspace.scan import LINK
+from engine.workspace.pack import object_id
+from engine.workspace.scan import EXECUTABLE, FILE, LINK
+from engine.workspace.threeway import Clash
+from engine.workspace.user_git_config import UserGitConfig
 
-_ATTRIBUTES = ("text", "eol", "crlf", "ident", "working-tree-encoding")
-_ALWAYS = ("ident", "working-tree-encoding")
+_ATTRIBUTES = ("text", "eol", "crlf", "ident", "working-tree-encoding", "filter")
+_ALWAYS = ("ident", "working-tree-encoding", "filter")
+_AUTOMATIC = ("core.autocrlf=true", "core.autocrlf=input")
+_FORMATS = {40: "sha1", 64: "sha256"}
+_NONE = (b"unspecified", b"unset")
+_NAME = ".gitattributes"
+FILTER_NOT_RUN = "FILTER_NOT_RUN"
 
 
-class LineEnds:
-    """Converts files between the store `git` and the working tree `top` of the repository."""
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """The paths that a conversion may concern, those that it always does, and their filters."""
 
-    def __init__(self, git: Git, top: Path | None) -> None:
-        self._git = replace(git, files=top, watched=top is not None)
-        self._known = top is not None
-        self._automatic = any(line in _AUTOMATIC for line in git.settings)
+    some: frozenset[bytes]
+    always: frozenset[bytes]
+    filters: Mapping[bytes, str]
 
-    async def stored(self, pairs: Iterable[Pair]) -> list[Pair]:
-        """Give these changes as the repository would store them."""
-        some, always = await self._concerned(pair.path for pair in pairs)
-        wanted = [
-            side[1]
-            for pair in pairs
-            if pair.path in some
-            for side in (pair.old, pair.new)
-            if side and side[0] != LINK
-        ]
-        data = await objects.blobs(self._git, wanted)
-        found: list[Pair] = []
-        for pair in pairs:
-            if pair.path in some:
-                sure = pair.path in always
-                old = await self._store(pair.path, pair.old, data, sure=sure)
-                new = await self._store(pair.path, pair.new, data, sure=sure)
-                found.append(Pair(pair.path, old, new))
-            else:
-                found.append(pair)
-        return found
 
-    async def _store(
-        self, path: bytes, side: Entry | None, data: dict[str, bytes], *, sure: bool
-    ) -> Entry | None:
-        if side is None or side[0] == LINK:
-            return side
-        content = data[side[1]]
-        if not sure and b"\r\n" not in content:
-            return side
-        return side[0], await objects.store(self._git, content, path)
+class Attributes:
+    """The attributes of one state of a repository; `folder` has its `.gitattributes` alone."""
 
-    async def laid_out(self, entries: dict[bytes, Entry]) -> dict[bytes, bytes]:
-        """Give the content of these stored files as it belongs into the working tree."""
-        data = await objects.blobs(self._git, (oid for _, oid in entries.values()))
-        some, _ = await self._concerned(entries)
-        found: dict[bytes, bytes] = {}
-        for path, (mode, oid) in entries.items():
-            if path in some and mode != LINK:
-                out = await self._git.run("cat-file", "--filters", b"--path=" + path, oid)
-                found[path] = out
-            else:
-                found[path] = data[oid]
-        return found
+    def __init__(
+        self, git: Git, user: UserGitConfig, folder: Path, more: tuple[str, ...] = ()
+    ) -> None:
+        self._user = user
+        self._automatic = any(line in _AUTOMATIC for line in user.settings)
+        self._git = replace(git, files=folder, settings=(*git.settings, *user.settings))
+        clean, smudge = user.converting("clean"), user.converting("smudge")
+        self.cleaning = replace(self._git, settings=(*git.settings, *clean, *more))
+        self.smudging = replace(self._git, settings=(*git.settings, *smudge, *more))
 
-    async def _concerned(self, paths: Iterable[bytes]) -> tuple[set[bytes], set[bytes]]:
-        """Give the paths that any conversion may concern, and those that one always does."""
+    async def concerned(self, paths: Iterable[bytes]) -> Concerned:
+        """Return which of these paths are converted; raises `UserError`."""
         asked = list(paths)
-        if not self._known or not asked:
-            return set(), set()
+        if not asked:
+            return Concerned(frozenset(), frozenset(), {})
         request = b"".join(path + b"\0" for path in asked)
         out = await self._git.run("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=request)
         some: set[bytes] = set(asked) if self._automatic else set()
         always: set[bytes] = set()
+        filters: dict[bytes, str] = {}
         parts = out.split(b"\0")
         for path, name, value in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
-            if value not in (b"unspecified", b"unset"):
-                some.add(path)
-                if name.decode() in _ALWAYS:
-                    always.add(path)
-        return some, always
+            if value in _NONE or (name == b"filter" and value == b"set"):
+                continue
+            some.add(path)
+            if name.decode() in _ALWAYS:
+                always.add(path)
+            if name == b"filter":
+                filters[path] = os.fsdecode(value)
+        return Concerned(frozenset(some), frozenset(always), filters)
+
+    def missing(self, filters: Mapping[bytes, str]) -> dict[bytes, str]:
+        """Return the paths whose filter cannot run, and why."""
+        found = {path: self._user.filters.missing(name) for path, name in filters.items()}
+        return {path: why for path, why in found.items() if why}
 
 
-_AUTOMATIC = ("core.autocrlf=true", "core.autocrlf=input")
+class LineEnds:
+    """Converts files between the store of `git` and the working tree of a repository.
+
+    `before` are the attributes of what is there, `after` those of what comes.
+    """
+
+    def __init__(
+        self, git: Git, user: UserGitConfig, before: Attributes, after: Attributes
+    ) -> None:
+        self._git = git
+        self._user = user
+        self._before = before
+        self._after = after
+        self.clashes: list[Clash] = []
+        """The files that could not be converted."""
+
+    async def stored(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return these changes as the repository would store them, without those in `clashes`."""
+        changed = list(pairs)
+        unlike = [one for one in changed if (one.old or (0, ""))[1] != (one.new or (0, ""))[1]]
+        await self._refuse_unfiltered({one.path for one in unlike if one.new and not _plain(one)})
+        found = await self.converted(changed)
+        refused = {os.fsencode(clash.path) for clash in self.clashes}
+        return [one for one in found if one.path not in refused and one.old != one.new]
+
+    async def converted(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return these changes as the repository would store them, as far as that can be done."""
+        changed = list(pairs)
+        old = await self._sides(self._before, {one.path: one.old for one in changed})
+        new = await self._sides(self._after, {one.path: one.new for one in changed})
+        found = [
+            Pair(one.path, _entry(old[one.path], one.old), _entry(new[one.path], one.new))
+            for one in changed
+        ]
+        return found if self._user.has_modes else _without_modes(found)
+
+    async def _refuse_unfiltered(self, paths: set[bytes]) -> None:
+        found = await self._after.concerned(sorted(paths))
+        for path, why in sorted(self._after.missing(found.filters).items()):
+            self._refuse(path, why, FILTER_NOT_RUN)
+
+    def _refuse(self, path: bytes, why: str, code: str) -> None:
+        clash = Clash(os.fsdecode(path), why, code)
+        if clash not in self.clashes:
+            self.clashes.append(clash)
+
+    async def _sides(
+        self, attributes: Attributes, sides: Mapping[bytes, Entry | None]
+    ) -> dict[bytes, Entry | str | None]:
+        """Return one side of each change as it is stored; for one that cannot be, why."""
+        files = {path: side for path, side in sides.items() if side and not _is_plain(side)}
+        concerned = await attributes.concerned(files)
+        missing = attributes.missing(concerned.filters)
+        wanted = {path: files[path] for path in concerned.some - missing.keys()}
+        data = await objects.blobs(self._git, (oid for _, oid in wanted.values()))
+        found: dict[bytes, Entry | str | None] = dict(sides)
+        for path, (mode, oid) in sorted(wanted.items()):
+            if path in concerned.always or b"\r\n" in data[oid]:
+                found[path] = await self._store(attributes, path, mode, data[oid])
+                if attributes is self._after and isinstance(found[path], str):
+                    code = FILTER_NOT_RUN if path in concerned.filters else "APPLY_CONFLICT"
+                    self._refuse(path, str(found[path]), code)
+        return found
+
+    async def _store(
+        self, attributes: Attributes, path: bytes, mode: int, content: bytes
+    ) -> Entry | str:
+        hashing = ("hash-object", "-w", "--stdin", "--path", path)
+        answer = await attributes.cleaning.ask(*hashing, stdin=content or _nothing())
+        if answer.code:
+            return f"git cannot convert it: {one_line(answer.complaint, 120)}"
+        return mode, answer.out.decode("ascii").strip()
+
+    async def laid_out(self, entries: Mapping[bytes, Entry]) -> dict[bytes, bytes]:
+        """Return the content of these stored files as it belongs into the working tree."""
+        files = {path: entry for path, entry in entries.items() if entry[0] != SUBMODULE}
+        data = await objects.blobs(self._git, (oid for _, oid in files.values()))
+        concerned = await self._after.concerned(files)
+        found: dict[bytes, bytes] = {}
+        for path, (mode, oid) in files.items():
+            if path in concerned.some and mode != LINK:
+                found[path] = await self._after.smudging.run(
+                    "cat-file", "--filters", b"--path=" + path, oid
+                )
+            else:
+                found[path] = data[oid]
+        return found
+
+    async def unlike(self, top: Path, files: Mapping[bytes, Entry]) -> dict[bytes, str]:
+        """Return which of these files of a working tree have other content than the stored one.
+
+        Each is read: the reason tells whether that is known, or cannot be for want of a filter.
+        """
+        concerned = await self._before.concerned(path for path in files if files[path][0] != LINK)
+        missing = self._before.missing(concerned.filters)
+        found: dict[bytes, str] = {}
+        for path, (_, oid) in sorted(files.items()):
+            content = await asyncio.to_thread(_read, top, path)
+            if content is None:
+                found[path] = CHANGED
+            elif await self._is_stored_as(path, content, oid, concerned.some - missing.keys()):
+                continue
+            else:
+                found[path] = missing.get(path, CHANGED)
+        return found
+
+    async def _is_stored_as(
+        self, path: bytes, content: bytes, oid: str, converted: frozenset[bytes]
+    ) -> bool:
+        if object_id(_FORMATS[len(oid)], content) == oid:
+            return True
+        if path not in converted:
+            return False
+        hashing = ("hash-object", "--stdin", "--path", path)
+        answer = await self._before.cleaning.ask(*hashing, stdin=content or _nothing())
+        if answer.code == 0 and answer.out.decode("ascii").strip() == oid:
+            return True
+        # A filter need not write the same twice: what it makes of the stored file counts, too.
+        laid_out = ("cat-file", "--filters", b"--path=" + path, oid)
+        answer = await self._before.smudging.ask(*laid_out)
+        return answer.code == 0 and answer.out == content
+
+
+CHANGED = "has uncommitted changes here"
+
+
+def _without_modes(pairs: Iterable[Pair]) -> list[Pair]:
+    """Leave out that a file became executable, on a file system that cannot tell."""
+    found: list[Pair] = []
+    for pair in pairs:
+        new = pair.new
+        if new and new[0] in (FILE, EXECUTABLE):
+            was = pair.old[0] if pair.old and pair.old[0] in (FILE, EXECUTABLE) else FILE
+            new = was, new[1]
+        found.append(Pair(pair.path, pair.old, new))
+    return found
+
+
+def _nothing() -> int:
+    return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _plain(pair: Pair) -> bool:
+    return pair.new is not None and _is_plain(pair.new)
+
+
+def _is_plain(side: Entry) -> bool:
+    return side[0] in (LINK, SUBMODULE)
+
+
+def _entry(side: Entry | str | None, before: Entry | None) -> Entry | None:
+    """Return a side as it is stored; one that cannot be converted stays as it was."""
+    return before if isinstance(side, str) else side
+
+
+def _read(top: Path, path: bytes) -> bytes | None:
+    try:
+        with Below(top) as below:
+            info = below.stat(path)
+            if info and stat.S_ISLNK(info.st_mode):
+                return below.link_target(path)
+            with os.fdopen(below.open(path), "rb") as file:
+                return file.read()
+    except OSError:
+        return None
+
+
+@asynccontextmanager
+async def line_ends(
+    git: Git, user: UserGitConfig, head: str | None, coming: Iterable[Pair]
+) -> AsyncGenerator[LineEnds]:
+    """Convert files between the working tree and the store, as `head` with `coming` says.
+
+    `git` is the run's store, which sees the repository's objects, too. Raises `UserError`.
+    """
+    folder = Path(mkdtemp(prefix="attributes-", dir=git.git_dir))
+    try:
+        there = {
+            path: entry
+            for path, entry in (await objects.tree(git, head) if head else {}).items()
+            if _is_attributes(path) and not _is_plain(entry)
+        }
+        changed = {pair.path: pair.new for pair in coming if _is_attributes(pair.path)}
+        after = {path: entry for path, entry in {**there, **changed}.items() if entry}
+        for name, files in (("before", there), ("after", after)):
+            data = await objects.blobs(git, (oid for _, oid in files.values()))
+            contents = {path: data[oid] for path, (_, oid) in files.items()}
+            await asyncio.to_thread(_write, folder / name, contents)
+        yield LineEnds(
+            git,
+            user,
+            # What is there was converted before: to compare it loses nothing.
+            Attributes(git, user, folder / "before", ("core.safecrlf=false",)),
+            Attributes(git, user, folder / "after"),
+        )
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _is_attributes(path: bytes) -> bool:
+    return path.rpartition(b"/")[2] == _NAME.encode()
+
+
+def _write(folder: Path, files: Mapping[bytes, bytes]) -> None:
+    folder.mkdir()
+    with Below(folder) as below:
+        for path, data in files.items():
+            name, handle = below.place(path, make=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(name, flags, 0o600, dir_fd=handle), "wb") as file:
+                file.write(data)

@@ -12,10 +12,11 @@ from engine.workspace.git import Git
 from engine.workspace.landing import Built, Landing
 from engine.workspace.lineage import Lineage
 from engine.workspace.lineends import LineEnds
-from engine.workspace.repository import Habits, Repository, checked_out_in
+from engine.workspace.repository import Repository, checked_out_in
 from engine.workspace.signing import Signing
 from engine.workspace.staging import journal_for
 from engine.workspace.threeway import Bringing, Clash
+from engine.workspace.user_git_config import UserGitConfig
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Merge:
         self,
         git: Git,
         repository: Repository,
-        who: Habits,
+        who: UserGitConfig,
         line_ends: LineEnds,
         workspace: Path,
         own: Lineage,

@@ -12,7 +12,8 @@ from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository
 from engine.workspace.git_errors import UNREADABLE
-from engine.workspace.repository import Habits, Repository, refs
+from engine.workspace.repository import Repository, refs
+from engine.workspace.user_git_config import UserGitConfig, user_git_config
 from engine.workspace.worktree import registration
 
 
@@ -25,7 +26,7 @@ class Asked:
 
     def __init__(self) -> None:
         self._found: dict[Path, Repository | None] = {}
-        self._habits: dict[Path | None, Habits] = {}
+        self._configs: dict[Path | None, UserGitConfig] = {}
         self._refs: dict[Path, list[tuple[str, str]]] = {}
 
     async def find(self, folder: Path) -> Repository | None:
@@ -34,12 +35,12 @@ class Asked:
             self._found[folder] = await repository.find(folder)
         return self._found[folder]
 
-    async def habits(self, found: Repository | None, somewhere: Path) -> Habits:
-        """Give what of the user's own settings counts, in a repository or `somewhere`."""
+    async def config(self, found: Repository | None, somewhere: Path) -> UserGitConfig:
+        """Return the user's git configuration as it counts in a repository or `somewhere`."""
         place = found.git_dir if found else None
-        if place not in self._habits:
-            self._habits[place] = await repository.habits(found, somewhere)
-        return self._habits[place]
+        if place not in self._configs:
+            self._configs[place] = await user_git_config(found, somewhere)
+        return self._configs[place]
 
     async def refs(self, found: Repository) -> list[tuple[str, str]]:
         """Give what the refs of a repository stand at: object id and full name."""

@@ -31,15 +31,19 @@ def seeing(git: Git, objects: Path) -> Git:
     return replace(git, env={**git.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": seen})
 
 
-async def own(git: Git, objects: Path, oids: Iterable[str], *, may_link: bool) -> set[str]:
+async def own(
+    git: Git, objects: Path, oids: Iterable[str], *, may_link: bool, loose_too: bool = False
+) -> set[str]:
     """Take objects over from a source's folder of objects; return those that are here now.
 
     Loose ones are left out: to read a file each costs more than to store the workspace's own
-    file, which is read anyway. With `may_link` packs are linked: only for a source that no agent
-    can write, since a link is the same file. Raises `UserError` where git cannot copy them.
+    file, which is read anyway. `loose_too`: some files are not there to be read. With `may_link`
+    packs are linked: only for a source that no agent can write, since a link is the same file.
+    Raises `UserError` where git cannot copy them.
     """
     wanted = set(oids)
-    wanted -= await asyncio.to_thread(_loose, objects, wanted)
+    if not loose_too:
+        wanted -= await asyncio.to_thread(_loose, objects, wanted)
     if may_link:
         await asyncio.to_thread(link_packs, objects, git.git_dir)
     source = seeing(git, objects)

@@ -16,7 +16,7 @@ from engine.domain.text import printable_name
 from engine.durable import write_synced
 from engine.files import read_regular
 from engine.paths import private_folder
-from engine.workspace.git import NOBODY, Git, failure
+from engine.workspace.git import Git, failure
 from engine.workspace.git_errors import unreadable
 from engine.workspace.guard import check_repository
 from engine.workspace.special_files import SETTINGS_BYTES
@@ -47,24 +47,6 @@ class Repository:
     def git(self) -> Git:
         """Git for plumbing that reads and writes no files of the working tree."""
         return Git(self.git_dir)
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What of the user's own settings counts: who commits, line ends, what is ignored."""
-
-    name: str = NOBODY[0]
-    email: str = NOBODY[1]
-    line_ends: tuple[str, ...] = ()
-    excludes: str | None = None
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The settings for a private git directory that works for this user."""
-        return (
-            *self.line_ends,
-            *((f"core.excludesFile={self.excludes}",) if self.excludes else ()),
-        )
 
 
 def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
@@ -205,41 +187,6 @@ async def refs(git: Git) -> list[tuple[str, str]]:
     return [(sha, ref) for sha, kind, ref in lines if kind in ("commit", "tag")]
 
 
-async def habits(repository: Repository | None, somewhere: Path) -> Habits:
-    """Read the user's own settings, in `repository` if given, else from anywhere (`somewhere`)."""
-    git_dir = repository.git_dir if repository else somewhere
-    answer = await Git(git_dir, users_settings=True).ask(
-        "config",
-        "-z",
-        "--get-regexp",
-        r"^((user|author|committer)\.(name|email)|core\.(autocrlf|eol|excludesfile))$",
-    )
-    found: dict[str, str] = {}
-    for line in answer.out.split(b"\0"):
-        key, _, value = os.fsdecode(line).partition("\n")
-        if value != "/dev/null":  # what we pin for our calls stands behind the user's own
-            found[key] = value
-    excludes = Path(found.get("core.excludesfile") or "/dev/null").expanduser()
-    return Habits(
-        name=_plain(found.get("author.name") or found.get("user.name")) or NOBODY[0],
-        email=_plain(found.get("author.email") or found.get("user.email")) or NOBODY[1],
-        line_ends=tuple(
-            f"{key}={found[key]}" for key in ("core.autocrlf", "core.eol") if found.get(key)
-        ),
-        excludes=str(excludes) if excludes.is_file() else _excludes_by_default(),
-    )
-
-
-def _plain(value: str | None) -> str:
-    return (value or "").replace("\0", "").strip(" \t\n<>.,:;\"'")
-
-
-def _excludes_by_default() -> str | None:
-    settings = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    path = Path(settings) / "git" / "ignore"
-    return str(path) if path.is_file() else None
-
-
 def make_private(
     path: Path,
     repository: Repository | None,
@@ -269,9 +216,14 @@ def make_private(
         objects = quoted(os.fsencode(repository.objects))
         write_synced(path / "objects" / "info" / "alternates", objects + b"\n")
     if repository:
-        excluded = repository.common_dir / "info" / "exclude"
-        if excluded.is_file():
-            (path / "info" / "exclude").write_bytes(read_regular(excluded, SETTINGS_BYTES))
+        for place, name in (
+            (repository.common_dir, "exclude"),
+            (repository.common_dir, "attributes"),
+            (repository.git_dir, "sparse-checkout"),
+        ):
+            if (place / "info" / name).is_file():
+                data = read_regular(place / "info" / name, SETTINGS_BYTES)
+                (path / "info" / name).write_bytes(data)
     # Last: it makes the folder count.
     write_synced(path / "HEAD", b"ref: refs/heads/none\n")
 

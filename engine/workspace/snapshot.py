@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,13 @@ class State(msgspec.Struct, array_like=True):
     """The trees of the folders they are in."""
 
 
-async def prime(git: Git, source: Path, treeish: str, *, may_link: bool) -> None:
+async def prime(
+    git: Git, source: Path, treeish: str, *, may_link: bool, is_sparse: bool = False
+) -> None:
     """Start from a tree of a source that most files are expected to be in.
 
     `source` is its folder of objects: what is found there need not be stored a second time. Where
-    it cannot be read, all files are.
+    it cannot be read, all files are. `is_sparse`: some of the files are not in the workspace.
     """
     with suppress(UserError):  # a partial clone may lack some
         seeing = owned.seeing(git, source)
@@ -57,7 +59,7 @@ async def prime(git: Git, source: Path, treeish: str, *, may_link: bool) -> None
         tree = out.decode("ascii").strip()
         found = await objects.tree(seeing, tree, with_folders=True)
         wanted = {tree, *(oid for mode, oid in found.values() if mode != SUBMODULE)}
-        here = await owned.own(git, source, wanted, may_link=may_link)
+        here = await owned.own(git, source, wanted, may_link=may_link, loose_too=is_sparse)
         await asyncio.to_thread(_save, git, _expected(tree, found, wanted - here))
 
 
@@ -77,9 +79,17 @@ def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -
     return State(folders.get(b""), seen, folders)
 
 
-async def take(git: Git, root: Path) -> Snapshot:
-    """Take in the workspace as it is now; raises `UserError`."""
+async def take(
+    git: Git, root: Path, outside: Callable[[], Awaitable[Collection[bytes]]]
+) -> Snapshot:
+    """Take in the workspace as it is now; raises `UserError`.
+
+    `outside` returns the files that may be absent because the checkout is sparse: they stay.
+    """
     state, found = await _look(git, root)
+    absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
+    if absent:
+        found.same.update({path: state.files[path] for path in absent & {*await outside()}})
     if state.tree and not found.unread and len(found.same) == len(state.files):
         return _snapshot(state.tree, state.files, found.left_out)
     now = await _write(git, root, state, found)
@@ -105,7 +115,7 @@ async def _tidy(git: Git) -> None:
 async def commit(git: Git, tree: str, message: str) -> str:
     """Make a commit without parents of a tree, and give its id."""
     text = message.encode("utf-8", "replace")
-    signed = Git(git.git_dir, settings=git.settings, env=identity(*NOBODY))
+    signed = Git(git.git_dir, settings=git.settings, env=identity(NOBODY))
     out = await signed.run("commit-tree", tree, stdin=text)
     return out.decode("ascii").strip()
 

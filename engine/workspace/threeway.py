@@ -27,6 +27,8 @@ class Clash:
 
     path: str
     why: str
+    code: str = "APPLY_CONFLICT"
+    """The code of the error where nothing else stands against it."""
 
 
 @dataclass(slots=True)
@@ -36,9 +38,9 @@ class Joined:
     files: dict[bytes, Entry | None] = field(default_factory=dict[bytes, Entry | None])
     clashes: list[Clash] = field(default_factory=list[Clash])
 
-    def refuse(self, path: bytes, why: str) -> None:
+    def refuse(self, path: bytes, why: str, code: str = "APPLY_CONFLICT") -> None:
         """Note what stands against it."""
-        self.clashes.append(Clash(os.fsdecode(path), why))
+        self.clashes.append(Clash(os.fsdecode(path), why, code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ class Bringing:
 
 
 async def join(
-    git: Git, bringing: Bringing, ours: Mapping[bytes, Entry], unsaved: Mapping[bytes, str]
+    git: Git,
+    bringing: Bringing,
+    ours: Mapping[bytes, Entry],
+    unsaved: Mapping[bytes, tuple[str, ...]],
 ) -> Joined:
     """Bring a run's changes into `ours`, the files as they are there now.
 
@@ -89,10 +94,14 @@ async def join(
 
 
 async def _join_one(
-    git: Git, joined: Joined, pair: Pair, mine: Entry | None, unsaved: Mapping[bytes, str]
+    git: Git,
+    joined: Joined,
+    pair: Pair,
+    mine: Entry | None,
+    unsaved: Mapping[bytes, tuple[str, ...]],
 ) -> None:
     if why := _unmergeable(pair, mine) or unsaved.get(pair.path):
-        joined.refuse(pair.path, why)
+        joined.refuse(pair.path, *why)
         return
     assert mine and pair.old and pair.new
     merged = await _merge(git, pair.old, mine, pair.new)
@@ -113,13 +122,13 @@ async def _is_here(git: Git, before: Pair, mine: Entry | None) -> bool:
     return again is None or again == mine
 
 
-def _unmergeable(pair: Pair, mine: Entry | None) -> str | None:
+def _unmergeable(pair: Pair, mine: Entry | None) -> tuple[str, ...] | None:
     if pair.old is None:
-        return "is already there, with other content"
+        return ("is already there, with other content",)
     if mine is None:
-        return "was deleted here, and the run changed it"
+        return ("was deleted here, and the run changed it",)
     if pair.new is None:
-        return "was changed here, and the run deleted it"
+        return ("was changed here, and the run deleted it",)
     return None
 
 

@@ -4,42 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.text import printable_name
 from engine.workspace.below import Below
 from engine.workspace.copying import Allowance, copy_file, is_full
+from engine.workspace.git import Answer, Git, failure
+from engine.workspace.index import IndexEntry, copy_index, index_entries, show_hidden
 from engine.workspace.repository import Repository, private_git
+from engine.workspace.user_git_config import UserGitConfig
 
 
-async def uncommitted(repository: Repository, settings: Sequence[str], scratch: Path) -> set[bytes]:
+async def uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> set[bytes]:
     """List files of the working tree that differ from HEAD or are new, ignored ones left out.
 
-    The repository's index is copied and read, never touched; submodules do not count.
+    Files that the index hides count, too. The repository's index is copied and read, never touched;
+    submodules do not count.
     """
     assert repository.top
     index = repository.git_dir / "index"
+    settings = (*user.settings, *user.sparse)
     with private_git(scratch, repository, repository.top, index, settings) as private:
-        copied = private.git_dir / "index"
-        await asyncio.to_thread(_copy_index, repository.git_dir, private.git_dir)
+        copied = await asyncio.to_thread(copy_index, repository.git_dir, private.git_dir)
         (private.git_dir / "HEAD").write_text(f"{repository.head}\n")
         git = replace(private, index=copied, watched=True)
-        out = await git.run(
-            *("status", "-z", "--porcelain", "--no-renames"),
-            *("--untracked-files=all", "--ignore-submodules=all"),
-        )
-    found = {line[3:] for line in out.split(b"\0")}  # two letters, a space, the path
+        entries = await index_entries(git) if copied.exists() else {}
+        await show_hidden(git, await asyncio.to_thread(_hidden, repository.top, entries))
+        answer = await _status(git, (*user.converting("clean"), *user.sparse))
+        if answer.code:  # a filter fails: without it, files that need it count as changed
+            answer = await _status(git, settings)
+    if answer.code:
+        raise failure("status", answer)
+    found = {line[3:] for line in answer.out.split(b"\0")}  # two letters, a space, the path
     return {path for path in found if path and not path.endswith(b"/")}
 
 
-def _copy_index(source: Path, target: Path) -> None:
-    for path in (source / "index", *source.glob("sharedindex.*")):
-        if path.is_file():
-            shutil.copyfile(path, target / path.name)
+async def _status(git: Git, settings: tuple[str, ...]) -> Answer:
+    at = replace(git, settings=settings)
+    return await at.ask(
+        *("status", "-z", "--porcelain", "--no-renames"),
+        *("--untracked-files=all", "--ignore-submodules=all"),
+    )
+
+
+def _hidden(top: Path, entries: dict[bytes, IndexEntry]) -> dict[bytes, IndexEntry]:
+    """Return the entries that git does not look at although something lies there."""
+    hidden = {path: entry for path, entry in entries.items() if entry.is_hidden}
+    with Below(top) as below:
+        return {
+            path: entry
+            for path, entry in sorted(hidden.items())
+            if entry.is_assumed or below.stat(path)
+        }
 
 
 def bring(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import time
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -22,23 +23,25 @@ from engine.paths import private_folder
 from engine.workspace import branch_settings, removal
 from engine.workspace.copying import Allowance
 from engine.workspace.filters import filters
-from engine.workspace.git import Git
+from engine.workspace.git import Git, failure
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
     POINTER_BYTES,
     Repository,
     checked_out_in,
     find,
-    habits,
     must_find,
     private_git,
 )
 from engine.workspace.uncommitted import bring, uncommitted
+from engine.workspace.user_git_config import UserGitConfig, user_git_config
 
 BRANCHES = 100
 OURS = "swarm/"
 WORKERS = 4
 """Processes that check files out, where there are many."""
+LFS = {"GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1"}
+"""A file of Git LFS that is not on this disk stays a pointer."""
 MAKING_S = (
     3600.0  # so long after its registration, a worktree without a folder may be in the making
 )
@@ -74,12 +77,12 @@ async def create(
     repository = await must_find(source)
     private_folder(target.parent)
     pruning = prune(repository, home / "workspaces", home)
-    who, _ = await asyncio.gather(habits(repository, home), pruning)
-    looking = asyncio.create_task(_uncommitted(repository, who.settings, target.parent))
+    who, _ = await asyncio.gather(user_git_config(repository, home), pruning)
+    looking = asyncio.create_task(_uncommitted(repository, who, target.parent))
     try:
         name, index = await register(repository, target, branch, home)
         try:
-            notices = await _checked_out(repository, target, index, who.settings)
+            notices = await _checked_out(repository, target, index, who)
             found = await looking
             notices += await _told(repository, target, found, include_uncommitted, allowance)
         except BaseException:
@@ -94,14 +97,34 @@ async def create(
 
 
 async def _checked_out(
-    repository: Repository, target: Path, index: Path, settings: Sequence[str]
+    repository: Repository, target: Path, index: Path, user: UserGitConfig
 ) -> list[str]:
     """Put the files of HEAD into a registered worktree; gives what there is to tell."""
     assert repository.head
-    several = (*settings, f"checkout.workers={WORKERS}")
-    with private_git(target.parent, repository, target, index, several) as git:
-        await git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
-        return await filters(git, target)
+    several = (*user.sparse, f"checkout.workers={WORKERS}")
+    checkout = ("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
+    await asyncio.to_thread(_bring_cone, repository, index.parent, user)
+    with private_git(target.parent, repository, target, index) as git:
+        plain = replace(git, settings=(*user.settings, *several))
+        filtering = replace(git, settings=(*user.converting("smudge"), *several), env=LFS)
+        answer = await filtering.ask(*checkout)
+        if answer.code == 0:
+            return await filters(plain, user)
+        if not user.filters.own:
+            raise failure(checkout[0], answer)
+        # A filter of the user's that fails does not stop a run: files stay as git stores them.
+        index.unlink(missing_ok=True)
+        await plain.run(*checkout)
+        notice = f"a filter failed, so files are as git stores them: {answer.complaint}"
+        return [notice, *await filters(plain, user)]
+
+
+def _bring_cone(repository: Repository, git_dir: Path, user: UserGitConfig) -> None:
+    """Give a worktree the cone of a sparse source, as newer versions of git do themselves."""
+    there, here = (place / "info" / "sparse-checkout" for place in (repository.git_dir, git_dir))
+    if user.is_sparse and there.is_file() and not here.exists():
+        here.parent.mkdir(exist_ok=True)
+        shutil.copyfile(there, here)
 
 
 async def register(
@@ -287,10 +310,8 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
 # What the user should know
 
 
-async def _uncommitted(
-    repository: Repository, settings: Sequence[str], scratch: Path
-) -> set[bytes]:
-    return await uncommitted(repository, settings, scratch) if repository.top else set()
+async def _uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> set[bytes]:
+    return await uncommitted(repository, user, scratch) if repository.top else set()
 
 
 async def _told(

@@ -113,7 +113,12 @@ def ran(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def evil(tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def attributes() -> str:
+    return ATTRIBUTES
+
+
+@pytest.fixture
+def evil(tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, attributes: str) -> Path:
     """A repository with a script in every place from which git might run one."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -122,7 +127,7 @@ def evil(tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.chmod(0o755)
     source = repos.repository(
         tmp_path / "evil",
-        {"a.txt": "one\ntwo\nthree\n", "b.x": "x\n", "sub/c": "c\n", ".gitattributes": ATTRIBUTES},
+        {"a.txt": "one\ntwo\nthree\n", "b.x": "x\n", "sub/c": "c\n", ".gitattributes": attributes},
     )
     inner = repos.repository(source / "inner")
     repos.commit(source, "with a submodule")
@@ -133,7 +138,7 @@ def evil(tmp_path: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 shutil.copy(script, folder / name)
         with (repository / ".git" / "config").open("a") as file:
             file.write(settings(script, hooks))
-        (repository / ".git" / "info" / "attributes").write_text(ATTRIBUTES)
+        (repository / ".git" / "info" / "attributes").write_text(attributes)
     repos.write(source, {"sub/c": "not committed\n", "new.x": "new\n", "inner/a.txt": "dirty\n"})
     for name in ("GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_EDITOR", "GIT_PAGER", "GIT_ASKPASS"):
         monkeypatch.setenv(name, str(script))
@@ -152,7 +157,14 @@ def test_the_scripts_do_run_for_git_itself(evil: Path, ran: Path) -> None:
     assert list(ran.iterdir())
 
 
-@pytest.mark.parametrize("how", [As.EDITS, As.COMMIT, As.MERGE, As.PATCH])
+@pytest.mark.parametrize(
+    ("how", "attributes"),
+    [
+        *((how, "* diff=evil merge=evil\n") for how in As),
+        (As.EDITS, ATTRIBUTES),
+        (As.PATCH, ATTRIBUTES),
+    ],
+)
 @pytest.mark.parametrize("kind", [WorkspaceKind.WORKTREE, WorkspaceKind.COPY])
 async def test_a_whole_run_runs_nothing(
     evil: Path, ran: Path, home: Path, kind: WorkspaceKind, how: As

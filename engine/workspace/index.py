@@ -1,0 +1,100 @@
+"""The index of a working tree, read from a copy: what git believes about its files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.workspace.git import Git
+
+INDEX_BYTES = 1024**3
+
+
+class IndexEntry(NamedTuple):
+    """One file of an index; `is_skipped` and `is_assumed` hide it from `git status`."""
+
+    mode: int
+    oid: str
+    is_merged: bool
+    is_skipped: bool
+    """The skip-worktree bit: outside the cone of a sparse checkout, or hidden by the user."""
+    is_assumed: bool
+    """The assume-unchanged bit."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether git does not look at the file."""
+        return self.is_skipped or self.is_assumed
+
+
+def copy_index(git_dir: Path, target: Path) -> Path:
+    """Copy the index of a git directory, links not followed; return its path. Blocking.
+
+    Where there is none, none is copied. Raises OSError.
+    """
+    for path in (git_dir / "index", *git_dir.glob("sharedindex.*")):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        with os.fdopen(handle, "rb") as file:
+            info = os.fstat(handle)
+            if stat.S_ISREG(info.st_mode) and info.st_size <= INDEX_BYTES:
+                with (target / path.name).open("wb") as copy:
+                    shutil.copyfileobj(file, copy)
+    return target / "index"
+
+
+async def index_entries(git: Git) -> dict[bytes, IndexEntry]:
+    """Return the files in the index of `git`; raises `UserError`."""
+    out = await git.run("ls-files", "-v", "-s", "-z")
+    found: dict[bytes, IndexEntry] = {}
+    for line in out.split(b"\0"):
+        if line:
+            head, _, path = line.partition(b"\t")
+            tag, mode, oid, stage = head.decode("ascii").split(" ")
+            found[path] = IndexEntry(int(mode, 8), oid, stage == "0", tag in "Ss", tag.islower())
+    return found
+
+
+async def show_hidden(git: Git, entries: Mapping[bytes, IndexEntry]) -> None:
+    """Let git look at these files of its index; raises `UserError`."""
+    await _set_bits(git, entries, "--no-skip-worktree", "--no-assume-unchanged")
+
+
+async def hide(git: Git, entries: Mapping[bytes, IndexEntry]) -> None:
+    """Set the bits again that hid these files; raises `UserError`."""
+    await _set_bits(git, entries, "--skip-worktree", "--assume-unchanged")
+
+
+async def _set_bits(git: Git, entries: Mapping[bytes, IndexEntry], skip: str, assume: str) -> None:
+    skipped = [path for path, entry in entries.items() if entry.is_skipped]
+    assumed = [path for path, entry in entries.items() if entry.is_assumed]
+    for option, paths in ((skip, skipped), (assume, assumed)):
+        if paths:
+            request = b"".join(path + b"\0" for path in paths)
+            await git.run("update-index", option, "-z", "--stdin", stdin=request)
+
+
+async def skipped_files(git: Git, git_dir: Path) -> frozenset[bytes]:
+    """Return the files with a skip-worktree bit in the index of `git_dir`; raises `UserError`.
+
+    The index may be an agent's: it is read as `git` reads a copy of it beside its own files.
+    """
+    scratch = git.git_dir / "looked-at"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        index = await asyncio.to_thread(copy_index, git_dir, scratch)
+        if not index.exists():
+            return frozenset()
+        at = Git(git.git_dir, files=scratch, index=index, settings=git.settings)
+        found = await index_entries(at)
+        return frozenset(path for path, entry in found.items() if entry.is_skipped)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
