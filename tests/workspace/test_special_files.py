@@ -16,8 +16,8 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.workspace import create, git_watch, repository, worktree
 from engine.workspace.apply import As, Wish, apply
 from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.repository import habits
 from engine.workspace.uncommitted import uncommitted
+from engine.workspace.user_git_config import user_git_config
 
 SPARSE_BYTES = 3 * 1024**3
 LIMIT_S = 60.0
@@ -175,9 +175,9 @@ async def test_a_pipe_in_a_source_is_named_before_anything_is_made(
     plant(source / name, "pipe")
     found = await repository.find(source)
     assert found
-    settings = (await habits(found, home)).settings
+    user = await user_git_config(found, home)
     is_opened = refused if name.endswith("ignore") else refused_or_done
-    await is_opened(uncommitted(found, settings, home), source / name)
+    await is_opened(uncommitted(found, user, home), source / name)
     spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source), include_uncommitted=True)
     made = asyncio.to_thread(create.make, spec, home / "w" / "p" / "r1", home, lambda: False)
     await is_opened(made, source / name)
