@@ -69,8 +69,11 @@ class Templates:
         """Return whether a file that was named is a project's or an agent's, not the user's own."""
         from engine.library.foreign import project_of
 
-        above = (self._home, *([source] if source else []))
-        return project_of(file) is not None or any(file.is_relative_to(at) for at in above)
+        above = (self._home, self._home.resolve(), *([source, source.resolve()] if source else []))
+        return any(
+            project_of(at) is not None or any(at.is_relative_to(top) for top in above)
+            for at in (file, file.resolve())
+        )
 
     async def all(self, repository: Path | None = None) -> dict[str, Template]:
         """Give all templates by name; those that cannot be used say what is wrong."""

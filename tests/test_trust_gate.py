@@ -442,6 +442,34 @@ def of_run(run: Run) -> WorkspaceSpec:
     return WorkspaceSpec(WorkspaceKind.FROM_RUN, run.id)
 
 
+async def test_a_check_that_the_agent_removed_does_not_pass(paths: Paths, shop: Path) -> None:
+    (shop / "x.sh").write_text("false\n")
+    template(shop, "ours", "verify: test ! -f x.sh || sh x.sh")
+    commit(shop)
+    async with supervising(paths) as engine:
+        made = await filled(engine, shop, "ours", trust=True)
+        run = await started(engine, made, "delete x.sh")
+        assert run.reason == "VERIFY_NOT_TRUSTED"
+
+
+async def test_a_script_that_becomes_a_link_or_lies_behind_one_does_not_run(
+    paths: Paths, shop: Path
+) -> None:
+    (shop / "tools").mkdir()
+    (shop / "tools" / "x.sh").write_text("true\n")
+    template(shop, "ours", "verify: cd tools && ./x.sh || sh x.sh")
+    commit(shop)
+    async with supervising(paths) as engine:
+        made = await filled(engine, shop, "ours", trust=True)
+        folder = shop.parent / "prepared"
+        git(shop.parent, "clone", "-q", str(shop), str(folder))
+        (folder / "tools").rename(folder / "behind")
+        (folder / "tools").symlink_to("behind")
+        moved = replace(made, workspace=copy_of(folder))
+        run = await started(engine, moved)
+        assert run.reason == "SETUP_NOT_TRUSTED"
+
+
 async def test_a_check_may_read_what_the_agent_wrote(paths: Paths, shop: Path) -> None:
     template(shop, "ours", "verify: grep -q done notes.md && test -f a.txt")
     (shop / "notes.md").write_text("to do\n")

@@ -52,7 +52,8 @@ def of_template(
     if not template.foreign:
         return None
     file = template.foreign[0].path
-    places = roots or (str(file.parents[2]),)
+    # The repository's own `.swarm` counts also where a run works from a part of it.
+    places = tuple(dict.fromkeys((*roots, str(file.parents[2]))))
     said = frozenset(said)
     wanted = {
         field: value
@@ -76,7 +77,7 @@ def of_template(
         tuple(items),
         tuple(commands),
         tuple(rendered) if commands else (),
-        tuple(places),
+        places,
     )
 
 

@@ -22,6 +22,8 @@ from engine.workspace.create import root_of
 from engine.workspace.named_files import TooMuch, record
 
 NAMED = 3
+RUN, VERIFY = "run", "verify"
+"""What is noted: the files that any of the commands can run, and those that the check can."""
 
 
 class CommandGuard:
@@ -45,6 +47,12 @@ class CommandGuard:
         command = self._spec.verify
         if not command or command not in self._spec.preparation.guarded:
             return
+        now = self._now([command])
+        gone = sorted(printable_name(path) for path in self._noted(VERIFY).keys() - now.keys())
+        if gone:  # a check without its files may no longer fail
+            raise user_error(
+                "VERIFY_NOT_TRUSTED", f"The check was not run: {gone[0]}, which it names, is gone."
+            )
         if names := self._changed([command]):
             raise user_error(
                 "VERIFY_NOT_TRUSTED",
@@ -56,8 +64,10 @@ class CommandGuard:
         commands = self._commands()
         if not commands:
             return
+        verify = [each for each in commands if each == self._spec.verify]
+        noted = {RUN: self._now(commands), VERIFY: self._now(verify)}
         private_folder(self._note.parent)
-        write_synced(self._note, json.dumps(self._now(commands)).encode())
+        write_synced(self._note, json.dumps(noted).encode())
 
     def _commands(self) -> list[str]:
         """Return the commands of this run that a repository brought."""
@@ -71,7 +81,7 @@ class CommandGuard:
         """Return the files that are not as they were, to show; empty where there are none."""
         if not commands:
             return ""
-        trusted, noted = self._spec.preparation.trusted, self._noted()
+        trusted, noted = self._spec.preparation.trusted, self._noted(RUN)
         found = [
             printable_name(path)
             for path, digest in self._now(commands).items()
@@ -91,9 +101,14 @@ class CommandGuard:
         except OSError as error:
             raise user_error("WORKSPACE_MISSING") from error
 
-    def _noted(self) -> Mapping[str, str]:
+    def _noted(self, which: str) -> Mapping[str, str]:
         try:
-            found = json.loads(read_regular(self._note))
-        except (OSError, ValueError):  # there is none; and what cannot be read trusts nothing
+            found = json.loads(read_regular(self._note))[which]
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):  # there is none; and what cannot be read trusts nothing
             return {}
         return cast("dict[str, str]", found) if isinstance(found, dict) else {}

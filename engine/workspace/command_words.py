@@ -21,11 +21,12 @@ _HERE = re.compile(r"\$PWD|\$\{PWD\}|\$\(\s*pwd\s*\)|`\s*pwd\s*`")
 _HOME = re.compile(r"\$HOME(?![A-Za-z0-9_])|\$\{HOME\}")
 _EXPANDED = re.compile(r"\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\$[A-Za-z0-9_@*#?!-]+|\{[^{}\s]*\}")
 _QUOTED = re.compile(r"\$(?=['\"])|[\"'\\]")
-_BETWEEN = re.compile(r"[\s;|&<>()`]+")
+_BLANKS = " \t\n"
+"""What a shell takes for blanks; other kinds of space are parts of names."""
+_BETWEEN = re.compile(r"[ \t\n;|&<>()`]+")
 _WITHIN = re.compile(r"[=:,@]")
 _MODULE = re.compile(r"(?:^|\s)-m[\s'\"]*([A-Za-z_][\w.]*)")
 _PIPES = re.compile(r"\|\||&&|[;&\n()]")
-_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=\S*")
 _READERS = frozenset(
     (
         *("test", "[", "[[", "true", "false", ":", "echo", "printf", "ls", "stat"),
@@ -36,6 +37,8 @@ _READERS = frozenset(
 SYSTEM = ("/bin/", "/usr/", "/sbin/", "/dev/")
 """Folders of the system: naming a file there is nothing unusual."""
 _PREFIXES = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"])
+_REDEFINED = re.compile(r"PATH\b|\balias\b|\bfunction\b|\(\s*\)|\beval\b")
+"""What may give the name of such a program another meaning."""
 _FETCHERS = re.compile(
     r"(?<![\w./-])(?:curl|wget|ssh|scp|sftp|ftp|nc|ncat|netcat|socat|telnet|rsync|aria2c)(?![\w-])"
     r"|\bgit\b[^;|&\n]*\b(?:clone|fetch|pull|push|submodule)\b|(?:https?|ftp|ssh|git)://|/dev/tcp/"
@@ -62,8 +65,9 @@ def words_of(command: str) -> Words:
     command = _HOME.sub("~", _HERE.sub(".", command))
     run: dict[str, None] = {}
     read: dict[str, None] = {}
+    is_plain = not _REDEFINED.search(_QUOTED.sub("", command))
     for part in _PIPES.split(command):
-        kept = read if _only_reads(part) else run
+        kept = read if is_plain and _only_reads(part) else run
         kept.update(dict.fromkeys(_readings(part, _NESTED)))
     # A quoted operator splits a command in the wrong place: the whole is read once more.
     if any(quote in command for quote in "\"'\\"):
@@ -99,8 +103,8 @@ def _only_reads(part: str) -> bool:
 
 
 def _head(words: str) -> str:
-    for word in words.split():
-        if word not in _PREFIXES and not _ASSIGNED.fullmatch(word):
+    for word in re.split(f"[{_BLANKS}]+", words):
+        if word and word not in _PREFIXES:
             return word
     return ":"
 
@@ -120,13 +124,13 @@ def _split(text: str) -> Iterator[str]:
     """Split a text into words, with its quotes as a shell reads them, and without any."""
     for punctuation in (True, False):
         lexer = shlex.shlex(text, posix=True, punctuation_chars=punctuation)
-        lexer.whitespace_split, lexer.commenters = True, ""
+        lexer.whitespace, lexer.whitespace_split, lexer.commenters = _BLANKS, True, ""
         try:
             yield from lexer
         except ValueError:  # quotes that do not end: the shell says so, or they are data
             break
     yield from _BETWEEN.split(_QUOTED.sub("", text))
-    yield from re.split(r"[\s;|&<>()`\"']+", text)
+    yield from re.split(r"[ \t\n;|&<>()`\"']+", text)
 
 
 def _forms(word: str) -> Iterator[str]:

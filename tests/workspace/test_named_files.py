@@ -17,7 +17,16 @@ from engine.workspace.named_files import TooMuch, record
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     (root / "tools" / "deep").mkdir(parents=True)
-    for name in ("x.sh", "tools/y.sh", "tools/deep/z.py", "notes.md", "prep", "a b.sh"):
+    for name in (
+        "x.sh",
+        "tools/y.sh",
+        "tools/deep/z.py",
+        "notes.md",
+        "prep",
+        "a b.sh",
+        "c\u00a0d.sh",
+        "e\r",
+    ):
         (root / name).write_text(f"echo {name}\n")
     return root
 
@@ -69,6 +78,9 @@ def root(tmp_path: Path) -> Path:
         "python -m x.sh x.sh",
         "eval ./x.sh",
         "bash -c './{x,y}.sh'",
+        "PATH=. cat x.sh",
+        "alias cat=sh; cat x.sh",
+        "cat() { sh $1; }; cat x.sh",
     ],
 )
 def test_a_script_is_found_however_it_is_written(root: Path, command: str) -> None:
@@ -88,6 +100,9 @@ def test_a_script_is_found_however_it_is_written(root: Path, command: str) -> No
         ("sh tools/*", "tools/y.sh"),
         ("sh 'a b.sh'", "a b.sh"),
         ("sh a\\ b.sh", "a b.sh"),
+        ("sh c\u00a0d.sh", "c\u00a0d.sh"),
+        ("it's sh c\u00a0d.sh", "c\u00a0d.sh"),
+        ("sh e\r", "e\r"),
     ],
 )
 def test_a_script_is_found_where_a_command_goes(root: Path, command: str, path: str) -> None:

@@ -17,6 +17,8 @@ ANSWERS = (b"t", b"w", b"\r", b"\n", b"\x1b", b"q")
 NEXT = b" "
 QUESTION = "Trust it as it is now (t), start without it (w), or stop (Enter)?"
 OR_STOP = "Trust it as it is now (t), or stop (Enter)?"
+TOLD = 8
+"""Things that `--trust` names on stderr."""
 OTHER_ROWS = 12
 """Rows of a terminal that the question needs beside what is asked for."""
 
@@ -35,6 +37,8 @@ async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -
         if answer == b"w":
             return replace(spec, with_setup=False)
         trust = answer == b"t"
+    elif trust:
+        _tell(consent)
     if trust:
         await engine.trust.give(consent)
     return spec
@@ -61,6 +65,8 @@ async def ask(engine: Engine, consent: Consent, *, trust: bool, may_ask: bool) -
     keys = foreground.keyboard() if may_ask and not trust else None
     if keys is not None:
         trust = await _answer(consent, keys, OR_STOP) == b"t"
+    elif trust:
+        _tell(consent)
     if trust:
         await engine.trust.give(consent)
 
@@ -93,6 +99,19 @@ def _page(consent: Consent, pages: list[list[str]], number: int, question: str) 
         consent.note(),
         question,
     ]
+
+
+def _tell(consent: Consent) -> None:
+    """Say on stderr what `--trust` trusts."""
+    name, *lines = listed(consent, TOLD)
+    output.say_aside(
+        "\n".join(
+            [
+                name.replace(" is not trusted as it is now. It", " is trusted from now on. It"),
+                *lines,
+            ]
+        )
+    )
 
 
 def listed(consent: Consent, most: int) -> list[str]:
