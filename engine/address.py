@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import SupportsIndex
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from engine.domain.secrets import HIDDEN
@@ -33,6 +34,10 @@ class Address(str):
 
     def __repr__(self) -> str:
         return repr(self.shown)
+
+    # Tracebacks with local variables shorten long texts by taking a part of them.
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        return self.shown[key]
 
     def hide(self, text: str) -> str:
         """Take out of a text what of this address is not to be seen."""

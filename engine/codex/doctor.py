@@ -36,14 +36,17 @@ class _Report(msgspec.Struct):
 
 
 async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run a short command without input, and give exit code and stdout; raises `UserError`."""
+    """Run a short command without input, and return exit code and stdout; raises `UserError`.
+
+    Its environment is that of Codex, unless another is given.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=codex_environment(env),
+            env=codex_environment() if env is None else env,
             start_new_session=True,
         )
     except OSError as error:

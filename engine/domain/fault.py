@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from engine.domain.errors import UserError
 from engine.domain.record import record
+from engine.domain.secrets import hide
 from engine.domain.text import one_line
 
 _SHOWN = 160
@@ -56,5 +57,5 @@ def error_line(error: BaseException) -> str:
     """Return an exception in one line."""
     if isinstance(error, UserError):
         return one_line(f"{error.code}: {error.message}", _LENGTH)
-    text = one_line(str(error), _LENGTH)
+    text = one_line(hide(str(error)), _LENGTH)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

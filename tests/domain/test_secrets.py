@@ -6,9 +6,12 @@ import time
 from typing import Any
 
 import pytest
+from rich.pretty import pretty_repr
 
+from engine.address import Url
 from engine.domain.codex_secrets import check, exposed, variables
 from engine.domain.errors import UserError, user_error
+from engine.domain.fault import error_line
 from engine.domain.secrets import hide
 
 SECRET = "sk-proj-0123456789abcdefghij"
@@ -117,6 +120,18 @@ def test_the_variables_that_hold_secrets_are_found() -> None:
 def test_errors_show_no_secret(text: str, shown: str | None) -> None:
     told = user_error("GIT_FAILED", text).info.message
     assert told == (text if shown is None else shown) or (shown and told.startswith(shown))
+
+
+def test_an_address_is_hidden_also_where_a_part_of_it_is_shown() -> None:
+    address = Url.parse("https://user:pass-word@hooks.example/T0k3n-123456/" + "x" * 100)
+    for shown in (repr(address), address[:80], pretty_repr(address, max_string=80)):
+        assert "pass-word" not in shown
+        assert "T0k3n-1" not in shown
+
+
+def test_a_fault_shows_no_password() -> None:
+    error = OSError("no route to https://user:pass-word@proxy.example:80/")
+    assert "pass-word" not in error_line(error)
 
 
 def test_hiding_takes_linear_time() -> None:
