@@ -16,6 +16,8 @@ SHARE = 8
 """It takes no more than this part of what is free when it is made."""
 LEAST_BYTES = 128 * 1024
 LOW_BYTES = SIZE_BYTES // SHARE
+OPENING_NAME = "reserve-opening"
+OPENING_BYTES = 256 * 1024
 FULL_BYTES = 64 * 1024
 """With less than this a disk counts as full: SQLite needs half of it for its index of the WAL."""
 
@@ -38,19 +40,7 @@ class Reserve:
         size = min(SIZE_BYTES, self._free_bytes() // SHARE)
         if size < LEAST_BYTES:
             return False
-        part = self._path.with_name(f"{NAME}.{os.getpid()}.part")
-        try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                _fill(handle, size)
-            finally:
-                os.close(handle)
-            part.replace(self._path)
-        except OSError:  # no room after all, or a home that may only be read
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            return False
-        return True
+        return _make(self._path, size)
 
     def release(self) -> bool:
         """Give its room to the database; gives whether there was any to give."""
@@ -73,6 +63,51 @@ class Reserve:
             return shutil.disk_usage(self._path.parent).free
         except OSError:
             return 0
+
+
+class OpeningReserve:
+    """Room to open the database where no process has it open; no method raises.
+
+    Whatever fills the disk takes the first reserve, too. SQLite needs room even to read, so without
+    this no command could show or free anything once the last process has closed the database.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(OPENING_NAME)
+        self._index = database.with_name(f"{database.name}-shm")
+
+    def release_if_needed(self) -> None:
+        """Give its room away where there is too little to open the database."""
+        with suppress(OSError):
+            free = shutil.disk_usage(self._path.parent).free
+            if free < OPENING_BYTES and not self._index.exists():
+                self._path.unlink()
+
+    def keep(self) -> None:
+        """Make the file where it is missing; after the database was closed."""
+        with suppress(OSError):
+            if self._path.exists() or not self._path.parent.exists():
+                return
+            size = min(OPENING_BYTES, shutil.disk_usage(self._path.parent).free)
+            if size >= FULL_BYTES:
+                _make(self._path, size)
+
+
+def _make(path: Path, size: int) -> bool:
+    """Make a file that takes so much room; return whether it is there."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _fill(handle, size)
+        finally:
+            os.close(handle)
+        part.replace(path)
+    except OSError:  # no room after all, or a home that may only be read
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def is_full(folder: Path) -> bool:

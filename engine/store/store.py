@@ -22,7 +22,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.reserve import Reserve
+from engine.reserve import OpeningReserve, Reserve
 from engine.store import batches, codec, patterns, search, shrinking
 from engine.store.appending import Appender, Committed, Entry, insert_run
 from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
@@ -263,9 +263,12 @@ async def open_store(
     `wishes` say who is to be told of what is written. Where runs are beside it and it is missing,
     it is made only where `is_new`. A damaged one stays as it is: `recovery` sets it aside.
     """
+    opening = OpeningReserve(path)
     async with AsyncExitStack() as stack:
+        stack.callback(opening.keep)  # last: closing the database gives room back
         reserve = Reserve(path)
         reserve.release_if_full()  # also reading needs some room: SQLite's index of its log
+        opening.release_if_needed()
         writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
         store = Store(writer, reader, Outbox(wishes))

@@ -11,9 +11,12 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name, size
 from engine.workspace.copying import shares_blocks
+from engine.workspace.git import Git
 from engine.workspace.patterns import ignoring
 
 BLOCK_BYTES = 512
+PLENTY_BYTES = 16 * 1024**3
+"""With more than this free, no commit is too large to be checked out."""
 Ignored = Callable[[str, bool], bool]
 """Asked with each relative path, and whether it is a folder: is it left out?"""
 
@@ -69,7 +72,20 @@ def check_room(source: Path, target: Path, ignored: Ignored) -> None:
                 needed += min(info.st_size, info.st_blocks * BLOCK_BYTES)
         if is_shared:
             return
+    _check_free(needed, target, "copy")
+
+
+async def check_checkout(git: Git, commit: str, target: Path) -> None:
+    """Raise `UserError` DISK_FULL where the files of a commit find no room at `target`."""
+    if shutil.disk_usage(target.parent).free > PLENTY_BYTES:
+        return  # to ask git for every size takes a while
+    listed = await git.run("ls-tree", "-r", "-l", "-z", commit)
+    sizes = (entry.split(None, 4)[3] for entry in listed.split(b"\0") if entry)
+    _check_free(sum(int(one) for one in sizes if one.isdigit()), target, "checkout")
+
+
+def _check_free(needed: int, target: Path, what: str) -> None:
     free = shutil.disk_usage(target.parent).free
     if needed > free:
-        room = f"The copy takes {size(needed)}, and only {size(free)} are free"
+        room = f"The {what} takes {size(needed)}, and only {size(free)} are free"
         raise user_error("DISK_FULL", f"{room}: nothing was copied.")

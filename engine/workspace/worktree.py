@@ -33,6 +33,7 @@ from engine.workspace.repository import (
     must_find,
     private_git,
 )
+from engine.workspace.room import check_checkout
 from engine.workspace.uncommitted import bring, uncommitted
 from engine.workspace.user_git_config import UserGitConfig, user_git_config
 
@@ -78,6 +79,8 @@ async def create(
     private_folder(target.parent)
     pruning = prune(repository, home / "workspaces", home)
     who, _ = await asyncio.gather(user_git_config(repository, home), pruning)
+    if repository.head:
+        await check_checkout(repository.git, repository.head, target)
     looking = asyncio.create_task(_uncommitted(repository, who, target.parent))
     try:
         name, index = await register(repository, target, branch, home)

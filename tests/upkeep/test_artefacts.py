@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import repos
@@ -108,3 +110,49 @@ async def test_nothing_is_listed_where_the_changes_are_unknown(paths: Paths, sou
         report = await engine.disk.clean(plan, WISH)
         assert [one.failure and one.failure.code for one in report.cleaned] == ["CHANGES_UNKNOWN"]
     assert (folder(run) / "node_modules" / "a").is_file()
+
+
+NAMES = ("node_modules", ".venv", "src", "build", ".git", "a")
+KINDS = ("file", "file", "file", "link", "folder")
+
+
+def _plant(here: Path, drawn: Random, name: str, outside: Path) -> None:
+    """Make files, links and folders so called, in folders of any of the names."""
+    for _ in range(12):
+        place = here.joinpath(*drawn.choices(NAMES, k=drawn.randint(1, 4)), name)
+        kind = drawn.choice(KINDS)
+        if any(parent.is_symlink() for parent in (place, *place.parents)):
+            continue
+        with suppress(FileExistsError, IsADirectoryError, NotADirectoryError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "file":
+                place.write_text(name)
+            elif kind == "link":
+                place.symlink_to(outside)
+            else:
+                place.mkdir()
+
+
+def _all(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+async def test_exactly_what_a_plan_lists_is_gone_whatever_there_is(
+    paths: Paths, source: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    repos.write(outside, {"precious": "mine", "node_modules/precious": "mine"})
+    async with supervising(paths) as engine:
+        here = folder(await done(engine, source=source))
+        for seed in range(5):
+            drawn = Random(seed)
+            _plant(here, drawn, f"early-{seed}", outside)
+            plan, names = await listed(engine)
+            assert names
+            _plant(here, drawn, f"late-{seed}", outside)
+            before = _all(here)
+            report = await engine.disk.clean(plan, WISH)
+            assert [one.failure for one in report.cleaned] == [None]
+            below = tuple(f"{name}/" for name in names)
+            assert before - _all(here) == {one for one in before if f"{one}/".startswith(below)}
+    assert _all(outside) == {"precious", "node_modules", "node_modules/precious"}

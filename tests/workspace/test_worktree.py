@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import repos
@@ -250,3 +251,23 @@ async def test_the_workspace_of_an_earlier_run_with_its_git(source: Path, home: 
     repos.git(second, "commit", "-qm", "in the second")
     assert repos.git(first, "status", "--porcelain") == before
     assert repos.git(source, "worktree", "list").count("\n") == 2
+
+
+@pytest.mark.parametrize(("free", "fits"), [(3 * 9000 - 1, False), (3 * 9000, True)])
+async def test_worktree_without_room_for_its_files_is_not_begun(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: bool
+) -> None:
+    sized: dict[str, str | bytes] = {f"{name}\n{name}.bin": b"x" * 9000 for name in "abc"}
+    source = repos.repository(tmp_path / "sized", sized)
+    before = repos.git(source, "worktree", "list"), repos.git(source, "branch")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=free))
+    target = home / "workspaces" / "p" / "r1"
+    if fits:
+        await make(source, home)
+        assert len(repos.files(target)) == 3
+        return
+    with pytest.raises(UserError, match=r"The checkout takes 26\.4 KiB") as caught:
+        await make(source, home)
+    assert caught.value.code == "DISK_FULL"
+    assert not target.exists()
+    assert (repos.git(source, "worktree", "list"), repos.git(source, "branch")) == before
