@@ -21,7 +21,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	&& break; done; \
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
-.PHONY: help run demo test check chaos lost-work format snapshots docs constraints clean
+.PHONY: help run demo test check chaos lost-work fuzz format snapshots docs constraints clean
 .PHONY: bench bench-quick bench-compare soak soak-short
 
 help: ## List the targets
@@ -50,6 +50,9 @@ chaos: $(READY) ## Inject 1,000 faults and kill 200 engines; count what was lost
 
 lost-work: $(READY) ## Play random work of user and agent; count lost bytes (ARGS="--sequences 100")
 	@PYTHONPATH=tests $(BIN)/python tests/chaos/lost_work.py $(ARGS)
+
+fuzz: $(READY) ## Run every command on hostile trees of files and watch the rest of the disk (ARGS="--trees 300")
+	@$(BIN)/python tests/fuzz/fuzz_trees.py $(ARGS)
 
 bench: $(BENCH) ## Measure everything, and keep the figures (ARGS="store": some rows)
 	@$(BIN)/python -m benchmarks --write $(ARGS)
