@@ -80,49 +80,30 @@ class Doctor:
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
         """Look at Codex, git, disk, database, receivers, settings and terminal."""
 
-        async def found() -> list[Finding]:
-            return await _codex(codex_bin, self._config)
-
         async def database() -> list[Finding]:
             words = await self._store.check()
             await records.check_behind(self._paths, self._store)
             return [_ok("database", words)]
 
-        checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {
-            "codex": found,
-            "git": _git,
-            "database": database,
-            "webhooks": self._receivers,
-        }
-        findings: list[Finding] = []
-        for name, check in checks.items():
-            try:
-                findings += await check()
-            except UserError as error:
-                findings.append(Finding(name, Health.FAIL, error.message, error.recovery))
-        findings += [_disk(self._paths), check_home(self._paths.home), _settings(self._paths)]
-        findings += _terminal()
-        findings.append(await self._supervisor())
-        ended, unknown = await self._left_over()
-        findings += [_supervision(self._faults()), _orphans(len(ended))]
-        return [*findings, *_unknown(len(unknown))]
+        findings = await _tools(self._config, codex_bin)
+        findings += await _checked("database", database())
+        findings += await _checked("webhooks", self._receivers())
+        findings += _surroundings(self._paths)
+        findings += await _checked("supervisor", self._supervisor())
+        findings.append(_supervision(self._faults()))
+        return findings + await _checked("orphans", self._orphans())
 
-    async def _supervisor(self) -> Finding:
+    async def _orphans(self) -> list[Finding]:
+        ended, unknown = await self._left_over()
+        return [_orphans(len(ended)), *_unknown(len(unknown))]
+
+    async def _supervisor(self) -> list[Finding]:
         """Check who supervises, and that no run waits without a supervisor."""
-        try:
-            holder = await asyncio.to_thread(read_holder, self._paths.lock)
-            waiting = await self._store.runs(statuses=LIVE, limit=1)
-        except UserError as error:
-            return Finding("supervisor", Health.FAIL, error.message, error.recovery)
-        if holder.condition is Condition.ABSENT:
-            if not waiting:
-                return _ok("supervisor", "none is needed: no run is left to do")
+        holder = await asyncio.to_thread(read_holder, self._paths.lock)
+        if holder.condition is Condition.ABSENT and await self._store.runs(statuses=LIVE, limit=1):
             message = "No process supervises, and runs are left to do."
-            return Finding("supervisor", Health.WARNING, message, "Run `swarm-tui supervise`.")
-        if holder.problem:
-            message, _, recovery = holder.problem.partition(". ")
-            return Finding("supervisor", Health.WARNING, message + ".", recovery)
-        return _ok("supervisor", _holder_words(holder))
+            return [Finding("supervisor", Health.WARNING, message, "Run `swarm-tui supervise`.")]
+        return [_holder(holder, absent="none is needed: no run is left to do")]
 
     async def _receivers(self) -> list[Finding]:
         """Look at those who are to be told of events; nothing where there are none."""
@@ -165,6 +146,58 @@ class Doctor:
         for orphan in found:
             await orphans.end(self._paths, orphan, self._config.grace_s, self._config.spare)
         return len(found)
+
+
+async def examine_without_database(
+    paths: Paths, config: Config, error: UserError, codex_bin: str | None = None
+) -> list[Finding]:
+    """Look at all that needs no database; `error` says why there is none."""
+
+    async def supervisor() -> list[Finding]:
+        holder = await asyncio.to_thread(read_holder, paths.lock)
+        return [_holder(holder, absent="no process supervises")]
+
+    name = "database" if error.code.startswith("DATABASE") else "home"
+    findings = [*await _tools(config, codex_bin), _failed(name, error)]
+    findings += [finding for finding in _surroundings(paths) if finding.name != name]
+    return findings + await _checked("supervisor", supervisor())
+
+
+async def _checked(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+    """Return what a check found; one that fails is a finding too."""
+    try:
+        return await check
+    except UserError as error:
+        return [_failed(name, error)]
+
+
+def _failed(name: str, error: UserError) -> Finding:
+    return Finding(name, Health.FAIL, error.message, error.recovery)
+
+
+async def _tools(config: Config, codex_bin: str | None) -> list[Finding]:
+    """Look at the programs that runs need."""
+    found = await _checked("codex", _codex(codex_bin, config))
+    return found + await _checked("git", _git())
+
+
+def _surroundings(paths: Paths) -> list[Finding]:
+    """Look at the disk, the home, the settings and the terminal."""
+    try:
+        disk = _disk(paths)
+    except OSError as error:
+        disk = Finding("disk", Health.FAIL, f"{paths.home} cannot be read: {error.strerror}.")
+    return [disk, check_home(paths.home), _settings(paths), *_terminal()]
+
+
+def _holder(holder: Holder, absent: str) -> Finding:
+    """Return how the supervisor does; `absent` where there is none."""
+    if holder.condition is Condition.ABSENT:
+        return _ok("supervisor", absent)
+    if holder.problem:
+        message, _, recovery = holder.problem.partition(". ")
+        return Finding("supervisor", Health.WARNING, message + ".", recovery)
+    return _ok("supervisor", _holder_words(holder))
 
 
 def _holder_words(holder: Holder) -> str:

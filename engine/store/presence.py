@@ -65,14 +65,18 @@ class Place:
         self._path = path
         self._log = path.with_name(f"{path.name}-wal")
         self._database, self._wal = _inode(path), _inode(self._log)
+        self.damage: UserError | None = None
+        """What was found wrong with their content."""
 
     def check(self) -> None:
-        """Raise `UserError` DATABASE_MISSING where they were deleted, emptied or replaced."""
+        """Raise `UserError` where they were deleted, emptied or replaced, or are damaged."""
+        if self.damage:
+            raise self.damage
         found = _inode(self._path)
         if found is None:
             raise missing(self._path, "was deleted")
         if found != self._database:
-            raise missing(self._path, "was replaced")
+            raise missing(self._path, "was replaced: restart this program once it is in order")
         if not _size(self._path):
             raise missing(self._path, "was emptied")
         if self._wal and _inode(self._log) != self._wal:

@@ -30,6 +30,7 @@ from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
 from engine.store.presence import Place
+from engine.store.probe import Probe
 from engine.store.reading import Reading
 
 USED = "disk_used"
@@ -51,6 +52,7 @@ class Store(Reading):
         self._appender = Appender()
         self._clock = time.time
         self.reserve: Reserve | None = None
+        self.probe: Probe | None = None
 
     async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
         """Add a queued run with `first` as further first events."""
@@ -190,6 +192,13 @@ class Store(Reading):
         with translated():
             return await self._writer.do(lambda db: db.execute(_VERSION).fetchone()[0])
 
+    async def look_for_damage(self) -> None:
+        """Raise `UserError` where the database was damaged or overwritten while it is open."""
+        if self.place and self.probe:
+            self.place.check()
+            self.place.damage = await asyncio.to_thread(self.probe.check)
+            self.place.check()
+
     async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Give the room of what was dropped back to the disk, which has so much left."""
         more = True
@@ -274,6 +283,7 @@ async def open_store(
         store = Store(writer, reader, Outbox(wishes))
         store.log = path.with_name(f"{path.name}-wal")
         store.place = Place(path)
+        store.probe = Probe(path)
         reserve.keep()
         store.reserve = reserve
         yield store

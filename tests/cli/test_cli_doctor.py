@@ -83,7 +83,8 @@ def test_a_home_that_cannot_be_used_is_a_finding(swarm: Swarm, paths: Paths) -> 
     paths.home.write_text("not a folder")
     done = swarm("doctor", "--json")
     assert (done.code, done.json["ok"]) == (1, False)
-    assert done.json["findings"][0]["recovery"]
+    (home,) = [finding for finding in done.json["findings"] if finding["name"] == "home"]
+    assert (home["health"], bool(home["recovery"])) == ("fail", True)
 
 
 def test_orphans_are_found_and_ended(

@@ -23,7 +23,12 @@ def test_a_deleted_database_is_reported_and_its_live_run_goes_on(
     for words in (["ls"], ["show", run], ["cancel", run], ["run", "--empty", "x"], ["du"]):
         done = swarm(*words)
         assert (done.code, "DATABASE_MISSING" in done.err) == (3, True), words
+    done = swarm("doctor", "--json")
+    health = {finding["name"]: finding["health"] for finding in done.json["findings"]}
+    assert (done.code, health["database"]) == (1, "fail")
+    assert health.keys() >= {"codex", "git", "disk", "home", "settings", "terminal", "supervisor"}
     done = swarm("doctor", "--recover", "--json")
+    assert done.code == 0, done.out  # whatever else is wrong, as with the login of Codex
     told = json.loads(done.out)["recovered"]
     assert (told["runs"], told["unreadable"], told["aside"]) == (1, [], None)
     assert swarm("wait", run).code == 0

@@ -7,15 +7,18 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support import becomes, quick, settled, spec, supervising, texts, until
 
+from engine import recovery
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
+from engine.runs import journal
 from engine.runs.marks import mark, marked
 from engine.runs.owner import Ownership
 
@@ -155,3 +158,45 @@ async def test_a_new_database_beside_the_folders_of_runs_is_no_new_home(paths: P
         async with Engine.open(paths, quick(), follow=False):
             pass
     assert caught.value.code == "DATABASE_MISSING"
+
+
+def cut_off(paths: Paths) -> None:
+    os.truncate(paths.database, 8192)
+
+
+def overwrite(paths: Paths) -> None:
+    with paths.database.open("r+b") as file:
+        file.write(b"x" * 4096)
+
+
+def copy_another_over_it(paths: Paths) -> None:
+    shutil.copyfile(paths.home.with_name("another") / paths.database.name, paths.database)
+
+
+def put_a_folder_there(paths: Paths) -> None:
+    delete(paths)
+    paths.database.mkdir()
+
+
+@pytest.mark.parametrize("change", [cut_off, overwrite, copy_another_over_it, put_a_folder_there])
+async def test_a_database_damaged_in_place_is_noticed_by_everybody_who_has_it_open(
+    paths: Paths, change: Callable[[Paths], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SURELY_S", 0.05)
+    another = Paths(paths.home.with_name("another"), paths.config)
+    async with supervising(another) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    async with supervising(paths) as engine, Engine.open(paths, quick()) as viewer:
+        run = await working(engine)
+        pids = alive(paths, run)
+        with closing(sqlite3.connect(paths.database)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        probes = [engine._store.probe, viewer._store.probe]
+        await becomes(lambda: all(probe._at for probe in probes))  # looked at while in order
+        change(paths)
+        with pytest.raises(UserError) as caught:
+            await settled(engine)
+        assert caught.value.code in recovery.LOST
+        await becomes(lambda: any(fault.task == "database" for fault in viewer.faults))
+    assert set(pids) <= set(alive(paths, run))

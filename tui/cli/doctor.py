@@ -29,7 +29,7 @@ LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": (
 def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: bool) -> int:
     """Look at Codex, its login and network, git, disk, database, settings and terminal.
 
-    The exit code is 0 if nothing failed, else 1.
+    The exit code is 0 if nothing failed, else 1; with --recover, 0 if the database was rebuilt.
     """
     from tui.cli import session
     from tui.cli.where import program_path
@@ -37,18 +37,19 @@ def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: boo
     recovered = session.run(_recover()) if recover else None
     ended, findings = session.run(_examine(program_path(codex_bin), end_orphans=end_orphans))
     healthy = all(finding.health != "fail" for finding in findings)
+    code = 0 if healthy or recovered else failure.EXIT_FAILED
     if as_json:
         told: dict[str, object] = {"ok": healthy}
         told["findings"] = [asdict(finding) for finding in findings]
         told |= {"ended_orphans": ended} if end_orphans else {}
         output.say_json({**told, "recovered": _as_json(recovered)} if recovered else told)
-        return 0 if healthy else failure.EXIT_FAILED
+        return code
     if recovered:
         _tell_recovered(recovered)
     if end_orphans:
         output.say(f"ended what {ended} run{'' if ended == 1 else 's'} had left alive")
     _tell(findings)
-    return 0 if healthy else failure.EXIT_FAILED
+    return code
 
 
 async def _recover() -> Recovered:
@@ -79,8 +80,10 @@ def _tell_recovered(done: Recovered) -> None:
 
 async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, list[Finding]]:
     from engine import paths
+    from engine.config_file import load_usable
+    from engine.doctor import examine_without_database
     from engine.domain.errors import UserError
-    from engine.engine import Engine, Finding, Health
+    from engine.engine import Engine
     from tui.cli import log
 
     places = paths.find()
@@ -90,7 +93,8 @@ async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, li
             ended = await engine.doctor.end_orphans() if end_orphans else 0
             return ended, await engine.doctor.examine(codex_bin)
     except UserError as error:
-        return 0, [Finding("home", Health.FAIL, error.message, error.recovery)]
+        config = load_usable(places).config
+        return 0, await examine_without_database(places, config, error, codex_bin)
 
 
 def _tell(findings: list[Finding]) -> None:
