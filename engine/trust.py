@@ -22,7 +22,7 @@ from engine.domain.consent import Concern, Consent, Item, TrustRequest
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Preparation, RunSpec, WorkspaceKind
 from engine.domain.text import one_line, printable_name
-from engine.library.loosening import command
+from engine.library.loosening import commands
 from engine.store.store import Store
 from engine.workspace.below import Below
 from engine.workspace.create import root_of
@@ -125,10 +125,10 @@ class Trust:
             return None, nothing
         asked = _left_open(content, printable_name(name), self._own(spec))
         items = tuple(_items(asked, self._config.workspace, str(root)))
-        commands = tuple(text for text in asked.setup or () if text.strip())
+        setup = tuple(text for text in asked.setup or () if text.strip())
         held = ((name, content.decode()),)
         code = "SETUP_NOT_TRUSTED"
-        return TrustRequest(name, code, held, items, commands, roots=(str(root),)), asked
+        return TrustRequest(name, code, held, items, setup, roots=(str(root),)), asked
 
 
 def _consent(request: TrustRequest) -> Consent:
@@ -238,7 +238,7 @@ def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettin
 
 def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[Item]:
     """Return what a repository's settings ask for; a lower limit asks for nothing."""
-    items = [command(text, root) for text in asked.setup or ()]
+    items = commands(asked.setup or (), root)
     if asked.setup is not None and usual.setup:
         items.append(Item(Concern.COMMAND, "leaves out the set-up commands of your own settings"))
     if asked.setup_limit is not None and asked.setup_limit > usual.setup_limit:

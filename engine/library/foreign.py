@@ -15,6 +15,7 @@ from engine.domain.text import printable_name
 from engine.library.asked import Order
 from engine.library.flow import Flow, Step
 from engine.library.loosening import command, looser, own_base
+from engine.library.loosening import commands as judged
 from engine.library.rows import Row
 from engine.library.template import Template, fields_of
 from engine.workspace.create import root_of
@@ -139,7 +140,7 @@ def of_file(
             items[Item(Concern.LEAVES, f"works from {printable_name(place)}")] = None
         if file.writes_verify(template, step) and spec.verify in spec.preparation.guarded:
             commands[spec.verify or ""] = None
-    items.update({command(text, str(home)): None for text in commands})
+    items.update(dict.fromkeys(judged(list(commands), str(home))))
     if (count := len(planned) // max(1, order.count)) > FEW_RUNS:
         items[Item(Concern.COST, f"starts {count} runs")] = None
     return TrustRequest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from engine.domain.model import RunSpec, Sandbox, WatchdogWish
 from engine.domain.text import printable_name
 from engine.library.template import Keys, fields_of
 from engine.workspace.command_words import leaves_folder, uses_network
+from engine.workspace.named_files import ALL_CHARACTERS
 
 _SANDBOXES = [Sandbox.READ_ONLY, Sandbox.WORKSPACE_WRITE, Sandbox.DANGER_FULL_ACCESS]
 _ACTIONS = ("fail", "notice", "resume")
@@ -51,6 +52,13 @@ def command(text: str, root: str) -> Item:
     if leaves_folder(text, root):
         return runs(text, Concern.LEAVES)
     return runs(text, Concern.NETWORK if uses_network(text) else Concern.COMMAND)
+
+
+def commands(texts: Sequence[str], root: str) -> list[Item]:
+    """Return the items of some commands; where they are too long to be judged, all are unusual."""
+    if sum(map(len, texts)) > ALL_CHARACTERS:
+        return [runs(text, Concern.LEAVES) for text in texts]
+    return [command(text, root) for text in texts]
 
 
 def _level(sandbox: Sandbox) -> int:

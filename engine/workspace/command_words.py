@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 MOST_WORDS = 2000
-LONGEST_COMMAND = 100_000
+LONGEST_COMMAND = 10_000
 _NESTED = 3
 """How deep commands within commands are read: `sh -c 'sh -c "…"'`."""
 _HERE = re.compile(r"\$PWD|\$\{PWD\}|\$\(\s*pwd\s*\)|`\s*pwd\s*`")
@@ -41,7 +41,7 @@ _REDEFINED = re.compile(r"PATH\b|\balias\b|\bfunction\b|\(\s*\)|\beval\b")
 """What may give the name of such a program another meaning."""
 _FETCHERS = re.compile(
     r"(?<![\w./-])(?:curl|wget|ssh|scp|sftp|ftp|nc|ncat|netcat|socat|telnet|rsync|aria2c)(?![\w-])"
-    r"|\bgit\b[^;|&\n]*\b(?:clone|fetch|pull|push|submodule)\b|(?:https?|ftp|ssh|git)://|/dev/tcp/"
+    r"|\bgit\b[^;|&\n]{0,200}\b(?:clone|fetch|pull|push|submodule)\b|(?:https?|ftp|ssh|git)://|/dev/tcp/"
 )
 
 
@@ -66,7 +66,7 @@ def words_of(command: str) -> Words:
     run: dict[str, None] = {}
     read: dict[str, None] = {}
     is_plain = not _REDEFINED.search(_QUOTED.sub("", command))
-    for part in _PIPES.split(command):
+    for part in dict.fromkeys(_PIPES.split(command)):
         kept = read if is_plain and _only_reads(part) else run
         kept.update(dict.fromkeys(_readings(part, _NESTED)))
     # A quoted operator splits a command in the wrong place: the whole is read once more.
@@ -114,7 +114,7 @@ def _readings(text: str, depth: int) -> Iterator[str]:
     for name in _MODULE.findall(text):
         path = name.replace(".", "/")
         yield from (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
-    for each in _split(text):
+    for each in dict.fromkeys(_split(text)):
         yield from _forms(each)
         if depth and each != text and re.search(r"[\s;|&'\"`$]", each):
             yield from _readings(each, depth - 1)

@@ -25,6 +25,7 @@ MOST_FILES = 2000
 MOST_FOLDERS = 40
 MOST_LOOKED_AT = 200_000
 LARGEST_BYTES = 32 * 1024**2
+ALL_CHARACTERS = 200_000
 ALL_BYTES = 128 * 1024**2
 _LINKS = 20
 _SCRIPT = re.compile(
@@ -64,6 +65,8 @@ def record(root: Path, commands: Sequence[str], source: Path | None = None) -> R
     """
     if not commands:
         return Recorded()
+    if sum(map(len, commands)) > ALL_CHARACTERS:
+        raise TooMuch(f"the commands have more than {ALL_CHARACTERS} characters")
     with ExitStack() as stack:
         search = _Search(stack.enter_context(Below(root)))
         search.take_ours()
@@ -114,7 +117,7 @@ class _Search:
     def take(self, words: Words, *, runs_parts: bool = False) -> None:
         """Record what the words of a command name, from the folder and from those they name."""
         if words.is_cut:
-            raise TooMuch(f"a command has more than {MOST_WORDS} words")
+            raise TooMuch(f"a command has more than {MOST_WORDS} words, or is too long")
         every = [*((word, True) for word in words.run), *((word, False) for word in words.read)]
         folders = self._folders([word for word, _ in every])
         for word, is_run in every:
@@ -206,7 +209,12 @@ class _Search:
         resolved = self._resolve(b"", folder, [])
         if resolved is None or not self._is_folder(resolved):
             return []
-        names = os.listdir(self._below.folder(resolved))  # noqa: PTH208  a handle
+        try:
+            names = os.listdir(self._below.folder(resolved))  # noqa: PTH208  a handle
+        except OSError as error:
+            self._files[resolved] = f"unreadable:{error.errno}"
+            self._programs.add(resolved)
+            return []
         self._spend(len(names))
         return sorted(map(os.fsencode, names))
 

@@ -25,6 +25,7 @@ from tui.app import SwarmApp
 from tui.screens.batch import BatchScreen
 from tui.screens.new_batch import NewBatch
 from tui.screens.runs import RunsScreen
+from tui.screens.trust import TrustQuestion
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
@@ -250,3 +251,31 @@ def test_a_batch_looks_the_same(
         await until(pilot, lambda: "path=server" in shown(cast(SwarmApp, pilot.app)))
 
     assert snap_compare(app_on(engine), terminal_size=size, run_before=prepare)
+
+
+async def test_a_flow_of_a_repository_is_asked_about(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".swarm").mkdir()
+    monkeypatch.chdir(tmp_path)
+    step = "{name: one, prompt: 'sim: say hi', verify: 'true', sandbox: danger-full-access}"
+    (tmp_path / "flow.yaml").write_text(f"steps:\n  - {step}\n")
+    async with Engine.open(paths, quick(), supervise=True) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(app.screen, NewBatch))
+            app.screen.query_one("#agent", Segments).choose(1)
+            app.screen.query_one("#kind", Segments).choose(2)
+            app.screen.query_one("#file", TextInput).value = "flow.yaml"
+            asks = "lets Codex work without a sandbox"
+            await until(pilot, lambda: f"asks first: it {asks}" in plain(app))
+            for key in ("b", "t"):
+                await pilot.press("ctrl+s")
+                await until(pilot, lambda: isinstance(app.screen, TrustQuestion))
+                await until(pilot, lambda: asks in plain(app) and "runs true" in plain(app))
+                assert not engine.view.runs
+                await pilot.press(key)
+                screen = NewBatch if key == "b" else BatchScreen
+                await until(pilot, lambda wanted=screen: isinstance(app.screen, wanted))
+            assert len(engine.view.runs) == 1

@@ -160,6 +160,8 @@ def test_what_is_read_is_bounded_and_regular(root: Path, monkeypatch: pytest.Mon
     assert record(root, ["test -s huge.sh"]).files["huge.sh"].startswith("large:")
     with pytest.raises(TooMuch, match="words"):
         record(root, [" ".join(f"w{n}" for n in range(9000))])
+    with pytest.raises(TooMuch, match="characters"):
+        record(root, ["true " * 2000] * 21)
     monkeypatch.setattr(named_files, "MOST_FILES", 5)
     for n in range(5):
         (folder / f"{n}").touch()
