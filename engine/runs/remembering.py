@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from itertools import count
 
@@ -17,12 +17,14 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.fault import error_line
 from engine.domain.model import ChangeCount, Run, Workspace
+from engine.domain.text import printable_name
 from engine.domain.transient import transient
 from engine.paths import Paths
 from engine.runs.tree import SupervisedTask, TaskTree
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.measured import measured, touched
 from engine.workspace.points import BASELINE
+from engine.workspace.rebuildable import first_shown
 
 GAP_S = 2.0
 REST_S = 300.0
@@ -49,11 +51,19 @@ class Remembering:
     `turn` bounds how many are taken at a time, of all runs together.
     """
 
-    def __init__(self, paths: Paths, turn: asyncio.Semaphore, say: Say, tasks: TaskTree) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        turn: asyncio.Semaphore,
+        say: Say,
+        tasks: TaskTree,
+        rebuildable: Collection[str] = (),
+    ) -> None:
         self._tasks = tasks
         self._paths = paths
         self._turn = turn
         self._say = say
+        self._rebuildable = rebuildable
         self._steps = 0
         self._next_at = self._rest_s = 0.0
         self._seen = 0
@@ -189,7 +199,7 @@ class Remembering:
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.take(stage)
         self._last = checkpoint.n
-        bodies: list[Body] = []
+        bodies = self._rebuildable_notice(run, checkpoint.rebuildable)
         if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
         if self._measured is None or self._measured[0] != checkpoint.tree:
@@ -198,6 +208,16 @@ class Remembering:
         _, total, paths = self._measured
         return bodies + measured(run, total, paths)
 
+    def _rebuildable_notice(self, run: Run, folders: Sequence[str]) -> list[Body]:
+        """Report once which folders are no part of the changes."""
+        assert run.workspace
+        folder = self._paths.checkpoints(run.id, run.workspace.path)
+        if not folders or not first_shown(folder):
+            return []
+        more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+        words = f"not part of the changes: {printable_name(folders[0])}{more}"
+        return [Notice("info", f"{words} (cleanup.rebuildable: it can be made again)")]
+
     async def _opened(self, run: Run) -> Checkpoints:
         """Return the store of a run's workspace, made where it has no baseline yet."""
         assert run.workspace
@@ -205,7 +225,7 @@ class Remembering:
         if run.baseline is None:
             # Nobody was told of anything that is there: a try before this one was cut short.
             self._store = self._measured = None
-            return await Checkpoints.make(folder, run.workspace)
+            return await Checkpoints.make(folder, run.workspace, self._rebuildable)
         if self._store is None or self._store[0] != run.workspace:
             self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
             self._measured = None

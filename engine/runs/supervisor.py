@@ -82,7 +82,13 @@ class Supervisor:
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
         self._preparing = Preparing(tools.paths, *with_run, tools.store)
         self._verifying = Verifying(tools.paths, self._folder, *with_run)
-        self._remembering = Remembering(tools.paths, tools.checkpoints, self._append, tools.tasks)
+        self._remembering = Remembering(
+            tools.paths,
+            tools.checkpoints,
+            self._append,
+            tools.tasks,
+            tools.config.cleanup.rebuildable,
+        )
         self._learning = Learning(tools.store, self._append)
 
     def poke(self, run: Run) -> None:

@@ -12,9 +12,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.domain.errors import UserError, os_failure, user_error
@@ -22,7 +22,16 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
 from engine.paths import private_folder
-from engine.workspace import changes, made_from, objects, owned, placing, repair, snapshot
+from engine.workspace import (
+    changes,
+    made_from,
+    objects,
+    owned,
+    placing,
+    rebuildable,
+    repair,
+    snapshot,
+)
 from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
@@ -74,6 +83,8 @@ class Checkpoints:
         self._lock = folder / "swarm.lock"
         self._points = Points(self.git)
         self._is_new = self._is_synced = False
+        self._folders: frozenset[bytes] | None = None
+        """The folders of the baseline that can be made again, once they are known."""
         self._skipped: tuple[placing.Mark, frozenset[bytes]] | None = None
 
     @classmethod
@@ -96,9 +107,12 @@ class Checkpoints:
         return self
 
     @classmethod
-    async def make(cls, folder: Path, workspace: Workspace) -> Checkpoints:
+    async def make(
+        cls, folder: Path, workspace: Workspace, names: Collection[str] = ()
+    ) -> Checkpoints:
         """Make the store of a run at `folder`, whose first checkpoint will be the baseline.
 
+        Folders of these `names` that come later can be made again: they are no part of it.
         Whatever is there was begun before and never reported: it is removed.
         """
         private_folder(folder.parent)
@@ -111,6 +125,7 @@ class Checkpoints:
         private_folder(folder)
         async with locked(self._lock):
             make_private(folder, repository, borrows=False)
+            rebuildable.keep_names(folder, names)
             await made_from.note(folder, workspace, repository)
             expected = _prime(workspace, repository)
             if repository and expected:
@@ -159,14 +174,16 @@ class Checkpoints:
         if not self._is_new and not (found and found[0].n == BASELINE):
             raise unknown_changes(self.git.git_dir)
         last = (found or [None])[-1]
-        now = await snapshot.take(self.git, self.root, self._outside)
+        now = await self._snapshot()
         if last and last.tree == now.tree:
             await self._sync(last.at)  # whoever took it may have been killed just then
-            return Checkpoint(last.n, last.sha, last.tree, last.message, last.at, now.left_out)
+            return replace(last, left_out=now.left_out, rebuildable=now.rebuildable)
         n = last.n + 1 if last else BASELINE
         words = one_line(message) or "checkpoint"
         sha = await snapshot.commit(self.git, now.tree, words)
-        taken = Checkpoint(n, sha, now.tree, words, left_out=now.left_out)
+        taken = Checkpoint(
+            n, sha, now.tree, words, left_out=now.left_out, rebuildable=now.rebuildable
+        )
         await self._points.add(taken)
         self._is_new = False
         self._is_synced = False
@@ -253,7 +270,23 @@ class Checkpoints:
     async def now(self) -> Snapshot:
         """Take in the workspace as it is, without a checkpoint."""
         async with self._held():
-            return await snapshot.take(self.git, self.root, self._outside)
+            return await self._snapshot()
+
+    async def _snapshot(self) -> Snapshot:
+        return await snapshot.take(self.git, self.root, self._outside, self._rebuildable)
+
+    async def _rebuildable(self, paths: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return which of these files are in a folder that can be made again, and in which."""
+        names = rebuildable.names_of(self.git.git_dir)
+        if self._is_new or not names:
+            return {}
+        found = {path: rebuildable.rebuildable_above(path, names, ()) for path in paths}
+        if any(found.values()) and self._folders is None:
+            tree = await self._tree(BASELINE)
+            self._folders = await rebuildable.folders_in(self.git, tree, names)
+        there = self._folders or frozenset[bytes]()
+        above = {path: rebuildable.rebuildable_above(path, names, there) for path in paths}
+        return {path: folder for path, folder in above.items() if folder}
 
     async def _outside(self) -> frozenset[bytes]:
         """Return the files that the workspace's index has outside the cone of its checkout."""

@@ -29,6 +29,8 @@ class Checkpoint:
     at: float = 0.0
     left_out: tuple[str, ...] = ()
     """Files that count but could not be read: too large, not permitted, changing all the time."""
+    rebuildable: tuple[str, ...] = ()
+    """Folders that are no part of it, because they can be made again."""
 
     @property
     def ref(self) -> str:

@@ -34,6 +34,12 @@ class Snapshot:
     tree: str
     files: Collection[bytes]
     left_out: tuple[str, ...]
+    rebuildable: tuple[str, ...] = ()
+    """Folders that are no part of it, because they can be made again."""
+
+
+Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
+"""Returns which of these files are in a folder that can be made again, and in which."""
 
 
 class State(msgspec.Struct, array_like=True):
@@ -64,42 +70,50 @@ async def prime(
 
 
 def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -> State:
-    """Return the state of a workspace that nobody has looked at, made from a tree."""
+    """Return the state of a workspace that nobody has looked at, made from a tree.
+
+    A file whose object is missing is known by name alone, as it may be one that git ignores.
+    """
     entries = {b"": (FOLDER, tree), **found}
     partial = above(path for path, (_, oid) in entries.items() if path and oid in missing)
     folders: dict[bytes, str] = {}
     seen: dict[bytes, Seen] = {}
     for path, (mode, oid) in entries.items():
-        if oid in missing or (missing and path in partial):
-            continue
-        if mode == FOLDER:
+        if mode != FOLDER:
+            seen[path] = Seen(mode, "" if oid in missing else oid, -1, 0, 0, 0)
+        elif oid not in missing and not (missing and path in partial):
             folders[path] = oid
-        else:
-            seen[path] = Seen(mode, oid, -1, 0, 0, 0)
     return State(folders.get(b""), seen, folders)
 
 
 async def take(
-    git: Git, root: Path, outside: Callable[[], Awaitable[Collection[bytes]]]
+    git: Git,
+    root: Path,
+    outside: Callable[[], Awaitable[Collection[bytes]]],
+    rebuildable: Rebuildable,
 ) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`.
 
     `outside` returns the files that may be absent because the checkout is sparse: they stay.
     """
-    state, found = await _look(git, root)
+    state, found, aside = await _look(git, root, rebuildable)
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
-        found.same.update({path: state.files[path] for path in absent & {*await outside()}})
+        kept = {path: state.files[path] for path in absent & {*await outside()}}
+        found.same.update({path: seen for path, seen in kept.items() if seen.oid})
     if state.tree and not found.unread and len(found.same) == len(state.files):
-        return _snapshot(state.tree, state.files, found.left_out)
+        return _snapshot(state.tree, state.files, found.left_out, aside)
     now = await _write(git, root, state, found)
     await _tidy(git)
     assert now.tree
-    return _snapshot(now.tree, now.files, found.left_out)
+    return _snapshot(now.tree, now.files, found.left_out, aside)
 
 
-def _snapshot(tree: str, files: Collection[bytes], left_out: list[bytes]) -> Snapshot:
-    return Snapshot(tree, files, tuple(os.fsdecode(path) for path in left_out))
+def _snapshot(
+    tree: str, files: Collection[bytes], left_out: list[bytes], aside: Collection[bytes]
+) -> Snapshot:
+    shown = (tuple(os.fsdecode(path) for path in paths) for paths in (left_out, sorted(aside)))
+    return Snapshot(tree, files, *shown)
 
 
 async def _tidy(git: Git) -> None:
@@ -120,7 +134,7 @@ async def commit(git: Git, tree: str, message: str) -> str:
     return out.decode("ascii").strip()
 
 
-async def _look(git: Git, root: Path) -> tuple[State, Found]:
+async def _look(git: Git, root: Path, rebuildable: Rebuildable) -> tuple[State, Found, set[bytes]]:
     """Look at all files: at those we know of while git still looks for others."""
     listed = asyncio.create_task(listing(git, root))
     try:
@@ -128,12 +142,14 @@ async def _look(git: Git, root: Path) -> tuple[State, Found]:
         unknown = await listed - state.files.keys()
     finally:
         listed.cancel()
+    aside = await rebuildable(unknown)
+    unknown = unknown - aside.keys()
     fresh = {path for path in unknown if counts(path)}
     # No git stores a file of such a name; it is told, so that nothing hides behind it.
     found.left_out += sorted(unknown - fresh)
     if fresh:
         await asyncio.to_thread(look, root, fresh, {}, found)
-    return state, found
+    return state, found, set(aside.values())
 
 
 def _look_at_known(git: Git, root: Path) -> tuple[State, Found]:
@@ -222,7 +238,7 @@ def _contents(
                 known.add(seen.oid)
                 files[path] = seen
     for path in found.left_out:
-        if path in state.files:
+        if path in state.files and state.files[path].oid:
             files[path] = state.files[path]
     return files
 

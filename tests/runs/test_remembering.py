@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.domain.events import Body, Notice
 from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
 from engine.paths import Paths
 from engine.runs import remembering
@@ -68,3 +70,27 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     await asyncio.sleep(0)
     assert turn.looks == before + 1, "a file was seen to change"
     await ours.close()
+
+
+async def test_a_folder_that_can_be_made_again_is_reported_once(tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
+    run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
+    paths, notices = Paths(tmp_path, tmp_path / "config.yaml"), list[str]()
+
+    async def say(bodies: Sequence[Body]) -> None:
+        notices.extend(body.text for body in bodies if isinstance(body, Notice))
+
+    names = ("node_modules",)
+    ours = Remembering(paths, asyncio.Semaphore(1), say, TaskTree(), names)
+    assert await ours.begin(run, lambda: False)
+    run = replace(run, baseline=True)
+    (folder / "node_modules").mkdir()
+    for name in ("x", "y"):
+        (folder / "node_modules" / name).touch()
+        await ours.finish(run, lambda: False)
+    another = Remembering(paths, asyncio.Semaphore(1), say, TaskTree(), names)
+    await another.finish(run, lambda: False)
+    words = "(cleanup.rebuildable: it can be made again)"
+    assert notices == [f"not part of the changes: node_modules {words}"]
