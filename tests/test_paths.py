@@ -77,3 +77,17 @@ def test_a_home_whose_path_is_not_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"h\\xe9 has a path that is not UTF-8"):
         Paths(home, tmp_path / "config.yaml").prepare()
     assert not home.exists()
+
+
+def test_without_home_and_without_a_passwd_entry_it_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(_uid: int) -> None:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "SWARM_HOME", "SWARM_CONFIG", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(UserError) as caught:
+        module.find()
+    assert caught.value.recovery == "Set HOME, or both SWARM_HOME and SWARM_CONFIG."

@@ -30,7 +30,7 @@ def _run(status: Status, kind: str = "worktree", code: str | None = None, files:
         (_run(Status.SUCCEEDED, "in-place"), "diff resume"),
         (_run(Status.SUCCEEDED, files=0), "show"),
         (_run(Status.FAILED, code="API_OVERLOADED"), "logs diff retry"),
-        (_run(Status.FAILED, code="BUDGET_EXCEEDED", files=0), "logs resume"),
+        (_run(Status.FAILED, code="BUDGET_EXCEEDED", files=0), "logs"),
         (_run(Status.INTERRUPTED, files=0), "logs retry"),
         (_run(Status.CANCELLED, files=0), "retry"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.model import Run, Status, WorkspaceKind
+from engine.domain.text import printable_name
 from tui import show
 from tui.cli import output
 from tui.cli.tree import Leaf, tree
@@ -20,7 +21,9 @@ MAX_NAMED = 4
 """Runs that a command to type next names one by one."""
 
 _LOOK_AT_STDERR = {"AGENT_CRASHED"}
-_RESUMABLE = {"USAGE_LIMIT_REACHED", "BUDGET_EXCEEDED", "VERIFY_FAILED"}
+_RESUMABLE = {"USAGE_LIMIT_REACHED", "VERIFY_FAILED"}
+_OVER = {"BUDGET_EXCEEDED"}
+"""What another attempt meets again at once."""
 
 
 def full_title(run: Run) -> str:
@@ -47,7 +50,7 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
         lines.append(f"  {output.counted(run.changes.files)} {show.changes(run.changes)}")
         lines += [f"    {line}" for line in _files(changes)]
     if run.workspace:
-        lines.append(f"  workspace: {run.workspace.path}")
+        lines.append(f"  workspace: {printable_name(run.workspace.path)}")
     return [*lines, *(f"  next: {words}" for words in next_steps(run))]
 
 
@@ -80,7 +83,7 @@ def next_steps(run: Run) -> list[str]:
         steps += [f"resume {run.id}"] if steps else [f"show {run.id}"]
     elif code in _RESUMABLE:
         steps.append(f"resume {run.id}")
-    else:
+    elif code not in _OVER:
         steps.append(f"retry {run.id}")
     return [f"swarm-tui {step}" for step in steps]
 
