@@ -96,7 +96,7 @@ CATALOGUE: dict[str, Entry] = {
     "SIGNING_FAILED": Entry(
         "The commit could not be signed.",
         "Unlock the key (`git commit` in a terminal asks for it), or correct commit.gpgSign and "
-        "user.signingKey in your global git configuration. As edits nothing is signed.",
+        "user.signingKey in your global git configuration; `--as edits` signs nothing.",
     ),
     "GIT_FAILED": Entry(
         "git could not do its part.", "Fix the problem that git names, then try again."
@@ -146,7 +146,7 @@ CATALOGUE: dict[str, Entry] = {
     "SETUP_NOT_TRUSTED": Entry(
         "The repository has settings of its own that you have not trusted.",
         "Read .swarm/config.yaml; if you trust it, start the run with --trust, else with "
-        "--no-setup. Commit what the workspace lacks.",
+        "--no-setup; commit what the workspace lacks.",
     ),
     "VERIFY_NOT_TRUSTED": Entry(
         "The repository's check would run files that are not as you trusted them.",
@@ -175,7 +175,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RUN_TIMED_OUT": Entry(
         "The run reached its time limit.",
-        "Retry: the run goes on in its thread, and its time limit begins again. Only a new run "
+        "Retry: the run goes on in its thread, and its time limit begins again; only a new run "
         "takes a longer one: `swarm-tui run --from-run RUN --timeout TIME`.",
     ),
     "RUN_INTERRUPTED": Entry(
