@@ -24,6 +24,7 @@ from engine.environment import workspace_environment
 from engine.workspace import git_watch
 from engine.workspace.git_errors import git_failure, late, start_failure, talkative, telling_line
 from engine.workspace.git_settings import hooks_disabled
+from engine.workspace.special_files import unreadable
 
 LIMIT_S = 300.0
 LIMIT_BYTES = 512 * 1024**2
@@ -149,6 +150,10 @@ class Git:
         self, arguments: Sequence[str | bytes], stdin: bytes | int
     ) -> asyncio.subprocess.Process:
         """Start git; an open file for `stdin` is closed here, also where that fails."""
+        if self.git_dir.is_symlink() or self.git_dir.is_file():  # git would follow it
+            if isinstance(stdin, int):
+                os.close(stdin)
+            raise unreadable(self.git_dir, "is not a folder any more")
         handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
         try:
             return await asyncio.create_subprocess_exec(

@@ -73,7 +73,9 @@ def _git_dir_in(folder: Path) -> Path | None:
                 return None
             path = (folder / os.fsdecode(text.removeprefix(b"gitdir:").strip())).resolve()
             return path if _is_git_dir(path) and _belongs(path, folder) else None
-        return path if not path.is_symlink() and _is_git_dir(path) else None
+        # Only the git directory of a linked worktree points on, and that is no `.git` folder.
+        is_claim = (path / "commondir").exists()
+        return path if not path.is_symlink() and not is_claim and _is_git_dir(path) else None
     except OSError:
         return None
 
@@ -87,7 +89,8 @@ def _belongs(git_dir: Path, folder: Path) -> bool:
     link = git_dir / "gitdir"
     if link.is_file():
         named = git_dir / os.fsdecode(read_regular(link, POINTER_BYTES).strip())
-        return named.parent.resolve() == folder.resolve()
+        is_there = git_dir.parent == _common(git_dir) / "worktrees"
+        return is_there and named.parent.resolve() == folder.resolve()
     if (git_dir / "commondir").exists():
         return False
     return any(git_dir.is_relative_to(above / ".git") for above in (folder, *folder.parents))

@@ -200,3 +200,40 @@ async def test_a_git_directory_behind_a_link_is_not_looked_at(home: Path, privat
     (root / ".git").mkdir()
     (root / ".git" / "modules").symlink_to(private)
     assert commits.modules(root / ".git" / "modules") == []
+
+
+@pytest.mark.parametrize("how", ["file", "link", "commondir", "worktree"])
+async def test_a_source_that_claims_to_be_another_repository_is_none(
+    tmp_path: Path, home: Path, private: Path, how: str
+) -> None:
+    source = tmp_path / "s"
+    source.mkdir()
+    pretend(source, private, how)
+    for name in ("objects", "refs"):
+        if how == "commondir":
+            (source / ".git" / name).mkdir()
+    before = everything(private)
+    assert repository.locate(source) is None
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    with pytest.raises(UserError) as raised:
+        await copied(spec, home / "workspaces" / "p" / "r1", home)
+    assert raised.value.code == "INPUT_INVALID"
+    assert everything(private) == before
+
+
+async def test_a_repository_that_is_swapped_for_a_pointer_after_the_check_is_not_followed(
+    tmp_path: Path, home: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = repos.repository(tmp_path / "s")
+    found = await repository.find(source)
+    assert found
+    before = everything(private)
+    for how in ("file", "link"):
+        (source / ".git").rename(tmp_path / how)
+        pretend(source, private, how)
+        with pytest.raises(UserError) as raised:
+            await found.git.run("update-ref", "refs/heads/x", found.head or "")
+        assert raised.value.code == "WORKSPACE_UNSAFE"
+        (source / ".git").unlink()
+        (tmp_path / how).rename(source / ".git")
+    assert everything(private) == before
