@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.durable import sync_handle, sync_path
 from engine.workspace import placing
+from engine.workspace.arrived import arrived
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair, is_submodule
 from engine.workspace.commits import Workshop
@@ -68,9 +69,13 @@ class Landing:
         user, scratch = self.shop.who, self.shop.git.git_dir
         there = await working_files(self.repository, user, scratch, self.line_ends, moves.pairs)
         moves.hidden.update(there.hidden)
+        unsure = [pair for pair in moves.pairs if pair.path in there.held or pair.old is None]
+        same = await arrived(self.repository, self.line_ends, unsure)
         with Below(self.top) as below:
             going = {pair.path for pair in moves.pairs if pair.old and pair.path not in there.held}
             for pair in moves.pairs:
+                if pair.path in same and not is_control(pair.path):
+                    continue
                 self._plan_file(below, pair, there, going, joined)
                 if pair.path not in there.outside and not is_submodule(pair):
                     moves.files[pair.path] = pair.new

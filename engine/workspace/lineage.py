@@ -32,7 +32,8 @@ class Lineage:
 
     `parent` is what its next commit is built on, where the run has a commit there. `base` is the
     commit that the workspace was made from, `tip` where its branch stands, `head` what the
-    workspace has checked out. `is_attached`: that is its branch.
+    workspace has checked out. `is_attached`: that is its branch. `is_in_place`: the workspace is
+    the repository's own working tree.
     """
 
     base: str | None = None
@@ -40,6 +41,7 @@ class Lineage:
     head: str | None = None
     parent: str | None = None
     is_attached: bool = False
+    is_in_place: bool = False
     versions: Versions = field(default_factory=dict[bytes, frozenset[Entry | None]])
 
 
@@ -58,7 +60,9 @@ async def lineage(run: Checkpoints, repository: Repository, branch: str | None) 
     is_own = tip is not None and tip in await asyncio.to_thread(_checked_out_before, place)
     heads = [sha for sha in (head, tip if is_own else None) if sha]
     attached = branch is not None and checked_out(place) == f"refs/heads/{branch}"
-    return Lineage(base, tip, head, parent, attached, await _versions(git, base, heads))
+    in_place = place == repository.git_dir
+    versions = await _versions(git, base, heads)
+    return Lineage(base, tip, head, parent, attached, in_place, versions)
 
 
 def _place(run: Checkpoints, repository: Repository) -> Path | None:
@@ -162,10 +166,13 @@ async def on_newer(git: Git, own: Lineage, head: str, changes: list[Pair]) -> li
 
     So a file that the run merged in from there, and that was changed there since, stays as it is.
     """
-    if own.parent is None or own.base is None:
-        return changes
-    newest = await merge_base(git, own.parent, head)
-    if newest is None or newest == own.base or not await _reaches(git, newest, own.base):
-        return changes
+    newest = head  # where the run works in the folder itself, all of it is the run's
+    if not own.is_in_place:
+        if own.parent is None or own.base is None:
+            return changes
+        found = await merge_base(git, own.parent, head)
+        if found is None or found == own.base or not await _reaches(git, found, own.base):
+            return changes
+        newest = found
     then = await objects.tree(git, newest)
     return [Pair(pair.path, then.get(pair.path), pair.new) for pair in changes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pytest
 import repos
 from test_apply import LINES, Scene, scene
 
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.workspace import create
 from engine.workspace.apply import As
+from engine.workspace.checkpoints import Checkpoints
 
 WAYS = [As.EDITS, As.COMMIT, As.MERGE]
 
@@ -275,3 +279,70 @@ async def test_a_commit_of_a_copy_that_committed(source: Path, home: Path) -> No
     assert arrived(here, As.COMMIT) == repos.files(here.root)
     await here.apply(As.MERGE)
     assert repos.files(source) == repos.files(here.root)
+
+
+async def in_place(source: Path, home: Path) -> Scene:
+    spec = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(source))
+    target = home / "workspaces" / "p" / "r1"
+    made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
+    run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
+    await run.take("baseline")
+    return Scene(source, source, run, home, None)
+
+
+# A soft reset leaves content in the index that is nowhere else: a merge does not replace it.
+NOT_IN_PLACE = (reset_softly, branch_deleted, branch_renamed, switched_after_committing, rebased)
+
+
+@pytest.mark.parametrize("act", [act for act in ACTS if act not in NOT_IN_PLACE])
+async def test_a_merge_in_place_commits_what_is_there(
+    source: Path, home: Path, act: Callable[[Path], None]
+) -> None:
+    here = await in_place(source, home)
+    act(source)
+    go_on(source)
+    before, head = repos.files(source), repos.git(source, "rev-parse", "HEAD")
+    done = await here.apply(As.MERGE)
+    assert repos.files(source) == before
+    assert repos.git(source, "status", "--porcelain") == ""
+    assert repos.git(source, "rev-parse", "HEAD~") == head
+    assert (done.commit, done.signed) == (repos.git(source, "rev-parse", "HEAD"), False)
+    assert (await here.apply(As.MERGE)).files == ()
+
+
+@pytest.mark.parametrize("how", [As.EDITS, As.COMMIT])
+async def test_other_ways_in_place_leave_the_folder_alone(
+    source: Path, home: Path, how: As
+) -> None:
+    here = await in_place(source, home)
+    here.branch = "swarm/r1"
+    begin(source)
+    go_on(source)
+    before, head = repos.files(source), repos.git(source, "rev-parse", "HEAD")
+    await here.apply(how)
+    assert repos.files(source) == before
+    assert repos.git(source, "rev-parse", "HEAD") == head
+    if how is As.COMMIT:
+        assert arrived(here, how) == before
+
+
+async def test_edits_and_then_a_merge_of_the_same(source: Path, home: Path) -> None:
+    here = await scene(source, home)
+    begin(here.root)
+    await here.apply(As.EDITS)
+    await here.apply(As.MERGE)
+    assert repos.git(source, "status", "--porcelain") == ""
+    go_on(here.root)
+    await here.apply(As.EDITS)
+    repos.write(source, {"base.txt": "mine\n"})
+    await here.apply(As.MERGE)
+    assert repos.git(source, "status", "--porcelain") == " M base.txt"
+
+
+async def test_edits_that_i_staged_otherwise_are_not_merged_over(source: Path, home: Path) -> None:
+    here = await scene(source, home)
+    begin(here.root)
+    repos.write(source, {"a.txt": "staged\n"})
+    repos.git(source, "add", "a.txt")
+    repos.write(source, {"a.txt": (here.root / "a.txt").read_bytes()})
+    await here.refused(As.MERGE, "a.txt (has uncommitted changes here)")

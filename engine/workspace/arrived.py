@@ -1,0 +1,73 @@
+"""Files of the working tree that are already what a merge makes of them: it leaves them alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from engine.workspace.below import Below
+from engine.workspace.changes import Pair
+from engine.workspace.lineends import LineEnds
+from engine.workspace.objects import Entry
+from engine.workspace.repository import Repository
+from engine.workspace.scan import git_mode
+
+_SUBMODULE = 0o160000
+
+
+async def arrived(repository: Repository, line_ends: LineEnds, pairs: Iterable[Pair]) -> set[bytes]:
+    """Return the paths whose file is as `pair.new` has it, with nothing else staged for it.
+
+    So it is after an apply as edits, or where the run worked in the folder itself. Raises
+    `UserError`.
+    """
+    assert repository.top
+    asked = [
+        pair
+        for pair in pairs
+        if _SUBMODULE not in _modes(pair)
+        and os.path.lexists(repository.top / os.fsdecode(pair.path)) == (pair.new is not None)
+    ]
+    if not asked:
+        return set()
+    staged = await _staged(repository)
+    free = [pair for pair in asked if staged.get(pair.path) in (pair.old, pair.new)]
+    data = await line_ends.laid_out({pair.path: pair.new for pair in free if pair.new})
+    return await asyncio.to_thread(_same, repository.top, free, data)
+
+
+def _modes(pair: Pair) -> set[int]:
+    return {side[0] for side in (pair.old, pair.new) if side}
+
+
+async def _staged(repository: Repository) -> dict[bytes, Entry]:
+    """Return what the index has, of what is not in conflict."""
+    found: dict[bytes, Entry] = {}
+    for line in (await repository.git.run("ls-files", "-s", "-z")).split(b"\0"):
+        if line:
+            head, _, path = line.partition(b"\t")
+            mode, oid, stage = head.decode("ascii").split()
+            found[path] = (int(mode, 8), oid) if stage == "0" else (0, "")
+    return found
+
+
+def _same(top: Path, pairs: Iterable[Pair], data: Mapping[bytes, bytes]) -> set[bytes]:
+    with Below(top) as below:
+        return {pair.path for pair in pairs if _is_same(below, pair, data.get(pair.path))}
+
+
+def _is_same(below: Below, pair: Pair, data: bytes | None) -> bool:
+    info = below.stat(pair.path)
+    if pair.new is None or info is None:
+        return pair.new is None and info is None
+    if git_mode(info.st_mode) != pair.new[0] or data is None:
+        return False
+    if stat.S_ISLNK(info.st_mode):
+        return below.link_target(pair.path) == data
+    if info.st_size != len(data):
+        return False
+    with os.fdopen(below.open(pair.path), "rb") as file:
+        return file.read(len(data) + 1) == data
