@@ -23,7 +23,7 @@ from engine.workspace.edits import Edits
 from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.landing import recovered
 from engine.workspace.lineage import lineage, on_newer, taken_back
-from engine.workspace.lineends import line_ends
+from engine.workspace.lineends import LineEnds, line_ends
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.merge import Merge
 from engine.workspace.objects import Entry
@@ -235,8 +235,9 @@ async def _committed(
             found = await (taken or coming.here).bringing(coming.old, coming.new)
             paths = {pair.path for pair in found.pairs}
             prefix = b"" if inside == b"." else inside + b"/"
-            back = await taken_back(run, own, coming.old, paths, prefix)
-            pairs = await converted.stored(_below(inside, found.pairs + back))
+            back = _below(inside, await taken_back(run, own, coming.old, paths, prefix))
+            pairs = await converted.stored(_below(inside, found.pairs))
+            pairs += await _stored_again(converted, back)
             earlier = await converted.stored(_below(inside, found.earlier))
             return Bringing(pairs, earlier, own.versions)
 
@@ -260,6 +261,13 @@ async def _committed(
         into=done.into,
         signed=done.signed,
     )
+
+
+async def _stored_again(converted: LineEnds, back: list[Pair]) -> list[Pair]:
+    """Return files that were taken back as the repository stores them, on both sides."""
+    gone = [Pair(one.path, None, None) for one in back if one.new is None]
+    stored = await converted.stored(Pair(one.path, None, one.new) for one in back if one.new)
+    return [*gone, *(Pair(one.path, one.new, one.new) for one in stored)]
 
 
 def _below(folder: bytes, pairs: list[Pair]) -> list[Pair]:
