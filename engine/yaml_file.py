@@ -20,6 +20,18 @@ _WRONG_TAGS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticErr
 DEEPEST = 100  # lists and mappings in each other
 
 
+TYPES = {
+    "null": "nothing",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "array": "a list",
+    "object": "keys with values",
+}
+"""The types of a YAML file in words."""
+
+
 def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> T:
     """Read `text` as a `kind`; `name` stands in errors for the file, which have the code `code`.
 
@@ -102,8 +114,20 @@ def _located(
         meant = nearest.hint(unknown[1], _valid_keys(kind, keys[:-1]))
         what = f"unknown key `{'.'.join(keys)}`.{meant}"
     elif keys:
-        what = f"`{'.'.join(keys)}`: {what}."
+        what = f"`{'.'.join(keys)}`: {in_words(what)}."
     return user_error(code, f"{name}:{_line(tree, keys)}: {what}")
+
+
+def in_words(problem: str) -> str:
+    """Return what a decoder reports, with the names of types in words."""
+
+    def words(found: re.Match[str]) -> str:
+        names = found[1].split(" | ")
+        if not TYPES.keys() >= set(names):
+            return found[0]
+        return " or ".join(TYPES[name] for name in names)
+
+    return re.sub("`([^`]*)`", words, problem)
 
 
 def _named(keys: list[str], kind: Any, values: Any) -> list[str]:  # noqa: ANN401  types, YAML

@@ -255,3 +255,31 @@ def test_the_dashboard_opens_shows_the_mistake_and_starts_nothing(
     opened.until("FAULT", "unknown key `slotz`")
     opened.type(b"q")
     assert opened.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ui: {theme: nope}", "there is no theme nope"),
+        ("ui: {columns: [statsu]}", "Did you mean status?"),
+        ("ui: {keys: {run.cancl: x}}", "Did you mean run.cancel?"),
+        ("slots: null", "Expected a whole number, got nothing."),
+        ("codex: {model: 3}", "Expected a text or nothing, got a whole number."),
+        ("codex: 5", "Expected keys with values, got a whole number."),
+        ("webhooks: {a: b}", "Expected a list, got keys with values."),
+    ],
+)
+def test_config_check_refuses_a_mistake_in_words(
+    swarm: Swarm, paths: Paths, text: str, words: str
+) -> None:
+    paths.config.write_text(text)
+    done = swarm("config", "check")
+    assert (done.code, words in " ".join(done.err.split())) == (3, True), done.err
+
+
+def test_config_show_prints_the_settings_that_apply(swarm: Swarm, paths: Paths) -> None:
+    paths.config.write_text("slots: 7")
+    assert "slots: 7" in swarm("config").out
+    paths.config.write_text("slots: seven")
+    done = swarm("config")
+    assert (done.code, "slots: 7" in done.out, "slots" in done.err) == (0, True, True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.errors import user_error
 from tui.cli import output
 from tui.cli.options import Nearest, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 
 @click.command(epilog=examples("config", "config path", "config show --json", "config check"))
@@ -17,10 +21,12 @@ from tui.cli.options import Nearest, everywhere, examples, json_option
 def config(what: str, as_json: bool) -> int:
     """Print the settings as they count (show), where their file is (path), or check it (check).
 
-    A file that cannot be used is refused with the line that is wrong, and exit code 3.
+    A file that cannot be used is refused by check with the line that is wrong, and exit code 3;
+    show prints the last valid settings then, which apply.
     """
     from engine import config as settings
-    from engine import paths
+    from engine import config_file, paths
+    from tui.cli import session
 
     places = paths.find()
     there = places.config.exists()
@@ -28,13 +34,32 @@ def config(what: str, as_json: bool) -> int:
         known: dict[str, Any] = {"path": str(places.config), "exists": there}
         output.say_json(known) if as_json else output.say(str(places.config))
         return 0
-    found = settings.load(places.config)
     if what == "check":
+        check_ui(settings.load(places.config))
         told = "can be used" if there else "is not there: the defaults hold"
         known = {"path": str(places.config), "exists": there, "ok": True}
         output.say_json(known) if as_json else output.say(f"{places.config} {told}")
-    elif as_json:
-        output.say_json(settings.plain(found))
+        return 0
+    loaded = config_file.load_usable(places)
+    session.show_warning(loaded)
+    if as_json:
+        output.say_json(settings.plain(loaded.config))
     else:
-        output.say(settings.text(found).rstrip())
+        output.say(settings.text(loaded.config).rstrip())
     return 0
+
+
+def check_ui(config: Config) -> None:
+    """Raise `UserError` CONFIG_INVALID where the dashboard cannot use its settings."""
+    from textual.theme import BUILTIN_THEMES
+
+    from tui.keymap import checked_keymap
+    from tui.theme import THEMES
+    from tui.widgets.run_columns import checked_columns
+
+    ui = config.ui
+    problems = [*checked_keymap(ui.keys)[1], *checked_columns(ui.columns)[1]]
+    if ui.theme not in {*BUILTIN_THEMES, *(theme.name for theme in THEMES)}:
+        problems.append(f"ui.theme: there is no theme {ui.theme}.")
+    if problems:
+        raise user_error("CONFIG_INVALID", "\n".join(problems))
