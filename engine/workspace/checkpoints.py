@@ -12,8 +12,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from engine.workspace import (
 from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
 from engine.workspace.comparison import PATCH, Comparison
+from engine.workspace.contents import Content, contents, grouped
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
 from engine.workspace.index import skipped_files
@@ -48,7 +49,6 @@ from engine.workspace.worktree import clear, registration
 
 _log = logging.getLogger(__name__)
 
-CHUNK = 256
 DIFF_BYTES = 256 * 1024**2
 _log = logging.getLogger(__name__)
 
@@ -357,11 +357,14 @@ class Checkpoints:
         moving = placing.Placing(self.root, journal)
         outside = await self._outside()
         try:
-            for start in range(0, len(pairs), CHUNK):
-                some = pairs[start : start + CHUNK]
-                data = await objects.blobs(self.git, (pair.new[1] for pair in some if pair.new))
-                staging = asyncio.to_thread(_stage, moving, some, data, outside)
-                await to_the_end(staging)
+            by_path = {pair.path: pair for pair in pairs}
+            files = {pair.path: pair.new for pair in pairs}
+            async with aclosing(grouped(self.git, files)) as groups:
+                async for group, folder in groups:
+                    wanted = (entry[1] for entry in group.values() if entry)
+                    data = await contents(self.git, wanted, folder)
+                    some = [by_path[path] for path in group]
+                    await to_the_end(asyncio.to_thread(_stage, moving, some, data, outside))
             await to_the_end(asyncio.to_thread(moving.place))
         except placing.PlaceChanged as error:
             raise _in_the_way(error.path) from error
@@ -413,7 +416,7 @@ def _must_be_free(root: Path, pairs: list[Pair]) -> None:
 def _stage(
     moving: placing.Placing,
     pairs: list[Pair],
-    data: dict[str, bytes],
+    data: Mapping[str, Content],
     outside: frozenset[bytes],
 ) -> None:
     with Below(moving.root) as below:

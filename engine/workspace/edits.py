@@ -6,18 +6,20 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.workspace import objects, placing, threeway
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair
-from engine.workspace.checkpoints import CHUNK, Checkpoints
+from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.contents import Content, contents, grouped, store_file
 from engine.workspace.lineends import CHANGED, line_ends
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.owned import seeing
-from engine.workspace.pack import object_id
+from engine.workspace.pack import file_id, object_id
 from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
 from engine.workspace.staging import journal_for
@@ -55,8 +57,7 @@ class Edits:
         unsaved = await self._unsaved(own, user)
         # What may be merged line by line has to be in the store for it.
         for path in differ & ours.keys():
-            data = await asyncio.to_thread(_read, self.root, path)
-            await objects.store(self.run.git, data)
+            await store_file(self.run.git, self.root, path)
         joined = await threeway.join(self.run.git, bringing, ours, unsaved)
         await asyncio.to_thread(self._look_for_obstacles, joined)
         if really and joined.files and not joined.clashes:
@@ -127,12 +128,11 @@ class Edits:
         near = self.repository.git_dir if self.repository else None
         moving = placing.Placing(self.root, journal, near)
         try:
-            paths = sorted(joined.files)
-            for start in range(0, len(paths), CHUNK):
-                some = {path: joined.files[path] for path in paths[start : start + CHUNK]}
-                wanted = (entry[1] for entry in some.values() if entry)
-                data = await objects.blobs(self.run.git, wanted)
-                await to_the_end(asyncio.to_thread(_stage, moving, some, found, data))
+            async with aclosing(grouped(self.run.git, joined.files)) as groups:
+                async for group, folder in groups:
+                    wanted = (entry[1] for entry in group.values() if entry)
+                    data = await contents(self.run.git, wanted, folder)
+                    await to_the_end(asyncio.to_thread(_stage, moving, group, found, data))
             await to_the_end(asyncio.to_thread(moving.place))
         except placing.PlaceChanged as error:
             return [Clash(os.fsdecode(error.path), "changed just now")]
@@ -145,7 +145,7 @@ def _stage(
     moving: placing.Placing,
     files: dict[bytes, Entry | None],
     found: dict[bytes, os.stat_result | None],
-    data: dict[str, bytes],
+    data: Mapping[str, Content],
 ) -> None:
     for path, entry in files.items():
         mode, oid = entry or (None, "")
@@ -161,21 +161,15 @@ def _found(
         for pair in pairs:
             info = below.stat(pair.path)
             if info and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
-                oid = object_id(algorithm, _content(below, pair.path, info))
+                oid = _object_id(algorithm, below, pair.path, info)
                 found[pair.path] = info, (git_mode(info.st_mode), oid)
             else:
                 found[pair.path] = None, None
     return found
 
 
-def _read(root: Path, path: bytes) -> bytes:
-    with Below(root) as below:
-        info = below.stat(path)
-        return _content(below, path, info) if info else b""
-
-
-def _content(below: Below, path: bytes, info: os.stat_result) -> bytes:
+def _object_id(algorithm: str, below: Below, path: bytes, info: os.stat_result) -> str:
     if stat.S_ISLNK(info.st_mode):
-        return below.link_target(path)
+        return object_id(algorithm, below.link_target(path))
     with os.fdopen(below.open(path), "rb") as file:
-        return file.read()
+        return file_id(algorithm, file)

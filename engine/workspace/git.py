@@ -113,14 +113,18 @@ class Git:
         self,
         *arguments: str | bytes,
         stdin: bytes | int = b"",
+        stdout: int | None = None,
         limit_s: float = LIMIT_S,
         limit_bytes: int = LIMIT_BYTES,
     ) -> bytes:
         """Run git and return its output; raises `UserError` where it fails: see `git_errors`.
 
-        `stdin` is what it reads, or an open file, which this closes.
+        `stdin` is what it reads, or an open file, which this closes. With `stdout`, an open file
+        that stays open, the output goes there.
         """
-        answer = await self.ask(*arguments, stdin=stdin, limit_s=limit_s, limit_bytes=limit_bytes)
+        answer = await self.ask(
+            *arguments, stdin=stdin, stdout=stdout, limit_s=limit_s, limit_bytes=limit_bytes
+        )
         if answer.code:
             raise failure(arguments[0], answer)
         return answer.out
@@ -129,6 +133,7 @@ class Git:
         self,
         *arguments: str | bytes,
         stdin: bytes | int = b"",
+        stdout: int | None = None,
         limit_s: float = LIMIT_S,
         limit_bytes: int = LIMIT_BYTES,
     ) -> Answer:
@@ -136,7 +141,7 @@ class Git:
 
         Cancelled, late or too talkative, git and all it started are killed.
         """
-        process = await _whole(self._start(arguments, stdin))
+        process = await _whole(self._start(arguments, stdin, stdout))
         try:
             async with asyncio.timeout(limit_s):
                 feed = stdin if isinstance(stdin, bytes) else b""
@@ -147,7 +152,7 @@ class Git:
             await _end(process)
 
     async def _start(
-        self, arguments: Sequence[str | bytes], stdin: bytes | int
+        self, arguments: Sequence[str | bytes], stdin: bytes | int, stdout: int | None
     ) -> asyncio.subprocess.Process:
         """Start git; an open file for `stdin` is closed here, also where that fails."""
         if self.git_dir.is_symlink() or self.git_dir.is_file():  # git would follow it
@@ -161,7 +166,7 @@ class Git:
                 *self._options(),
                 *arguments,
                 stdin=handle if stdin else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=self.files or self.git_dir,
                 env=self._environment(),
@@ -283,8 +288,9 @@ async def _collect(
     strict: bool,
 ) -> bytes:
     """Read a pipe to its end; past the limit `strict` ends git, else the rest is dropped."""
-    assert pipe is not None
     found = bytearray()
+    if pipe is None:  # it writes into a file
+        return b""
     while chunk := await pipe.read(CHUNK):
         if len(found) <= limit_bytes:
             found += chunk

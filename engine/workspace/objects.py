@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.workspace.git import Git
 from engine.workspace.git_errors import object_missing
-from engine.workspace.scan import LARGEST_BYTES
+from engine.workspace.scan import IN_MEMORY_BYTES, LARGEST_BYTES
 
 Entry = tuple[int, str]
 """A file in a tree: git's mode and the object id."""
@@ -32,6 +32,22 @@ async def blobs(git: Git, oids: Iterable[str]) -> dict[str, bytes]:
             raise object_missing(oid)
         start, at = end + 1, end + 2 + int(size[0])
         found[oid] = out[start : at - 1]
+    return found
+
+
+async def sizes(git: Git, oids: Iterable[str]) -> dict[str, int]:
+    """Return the sizes of these files; raises `UserError` where one is missing."""
+    wanted = sorted(set(oids))
+    if not wanted:
+        return {}
+    request = "".join(f"{oid}\n" for oid in wanted).encode()
+    out = await git.run("cat-file", "--buffer", "--batch-check", stdin=request)
+    found: dict[str, int] = {}
+    for line in out.decode("ascii").splitlines():
+        oid, kind, *size = line.split()
+        if kind == "missing":
+            raise object_missing(oid)
+        found[oid] = int(size[0])
     return found
 
 
@@ -96,9 +112,14 @@ async def merged(
 async def carry(source: Git, target: Git, oids: Iterable[str]) -> None:
     """Copy objects into another repository's store."""
     wanted = sorted(set(oids))
-    if wanted:
-        request = "".join(f"{oid}\n" for oid in wanted).encode()
-        pack = await source.run(
-            "pack-objects", "--stdout", "-q", "--delta-base-offset", stdin=request
-        )
-        await target.run("unpack-objects", "-q", stdin=pack)
+    if not wanted:
+        return
+    request = "".join(f"{oid}\n" for oid in wanted).encode()
+    how = ("pack-objects", "--stdout", "-q", "--delta-base-offset")
+    with tempfile.TemporaryFile(dir=source.git_dir) as file:
+        await source.run(*how, stdin=request, stdout=file.fileno())
+        is_large = os.fstat(file.fileno()).st_size > IN_MEMORY_BYTES
+        file.seek(0)
+        # A large pack stays one: to unpack it, git would take each file into memory.
+        how = ("index-pack", "--stdin") if is_large else ("unpack-objects", "-q")
+        await target.run(*how, stdin=os.dup(file.fileno()))

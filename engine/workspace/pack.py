@@ -14,7 +14,7 @@ import zlib
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from engine.durable import sync_path
 
@@ -27,6 +27,16 @@ def object_id(algorithm: str, data: bytes, kind: str = "blob") -> str:
     """Give the object id git gives to a file of this content, or to another kind of object."""
     found = hashlib.new(algorithm, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
     found.update(data)
+    return found.hexdigest()
+
+
+def file_id(algorithm: str, file: BinaryIO) -> str:
+    """Return the object id that git gives to a file as long as it is now, read bit by bit."""
+    left = os.fstat(file.fileno()).st_size
+    found = hashlib.new(algorithm, b"blob %d\0" % left, usedforsecurity=False)
+    while left and (chunk := file.read(min(left, _BUFFER))):
+        found.update(chunk)
+        left -= len(chunk)
     return found.hexdigest()
 
 

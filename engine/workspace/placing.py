@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,9 +22,11 @@ from typing import Any
 from engine.durable import sync_handle
 from engine.workspace import staging
 from engine.workspace.below import Below, is_control
+from engine.workspace.contents import Content
 from engine.workspace.staging import Identity, Staging
 
 SAVED = ".swarm-saved"
+_CHUNK = 1024 * 1024
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 Mark = tuple[int, int, int, int]
@@ -93,7 +96,7 @@ class Placing:
         return [os.fsencode(step.path) for step in self._steps]
 
     def add(
-        self, path: bytes, before: os.stat_result | None, mode: int | None, data: bytes = b""
+        self, path: bytes, before: os.stat_result | None, mode: int | None, data: Content = b""
     ) -> None:
         """Note a file to be put to `path`, or removed where `mode` (git's) is None.
 
@@ -105,15 +108,20 @@ class Placing:
             inode = self._write(len(self._steps), before, mode, data)
         self._steps.append(_Step(os.fsdecode(path), mark(before), inode))
 
-    def _write(self, number: int, before: os.stat_result | None, mode: int, data: bytes) -> int:
+    def _write(self, number: int, before: os.stat_result | None, mode: int, data: Content) -> int:
         name, folder = f"new-{number}", self._staging.handle
         if stat.S_ISLNK(mode):
+            data = data if isinstance(data, bytes) else data.read_bytes()
             os.symlink(data, os.fsencode(name), dir_fd=folder)
             return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         handle = os.open(name, flags, mode & 0o777 | 0o022, dir_fd=folder)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, file, _CHUNK)
             if before and stat.S_ISREG(before.st_mode):
                 os.fchmod(file.fileno(), _permissions(before.st_mode, mode))
             file.flush()

@@ -75,7 +75,8 @@ def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -
     A file whose object is missing is known by name alone, as it may be one that git ignores.
     """
     entries = {b"": (FOLDER, tree), **found}
-    partial = above(path for path, (_, oid) in entries.items() if path and oid in missing)
+    lost = [path for path, (_, oid) in entries.items() if path and oid in missing]
+    partial = above(lost) if lost else set[bytes]()
     folders: dict[bytes, str] = {}
     seen: dict[bytes, Seen] = {}
     for path, (mode, oid) in entries.items():

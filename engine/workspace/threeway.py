@@ -12,6 +12,7 @@ from engine.workspace import objects
 from engine.workspace.changes import Pair
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
+from engine.workspace.scan import IN_MEMORY_BYTES
 
 T = TypeVar("T", int, str)
 Versions = Mapping[bytes, frozenset[Entry | None]]
@@ -142,9 +143,11 @@ async def _merge(
     if oid is None:
         if not all(stat.S_ISREG(side[0]) for side in (old, mine, new)):
             return None
-        data = await objects.blobs(git, (old[1], mine[1], new[1]))
-        sides = (data[side[1]] for side in (old, mine, new))
-        text = await objects.merged(git, *sides, ours_wins=ours_wins)
+        sides = (old[1], mine[1], new[1])
+        if max((await objects.sizes(git, sides)).values()) > IN_MEMORY_BYTES:
+            return None  # no text that is merged line by line
+        data = await objects.blobs(git, sides)
+        text = await objects.merged(git, *(data[oid] for oid in sides), ours_wins=ours_wins)
         if text is None:
             return None
         oid = await objects.store(git, text)

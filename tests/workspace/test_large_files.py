@@ -1,0 +1,137 @@
+"""Large files pass bit by bit: what a checkpoint or an apply takes of memory does not grow."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import repos
+
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.workspace import contents, create, objects, threeway
+from engine.workspace.apply import As, Wish, apply, check
+from engine.workspace.checkpoints import Checkpoints
+
+SIZE = 96 * 1024**2
+ROOM_KB = 48 * 1024
+"""How much more memory all steps together may take than none: half a file."""
+
+PROGRAM = """
+import asyncio, json, resource, sys
+from pathlib import Path
+sys.path[:0] = [{root!r}, {tests!r}]
+import test_large_files
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+asyncio.run(test_large_files.everything(Path(sys.argv[1]), Path(sys.argv[2])))
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+print(json.dumps([before, *(resource.getrusage(one).ru_maxrss for one in who)]))
+"""
+
+
+def large(path: Path, turn: int) -> None:
+    """Write a file that is quickly made, and hard to hold twice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    block = hashlib.shake_128(b"%d" % turn).digest(8192) * 128
+    with path.open("wb") as file:
+        for number in range(SIZE // len(block)):
+            file.write(b"%16d" % number + block[16:])
+
+
+async def everything(source: Path, home: Path) -> None:
+    """Take a large file through every step there is."""
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    root = home / "workspaces" / "p" / "r1"
+    made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
+    run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
+    await run.take("baseline")
+    large(root / "new" / "large", 1)
+    await run.take("one")
+    await run.changes()
+    await run.diff()
+    await apply(run, Wish(source, As.EDITS, made.workspace.branch), home)
+    await apply(run, Wish(source, As.COMMIT, made.workspace.branch, "words"), home)
+    large(root / "new" / "large", 2)
+    await check(run, Wish(source, As.EDITS, made.workspace.branch), home)
+    await run.restore(0)
+    await run.restore(1)
+    await run.pack()
+
+
+def digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha1").digest()
+
+
+def test_memory_does_not_grow_with_the_files(tmp_path: Path, home: Path) -> None:
+    source = repos.repository(tmp_path / "s")
+    here = Path(__file__).parent
+    program = PROGRAM.format(root=str(here.parents[1]), tests=str(here))
+    done = subprocess.run(
+        [sys.executable, "-c", program, source, home],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(here.parent)},
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    before, own, gits = json.loads(done.stdout)
+    assert own - before < ROOM_KB
+    assert gits < 1.5 * SIZE / 1024  # packs that it maps count as well
+    name = "new/large"
+    assert digest(source / name) == digest(home / "workspaces" / "p" / "r1" / name)
+    assert repos.git(source, "fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a file of 1,000 bytes be a large one."""
+    for module in (contents, objects, threeway):
+        monkeypatch.setattr(module, "IN_MEMORY_BYTES", 1000)
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("how", [As.EDITS, As.MERGE])
+async def test_large_files_are_applied_like_small_ones(tmp_path: Path, home: Path, how: As) -> None:
+    text = b"".join(b"line %d\r\n" % n for n in range(400))
+    source = repos.repository(
+        tmp_path / "s",
+        {".gitattributes": "*.txt text\n", "same.txt": b"x\n" * 900, "gone": b"g" * 2000},
+    )
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    root = home / "workspaces" / "p" / "r1"
+    made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
+    run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
+    await run.take("baseline")
+    repos.write(root, {"text.txt": text, "exec": b"#!" * 2000, "small": b"s"})
+    (root / "exec").chmod(0o755)
+    (root / "gone").unlink()
+    (root / "link").symlink_to("exec")
+    await apply(run, Wish(source, how, made.workspace.branch, "words"), home)
+    assert (source / "exec").read_bytes() == b"#!" * 2000
+    assert os.access(source / "exec", os.X_OK)
+    assert (source / "link").readlink() == Path("exec")
+    assert not (source / "gone").exists()
+    if how is As.MERGE:
+        assert repos.git(source, "show", "HEAD:text.txt") + "\n" == text.decode().replace("\r", "")
+        assert repos.git(source, "status", "--porcelain") == ""
+    assert list((home / "runs" / "r1" / "c.git").glob("contents-*")) == []
+
+
+@pytest.mark.usefixtures("small_limit")
+async def test_large_files_that_changed_on_both_sides_conflict(tmp_path: Path, home: Path) -> None:
+    source = repos.repository(tmp_path / "s", {"a": b"a\n" * 900, "b": "b\n"})
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    root = home / "workspaces" / "p" / "r1"
+    made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
+    run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
+    await run.take("baseline")
+    repos.write(root, {"a": b"a\n" * 900 + b"run\n"})
+    repos.write(source, {"a": b"here\n" + b"a\n" * 900})
+    repos.commit(source, "here")
+    told = await check(run, Wish(source, As.EDITS), home)
+    assert [clash.path for clash in told.clashes] == ["a"]
