@@ -42,6 +42,8 @@ class Verdict:
     undone: list[str] = field(default_factory=list)
     left_alive: int = 0
     hanging: list[str] = field(default_factory=list)
+    why: str = ""
+    """What the program itself says of what hangs."""
     damage: str = ""
     not_notified: list[str] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ def _let_end(home: ChaosHome, found: Verdict) -> None:
     """Supervise until nothing is left to do; name what does not come to an end."""
     if not home.ends("supervise", within_s=END_S):
         found.hanging.append("supervise")
+        found.why = home.diagnosis()
     home.observe()
     found.hanging += [run for run in home.accepted if run not in home.ended]
     deadline = time.monotonic() + WAITERS_S

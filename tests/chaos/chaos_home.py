@@ -6,17 +6,20 @@ import json
 import os
 import pty
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 from disk_image import DiskImage
 
 from engine.paths import Paths
@@ -216,8 +219,40 @@ class ChaosHome:
         """Copy the disk as it is, and keep what had been reported before."""
         image = self.folder / f"cut-{len(self.cuts)}.img"
         reported = Reported(image, frozenset(self.accepted), dict(self.ended))
-        self.disk.cut(image)
+        with self._stopped():
+            self.disk.cut(image)
         self.cuts.append(reported)
+
+    @contextmanager
+    def _stopped(self) -> Iterator[None]:
+        """Stop all processes of the home meanwhile."""
+        found = list(self._processes())
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> Iterator[int]:
+        """Find every process that was started with our clock, and what it started."""
+        ours = f"CHAOS_CLOCK={self.clock}".encode()
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                if ours in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+                    yield process.pid
+                    yield from (child.pid for child in process.children(recursive=True))
+
+    def diagnosis(self) -> str:
+        """Return what `ls`, `doctor` and the log say of what does not come to its end."""
+        listed = self.swarm("ls", "--status", "queued", "--status", "running").stdout
+        checked = self.swarm("doctor").stdout
+        with suppress(OSError):
+            checked += self.paths.log.read_text(errors="replace")[-2000:]
+        return f"{listed}\n{checked}"
 
     def _make_repository(self) -> None:
         self.repository.mkdir()

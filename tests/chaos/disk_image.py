@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SIZE_MIB = 768
+COPIES = 50
 
 
 @dataclass
@@ -34,10 +35,19 @@ class DiskImage:
             (self.path / name).unlink(missing_ok=True)
 
     def cut(self, to: Path) -> None:
-        """Copy what the disk holds now: what the kernel has not written back is missing."""
+        """Copy what the disk holds now: what the kernel has not written back is missing.
+
+        A disk stops at one moment: a copy during which the image changed is made again. Raises
+        `RuntimeError` where it changes all the time; stop its writers before.
+        """
         assert self.image
-        # Read from the file below the mount: the loop device's own cache is not flushed by that.
-        subprocess.run(["cp", "--sparse=always", str(self.image), str(to)], check=True)
+        for _ in range(COPIES):
+            before = self.image.stat().st_mtime_ns
+            # Read from the file below the mount: the loop device's own cache is not flushed by it.
+            subprocess.run(["cp", "--sparse=always", str(self.image), str(to)], check=True)
+            if self.image.stat().st_mtime_ns == before:
+                return
+        raise RuntimeError("the disk was never at rest")
 
 
 @contextmanager
