@@ -31,12 +31,21 @@ CONFIG_INVALID and exit code 3, as is `config check`. The last valid text is kep
 readable by its owner only. A dashboard or supervisor that is open reports within seconds that the
 file has a mistake or has changed; a change applies to it after a restart.
 
-A repository can have `setup`, `setup_limit`, `copy_files` and `ignore` of its own, below
+A repository can have `setup`, `setup_limit`, `copy_files`, `ignore` and `env` of its own, below
 `workspace:` in `.swarm/config.yaml`. What `projects` says of a project comes first, then the
 repository's file, then `workspace`. The file counts once you have trusted it as it is: where it
 lies, its content, everything in `.swarm`, and the files that its commands name
 ([security.md](security.md#trust)). Any change asks again, and a file that is another in the
 workspace than in the source is not run. A lower `setup_limit` than yours counts without a question.
+
+A run keeps the environment of the shell that requested it, whoever supervises it, in a file of its
+own that only you can read; `env` adds variables (`projects` before a repository before `workspace`;
+a template's and `--env` come before all). A repository's variables need your trust. Git's variables
+that name a repository, `SWARM_HOME`, `SWARM_CONFIG` and secrets of receivers are left out. Each run
+also gets `SWARM_RUN` (its id), `SWARM_ATTEMPT` (from 1), a `TMPDIR` of its own that Codex's sandbox
+lets it write to, and `SWARM_PORT`, the first of ten ports that no other live run has. All of that
+holds for the agent, set-up, check, and for the shell and editor that you open. `config` shows no
+values. The file goes when the workspace leaves the trash for good, `TMPDIR` when it goes there.
 
 Set-up commands run with `sh` in every new worktree and copy, one after the other, as you and
 outside Codex's sandbox, before the state that changes are measured against. `--setup` runs them

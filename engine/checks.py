@@ -10,6 +10,7 @@ from engine.domain import codex_secrets
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
 from engine.domain.requests import check_known
+from engine.environment import problem_in
 from engine.workspace import create
 
 
@@ -38,6 +39,8 @@ def check_texts(spec: RunSpec) -> None:
     ):
         if value is not None and value <= 0:
             raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
+    if problem := problem_in(spec.env):
+        raise user_error("INPUT_INVALID", f"A variable is refused: {problem}.")
     if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
         raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
 

@@ -23,6 +23,7 @@ MOST = 10**9
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 Seconds = Annotated[float, Meta(ge=0, le=MOST)]
 LIMIT_BYTES = 1024**2
+HIDDEN = "…"
 
 
 def _says(text: str) -> Meta:
@@ -88,6 +89,7 @@ class WorkspaceSettings(_Section, frozen=True):
         tuple[Inside, ...],
         _says("files brought along that git does not carry, or `ignore` names; `*` is allowed"),
     ] = (Inside(".env"),)
+    env: Annotated[dict[str, str], _says("variables of every run: `{NODE_ENV: test}`")] = {}
     ignore: Annotated[
         tuple[str, ...], _says("what copies leave out: patterns as in `.gitignore`")
     ] = (
@@ -101,6 +103,10 @@ class WorkspaceSettings(_Section, frozen=True):
         ".ruff_cache/",
     )
 
+    def __post_init__(self) -> None:
+        """Refuse variables that no run can get."""
+        _check_env(self.env)
+
 
 class ProjectSettings(_Section, frozen=True):
     """How the workspaces of one project are made, where that differs."""
@@ -109,6 +115,16 @@ class ProjectSettings(_Section, frozen=True):
     setup_limit: Duration | None = None
     copy_files: tuple[Inside, ...] | None = None
     ignore: tuple[str, ...] | None = None
+    env: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse variables that no run can get."""
+        _check_env(self.env or {})
+
+
+def _check_env(env: dict[str, str]) -> None:
+    if problem := environment.problem_in(env):
+        raise ValueError(f"{problem}.")
 
 
 class RepositorySettings(_Section, frozen=True):
@@ -259,7 +275,7 @@ class Config(_Section, frozen=True):
     projects: Annotated[
         dict[str, ProjectSettings],
         _says(
-            "own `setup`, `setup_limit`, `copy_files`, `ignore` of a project: "
+            "own `setup`, `setup_limit`, `copy_files`, `ignore`, `env` of a project: "
             "`{shop: {setup: [npm ci]}}`"
         ),
     ] = {}
@@ -341,9 +357,16 @@ def parse_repository(text: str, name: str) -> RepositorySettings:
 def plain(config: Config) -> dict[str, Any]:
     """Give all settings as JSON values, lengths of time in seconds and sizes in bytes.
 
-    Addresses may hold secrets, and are only hinted at.
+    Addresses and variables may hold secrets, and are only hinted at.
     """
-    return msgspec.to_builtins(config, enc_hook=_number)
+    return _without_values(msgspec.to_builtins(config, enc_hook=_number))
+
+
+def _without_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Put `…` in the place of the values of all variables."""
+    for section in (values["workspace"], *values["projects"].values()):
+        section["env"] = section["env"] and dict.fromkeys(section["env"], HIDDEN)
+    return values
 
 
 def _number(value: object) -> object:
@@ -355,10 +378,10 @@ def _number(value: object) -> object:
 
 
 def text(config: Config) -> str:
-    """Write all settings as the file that would set them; addresses are only hinted at."""
+    """Write all settings as the file that would set them; secrets are only hinted at."""
     import yaml
 
-    values = msgspec.to_builtins(config, enc_hook=_word)
+    values = _without_values(msgspec.to_builtins(config, enc_hook=_word))
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 

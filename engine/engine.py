@@ -22,6 +22,7 @@ from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, Workspa
 from engine.domain.projection import View
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
+from engine.environment import requested_environment
 from engine.open_files import raise_limit
 from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
@@ -316,7 +317,10 @@ class Engine(Parts):
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
         spec = await self.check(spec)
-        done = await self._journal.create(spec)
+        from engine.runs.requested_files import RequestedFiles
+
+        files = RequestedFiles(self.paths, requested_environment())
+        done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
         return next(iter(done.runs.values()))
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:

@@ -4,6 +4,9 @@ Programs that run in a workspace (agent, set-up, check, git, shell, editor) get 
 variables nor those that hold secrets of receivers or model providers. Their search paths do not
 name the current folder, because an agent writes into the folder they run in.
 
+A run has the environment of the process that requested it, kept with the run; where there is none,
+and for all other programs, it is that of this process.
+
 Called from a git alias or hook we inherit variables that point git at the user's own repository
 (`GIT_DIR`, `GIT_INDEX_FILE`, …): a command in a workspace would work on that one. They never pass.
 """
@@ -11,11 +14,22 @@ Called from a git alias or hook we inherit variables that point git at the user'
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
-OWN = frozenset({"SWARM_HOME", "SWARM_CONFIG", "SWARM_CODEX"})
+from engine.domain.text import printable_name
+
+CODEX = "SWARM_CODEX"
+"""Our variable that names the Codex executable."""
+OWN = frozenset({"SWARM_HOME", "SWARM_CONFIG", CODEX})
 """Our own variables, which mean nothing to a run."""
+OF_RUN = ("SWARM_RUN", "SWARM_ATTEMPT", "SWARM_PORT", "TMPDIR")
+"""Variables that every run gets values of its own for."""
+PREFIX = "SWARM_"
+LONGEST = 32_000
+"""Characters of a value: Linux passes on 128 KiB at most."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # Not a list of what is left out: a newer git may know more variables that name a repository.
 _PASSED = frozenset(
@@ -36,6 +50,16 @@ _SEARCH_PATHS = (
 )
 """Variables by which programs and their modules and libraries are found."""
 
+_TERMINAL = frozenset(
+    {
+        *("TERM", "COLORTERM", "TERMINFO", "TERMINFO_DIRS", "NO_COLOR", "COLUMNS", "LINES"),
+        *("TMUX", "TMUX_PANE", "STY", "WINDOWID", "VTE_VERSION"),
+        *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS"),
+        *("SSH_AUTH_SOCK", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"),
+    }
+)
+_TERMINAL_PREFIXES = ("TERM_PROGRAM", "KITTY_", "WEZTERM_", "ALACRITTY_", "ITERM_", "XDG_SESSION")
+
 _withheld: set[str] = set()
 _providers: set[str] = set()
 
@@ -55,24 +79,74 @@ def is_passed(name: str) -> bool:
     return name not in _providers and _is_passed_to_codex(name)
 
 
-def workspace_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a program that runs in a workspace, with `more` beside it."""
-    return _environment(is_passed, more)
+def workspace_environment(
+    more: Mapping[str, str] | None = None, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of a program that runs in a workspace, with `more` beside it.
+
+    It is made from `base`, that of a run, or from our own.
+    """
+    return _environment(is_passed, more, base)
 
 
-def codex_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of Codex, which reads the secrets of its model providers there."""
-    return _environment(_is_passed_to_codex, more)
+def problem_of(name: str, value: str) -> str:
+    """Return why a run cannot get this variable; empty where it can."""
+    shown = printable_name(name[:60])
+    if not _NAME.fullmatch(name):
+        return f"`{shown}` is not a name of letters, digits and `_`"
+    if name in OF_RUN or name == "CODEX_SQLITE_HOME" or name.startswith(PREFIX):
+        return f"`{shown}` is set by swarm-tui itself"
+    if not _is_no_repository(name):
+        return f"`{shown}` would point git at another repository"
+    if name in _withheld:
+        return f"`{shown}` holds the secret of a webhook"
+    if "\0" in value or len(value) > LONGEST:
+        return f"the value of `{shown}` holds a NUL or more than {LONGEST} characters"
+    return ""
+
+
+def problem_in(variables: Mapping[str, str]) -> str:
+    """Return why a run cannot get one of these variables; empty where it can get all."""
+    return next((it for name in variables if (it := problem_of(name, variables[name]))), "")
+
+
+def requested_environment() -> dict[str, str]:
+    """Return what a run keeps of the environment of the process that requests it.
+
+    Secrets of model providers are in it: Codex needs them.
+    """
+    kept = _environment(_is_passed_to_codex, None, None)
+    kept = {name: value for name, value in kept.items() if not name.startswith(PREFIX)}
+    return {**kept, CODEX: os.environ[CODEX]} if os.environ.get(CODEX) else kept
+
+
+def terminal_environment() -> dict[str, str]:
+    """Return the variables of this process that belong to its terminal and desktop session."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _TERMINAL or name.startswith(_TERMINAL_PREFIXES)
+    }
+
+
+def codex_environment(
+    more: Mapping[str, str] | None = None, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of Codex, which reads the secrets of its model providers there.
+
+    It is made from `base`, that of a run, or from our own.
+    """
+    return _environment(_is_passed_to_codex, more, base)
 
 
 def own_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a process of our own, which needs our variables and the secrets."""
-    return _environment(_is_no_repository, more)
+    return _environment(_is_no_repository, more, None)
 
 
 def guard_process() -> None:
     """Take the current folder out of the search paths of this process and of what it starts."""
-    for name, value in _found_paths().items():
+    for name, value in _found_paths(os.environ).items():
         if value:
             os.environ[name] = value
         else:
@@ -84,19 +158,23 @@ def search_path(value: str) -> str:
     return _without(value, current_folder())
 
 
-def program_path() -> str:
-    """Return the folders in which programs are looked for."""
-    return search_path(os.environ.get("PATH", os.defpath)) or search_path(os.defpath)
+def program_path(base: Mapping[str, str] | None = None) -> str:
+    """Return the folders in which programs are looked for, of `base` or of this process."""
+    named = (os.environ if base is None else base).get("PATH", os.defpath)
+    return search_path(named) or search_path(os.defpath)
 
 
-def _environment(passes: Callable[[str], bool], more: Mapping[str, str] | None) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if passes(name)}
-    return {**own, **_found_paths(), "PATH": program_path(), **(more or {})}
+def _environment(
+    passes: Callable[[str], bool], more: Mapping[str, str] | None, base: Mapping[str, str] | None
+) -> dict[str, str]:
+    base = os.environ if base is None else base
+    own = {name: value for name, value in base.items() if passes(name)}
+    return {**own, **_found_paths(base), "PATH": program_path(base), **(more or {})}
 
 
-def _found_paths() -> dict[str, str]:
+def _found_paths(base: Mapping[str, str]) -> dict[str, str]:
     """Return the search paths that are set, made safe."""
-    return {name: search_path(os.environ[name]) for name in _SEARCH_PATHS if name in os.environ}
+    return {name: search_path(base[name]) for name in _SEARCH_PATHS if name in base}
 
 
 @lru_cache(maxsize=64)

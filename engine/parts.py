@@ -167,5 +167,11 @@ class Parts:
         from engine.swarms import Swarms
 
         return Swarms(
-            self._store, self._journal, self.templates, self.trust, self.sources, self.check
+            self.paths,
+            self._store,
+            self._journal,
+            self.templates,
+            self.trust,
+            self.sources,
+            self.check,
         )

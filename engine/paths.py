@@ -154,6 +154,18 @@ class Paths:
         """Give the folder of one attempt's files."""
         return AttemptFolder(self.run(run) / f"attempt-{attempt}")
 
+    def environment(self, run: str) -> Path:
+        """Give the file with the environment that a run was requested with."""
+        return self.run(run) / "environment.json"
+
+    def temporary(self, run: str) -> Path:
+        """Give the folder for temporary files of a run's programs."""
+        return self.run(run) / "tmp"
+
+    def port(self, run: str) -> Path:
+        """Give the file with the first port of a run's block."""
+        return self.run(run) / "port"
+
     def checkpoints(self, run: str, workspace: str) -> Path:
         """Give where the checkpoints of a run's workspace are kept, outside the workspace."""
         return self.run(run) / "checkpoints" / f"{Path(workspace).name}.git"

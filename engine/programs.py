@@ -23,14 +23,15 @@ _SHELL = "/bin/sh"
 TMUX_S = 2.0
 
 
-def find(name: str) -> str | None:
+def find(name: str, base: Mapping[str, str] | None = None) -> str | None:
     """Return the absolute path of a program; None where there is none.
 
-    It is looked for on PATH, never in the current folder: a relative path names no program.
+    It is looked for on PATH, that of `base` or our own, and never in the current folder: a relative
+    path names no program.
     """
     if os.sep in name and not Path(name).is_absolute():
         return None
-    return shutil.which(name, path=program_path())
+    return shutil.which(name, path=program_path(base))
 
 
 def editor() -> list[str]:
@@ -64,18 +65,22 @@ def shell() -> list[str]:
 
 
 async def lend_terminal(
-    words: Sequence[str], folder: Path, more: Mapping[str, str] | None = None
+    words: Sequence[str],
+    folder: Path,
+    more: Mapping[str, str] | None = None,
+    base: Mapping[str, str] | None = None,
 ) -> int:
     """Run a program on this terminal until it ends, in `folder`; return its exit code.
 
-    It gets `more` beside the environment of programs that run in a workspace.
+    It gets `more` beside the environment of programs that run in a workspace, which is made from
+    `base`, that of a run, or from our own.
 
     Nobody else may read or write the terminal meanwhile. Raises `UserError` where it cannot start.
     """
     with _deaf_to_interrupts():
         try:
             process = await asyncio.create_subprocess_exec(
-                *with_own_limit(words), cwd=folder, env=workspace_environment(more)
+                *with_own_limit(words), cwd=folder, env=workspace_environment(more, base)
             )
         except OSError as error:
             name = printable_name(words[0][:100])

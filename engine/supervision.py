@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.clock import Clock
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
-from engine.domain.model import Pause, RunSpec
+from engine.domain.model import Pause, Run
 from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
 from engine.parts import Parts
@@ -185,13 +185,17 @@ class Supervision:
     def _rules(self) -> Rules:
         return Rules(self._shared.slots, self._parts.config.queue.per_project, self._shared.pause)
 
-    async def _check_login(self, spec: RunSpec) -> UserError | None:
-        """Return why Codex cannot be started for `spec`; None if it can."""
+    async def _check_login(self, run: Run) -> UserError | None:
+        """Return why Codex cannot be started for `run`; None if it can."""
         from engine.codex.command import find_codex
         from engine.codex.doctor import login
+        from engine.environment import codex_environment
+        from engine.runs.variables import requested
 
         try:
-            return await login(find_codex(spec.codex_bin, self._parts.config.codex.bin))
+            base = await asyncio.to_thread(requested, self._parts.paths, run.id)
+            codex = find_codex(run.spec.codex_bin, self._parts.config.codex.bin, base)
+            return await login(codex, codex_environment(base=base))
         except UserError as error:
             return error
 

@@ -20,11 +20,14 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Preparation, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
+from engine.environment import requested_environment
 from engine.library import shelf
 from engine.library.asked import Order
 from engine.library.template import Template
 from engine.outfile import write_output
+from engine.paths import Paths
 from engine.runs.journal import Journal
+from engine.runs.requested_files import RequestedFiles
 from engine.sources import Sources
 from engine.store.store import Store
 from engine.templates import Templates
@@ -55,6 +58,7 @@ class Swarms:
 
     def __init__(
         self,
+        paths: Paths,
         store: Store,
         journal: Journal,
         templates: Templates,
@@ -62,7 +66,7 @@ class Swarms:
         sources: Sources,
         check: Callable[[RunSpec, bool], Awaitable[RunSpec]],
     ) -> None:
-        self._store, self._journal = store, journal
+        self._paths, self._store, self._journal = paths, store, journal
         self._templates, self._trust, self._sources = templates, trust, sources
         self._check = check
 
@@ -147,7 +151,7 @@ class Swarms:
         roots: dict[WorkspaceSpec, str] = {}
         checked: list[Planned] = []
         for each in plan.planned:
-            spec = replace(each.spec, preparation=Preparation())
+            spec = replace(each.spec, preparation=Preparation(), env={})
             check_texts(spec)
             if each.starts_from is not None:
                 spec = replace(spec, workspace=WorkspaceSpec())
@@ -179,7 +183,10 @@ class Swarms:
     async def start(self, plan: Plan) -> tuple[Swarm, list[Run]]:
         """Check a batch once more and queue all its runs in one go: all of them, or none."""
         plan = await self.check(plan)
-        done = await self._journal.create_batch(plan.swarm, plan.planned)
+        files = RequestedFiles(self._paths, requested_environment())
+        done = await files.queue(
+            lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep), self._store
+        )
         runs = list(done.runs.values())
         return await self.find(runs[0].spec.batch or ""), runs
 
@@ -303,6 +310,7 @@ def _as_checked(each: Planned, done: RunSpec, files: Sequence[Mapping[str, str]]
         spec,
         workspace=done.workspace if each.starts_from is None else spec.workspace,
         preparation=with_guard(done.preparation, asked, files),
+        env={**done.env, **spec.env},
         after=done.after,
         learn_from=done.learn_from,
         lesson=done.lesson,

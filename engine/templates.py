@@ -41,6 +41,7 @@ timeout: 30m
 # verify_limit: 15m
 # retries: 2                  # so often the agent hears what the check said, and tries again
 # budget: 500000              # tokens
+# env: {{CI: "1"}}             # variables for the run
 # watchdog: {{silent_s: 10m, action: resume}}
 
 prompt: |

@@ -22,7 +22,7 @@ from engine.domain.consent import Concern, Consent, Item, TrustRequest
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Preparation, RunSpec, WorkspaceKind
 from engine.domain.text import one_line, printable_name
-from engine.library.loosening import commands
+from engine.library.loosening import commands, variables
 from engine.store.store import Store
 from engine.workspace.below import Below
 from engine.workspace.create import root_of
@@ -86,7 +86,7 @@ class Trust:
         `ask_later` nothing is refused: for a look at what would start.
         """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
-            return _as_before(spec)
+            return replace(_as_before(spec), env=self._env(spec, {}))
         request, theirs = await asyncio.to_thread(self._read, spec)
         requests = [request] if request else []
         consents = await (self.look if ask_later else self.require)(requests)
@@ -94,7 +94,15 @@ class Trust:
         if request and request.commands:
             made = replace(made, guarded=made.setup)
         files = [found for consent in consents for found in consent.programs.values()]
-        return replace(spec, preparation=with_guard(made, spec.preparation, files))
+        return replace(
+            spec,
+            preparation=with_guard(made, spec.preparation, files),
+            env=self._env(spec, theirs.env or {}),
+        )
+
+    def _env(self, spec: RunSpec, theirs: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of a run: the settings' where it names no other value."""
+        return {**self._config.workspace.env, **theirs, **(self._own(spec).env or {}), **spec.env}
 
     def _preparation(self, spec: RunSpec, theirs: ProjectSettings) -> Preparation:
         own, common = self._own(spec), self._config.workspace
@@ -233,12 +241,13 @@ def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettin
         setup_limit=theirs.setup_limit if own.setup_limit is None else None,
         copy_files=theirs.copy_files if own.copy_files is None else None,
         ignore=theirs.ignore if own.ignore is None else None,
+        env={k: v for k, v in (theirs.env or {}).items() if k not in (own.env or {})},
     )
 
 
 def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[Item]:
     """Return what a repository's settings ask for; a lower limit asks for nothing."""
-    items = commands(asked.setup or (), root)
+    items = [*commands(asked.setup or (), root), *variables(asked.env or {}, usual.env)]
     if asked.setup is not None and usual.setup:
         items.append(Item(Concern.COMMAND, "leaves out the set-up commands of your own settings"))
     if asked.setup_limit is not None and asked.setup_limit > usual.setup_limit:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
@@ -19,6 +19,7 @@ from engine.domain.requests import check_not_deleted
 from engine.domain.text import one_line, printable, printable_name
 from engine.files import open_regular
 from engine.paths import Paths, private_folder
+from engine.runs import variables
 from engine.workspace import apply
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
@@ -103,6 +104,14 @@ class Workspaces:
     async def shell_guard(self, run: str) -> ShellGuard:
         """Return what keeps git harmless in a shell or an editor in a run's workspace."""
         return await guard_of(_of(await self._find(run)))
+
+    async def environment(self, run: str) -> dict[str, str]:
+        """Return the environment of a program that the user opens on this terminal for a run."""
+        known = await self._find(run)
+        try:
+            return await asyncio.to_thread(variables.of_terminal, self._paths, known)
+        except OSError as error:
+            raise os_failure(error) from error
 
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""

@@ -37,7 +37,9 @@ class Lending(Looks):
         place = await self.engine.workspaces.place(run_id, path or "")
         guard = await self.engine.workspaces.shell_guard(run_id)
         folder = place if not path else place.parent
-        await self._lend([*programs.editor(), str(place)], folder, guard.environment)
+        base = await self.engine.workspaces.environment(run_id)
+        words = [*programs.editor(), str(place)]
+        await self._lend(words, folder, guard.environment, base=base)
 
     @on(ToEdit)
     def _edit_wanted(self, wanted: ToEdit) -> None:
@@ -59,7 +61,9 @@ class Lending(Looks):
         place = await self.engine.workspaces.place(run_id)
         guard = await self.engine.workspaces.shell_guard(run_id)
         first = OWN_ONLY if guard.own else NONE
-        await self._lend(programs.shell(), place, guard.environment, f"swarm-tui: {first} {LIFT}")
+        base = await self.engine.workspaces.environment(run_id)
+        first = f"swarm-tui: {first} {LIFT}"
+        await self._lend(programs.shell(), place, guard.environment, first, base)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text, where there is tmux by way of it."""
@@ -73,13 +77,14 @@ class Lending(Looks):
         folder: Path,
         more: Mapping[str, str] | None = None,
         first: str = "",
+        base: Mapping[str, str] | None = None,
     ) -> None:
         """Lend the terminal to a program, below a `first` line; runs go on, nothing is painted."""
         with self.suspend(), self.batch_update():
             if first and sys.__stdout__:
                 sys.__stdout__.write(f"{first}\n")
                 sys.__stdout__.flush()
-            await programs.lend_terminal(words, folder, more)
+            await programs.lend_terminal(words, folder, more, base)
 
     @property
     def subject(self) -> tuple[str, str | None] | None:

@@ -35,22 +35,25 @@ class Command:
     env: Mapping[str, str]
 
 
-def find_codex(named: str | None, configured: str | None) -> str:
+def find_codex(
+    named: str | None, configured: str | None, base: Mapping[str, str] | None = None
+) -> str:
     """Give the Codex executable's absolute path; raises `UserError` CODEX_CLI_MISSING.
 
     Looked for in this order: `named` (--codex-bin), SWARM_CODEX, `configured` or `codex` on the
-    PATH, the Python package `codex_cli_bin`.
+    PATH, the Python package `codex_cli_bin`. Variables are those of `base`, or our own.
     """
+    base = os.environ if base is None else base
     if named:  # typed just now: a relative path means the current folder
         path = os.path.expanduser(named)  # noqa: PTH111  may be a bare name
-        return _executable(os.path.abspath(path) if os.sep in path else path)  # noqa: PTH100
-    if wanted := os.environ.get("SWARM_CODEX") or configured:
-        return _executable(wanted)
-    return programs.find("codex") or _packaged()
+        return _executable(os.path.abspath(path) if os.sep in path else path, base)  # noqa: PTH100
+    if wanted := base.get(environment.CODEX) or configured:
+        return _executable(wanted, base)
+    return programs.find("codex", base) or _packaged()
 
 
-def _executable(name: str) -> str:
-    found = programs.find(os.path.expanduser(name))  # noqa: PTH111  may be a bare name
+def _executable(name: str, base: Mapping[str, str]) -> str:
+    found = programs.find(os.path.expanduser(name), base)  # noqa: PTH111  may be a bare name
     if found:
         return found
     message = f"The Codex CLI was not found at {name}."
@@ -78,13 +81,18 @@ def command(
     folder: AttemptFolder,
     thread: str | None,
     workspace: Workspace | None = None,
+    base: Mapping[str, str] | None = None,
 ) -> Command:
     """Give the command of one attempt, which continues `thread` where there is one.
+
+    `base` is the environment of the run, or our own.
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
     codex_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
-    argv = [*_program(spec, config), "exec"]
+    of_run = {name: base[name] for name in environment.OF_RUN if base and name in base}
+    base = os.environ if base is None else base
+    argv = [*_program(spec, config, base), "exec"]
     options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
     settings = [PLAN_ON, *_settings(config), *spec.codex_config]
     if thread:
@@ -96,33 +104,40 @@ def command(
     model = spec.model or config.codex.model
     if model:
         options += ["-m", model]
-    settings += _trust(codex_home(spec, paths), workspace)
+    settings += _trust(codex_home(spec, paths, base), workspace)
     secrets = _secret_variables(spec, config)
     # Codex reads them; the commands of its agent find them empty.
     settings += [f'shell_environment_policy.set.{name}=""' for name in sorted(secrets)]
-    # Last, so that no policy of the user's own takes the mark away from the commands.
-    settings.append(f"shell_environment_policy.set.{MARK}={_toml(mark(folder))}")
+    # Last, so that no policy of the user's own takes these away from the commands.
+    for name, value in {**of_run, MARK: mark(folder)}.items():
+        settings.append(f"shell_environment_policy.set.{name}={_toml(value)}")
     for setting in settings:
         options += ["-c", setting]
     argv += [*options, *([thread] if thread else []), "-"]
     # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
     env = {"CODEX_SQLITE_HOME": str(paths.run(run) / "codex")}
-    env |= {name: os.environ[name] for name in secrets if name in os.environ}
+    env |= {name: base[name] for name in secrets if name in base}
     if spec.agent is Agent.SIMULATED:
         env["CODEX_HOME"] = str(paths.simulated_codex_home)
     return Command(tuple(argv), env)
 
 
-def codex_home(spec: RunSpec, paths: Paths) -> Path:
-    """Give Codex's home for a run: the user's, or the simulated agent's own."""
+def codex_home(spec: RunSpec, paths: Paths, base: Mapping[str, str] | None = None) -> Path:
+    """Give Codex's home for a run: the user's, or the simulated agent's own.
+
+    `base` is the environment of the run, or our own.
+    """
     if spec.agent is Agent.SIMULATED:
         return paths.simulated_codex_home
-    return user_codex_home()
+    return user_codex_home(base)
 
 
-def user_codex_home() -> Path:
-    """Give the user's own Codex home, which `CODEX_HOME` may name."""
-    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+def user_codex_home(base: Mapping[str, str] | None = None) -> Path:
+    """Give the user's own Codex home, which `CODEX_HOME` may name in `base` or our environment."""
+    base = os.environ if base is None else base
+    if named := base.get("CODEX_HOME"):
+        return Path(named)
+    return Path(base.get("HOME") or Path.home()) / ".codex"
 
 
 def _trust(home: Path, workspace: Workspace | None) -> list[str]:
@@ -134,10 +149,10 @@ def _trust(home: Path, workspace: Workspace | None) -> list[str]:
     return [f'projects={{{_toml(workspace.path)}={{trust_level="{level}"}}}}'] if level else []
 
 
-def _program(spec: RunSpec, config: Config) -> list[str]:
+def _program(spec: RunSpec, config: Config, base: Mapping[str, str]) -> list[str]:
     if spec.agent is Agent.SIMULATED:
         return [sys.executable, "-I", "-S", str(path_of(SIMULATED))]
-    return [find_codex(spec.codex_bin, config.codex.bin)]
+    return [find_codex(spec.codex_bin, config.codex.bin, base)]
 
 
 def _secret_variables(spec: RunSpec, config: Config) -> frozenset[str]:

@@ -74,9 +74,9 @@ async def version(codex: str) -> str:
     return found[0]
 
 
-async def checks(codex: str) -> dict[str, Check]:
+async def checks(codex: str, env: dict[str, str] | None = None) -> dict[str, Check]:
     """Give the checks of `codex doctor --json` by their ids; empty where it has none."""
-    _, text = await output([codex, "doctor", "--json"])
+    _, text = await output([codex, "doctor", "--json"], env)
     try:
         report = msgspec.json.decode(text, type=_Report)
     except msgspec.MsgspecError:
@@ -115,12 +115,12 @@ async def sandbox_error(codex: str) -> str:
     return refusal(text) or one_line(said[-1]) if said else f"exit code {process.returncode}"
 
 
-async def login(codex: str) -> UserError | None:
+async def login(codex: str, env: dict[str, str] | None = None) -> UserError | None:
     """Say why Codex cannot log in, or None where it can or where it cannot be told.
 
     `codex login status` knows only OpenAI's own provider; `codex doctor` knows them all.
     """
-    found = await checks(codex)
+    found = await checks(codex, env)
     if _failed(found, "config.load"):
         check = found["config.load"]
         what = f"{one_line(check.summary)}{_place(check)}"

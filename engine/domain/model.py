@@ -112,6 +112,8 @@ class RunSpec:
     with_setup: bool | None = None
     """Whether set-up commands run; None: where the workspace is a new worktree or copy."""
     preparation: Preparation = field(default_factory=Preparation)
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()

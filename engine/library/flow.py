@@ -12,6 +12,7 @@ from engine import yaml_file
 from engine.domain import nearest
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
+from engine.environment import problem_in
 from engine.library.parameters import Value
 from engine.library.rows import INVALID, Row, invalid, key_of, listed, row_of, text_of
 from engine.library.shelf import NAME
@@ -37,6 +38,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     budget: int | None = None
     verify: str | None = None
     verify_limit: Duration | None = None
+    env: dict[str, str] | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -53,6 +55,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
             "budget_tokens": self.budget,
             "verify": self.verify,
             "verify_limit_s": self.verify_limit and float(self.verify_limit),
+            "env": self.env,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -116,9 +119,15 @@ def _check(step: Step, steps: Sequence[Step], where: str) -> None:
             meant = nearest.hint(other, names)
             shown = printable_name(other[:60])
             raise invalid(f"{where}: `{name}` waits for `{shown}`, which is no step.{meant}")
+    _check_values(step, f"{where}: `{name}`")
+
+
+def _check_values(step: Step, where: str) -> None:
+    if problem := problem_in(step.env or {}):
+        raise invalid(f"{where}: {problem}.")
     for key, value in step.says().items():
         if isinstance(value, (int, float)) and (value < 0 or (value == 0 and key != "retries")):
-            raise invalid(f"{where}: `{name}`: `{key.split('_s')[0]}` must be more than nothing.")
+            raise invalid(f"{where}: `{key.split('_s')[0]}` must be more than nothing.")
 
 
 def _in_order(steps: Sequence[Step], name: str) -> tuple[Step, ...]:

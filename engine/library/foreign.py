@@ -61,6 +61,7 @@ def of_template(
         for field, value in fields_of(template.keys).items()
         if value is not None and field not in said
     }
+    wanted["env"] = {k: v for k, v in (template.keys.env or {}).items() if k not in spec.env}
     items = list(looser(wanted, own_base(spec, template.own, said), usual))
     if template.displaced:
         where = template.displaced.layer.value

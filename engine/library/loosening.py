@@ -37,14 +37,23 @@ def looser(wanted: Mapping[str, Any], base: RunSpec, usual: Watchdog) -> Iterato
     if retries is not None and retries > base.retries:
         yield Item(Concern.COST, f"tries again up to {retries} times")
     yield from _limits(wanted, base)
+    yield from variables(wanted.get("env") or {}, base.env)
     if isinstance(watch := wanted.get("watchdog"), WatchdogWish):
         yield from _watch(watch, base.watchdog, usual)
+
+
+def variables(wanted: Mapping[str, str], usual: Mapping[str, str]) -> Iterator[Item]:
+    """Return the items of variables: programs take commands and libraries from some."""
+    for name, value in wanted.items():
+        if usual.get(name) != value:
+            yield Item(Concern.COMMAND, f"sets the variable {name} to {printable_name(value)}")
 
 
 def own_base(spec: RunSpec, own: Keys, said: frozenset[str]) -> RunSpec:
     """Return the run as the user's own part of a template has it: what that limits, counts."""
     kept = {k: v for k, v in fields_of(own).items() if v is not None and k not in said}
-    return replace(spec, **kept)
+    kept.pop("env", None)
+    return replace(spec, **kept, env={**(own.env or {}), **spec.env})
 
 
 def command(text: str, root: str) -> Item:

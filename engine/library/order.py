@@ -120,7 +120,8 @@ def _spec(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
     special = {key: values[key] for key in SPECIAL if key in values and key not in names}
     base, said = order.spec, set(order.said)
     if step:
-        base, said = replace(base, **step.says()), said | step.says().keys()
+        variables = {**(step.env or {}), **base.env}
+        base, said = replace(base, **{**step.says(), "env": variables}), said | step.says().keys()
     prompt = [_rendered(step.prompt if step else base.prompt, values, "the prompt")]
     prompt.append("" if step else special.get("prompt", ""))
     spec = replace(base, prompt="\n\n".join(text for text in prompt if text.strip()))

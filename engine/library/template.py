@@ -42,6 +42,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     verify: str | None = None
     verify_limit: Duration | None = None
     watchdog: Watch | None = None
+    env: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def fields_of(keys: Keys) -> dict[str, Any]:
         "retries": keys.retries,
         "budget_tokens": keys.budget,
         "verify_limit_s": keys.verify_limit and float(keys.verify_limit),
+        "env": keys.env,
         "watchdog": watch and WatchdogWish(watch.silent_s, watch.first_event_s, watch.action),
     }
 
@@ -121,6 +123,7 @@ class Filled:
         found = fields_of(self.keys)
         found |= {"title": self.title or self.name, "verify": self.verify}
         wanted = {k: v for k, v in found.items() if v is not None and k not in said}
+        wanted["env"] = {**(self.keys.env or {}), **spec.env}
         if self.has_foreign_verify and (verify := wanted.get("verify")):
             guarded = (*spec.preparation.guarded, verify)
             wanted["preparation"] = replace(spec.preparation, guarded=guarded)

@@ -12,6 +12,7 @@ from engine import yaml_file
 from engine.domain import nearest
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable, printable_name
+from engine.environment import problem_in
 from engine.library import rendering
 from engine.library.parameters import Parameter, Value
 from engine.library.rendering import Wrong
@@ -154,9 +155,9 @@ def _merged(top: File, files: Sequence[File]) -> Template:
     for file, keys in reversed(chain):
         for key in keys.__struct_fields__:
             if key not in ("name", "extends", "params") and getattr(keys, key) is not None:
-                merged[key], origin[key] = getattr(keys, key), file
+                merged[key], origin[key] = _laid(merged, keys, key), file
                 if file.layer is not Layer.REPOSITORY:
-                    own[key] = merged[key]
+                    own[key] = _laid(own, keys, key)
         for name, parameter in (keys.params or {}).items():
             params[name] = _over(params.get(name), parameter)
             origin[f"params.{name}"] = file
@@ -172,6 +173,12 @@ def _merged(top: File, files: Sequence[File]) -> Template:
         own=Keys(**own),
         displaced=_displaced(top, files_of_it, files),
     )
+
+
+def _laid(below: Mapping[str, Any], keys: Keys, key: str) -> Any:  # noqa: ANN401  any key's value
+    """Return what a key comes to: variables go beside those below, all else in their place."""
+    value = getattr(keys, key)
+    return {**below.get(key, {}), **value} if key == "env" else value
 
 
 def _displaced(top: File, chain: Sequence[File], files: Sequence[File]) -> File | None:
@@ -260,6 +267,8 @@ def _bounds(keys: Keys) -> Iterable[tuple[str, bool, str]]:
     for key in ("timeout", "verify_limit", "budget"):
         value = getattr(keys, key)
         yield key, value is None or value > 0, more
+    problem = problem_in(keys.env or {})
+    yield "env", not problem, problem
     yield "retries", keys.retries is None or 0 <= keys.retries <= 100, "0 to 100 is allowed"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,13 @@ class Done:
 
 
 class Commands:
-    """Runs one stage's commands: those that are at it already, or anew."""
+    """Runs one stage's commands, found or started; `base` returns the environment of the run."""
 
-    def __init__(self, name: str, folder: StageFolder, grace_s: float) -> None:
+    def __init__(
+        self, name: str, folder: StageFolder, grace_s: float, base: Callable[[], Mapping[str, str]]
+    ) -> None:
         self._name = name
+        self._base = base
         self._folder = folder
         self._grace_s = grace_s
         self._process: Process | None = None
@@ -127,7 +130,8 @@ class Commands:
         self._folder.step.unlink(missing_ok=True)
         script = ["/bin/sh", "-c", _SCRIPT, self._name, str(self._folder.step), *commands]
         await asyncio.to_thread(self._note_begin)
-        return await process.start(self._folder, script, {}, workspace)
+        base = await asyncio.to_thread(self._base)
+        return await process.start(self._folder, script, {}, workspace, base)
 
     def _note_begin(self) -> None:
         private_folder(self._folder.path)

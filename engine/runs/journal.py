@@ -19,7 +19,7 @@ from engine.runs.faults import Faults
 from engine.runs.records import RunRecords
 from engine.store.appending import Committed, Entry
 from engine.store.rebuilt import is_unreadable
-from engine.store.store import Store
+from engine.store.store import Keep, Store
 from engine.store.written import Written
 
 POLL_S = 0.1
@@ -84,13 +84,18 @@ class Journal:
                 if not (is_new or was_new):
                     await written.wait(SURELY_S)
 
-    async def create(self, spec: RunSpec, first: Sequence[Body] = ()) -> Committed:
-        """Add a queued run."""
-        return await self._handed_on(await self._recorded(await self._store.create(spec, first)))
+    async def create(
+        self, spec: RunSpec, first: Sequence[Body] = (), keep: Keep | None = None
+    ) -> Committed:
+        """Add a queued run; `keep` writes its files before it can be seen."""
+        done = await self._store.create(spec, first, keep)
+        return await self._handed_on(await self._recorded(done))
 
-    async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
-        """Add a batch with all its runs."""
-        done = await self._store.create_batch(swarm, planned)
+    async def create_batch(
+        self, swarm: Swarm, planned: Sequence[Planned], keep: Keep | None = None
+    ) -> Committed:
+        """Add a batch with all its runs; `keep` writes their files before they can be seen."""
+        done = await self._store.create_batch(swarm, planned, keep)
         return await self._handed_on(await self._recorded(done))
 
     async def append(

@@ -17,7 +17,7 @@ from engine.domain.model import Agent, Ask, Run
 from engine.domain.text import printable
 from engine.durable import write_synced
 from engine.paths import AttemptFolder, Paths, private_folder
-from engine.runs import process
+from engine.runs import process, variables
 from engine.runs.process import Process
 
 LATE_START_S = 0.5
@@ -51,14 +51,15 @@ async def _start(
 ) -> Process:
     if run.workspace is None or not Path(run.workspace.path).is_dir():
         raise user_error("WORKSPACE_MISSING")
+    base = await asyncio.to_thread(variables.of_run, paths, run)
     what = command(
-        run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace
+        run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace, base
     )
     for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
         if name in what.env:
             private_folder(Path(what.env[name]))
     # What fails here fails before Codex: the shell that starts it says what becomes of that.
-    return await process.start(folder, what.argv, what.env, Path(run.workspace.path))
+    return await process.start(folder, what.argv, what.env, Path(run.workspace.path), base)
 
 
 def thread_to_resume(run: Run, ask: Ask | None) -> str | None:
@@ -90,7 +91,9 @@ def notices(run: Run, paths: Paths) -> list[Body]:
     path = Path(workspace.path)
     source = Path(workspace.source or path)  # a run's id where it comes from one
     text = unread_settings(
-        codex_home(run.spec, paths), path, source if source.is_absolute() else path
+        codex_home(run.spec, paths, variables.requested(paths, run.id)),
+        path,
+        source if source.is_absolute() else path,
     )
     return [Notice("info", printable(text))] if text else []
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from engine.paths import AttemptFolder
 
-MARK = "SWARM_ATTEMPT"
+MARK = "SWARM_MARK"
+EARLIER_MARK = "SWARM_ATTEMPT"
+"""What versions up to 0.1 called it: a run of theirs may still be at work."""
 START_FIELD = 19
 """Where the start time stands in /proc/PID/stat, counted from the state."""
-_MARK_BYTES = f"{MARK}=".encode()
+_MARK_BYTES, _EARLIER_BYTES = f"{MARK}=".encode(), f"{EARLIER_MARK}=/".encode()
 
 
 def mark(folder: AttemptFolder) -> str:
@@ -105,9 +107,11 @@ def _mark_of(pid: int) -> str | None:
     except OSError:
         return None
     start = environment.find(_MARK_BYTES)
+    if start < 0:
+        start = environment.find(_EARLIER_BYTES)  # a path: today's is a number
     if start < 0 or (start and environment[start - 1]):
         return None
-    value = environment[start + len(_MARK_BYTES) :].partition(b"\0")[0]
+    value = environment[start:].partition(b"\0")[0].partition(b"=")[2]
     return os.fsdecode(value)
 
 
@@ -117,7 +121,11 @@ def _psutil_mark_of(pid: int) -> str | None:
     try:
         process = psutil.Process(pid)
         zombie = process.status() == psutil.STATUS_ZOMBIE
-        return None if zombie else process.environ().get(MARK)
+        if zombie:
+            return None
+        found = process.environ()
+        earlier = found.get(EARLIER_MARK, "")
+        return found.get(MARK) or (earlier if earlier.startswith("/") else None)
     except (psutil.Error, OSError):
         return None
 

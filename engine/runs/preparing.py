@@ -13,6 +13,7 @@ from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.requests import KILL, check_known, check_not_deleted
 from engine.paths import Paths
+from engine.runs import ports, variables
 from engine.runs.guard import CommandGuard
 from engine.runs.settingup import SettingUp
 from engine.store.reading import Reading
@@ -36,7 +37,8 @@ class Preparing:
         self._say = say
         self._closing = False
         run = now()
-        self._setting_up = SettingUp(paths.attempt(run.id, run.attempt), grace_s, say)
+        folder = paths.attempt(run.id, run.attempt)
+        self._setting_up = SettingUp(folder, grace_s, lambda: variables.of_run(paths, now()), say)
 
     async def workspace(self, run: Run, *, fresh: bool) -> Made | None:
         """Give the workspace, ready: the one there is, or a new one where `fresh`.
@@ -44,6 +46,7 @@ class Preparing:
         None where a cancel came in between. Raises `UserError`.
         """
         check_known(run.spec)
+        await ports.assign(self._paths, run.id, self._store)
         begun = not run.is_set_up and self._setting_up.begun
         if run.workspace and Path(run.workspace.path).is_dir() and (begun or not fresh):
             # A clean-up that began before this attempt did is to be over.

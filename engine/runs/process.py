@@ -208,17 +208,26 @@ class Process:
 
 
 async def start(
-    folder: AttemptFolder, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+    folder: AttemptFolder,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    base: Mapping[str, str] | None = None,
 ) -> Process:
     """Start an attempt in a session of its own, its output going to its files.
 
-    Raises OSError where the shell cannot be started.
+    Its environment is `env` beside `base`, that of its run, or beside our own. Raises OSError
+    where the shell cannot be started.
     """
-    return await asyncio.to_thread(_start, folder, argv, env, cwd)
+    return await asyncio.to_thread(_start, folder, argv, env, cwd, base)
 
 
 def _start(
-    folder: AttemptFolder, argv: Sequence[str], env: Mapping[str, str], cwd: Path
+    folder: AttemptFolder,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    base: Mapping[str, str] | None,
 ) -> Process:
     private_folder(folder.path)
     with (
@@ -240,7 +249,7 @@ def _start(
             stdout=stdout,
             stderr=stderr,
             cwd=cwd,
-            env=workspace_environment({**env, MARK: mark(folder)}),
+            env=workspace_environment({**env, MARK: mark(folder)}, base),
             start_new_session=True,
         )
     return Process(folder, child.pid, child)

@@ -10,7 +10,7 @@ from functools import partial
 
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ErrorRaised, StatusChanged
-from engine.domain.model import Agent, Pause, Run, RunSpec, Status
+from engine.domain.model import Agent, Pause, Run, Status
 from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused
 from engine.domain.stamp import NotAllowed
@@ -35,7 +35,7 @@ class Scheduler:
         view: View,
         tools: Tools,
         rules: Callable[[], Rules],
-        check_login: Callable[[RunSpec], Awaitable[UserError | None]],
+        check_login: Callable[[Run], Awaitable[UserError | None]],
         still_there: Callable[[], None],
         keep_time: Callable[[], Awaitable[None]],
     ) -> None:
@@ -167,7 +167,7 @@ class Scheduler:
             return True
         error: UserError | None = None
         with self._faults.guard("login check"):
-            error = await self._check_login(run.spec)
+            error = await self._check_login(run)
         if error and transient(error):
             raise error  # not Codex's fault: the queue waits
         if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,8 +19,14 @@ Say = Callable[[Sequence[Body]], Awaitable[None]]
 class SettingUp(Commands):
     """Runs the set-up commands of one attempt."""
 
-    def __init__(self, folder: AttemptFolder, grace_s: float, say: Say) -> None:
-        super().__init__("set-up", folder.setup, grace_s)
+    def __init__(
+        self,
+        folder: AttemptFolder,
+        grace_s: float,
+        base: Callable[[], Mapping[str, str]],
+        say: Say,
+    ) -> None:
+        super().__init__("set-up", folder.setup, grace_s, base)
         self._say = say
 
     async def set_up(self, run: Run, workspace: Workspace, stop: Callable[[], bool]) -> bool:

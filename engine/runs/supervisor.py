@@ -26,7 +26,7 @@ from engine.domain.stamp import NotAllowed
 from engine.domain.transient import transient
 from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
-from engine.runs import launch, tree, watchdog
+from engine.runs import launch, tree, variables, watchdog
 from engine.runs.budgets import Budgets
 from engine.runs.follower import STORE_FAULTS, Follower, Following
 from engine.runs.learning import Learning
@@ -327,9 +327,10 @@ class Supervisor:
         self._process.spare = tools.config.spare
         stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
+        base = await asyncio.to_thread(variables.requested, tools.paths, run.id)
         tools.watcher.watch(run.id, root)
         self._following = tools.follower.follow(
-            run.id, self._process, stored, root, codex_home(run.spec, tools.paths)
+            run.id, self._process, stored, root, codex_home(run.spec, tools.paths, base)
         )
         self._following.done.add_done_callback(lambda _: self._poked.set())
         return self._following

@@ -13,6 +13,7 @@ from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage
 from engine.domain.requests import KILL
 from engine.paths import AttemptFolder, Paths
+from engine.runs import variables
 from engine.runs.commands import Commands, Done, shown
 from engine.runs.guard import CommandGuard
 
@@ -42,7 +43,7 @@ class Verifying(Commands):
         now: Callable[[], Run],
         say: Say,
     ) -> None:
-        super().__init__("check", folder.verify, grace_s)
+        super().__init__("check", folder.verify, grace_s, lambda: variables.of_run(paths, now()))
         self._paths = paths
         self._now = now
         self._say = say

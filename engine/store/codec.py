@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar, cast
@@ -67,7 +67,8 @@ def text(value: object) -> str:
 
 def spec_text(spec: RunSpec) -> str:
     """Write what the user asked for; it never changes, and may be long."""
-    return text(spec)
+    # Variables may hold secrets: they are kept in a file of the run alone.
+    return text(replace(spec, env={}) if spec.env else spec)
 
 
 def spec_from(text: str) -> RunSpec:

@@ -41,6 +41,10 @@ _VERSION = "PRAGMA data_version"
 T = TypeVar("T")
 
 
+Keep = Callable[[str, RunSpec], RunSpec]
+"""Keeps files of a run, by its id, and returns its spec as it is stored."""
+
+
 class Store(Reading):
     """The one door to the database; made by `open_store`."""
 
@@ -54,17 +58,27 @@ class Store(Reading):
         self.reserve: Reserve | None = None
         self.probe: Probe | None = None
 
-    async def create(self, spec: RunSpec, first: Sequence[Body]) -> Committed:
-        """Add a queued run with `first` as further first events."""
+    async def create(
+        self, spec: RunSpec, first: Sequence[Body], keep: Keep | None = None
+    ) -> Committed:
+        """Add a queued run with `first` as further first events.
+
+        `keep` is called with its id before it can be seen, and returns the spec to store.
+        """
 
         def add(db: sqlite3.Connection) -> Committed:
-            run = self._add(db, spec, _newest(db))
+            run = self._add(db, spec, _newest(db), keep)
             return self._append(db, [_queued(run, first)])
 
         return await self._write(add)
 
-    async def create_batch(self, swarm: Swarm, planned: Sequence[Planned]) -> Committed:
-        """Add a batch with all its runs, or nothing; its id is its name, made unique."""
+    async def create_batch(
+        self, swarm: Swarm, planned: Sequence[Planned], keep: Keep | None = None
+    ) -> Committed:
+        """Add a batch with all its runs, or nothing; its id is its name, made unique.
+
+        `keep` is called for each run, as in `create`.
+        """
 
         def add(db: sqlite3.Connection) -> Committed:
             named = replace(swarm, id=batches.free_id(db, swarm.name))
@@ -72,17 +86,20 @@ class Store(Reading):
             made: list[str] = []
             newest = _newest(db)
             for each in planned:
-                newest = self._add(db, each.as_spec(named.id, made), newest)
+                newest = self._add(db, each.as_spec(named.id, made), newest, keep)
                 made.append(newest)
             return self._append(db, [_queued(run) for run in made])
 
         return await self._write(add)
 
-    def _add(self, db: sqlite3.Connection, spec: RunSpec, newest: str | None) -> str:
-        text = codec.spec_text(spec)
-        spec = codec.spec_from(text)
+    def _add(
+        self, db: sqlite3.Connection, spec: RunSpec, newest: str | None, keep: Keep | None = None
+    ) -> str:
         now = self._clock()
-        run = Run(new_id(now, newest), spec, now)
+        run_id = new_id(now, newest)
+        text = codec.spec_text(keep(run_id, spec) if keep else spec)
+        spec = codec.spec_from(text)
+        run = Run(run_id, spec, now)
         db.execute(
             "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
             " VALUES (?, ?, ?, ?, 0, ?, ?)",

@@ -16,7 +16,7 @@ import logging
 import os
 import re
 import time
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import msgspec
@@ -118,6 +118,7 @@ class Trash:
                 entry = await registered.keep(found, entry, folder)
             await asyncio.to_thread(write, folder / "entry.json", msgspec.json.encode(entry))
             await to_the_end(asyncio.to_thread(move, target, folder / "workspace"))
+            await asyncio.to_thread(removal.remove, self._paths.temporary(run.id))
         except BaseException as error:
             if not (folder / "workspace").exists():
                 await asyncio.to_thread(removal.remove, folder)
@@ -167,9 +168,20 @@ class Trash:
         gone = folder.with_name(entry.id + GONE)
         try:
             folder.rename(gone)
+            if not self._has_other(entry):
+                self._paths.environment(entry.run).unlink(missing_ok=True)
         except OSError as error:
             raise os_failure(error) from error
         return gone
+
+    def _has_other(self, entry: Entry) -> bool:
+        """Return whether the run of an entry has another workspace, here or in its place."""
+        if any(other.run == entry.run for other in self.list()):
+            return True
+        names: list[str] = []
+        with suppress(FileNotFoundError):
+            names = [one.name for one in Path(entry.path).parent.iterdir()]
+        return any(name == entry.run or name.startswith(f"{entry.run}-") for name in names)
 
     def doomed(self) -> list[Path]:
         """Give what is left of entries that were removed for good. Blocking."""

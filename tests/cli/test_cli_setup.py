@@ -66,3 +66,17 @@ def test_the_settings_are_shown_found_and_checked(swarm: Swarm, paths: Paths) ->
     assert f"{paths.config}:1" in wrong.err and "Did you mean `slots`?" in wrong.err
     assert swarm("config", "path").code == 0
     assert "Did you mean 'show'?" in swarm("config", "shwo").err
+
+
+def test_variables_of_a_run(swarm: Swarm, paths: Paths) -> None:
+    paths.config.write_text("workspace: {env: {SET: secret-1}}\n")
+    check = ("--verify", 'test "$ASKED$SET" = "x=y secret-1"', "--env", "ASKED=x=y ")
+    done = swarm(*SIMULATED, *check, "--json")
+    assert done.code == 0
+    for words in (("config",), ("config", "--json"), ("show", "@last", "--json"), ("ls", "--json")):
+        assert "secret-1" not in swarm(*words).out and "x=y " not in swarm(*words).out.replace(
+            check[1], ""
+        )
+    for wrong in ("ASKED", "SWARM_RUN=1", "GIT_DIR=x", "A B=1"):
+        refused = swarm(*SIMULATED, "--env", wrong)
+        assert refused.code == 2 and "'--env'" in refused.err

@@ -200,7 +200,7 @@ def test_settings_reach_codex_as_toml(config: dict[str, object]) -> None:
 
 def _mark(paths: Paths) -> str:
     """Return the setting that keeps our mark, whatever the user's policy; it must be the last."""
-    return f'shell_environment_policy.set.SWARM_ATTEMPT="{paths.attempt("abc", 2).path}"'
+    return f'shell_environment_policy.set.SWARM_MARK="{paths.attempt("abc", 2).path}"'
 
 
 @pytest.mark.parametrize("level", ["trusted", "untrusted"])

@@ -10,6 +10,7 @@ from loopback import LoopbackServer, command, message
 from engine.config import WorkspaceSettings
 from engine.domain.events import Progressed
 from engine.domain.model import ChangeCount, Status, WorkspaceKind, WorkspaceSpec
+from engine.runs import ports
 
 
 async def test_codex_finds_what_the_set_up_made(
@@ -32,3 +33,17 @@ async def test_codex_finds_what_the_set_up_made(
     assert log == "$ echo water >made\n$ cat .env >>made\n"
     output = (house.attempt(run).stdout).read_text()
     assert output.count("KEY=of the garden") == 2
+
+
+async def test_commands_of_codex_have_the_variables_of_the_run(
+    house: House, server: LoopbackServer
+) -> None:
+    line = 'touch "$TMPDIR/made" && echo "$SWARM_RUN $SWARM_ATTEMPT $SWARM_PORT $ASKED" >said'
+    prompt = server.script("variables", [command(line), message("Done.")])
+    async with house.engine() as engine:
+        run = await carried(engine, task(prompt, env={"ASKED": "for"}))
+        assert run.workspace is not None
+        said = (Path(run.workspace.path) / "said").read_text().split()
+    assert (said[0], said[1], said[3]) == (run.id, "1", "for")
+    assert int(said[2]) == ports.assigned(house.paths, run.id)
+    assert (house.paths.temporary(run.id) / "made").exists()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from engine.domain.model import Agent, Sandbox
+from engine.environment import problem_of
 from tui import readings
 from tui.cli import offers
 from tui.cli.options import (
@@ -32,6 +33,18 @@ def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     return values
 
 
+def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in values:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise click.BadParameter("A variable has the form KEY=VALUE.")  # it may hold a secret
+        if problem := problem_of(name, value):
+            raise click.BadParameter(f"It is refused: {problem}.")
+        found[name] = value
+    return found
+
+
 OPTIONS = (
     click.option("--model", type=Utf8(), help="The model that Codex asks."),
     click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do."),
@@ -43,6 +56,15 @@ OPTIONS = (
         metavar="KEY=TOML",
         callback=_overrides,
         help="A setting for Codex, as `codex -c` takes it.",
+    ),
+    click.option(
+        "--env",
+        type=Utf8(),
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=_variables,
+        help="A variable for all programs of the run; repeatable. The run otherwise has the "
+        "environment of this shell.",
     ),
     click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h."),
     click.option(

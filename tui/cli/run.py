@@ -149,6 +149,7 @@ def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
         codex_bin=program_path(asked["codex_bin"]),
         workspace=workspace,
         with_setup=asked["setup"],
+        env=asked["env"],
         model=asked["model"],
         sandbox=sandbox,
         codex_config=asked["codex_config"],
