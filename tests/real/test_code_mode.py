@@ -151,8 +151,8 @@ async def test_tokens_of_sub_agents_count_in_the_budget(newest: str, new_house: 
 
 @pytest.mark.parametrize("how", ["agents", "sleep"])
 async def test_waiting_is_no_stall(newest: str, new_house: NewHouse, how: str) -> None:
-    steps = [call_in("clock", "sleep", {"duration_ms": 2500})]
-    settings = Watchdog(silent_s=0.5, action="fail")
+    steps = [call_in("clock", "sleep", {"duration_ms": 5000})]
+    settings = Watchdog(silent_s=2.0, action="fail")
     with LoopbackServer() as server:
         server.script("child", [*steps, message("hi")])
         if how == "agents":
