@@ -6,10 +6,11 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
@@ -125,12 +126,17 @@ class Workspaces:
         async with self._noted(run):
             return await (await self._look_at(run, until)).compare(since, until)
 
-    async def diff(
-        self, run: str, since: int = BASELINE, until: int | None = None, paths: Sequence[str] = ()
-    ) -> bytes:
-        """Give the unified diff of what a run changed, of all or some files."""
+    async def write_diff(
+        self,
+        run: str,
+        file: BinaryIO,
+        since: int = BASELINE,
+        until: int | None = None,
+        paths: Sequence[str] = (),
+    ) -> None:
+        """Write the unified diff of what a run changed, of all or some files, into an open file."""
         async with self._noted(run):
-            return await (await self._look_at(run, until)).diff(since, until, paths)
+            await (await self._look_at(run, until)).write_diff(file, since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Give a run's checkpoints in order; the first is the workspace as it was made."""
@@ -163,10 +169,18 @@ class Workspaces:
         return done
 
     async def take_home(
-        self, run: str, how: As, *, to: str | None = None, message: str = "", check: bool = False
+        self,
+        run: str,
+        how: As,
+        *,
+        to: str | None = None,
+        message: str = "",
+        check: bool = False,
+        patch: BinaryIO | None = None,
     ) -> Outcome:
         """Put a run's changes into its source, or into `to`; `check` only tells what would happen.
 
+        A patch is written into the open file `patch`.
         A conflict changes nothing: APPLY_CONFLICT, or with `check`, clashes in the outcome.
         """
         known = await self._find(run)
@@ -180,7 +194,7 @@ class Workspaces:
         words = message or await self.message(known.id)
         # A copy and a folder itself have no branch of their own until a commit is to go on one.
         branch = workspace.branch or (branch_of(known.id) if how is As.COMMIT else None)
-        wish = Wish(Path(target), how, branch=branch, message=words)
+        wish = Wish(Path(target), how, branch=branch, message=words, patch=patch)
         async with self._noted(known.id):
             store = await self._open(known.id)
             if check:
@@ -211,11 +225,11 @@ class Workspaces:
     async def save_patch(self, run: str) -> Path:
         """Save what a run changed as a patch that git can apply, among its artifacts."""
         known = await self._find(run)
-        done = await self.take_home(known.id, As.PATCH)
         path = self._paths.run(known.id) / "changes.patch"
-        data = done.patch or b""
-        await asyncio.to_thread(_save, path, data)
-        await self._tell(known.id, lambda _: [ArtifactSaved(path.name, len(data))])
+        with _saving(path) as file:
+            await self.take_home(known.id, As.PATCH, patch=file)
+        size_bytes = path.stat().st_size
+        await self._tell(known.id, lambda _: [ArtifactSaved(path.name, size_bytes)])
         return path
 
     async def message(self, run: str) -> str:
@@ -354,10 +368,17 @@ def _beginning(path: Path) -> str:
         return ""
 
 
-def _save(path: Path, data: bytes) -> None:
+@contextmanager
+def _saving(path: Path) -> Generator[BinaryIO]:
+    """Open a file that takes the place of another one when it is whole."""
     private_folder(path.parent)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    fresh.replace(path)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+        fresh.replace(path)
+    except OSError as error:
+        raise os_failure(error) from error
+    finally:
+        fresh.unlink(missing_ok=True)

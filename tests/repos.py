@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 ENV = {
     "PATH": os.environ["PATH"],
@@ -26,6 +29,13 @@ def git(folder: Path, *arguments: str | bytes, ok: bool = True, stdin: bytes = b
     )
     assert not ok or done.returncode == 0, done.stderr.decode()
     return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+async def written(write: Callable[[BinaryIO], Awaitable[object]]) -> bytes:
+    """Return what `write` writes into the open file that it gets."""
+    file = io.BytesIO()
+    await write(file)
+    return file.getvalue()
 
 
 def repository(path: Path, files: dict[str, str | bytes] | None = None, *more: str) -> Path:

@@ -87,6 +87,11 @@ CATALOGUE: dict[str, Entry] = {
         "Commit or move away what the named files hold, or take the changes home as a patch or "
         "a commit on the run's branch.",
     ),
+    "PATCH_TOO_LARGE": Entry(
+        "The patch is too large.",
+        "Apply the changes as edits, a commit or a merge instead, copy large files with "
+        "`swarm-tui get`, or show single files with `swarm-tui diff RUN PATH`.",
+    ),
     "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
     "FILTER_NOT_RUN": Entry(
         "A changed file needs a filter that is not run: nothing was changed.",

@@ -9,6 +9,7 @@ import logging
 import os
 import tarfile
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Run
@@ -48,8 +49,14 @@ def _is_changed(lost: Unsaved) -> bool:
 
 
 async def _patch(run: Run, paths: Paths, folder: Path, needed: bool) -> list[Path] | None:
+    part = folder / "unsaved.patch.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
-        data = await patch(run, paths)
+        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+            await write_patch(run, paths, file)
+        if not part.stat().st_size:
+            return []
+        return [await asyncio.to_thread(_placed, folder / "unsaved.patch", part)]
     except UserError as error:
         if needed:
             raise user_error(
@@ -60,11 +67,12 @@ async def _patch(run: Run, paths: Paths, folder: Path, needed: bool) -> list[Pat
             ) from error
         _log.warning("run %s: no patch is kept: %s", run.id, error.message)
         return None
-    return [await asyncio.to_thread(_beside, folder / "unsaved.patch", data)] if data else []
+    finally:
+        part.unlink(missing_ok=True)
 
 
-async def patch(run: Run, paths: Paths) -> bytes:
-    """Give all that a run changed, as git can apply it; raises `UserError`."""
+async def write_patch(run: Run, paths: Paths, file: BinaryIO) -> None:
+    """Write all that a run changed, as git can apply it; raises `UserError`."""
     assert run.workspace
     if not run.baseline:
         raise user_error("CHANGES_UNKNOWN")
@@ -73,7 +81,7 @@ async def patch(run: Run, paths: Paths) -> bytes:
     found = await store.changes()
     if found.left_out:
         raise user_error("WORK_UNSAVED", f"{counted(len(found.left_out), 'file')} cannot be read.")
-    return await store.diff(binary=True)
+    await store.write_patch(file)
 
 
 async def _bundles(lost: Unsaved, folder: Path) -> list[Path] | None:

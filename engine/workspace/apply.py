@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable_name
@@ -54,7 +55,7 @@ class Wish:
 
     `to` is the source, or another folder. `branch` is the short name of the run's branch: commits
     go there; without one, a merge is a plain commit on the current branch. `since` and `until` are
-    checkpoints, `until` None the workspace as it is.
+    checkpoints, `until` None the workspace as it is. `patch` is the open file a patch goes into.
     """
 
     to: Path
@@ -63,6 +64,7 @@ class Wish:
     message: str = ""
     since: int = BASELINE
     until: int | None = None
+    patch: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,6 @@ class Outcome:
     clashes: tuple[Clash, ...] = ()
     commit: str | None = None
     branch: str | None = None
-    patch: bytes | None = None
     into: str | None = None
     """The branch that a merge went into; None where a commit was checked out."""
     signed: bool | None = None
@@ -141,9 +142,7 @@ async def _told(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
 
 async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Outcome:
     if wish.how is As.PATCH:
-        patch = await run.diff(wish.since, wish.until, binary=True)
-        pairs = await run.pairs(wish.since, wish.until)
-        return Outcome(tuple(os.fsdecode(pair.path) for pair in pairs), patch=patch)
+        return await _patched(run, wish)
     if not wish.to.is_dir():
         name = printable_name(str(wish.to))
         raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
@@ -177,6 +176,11 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
             for place, files in brought:
                 await place.note(new, files)
     return replace(outcome, left_out=left_out)
+
+
+async def _patched(run: Checkpoints, wish: Wish) -> Outcome:
+    pairs, left_out = await run.write_patch(wish.patch, wish.since, wish.until)
+    return Outcome(_names(pair.path for pair in pairs), left_out=left_out)
 
 
 async def _find(wish: Wish) -> Repository | None:

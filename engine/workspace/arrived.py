@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 
 from engine.workspace.below import Below
 from engine.workspace.changes import Pair
+from engine.workspace.contents import Content, is_same
 from engine.workspace.lineends import LineEnds
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
@@ -35,8 +38,15 @@ async def arrived(repository: Repository, line_ends: LineEnds, pairs: Iterable[P
         return set()
     staged = await _staged(repository)
     free = [pair for pair in asked if staged.get(pair.path) in (pair.old, pair.new)]
-    data = await line_ends.laid_out({pair.path: pair.new for pair in free if pair.new})
-    return await asyncio.to_thread(_same, repository.top, free, data)
+    gone = [pair for pair in free if pair.new is None]
+    found = await asyncio.to_thread(_same, repository.top, gone, {})
+    come = {pair.path: pair for pair in free if pair.new}
+    wanted = {path: pair.new for path, pair in come.items() if pair.new}
+    async with aclosing(line_ends.laid_out(wanted)) as groups:
+        async for data in groups:
+            some = [come[path] for path in data]
+            found |= await asyncio.to_thread(_same, repository.top, some, data)
+    return found
 
 
 def _modes(pair: Pair) -> set[int]:
@@ -54,12 +64,12 @@ async def _staged(repository: Repository) -> dict[bytes, Entry]:
     return found
 
 
-def _same(top: Path, pairs: Iterable[Pair], data: Mapping[bytes, bytes]) -> set[bytes]:
+def _same(top: Path, pairs: Iterable[Pair], data: Mapping[bytes, Content]) -> set[bytes]:
     with Below(top) as below:
         return {pair.path for pair in pairs if _is_same(below, pair, data.get(pair.path))}
 
 
-def _is_same(below: Below, pair: Pair, data: bytes | None) -> bool:
+def _is_same(below: Below, pair: Pair, data: Content | None) -> bool:
     info = below.stat(pair.path)
     if pair.new is None or info is None:
         return pair.new is None and info is None
@@ -67,7 +77,5 @@ def _is_same(below: Below, pair: Pair, data: bytes | None) -> bool:
         return False
     if stat.S_ISLNK(info.st_mode):
         return below.link_target(pair.path) == data
-    if info.st_size != len(data):
-        return False
-    with os.fdopen(below.open(pair.path), "rb") as file:
-        return file.read(len(data) + 1) == data
+    with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as content:
+        return is_same(below, pair.path, content)

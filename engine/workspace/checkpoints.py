@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
@@ -27,6 +28,7 @@ from engine.workspace import (
     made_from,
     objects,
     owned,
+    patches,
     placing,
     rebuildable,
     repair,
@@ -34,7 +36,7 @@ from engine.workspace import (
 )
 from engine.workspace.below import Below, is_control, sync_files
 from engine.workspace.changes import DIFF, Changes, Pair
-from engine.workspace.comparison import PATCH, Comparison
+from engine.workspace.comparison import Comparison
 from engine.workspace.contents import Content, contents, grouped
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
@@ -47,9 +49,6 @@ from engine.workspace.snapshot import Snapshot
 from engine.workspace.user_git_config import UserGitConfig
 from engine.workspace.worktree import clear, registration
 
-_log = logging.getLogger(__name__)
-
-DIFF_BYTES = 256 * 1024**2
 _log = logging.getLogger(__name__)
 
 
@@ -225,21 +224,37 @@ class Checkpoints:
             old, new, left_out = await self.trees(since, until)
             return await Comparison.between(self.git, old, new, left_out)
 
-    async def diff(
+    async def write_diff(
         self,
+        file: BinaryIO,
         since: int = BASELINE,
         until: int | None = None,
         paths: Sequence[str] = (),
-        *,
-        binary: bool = False,
-    ) -> bytes:
-        """Give the unified diff of all or some files; `binary`: so that git can apply it."""
-        how = ("--binary", "--full-index") if binary else ()
-        async with self._named():
+    ) -> None:
+        """Write the unified diff of all or some files; raises `UserError` PATCH_TOO_LARGE."""
+        async with self._written():
             old, new, _ = await self.trees(since, until)
-            return await self.git.run(
-                *PATCH, *how, old, new, "--", *map(os.fsencode, paths), limit_bytes=DIFF_BYTES
-            )
+            await patches.write_diff(self.git, (old, new), paths, file)
+
+    async def write_patch(
+        self, file: BinaryIO | None, since: int = BASELINE, until: int | None = None
+    ) -> tuple[list[Pair], tuple[str, ...]]:
+        """Write a patch that git can apply; raises `UserError` PATCH_TOO_LARGE.
+
+        Without a file it is only measured. Returns what it changes, and the files that could not
+        be read.
+        """
+        async with self._written():
+            old, new, left_out = await self.trees(since, until)
+            return await patches.write_patch(self.git, (old, new), file), left_out
+
+    @asynccontextmanager
+    async def _written(self) -> AsyncGenerator[None]:
+        async with self._named():
+            try:
+                yield
+            except OSError as error:
+                raise os_failure(error) from error
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[Pair]:
         """Give both sides of each changed file, renames as a file gone and a file come."""

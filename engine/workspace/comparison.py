@@ -48,7 +48,7 @@ class Comparison:
         out = await self.git.run(
             *PATCH, self.old, self.new, "--", *{old, path}, limit_bytes=FILE_BYTES
         )
-        head = b"diff --git " + _name(b"a/" + old) + b" " + _name(b"b/" + path)
+        head = b"diff --git " + quoted_name(b"a/" + old) + b" " + quoted_name(b"b/" + path)
         return await asyncio.to_thread(_of_file, out, head)
 
 
@@ -61,8 +61,8 @@ def _of_file(out: bytes, head: bytes) -> bytes:
     return b"".join(b"diff --git " + part.removesuffix(b"\n") + b"\n" for part in found)
 
 
-def _name(path: bytes) -> bytes:
-    """Write a path as git does in the head of a diff."""
+def quoted_name(path: bytes) -> bytes:
+    """Return a path as git writes it in the head of a diff."""
     text = "".join(
         f"\\{_LETTERS[byte]}"
         if byte in _LETTERS

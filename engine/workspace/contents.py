@@ -8,17 +8,21 @@ import stat
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from engine.workspace import objects
 from engine.workspace.below import Below
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
+from engine.workspace.pack import file_id, object_id
 from engine.workspace.scan import IN_MEMORY_BYTES
 
 Content = bytes | Path
 """A file's content, or a file of ours that holds it for as long as its group is worked on."""
 Group = dict[bytes, Entry | None]
 GROUP_FILES = 256
+_CHUNK = 1024 * 1024
+_READ = os.O_RDONLY | os.O_CLOEXEC
 
 
 async def contents(git: Git, oids: Iterable[str], folder: Path) -> dict[str, Content]:
@@ -65,6 +69,31 @@ async def grouped(
     if group:
         with TemporaryDirectory(prefix="contents-", dir=git.git_dir) as folder:
             yield group, Path(folder)
+
+
+def opened(content: Content) -> bytes | int:
+    """Return what git reads a content from; an open file is closed by it."""
+    where = content if isinstance(content, Path) else os.devnull
+    return content if content and isinstance(content, bytes) else os.open(where, _READ)
+
+
+def id_below(algorithm: str, below: Below, path: bytes) -> str:
+    """Return the object id of a file or link; raises OSError."""
+    info = below.stat(path)
+    if info and stat.S_ISLNK(info.st_mode):
+        return object_id(algorithm, below.link_target(path))
+    with os.fdopen(below.open(path), "rb") as file:
+        return file_id(algorithm, file)
+
+
+def is_same(below: Below, path: bytes, content: BinaryIO) -> bool:
+    """Return whether a file holds what another open one does; raises OSError."""
+    content.seek(0)
+    with os.fdopen(below.open(path), "rb") as file:
+        while chunk := file.read(_CHUNK):
+            if chunk != content.read(_CHUNK):
+                return False
+    return not content.read(1)
 
 
 async def store_file(git: Git, root: Path, path: bytes) -> None:

@@ -14,12 +14,11 @@ from engine.workspace import objects, placing, threeway
 from engine.workspace.below import Below, is_control
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.contents import Content, contents, grouped, store_file
+from engine.workspace.contents import Content, contents, grouped, id_below, store_file
 from engine.workspace.lineends import CHANGED, line_ends
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.owned import seeing
-from engine.workspace.pack import file_id, object_id
 from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
 from engine.workspace.staging import journal_for
@@ -161,15 +160,8 @@ def _found(
         for pair in pairs:
             info = below.stat(pair.path)
             if info and (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
-                oid = _object_id(algorithm, below, pair.path, info)
+                oid = id_below(algorithm, below, pair.path)
                 found[pair.path] = info, (git_mode(info.st_mode), oid)
             else:
                 found[pair.path] = None, None
     return found
-
-
-def _object_id(algorithm: str, below: Below, path: bytes, info: os.stat_result) -> str:
-    if stat.S_ISLNK(info.st_mode):
-        return object_id(algorithm, below.link_target(path))
-    with os.fdopen(below.open(path), "rb") as file:
-        return file_id(algorithm, file)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from engine.workspace.changes import Pair, is_submodule
 from engine.workspace.commits import Workshop
 from engine.workspace.git import Git
 from engine.workspace.index import IndexEntry, hide
-from engine.workspace.lineends import LineEnds
+from engine.workspace.lineends import LaidOut, LineEnds
 from engine.workspace.locks import to_the_end
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
@@ -153,15 +154,20 @@ class Landing:
 
     async def _stage(self, moving: placing.Placing, moves: Moves) -> None:
         wanted = {path: entry for path, entry in moves.files.items() if entry}
-        data = await self.line_ends.laid_out(wanted)
-        for path, entry in moves.files.items():
-            info = moves.found[path]
-            if info is None and entry is None:
-                continue
-            mode = entry[0] if entry else None
-            if mode == LINK and not self.shop.who.has_links:
-                mode = FILE
-            moving.add(path, info, mode, data.get(path, b""))
+        gone = moves.files.keys() - wanted.keys()
+        for path in sorted(gone):
+            if moves.found[path]:
+                moving.add(path, moves.found[path], None)
+        async with aclosing(self.line_ends.laid_out(wanted)) as groups:
+            async for data in groups:
+                await asyncio.to_thread(self._stage_some, moving, moves, data)
+
+    def _stage_some(self, moving: placing.Placing, moves: Moves, data: LaidOut) -> None:
+        for path, content in data.items():
+            entry = moves.files[path]
+            assert entry
+            is_file = entry[0] == LINK and not self.shop.who.has_links
+            moving.add(path, moves.found[path], FILE if is_file else entry[0], content)
 
     async def _new_index(self, moves: Moves) -> None:
         """Make the index as it will be, from the user's own, beside the files on their way."""

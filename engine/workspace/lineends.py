@@ -9,21 +9,28 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import stat
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
 
 from engine.domain.text import one_line
 from engine.workspace import objects
 from engine.workspace.below import Below
 from engine.workspace.changes import Pair
+from engine.workspace.contents import (
+    Content,
+    contents,
+    grouped,
+    id_below,
+    is_same,
+    opened,
+    save,
+)
 from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
-from engine.workspace.pack import object_id
 from engine.workspace.scan import EXECUTABLE, FILE, LINK
 from engine.workspace.threeway import Clash
 from engine.workspace.user_git_config import UserGitConfig
@@ -35,6 +42,8 @@ _FORMATS = {40: "sha1", 64: "sha256"}
 _NONE = (b"unspecified", b"unset")
 _NAME = ".gitattributes"
 FILTER_NOT_RUN = "FILTER_NOT_RUN"
+LaidOut = dict[bytes, Content]
+"""The contents of some files, good until the next ones are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,39 +149,50 @@ class LineEnds:
         concerned = await attributes.concerned(files)
         missing = attributes.missing(concerned.filters)
         wanted = {path: files[path] for path in concerned.some - missing.keys()}
-        data = await objects.blobs(self._git, (oid for _, oid in wanted.values()))
         found: dict[bytes, Entry | str | None] = dict(sides)
-        for path, (mode, oid) in sorted(wanted.items()):
-            if path in concerned.always or b"\r\n" in data[oid]:
-                found[path] = await self._store(attributes, path, mode, data[oid])
-                if attributes is self._after and isinstance(found[path], str):
+        async with aclosing(grouped(self._git, wanted)) as groups:
+            async for group, folder in groups:
+                data = await contents(self._git, (wanted[path][1] for path in group), folder)
+                for path in group:
+                    mode, oid = wanted[path]
+                    if path in concerned.always or _may_have_line_ends(data[oid]):
+                        found[path] = await self._store(attributes, path, mode, data[oid])
+        if attributes is self._after:
+            for path, why in found.items():
+                if isinstance(why, str):
                     code = FILTER_NOT_RUN if path in concerned.filters else "APPLY_CONFLICT"
-                    self._refuse(path, str(found[path]), code)
+                    self._refuse(path, why, code)
         return found
 
     async def _store(
-        self, attributes: Attributes, path: bytes, mode: int, content: bytes
+        self, attributes: Attributes, path: bytes, mode: int, content: Content
     ) -> Entry | str:
         hashing = ("hash-object", "-w", "--stdin", "--path", path)
-        answer = await attributes.cleaning.ask(*hashing, stdin=content or _nothing())
+        answer = await attributes.cleaning.ask(*hashing, stdin=opened(content))
         if answer.code:
             return f"git cannot convert it: {one_line(answer.complaint, 120)}"
         return mode, answer.out.decode("ascii").strip()
 
-    async def laid_out(self, entries: Mapping[bytes, Entry]) -> dict[bytes, bytes]:
-        """Return the content of these stored files as it belongs into the working tree."""
+    async def laid_out(self, entries: Mapping[bytes, Entry]) -> AsyncGenerator[LaidOut]:
+        """Split these stored files into groups, with the content that belongs into the folder."""
         files = {path: entry for path, entry in entries.items() if entry[0] != SUBMODULE}
-        data = await objects.blobs(self._git, (oid for _, oid in files.values()))
         concerned = await self._after.concerned(files)
-        found: dict[bytes, bytes] = {}
-        for path, (mode, oid) in files.items():
-            if path in concerned.some and mode != LINK:
-                found[path] = await self._after.smudging.run(
-                    "cat-file", "--filters", b"--path=" + path, oid
-                )
-            else:
-                found[path] = data[oid]
-        return found
+        async with aclosing(grouped(self._git, files)) as groups:
+            async for group, folder in groups:
+                wanted = {path: entry for path, entry in group.items() if entry}
+                converted = {
+                    path: oid
+                    for path, (mode, oid) in wanted.items()
+                    if path in concerned.some and mode != LINK
+                }
+                plain = (wanted[path][1] for path in wanted.keys() - converted.keys())
+                data = await contents(self._git, plain, folder)
+                found = {path: data[oid] for path, (_, oid) in wanted.items() if oid in data}
+                for number, (path, oid) in enumerate(converted.items()):
+                    found[path] = folder / f"converted-{number}"
+                    smudge = ("cat-file", "--filters", b"--path=" + path, oid)
+                    await save(self._after.smudging, folder / f"converted-{number}", *smudge)
+                yield found
 
     async def unlike(self, top: Path, files: Mapping[bytes, Entry]) -> dict[bytes, str]:
         """Return which of these files of a working tree have other content than the stored one.
@@ -182,31 +202,36 @@ class LineEnds:
         concerned = await self._before.concerned(path for path in files if files[path][0] != LINK)
         missing = self._before.missing(concerned.filters)
         found: dict[bytes, str] = {}
-        for path, (_, oid) in sorted(files.items()):
-            content = await asyncio.to_thread(_read, top, path)
-            if content is None:
-                found[path] = CHANGED
-            elif await self._is_stored_as(path, content, oid, concerned.some - missing.keys()):
-                continue
-            else:
-                found[path] = missing.get(path, CHANGED)
+        with Below(top) as below:
+            for path, (_, oid) in sorted(files.items()):
+                try:
+                    is_known = await self._is_stored_as(
+                        below, path, oid, concerned.some - missing.keys()
+                    )
+                except OSError:
+                    found[path] = CHANGED
+                    continue
+                if not is_known:
+                    found[path] = missing.get(path, CHANGED)
         return found
 
     async def _is_stored_as(
-        self, path: bytes, content: bytes, oid: str, converted: frozenset[bytes]
+        self, below: Below, path: bytes, oid: str, converted: frozenset[bytes]
     ) -> bool:
-        if object_id(_FORMATS[len(oid)], content) == oid:
+        """Return whether a file is what git makes of the stored one; raises OSError."""
+        if await asyncio.to_thread(id_below, _FORMATS[len(oid)], below, path) == oid:
             return True
         if path not in converted:
             return False
         hashing = ("hash-object", "--stdin", "--path", path)
-        answer = await self._before.cleaning.ask(*hashing, stdin=content or _nothing())
+        answer = await self._before.cleaning.ask(*hashing, stdin=below.open(path))
         if answer.code == 0 and answer.out.decode("ascii").strip() == oid:
             return True
         # A filter need not write the same twice: what it makes of the stored file counts, too.
         laid_out = ("cat-file", "--filters", b"--path=" + path, oid)
-        answer = await self._before.smudging.ask(*laid_out)
-        return answer.code == 0 and answer.out == content
+        with TemporaryFile(dir=self._git.git_dir) as file:
+            answer = await self._before.smudging.ask(*laid_out, stdout=file.fileno())
+            return answer.code == 0 and await asyncio.to_thread(is_same, below, path, file)
 
 
 CHANGED = "has uncommitted changes here"
@@ -224,8 +249,8 @@ def _without_modes(pairs: Iterable[Pair]) -> list[Pair]:
     return found
 
 
-def _nothing() -> int:
-    return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+def _may_have_line_ends(content: Content) -> bool:
+    return isinstance(content, Path) or b"\r\n" in content
 
 
 def _plain(pair: Pair) -> bool:
@@ -239,18 +264,6 @@ def _is_plain(side: Entry) -> bool:
 def _entry(side: Entry | str | None, before: Entry | None) -> Entry | None:
     """Return a side as it is stored; one that cannot be converted stays as it was."""
     return before if isinstance(side, str) else side
-
-
-def _read(top: Path, path: bytes) -> bytes | None:
-    try:
-        with Below(top) as below:
-            info = below.stat(path)
-            if info and stat.S_ISLNK(info.st_mode):
-                return below.link_target(path)
-            with os.fdopen(below.open(path), "rb") as file:
-                return file.read()
-    except OSError:
-        return None
 
 
 @asynccontextmanager

@@ -68,17 +68,15 @@ async def tree(
 
 async def changed_tree(git: Git, base: str, files: Mapping[bytes, Entry | None]) -> str:
     """Build the tree of `base` with these files changed (None: without them)."""
-    index = git.git_dir / "building"
-    index.unlink(missing_ok=True)
-    building = replace(git, index=index)
-    await building.run("read-tree", base)
     nothing = "0" * len(base)
     gone = [b"0 %s\t%s\0" % (nothing.encode(), path) for path, new in files.items() if not new]
     come = [b"%o %s\t%s\0" % (new[0], new[1].encode(), path) for path, new in files.items() if new]
-    if gone or come:
-        await building.run("update-index", "-z", "--index-info", stdin=b"".join(gone + come))
-    tree = await building.run("write-tree")
-    index.unlink()
+    with tempfile.TemporaryDirectory(prefix="building-", dir=git.git_dir) as folder:
+        building = replace(git, index=Path(folder) / "index")
+        await building.run("read-tree", base)
+        if gone or come:
+            await building.run("update-index", "-z", "--index-info", stdin=b"".join(gone + come))
+        tree = await building.run("write-tree")
     return tree.decode("ascii").strip()
 
 

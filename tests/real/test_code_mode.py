@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import repos
 from house import NewHouse, ended, happened, task
 from loopback import LoopbackServer, call_in, execute, message, usage
 
@@ -99,7 +101,7 @@ async def test_patch_in_code_mode(newest: str, new_house: NewHouse, server: Loop
     async with new_house(model=MODEL).engine() as engine:
         run = await ended(engine, await engine.start(task(prompt, codex_bin=newest)))
         told: list[Any] = await happened(engine, run, Step)
-        diff = await engine.workspaces.diff(run.id)
+        diff = await repos.written(partial(engine.workspaces.write_diff, run.id))
     assert run.status is Status.SUCCEEDED
     assert [(s.kind, s.phase, s.text) for s in told if s.role == "tool"] == [
         ("file_change", "started", "a/b.txt"),

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ async def is_unknown(engine: Engine, run: Run) -> None:
     for ask in (
         spaces.changes(run.id),
         spaces.compare(run.id),
-        spaces.diff(run.id),
+        repos.written(partial(spaces.write_diff, run.id)),
         spaces.checkpoints(run.id),
         spaces.restore(run.id, 0),
         spaces.take_home(run.id, As.EDITS, check=True),

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sqlite3
 import tarfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+import repos
 from support import settled, supervising, texts
 
 from engine.domain.model import Run, Status
@@ -49,7 +51,8 @@ async def test_it_opens_and_goes_on(earlier: Paths) -> None:
         assert runs["good"].baseline
         said = texts(await engine.events(runs["good"].id))
         assert said == ["end", "again"]
-        assert "+two" in (await engine.workspaces.diff(runs["good"].id)).decode()
+        writing = partial(engine.workspaces.write_diff, runs["good"].id)
+        assert b"+two" in await repos.written(writing)
         await engine.set_pause(None)
         await settled(engine)
         ended = by_title(await engine.runs())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+import repos
 from support import settled, spec, supervising, texts, until
 
 from engine.domain.errors import UserError
@@ -59,7 +61,8 @@ async def test_runs_and_their_events_come_back(paths: Paths, lose: Callable[[Pat
             assert run.seq == len(events)
         assert texts(await engine.events(good.id)) == said
         assert retried.attempt == 2
-        assert "a.txt" in (await engine.workspaces.diff(good.id)).decode()
+        writing = partial(engine.workspaces.write_diff, good.id)
+        assert b"a.txt" in await repos.written(writing)
     again = await recover(paths)
     assert (again.runs, again.aside) == (0, None)
 
@@ -99,7 +102,8 @@ async def test_an_older_database_starts_nothing_again(paths: Paths) -> None:
         assert engine.view.runs[live.id].status is Status.RUNNING
         await engine.cancel(live.id, kill=True)
         await settled(engine)
-        assert "a.txt" in (await engine.workspaces.diff(live.id)).decode()
+        writing = partial(engine.workspaces.write_diff, live.id)
+        assert b"a.txt" in await repos.written(writing)
 
 
 async def test_folders_of_an_older_version_give_what_they_hold(paths: Paths) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,9 @@ async def test_changes_are_taken_to_the_new_place(
             assert str(source) in raised.value.message
             assert "--to" in raised.value.recovery
             assert "fsck" not in raised.value.recovery
-        assert b"+work" in await engine.workspaces.diff(run.id)
-        patch = (await engine.workspaces.take_home(run.id, As.PATCH)).patch
-        assert patch
+        assert b"+work" in await repos.written(partial(engine.workspaces.write_diff, run.id))
+        taking = partial(engine.workspaces.take_home, run.id, As.PATCH)
+        patch = await repos.written(lambda file: taking(patch=file))
         assert b"+work" in patch
         to = str(moved)
         assert (await engine.workspaces.take_home(run.id, As.EDITS, to=to, check=True)).fits

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -201,11 +201,11 @@ async def test_a_merge_without_other_commits_is_forward(source: Path, home: Path
 async def test_a_patch_that_git_can_apply(source: Path, home: Path, tmp_path: Path) -> None:
     here = await scene(source, home)
     change(here.root)
-    done = await here.apply(As.PATCH)
-    assert done.patch
+    wish = here.wish(As.PATCH)
+    patch = await repos.written(lambda file: apply(here.run, replace(wish, patch=file), home))
     clone = tmp_path / "clone"
     repos.git(tmp_path, "clone", "-q", str(source), str(clone))
-    repos.git(clone, "apply", "--index", "-", stdin=done.patch)
+    repos.git(clone, "apply", "--index", "-", stdin=patch)
     assert repos.files(clone) == repos.files(here.root)
 
 

@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,8 @@ async def test_every_kind_of_change_is_told(root: Path, home: Path) -> None:
         "to link": (Kind.MODIFIED, 1, 1, False, True, None),
     }
     assert changes.total == ChangeCount(8, 5, 6)
-    assert b"root:" not in await run.diff()
-    assert (await run.diff(paths=["mod"])).count(b"diff --git") == 1
+    assert b"root:" not in await repos.written(run.write_diff)
+    assert (await repos.written(partial(run.write_diff, paths=["mod"]))).count(b"diff --git") == 1
     assert await run.content("mod", 0) == b"a\nb\n"
     assert await run.content("mod") == b"a\nB\nc\n"
     assert await run.content("nothing") is None

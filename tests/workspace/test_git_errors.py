@@ -327,7 +327,7 @@ async def test_files_alone_need_no_readable_repository(
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", workspace)
     await run.take("baseline")
     repos.write(source, {"a.txt": "changed\n"})
-    assert b"+changed" in await run.diff()
+    assert b"+changed" in await repos.written(run.write_diff)
 
 
 def _git() -> str:

@@ -53,10 +53,15 @@ async def everything(source: Path, home: Path) -> None:
     large(root / "new" / "large", 1)
     await run.take("one")
     await run.changes()
-    await run.diff()
+    with (home / "patch").open("wb") as file:
+        await run.write_diff(file)
+        await run.write_patch(file)
     await apply(run, Wish(source, As.EDITS, made.workspace.branch), home)
     await apply(run, Wish(source, As.COMMIT, made.workspace.branch, "words"), home)
+    await apply(run, Wish(source, As.MERGE, made.workspace.branch, "words"), home)
     large(root / "new" / "large", 2)
+    with (home / "patch").open("wb") as file:
+        await run.write_patch(file)
     await check(run, Wish(source, As.EDITS, made.workspace.branch), home)
     await run.restore(0)
     await run.restore(1)

@@ -39,7 +39,7 @@ async def still_whole(store: Path, workspace: Workspace) -> Checkpoints:
     repos.write(root, {"a.txt": "one\nTWO\n"})
     (root / "sub" / "deep" / "b.txt").unlink()
     run = await Checkpoints.open(store, workspace)
-    assert b"-two\n+TWO" in await run.diff()
+    assert b"-two\n+TWO" in await repos.written(run.write_diff)
     assert {f.path for f in (await run.changes()).files} == {"a.txt", "sub/deep/b.txt"}
     taken = await run.take("later")
     await run.restore(0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+import repos
 from repos import git
 
 from engine.domain.errors import UserError
@@ -57,7 +59,7 @@ async def test_what_is_known_comes_back(
     damage(store)
     opened = await Checkpoints.open(store, workspace(tmp_path))
     assert git(store, "rev-parse", f"{REF}/0", f"{REF}/1") == before
-    assert "+two" in (await opened.diff()).decode()
+    assert "+two" in (await repos.written(opened.write_diff)).decode()
 
 
 async def test_a_baseline_whose_objects_are_lost_is_an_error(store: Path, tmp_path: Path) -> None:
@@ -74,7 +76,9 @@ async def test_lost_packs_are_reported_as_unknown_changes(store: Path, tmp_path:
     for part in (store / "objects" / "pack").iterdir():
         part.unlink()
     opened = await Checkpoints.open(store, workspace(tmp_path))
-    for ask in (opened.diff(0, 1), opened.changes(0, 1), opened.diff()):
+    between = partial(opened.write_diff, since=0, until=1)
+    writing = [repos.written(one) for one in (between, opened.write_diff)]
+    for ask in (*writing, opened.changes(0, 1)):
         with pytest.raises(UserError) as caught:
             await ask
         assert caught.value.code == "CHANGES_UNKNOWN"

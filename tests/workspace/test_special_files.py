@@ -91,7 +91,7 @@ Action = Callable[[Checkpoints], Awaitable[object]]
 ACTIONS: dict[str, Action] = {
     "checkpoint": lambda run: run.take("x"),
     "changes": lambda run: run.changes(),
-    "diff": lambda run: run.diff(),
+    "diff": lambda run: repos.written(run.write_diff),
     "restore": lambda run: run.restore(0),
     "counted": lambda run: run.counted(),
 }

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -59,14 +60,23 @@ async def _diff(
             changes = await engine.workspaces.changes(run, until=checkpoint)
             output.say_json(_changes_json(changes)) if as_json else _say_stat(changes)
             return 0
-        text = await engine.workspaces.diff(run, until=checkpoint, paths=all_meant(paths))
-    if sys.stdout.isatty():
-        colours = {"+": "green", "-": "red", "@": "cyan"}
+        # Nothing is printed before all of it is there: half a diff looks like a whole one.
+        with TemporaryFile(dir=engine.paths.home) as file:
+            paths = tuple(all_meant(paths))
+            await engine.workspaces.write_diff(run, file, until=checkpoint, paths=paths)
+            file.seek(0)
+            _say_diff(file)
+    return 0
+
+
+def _say_diff(file: BinaryIO) -> None:
+    if not sys.stdout.isatty():
+        output.say_file(file)
+        return
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    while text := b"".join(file.readlines(output.PIECE_BYTES)):
         lines = escaped(text.decode("utf-8", "surrogateescape")).splitlines()
         output.say_styled([(line, colours.get(line[:1]))] for line in lines)
-    else:
-        output.say_bytes(text)
-    return 0
 
 
 def _changes_json(changes: Changes) -> dict[str, Any]:
@@ -168,9 +178,15 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     from engine.engine import As
 
     to = asked["to"] and str(Path(asked["to"]).expanduser().resolve())
-    done = await engine.workspaces.take_home(
-        run, As(asked["how"]), to=to, message=asked["message"], check=asked["check"]
-    )
+    how, check = As(asked["how"]), asked["check"]
+    wanted: dict[str, Any] = {"to": to, "message": asked["message"]}
+    if how is As.PATCH and not check and not as_json:
+        with TemporaryFile(dir=engine.paths.home) as file:
+            await engine.workspaces.take_home(run, how, **wanted, patch=file)
+            file.seek(0)
+            output.say_file(file)
+        return True
+    done = await engine.workspaces.take_home(run, how, **wanted, check=check)
     names = [printable_name(path) for path in done.files]
     clashes = [{"path": printable_name(clash.path), "why": clash.why} for clash in done.clashes]
     if as_json:
@@ -188,8 +204,6 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
                 "hooks_run": None if done.signed is None else False,
             }
         )
-    elif asked["how"] == "patch" and done.patch is not None and not asked["check"]:
-        output.say_content(done.patch)
     elif done.fits:
         from tui.show.applying import committed
 

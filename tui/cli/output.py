@@ -7,12 +7,15 @@ import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from engine.domain.text import escaped, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+PIECE_BYTES = 1024 * 1024
 
 
 class PipeClosed(Exception):
@@ -63,6 +66,12 @@ def say_content(data: bytes) -> None:
         _write(sys.stdout, shown if shown.endswith("\n") or not shown else f"{shown}\n")
     else:
         say_bytes(data)
+
+
+def say_file(file: BinaryIO) -> None:
+    """Write what an open file holds, as `say_content` does, without taking it into memory."""
+    while piece := b"".join(file.readlines(PIECE_BYTES)):
+        say_content(piece)
 
 
 def say_bytes(data: bytes) -> None:

@@ -1,0 +1,227 @@
+"""Diffs and patches, written bit by bit into an open file.
+
+git writes them, but for files over `IN_MEMORY_BYTES` in a patch: of these it would hold both sides
+in memory, several times. Their sections are written here, in git's own format, without the part
+that only `git apply --reverse` needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import stat
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from engine.domain.errors import user_error
+from engine.domain.text import printable_name, size
+from engine.workspace import changes, objects
+from engine.workspace.changes import DIFF, Pair
+from engine.workspace.comparison import PATCH, quoted_name
+from engine.workspace.git import Git
+from engine.workspace.objects import Entry
+from engine.workspace.scan import IN_MEMORY_BYTES
+
+LIMIT_BYTES = 1023 * 1024**2
+"""git applies no patch that is larger."""
+NAMED = 5
+_CHUNK = 1024 * 1024
+_LINE = 52
+"""Bytes that one line of a binary patch encodes."""
+_NOTHING = b"literal 0\nHcmV?d00001\n\n"
+
+
+class _TooLarge(Exception):
+    """More was written than may be."""
+
+
+class _Output:
+    """An open file, or none, that takes no more than the limit."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        self._file = file
+        self._left = LIMIT_BYTES
+
+    def write(self, data: bytes) -> None:
+        """Write all of it; raises `_TooLarge`, OSError."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLarge
+        if self._file:
+            self._file.write(data)
+
+    def copy(self, source: BinaryIO) -> None:
+        """Write what `source` holds."""
+        while chunk := source.read(_CHUNK):
+            self.write(chunk)
+
+
+async def write_diff(
+    git: Git, trees: tuple[str, str], paths: Sequence[str], file: BinaryIO
+) -> None:
+    """Write the unified diff of two trees, of all or some files.
+
+    Raises `UserError` PATCH_TOO_LARGE with the names of the largest files.
+    """
+    meant = [os.fsencode(path) for path in paths]
+    try:
+        await _piped(git, (*PATCH, *trees, "--", *meant), _Output(file).copy)
+    except _TooLarge:
+        raise await _too_large(git, await _pairs(git, trees, meant)) from None
+
+
+async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -> list[Pair]:
+    """Write the difference of two trees so that `git apply` can apply it, and return the changes.
+
+    Raises `UserError` PATCH_TOO_LARGE with the names of the largest files.
+    """
+    pairs = await _pairs(git, trees)
+    large = await _large(git, pairs)
+    output = _Output(file)
+    try:
+        # As in git's own order, what goes stands before what comes into its place.
+        for pair in large:
+            if pair.new is None:
+                output.write(_head(pair) + _NOTHING)
+        without = await _without(git, trees, large)
+        await _piped(git, (*PATCH, "--binary", "--full-index", *without), output.copy)
+        for pair in large:
+            if pair.new:
+                await _write_content(git, pair, pair.new, output)
+    except _TooLarge:
+        raise await _too_large(git, pairs) from None
+    return pairs
+
+
+async def _pairs(git: Git, trees: tuple[str, str], paths: Iterable[bytes] = ()) -> list[Pair]:
+    out = await git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", *trees, "--", *paths)
+    return changes.parse_pairs(out)
+
+
+async def _large(git: Git, pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the changes of large files, those apart whose kind changes.
+
+    What git tells without reading them is left to it: new modes, and plain renames.
+    """
+    sides = [side for one in pairs for side in (one.old, one.new) if side and _is_file(side)]
+    sizes = await objects.sizes(git, (oid for _, oid in sides))
+    found: list[Pair] = []
+    for pair in pairs:
+        old, new = (side if side and _is_file(side) else None for side in (pair.old, pair.new))
+        is_same = old and new and old[1] == new[1]
+        if not is_same and any(side and sizes[side[1]] > IN_MEMORY_BYTES for side in (old, new)):
+            found.append(Pair(pair.path, old, new))
+    gone = Counter(pair.old[1] for pair in found if pair.old and not pair.new)
+    come = Counter(pair.new[1] for pair in found if pair.new and not pair.old)
+    renamed = {oid for oid in gone if gone[oid] == come[oid]}
+    return [pair for pair in found if (pair.old and pair.new) or not renamed & _oids(pair)]
+
+
+def _oids(pair: Pair) -> set[str]:
+    return {side[1] for side in (pair.old, pair.new) if side}
+
+
+def _is_file(side: Entry) -> bool:
+    return stat.S_ISREG(side[0])
+
+
+async def _without(git: Git, trees: tuple[str, str], large: list[Pair]) -> tuple[str, str]:
+    """Return the trees without these files."""
+    old, new = trees
+    gone = {pair.path: None for pair in large if pair.old}
+    come = {pair.path: None for pair in large if pair.new}
+    return (
+        await objects.changed_tree(git, old, gone) if gone else old,
+        await objects.changed_tree(git, new, come) if come else new,
+    )
+
+
+async def _write_content(git: Git, pair: Pair, new: Entry, output: _Output) -> None:
+    length = (await objects.sizes(git, [new[1]]))[new[1]]
+    output.write(_head(pair) + b"literal %d\n" % length)
+
+    def encode(content: BinaryIO) -> None:
+        for lines in _encoded(content):
+            output.write(lines)
+        output.write(b"\n")
+
+    await _piped(git, ("cat-file", "blob", new[1]), encode)
+
+
+def _head(pair: Pair) -> bytes:
+    """Return the lines of a section that stand before its content."""
+    old, new = pair.old, pair.new
+    nothing = (0, "0" * len((new or old or (0, ""))[1]))
+    index = b"index %s..%s" % ((old or nothing)[1].encode(), (new or nothing)[1].encode())
+    names = quoted_name(b"a/" + pair.path) + b" " + quoted_name(b"b/" + pair.path)
+    if old and new and old[0] == new[0]:
+        lines = [b"%s %o" % (index, new[0])]
+    elif old and new:
+        lines = [b"old mode %o" % old[0], b"new mode %o" % new[0], index]
+    elif new:
+        lines = [b"new file mode %o" % new[0], index]
+    else:
+        lines = [b"deleted file mode %o" % (old or nothing)[0], index]
+    return b"\n".join((b"diff --git " + names, *lines, b"GIT binary patch\n"))
+
+
+def _encoded(content: BinaryIO) -> Iterator[bytes]:
+    """Compress what is read, and return it as lines of a binary patch."""
+    packer = zlib.compressobj(1)
+    waiting = b""
+    while chunk := content.read(_CHUNK):
+        waiting += packer.compress(chunk)
+        whole = len(waiting) // _LINE * _LINE
+        yield _lines(waiting[:whole])
+        waiting = waiting[whole:]
+    yield _lines(waiting + packer.flush())
+
+
+def _lines(data: bytes) -> bytes:
+    whole = len(data) // _LINE * _LINE
+    text = base64.b85encode(data[:whole])
+    width = _LINE // 4 * 5
+    lines = [b"z%s\n" % text[at : at + width] for at in range(0, len(text), width)]
+    if rest := data[whole:]:
+        letter = len(rest) + (ord("A") - 1 if len(rest) <= 26 else ord("a") - 27)
+        lines.append(b"%c%s\n" % (letter, base64.b85encode(rest, pad=True)))
+    return b"".join(lines)
+
+
+async def _piped(
+    git: Git, arguments: Iterable[str | bytes], read: Callable[[BinaryIO], None]
+) -> None:
+    """Run git while `read` takes in, in a thread, what it prints."""
+    here, there = os.pipe()
+
+    def reading() -> None:
+        with os.fdopen(here, "rb", _CHUNK) as pipe:
+            read(pipe)
+
+    reader = asyncio.ensure_future(asyncio.to_thread(reading))
+    try:
+        await git.run(*arguments, stdout=there)
+    finally:
+        os.close(there)  # the reader comes to its end; where it failed, that is why git did
+        await reader
+
+
+async def _too_large(git: Git, pairs: Iterable[Pair]) -> Exception:
+    """Return the error for a patch over the limit."""
+    sides = {
+        pair.path: [side[1] for side in (pair.old, pair.new) if side and _is_file(side)]
+        for pair in pairs
+    }
+    sizes = await objects.sizes(git, (oid for oids in sides.values() for oid in oids))
+    largest = {path: max(sizes[oid] for oid in oids) for path, oids in sides.items() if oids}
+    named = sorted(largest, key=lambda path: (-largest[path], path))
+    shown = [f"{printable_name(os.fsdecode(one))} ({size(largest[one])})" for one in named[:NAMED]]
+    more = f" and {len(named) - NAMED} smaller" if len(named) > NAMED else ""
+    return user_error(
+        "PATCH_TOO_LARGE",
+        f"The patch is larger than {size(LIMIT_BYTES)}, which is the most that git applies. The "
+        f"largest files: {', '.join(shown)}{more}.",
+    )
