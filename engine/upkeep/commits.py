@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.workspace import repository, worktree
+from engine.workspace import heads, repository, worktree
 from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
@@ -91,7 +91,7 @@ async def _is_shared(refs: list[tuple[str, str]], branch: str, place: Path | Non
     shared = any(sha == tip and ref != branch and ref.startswith(elsewhere) for sha, ref in refs)
     if not shared or place is None:
         return shared
-    return await asyncio.to_thread(repository.checked_out, place) == branch
+    return await heads.checked_out(place) == branch
 
 
 async def _resolves(git: Git, name: str) -> bool:
@@ -160,7 +160,7 @@ async def _own(
     if any(ref == "refs/stash" for _, ref in refs):
         mine.update((await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split())
     known = {sha for sha, ref in refs if ref.startswith("refs/remotes/")}
-    branch = await asyncio.to_thread(repository.checked_out, git.git_dir)
+    branch = await heads.checked_out(git.git_dir)
     stands = next((sha for sha, ref in refs if ref == branch), None) or await head(git)
     if stands and is_taken:
         known.add(stands)

@@ -5,13 +5,11 @@ Reflogs do not count: git drops what only they reach.
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.workspace import repository
+from engine.workspace import heads, repository
 from engine.workspace.changes import DIFF, parse_pairs
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
@@ -19,7 +17,6 @@ from engine.workspace.repository import Repository
 
 EARLIER_S = 86_400
 """Commits so much older than a run, in seconds, may still be its own: clocks differ."""
-_HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +58,9 @@ async def reach(found: Repository, without: str | None, workspace: Path | None =
     if any(ref == "refs/stash" for _, ref in refs):
         stashed = await found.git.ask("rev-list", "-g", "refs/stash")
         tips.update(stashed.out.decode("ascii").split())
-    tips |= await asyncio.to_thread(_detached, found.common_dir, workspace)
+    tips |= await heads.detached(found, [*_names(workspace)])
     return Reach(found.git, tuple(sorted(tips)))
-
-
-def _detached(common_dir: Path, workspace: Path | None) -> set[str]:
-    """Return the commits that working trees have checked out without a branch."""
-    folder = common_dir / "worktrees"
-    places = [common_dir, *(folder.iterdir() if folder.is_dir() else ())]
-    own = {os.fsencode(path / ".git") for path in _names(workspace)}
-    return {sha for place in places if (sha := _detached_at(place, own))}
 
 
 def _names(workspace: Path | None) -> Iterable[Path]:
     return (workspace, workspace.parent.resolve() / workspace.name) if workspace else ()
-
-
-def _detached_at(place: Path, own: set[bytes]) -> str | None:
-    try:
-        link = place / "gitdir"
-        if link.is_file() and link.read_bytes().rstrip(b"\n") in own:
-            return None
-        with (place / "HEAD").open("rb") as file:
-            head = file.read(_HEAD_BYTES).strip()
-    except OSError:
-        return None
-    return head.decode("ascii") if _is_object_id(head) else None
-
-
-def _is_object_id(text: bytes) -> bool:
-    return len(text) in (40, 64) and not set(text) - set(b"0123456789abcdef")

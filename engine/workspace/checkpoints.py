@@ -40,7 +40,7 @@ from engine.workspace.comparison import Comparison
 from engine.workspace.contents import Content, contents, grouped
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
-from engine.workspace.index import skipped_files
+from engine.workspace.index import IndexedFiles, indexed_files
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
 from engine.workspace.points import BASELINE, Checkpoint, Points, has_baseline
@@ -84,7 +84,7 @@ class Checkpoints:
         self._is_new = self._is_synced = False
         self._folders: frozenset[bytes] | None = None
         """The folders of the baseline that can be made again, once they are known."""
-        self._skipped: tuple[placing.Mark, frozenset[bytes]] | None = None
+        self._indexed: tuple[placing.Mark, IndexedFiles] | None = None
 
     @classmethod
     async def open(
@@ -133,7 +133,7 @@ class Checkpoints:
                     repository.objects,
                     expected,
                     may_link=_may_link(workspace),
-                    is_sparse=bool(await self._outside()),
+                    is_sparse=bool((await self._index_files()).skipped),
                 )
         return self
 
@@ -288,7 +288,7 @@ class Checkpoints:
             return await self._snapshot()
 
     async def _snapshot(self) -> Snapshot:
-        return await snapshot.take(self.git, self.root, self._outside, self._rebuildable)
+        return await snapshot.take(self.git, self.root, self._index_files, self._rebuildable)
 
     async def _rebuildable(self, paths: Collection[bytes]) -> dict[bytes, bytes]:
         """Return which of these files are in a folder that can be made again, and in which."""
@@ -303,21 +303,20 @@ class Checkpoints:
         above = {path: rebuildable.rebuildable_above(path, names, there) for path in paths}
         return {path: folder for path, folder in above.items() if folder}
 
-    async def _outside(self) -> frozenset[bytes]:
-        """Return the files that the workspace's index has outside the cone of its checkout."""
+    async def _index_files(self) -> IndexedFiles:
+        """Return the files in the index of the workspace's files, as far as it can be read."""
         index = await asyncio.to_thread(self._index)
         if index is None:
-            return frozenset()
+            return IndexedFiles()
         git_dir, prefix, mark = index
-        if self._skipped is None or self._skipped[0] != mark:
+        if self._indexed is None or self._indexed[0] != mark:
             try:
-                found = await skipped_files(self.git, git_dir)
+                found = await indexed_files(self.git, git_dir, prefix)
             except UserError as error:  # an agent may have damaged it
                 _log.warning("%s: the index cannot be read: %s", git_dir, error.message)
-                found = frozenset[bytes]()
-            below = (path.removeprefix(prefix) for path in found if path.startswith(prefix))
-            self._skipped = mark, frozenset(below)
-        return self._skipped[1]
+                found = IndexedFiles()
+            self._indexed = mark, found
+        return self._indexed[1]
 
     def _index(self) -> tuple[Path, bytes, placing.Mark] | None:
         """Find the index of the workspace's files: its git directory and its place in there."""
@@ -370,7 +369,7 @@ class Checkpoints:
     async def _place(self, pairs: list[Pair], journal: Path) -> None:
         await asyncio.to_thread(_must_be_free, self.root, pairs)
         moving = placing.Placing(self.root, journal)
-        outside = await self._outside()
+        outside = (await self._index_files()).skipped
         try:
             by_path = {pair.path: pair for pair in pairs}
             files = {pair.path: pair.new for pair in pairs}

@@ -20,7 +20,6 @@ from engine.workspace.signing import Signing
 from engine.workspace.user_git_config import UserGitConfig
 from engine.workspace.worktree import registration
 
-_BUSY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 _TREE = 0o040000
 
 
@@ -109,14 +108,6 @@ class Workshop:
 
     async def _say(self, *arguments: str) -> str:
         return (await self.git.run(*arguments)).decode("ascii").strip()
-
-
-def busy_with(repository: Repository) -> str | None:
-    """Say what the user is in the middle of in this working tree, or None."""
-    for name in _BUSY:
-        if (repository.git_dir / name).exists():
-            return f"the repository is in the middle of something ({name})"
-    return None
 
 
 async def follow_branch(git: Git, repository: Repository, workspace: Path, commit: str) -> None:

@@ -36,6 +36,6 @@ async def damage_named(git: Git) -> AsyncGenerator[None]:
 async def is_damaged(git: Git) -> bool:
     """Return whether git says that an object of the baseline is missing or broken."""
     answer = await git.ask("rev-list", "--objects", "--quiet", f"{REFS}/{BASELINE}")
-    # A git that was killed, or met a condition that passes, says nothing about the store.
+    # A git that met a condition that passes says nothing about the store.
     is_told = answer.complaint.startswith(("fatal:", "error:"))
-    return answer.code > 0 and is_told and from_message(answer.complaint) is None
+    return bool(answer.code) and is_told and from_message(answer.complaint) is None

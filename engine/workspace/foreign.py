@@ -1,7 +1,8 @@
 """A repository that an agent can write, looked at from a private git directory of ours.
 
-That receives objects, refs and reflogs as regular files, each checked, and nothing else: no
-settings, no hooks, no links, no alternates. git never runs in the repository itself.
+That receives objects, refs (files or reftables) and reflogs as regular files, each checked, and
+nothing else: no settings, no hooks, no links, no alternates. git never runs in the repository
+itself.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _LOG = re.compile(rb"(?:" + _ID + rb" " + _ID + rb" [^\n\0]*\n)*")
 _PACKED = re.compile(rb"(?:#[^\n]*\n|" + _ID + rb" refs/[^\0\n]+\n|\^" + _ID + rb"\n)*")
 _SHALLOW = re.compile(rb"(?:" + _ID + rb"\n)*")
 _LOOSE = re.compile(rb"objects/[0-9a-f]{2}/[0-9a-f]{38}(?:[0-9a-f]{24})?")
+_TABLE = re.compile(rb"reftable/(?:tables\.list|[0-9a-z-]+\.ref)")
 _PACK = re.compile(rb"objects/pack/pack-[0-9a-f]+\.(?:pack|idx)")
 
 
@@ -68,9 +70,19 @@ class Foreign:
             for folder, pattern in ((b"refs", _REF), (b"logs", _LOG)):
                 for path in _files(below, top, folder):
                     _bring_text(below, here, top, path, pattern)
+            tables = [path for path in _files(below, top, b"reftable") if _TABLE.fullmatch(path)]
+            if tables:
+                _keep_refs_in_tables(target)
+            for path in tables:
+                _bring_object(below, here, top + b"/" + path, path)
             for path in _files(below, top, b"objects"):
                 if _LOOSE.fullmatch(path) or _PACK.fullmatch(path):
                     _bring_object(below, here, top + b"/" + path, path)
+
+
+def _keep_refs_in_tables(git_dir: Path) -> None:
+    with (git_dir / "config").open("a") as file:
+        file.write("[core]\nrepositoryFormatVersion = 1\n[extensions]\nrefStorage = reftable\n")
 
 
 def _files(below: Below, top: bytes, folder: bytes) -> Iterator[bytes]:

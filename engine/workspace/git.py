@@ -139,17 +139,21 @@ class Git:
     ) -> Answer:
         """Run git and give whatever it said; raises `UserError` where it cannot be run to its end.
 
-        Cancelled, late or too talkative, git and all it started are killed.
+        Cancelled, late or too talkative, git and all it started are killed. A git that a signal
+        ended is an error: its exit code is no answer to a question.
         """
         process = await _whole(self._start(arguments, stdin, stdout))
         try:
             async with asyncio.timeout(limit_s):
                 feed = stdin if isinstance(stdin, bytes) else b""
-                return await self._answer(process, feed, limit_bytes)
+                answer = await self._answer(process, feed, limit_bytes)
         except TimeoutError:
             raise late(arguments[0], limit_s) from None
         finally:
             await _end(process)
+        if answer.code < 0:
+            raise failure(arguments[0], answer)
+        return answer
 
     async def _start(
         self, arguments: Sequence[str | bytes], stdin: bytes | int, stdout: int | None

@@ -81,8 +81,15 @@ async def _set_bits(git: Git, entries: Mapping[bytes, IndexEntry], skip: str, as
             await git.run("update-index", option, "-z", "--stdin", stdin=request)
 
 
-async def skipped_files(git: Git, git_dir: Path) -> frozenset[bytes]:
-    """Return the files with a skip-worktree bit in the index of `git_dir`; raises `UserError`.
+class IndexedFiles(NamedTuple):
+    """The paths in an index; `skipped` may be absent, outside the cone of a sparse checkout."""
+
+    tracked: frozenset[bytes] = frozenset()
+    skipped: frozenset[bytes] = frozenset()
+
+
+async def indexed_files(git: Git, git_dir: Path, prefix: bytes) -> IndexedFiles:
+    """Return the files below `prefix` in the index of `git_dir`; raises `UserError`.
 
     The index may be an agent's: it is read as `git` reads a copy of it beside its own files.
     """
@@ -92,9 +99,11 @@ async def skipped_files(git: Git, git_dir: Path) -> frozenset[bytes]:
     try:
         index = await asyncio.to_thread(copy_index, git_dir, scratch)
         if not index.exists():
-            return frozenset()
+            return IndexedFiles()
         at = Git(git.git_dir, files=scratch, index=index, settings=git.settings)
         found = await index_entries(at)
-        return frozenset(path for path, entry in found.items() if entry.is_skipped)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    below = {path[len(prefix) :]: one for path, one in found.items() if path.startswith(prefix)}
+    skipped = frozenset(path for path, entry in below.items() if entry.is_skipped)
+    return IndexedFiles(frozenset(below), skipped)

@@ -17,8 +17,9 @@ from engine.workspace.below import Below
 from engine.workspace.changes import DIFF, Pair, parse_pairs
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.git import Git
+from engine.workspace.heads import checked_out
 from engine.workspace.objects import Entry
-from engine.workspace.repository import Repository, checked_out
+from engine.workspace.repository import Repository
 from engine.workspace.threeway import Versions
 from engine.workspace.worktree import registration, tip_of
 
@@ -59,7 +60,7 @@ async def lineage(run: Checkpoints, repository: Repository, branch: str | None) 
     # What others put on the branch meanwhile is not the workspace's own.
     is_own = tip is not None and tip in await asyncio.to_thread(_checked_out_before, place)
     heads = [sha for sha in (head, tip if is_own else None) if sha]
-    attached = branch is not None and checked_out(place) == f"refs/heads/{branch}"
+    attached = branch is not None and await checked_out(place) == f"refs/heads/{branch}"
     in_place = place == repository.git_dir
     versions = await _versions(git, base, heads)
     return Lineage(base, tip, head, parent, attached, in_place, versions)

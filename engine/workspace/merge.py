@@ -7,12 +7,13 @@ from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.workspace import objects, threeway
-from engine.workspace.commits import Workshop, busy_with, follow_branch
+from engine.workspace.commits import Workshop, follow_branch
 from engine.workspace.git import Git
+from engine.workspace.heads import busy_with, checked_out_in
 from engine.workspace.landing import Built, Landing
 from engine.workspace.lineage import Lineage
 from engine.workspace.lineends import LineEnds
-from engine.workspace.repository import Repository, checked_out_in
+from engine.workspace.repository import Repository
 from engine.workspace.signing import Signing
 from engine.workspace.staging import journal_for
 from engine.workspace.threeway import Bringing, Clash
@@ -102,7 +103,7 @@ class Merge:
         `aside`: commit on the run's own branch first, what is new there, and merge that.
         """
         top = self._top()
-        reason = busy_with(self._repository)
+        reason = await busy_with(self._repository)
         clashes = [Clash("", reason)] if reason else []
         side: Built | None = None
         tip: str | None = None
@@ -152,7 +153,7 @@ class Merge:
         if answer.code:
             return None, []
         mine = self._workspace.resolve()
-        others = checked_out_in(self._repository, branch)
+        others = await checked_out_in(self._repository, branch)
         clashes = [
             Clash("", f"the branch {branch} is checked out in {place}")
             for place in others

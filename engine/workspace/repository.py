@@ -236,36 +236,6 @@ def object_format_of(git_dir: Path) -> str:
     return "sha256" if b"objectFormat = sha256" in (git_dir / "config").read_bytes() else "sha1"
 
 
-def checked_out(git_dir: Path) -> str | None:
-    """Give the full name of the branch that is checked out; None where the file does not say."""
-    path = git_dir / "HEAD"
-    try:
-        head = read_regular(path, POINTER_BYTES).strip()
-    except OSError:
-        return None
-    return os.fsdecode(head.removeprefix(b"ref: ")) if head.startswith(b"ref: ") else None
-
-
-def checked_out_in(repository: Repository, branch: str) -> list[Path]:
-    """Give the working trees that have this branch checked out."""
-    wanted = os.fsencode(f"ref: refs/heads/{branch}")
-    found: list[Path] = []
-    folder = repository.common_dir / "worktrees"
-    places = [repository.common_dir, *(folder.iterdir() if folder.is_dir() else ())]
-    for place in places:
-        try:
-            if read_regular(place / "HEAD", POINTER_BYTES).strip() != wanted:
-                continue
-            if place == repository.common_dir:
-                found.append(place.parent if place.name == ".git" else place)
-            else:
-                link = os.fsdecode(read_regular(place / "gitdir", POINTER_BYTES).strip())
-                found.append(Path(link).parent)
-        except OSError:
-            continue
-    return found
-
-
 @contextmanager
 def private_git(
     parent: Path,

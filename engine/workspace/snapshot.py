@@ -17,6 +17,7 @@ from engine.workspace import objects, owned
 from engine.workspace.below import Below
 from engine.workspace.folders import FOLDER, SUBMODULE, above, trees
 from engine.workspace.git import NOBODY, Git, identity
+from engine.workspace.index import IndexedFiles
 from engine.workspace.pack import Pack, object_id
 from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
 
@@ -90,17 +91,19 @@ def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -
 async def take(
     git: Git,
     root: Path,
-    outside: Callable[[], Awaitable[Collection[bytes]]],
+    index_files: Callable[[], Awaitable[IndexedFiles]],
     rebuildable: Rebuildable,
 ) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`.
 
-    `outside` returns the files that may be absent because the checkout is sparse: they stay.
+    `index_files` returns those that git tracks: they count, also where git would ignore them, and
+    stay where they are absent because the checkout is sparse.
     """
-    state, found, aside = await _look(git, root, rebuildable)
+    indexed = await index_files()
+    state, found, aside = await _look(git, root, indexed.tracked, rebuildable)
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
-        kept = {path: state.files[path] for path in absent & {*await outside()}}
+        kept = {path: state.files[path] for path in absent & indexed.skipped}
         found.same.update({path: seen for path, seen in kept.items() if seen.oid})
     if state.tree and not found.unread and len(found.same) == len(state.files):
         return _snapshot(state.tree, state.files, found.left_out, aside)
@@ -135,12 +138,14 @@ async def commit(git: Git, tree: str, message: str) -> str:
     return out.decode("ascii").strip()
 
 
-async def _look(git: Git, root: Path, rebuildable: Rebuildable) -> tuple[State, Found, set[bytes]]:
+async def _look(
+    git: Git, root: Path, tracked: Collection[bytes], rebuildable: Rebuildable
+) -> tuple[State, Found, set[bytes]]:
     """Look at all files: at those we know of while git still looks for others."""
     listed = asyncio.create_task(listing(git, root))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
-        unknown = await listed - state.files.keys()
+        unknown = (await listed).union(tracked) - state.files.keys()
     finally:
         listed.cancel()
     aside = await rebuildable(unknown)

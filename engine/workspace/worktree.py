@@ -24,11 +24,11 @@ from engine.workspace import branch_settings, removal
 from engine.workspace.copying import Allowance
 from engine.workspace.filters import filters
 from engine.workspace.git import Git, failure
+from engine.workspace.heads import checked_out, checked_out_in
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
     POINTER_BYTES,
     Repository,
-    checked_out_in,
     find,
     must_find,
     private_git,
@@ -192,7 +192,7 @@ async def remove(
         if tip is None:
             await branch_settings.drop(repository, branch)
             return True
-        if checked_out_in(repository, branch) or not (
+        if await checked_out_in(repository, branch) or not (
             tip == kept or await is_elsewhere(repository, branch, tip)
         ):
             return False
@@ -208,13 +208,12 @@ async def discard(source: Path, target: Path, home: Path) -> None:
     if repository is None or place is None:
         await asyncio.to_thread(clear, target)
         return
-    await remove(repository, target, _branch_of(place), home)
+    await remove(repository, target, await _branch_of(place), home)
 
 
-def _branch_of(place: Path) -> str | None:
+async def _branch_of(place: Path) -> str | None:
     """Return the branch of ours that a registered worktree has checked out."""
-    head = read_regular(place / "HEAD", POINTER_BYTES).strip()
-    name = os.fsdecode(head.removeprefix(b"ref: refs/heads/"))
+    name = (await checked_out(place) or "").removeprefix("refs/heads/")
     return name if name.startswith(OURS) else None
 
 
@@ -226,19 +225,19 @@ async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
     """
     folder = repository.common_dir / "worktrees"
     found = await asyncio.to_thread(_all_gone, folder, workspaces)
-    for target, branch in found:
-        await remove(repository, target, branch, home)
+    for target, place in found:
+        await remove(repository, target, await _branch_of(place), home)
     return len(found)
 
 
-def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, str | None]]:
+def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, Path]]:
     tops = workspaces, workspaces.resolve()
     places = list(folder.iterdir()) if folder.is_dir() else []
     return [one for place in places if (one := _gone(place, tops))]
 
 
-def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | None:
-    """Give where a registered worktree of ours was, and its branch, if it is there no more."""
+def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, Path] | None:
+    """Give where a registered worktree of ours was, and its git directory, if it is gone."""
     try:
         link = place / "gitdir"
         named = read_regular(link, POINTER_BYTES).rstrip(b"\n")
@@ -248,7 +247,7 @@ def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, str | None] | 
         # A time in the future is one of a clock that was moved back, or of a file server.
         if abs(time.time() - link.stat().st_mtime) < MAKING_S:
             return None
-        return target, _branch_of(place)
+        return target, place
     except OSError:
         return None
 
@@ -278,7 +277,7 @@ async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
         tip = await tip_of(git, name)
         if tip is None:
             return name
-        if checked_out_in(repository, name):
+        if await checked_out_in(repository, name):
             continue
         if tip == commit:
             return name

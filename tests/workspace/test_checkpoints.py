@@ -15,10 +15,12 @@ import pytest
 import repos
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scenes import scene
 
 from engine.domain.errors import UserError
 from engine.domain.model import ChangeCount, Workspace, WorkspaceKind
 from engine.workspace import snapshot
+from engine.workspace.apply import As
 from engine.workspace.below import is_control
 from engine.workspace.changes import Kind
 from engine.workspace.checkpoints import Checkpoints
@@ -469,3 +471,21 @@ def test_object_ids_are_gits(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = repos.git(Path(folder), "hash-object", "--stdin", stdin=data)
     assert object_id("sha1", data) == found
+
+
+@pytest.mark.parametrize("kind", ["worktree", "copy", "in-place"])
+async def test_files_that_git_tracks_count_also_where_it_would_ignore_them(
+    tmp_path: Path, home: Path, kind: str
+) -> None:
+    """An agent runs `git add --force`: what it committed has to come home in every way."""
+    files: dict[str, str | bytes] = {"a.txt": "a\n", ".gitignore": "out/\n"}
+    here = await scene(repos.repository(tmp_path / "s", files), home, kind)
+    repos.write(here.root, {"out/forced": "f\n", "out/other": "o\n"})
+    repos.git(here.root, "add", "--force", "out/forced")
+    assert await here.changed() == ["out/forced"]
+    if kind == "worktree":
+        repos.git(here.root, "commit", "-qm", "forced")
+        assert await here.changed() == ["out/forced"]
+        assert (await here.apply(As.MERGE)).files == ("out/forced",)
+        assert (here.source / "out" / "forced").read_text() == "f\n"
+        assert repos.git(here.source, "status", "--porcelain") == ""

@@ -17,6 +17,8 @@ from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import worktree
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.git import Git
+from engine.workspace.repository import find
+from engine.workspace.user_git_config import user_git_config
 
 Words = tuple[str, ...]
 
@@ -315,6 +317,18 @@ async def test_a_killed_git(source: Path, tmp_path: Path, monkeypatch) -> None:
     error = await failed(Git(source / ".git"), "status")
     assert error.code == "GIT_KILLED"
     assert "SIGKILL" in error.message
+
+
+async def test_a_killed_git_answers_no_question(
+    source: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that could not be read are not taken for the defaults, for instance."""
+    found = await find(source)
+    _stand_in(tmp_path, monkeypatch, f"kill -{int(signal.SIGKILL)} $$")
+    with pytest.raises(UserError, match="SIGKILL"):
+        await user_git_config(found, home)
+    with pytest.raises(UserError, match="SIGKILL"):
+        await worktree.tip_of(Git(source / ".git"), "main")
 
 
 @pytest.mark.parametrize("case", [newer_format, bad_config, broken_index])

@@ -192,6 +192,7 @@ def partial(path: Path) -> Path:
     git(upstream, "config", "uploadpack.allowFilter", "true")
     how = ("--filter=blob:none", "--no-checkout")
     git(path, "clone", "-q", *how, f"file://{upstream}", "s")
+    git(path / "s", "sparse-checkout", "init", "--cone")
     git(path / "s", "sparse-checkout", "set", "sub")
     git(path / "s", "checkout", "-q", "main")
     upstream.rename(path / "unreachable")  # nothing more can be fetched
@@ -233,7 +234,8 @@ def unusual_packs(path: Path) -> Path:
     repos.commit(source, "second")
     git(source, "reset", "-q", "--hard", "HEAD~1")
     git(source, "reflog", "expire", "--expire=now", "--all")
-    git(source, "repack", "-q", "-d", "--cruft", "-b")
+    if "--cruft" in git(source, "repack", "-h", ok=False):  # since git 2.37
+        git(source, "repack", "-q", "-d", "--cruft", "-b")
     git(source, "multi-pack-index", "write")
     return source
 

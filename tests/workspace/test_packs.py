@@ -75,6 +75,7 @@ def test_a_pack_holds_objects_of_any_size_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_pack_that_was_not_finished(tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir()
     with pytest.raises(OSError, match="full"), Pack(tmp_path, "sha1") as pack:
         pack.add("blob", b"one")
         raise OSError("the disk is full")
