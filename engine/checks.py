@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from engine.codex.command import find_codex
@@ -14,13 +15,17 @@ from engine.environment import problem_in
 from engine.workspace import create
 
 
-def check_spec(spec: RunSpec, config: Config, home: Path) -> None:
-    """Check a wish for a run; raises `UserError`. It looks at the disk: call it in a thread."""
+def check_spec(spec: RunSpec, config: Config, home: Path) -> RunSpec:
+    """Check a wish for a run and return it with its base pinned; raises `UserError`.
+
+    It looks at the disk: call it in a thread.
+    """
     check_texts(spec)
     if spec.agent is Agent.CODEX:
         find_codex(spec.codex_bin, config.codex.bin)
     ignore = spec.preparation.ignore
-    create.check(spec.workspace, config.workspace.copy_limit, home, ignore)
+    limit = config.workspace.copy_limit
+    return replace(spec, workspace=create.check(spec.workspace, limit, home, ignore))
 
 
 def check_texts(spec: RunSpec) -> None:
@@ -29,7 +34,8 @@ def check_texts(spec: RunSpec) -> None:
     codex_secrets.check(spec.codex_config)
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
-    texts = (spec.prompt, spec.title, spec.project, spec.workspace.source or "")
+    wish = spec.workspace
+    texts = (spec.prompt, spec.title, spec.project, wish.source or "", wish.base or "")
     if not all(map(_is_utf8, texts)):
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
     for name, value in (

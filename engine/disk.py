@@ -221,6 +221,7 @@ class Disk:
             async with self._trash.alone():
                 gone = await asyncio.to_thread(self._trash.doom, entry)
             done = await _remove(gone, stop)
+            await self._trash.release_base(entry)
             count += not (done.left or done.stopped)
         return count
 

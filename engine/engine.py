@@ -27,6 +27,7 @@ from engine.open_files import raise_limit
 from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
 from engine.runs import tree
+from engine.runs.bases import hold_bases
 from engine.runs.bus import Batch, Batches, Bus
 from engine.runs.journal import Journal
 from engine.runs.lookout import Lookout
@@ -321,7 +322,9 @@ class Engine(Parts):
 
         files = RequestedFiles(self.paths, requested_environment())
         done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
-        return next(iter(done.runs.values()))
+        run = next(iter(done.runs.values()))
+        await hold_bases(self._journal, [run])
+        return run
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         """Check a wish for a run, and give it with the path of the run it goes on from.
@@ -331,8 +334,9 @@ class Engine(Parts):
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
-        await self._check_spec(_checkable(spec))
-        return spec
+        checked = await self._check_spec(_checkable(spec))
+        pinned = checked.workspace.base_commit
+        return replace(spec, workspace=checked.workspace) if pinned else spec
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
@@ -359,6 +363,7 @@ class Engine(Parts):
         found = await self.find(run)
         await self._check_again(found, fresh=fresh)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
+        await hold_bases(self._journal, [found] if fresh else [])
         return await self._change(
             found.id, lambda current: requests.retry(current, fresh=fresh), ask
         )
@@ -429,11 +434,11 @@ class Engine(Parts):
         spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
         await self._check_spec(spec)
 
-    async def _check_spec(self, spec: RunSpec) -> None:
+    async def _check_spec(self, spec: RunSpec) -> RunSpec:
         from engine.checks import check_spec
 
         self.check_config()
-        await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
+        return await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     async def _shared_changed(self) -> None:
         """Take over what another process set for all."""

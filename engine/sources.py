@@ -24,6 +24,12 @@ FILES = 50_000
 FILES_BYTES = 16 * 1024**2
 UNTRACKED_FILES = 5_000
 SHOWN = 3
+REFS = 1000
+_REFS = (
+    ("refs/heads/", "branch"),
+    ("refs/tags/", "tag"),
+    ("refs/remotes/", "remote branch"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,16 @@ class Sources:
             return []
         return [name for name in names if name.isprintable()]
 
+    async def refs(self, spec: WorkspaceSpec) -> list[tuple[str, str]]:
+        """Name the branches and tags of the repository, the newest first, each with its kind."""
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                folder = await self._folder(spec)
+                found = await self._repository(spec, folder) if folder else None
+                return await _named_refs(found.git) if found else []
+        except (UserError, TimeoutError, OSError):
+            return []
+
     async def size(self, spec: WorkspaceSpec, ignore: Sequence[str] = ()) -> int | None:
         """Estimate the bytes that a workspace would take; None where that cannot be said."""
         try:
@@ -86,7 +102,7 @@ class Sources:
                 if folder is None or spec.kind is WorkspaceKind.IN_PLACE:
                     return 0
                 if spec.kind is WorkspaceKind.WORKTREE:
-                    return await _committed(folder)
+                    return await _committed(folder, spec.base_commit)
                 return await asyncio.to_thread(size_of, folder, ignore)
         except (UserError, TimeoutError, OSError):
             return None
@@ -107,12 +123,20 @@ class Sources:
         return Path(spec.source) if spec.source else None
 
 
-async def _committed(folder: Path) -> int:
-    """Give the bytes of the files in the last commit."""
-    found = await repository.must_find(folder)
-    if found.head is None:
-        return 0
-    words = ("ls-tree", "-r", "-l", "-z", found.head)
+async def _named_refs(git: Git) -> list[tuple[str, str]]:
+    words = ("for-each-ref", "--sort=-creatordate", f"--count={REFS}", "--format=%(refname)")
+    out = await git.run(*words, *(place for place, _ in _REFS))
+    found: list[tuple[str, str]] = []
+    for ref in out.decode("utf-8", "replace").splitlines():
+        place, kind = next(one for one in _REFS if ref.startswith(one[0]))
+        found.append((ref.removeprefix(place), kind))
+    return [one for one in found if not one[0].endswith("/HEAD")]
+
+
+async def _committed(folder: Path, commit: str | None) -> int:
+    """Return the bytes of the files in a commit, or in the one that is checked out."""
+    found = await repository.must_find(folder, needs_commit=commit is None)
+    words = ("ls-tree", "-r", "-l", "-z", commit or found.head or "")
     out = await found.git.run(*words, limit_bytes=FILES_BYTES)
     sizes = (entry.split(b"\t", 1)[0].split()[-1:] for entry in out.split(b"\0") if entry)
     return sum(int(size[0]) for size in sizes if size and size[0].isdigit())

@@ -26,6 +26,7 @@ from engine.library.asked import Order
 from engine.library.template import Template
 from engine.outfile import write_output
 from engine.paths import Paths
+from engine.runs.bases import hold_bases
 from engine.runs.journal import Journal
 from engine.runs.requested_files import RequestedFiles
 from engine.sources import Sources
@@ -148,15 +149,18 @@ class Swarms:
         consents = await (self._trust.look if ask_later else self._trust.require)(requests)
         _check_places(plan)
         known: dict[object, RunSpec] = {}
+        pinned: dict[WorkspaceSpec, WorkspaceSpec] = {}
         roots: dict[WorkspaceSpec, str] = {}
         checked: list[Planned] = []
         for each in plan.planned:
-            spec = replace(each.spec, preparation=Preparation(), env={})
+            wish = pinned.get(each.spec.workspace, each.spec.workspace)
+            spec = replace(each.spec, preparation=Preparation(), env={}, workspace=wish)
             check_texts(spec)
             if each.starts_from is not None:
                 spec = replace(spec, workspace=WorkspaceSpec())
             if (key := _place(spec)) not in known:
                 known[key] = await self._check(spec, ask_later)
+                pinned[each.spec.workspace] = known[key].workspace
             files: list[Mapping[str, str]] = []
             if each.spec.preparation.guarded:
                 wish = each.spec.workspace
@@ -188,6 +192,7 @@ class Swarms:
             lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep), self._store
         )
         runs = list(done.runs.values())
+        await hold_bases(self._journal, runs)
         return await self.find(runs[0].spec.batch or ""), runs
 
     # What there is

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.domain.base_name import HEADS
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
-from tui.fields import FIELDS, Field
+from tui.fields import BASE, FIELDS, Field
 from tui.repository import in_repository
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
@@ -129,6 +130,9 @@ class Draft:
             yield SOURCE, "Name the run to go on from: the beginning of its id, or @last."
         elif self.kind is not WorkspaceKind.EMPTY and not self.folder.strip():
             yield SOURCE, "Name the folder to work from."
+        wish = self.workspace()
+        if wish.include_uncommitted and wish.base not in HEADS:
+            yield BASE, "Base: uncommitted changes go with HEAD only."
         for each in FIELDS:
             try:
                 self.read(each, now)
@@ -149,11 +153,13 @@ class Draft:
         if self.kind is WorkspaceKind.FROM_RUN:
             return WorkspaceSpec(self.kind, self.earlier.strip())
         brings = self.kind is WorkspaceKind.WORKTREE and self.include_uncommitted
-        return WorkspaceSpec(self.kind, absolute(self.folder), brings)
+        base = self.typed.get(BASE, "").strip() if self.kind is WorkspaceKind.WORKTREE else ""
+        return WorkspaceSpec(self.kind, absolute(self.folder), brings, base or None)
 
     def spec(self, sandbox: Sandbox, now: float) -> RunSpec:
         """Give the run that is asked for; `sandbox` is the settings'. Raises ValueError."""
-        read: dict[str, Any] = {each.sets: self.read(each, now) for each in FIELDS}
+        own = (each for each in FIELDS if each.id != BASE)
+        read: dict[str, Any] = {each.sets: self.read(each, now) for each in own}
         workspace = self.workspace()
         usual: dict[str, Any] = {"title": default_title(self.prompt)}
         usual["project"] = default_project(workspace)
@@ -179,7 +185,8 @@ class Draft:
         if self.sandbox:
             words += ["--sandbox", self.sandbox.value]
         for each in FIELDS:
-            if text := self.text(each):
+            is_unused = each.id == BASE and self.kind is not WorkspaceKind.WORKTREE
+            if (text := self.text(each)) and not is_unused:
                 words += [each.flag, text]
         if self.prompt.startswith("-"):
             words.append("--")

@@ -43,6 +43,8 @@ def _words(text: str) -> str:
     return text.strip()
 
 
+BASE = "base"
+"""The field of the workspace's base: the only one that is not a run's own."""
 FIELDS: tuple[Field, ...] = (
     Field("title", "Title", "from the prompt's first line", "title", lambda t, _: _title(t)),
     Field("project", "Project", "the folder's name", "project", lambda t, _: _words(t)),
@@ -76,5 +78,6 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("model", "Model", "Codex's own choice", "model", lambda t, _: _words(t), lasts=True),
     Field("learn-from", "Learn from", "none · a run or a pattern", "learn_from", lambda t, _: t),
+    Field(BASE, "Base", "HEAD · a branch, tag or commit, or pr/123", BASE, lambda t, _: _words(t)),
     Field("at", "Start at", "now · 22:30, +30m", "not_before", readings.moment),
 )

@@ -167,6 +167,14 @@ CATALOGUE: dict[str, Entry] = {
         "Name its new place with `swarm-tui apply RUN --to DIR`, or take the changes with "
         "`--as patch`.",
     ),
+    "BASE_INVALID": Entry(
+        "The base to start from is not a commit of the repository.",
+        "Name a branch, tag or commit of it: `git branch --all` and `git tag` list them.",
+    ),
+    "FETCH_FAILED": Entry(
+        "The base could not be fetched from its remote.",
+        "Check that `git fetch` works there without a question, then try again.",
+    ),
     "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
     "RUN_AMBIGUOUS": Entry("Several runs match.", "Give more characters of the id."),

@@ -71,6 +71,12 @@ class WorkspaceSpec:
     kind: WorkspaceKind = WorkspaceKind.EMPTY
     source: str | None = None
     include_uncommitted: bool = False
+    base: str | None = None
+    """The branch, tag or commit that a worktree starts from, as it was named; None: HEAD."""
+    base_commit: str | None = None
+    """The commit that this was when the run was requested."""
+    fetch: bool = False
+    """Whether to fetch `base` from its remote first; it never is once the commit is known."""
 
 
 @record

@@ -48,9 +48,7 @@ def run_json(
         "thread_id": run.thread_id,
         "model": spec.model,
         "sandbox": spec.sandbox.value,
-        "workspace": (
-            {**asdict(run.workspace), "in_trash": run.in_trash} if run.workspace else None
-        ),
+        "workspace": _workspace_json(run),
         "checkpoint": run.checkpoint,
         "limits": [
             {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits
@@ -85,6 +83,14 @@ def _queue_json(
         "not_before": _iso(not_before or None),
         "pause": pause_json(pause),
     }
+
+
+def _workspace_json(run: Run) -> dict[str, Any] | None:
+    if run.workspace is None:
+        return None
+    wish = run.spec.workspace
+    base = {"ref": wish.base or "HEAD", "commit": wish.base_commit} if wish.base_commit else None
+    return {**asdict(run.workspace), "base": base, "in_trash": run.in_trash}
 
 
 def _iso(at: float | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from engine.domain.errors import UserError
-from engine.domain.model import RunSpec, Sandbox, WatchdogWish
+from engine.domain.model import RunSpec, Sandbox, WatchdogWish, WorkspaceKind
 from engine.library.parameters import Parameter
 from engine.library.shelf import File, Layer
 from engine.values import Duration
@@ -41,6 +41,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     budget: int | None = None
     verify: str | None = None
     verify_limit: Duration | None = None
+    base: str | None = None
     watchdog: Watch | None = None
     env: dict[str, str] | None = None
 
@@ -127,5 +128,8 @@ class Filled:
         if self.has_foreign_verify and (verify := wanted.get("verify")):
             guarded = (*spec.preparation.guarded, verify)
             wanted["preparation"] = replace(spec.preparation, guarded=guarded)
+        wish = spec.workspace
+        if self.keys.base and wish.base is None and wish.kind is WorkspaceKind.WORKTREE:
+            wanted["workspace"] = replace(wish, base=self.keys.base)
         prompt = f"{self.prompt}\n\n{spec.prompt}" if spec.prompt.strip() else self.prompt
         return replace(spec, prompt=prompt, template=self.name, **wanted)

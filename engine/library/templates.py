@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine import yaml_file
-from engine.domain import nearest
+from engine.domain import base_name, nearest
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable, printable_name
 from engine.environment import problem_in
@@ -260,6 +260,7 @@ def _check(template: Template) -> None:
     for key, fits, needed in _bounds(keys):
         if not fits:
             raise _at(template.origin[key], f"`{key}`: {needed}.", key)
+    _check_base(keys.base, template.origin.get("base", top))
 
 
 def _bounds(keys: Keys) -> Iterable[tuple[str, bool, str]]:
@@ -270,6 +271,16 @@ def _bounds(keys: Keys) -> Iterable[tuple[str, bool, str]]:
     problem = problem_in(keys.env or {})
     yield "env", not problem, problem
     yield "retries", keys.retries is None or 0 <= keys.retries <= 100, "0 to 100 is allowed"
+
+
+def _check_base(name: str | None, file: File) -> None:
+    if name is None:
+        return
+    if not base_name.is_possible(name):
+        raise _at(file, "`base`: no commit can have this name.", "base")
+    if file.layer is Layer.REPOSITORY and base_name.PULL.fullmatch(name):
+        what = "a repository's template cannot fetch a pull request; use --base"
+        raise _at(file, f"`base`: {what}.", "base")
 
 
 def _check_parameter(template: Template, name: str, parameter: Parameter) -> None:

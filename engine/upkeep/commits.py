@@ -18,7 +18,7 @@ from engine.workspace import heads, repository, worktree
 from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
-from engine.workspace.repository import Repository
+from engine.workspace.repository import PULLS, Repository
 
 KNOWN_SHOWN = 1000
 """Tips that a bundle is told to leave out: with fewer it is only larger."""
@@ -72,7 +72,7 @@ async def of_branch(
     git = Git(place) if place else found.git
     refs = [*([] if stays else [ref]), *(["HEAD"] if place else [])]
     without = [] if stays else [f"--exclude={workspace.branch}"]
-    others = ["--not", *without, "--branches", "--remotes", "--tags"]
+    others = ["--not", *without, "--branches", "--remotes", "--tags", f"--glob={PULLS}*"]
     others += ["HEAD"] if is_taken and place else []
     # What is not there, a branch that the agent removed for instance, counts for nothing.
     asking = ("rev-list", "--count", "--ignore-missing", *refs, *others)
@@ -87,7 +87,7 @@ async def of_branch(
 async def _is_shared(refs: list[tuple[str, str]], branch: str, place: Path | None) -> bool:
     """Say whether a branch stands where another does, and its worktree stands on it: no more."""
     tip = next((sha for sha, ref in refs if ref == branch), None)
-    elsewhere = ("refs/heads/", "refs/remotes/", "refs/tags/")
+    elsewhere = ("refs/heads/", "refs/remotes/", "refs/tags/", PULLS)
     shared = any(sha == tip and ref != branch and ref.startswith(elsewhere) for sha, ref in refs)
     if not shared or place is None:
         return shared

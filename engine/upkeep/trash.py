@@ -28,7 +28,7 @@ from engine.paths import Paths, private_folder
 from engine.upkeep import registered
 from engine.upkeep.entry import Entry
 from engine.upkeep.moving import is_empty_worktree, move, rewrite, write
-from engine.workspace import removal
+from engine.workspace import base, removal
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.repository import Repository
 
@@ -182,6 +182,17 @@ class Trash:
         with suppress(FileNotFoundError):
             names = [one.name for one in Path(entry.path).parent.iterdir()]
         return any(name == entry.run or name.startswith(f"{entry.run}-") for name in names)
+
+    async def release_base(self, entry: Entry) -> None:
+        """Let the source forget the base of a run of which no workspace is left."""
+        if not (entry.branch and entry.source):
+            return
+        if await asyncio.to_thread(self._has_other, entry):
+            return
+        try:
+            await base.release(Path(entry.source), entry.run)
+        except UserError as error:  # the user may have damaged or locked the repository
+            _log.warning("%s: its base stays held: %s", entry.run, error.message)
 
     def doomed(self) -> list[Path]:
         """Give what is left of entries that were removed for good. Blocking."""

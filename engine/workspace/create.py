@@ -16,7 +16,7 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.paths import private_folder
-from engine.workspace import copying, repository, worktree
+from engine.workspace import base, copying, repository, worktree
 from engine.workspace.apart import check_apart
 from engine.workspace.copylist import bring_listed, some
 from engine.workspace.patterns import ignoring
@@ -31,25 +31,30 @@ STOP_POLL_S = 0.05
 T = TypeVar("T")
 
 
-def check(spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[str] = ()) -> None:
+def check(
+    spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[str] = ()
+) -> WorkspaceSpec:
     """Check a wish for a workspace before anything is made; raises `UserError`.
 
-    `home` is where the workspaces are: nothing of it that holds them all can be copied into one.
-    What `ignore` leaves out of a copy does not count. The source of a workspace from a run is the
-    path of that run's workspace. Blocking, and not for a thread with an event loop.
+    Returns the wish, of a worktree with the commit that it starts from. `home` is where the
+    workspaces are: nothing of it that holds them all can be copied into one. What `ignore` leaves
+    out of a copy does not count. The source of a workspace from a run is the path of that run's
+    workspace. Blocking, and not for a thread with an event loop.
     """
+    if spec.kind is not WorkspaceKind.WORKTREE and (spec.base or spec.fetch):
+        raise user_error("INPUT_INVALID", "Only a worktree starts from a base.", "Use --worktree.")
     if spec.kind is WorkspaceKind.EMPTY:
-        return
+        return spec
     source = _source(spec)
     if spec.kind is WorkspaceKind.WORKTREE:
-        asyncio.run(worktree.check(source))
-        return
+        return asyncio.run(base.pin(spec, home))
     _check_breadth(source, home)
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)
     if spec.kind is not WorkspaceKind.IN_PLACE:
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
         check_size(source, limit_bytes, ignoring(left_out))
+    return spec
 
 
 def _source(spec: WorkspaceSpec) -> Path:
@@ -138,16 +143,37 @@ def _made(
     allowance = copying.Allowance(limit_bytes)
     if spec.kind is WorkspaceKind.WORKTREE:
         branch = branch_of(target.name)
-        with_work = spec.include_uncommitted
-        making = worktree.create(
-            source, target, branch, home, include_uncommitted=with_work, allowance=allowance
-        )
+        making = _worktree(spec, source, target, branch, home, allowance)
         return _with_listed(_run(making, stop), top_of(source), copy_files, allowance)
     if spec.kind is WorkspaceKind.FROM_RUN:
         return _from_run(source, target, home, stop, allowance)
     _clear(target)
     made = _copied(source, target, home, stop, ignore, allowance)
     return _with_listed(made, source, copy_files, allowance)
+
+
+async def _worktree(
+    spec: WorkspaceSpec,
+    source: Path,
+    target: Path,
+    branch: str,
+    home: Path,
+    allowance: copying.Allowance,
+) -> Made:
+    """Make a worktree at its base, with a notice where the base is behind its upstream."""
+    made = await worktree.create(
+        source,
+        target,
+        branch,
+        home,
+        include_uncommitted=spec.include_uncommitted,
+        allowance=allowance,
+        commit=spec.base_commit,
+    )
+    found = await repository.must_find(source, needs_commit=False)
+    commit = spec.base_commit or found.head
+    late = await base.behind(found, spec.base or "HEAD", commit) if commit else ""
+    return replace(made, notices=(*made.notices, late)) if late else made
 
 
 def top_of(source: Path) -> Path | None:

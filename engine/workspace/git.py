@@ -104,7 +104,7 @@ class Git:
     index: Path | None = None
     settings: Sequence[str] = ()
     users_settings: bool = False
-    """Read the user's own settings and none of ours: only for reading settings."""
+    """Read the user's own settings and none of ours: for reading settings, and for `fetch`."""
     watched: bool = False
     """Whether git opens files of the work tree, which a stranger can write."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -205,7 +205,7 @@ class Git:
         return answer
 
     def _options(self) -> list[str]:
-        lines = () if self.users_settings else (*_SETTINGS, *self.settings)
+        lines = self.settings if self.users_settings else (*_SETTINGS, *self.settings)
         return [part for line in lines for part in ("-c", line)]
 
     def _environment(self) -> dict[str, str]:

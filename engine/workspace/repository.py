@@ -23,6 +23,10 @@ from engine.workspace.special_files import SETTINGS_BYTES
 
 POINTER_BYTES = 16 * 1024
 """The largest file that names a git directory, a working tree or a branch."""
+BASES = "refs/swarm/base/"
+"""Refs of ours that hold the commits which runs start from, by run."""
+PULLS = "refs/swarm/pull/"
+"""Refs of ours that stand where pull requests of a remote did when they were fetched."""
 # Text files over this size are neither compared line by line nor packed as differences.
 _BIG_FILE = "16m"
 
@@ -162,8 +166,11 @@ async def at(found: Repository) -> Repository:
     return await read(common, common, common.parent if common.name == ".git" else None)
 
 
-async def must_find(folder: Path) -> Repository:
-    """Give the repository around `folder`, which has a commit; raises `UserError`."""
+async def must_find(folder: Path, *, needs_commit: bool = True) -> Repository:
+    """Return the repository around `folder`; raises `UserError`.
+
+    With `needs_commit`, HEAD has to be a commit.
+    """
     name = printable_name(str(folder))
     if not folder.is_dir():
         raise user_error("SOURCE_NOT_FOUND", f"The source folder {name} does not exist.")
@@ -174,7 +181,7 @@ async def must_find(folder: Path) -> Repository:
             f"{name} is in no git repository.",
             "Use --copy for it, or name a folder in a repository.",
         )
-    if found.head is None:
+    if found.head is None and needs_commit:
         raise user_error(
             "INPUT_INVALID",
             f"The repository of {name} has no commit yet.",
@@ -187,7 +194,12 @@ async def refs(git: Git) -> list[tuple[str, str]]:
     """Give what the refs of a repository stand at, of what is a commit or a tag of one."""
     out = await git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)")
     lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
-    return [(sha, ref) for sha, kind, ref in lines if kind in ("commit", "tag")]
+    # What holds the base of a run goes with the run: nothing is kept by it.
+    return [
+        (sha, ref)
+        for sha, kind, ref in lines
+        if kind in ("commit", "tag") and not ref.startswith(BASES)
+    ]
 
 
 def make_private(

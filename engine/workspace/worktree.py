@@ -28,6 +28,7 @@ from engine.workspace.heads import checked_out, checked_out_in
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
     POINTER_BYTES,
+    PULLS,
     Repository,
     find,
     must_find,
@@ -56,11 +57,6 @@ class Made:
     notices: tuple[str, ...] = ()
 
 
-async def check(source: Path) -> Repository:
-    """Find the repository a worktree would be made from; raises `UserError`."""
-    return await must_find(source)
-
-
 async def create(
     source: Path,
     target: Path,
@@ -69,19 +65,23 @@ async def create(
     *,
     include_uncommitted: bool = False,
     allowance: Allowance | None = None,
+    commit: str | None = None,
 ) -> Made:
     """Make a worktree of the repository around `source` at `target`, anew if one was begun there.
 
-    `branch` is a short name; where it holds commits of its own, the new one gets a number. Locks
-    lie in `home`. Raises `UserError`.
+    `branch` is a short name; where it holds commits of its own, the new one gets a number. It
+    starts at `commit`, or at HEAD. Locks lie in `home`. Raises `UserError`.
     """
-    repository = await must_find(source)
+    there = await must_find(source, needs_commit=commit is None)
+    repository = replace(there, head=commit or there.head)
     private_folder(target.parent)
-    pruning = prune(repository, home / "workspaces", home)
+    pruning = prune(there, home / "workspaces", home)
     who, _ = await asyncio.gather(user_git_config(repository, home), pruning)
-    if repository.head:
-        await check_checkout(repository.git, repository.head, target)
-    looking = asyncio.create_task(_uncommitted(repository, who, target.parent))
+    assert repository.head
+    await check_checkout(repository.git, repository.head, target)
+    # What is brought along makes the files what they are in the source, whatever it stands at now.
+    measured = repository if include_uncommitted else there
+    looking = asyncio.create_task(_uncommitted(measured, who, target.parent))
     try:
         name, index = await register(repository, target, branch, home)
         try:
@@ -304,7 +304,7 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
     out = await repository.git.run("for-each-ref", "--format=%(refname)", f"--contains={tip}")
     names = set(os.fsdecode(out).splitlines())
     return any(
-        name.startswith(("refs/heads/", "refs/remotes/", "refs/tags/"))
+        name.startswith(("refs/heads/", "refs/remotes/", "refs/tags/", PULLS))
         for name in names - {f"refs/heads/{branch}"}
     )
 
@@ -313,7 +313,8 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
 
 
 async def _uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> set[bytes]:
-    return await uncommitted(repository, user, scratch) if repository.top else set()
+    is_there = repository.top and repository.head
+    return await uncommitted(repository, user, scratch) if is_there else set()
 
 
 async def _told(

@@ -308,7 +308,7 @@ async def test_a_repository_of_another_user(source: Path, tmp_path: Path, monkey
     error = await failed(Git(tmp_path), "-C", str(source), "--git-dir=", "status")
     assert error.code in ("WORKSPACE_UNSAFE", "SOURCE_MOVED")
     with pytest.raises(UserError) as raised:
-        await worktree.check(source)
+        await worktree.must_find(source)
     assert raised.value.code == "WORKSPACE_UNSAFE"
 
 

@@ -150,7 +150,7 @@ async def test_what_cannot_be_is_said_before_anything_is_made(tmp_path: Path, ho
     wanted = {"plain": "in no git repository", "unborn": "no commit yet", "gone": "does not exist"}
     for name, message in wanted.items():
         with pytest.raises(UserError, match=message):
-            await worktree.check(tmp_path / name)
+            await worktree.must_find(tmp_path / name)
         with pytest.raises(UserError, match=message):
             await make(tmp_path / name, home)
     assert not (home / "workspaces" / "p" / "r1").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +145,8 @@ def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN4
         raise click.UsageError(f"Say how many: --from FILE, --matrix KEY=a,b or --count N.{meant}")
     if not (prompt or asked["template"] or asked["file"]):
         raise click.UsageError("Missing argument 'PROMPT', a template with -t, or --from FILE.")
-    asked["usual"] = None if any(asked[name] for name in KINDS) else usual
+    is_usual = not any(asked[name] for name in KINDS)
+    asked["usual"] = partial(usual, asked=asked) if is_usual else None
     asked["workspace"] = workspace_of(asked)
     return session.start(_start(read_stdin() if prompt == "-" else prompt or "", asked, as_json))
 

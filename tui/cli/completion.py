@@ -217,6 +217,18 @@ def patterns(typed: str) -> list[CompletionItem[str]]:
     ]
 
 
+def bases(folder: str, typed: str) -> list[CompletionItem[str]]:
+    """Offer the branches, remote branches and tags of the repository around a folder."""
+
+    async def find(engine: Engine) -> list[tuple[str, str]]:
+        place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(Path(folder).expanduser().absolute()))
+        return await engine.sources.refs(place)
+
+    return [
+        CompletionItem(name, help=what) for name, what in _ask(find, []) if name.startswith(typed)
+    ]
+
+
 def receivers(typed: str) -> list[CompletionItem[str]]:
     """Offer those who are told of events, each with its address."""
 

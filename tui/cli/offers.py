@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 Offers = list["CompletionItem[str]"]
 
 
+def bases(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the branches and tags of the repository."""
+    from tui.cli import completion
+
+    return completion.bases(ctx.params.get("worktree") or ".", typed)
+
+
 def lessons(_: click.Context, __: click.Parameter, typed: str) -> Offers:
     """Offer what can be learned from: patterns, and the runs that succeeded."""
     from engine.domain.model import Status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +11,8 @@ import click
 
 from engine.domain.errors import user_error
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from tui.cli.options import Folder, RunName
+from tui.cli import offers
+from tui.cli.options import Folder, RunName, Utf8
 from tui.repository import in_repository
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -52,6 +54,17 @@ def workspace_options(function: Function) -> Function:
                 help="Work in DIR itself; it is never cleaned up.",
             ),
             click.option(
+                "--base",
+                type=Utf8(),
+                shell_complete=offers.bases,
+                metavar="REF",
+                help="Start a worktree from this branch, tag or commit, as it is now, or from pr/N "
+                "of the remote.  [default: HEAD]",
+            ),
+            click.option(
+                "--fetch", is_flag=True, help="Fetch the base from its remote first (network)."
+            ),
+            click.option(
                 "--include-uncommitted",
                 is_flag=True,
                 help="Bring along what is not committed in the repository.",
@@ -83,21 +96,31 @@ def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
     uncommitted = bool(asked["include_uncommitted"])
     if not chosen:
         kind = WorkspaceKind.WORKTREE if in_repository(here()) else WorkspaceKind.COPY
-        return WorkspaceSpec(kind, str(here()), uncommitted)
+        return _based(WorkspaceSpec(kind, str(here()), uncommitted), asked)
     kind, value = KINDS[chosen[0]], asked[chosen[0]]
     if uncommitted and kind is not WorkspaceKind.WORKTREE:
         raise click.UsageError("--include-uncommitted goes with a worktree.")
     if kind is WorkspaceKind.EMPTY:
-        return WorkspaceSpec(kind)
+        return _based(WorkspaceSpec(kind), asked)
     source = value if kind is WorkspaceKind.FROM_RUN else str(absolute(value))
-    return WorkspaceSpec(kind, source, uncommitted)
+    return _based(WorkspaceSpec(kind, source, uncommitted), asked)
 
 
-def usual(folder: Path) -> WorkspaceSpec:
-    """Give the workspace for a folder where no kind is asked for: a worktree, or a copy."""
+def _based(spec: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Add the base that was asked for; raises click.UsageError where there can be none."""
+    base, fetch = asked["base"], bool(asked["fetch"])
+    if (base is not None or fetch) and spec.kind is not WorkspaceKind.WORKTREE:
+        raise click.UsageError("--base and --fetch go with a worktree.")
+    if base is not None and spec.include_uncommitted and base not in ("HEAD", "@"):
+        raise click.UsageError("--include-uncommitted goes with the base HEAD only.")
+    return replace(spec, base=base, fetch=fetch)
+
+
+def usual(folder: Path, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Return the workspace for a folder where no kind is asked for: a worktree, or a copy."""
     path = (here() / folder).resolve()
     kind = WorkspaceKind.WORKTREE if in_repository(path) else WorkspaceKind.COPY
-    return WorkspaceSpec(kind, str(path))
+    return WorkspaceSpec(kind, str(path), base=asked["base"], fetch=asked["fetch"])
 
 
 def project_of(spec: WorkspaceSpec) -> str:

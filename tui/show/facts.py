@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, Status
+from engine.domain.model import Run, Status, WorkspaceSpec
 from engine.domain.radar import Overlap
 from tui.cells import clean
 from tui.show.figures import changed
@@ -53,6 +53,7 @@ def facts(
         ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
         ("source", (place.source or "") if place else ""),
         ("branch", (place.branch or "") if place else ""),
+        ("base", base(spec.workspace)),
         ("thread", run.thread_id or ""),
         ("tokens", used if usage.input or usage.output else ""),
         ("changes", changed(run)),
@@ -65,6 +66,13 @@ def facts(
         ("prompt", spec.prompt.strip()),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def base(wish: WorkspaceSpec) -> str:
+    """Return the commit that a run starts from, with the name it was given."""
+    return (
+        f"{clean(wish.base or 'HEAD', 250)} ({wish.base_commit[:12]})" if wish.base_commit else ""
+    )
 
 
 def applied(run: Run) -> str:

@@ -10,6 +10,13 @@ from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
 from tui.cli.shapes.base import Count, ErrorInfo, Shape, Time
 
 
+class Base(Shape):
+    """The commit that a worktree started from."""
+
+    ref: Annotated[str, Meta(description="as it was named: a branch, tag or commit, or HEAD")]
+    commit: Annotated[str, Meta(description="what that was when the run was requested")]
+
+
 class Workspace(Shape):
     """The folder a run works in."""
 
@@ -17,6 +24,7 @@ class Workspace(Shape):
     kind: WorkspaceKind
     source: str | None
     branch: str | None
+    base: Base | None
     in_trash: Annotated[bool, Meta(description="deleted; it can come back while the trash has it")]
 
 
