@@ -30,13 +30,17 @@ def main() -> None:
 
 
 def _safe(module_path: list[str]) -> list[str]:
-    """Return a module path without the current folder and what PYTHONPATH names relative to it."""
+    """Return a module path without the current folder and what PYTHONPATH names.
+
+    A PYTHONPATH often names a folder of a project, where an agent may write; we need none of it.
+    """
     named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     try:
-        here = {os.path.realpath(name) for name in ("", *named) if not os.path.isabs(name)}  # noqa: PTH117
+        left_out = {os.path.realpath(name) for name in ("", *named)}
     except FileNotFoundError:  # the current folder was removed
-        return [entry for entry in module_path if os.path.isabs(entry)]  # noqa: PTH117
-    return [entry for entry in module_path if os.path.realpath(entry) not in here]
+        left_out = {os.path.realpath(name) for name in named if os.path.isabs(name)}  # noqa: PTH117
+        module_path = [entry for entry in module_path if os.path.isabs(entry)]  # noqa: PTH117
+    return [entry for entry in module_path if os.path.realpath(entry) not in left_out]
 
 
 if __name__ == "__main__":

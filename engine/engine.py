@@ -22,7 +22,7 @@ from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, Workspa
 from engine.domain.projection import View
 from engine.domain.radar import Radar
 from engine.domain.text import printable_name
-from engine.environment import requested_environment
+from engine.environment import distrust, requested_environment
 from engine.open_files import raise_limit
 from engine.parts import MODULE_OF, Parts
 from engine.paths import Paths
@@ -186,6 +186,7 @@ class Engine(Parts):
             engine = cls(paths, config, store, View())
             engine.config_error = loaded.error
             await engine._shared.refresh()
+            distrust([str(paths.workspaces)])
             stack.push_async_callback(engine.tasks.close)
             if follow or supervise:
                 await engine.memory.load()

@@ -60,6 +60,8 @@ _TERMINAL = frozenset(
 )
 _TERMINAL_PREFIXES = ("TERM_PROGRAM", "KITTY_", "WEZTERM_", "ALACRITTY_", "ITERM_", "XDG_SESSION")
 
+_written_by_agents: set[str] = set()
+"""Real paths of folders, outside our home, in which agents work or have worked."""
 _withheld: set[str] = set()
 _providers: set[str] = set()
 
@@ -162,6 +164,26 @@ def program_path(base: Mapping[str, str] | None = None) -> str:
     """Return the folders in which programs are looked for, of `base` or of this process."""
     named = (os.environ if base is None else base).get("PATH", os.defpath)
     return search_path(named) or search_path(os.defpath)
+
+
+def distrust(folders: Iterable[str]) -> None:
+    """Take no program for ourselves from these folders or below: agents can write there."""
+    _written_by_agents.update(map(os.path.realpath, folders))
+
+
+def is_distrusted(path: str) -> bool:
+    """Return whether an agent can have written what lies at a path, links resolved."""
+    if not _written_by_agents:
+        return False
+    real = os.path.realpath(path)
+    return any(f"{real}/".startswith(f"{folder.rstrip('/')}/") for folder in _written_by_agents)
+
+
+def trusted_path(base: Mapping[str, str] | None = None) -> str:
+    """Return the folders in which programs are looked for that work for us, such as git."""
+    entries = program_path(base).split(os.pathsep)
+    kept = os.pathsep.join(entry for entry in entries if not is_distrusted(entry))
+    return kept or search_path(os.defpath)
 
 
 def _environment(

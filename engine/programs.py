@@ -15,7 +15,7 @@ from types import FrameType
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
-from engine.environment import program_path, workspace_environment
+from engine.environment import is_distrusted, trusted_path, workspace_environment
 from engine.open_files import with_own_limit
 
 _EDITORS = ("vi", "nano")
@@ -26,12 +26,15 @@ TMUX_S = 2.0
 def find(name: str, base: Mapping[str, str] | None = None) -> str | None:
     """Return the absolute path of a program; None where there is none.
 
-    It is looked for on PATH, that of `base` or our own, and never in the current folder: a relative
-    path names no program.
+    It is looked for on PATH, that of `base` or our own, never in the current folder, where a
+    relative path would lead, nor in a folder that an agent can write. An absolute path is taken as
+    it is.
     """
-    if os.sep in name and not Path(name).is_absolute():
-        return None
-    return shutil.which(name, path=program_path(base))
+    if os.sep in name:
+        return shutil.which(name) if Path(name).is_absolute() else None
+    folders = trusted_path(base).split(os.pathsep)
+    found = (shutil.which(name, path=folder) for folder in folders)
+    return next((path for path in found if path and not is_distrusted(path)), None)
 
 
 def editor() -> list[str]:

@@ -21,8 +21,8 @@ _HIDDEN = (
 # Fillers, joiners, soft hyphens, variation selectors: harmless, but two texts that differ only in
 # them look the same.
 INVISIBLE = (
-    "\u00ad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0100-\U000e01ef"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
+    "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0100-\U000e01ef"
 )
 """Characters that take no room on a screen, as the inside of a regular expression's `[…]`."""
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")

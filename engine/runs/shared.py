@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import msgspec
 from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
-from engine.store.store import Store
+from engine.environment import distrust
+from engine.store.store import WORKED_IN, Store
 
 _log = logging.getLogger(__name__)
 _SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
@@ -34,6 +36,8 @@ class SharedSettings:
         """Take over what is stored, and tell whether it is news."""
         before = (self.slots, self.pause, self.faults)
         stored = await self._store.settings()
+        names = (name for name in stored if name.startswith(WORKED_IN))
+        distrust(json.loads(name.removeprefix(WORKED_IN)) for name in names)
         self.slots = _number(stored.get(_SLOTS)) or self._default_slots
         self.pause = _pause(stored.get(_PAUSE))
         self.faults = _faults(stored.get(_FAULTS))

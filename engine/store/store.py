@@ -7,6 +7,7 @@ reads. Many processes may have the same database open.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
-from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.model import Ask, Run, RunSpec, Status, WorkspaceKind
 from engine.domain.pattern import Pattern
 from engine.reserve import OpeningReserve, Reserve
 from engine.store import batches, codec, patterns, search, shrinking
@@ -35,6 +36,9 @@ from engine.store.reading import Reading
 
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
+
+WORKED_IN = "worked in "
+"""Begins the names of settings that hold a folder, in JSON, in which a run works in place."""
 
 _VERSION = "PRAGMA data_version"
 
@@ -105,6 +109,9 @@ class Store(Reading):
             " VALUES (?, ?, ?, ?, 0, ?, ?)",
             (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
         )
+        if spec.workspace.kind is WorkspaceKind.IN_PLACE and spec.workspace.source:
+            setting = f"{WORKED_IN}{json.dumps(spec.workspace.source)}"
+            db.execute("INSERT OR IGNORE INTO settings VALUES (?, '')", (setting,))
         return run.id
 
     async def put_back(

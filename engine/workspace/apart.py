@@ -6,12 +6,17 @@ In our home, our settings or Codex's home an agent would write what runs outside
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine import paths
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
+
+_MODULES = Path(__file__).resolve().parents[1]
+_PYTHON = Path(sys.prefix).resolve()
+"""Our own modules, and the environment with all that they import."""
 
 
 def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
@@ -26,6 +31,10 @@ def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
             raise _unsafe(folder, f"lies in {what}")
         if not may_contain and there.is_relative_to(real):
             raise _unsafe(folder, f"contains {what}")
+    if not may_contain and (
+        real.is_relative_to(_MODULES) or any(at.is_relative_to(real) for at in (_MODULES, _PYTHON))
+    ):
+        raise _unsafe(folder, "holds the program of swarm-tui")
 
 
 def _protected(home: Path) -> Iterator[tuple[str, Path]]:

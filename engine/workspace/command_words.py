@@ -37,8 +37,14 @@ _READERS = frozenset(
 SYSTEM = ("/bin/", "/usr/", "/sbin/", "/dev/")
 """Folders of the system: naming a file there is nothing unusual."""
 _PREFIXES = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"])
-_REDEFINED = re.compile(r"PATH\b|\balias\b|\bfunction\b|\(\s*\)|\beval\b")
-"""What may give the name of such a program another meaning."""
+_REDEFINED = re.compile(r"PATH\b|\balias\b|\bfunction\b|\(\s*\)|\beval\b|\$\{?_(?!\w)")
+"""What may give the name of such a program another meaning, or its last word to another (`$_`)."""
+_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
+_COMPOUND = re.compile(
+    r"(?:^|[;&|\n])[ \t!]*(?:time\s+(?:-p\s+)?)?"
+    r"(?:[{}]|if|then|fi|while|until|for|do|done|case|esac)(?=[\s;&|<>]|$)"
+    r"|[()]|\|\s*(?:\n|&|$)"
+)
 _FETCHERS = re.compile(
     r"(?<![\w./-])(?:curl|wget|ssh|scp|sftp|ftp|nc|ncat|netcat|socat|telnet|rsync|aria2c)(?![\w-])"
     r"|\bgit\b[^;|&\n]{0,200}\b(?:clone|fetch|pull|push|submodule)\b|(?:https?|ftp|ssh|git)://|/dev/tcp/"
@@ -65,7 +71,7 @@ def words_of(command: str) -> Words:
     command = _HOME.sub("~", _HERE.sub(".", command))
     run: dict[str, None] = {}
     read: dict[str, None] = {}
-    is_plain = not _REDEFINED.search(_QUOTED.sub("", command))
+    is_plain = not (_REDEFINED.search(_QUOTED.sub("", command)) or _joins(command))
     for part in dict.fromkeys(_PIPES.split(command)):
         kept = read if is_plain and _only_reads(part) else run
         kept.update(dict.fromkeys(_readings(part, _NESTED)))
@@ -92,6 +98,11 @@ def _leads_out(word: str, root: str) -> bool:
     if word.startswith(("/", "~/")):
         return len(word) > 1 and not word.startswith((*SYSTEM, f"{root}/")) and word != root
     return ".." in word.split("/")
+
+
+def _joins(command: str) -> bool:
+    """Return whether a program may run what another part reads: `(cat x) | sh`, `sh <(cat x)`."""
+    return "<(" in command or bool(_PIPE.search(command) and _COMPOUND.search(command))
 
 
 def _only_reads(part: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
+from engine.environment import distrust
 from engine.paths import private_folder
 from engine.workspace import base, copying, repository, worktree
 from engine.workspace.apart import check_apart
@@ -51,6 +52,7 @@ def check(
     _check_breadth(source, home)
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)
+        distrust([str(source)])
     if spec.kind is not WorkspaceKind.IN_PLACE:
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
         check_size(source, limit_bytes, ignoring(left_out))
@@ -139,6 +141,7 @@ def _made(
     source = _source(spec).resolve()
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)  # again: a link may lead elsewhere since it was asked for
+        distrust([str(source)])
         return Made(Workspace(str(source), spec.kind, source=str(source)))
     allowance = copying.Allowance(limit_bytes)
     if spec.kind is WorkspaceKind.WORKTREE:

@@ -20,7 +20,7 @@ from typing import Any
 
 from engine import programs
 from engine.domain.errors import UserError, user_error
-from engine.environment import workspace_environment
+from engine.environment import trusted_path, workspace_environment
 from engine.workspace import git_watch
 from engine.workspace.git_errors import git_failure, late, start_failure, talkative, telling_line
 from engine.workspace.git_settings import hooks_disabled
@@ -67,7 +67,7 @@ _SETTINGS = (
 _USERS = re.compile(r"GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|PARAMETERS|KEY_\d+|VALUE_\d+)")
 # What git needs of the environment; everything else, each GIT_* above all, stays out.
 _KEPT = (
-    *("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR"),
+    *("HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR"),
     "GIT_ATTR_NOSYSTEM",
 )
 _FIXED = {
@@ -211,6 +211,7 @@ class Git:
     def _environment(self) -> dict[str, str]:
         ours = workspace_environment()
         env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
+        env["PATH"] = trusted_path()
         if self.users_settings:
             del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
             env |= {name: value for name, value in os.environ.items() if _USERS.fullmatch(name)}

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import HOSTILE
 
-from engine.domain.text import one_line, printable, printable_name
+from engine.domain.text import escaped, one_line, printable, printable_name, visible
 
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 STEERS_TEXT = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -71,6 +71,22 @@ def test_a_name_is_printable_and_never_ends_the_line(name: str) -> None:
     assert "\n" not in shown
     assert "\t" not in shown
     assert len(shown.splitlines()) <= 1
+
+
+# Unicode 16, DerivedCoreProperties.txt: Default_Ignorable_Code_Point.
+IGNORABLE = (
+    *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5)),
+    *((0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164)),
+    *((0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8)),
+    *((0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+)
+
+
+def test_no_invisible_character_of_unicode_passes() -> None:
+    for char in (chr(code) for first, last in IGNORABLE for code in range(first, last + 1)):
+        assert char not in visible(f"a{char}b")
+        assert char not in escaped(f"a{char}b")
+        assert char not in printable_name(f"a{char}b")
 
 
 def test_a_name_shows_what_is_hidden_in_it() -> None:

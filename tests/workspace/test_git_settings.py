@@ -118,6 +118,66 @@ async def test_a_hook_that_was_written_since_the_settings_were_read_does_not_run
     assert not ran.exists()
 
 
+ODD_HOOKS = (
+    "[hook.Evil]",
+    '[hook.evil "X y"]',
+    '[HOOK.A.b "c\\\\d"]',
+    '# \\\n[hook "z"]',
+    "[hook.a-b]",
+)
+
+
+@pytest.mark.parametrize("section", ODD_HOOKS)
+async def test_a_hook_is_found_as_git_reads_its_name(tmp_path: Path, section: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    settings_in(source, "config", f"{section}\n\tcommand = touch ran\n")
+    named = repos.git(source, "config", "--name-only", "--get-regexp", "^hook[.]")
+    name = named.strip().removesuffix(".command")
+    git = Git(source / ".git")
+    assert await git.run("config", "--type=bool", "--get", f"{name}.enabled") == b"false\n"
+
+
+ODD_PATHS = (
+    "# comment \\\npath = evil.cfg",
+    '\tpath = "ev ;il".cfg ; comment',
+    "\tpath = ev\\\\il\\tx.cfg",
+    '\r\t\rPATH\t=\t "" ev"  "il.cfg \t # c',
+    "\tother = x\\\n[core]\n\tpath = evil.cfg",
+    "\tpath = ev\\\n il.cfg\r",
+    '\tpath = "ev\\"il.cfg"',
+)
+
+
+@pytest.mark.parametrize("lines", ODD_PATHS)
+async def test_an_included_file_is_found_as_git_reads_its_name(tmp_path: Path, lines: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    config = source / ".git" / "config"
+    config.write_text(f"{config.read_text()}[include]\n{lines}\n", newline="")
+    named = repos.git(source, "config", "--no-includes", "--get", "include.path")
+    (source / ".git" / named.removesuffix("\n")).write_text(
+        '[hook "evil"]\n\tcommand = touch ran\n'
+    )
+    git = Git(source / ".git")
+    assert await git.run("config", "--type=bool", "--get", "hook.evil.enabled") == b"false\n"
+
+
+@pytest.mark.parametrize("text", ["path=" * 200_000, "path=" + '""' * 500_000])
+def test_what_makes_reading_settings_slow_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config").write_text(f"[include]\n{text}\n")
+    with pytest.raises(UserError, match="too long"):
+        git_settings.hooks_disabled(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["files:///elsewhere/.git", '"reftable"://x', "fil\\\nes:x"])
+async def test_refs_that_settings_keep_elsewhere_are_not_used(tmp_path: Path, value: str) -> None:
+    source = repos.repository(tmp_path / "s")
+    config = source / ".git" / "config"
+    config.write_text(f"{config.read_text()}[extensions]\n\trefStorage = {value}\n")
+    with pytest.raises(UserError, match="keeps its refs elsewhere") as caught:
+        await repository.find(source)
+    assert caught.value.code == "WORKSPACE_UNSAFE"
+
+
 @pytest.mark.parametrize("kind", ["pipe", "sparse", "endless", "many", "loop", "missing", "folder"])
 async def test_what_settings_include_is_bounded(tmp_path: Path, kind: str) -> None:
     source = repos.repository(tmp_path / "s")

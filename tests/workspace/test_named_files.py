@@ -81,6 +81,16 @@ def root(tmp_path: Path) -> Path:
         "PATH=. cat x.sh",
         "alias cat=sh; cat x.sh",
         "cat() { sh $1; }; cat x.sh",
+        "cat x.sh |\nsh",
+        "cat x.sh |& sh",
+        "(cat x.sh) | sh",
+        "cat x.sh | (sh)",
+        "{ cat x.sh; } | sh",
+        "if true; then cat x.sh; fi|sh",
+        "cat x.sh | if true; then sh; fi",
+        "cat x.sh | while true; do sh; break; done",
+        "sh <(cat x.sh)",
+        "test -x x.sh && $_",
     ],
 )
 def test_a_script_is_found_however_it_is_written(root: Path, command: str) -> None:
@@ -110,8 +120,9 @@ def test_a_script_is_found_where_a_command_goes(root: Path, command: str, path: 
 
 
 def test_a_file_that_is_only_read_is_recorded_but_not_run(root: Path) -> None:
-    found = record(root, ["grep -q done notes.md && test -f 'notes.md'"])
-    assert "notes.md" in found.files and found.run == {}
+    for command in ("grep -q done notes.md && test -f 'notes.md'", "cat notes.md | grep -q done"):
+        found = record(root, [command])
+        assert "notes.md" in found.files and found.run == {}
 
 
 def test_links_are_recorded_with_where_they_lead_and_never_followed_out(root: Path) -> None:
