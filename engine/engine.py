@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -52,7 +58,7 @@ if TYPE_CHECKING:
     from engine.recovery import Recovered, recover
     from engine.runs.background import BackgroundProcess, start_if_needed
     from engine.runs.holder import Holder, read_holder
-    from engine.runs.lookout import unsupervised
+    from engine.runs.lookout import SupervisionState, supervision_state
     from engine.sources import Source
     from engine.supervision import Supervision
     from engine.swarms import Plan as BatchPlan
@@ -104,6 +110,7 @@ __all__ = [
     "Report",
     "Source",
     "Space",
+    "SupervisionState",
     "TaskTree",
     "Template",
     "Templates",
@@ -116,7 +123,7 @@ __all__ = [
     "recover",
     "start_if_needed",
     "supervise",
-    "unsupervised",
+    "supervision_state",
 ]
 
 AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
@@ -390,6 +397,17 @@ class Engine(Parts):
         await self._shared.set_pause(pause)
         self._publish((), set())
 
+    async def stop_supervising(self) -> None:
+        """Let another process supervise the runs, which go on; `supervise_again` ends that."""
+        if self._supervising:
+            self._supervising.cancel()
+            await self._supervising.wait()
+
+    def supervise_again(self) -> None:
+        """Supervise as soon as nobody else does, in an engine that was opened for that."""
+        if self._supervising and self._supervising.is_done:
+            self._begin_to_supervise(None)
+
     async def is_needed(self) -> bool:
         """Say whether something is left to do for whoever supervises: a run, or a message."""
         return bool(await self.runs(statuses=LIVE, limit=1) or await self.notifications.owed())
@@ -511,21 +529,27 @@ def _checkable(spec: RunSpec) -> RunSpec:
 
 
 async def supervise(
-    paths: Paths, config: Config | LoadedConfig | None = None, *, standby: bool = True
+    paths: Paths,
+    config: Config | LoadedConfig | None = None,
+    *,
+    standby: bool = True,
+    around: Callable[[Engine], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Supervise a home until nothing is left to do there; raises `UserError`.
 
     Where somebody else does, stand by to take over, or without `standby`, return within a second.
+    Each engine works within the context that `around` makes of it.
     """
     while True:
         async with Engine.open(paths, config, supervise=True) as engine:
-            if not (standby or await _supervises_soon(engine)):
-                return
-            await engine.settle()
-            # What is to be told is tried for a day; a run that is queued meanwhile is started.
-            while await engine.notifications.owed():
-                await asyncio.sleep(OWED_S)
+            with around(engine):
+                if not (standby or await _supervises_soon(engine)):
+                    return
                 await engine.settle()
+                # What is to be told is tried for a day; a run that is queued meanwhile is started.
+                while await engine.notifications.owed():
+                    await asyncio.sleep(OWED_S)
+                    await engine.settle()
         # Whoever queued a run in the meantime saw the lock held, and started nobody: look again.
         async with Engine.open(paths, config, follow=False) as engine:
             if not await engine.is_needed():

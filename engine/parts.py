@@ -47,7 +47,7 @@ WHERE = {
         "start_if_needed",
     ),
     "engine.runs.holder": ("Holder", "read_holder"),
-    "engine.runs.lookout": ("unsupervised",),
+    "engine.runs.lookout": ("SupervisionState", "supervision_state"),
     "engine.sources": ("Source",),
     "engine.swarms": ("BatchPlan",),
     "engine.templates": ("Templates",),

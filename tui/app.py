@@ -281,6 +281,8 @@ class SwarmApp(Lending):
             return False
         if action in ("editor", "shell") and (self.subject is None or self.is_web):
             return False  # in a browser there is no terminal to lend
+        if action == "suspend_process" and self.is_web:
+            return False
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:

@@ -165,6 +165,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
         Command("app.theme", "", "theme", "app.switch_theme", "Switch dark and light"),
         Command("app.themes", "", "themes", "app.choose_theme", "Choose a theme"),
+        Command(
+            "app.suspend", "ctrl+z", "suspend", "app.suspend_process", "Suspend; the runs go on"
+        ),
         Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
     ),
     "Disk usage": (

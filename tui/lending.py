@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from textual import on, work
 from engine import programs
 from tui.looks import Looks
 from tui.screens.live import LiveScreen, ToEdit
+from tui.seamless import SeamlessDriver
 from tui.toast import attempt
 
 OWN_ONLY = "git works here with your own repository only: an agent can write the others."
@@ -85,6 +88,14 @@ class Lending(Looks):
                 sys.__stdout__.write(f"{first}\n")
                 sys.__stdout__.flush()
             await programs.lend_terminal(words, folder, more, base)
+
+    def stop_process(self) -> None:
+        """Give the terminal back, and stop this process until somebody continues it."""
+        if isinstance(self._driver, SeamlessDriver):
+            self._driver.stop_process()
+            self.refresh(layout=True)  # the screen was given back
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     @property
     def subject(self) -> tuple[str, str | None] | None:

@@ -77,13 +77,20 @@ class SeamlessDriver(LinuxDriver):
         mouse: bool = True,
         size: tuple[int, int] | None = None,
     ) -> None:
+        before = signal.getsignal(signal.SIGTSTP)
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             app, debug=debug, mouse=mouse, size=size
         )
+        if callable(before):  # the runs are handed over first, then `stop_process` is called
+            signal.signal(signal.SIGTSTP, before)
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # Textual finds the app there, in other threads too
         self._is_lost = False
         self._file = cast("IO[str]", TerminalOutput(self._lose))
+
+    def stop_process(self) -> None:
+        """Give the terminal back, and stop this process; SIGCONT takes the terminal again."""
+        self._sigtstp_application()  # pyright: ignore[reportUnknownMemberType]
 
     def write(self, data: str) -> None:
         """Write to the terminal; entering the screen twice would clear it."""

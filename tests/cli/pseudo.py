@@ -57,6 +57,10 @@ class Terminal:
         os.close(inner)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display).strip()
 

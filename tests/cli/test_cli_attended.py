@@ -6,24 +6,32 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from typed import Detacher, Starter, Swarm
+from pseudo import Opener
+from typed import COMMAND, Detacher, Started, Starter, Swarm
 
 from engine.paths import Paths
-from engine.runs.holder import HUNG_S, Condition, read_holder
+from engine.runs.holder import HUNG_S, Condition, is_stopped, read_holder
 
 HANG = "Wait\nsim: say working\nsim: hang"
 SHORT = "sim: numbered 100 every=0.05"
 
 
-def _supervisor(paths: Paths) -> int:
-    """Wait until a process supervises, and return its id."""
-    while (pid := read_holder(paths.lock).pid) is None:
+def _supervisor(paths: Paths, *, is_not: int | None = None) -> int:
+    """Wait until a process, or another one, supervises, and return its id."""
+    while (pid := read_holder(paths.lock).pid) in (None, is_not):
         time.sleep(0.02)
+    assert pid
     return pid
+
+
+def _wait_until_stopped(pid: int) -> None:
+    while not is_stopped(pid):
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("waiter", ["wait", "watch"])
@@ -76,6 +84,82 @@ def test_a_stopped_supervisor_is_reported_and_never_doubled(
         os.kill(pid, signal.SIGCONT)
     assert swarm("cancel", run).code == 0
     assert swarm("wait", run).code == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_clocks_of_runs_that_nobody_supervises_stand_still(
+    detached: Detacher, swarm: Swarm, paths: Paths, number: signal.Signals
+) -> None:
+    run = detached(HANG)
+    while swarm("ls", "--json").json[0]["status"] != "running":
+        pass
+    assert swarm("ls", "--json").json[0]["supervised"] is True
+    pid = _supervisor(paths)
+    os.kill(pid, number)
+    try:
+        while swarm("ls", "--json").json[0]["supervised"]:
+            pass
+        for words in (("ls",), ("show", run)):
+            first, second = (swarm(*words, "--json").json for _ in range(2))
+            first, second = (one[0] if words == ("ls",) else one for one in (first, second))
+            assert first["elapsed_s"] == pytest.approx(second["elapsed_s"], abs=0.1)
+            assert (first["status"], first["supervised"]) == ("running", False)
+            shown = swarm(*words)
+            assert "?" in shown.out
+            assert "supervise" in shown.err
+            assert "Times marked ?" in shown.err
+    finally:
+        os.kill(pid, signal.SIGCONT) if number == signal.SIGSTOP else None
+    assert swarm("cancel", run, "--kill").code == 0
+    assert swarm("wait", run).code == 130
+    assert "?" not in swarm("ls").out
+
+
+def test_ctrl_z_hands_the_runs_over_and_the_command_stands_by_when_it_continues(
+    swarm: Swarm, paths: Paths
+) -> None:
+    words = ["run", "--empty", "--agent", "simulated", "--json", HANG]
+    # A group of its own: what the kernel stops has a shell beside it.
+    with subprocess.Popen(
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0
+    ) as process:
+        running = Started(process)
+        running.until(type="step", text="working")
+        assert _supervisor(paths) == process.pid
+        for _ in range(2):
+            process.send_signal(signal.SIGTSTP)
+            _wait_until_stopped(process.pid)
+            successor = _supervisor(paths)
+            assert successor != process.pid
+            (run,) = swarm("ls", "--json").json
+            assert (run["status"], run["supervised"]) == ("running", True)
+            process.send_signal(signal.SIGCONT)
+            os.kill(successor, signal.SIGKILL)
+            assert _supervisor(paths, is_not=successor) == process.pid
+        assert swarm("cancel", run["id"]).code == 0
+        assert running.end() == 130
+
+
+def test_ctrl_z_in_the_dashboard_hands_over_and_fg_shows_it_again(
+    terminal: Opener, detached: Detacher, swarm: Swarm, paths: Paths
+) -> None:
+    run = detached(HANG)
+    shown = terminal()
+    shown.until("Wait", "1 running")
+    first = _supervisor(paths)
+    os.kill(first, signal.SIGKILL)
+    pid = _supervisor(paths, is_not=first)
+    assert pid == shown.pid
+    shown.type(b"\x1a")
+    _wait_until_stopped(pid)
+    assert _supervisor(paths) != pid
+    shown.screen.reset()
+    os.kill(pid, signal.SIGCONT)
+    shown.until("Wait", "1 running")
+    assert swarm("cancel", run).code == 0
+    shown.until("0 running")
+    shown.type(b"q")
+    assert shown.end() == 0
 
 
 @pytest.mark.parametrize(

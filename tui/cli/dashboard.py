@@ -9,13 +9,14 @@ import select
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
 from tui import first_frame
 from tui.cli import failure, output, session
+from tui.cli.stopping import hands_over
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp
@@ -112,7 +113,8 @@ async def show(
         if in_browser():
             tasks.start("browser window", lambda: _leave_with_server(app))
         try:
-            await app.run_async()
+            with hands_over(engine, app.stop_process) if goes_on else nullcontext():
+                await app.run_async()
         finally:
             await tasks.close()
     return app.return_code or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -77,6 +78,11 @@ class Follower:
     def open_runs(self) -> list[Run]:
         """Give the runs that have not ended."""
         return [run for run in self.runs.values() if run.status in LIVE]
+
+    def clock(self) -> float:
+        """Return the time at which to show the runs; it stands still while nobody supervises."""
+        stands_at = self._engine.lookout.since
+        return time.time() if stands_at is None else min(time.time(), stands_at)
 
     async def changes(self) -> dict[str, Changes]:
         """Give what a single run changed, file by file, where that is known."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.activity import clock, elapsed_s, ordinal
-from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
@@ -29,10 +27,12 @@ from tui.cli.options import (
 
 if TYPE_CHECKING:
     from engine.domain.radar import Overlap
-    from engine.engine import Engine
+    from engine.engine import Engine, SupervisionState
     from tui.cli.waiting import Wait
 
 LATEST = 50
+STANDS = "?"
+"""Marks the time of a run that nobody supervises."""
 HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
 COLOURS = {
     "good": "green",
@@ -91,18 +91,16 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
         radar = await engine.radar() if as_json else None
     now = time.time()
     shown = runs if most < 0 else runs[:most]
+    state = _supervision(engine, shown)
     if radar:
-        output.say_json([_listed_json(run, now, waits, radar.overlaps(run.id)) for run in shown])
+        output.say_json(
+            [_listed_json(run, now, waits, radar.overlaps(run.id), state) for run in shown]
+        )
     else:
-        output.say_styled(_table(shown, now, waits))
+        output.say_styled(_table(shown, now, waits, state))
     if engine.faults:
         output.say_aside(faults_words(engine.faults))
-    if any(run.status in LIVE for run in shown):
-        from engine.engine import read_holder, unsupervised  # late: seldom needed
-
-        with suppress(UserError):  # the lock cannot be read: the doctor says why
-            if problem := unsupervised(read_holder(engine.paths.lock)):
-                output.say_aside(problem)
+    _show_unsupervised(state, shown)
     if radar:
         return 0
     if words := waiting.pause_note(engine, now):
@@ -118,18 +116,46 @@ async def _found(engine: Engine, wanted: dict[str, Any]) -> dict[str, Any]:
     return wanted | {"batch": (await engine.swarms.find(batch)).id if batch else None}
 
 
+def _supervision(engine: Engine, runs: Iterable[Run]) -> SupervisionState | None:
+    """Return how the runs are supervised; None where none of them is live."""
+    if not any(run.status in LIVE for run in runs):
+        return None
+    from engine.engine import supervision_state  # late: seldom needed
+
+    return supervision_state(engine.paths.lock)
+
+
+def _show_unsupervised(state: SupervisionState | None, runs: Iterable[Run]) -> None:
+    """Print why live runs are not supervised, and what the marked times mean."""
+    if state is None or not state.problem:
+        return
+    output.say_aside(state.problem)
+    if any(state.stands(run) for run in runs):
+        output.say_aside(f"Times marked {STANDS} are as of the last sign of supervision.")
+
+
+def _time_of(run: Run, now: float, state: SupervisionState | None) -> float:
+    return state.time_of(run, now) if state else now
+
+
 def _listed_json(
-    run: Run, now: float, waits: dict[str, Wait], overlaps: Sequence[Overlap]
+    run: Run,
+    now: float,
+    waits: dict[str, Wait],
+    overlaps: Sequence[Overlap],
+    state: SupervisionState | None,
 ) -> dict[str, Any]:
-    """Give a run as a JSON object, with the runs that change the same files."""
+    """Return a run as a JSON object, with the runs that change the same files."""
     from tui.cli import waiting
 
     listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
-    return {**waiting.told_json(run, now, waits), "overlaps": listed}
+    supervised = None if state is None or run.status not in LIVE else not state.problem
+    told = waiting.told_json(run, _time_of(run, now, state), waits)
+    return {**told, "supervised": supervised, "overlaps": listed}
 
 
 def _table(
-    runs: Iterable[Run], now: float, waits: dict[str, Wait]
+    runs: Iterable[Run], now: float, waits: dict[str, Wait], state: SupervisionState | None
 ) -> Iterable[Iterable[tuple[str, str | None]]]:
     from tui import show
     from tui.cells import clean, crop, fit
@@ -140,7 +166,7 @@ def _table(
             run.id,
             show.word(run.status),
             ordinal(waits[run.id].position) if run.id in waits else f"{run.percent}%",
-            _elapsed(run, now),
+            _elapsed(run, now, state),
             show.changed(run) or "-",
             crop(clean(run.spec.project), 24) or "-",
             full_title(run),
@@ -160,12 +186,13 @@ def _table(
         ]
 
 
-def _elapsed(run: Run, now: float) -> str:
-    """Give the time since the start, or down to it."""
+def _elapsed(run: Run, now: float, state: SupervisionState | None) -> str:
+    """Return the time since the start, or down to it; marked where it stands still."""
     start = max(run.not_before or 0.0, run.spec.not_before or 0.0)
     if run.status is Status.QUEUED and start > now:
         return f"-{clock(start - now)}"
-    return clock(elapsed_s(run, now))
+    mark = STANDS if state and state.stands(run) else ""
+    return clock(elapsed_s(run, _time_of(run, now, state))) + mark
 
 
 def _room(widths: Sequence[int]) -> int:
@@ -203,13 +230,16 @@ async def _show(name: str, as_json: bool) -> int:
         run = await engine.workspaces.check(await engine.find(name))
         waits = await waiting.of_store(engine)
         overlaps = (await engine.radar()).overlaps(run.id) if run.touched else []
-    now = time.time()
+    state, now = _supervision(engine, [run]), time.time()
     if as_json:
-        output.say_json(_listed_json(run, now, waits, overlaps))
+        output.say_json(_listed_json(run, now, waits, overlaps, state))
         return 0
+    now = _time_of(run, now, state)
     from tui import show as look
 
     facts = look.facts(run, now, waiting.doing(run, now, waits.get(run.id)), overlaps)
+    if state and state.stands(run):
+        facts = [(name, text + STANDS * (name == "elapsed")) for name, text in facts]
     width = max(len(name) for name, _ in facts)
     output.say_styled(
         [
@@ -220,4 +250,5 @@ async def _show(name: str, as_json: bool) -> int:
     )
     if run.error:
         failure.tell(run.error)
+    _show_unsupervised(state, [run])
     return 0

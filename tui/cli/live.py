@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -161,7 +160,7 @@ class LiveView:
     # What moves
 
     def _picture(self) -> Group:
-        now = time.time()
+        now = self._follower.clock()
         runs = list(self._follower.runs.values())
         asked = [Text(self._question, "bold yellow")] if self._question else []
         if not self._several:

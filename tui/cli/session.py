@@ -8,7 +8,13 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -76,12 +82,19 @@ async def open_engine(
         async with Engine.open(
             places, settings, follow=follow, supervise=supervise, after=after
         ) as engine:
-            yield engine
+            with _handed_over(engine) if supervise else nullcontext():
+                yield engine
         if engine.notifications.has_written and not supervise:
             go_on(places)  # somebody has to bring it to its receivers
     finally:
         if supervise:
             await _leave(places, settings)
+
+
+def _handed_over(engine: Engine) -> AbstractContextManager[None]:
+    from tui.cli.stopping import hands_over  # it imports this module
+
+    return hands_over(engine)
 
 
 def show_warning(settings: LoadedConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -35,13 +36,15 @@ def supervise(verbose: bool, unless_supervised: bool) -> int:
 
 async def _supervise(*, standby: bool = True, quiet: bool = False) -> int:
     from engine import config_file, engine, paths
-    from tui.cli import log, session
+    from tui.cli import log, session, stopping
 
     places = paths.find()
     log.keep(places)
     if not quiet:
         session.show_warning(config_file.load_usable(places))
-    await engine.supervise(places, standby=standby)
+    # Without a terminal nobody types ctrl+z.
+    around = stopping.hands_over if standby else nullcontext
+    await engine.supervise(places, standby=standby, around=around)
     return 0
 
 

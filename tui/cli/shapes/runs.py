@@ -127,6 +127,9 @@ class Overlap(Shape):
 class ListedRun(Run):
     """A run as it is now, and the runs that it gets in the way of."""
 
+    supervised: Annotated[
+        bool | None, Meta(description="false: no process supervises it; null: it has ended")
+    ]
     overlaps: list[Overlap]
 
 
