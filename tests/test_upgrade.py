@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
+from engine import preload
 from engine.config import load
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine, Wish
@@ -25,7 +26,9 @@ async def main(home, source):
     paths = Paths(home, home / "config.yaml")
     async with Engine.open(paths, load(paths.config), supervise=True) as engine:
         async with asyncio.timeout(50):
-            while not engine.supervises or engine.tasks.get("imports"):
+            # The engine holds the lock for a moment before it begins to import.
+            wanted = set(preload.modules(with_receivers=True))
+            while engine.tasks.get("imports") or not wanted <= sys.modules.keys():
                 await asyncio.sleep(0.02)
             print("loaded", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
