@@ -229,7 +229,7 @@ async def _committed(
     git = seeing(git, repository.objects)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
     own = await lineage(run, repository, wish.branch)
-    signer = await signing(repository, home) if really else None
+    signer = signing(who) if really else None
     changed = _below(inside, await run.between(coming.old, coming.new))
     async with line_ends(git, who, repository.head, changed) as converted:
         merge = Merge(git, repository, who, converted, run.root, own, signer)

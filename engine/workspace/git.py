@@ -23,7 +23,7 @@ from engine.domain.errors import UserError, user_error
 from engine.environment import trusted_path, workspace_environment
 from engine.workspace import git_watch
 from engine.workspace.git_errors import git_failure, late, start_failure, talkative, telling_line
-from engine.workspace.git_settings import hooks_disabled
+from engine.workspace.git_settings import Setting, hooks_disabled, in_environment
 from engine.workspace.special_files import unreadable
 
 LIMIT_S = 300.0
@@ -103,6 +103,8 @@ class Git:
     files: Path | None = None
     index: Path | None = None
     settings: Sequence[str] = ()
+    programs: Sequence[Setting] = ()
+    """Settings that hold commands of the user, passed where no list of processes shows them."""
     users_settings: bool = False
     """Read the user's own settings and none of ours: for reading settings, and for `fetch`."""
     watched: bool = False
@@ -223,7 +225,9 @@ class Git:
         if self.index:
             env["GIT_INDEX_FILE"] = str(self.index)
         disabled = hooks_disabled(self.git_dir)  # which also checks the settings, to read them
-        return {**env, **({} if self.users_settings else disabled), **self.env}
+        if not self.users_settings:
+            env |= in_environment((*disabled, *self.programs))
+        return {**env, **self.env}
 
 
 def identity(author: tuple[str, str], committer: tuple[str, str] | None = None) -> dict[str, str]:

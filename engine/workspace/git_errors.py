@@ -190,7 +190,7 @@ def object_missing(oid: str) -> UserError:
 def late(command: str | bytes, limit_s: float) -> UserError:
     """Return the error for a git that did not end in time."""
     words = f"git {_shown(command)} took over {limit_s:.0f} s."
-    return user_error("GIT_FAILED", words, "Try again when the machine has less to do.")
+    return user_error("GIT_KILLED", words, "Try again when the machine has less to do.")
 
 
 def talkative(limit_bytes: int) -> UserError:

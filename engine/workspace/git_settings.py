@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -15,6 +15,8 @@ from engine.domain.text import printable_name
 from engine.files import read_regular
 from engine.workspace.special_files import unreadable
 
+Setting = tuple[str, str]
+"""A key and its value."""
 FILE_BYTES = 1024 * 1024
 FILES = 100
 """Included files that are followed; git itself allows no deeper includes than ten."""
@@ -33,21 +35,26 @@ _LONGEST_VALUE = 16 * 1024
 _ESCAPES = {rb"\t": b"\t", rb"\b": b"\b", rb"\n": b"\n"}
 
 
-def hooks_disabled(git_dir: Path) -> dict[str, str]:
-    """Return the environment in which git runs no hook that the repository's settings define.
+def in_environment(settings: Sequence[Setting]) -> dict[str, str]:
+    """Return the variables that pass these settings to git."""
+    if not settings:
+        return {}
+    env = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        env[f"GIT_CONFIG_KEY_{number}"] = key
+        env[f"GIT_CONFIG_VALUE_{number}"] = value
+    return env
+
+
+def hooks_disabled(git_dir: Path) -> tuple[Setting, ...]:
+    """Return the settings with which git runs no hook that the repository's settings define.
 
     Raises `UserError` WORKSPACE_UNSAFE for a settings file that git cannot be let read.
     """
     names = sorted({name for data in _settings(git_dir) for name in _hooks(data)})
-    if not names:
-        return {}
     if len(names) > HOOKS:
         raise unreadable(git_dir / "config", f"defines more than {HOOKS} hooks")
-    env = {"GIT_CONFIG_COUNT": str(len(names))}
-    for number, name in enumerate(names):
-        env[f"GIT_CONFIG_KEY_{number}"] = f"hook.{os.fsdecode(name)}.enabled"
-        env[f"GIT_CONFIG_VALUE_{number}"] = "false"
-    return env
+    return tuple((f"hook.{os.fsdecode(name)}.enabled", "false") for name in names)
 
 
 def _settings(git_dir: Path) -> Iterator[bytes]:

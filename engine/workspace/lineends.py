@@ -64,9 +64,9 @@ class Attributes:
         self._user = user
         self._automatic = any(line in _AUTOMATIC for line in user.settings)
         self._git = replace(git, files=folder, settings=(*git.settings, *user.settings))
-        clean, smudge = user.converting("clean"), user.converting("smudge")
-        self.cleaning = replace(self._git, settings=(*git.settings, *clean, *more))
-        self.smudging = replace(self._git, settings=(*git.settings, *smudge, *more))
+        converting = replace(git, files=folder)
+        self.cleaning = user.converting(converting, "clean", more)
+        self.smudging = user.converting(converting, "smudge", more)
 
     async def concerned(self, paths: Iterable[bytes]) -> Concerned:
         """Return which of these paths are converted; raises `UserError`."""

@@ -32,18 +32,17 @@ async def uncommitted(repository: Repository, user: UserGitConfig, scratch: Path
         git = replace(private, index=copied, watched=True)
         entries = await index_entries(git) if copied.exists() else {}
         await show_hidden(git, await asyncio.to_thread(_hidden, repository.top, entries))
-        answer = await _status(git, (*user.converting("clean"), *user.sparse))
+        answer = await _status(user.converting(replace(git, settings=()), "clean", user.sparse))
         if answer.code:  # a filter fails: without it, files that need it count as changed
-            answer = await _status(git, settings)
+            answer = await _status(replace(git, settings=settings))
     if answer.code:
         raise failure("status", answer)
     found = {line[3:] for line in answer.out.split(b"\0")}  # two letters, a space, the path
     return {path for path in found if path and not path.endswith(b"/")}
 
 
-async def _status(git: Git, settings: tuple[str, ...]) -> Answer:
-    at = replace(git, settings=settings)
-    return await at.ask(
+async def _status(git: Git) -> Answer:
+    return await git.ask(
         *("status", "-z", "--porcelain", "--no-renames"),
         *("--untracked-files=all", "--ignore-submodules=all"),
     )

@@ -8,18 +8,23 @@ counts only where the user's own configuration defines it, never where only the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.domain.errors import user_error
-from engine.workspace.git import NOBODY, Git, failure, identity
+from engine.domain.transient import from_message
+from engine.workspace.git import NOBODY, Answer, Git, failure, identity
 from engine.workspace.repository import Repository
 
 LIMIT_S = 30.0
+TRIES = 3
+AGAIN_S = 0.2
 _BOOLEAN = {
     **dict.fromkeys(("true", "yes", "on", "1"), "true"),
     **dict.fromkeys(("false", "no", "off", "0", ""), "false"),
@@ -66,17 +71,17 @@ class Filters:
             return f"needs the filter {name}, which is not installed"
         return None
 
-    def settings(self, part: str) -> tuple[str, ...]:
+    def settings(self, part: str) -> tuple[tuple[str, str], ...]:
         """Return the settings that run the user's filters to `clean` or to `smudge`.
 
         A filter that fails stops git: otherwise git would take the content as it is.
         """
-        lines: list[str] = []
+        found: list[tuple[str, str]] = []
         for name, parts in self.own.items():
-            lines += [f"filter.{name}.{key}={value}" for key, value in parts.items()]
+            found += [(f"filter.{name}.{key}", value) for key, value in parts.items()]
             if parts.keys() & {part, "process"}:
-                lines.append(f"filter.{name}.required=true")
-        return tuple(lines)
+                found.append((f"filter.{name}.required", "true"))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class UserGitConfig:
     """For a private git directory that checks files out, or compares a whole working tree."""
     filters: Filters = field(default_factory=Filters)
     lfs_storage: str | None = None
+    signing: tuple[tuple[str, str], ...] | None = None
+    """The settings with which the user signs commits; None where the user does not."""
     is_named: bool = True
     """Whether commits may be made: `user.useConfigOnly` wants a name and an address."""
 
@@ -116,10 +123,14 @@ class UserGitConfig:
             raise user_error("GIT_IDENTITY_MISSING")
         return identity(self.author, self.committer)
 
-    def converting(self, part: str) -> tuple[str, ...]:
-        """Return the settings with which git converts file content, to `clean` or to `smudge`."""
-        storage = (f"lfs.storage={self.lfs_storage}",) if self.lfs_storage else ()
-        return (*self.settings, *self.filters.settings(part), *storage)
+    def converting(self, git: Git, part: str, more: tuple[str, ...] = ()) -> Git:
+        """Return git as it converts file content, to `clean` or to `smudge`.
+
+        `more` are further settings.
+        """
+        storage = (("lfs.storage", self.lfs_storage),) if self.lfs_storage else ()
+        programs = (*git.programs, *self.filters.settings(part), *storage)
+        return replace(git, settings=(*git.settings, *self.settings, *more), programs=programs)
 
 
 async def user_git_config(repository: Repository | None, somewhere: Path) -> UserGitConfig:
@@ -140,6 +151,7 @@ async def user_git_config(repository: Repository | None, somewhere: Path) -> Use
         _passed(last, _SPARSE),
         _filters(found),
         str(repository.common_dir / "lfs") if repository else None,
+        _signing(found),
         is_named or (all(author) and all(committer)),
     )
 
@@ -149,14 +161,29 @@ async def _read(git_dir: Path, somewhere: Path) -> list[Setting]:
 
     Where a repository's own settings cannot be read, those of the user alone count.
     """
-    listing = ("config", "-z", "--show-scope", "--list")
-    answer = await Git(git_dir, users_settings=True).ask(*listing, limit_s=LIMIT_S)
+    answer = await _listed(git_dir)
     if answer.code and git_dir != somewhere:
         _log.warning("the settings of %s cannot be read: %s", git_dir, answer.complaint)
-        answer = await Git(somewhere, users_settings=True).ask(*listing, limit_s=LIMIT_S)
+        answer = await _listed(somewhere)
     if answer.code:
         raise failure("config", answer)
     return list(_parsed(answer.out))
+
+
+async def _listed(git_dir: Path) -> Answer:
+    """Return git's answer; raises `UserError` where it says nothing about the settings.
+
+    A git that was killed is started again: most likely the machine ran out of memory.
+    """
+    listing = ("config", "-z", "--show-scope", "--list")
+    for number in count(1):
+        answer = await Git(git_dir, users_settings=True).ask(*listing, limit_s=LIMIT_S)
+        if answer.code >= 0 and not (answer.code and from_message(answer.complaint)):
+            return answer
+        if number == TRIES:
+            raise failure("config", answer)
+        await asyncio.sleep(AGAIN_S)
+    raise AssertionError
 
 
 def _parsed(out: bytes) -> Iterable[Setting]:
@@ -196,6 +223,16 @@ def _file(value: str | None, default: str, top: Path | None) -> str | None:
         return str(path) if value and path.is_file() else None
     except (OSError, RuntimeError, ValueError):
         return None
+
+
+def _signing(found: Iterable[Setting]) -> tuple[tuple[str, str], ...] | None:
+    """Return what says how the user signs; a repository can neither ask for it nor change it."""
+    said = {one.key: one.value for one in found if one.scope in _TRUSTED}
+    if _BOOLEAN.get(said.get("commit.gpgsign", "").lower()) != "true":
+        return None
+    kept = ((key, value) for key, value in said.items() if key.startswith("gpg."))
+    key = said.get("user.signingkey")
+    return (*kept, *((("user.signingkey", key),) if key else ()))
 
 
 def _filters(found: Iterable[Setting]) -> Filters:

@@ -109,7 +109,7 @@ async def _checked_out(
     await asyncio.to_thread(_bring_cone, repository, index.parent, user)
     with private_git(target.parent, repository, target, index) as git:
         plain = replace(git, settings=(*user.settings, *several))
-        filtering = replace(git, settings=(*user.converting("smudge"), *several), env=LFS)
+        filtering = replace(user.converting(git, "smudge", several), env=LFS)
         answer = await filtering.ask(*checkout)
         if answer.code == 0:
             return await filters(plain, user)

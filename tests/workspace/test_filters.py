@@ -271,3 +271,19 @@ async def test_idents_and_encodings(tmp_path: Path, home: Path, how: As) -> None
     if how is As.MERGE:
         assert (source / "b.u16").read_bytes() == "blau\n".encode("utf-16-le")
         assert repos.git(source, "status", "--porcelain") == ""
+
+
+async def test_no_list_of_processes_shows_the_users_filters(
+    source: Path, home: Path, tmp_path: Path, rot: Filter
+) -> None:
+    if not Path("/proc/self/cmdline").exists():
+        pytest.skip("there is no /proc here")
+    rot.define(tmp_path)
+    for name in ("clean", "smudge"):
+        script = f"#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/cmdline >>{rot.ran}\nexec cat\n"
+        (rot.folder / name).write_text(script)
+    here = await scene(source, home)
+    work(here)
+    await here.apply(As.COMMIT)
+    assert "hash-object" in rot.ran.read_text()
+    assert str(rot.folder) not in rot.ran.read_text()

@@ -113,7 +113,7 @@ async def test_a_hook_that_was_written_since_the_settings_were_read_does_not_run
     source = repos.repository(tmp_path / "s")
     ran = tmp_path / "ran"
     settings_in(source, "config", hooks(ran))
-    monkeypatch.setattr("engine.workspace.git.hooks_disabled", lambda _: dict[str, str]())
+    monkeypatch.setattr("engine.workspace.git.hooks_disabled", lambda _: ())
     await Git(source / ".git").run("update-ref", "refs/heads/x", "HEAD")
     assert not ran.exists()
 
@@ -200,7 +200,7 @@ async def test_what_settings_include_is_bounded(tmp_path: Path, kind: str) -> No
     elif kind == "folder":
         place.mkdir()
     if kind in ("missing", "loop"):
-        assert git_settings.hooks_disabled(source / ".git") == {}
+        assert git_settings.hooks_disabled(source / ".git") == ()
         return
     with pytest.raises(UserError) as raised:
         await asyncio.wait_for(repository.find(source), 60)

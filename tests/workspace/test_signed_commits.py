@@ -112,3 +112,17 @@ async def test_hooks_of_the_repository_are_not_run(source: Path, home: Path) -> 
     done = await (await changed(source, home)).apply(As.MERGE)
     assert done.signed is False
     assert not ran.exists()
+
+
+async def test_signed_where_the_environment_says_so(
+    source: Path, home: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.parent / "user" / ".gitconfig").unlink()
+    settings = {"commit.gpgSign": "yes", "gpg.format": "ssh", "user.signingKey": f"{key}.pub"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
+    for number, (name, value) in enumerate(settings.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    done = await (await changed(source, home)).apply(As.COMMIT)
+    assert done.signed is True
+    assert is_good(source, done.commit, key)

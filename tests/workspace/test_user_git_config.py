@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -284,3 +285,49 @@ async def test_hidden_work_is_brought_along(tmp_path: Path, home: Path) -> None:
     here = await scene(source, home, include_uncommitted=True)
     assert repos.files(here.root) == repos.files(source)
     assert here.notices == ("2 uncommitted files of the source brought along",)
+
+
+@pytest.mark.parametrize("how", ["kill -9 $$", "echo 'fatal: Out of memory' >&2; exit 128"])
+@pytest.mark.parametrize("times", [1, 100])
+async def test_settings_are_never_absent_because_git_was_killed(
+    source: Path,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    times: int,
+) -> None:
+    repos.git(source, "config", "core.fileMode", "false")
+    repository = await find(source)
+    wanted = await user_git_config(repository, home)
+    assert not wanted.has_modes
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = f"""#!/bin/sh
+echo x >>{folder}/ran
+if [ $(wc -l <{folder}/ran) -le {times} ]; then {how}; fi
+exec {shutil.which("git")} "$@"
+"""
+    (folder / "git").write_text(script)
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr("engine.workspace.user_git_config.AGAIN_S", 0)
+    if times == 1:
+        assert await user_git_config(repository, home) == wanted
+        return
+    with pytest.raises(UserError) as raised:
+        await user_git_config(repository, home)
+    assert raised.value.code == ("GIT_KILLED" if "kill" in how else "GIT_FAILED")
+
+
+async def test_settings_are_never_absent_because_git_took_too_long(
+    source: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = await find(source)
+    repos.write(tmp_path / "bin", {"git": "#!/bin/sh\nexec sleep 60\n"})
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr("engine.workspace.user_git_config.LIMIT_S", 0.2)
+    with pytest.raises(UserError) as raised:
+        await user_git_config(repository, home)
+    assert raised.value.code == "GIT_KILLED"
