@@ -40,6 +40,7 @@ from engine.workspace.comparison import Comparison
 from engine.workspace.contents import Content, contents, grouped
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
 from engine.workspace.git import Git
+from engine.workspace.ignored_above import ignored_above, place_of
 from engine.workspace.index import IndexedFiles, indexed_files
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
@@ -74,6 +75,7 @@ class Checkpoints:
         self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
         self.repository = repository
         """The repository that the workspace came from, if it is still there."""
+        self._place_in_repository = place_of(workspace, repository)
         self.user = who
         # Names that would be `.git` on other systems are left out before git sees them; what is
         # left is only odd, and is to be remembered like anything else.
@@ -288,7 +290,16 @@ class Checkpoints:
             return await self._snapshot()
 
     async def _snapshot(self) -> Snapshot:
-        return await snapshot.take(self.git, self.root, self._index_files, self._rebuildable)
+        return await snapshot.take(
+            self.git, self.root, self._index_files, self._ignored, self._rebuildable
+        )
+
+    async def _ignored(self, paths: Collection[bytes]) -> frozenset[bytes]:
+        """Return which of these files a pattern above the workspace's folder makes git ignore."""
+        top = self.repository.top if self.repository else None
+        if not (top and self._place_in_repository and paths):
+            return frozenset()
+        return await ignored_above(self.git, top, self._place_in_repository, paths)
 
     async def _rebuildable(self, paths: Collection[bytes]) -> dict[bytes, bytes]:
         """Return which of these files are in a folder that can be made again, and in which."""

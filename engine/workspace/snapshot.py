@@ -39,6 +39,8 @@ class Snapshot:
     """Folders that are no part of it, because they can be made again."""
 
 
+Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
+"""Returns which of these files are ignored for a reason outside the workspace."""
 Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
 """Returns which of these files are in a folder that can be made again, and in which."""
 
@@ -92,15 +94,17 @@ async def take(
     git: Git,
     root: Path,
     index_files: Callable[[], Awaitable[IndexedFiles]],
+    ignored: Ignored,
     rebuildable: Rebuildable,
 ) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`.
 
     `index_files` returns those that git tracks: they count, also where git would ignore them, and
-    stay where they are absent because the checkout is sparse.
+    stay where they are absent because the checkout is sparse. `ignored` and `rebuildable` tell
+    which files are no part of it.
     """
     indexed = await index_files()
-    state, found, aside = await _look(git, root, indexed.tracked, rebuildable)
+    state, found, aside = await _look(git, root, indexed.tracked, ignored, rebuildable)
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
         kept = {path: state.files[path] for path in absent & indexed.skipped}
@@ -139,15 +143,20 @@ async def commit(git: Git, tree: str, message: str) -> str:
 
 
 async def _look(
-    git: Git, root: Path, tracked: Collection[bytes], rebuildable: Rebuildable
+    git: Git,
+    root: Path,
+    tracked: frozenset[bytes],
+    ignored: Ignored,
+    rebuildable: Rebuildable,
 ) -> tuple[State, Found, set[bytes]]:
     """Look at all files: at those we know of while git still looks for others."""
     listed = asyncio.create_task(listing(git, root))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
-        unknown = (await listed).union(tracked) - state.files.keys()
+        unknown = await listed - state.files.keys() - tracked
     finally:
         listed.cancel()
+    unknown = unknown - await ignored(unknown) | tracked - state.files.keys()
     aside = await rebuildable(unknown)
     unknown = unknown - aside.keys()
     fresh = {path for path in unknown if counts(path)}

@@ -95,6 +95,34 @@ async def test_ignored_whatever_the_case(source: Path, home: Path) -> None:
     assert await here.changed() == ["b.py"]
 
 
+@pytest.mark.parametrize("kind", ["copy", "in-place"])
+async def test_ignored_by_patterns_above_the_folder(tmp_path: Path, home: Path, kind: str) -> None:
+    """A run works in one folder of a repository, whose top ignores secrets and what is built."""
+    files: dict[str, str | bytes] = {
+        ".gitignore": ".env\n/pkg/app/out/\n*.log\n",
+        "pkg/.gitignore": "*.tmp\n!kept.log\n",
+        "pkg/app/a.txt": "a\n",
+        "pkg/app/.gitignore": "own\n",
+    }
+    source = repos.repository(tmp_path / "s", files)
+    repos.write(source, {"pkg/app/.env": "the user's\n", "pkg/app/out/old": "o\n"})
+    here = await scene(source / "pkg" / "app", home, kind)
+    ignored = {".env": "s\n", "out/old": "p\n", "out/x": "x\n", "d/y.tmp": "y\n", "own": "o\n"}
+    repos.write(here.root, {**ignored, "b.log": "b\n", "kept.log": "k\n", ":(top)*": "n\n"})
+    assert await here.changed() == [":(top)*", "kept.log"]
+    await here.apply(As.MERGE)
+    listed = repos.git(source, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert set(listed) == {*files, "pkg/app/kept.log", "pkg/app/:(top)*"}
+
+
+async def test_all_counts_in_a_folder_that_is_ignored_itself(tmp_path: Path, home: Path) -> None:
+    source = repos.repository(tmp_path / "s", {".gitignore": "scratch/\n*.log\n"})
+    repos.write(source, {"scratch/a.txt": "a\n"})
+    here = await scene(source / "scratch", home, "in-place")
+    repos.write(here.root, {"b.log": "b\n"})
+    assert await here.changed() == ["b.log"]
+
+
 async def test_settings_that_hide_untracked_files_hide_no_work(source: Path, home: Path) -> None:
     repos.git(source, "config", "status.showUntrackedFiles", "no")
     repos.git(source, "config", "diff.ignoreSubmodules", "all")
