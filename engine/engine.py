@@ -436,7 +436,8 @@ class Engine(Parts):
             return replace(spec, workspace=wish, after=after, preparation=made)
         if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
-        wish = replace(spec.workspace, source=earlier.workspace.path)
+        cwd = earlier.workspace.cwd if spec.workspace.cwd is None else spec.workspace.cwd
+        wish = replace(spec.workspace, source=earlier.workspace.path, cwd=cwd)
         return replace(spec, workspace=wish, preparation=made)
 
     async def _change(

@@ -127,6 +127,7 @@ class Swarms:
                 self._templates.watchdog,
                 roots=foreign.roots_of(runs),
                 rendered=_guarded(runs),
+                cwds=foreign.cwds_of(runs),
             )
             for name, runs in sorted(used.items())
             if name

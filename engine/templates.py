@@ -20,6 +20,7 @@ from engine.paths import Paths
 from engine.store.store import Store
 from engine.trust import Trust, with_guard
 from engine.workspace.create import root_of, top_of
+from engine.workspace.working_folder import chosen
 
 NEW = """# A run template: start it with `swarm-tui run -t {name}`, see docs/templates.md.
 description: What it does, in one line
@@ -41,6 +42,7 @@ timeout: 30m
 # verify_limit: 15m
 # retries: 2                  # so often the agent hears what the check said, and tries again
 # budget: 500000              # tokens
+# cwd: packages/api           # the folder of the repository to work in
 # env: {{CI: "1"}}             # variables for the run
 # watchdog: {{silent_s: 10m, action: resume}}
 
@@ -132,7 +134,9 @@ class Templates:
         """Return what a repository's template asks for, if anything; raises `UserError`."""
         from engine.library import foreign
 
-        verify = self.preview(template, given).verify if given is not None else None
+        filled = self.preview(template, given) if given is not None else None
+        verify = filled.verify if filled else None
+        places = [spec.workspace, *([filled.placed(spec.workspace)] if filled else [])]
         root = root_of(spec.workspace)
         return foreign.of_template(
             template,
@@ -141,6 +145,7 @@ class Templates:
             self.watchdog,
             roots=(str(root),) if root else (),
             rendered=(verify,) if verify else (),
+            cwds=tuple(dict.fromkeys(map(chosen, places))),
         )
 
     def preview(self, template: Template, given: Mapping[str, Value]) -> Filled:

@@ -27,6 +27,7 @@ from engine.store.store import Store
 from engine.workspace.below import Below
 from engine.workspace.create import root_of
 from engine.workspace.named_files import Recorded, TooMuch, record
+from engine.workspace.working_folder import chosen
 
 FILE = b".swarm/config.yaml"
 LIMIT_BYTES = 1024**2
@@ -136,7 +137,8 @@ class Trust:
         setup = tuple(text for text in asked.setup or () if text.strip())
         held = ((name, content.decode()),)
         code = "SETUP_NOT_TRUSTED"
-        return TrustRequest(name, code, held, items, setup, roots=(str(root),)), asked
+        cwds = (chosen(spec.workspace),)
+        return TrustRequest(name, code, held, items, setup, roots=(str(root),), cwds=cwds), asked
 
 
 def _consent(request: TrustRequest) -> Consent:
@@ -146,9 +148,10 @@ def _consent(request: TrustRequest) -> Consent:
     try:
         for root in request.roots if request.commands else ():
             place = Path(root)
-            recorded[root] = record(place, request.commands, place)
+            recorded[root] = record(place, request.commands, place, request.cwds)
             # What the user named by a parameter is held as it is now, but asks for nothing.
-            more = record(place, request.rendered, place).run if request.rendered else {}
+            rendered = request.rendered
+            more = record(place, rendered, place, request.cwds).run if rendered else {}
             programs[root] = {**more, **recorded[root].run}
     except TooMuch as error:
         raise user_error(

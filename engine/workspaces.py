@@ -40,6 +40,7 @@ from engine.workspace.tree import (
     read_file,
     sizes_of,
 )
+from engine.workspace.working_folder import working_folder
 
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
@@ -101,6 +102,12 @@ class Workspaces:
         root = await self._root(run)
         await asyncio.to_thread(must_be_there, root, path)
         return root / path
+
+    async def working_folder(self, run: str) -> Path:
+        """Return the folder of a run's workspace where its agent works, and a shell is opened."""
+        workspace = _of(await self._find(run))
+        await asyncio.to_thread(must_be_there, Path(workspace.path), "")
+        return await asyncio.to_thread(working_folder, workspace)
 
     async def shell_guard(self, run: str) -> ShellGuard:
         """Return what keeps git harmless in a shell or an editor in a run's workspace."""

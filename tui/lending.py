@@ -61,7 +61,7 @@ class Lending(Looks):
             await attempt(self, self._open_shell(subject[0]))
 
     async def _open_shell(self, run_id: str) -> None:
-        place = await self.engine.workspaces.place(run_id)
+        place = await self.engine.workspaces.working_folder(run_id)
         guard = await self.engine.workspaces.shell_guard(run_id)
         first = OWN_ONLY if guard.own else NONE
         base = await self.engine.workspaces.environment(run_id)

@@ -95,6 +95,10 @@ def command(
     argv = [*_program(spec, config, base), "exec"]
     options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
     settings = [PLAN_ON, *_settings(config), *spec.codex_config]
+    if workspace and workspace.cwd:
+        # Codex lets commands write below its current folder; the rest of the workspace, too.
+        # `exec resume` has no --add-dir of its own, but counts that of `exec`.
+        argv += ["--add-dir", workspace.path]
     if thread:
         # `exec resume` knows no -s: the sandbox goes in as a setting.
         argv.append("resume")

@@ -50,7 +50,9 @@ class TrustRequest:
     rendered: tuple[str, ...] = ()
     """The commands as they will be run, with what the user gave."""
     roots: tuple[str, ...] = ()
-    """The folders where the commands run."""
+    """The folders whose files the commands can run."""
+    cwds: tuple[str, ...] = ()
+    """Folders below these where they run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class WorkspaceSpec:
     """The commit that this was when the run was requested."""
     fetch: bool = False
     """Whether to fetch `base` from its remote first; it never is once the commit is known."""
+    cwd: str | None = None
+    """The folder to work in, relative to the top; None: the one that a worktree is made from."""
 
 
 @record
@@ -257,6 +259,8 @@ class Workspace:
     kind: WorkspaceKind
     source: str | None = None
     branch: str | None = None
+    cwd: str = ""
+    """The folder that the agent, set-up and check work in, relative to `path`; empty: that one."""
 
 
 @record

@@ -145,6 +145,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
             kind=WorkspaceKind.read(str(details.get("kind", WorkspaceKind.EMPTY))),
             source=details.get("source"),
             branch=details.get("branch"),
+            cwd=str(details.get("cwd") or ""),
         )
         run.is_set_up = details.get("is_set_up") is not False
     if not goes_on:

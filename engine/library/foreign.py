@@ -19,6 +19,7 @@ from engine.library.loosening import commands as judged
 from engine.library.rows import Row
 from engine.library.template import Template, fields_of
 from engine.workspace.create import root_of
+from engine.workspace.working_folder import chosen
 
 TEMPLATE, FILE = "TEMPLATE_NOT_TRUSTED", "BATCH_NOT_TRUSTED"
 FEW_RUNS = 100
@@ -45,6 +46,7 @@ def of_template(
     *,
     roots: Sequence[str] = (),
     rendered: Sequence[str] = (),
+    cwds: Sequence[str] = (),
 ) -> TrustRequest | None:
     """Return what a repository's template asks for where `spec` is what the user did; or None.
 
@@ -80,6 +82,7 @@ def of_template(
         tuple(commands),
         tuple(rendered) if commands else (),
         places,
+        tuple(cwds),
     )
 
 
@@ -151,6 +154,7 @@ def of_file(
         tuple(items),
         tuple(commands),
         roots=roots_of(planned),
+        cwds=cwds_of(planned),
     )
 
 
@@ -158,6 +162,12 @@ def roots_of(planned: Sequence[Planned]) -> tuple[str, ...]:
     """Return the folders that the workspaces of these runs are made from."""
     places = [root_of(each) for each in {each.spec.workspace: None for each in planned}]
     return tuple(dict.fromkeys(str(place) for place in places if place))
+
+
+def cwds_of(planned: Sequence[Planned]) -> tuple[str, ...]:
+    """Return the folders of their workspaces where these runs work."""
+    wishes = {each.spec.workspace: None for each in planned}
+    return tuple(dict.fromkeys(chosen(wish) for wish in wishes))
 
 
 def _of_run(

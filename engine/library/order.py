@@ -23,7 +23,7 @@ from engine.library.rows import Row, invalid
 from engine.library.template import Template
 from engine.library.titles import Titles, usual
 
-SPECIAL = ("model", "repository", "source", "title", "prompt")
+SPECIAL = ("model", "repository", "source", "cwd", "title", "prompt")
 """Columns that say how a run is to be done, where the template has no parameter of that name."""
 TITLE, GIVEN = 272, 200
 PLACEHOLDER = re.compile(r"(?<!\{)\{\{-?\s*[^\W\d]\w*\s*(\||-?\}\})|\{%-?\s*raw\b")
@@ -166,15 +166,17 @@ def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
 
 
 def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:
-    """Let a row choose the model and the repository."""
+    """Let a row choose the model, the repository and the folder there."""
     if model := special.get("model"):
         spec = replace(spec, model=model)
+    if cwd := special.get("cwd"):
+        spec = replace(spec, workspace=replace(spec.workspace, cwd=cwd))
     named = special.get("repository") or special.get("source")
     if not named:
         return spec
     path = Path(named).expanduser()
     if order.usual:
-        workspace = order.usual(path)
+        workspace = replace(order.usual(path), cwd=spec.workspace.cwd)
     elif spec.workspace.kind in SOURCES:
         here = Path(spec.workspace.source or ".")
         workspace = replace(spec.workspace, source=str((here / path).resolve()))

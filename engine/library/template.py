@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from engine.domain.errors import UserError
-from engine.domain.model import RunSpec, Sandbox, WatchdogWish, WorkspaceKind
+from engine.domain.model import RunSpec, Sandbox, WatchdogWish, WorkspaceKind, WorkspaceSpec
 from engine.library.parameters import Parameter
 from engine.library.shelf import File, Layer
 from engine.values import Duration
@@ -44,6 +44,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     base: str | None = None
     watchdog: Watch | None = None
     env: dict[str, str] | None = None
+    cwd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,12 @@ class Filled:
     keys: Keys
     has_foreign_verify: bool = False
 
+    def placed(self, wish: WorkspaceSpec) -> WorkspaceSpec:
+        """Return a workspace with the base and the folder to work in that this template names."""
+        if self.keys.base and wish.base is None and wish.kind is WorkspaceKind.WORKTREE:
+            wish = replace(wish, base=self.keys.base)
+        return wish if wish.cwd is not None else replace(wish, cwd=self.keys.cwd)
+
     def over(self, spec: RunSpec, said: Collection[str]) -> RunSpec:
         """Give `spec` as this template has it, except for the fields that the user said.
 
@@ -124,12 +131,10 @@ class Filled:
         found = fields_of(self.keys)
         found |= {"title": self.title or self.name, "verify": self.verify}
         wanted = {k: v for k, v in found.items() if v is not None and k not in said}
+        wanted["workspace"] = self.placed(spec.workspace)
         wanted["env"] = {**(self.keys.env or {}), **spec.env}
         if self.has_foreign_verify and (verify := wanted.get("verify")):
             guarded = (*spec.preparation.guarded, verify)
             wanted["preparation"] = replace(spec.preparation, guarded=guarded)
-        wish = spec.workspace
-        if self.keys.base and wish.base is None and wish.kind is WorkspaceKind.WORKTREE:
-            wanted["workspace"] = replace(wish, base=self.keys.base)
         prompt = f"{self.prompt}\n\n{spec.prompt}" if spec.prompt.strip() else self.prompt
         return replace(spec, prompt=prompt, template=self.name, **wanted)

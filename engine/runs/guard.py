@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.domain.errors import user_error
-from engine.domain.model import Run
+from engine.domain.model import Run, Workspace
 from engine.domain.text import printable_name
 from engine.durable import write_synced
 from engine.files import read_regular
@@ -27,11 +27,12 @@ RUN, VERIFY = "run", "verify"
 
 
 class CommandGuard:
-    """The guarded commands of one run, in its workspace at `folder`; blocking."""
+    """The guarded commands of one run, in its workspace; blocking."""
 
-    def __init__(self, paths: Paths, run: Run, folder: str) -> None:
+    def __init__(self, paths: Paths, run: Run, workspace: Workspace) -> None:
         self._spec = run.spec
-        self._folder = Path(folder)
+        self._folder = Path(workspace.path)
+        self._cwd = workspace.cwd
         self._note = paths.run(run.id) / f"programs-{self._folder.name}.json"
 
     def check_new(self) -> None:
@@ -92,7 +93,7 @@ class CommandGuard:
 
     def _now(self, commands: Sequence[str]) -> dict[str, str]:
         try:
-            return record(self._folder, commands, root_of(self._spec.workspace)).run
+            return record(self._folder, commands, root_of(self._spec.workspace), [self._cwd]).run
         except TooMuch as error:
             raise user_error(
                 "SETUP_NOT_TRUSTED",

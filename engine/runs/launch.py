@@ -19,6 +19,7 @@ from engine.durable import write_synced
 from engine.paths import AttemptFolder, Paths, private_folder
 from engine.runs import process, variables
 from engine.runs.process import Process
+from engine.workspace.working_folder import working_folder
 
 LATE_START_S = 0.5
 
@@ -55,11 +56,12 @@ async def _start(
     what = command(
         run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace, base
     )
+    cwd = await asyncio.to_thread(working_folder, run.workspace)
     for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
         if name in what.env:
             private_folder(Path(what.env[name]))
     # What fails here fails before Codex: the shell that starts it says what becomes of that.
-    return await process.start(folder, what.argv, what.env, Path(run.workspace.path), base)
+    return await process.start(folder, what.argv, what.env, cwd, base)
 
 
 def thread_to_resume(run: Run, ask: Ask | None) -> str | None:

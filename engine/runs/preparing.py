@@ -60,7 +60,7 @@ class Preparing:
 
     async def _set_up(self, run: Run, made: Made) -> Made | None:
         """Run the set-up commands, between two looks at what a repository's commands can run."""
-        guard = CommandGuard(self._paths, run, made.workspace.path)
+        guard = CommandGuard(self._paths, run, made.workspace)
         if not self._setting_up.begun:
             await asyncio.to_thread(guard.check_new)
         if not run.spec.preparation.setup:
@@ -136,7 +136,8 @@ class Preparing:
         for earlier in await self._store.runs(ids=[wish.source]):
             if earlier.workspace:
                 check_not_deleted(earlier)
-                return replace(wish, source=earlier.workspace.path)
+                cwd = earlier.workspace.cwd if wish.cwd is None else wish.cwd
+                return replace(wish, source=earlier.workspace.path, cwd=cwd)
         raise user_error(
             "WORKSPACE_MISSING", f"The run {wish.source}, to start from, has no workspace."
         )

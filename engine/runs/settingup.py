@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from engine.domain.activity import clock
 from engine.domain.errors import reported, user_error
@@ -12,6 +12,7 @@ from engine.domain.events import Body, Progressed
 from engine.domain.model import Preparation, Run, Stage, Workspace
 from engine.paths import AttemptFolder
 from engine.runs.commands import Commands, Done, shown
+from engine.workspace.working_folder import working_folder
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]
 
@@ -46,7 +47,7 @@ class SettingUp(Commands):
                 said = doing
                 await self._say([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
 
-        folder = Path(workspace.path)
+        folder = await asyncio.to_thread(working_folder, workspace)
         done = await self.run(wanted.setup, folder, wanted.setup_limit_s, stop, at)
         if done is None:
             return False

@@ -16,6 +16,7 @@ from engine.paths import AttemptFolder, Paths
 from engine.runs import variables
 from engine.runs.commands import Commands, Done, shown
 from engine.runs.guard import CommandGuard
+from engine.workspace.working_folder import working_folder
 
 PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
@@ -60,12 +61,13 @@ class Verifying(Commands):
         if not run.workspace or not await asyncio.to_thread(workspace.is_dir):
             raise user_error("WORKSPACE_MISSING")
         if not self.begun:
-            guard = CommandGuard(self._paths, run, run.workspace.path)
+            guard = CommandGuard(self._paths, run, run.workspace)
             await asyncio.to_thread(guard.check_verify)
         if run.stage is not Stage.VERIFYING:
             doing = f"running `{shown([command], 1)}`"
             await self._say([Progressed(Stage.VERIFYING, doing, PERCENT)])
-        done = await self.run([command], workspace, run.spec.verify_limit_s, stop, _nothing)
+        folder = await asyncio.to_thread(working_folder, run.workspace)
+        done = await self.run([command], folder, run.spec.verify_limit_s, stop, _nothing)
         if done is None:
             return None
         await self._say(done.bodies)

@@ -17,9 +17,10 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.environment import distrust
 from engine.paths import private_folder
-from engine.workspace import base, copying, repository, worktree
+from engine.workspace import base, copying, repository, working_folder, worktree
 from engine.workspace.apart import check_apart
 from engine.workspace.copylist import bring_listed, some
+from engine.workspace.git import Git
 from engine.workspace.patterns import ignoring
 from engine.workspace.room import check_room, check_size
 from engine.workspace.worktree import Made, clear
@@ -44,11 +45,16 @@ def check(
     """
     if spec.kind is not WorkspaceKind.WORKTREE and (spec.base or spec.fetch):
         raise user_error("INPUT_INVALID", "Only a worktree starts from a base.", "Use --worktree.")
+    cwd = working_folder.chosen(spec)
     if spec.kind is WorkspaceKind.EMPTY:
+        if cwd:
+            raise working_folder.missing(cwd, "an empty workspace")
         return spec
     source = _source(spec)
     if spec.kind is WorkspaceKind.WORKTREE:
-        return asyncio.run(base.pin(spec, home))
+        return asyncio.run(_pinned(spec, cwd, home))
+    if not working_folder.is_inside(source, cwd):
+        raise working_folder.missing(cwd, printable_name(str(source)))
     _check_breadth(source, home)
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)
@@ -57,6 +63,32 @@ def check(
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
         check_size(source, limit_bytes, ignoring(left_out))
     return spec
+
+
+async def _pinned(spec: WorkspaceSpec, cwd: str, home: Path) -> WorkspaceSpec:
+    """Pin the base of a worktree, and check that it has the folder to work in."""
+    pinned = await base.pin(spec, home)
+    if not cwd or not pinned.base_commit:
+        return pinned
+    found = await repository.must_find(_source(spec))
+    is_brought = spec.include_uncommitted and found.top is not None
+    if is_brought and found.top and working_folder.is_inside(found.top, cwd):
+        return pinned
+    if not await _has_folder(found.git, pinned.base_commit, cwd):
+        raise working_folder.missing(cwd, "the commit that the worktree is made from")
+    return pinned
+
+
+async def _has_folder(git: Git, commit: str, cwd: str) -> bool:
+    """Return whether a commit may have a folder; one behind a link is looked up when it is made."""
+    parts = cwd.split("/")
+    for count in range(1, len(parts) + 1):
+        listed = await git.ask("ls-tree", commit, "--", "/".join(parts[:count]))
+        if listed.out.startswith(b"120000"):
+            return True
+        if not listed.out.startswith((b"040000", b"160000")):
+            return False
+    return True
 
 
 def _source(spec: WorkspaceSpec) -> Path:
@@ -103,7 +135,11 @@ def make(
     Blocking, and not for a thread with an event loop.
     """
     try:
-        return _made(spec, target, home, stop, ignore, copy_files, limit_bytes)
+        made = _made(spec, target, home, stop, ignore, copy_files, limit_bytes)
+        cwd = working_folder.chosen(spec)
+        if not working_folder.is_inside(Path(made.workspace.path), cwd):
+            raise working_folder.missing(cwd, "the workspace")
+        return replace(made, workspace=replace(made.workspace, cwd=cwd))
     except BaseException:
         discard(spec, target, home)
         raise

@@ -57,9 +57,12 @@ class Recorded:
         return {path: digest for path, digest in self.files.items() if path in self.programs}
 
 
-def record(root: Path, commands: Sequence[str], source: Path | None = None) -> Recorded:
+def record(
+    root: Path, commands: Sequence[str], source: Path | None = None, folders: Sequence[str] = ()
+) -> Recorded:
     """Record what is in the `.swarm` folder of `root` and what commands run in `root` name.
 
+    Commands may also be run in these `folders` below `root`.
     Absolute paths into `source`, the folder that `root` was made from, are looked up there.
     Raises `TooMuch`, and OSError where `root` cannot be read.
     """
@@ -68,7 +71,7 @@ def record(root: Path, commands: Sequence[str], source: Path | None = None) -> R
     if sum(map(len, commands)) > ALL_CHARACTERS:
         raise TooMuch(f"the commands have more than {ALL_CHARACTERS} characters")
     with ExitStack() as stack:
-        search = _Search(stack.enter_context(Below(root)))
+        search = _Search(stack.enter_context(Below(root)), folders)
         search.take_ours()
         for command in commands:
             search.take(words_of(command), runs_parts="run-parts" in command)
@@ -83,7 +86,8 @@ def record(root: Path, commands: Sequence[str], source: Path | None = None) -> R
 class _Search:
     """Finds and reads the files below one folder."""
 
-    def __init__(self, below: Below) -> None:
+    def __init__(self, below: Below, folders: Sequence[str] = ()) -> None:
+        self._begin_in = [os.fsencode(folder) for folder in folders if folder]
         self._below = below
         self._real = Path(os.path.realpath(below.root))
         self._files: dict[bytes, str] = {}
@@ -157,7 +161,8 @@ class _Search:
 
     def _folders(self, words: Sequence[str]) -> list[bytes]:
         """Return the folders that a command may change to, the top one first."""
-        found = [b""]
+        inside = (self._resolve(b"", path, []) for path in self._begin_in)
+        found = list(dict.fromkeys([b"", *(path for path in inside if path is not None)]))
         for folder in found:
             for word in words:
                 path = self._inside(word)

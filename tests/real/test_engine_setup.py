@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from house import House, carried, happened, steps, task
+from house import House, carried, ended, happened, steps, task
 from loopback import LoopbackServer, command, message
+from repos import repository
 
 from engine.config import WorkspaceSettings
 from engine.domain.events import Progressed
@@ -47,3 +48,25 @@ async def test_commands_of_codex_have_the_variables_of_the_run(
     assert (said[0], said[1], said[3]) == (run.id, "1", "for")
     assert int(said[2]) == ports.assigned(house.paths, run.id)
     assert (house.paths.temporary(run.id) / "made").exists()
+
+
+async def test_codex_works_in_a_folder_of_the_workspace(
+    house: House, server: LoopbackServer, lab: Path
+) -> None:
+    files: dict[str, str | bytes] = {"AGENTS.md": "of-the-top", "pkg/api/AGENTS.md": "of-the-api"}
+    source = repository(lab / "mono", files)
+    prompt = server.script("folder", [command("pwd; echo x >../../top.txt"), message("Done.")])
+    wish = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source / "pkg" / "api"))
+    async with house.engine() as engine:
+        run = await carried(engine, task(prompt, workspace=wish))
+        assert run.workspace is not None and run.workspace.cwd == "pkg/api"
+        assert run.changes == ChangeCount(1, 1, 0)
+        assert (Path(run.workspace.path) / "top.txt").read_text() == "x\n"
+        first = len(server.requests)
+        assert all(said in str(server.requests[0].body) for said in ("of-the-top", "of-the-api"))
+        # A resumed thread has no --add-dir of its own.
+        (Path(run.workspace.path) / "top.txt").unlink()
+        run = await engine.resume(run.id, prompt)
+        run = await ended(engine, run)
+        assert run.workspace is not None and len(server.requests) > first
+        assert (Path(run.workspace.path) / "top.txt").read_text() == "x\n"

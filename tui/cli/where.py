@@ -65,6 +65,13 @@ def workspace_options(function: Function) -> Function:
                 "--fetch", is_flag=True, help="Fetch the base from its remote first (network)."
             ),
             click.option(
+                "--cwd",
+                type=Utf8(),
+                metavar="DIR",
+                help="Work in this folder of the workspace, relative to the top of the repository."
+                "  [default: the folder of a worktree's source]",
+            ),
+            click.option(
                 "--include-uncommitted",
                 is_flag=True,
                 help="Bring along what is not committed in the repository.",
@@ -113,14 +120,16 @@ def _based(spec: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
         raise click.UsageError("--base and --fetch go with a worktree.")
     if base is not None and spec.include_uncommitted and base not in ("HEAD", "@"):
         raise click.UsageError("--include-uncommitted goes with the base HEAD only.")
-    return replace(spec, base=base, fetch=fetch)
+    return replace(spec, base=base, fetch=fetch, cwd=asked["cwd"])
 
 
 def usual(folder: Path, asked: Mapping[str, Any]) -> WorkspaceSpec:
     """Return the workspace for a folder where no kind is asked for: a worktree, or a copy."""
     path = (here() / folder).resolve()
     kind = WorkspaceKind.WORKTREE if in_repository(path) else WorkspaceKind.COPY
-    return WorkspaceSpec(kind, str(path), base=asked["base"], fetch=asked["fetch"])
+    return WorkspaceSpec(
+        kind, str(path), base=asked["base"], fetch=asked["fetch"], cwd=asked["cwd"]
+    )
 
 
 def project_of(spec: WorkspaceSpec) -> str:

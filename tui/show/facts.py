@@ -50,6 +50,7 @@ def facts(
         ("model", spec.model or ""),
         ("sandbox", spec.sandbox.value),
         ("workspace", f"{place.path} ({place.kind})" if place else ""),
+        ("folder", place.cwd if place else ""),
         ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
         ("source", (place.source or "") if place else ""),
         ("branch", (place.branch or "") if place else ""),

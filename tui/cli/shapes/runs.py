@@ -25,6 +25,9 @@ class Workspace(Shape):
     source: str | None
     branch: str | None
     base: Base | None
+    cwd: Annotated[
+        str, Meta(description="the folder it works in, relative to path; empty: path itself")
+    ]
     in_trash: Annotated[bool, Meta(description="deleted; it can come back while the trash has it")]
 
 
