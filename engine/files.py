@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 
 CHUNK_BYTES = 256 * 1024
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -20,6 +21,23 @@ def open_regular(path: os.PathLike[str] | str) -> int:
     A pipe in its place would make the reader wait for a writer, and everybody for the reader.
     """
     return _checked(os.open(path, _READ), path)
+
+
+def read_named(path: os.PathLike[str] | str, limit_bytes: int) -> bytes:
+    """Return the first bytes of a regular file that the user named; raises OSError otherwise.
+
+    Links are followed, as for every program that is given a file.
+    """
+    with os.fdopen(_checked(os.open(path, _READ & ~os.O_NOFOLLOW), path), "rb") as file:
+        return file.read(limit_bytes)
+
+
+def real_path(path: os.PathLike[str] | str) -> Path:
+    """Return a path with its links resolved; where they go in a circle, as far as that is possible.
+
+    `Path.resolve` raises RuntimeError there, before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
 
 
 def append_regular(path: os.PathLike[str]) -> int:

@@ -12,6 +12,7 @@ from engine.domain.consent import Consent, TrustRequest
 from engine.domain.errors import user_error
 from engine.domain.model import Achieved, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.library import shelf
 from engine.library.parameters import Value
 from engine.library.shelf import NAME
@@ -72,10 +73,10 @@ class Templates:
         """Return whether a file that was named is a project's or an agent's, not the user's own."""
         from engine.library.foreign import project_of
 
-        above = (self._home, self._home.resolve(), *([source, source.resolve()] if source else []))
+        above = (self._home, self._home.resolve(), *([source, real_path(source)] if source else []))
         return any(
             project_of(at) is not None or any(at.is_relative_to(top) for top in above)
-            for at in (file, file.resolve())
+            for at in (file, real_path(file))
         )
 
     async def all(self, repository: Path | None = None) -> dict[str, Template]:

@@ -12,6 +12,7 @@ from engine.domain.batch import Planned
 from engine.domain.consent import Concern, Item, TrustRequest
 from engine.domain.model import RunSpec
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.library.asked import Order
 from engine.library.flow import Flow, Step
 from engine.library.loosening import command, looser, own_base
@@ -192,4 +193,4 @@ def _outside(file: BatchFile, spec: RunSpec, home: Path) -> str | None:
     source = spec.workspace.source
     if not source or not file.gives.intersection(("repository", "source")):
         return None
-    return None if Path(source).resolve().is_relative_to(home.resolve()) else source
+    return None if real_path(source).is_relative_to(home.resolve()) else source

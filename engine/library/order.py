@@ -12,6 +12,7 @@ from engine.domain.batch import Planned
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind
 from engine.domain.text import one_line, printable_name
+from engine.files import real_path
 from engine.library import flow as flows
 from engine.library import rendering, rows, templates
 from engine.library.asked import Order
@@ -179,7 +180,7 @@ def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:
         workspace = replace(order.usual(path), cwd=spec.workspace.cwd)
     elif spec.workspace.kind in SOURCES:
         here = Path(spec.workspace.source or ".")
-        workspace = replace(spec.workspace, source=str((here / path).resolve()))
+        workspace = replace(spec.workspace, source=str(real_path(here / path)))
     else:
         raise invalid("`repository` goes with a worktree or a copy.")
     project = spec.project if "project" in order.said else Path(workspace.source or "").name

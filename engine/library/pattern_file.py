@@ -14,6 +14,7 @@ from engine.domain import pattern as patterns
 from engine.domain.errors import UserError, user_error
 from engine.domain.pattern import Pattern, PatternStep, Variable
 from engine.domain.text import printable
+from engine.files import read_named
 from engine.outfile import write_output
 
 INVALID = "PATTERN_INVALID"
@@ -89,8 +90,7 @@ def read(text: str, name: str) -> tuple[str | None, Pattern]:
 def load(path: Path) -> str:
     """Read a file's text; raises `UserError`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_named(path, MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise user_error(INVALID, f"{path} is larger than {MAX_BYTES // 1024} KiB.")
         return data.decode()

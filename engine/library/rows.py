@@ -14,6 +14,7 @@ from engine import yaml_file
 from engine.domain.batch import MOST_RUNS
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line, printable_name
+from engine.files import read_named
 from engine.library.parameters import LIMIT_CHARACTERS
 
 INVALID = "BATCH_INVALID"
@@ -42,8 +43,7 @@ def read_file(path: Path) -> str:
         if not path.is_file():
             what = "it is no file" if path.exists() else "there is no such file"
             raise invalid(f"{name}: {what}.")
-        with path.open("rb") as file:
-            content = file.read(LIMIT_BYTES + 1)
+        content = read_named(path, LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         raise invalid(f"{name}: it cannot be read: {what}.") from error

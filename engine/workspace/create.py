@@ -16,6 +16,7 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.environment import distrust
+from engine.files import real_path
 from engine.paths import private_folder
 from engine.workspace import base, copying, repository, working_folder, worktree
 from engine.workspace.apart import check_apart
@@ -343,7 +344,7 @@ async def _worktree_of(folder: Path, target: Path) -> repository.Repository | No
     if found is None:
         return None
     place = worktree.registration(found, folder)
-    return found if found.head and place and place.resolve() == found.git_dir.resolve() else None
+    return found if found.head and place and real_path(place) == found.git_dir.resolve() else None
 
 
 def _run(work: Coroutine[Any, Any, T], stop: Callable[[], bool]) -> T:

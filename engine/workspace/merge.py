@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.domain.errors import user_error
+from engine.files import real_path
 from engine.workspace import objects, threeway
 from engine.workspace.commits import Workshop, follow_branch
 from engine.workspace.git import Git
@@ -157,7 +158,7 @@ class Merge:
         clashes = [
             Clash("", f"the branch {branch} is checked out in {place}")
             for place in others
-            if place.resolve() != mine
+            if real_path(place) != mine
         ]
         return answer.out.decode("ascii").strip(), clashes
 

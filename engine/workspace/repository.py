@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.durable import write_synced
-from engine.files import read_regular
+from engine.files import read_regular, real_path
 from engine.paths import private_folder
 from engine.workspace.git import Git, failure
 from engine.workspace.git_errors import unreadable
@@ -75,12 +75,12 @@ def _git_dir_in(folder: Path) -> Path | None:
             text = read_regular(path, POINTER_BYTES)
             if not text.startswith(b"gitdir:"):
                 return None
-            path = (folder / os.fsdecode(text.removeprefix(b"gitdir:").strip())).resolve()
+            path = real_path(folder / os.fsdecode(text.removeprefix(b"gitdir:").strip()))
             return path if _is_git_dir(path) and _belongs(path, folder) else None
         # Only the git directory of a linked worktree points on, and that is no `.git` folder.
         is_claim = (path / "commondir").exists()
         return path if not path.is_symlink() and not is_claim and _is_git_dir(path) else None
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -94,7 +94,7 @@ def _belongs(git_dir: Path, folder: Path) -> bool:
     if link.is_file():
         named = git_dir / os.fsdecode(read_regular(link, POINTER_BYTES).strip())
         is_there = git_dir.parent == _common(git_dir) / "worktrees"
-        return is_there and named.parent.resolve() == folder.resolve()
+        return is_there and real_path(named.parent) == real_path(folder)
     if (git_dir / "commondir").exists():
         return False
     return any(git_dir.is_relative_to(above / ".git") for above in (folder, *folder.parents))
@@ -110,10 +110,9 @@ def _is_git_dir(path: Path) -> bool:
 def _common(git_dir: Path) -> Path:
     path = git_dir / "commondir"
     try:
-        data = read_regular(path, POINTER_BYTES)
-    except OSError:  # missing, or nothing that git could follow
+        return real_path(git_dir / os.fsdecode(read_regular(path, POINTER_BYTES).strip()))
+    except (OSError, ValueError):  # missing, or nothing that git could follow
         return git_dir
-    return (git_dir / os.fsdecode(data.strip())).resolve()
 
 
 async def find(folder: Path) -> Repository | None:

@@ -107,6 +107,13 @@ def test_files_of_a_workspace(complete: Complete, simulated: Swarm, swarm: Swarm
     assert list(complete("get @last ../")) == []
 
 
+def test_no_name_of_an_agent_becomes_an_option(complete: Complete, simulated: Swarm) -> None:
+    simulated("sim: write --json x\nsim: write -o/root/f x\nsim: write src/-a x")
+    assert list(complete("diff @last ")) == ["src/"]
+    assert list(complete("get @last src/")) == ["src/-a"]
+    assert list(complete("get @last -- -")) == ["-o/", "--json"]
+
+
 def test_a_shell_that_asks_makes_no_home(complete: Complete, paths: Paths) -> None:
     assert complete("show ") == {}
     assert not paths.home.exists()

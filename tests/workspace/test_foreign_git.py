@@ -237,3 +237,14 @@ async def test_a_repository_that_is_swapped_for_a_pointer_after_the_check_is_not
         (source / ".git").unlink()
         (tmp_path / how).rename(source / ".git")
     assert everything(private) == before
+
+
+@pytest.mark.parametrize("pointer", ["gitdir: loop", "gitdir: a\0b", "gitdir: d"])
+def test_a_pointer_that_leads_nowhere_is_no_repository(tmp_path: Path, pointer: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("d/objects", "d/refs"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "d" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / "d" / "commondir").write_bytes(b"x\0y")
+    (tmp_path / ".git").write_text(pointer)
+    assert repository.locate(tmp_path) is None

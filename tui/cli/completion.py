@@ -255,7 +255,10 @@ def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:
     return [
         CompletionItem(f"{folder}{slash}{name}{'/' if is_folder else ''}")
         for name, is_folder in _ask(find, [])
-        if name.startswith(begun) and (begun or not name.startswith("."))
+        if name.startswith(begun)
+        and (begun or not name.startswith("."))
+        # A shell may put the only name on the line: it must not become an option there.
+        and (typed or not name.startswith("-"))
     ]
 
 

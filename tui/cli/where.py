@@ -11,6 +11,7 @@ import click
 
 from engine.domain.errors import user_error
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.files import real_path
 from tui.cli import offers
 from tui.cli.options import Folder, RunName, Utf8
 from tui.repository import in_repository
@@ -125,7 +126,7 @@ def _based(spec: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
 
 def usual(folder: Path, asked: Mapping[str, Any]) -> WorkspaceSpec:
     """Return the workspace for a folder where no kind is asked for: a worktree, or a copy."""
-    path = (here() / folder).resolve()
+    path = real_path(here() / folder)
     kind = WorkspaceKind.WORKTREE if in_repository(path) else WorkspaceKind.COPY
     return WorkspaceSpec(
         kind, str(path), base=asked["base"], fetch=asked["fetch"], cwd=asked["cwd"]
@@ -155,4 +156,4 @@ def program_path(named: str | None) -> str | None:
 
 def absolute(folder: str) -> Path:
     """Give a folder's absolute path, links resolved."""
-    return Path(here() / Path(folder).expanduser()).resolve()
+    return real_path(here() / Path(folder).expanduser())
