@@ -321,13 +321,20 @@ class Checkpoints:
             return IndexedFiles()
         git_dir, prefix, mark = index
         if self._indexed is None or self._indexed[0] != mark:
-            try:
-                found = await indexed_files(self.git, git_dir, prefix)
-            except UserError as error:  # an agent may have damaged it
-                _log.warning("%s: the index cannot be read: %s", git_dir, error.message)
-                found = IndexedFiles()
+            found = await self._read_index(git_dir, prefix)
+            if self._is_new and self.is_worktree and self.repository:
+                # What the user has staged may have been brought along, and counts as well.
+                staged = await self._read_index(self.repository.git_dir, b"")
+                found = IndexedFiles(found.tracked | staged.tracked, found.skipped)
             self._indexed = mark, found
         return self._indexed[1]
+
+    async def _read_index(self, git_dir: Path, prefix: bytes) -> IndexedFiles:
+        try:
+            return await indexed_files(self.git, git_dir, prefix)
+        except (UserError, OSError) as error:  # an agent may have damaged it
+            _log.warning("%s: the index cannot be read: %s", git_dir, error)
+            return IndexedFiles()
 
     def _index(self) -> tuple[Path, bytes, placing.Mark] | None:
         """Find the index of the workspace's files: its git directory and its place in there."""

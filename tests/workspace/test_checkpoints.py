@@ -489,3 +489,17 @@ async def test_files_that_git_tracks_count_also_where_it_would_ignore_them(
         assert (await here.apply(As.MERGE)).files == ("out/forced",)
         assert (here.source / "out" / "forced").read_text() == "f\n"
         assert repos.git(here.source, "status", "--porcelain") == ""
+
+
+async def test_ignored_files_that_the_user_has_staged_are_brought_along_and_count(
+    tmp_path: Path, home: Path
+) -> None:
+    source = repos.repository(tmp_path / "s", {".gitignore": "out/\n"})
+    repos.write(source, {"out/forced": "f\n", "out/other": "o\n"})
+    repos.git(source, "add", "--force", "out/forced")
+    here = await scene(source, home, include_uncommitted=True)
+    assert await here.changed() == []
+    repos.write(here.root, {"out/forced": "changed\n"})
+    assert await here.changed() == ["out/forced"]
+    await here.apply()
+    assert (source / "out" / "forced").read_text() == "changed\n"
