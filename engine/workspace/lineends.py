@@ -36,6 +36,7 @@ from engine.workspace.threeway import Clash
 from engine.workspace.user_git_config import UserGitConfig
 
 _ATTRIBUTES = ("text", "eol", "crlf", "ident", "working-tree-encoding", "filter")
+_TEXT = (b"text", b"crlf", b"eol")
 _ALWAYS = ("ident", "working-tree-encoding", "filter")
 _AUTOMATIC = ("core.autocrlf=true", "core.autocrlf=input")
 _FORMATS = {40: "sha1", 64: "sha256"}
@@ -48,11 +49,15 @@ LaidOut = dict[bytes, Content]
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """The paths that a conversion may concern, those that it always does, and their filters."""
+    """The paths that a conversion may concern, those that it always does, and their filters.
+
+    Whether a file of `automatic` is text depends on its content, and on the committed one.
+    """
 
     some: frozenset[bytes]
     always: frozenset[bytes]
     filters: Mapping[bytes, str]
+    automatic: frozenset[bytes] = frozenset()
 
 
 class Attributes:
@@ -76,10 +81,16 @@ class Attributes:
         request = b"".join(path + b"\0" for path in asked)
         out = await self._git.run("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=request)
         some: set[bytes] = set(asked) if self._automatic else set()
+        automatic: set[bytes] = set()
+        fixed: set[bytes] = set()
         always: set[bytes] = set()
         filters: dict[bytes, str] = {}
         parts = out.split(b"\0")
         for path, name, value in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+            if name == b"text" and value == b"auto":
+                automatic.add(path)
+            elif name in _TEXT and value != b"unspecified":
+                fixed.add(path)
             if value in _NONE or (name == b"filter" and value == b"set"):
                 continue
             some.add(path)
@@ -87,7 +98,8 @@ class Attributes:
                 always.add(path)
             if name == b"filter":
                 filters[path] = os.fsdecode(value)
-        return Concerned(frozenset(some), frozenset(always), filters)
+        automatic |= set(asked) - fixed if self._automatic else set()
+        return Concerned(frozenset(some), frozenset(always), filters, frozenset(automatic))
 
     def missing(self, filters: Mapping[bytes, str]) -> dict[bytes, str]:
         """Return the paths whose filter cannot run, and why."""
@@ -102,9 +114,15 @@ class LineEnds:
     """
 
     def __init__(
-        self, git: Git, user: UserGitConfig, before: Attributes, after: Attributes
+        self,
+        git: Git,
+        user: UserGitConfig,
+        before: Attributes,
+        after: Attributes,
+        committed: Mapping[bytes, Entry],
     ) -> None:
         self._git = git
+        self._committed = committed
         self._user = user
         self._before = before
         self._after = after
@@ -148,7 +166,8 @@ class LineEnds:
         files = {path: side for path, side in sides.items() if side and not _is_plain(side)}
         concerned = await attributes.concerned(files)
         missing = attributes.missing(concerned.filters)
-        wanted = {path: files[path] for path in concerned.some - missing.keys()}
+        kept = await self._kept(concerned.automatic - concerned.always)
+        wanted = {path: files[path] for path in concerned.some - missing.keys() - kept}
         found: dict[bytes, Entry | str | None] = dict(sides)
         async with aclosing(grouped(self._git, wanted)) as groups:
             async for group, folder in groups:
@@ -163,6 +182,16 @@ class LineEnds:
                     code = FILTER_NOT_RUN if path in concerned.filters else "APPLY_CONFLICT"
                     self._refuse(path, why, code)
         return found
+
+    async def _kept(self, automatic: Iterable[bytes]) -> set[bytes]:
+        """Return the files that are committed with CRLF, which git then keeps by itself."""
+        there = {path: self._committed[path] for path in automatic if path in self._committed}
+        kept: set[bytes] = set()
+        async with aclosing(grouped(self._git, there)) as groups:
+            async for group, folder in groups:
+                data = await contents(self._git, (there[path][1] for path in group), folder)
+                kept |= {path for path in group if _has_line_ends(data[there[path][1]])}
+        return kept
 
     async def _store(
         self, attributes: Attributes, path: bytes, mode: int, content: Content
@@ -249,6 +278,10 @@ def _without_modes(pairs: Iterable[Pair]) -> list[Pair]:
     return found
 
 
+def _has_line_ends(content: Content) -> bool:
+    return not isinstance(content, Path) and b"\r\n" in content
+
+
 def _may_have_line_ends(content: Content) -> bool:
     return isinstance(content, Path) or b"\r\n" in content
 
@@ -276,9 +309,10 @@ async def line_ends(
     """
     folder = Path(mkdtemp(prefix="attributes-", dir=git.git_dir))
     try:
+        committed = await objects.tree(git, head) if head else {}
         there = {
             path: entry
-            for path, entry in (await objects.tree(git, head) if head else {}).items()
+            for path, entry in committed.items()
             if _is_attributes(path) and not _is_plain(entry)
         }
         changed = {pair.path: pair.new for pair in coming if _is_attributes(pair.path)}
@@ -293,6 +327,7 @@ async def line_ends(
             # What is there was converted before: to compare it loses nothing.
             Attributes(git, user, folder / "before", ("core.safecrlf=false",)),
             Attributes(git, user, folder / "after"),
+            committed,
         )
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

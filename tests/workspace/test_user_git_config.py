@@ -359,3 +359,28 @@ async def test_settings_are_never_absent_because_git_took_too_long(
     with pytest.raises(UserError) as raised:
         await user_git_config(repository, home)
     assert raised.value.code == "GIT_KILLED"
+
+
+@pytest.mark.parametrize("setting", ["attribute", "core.autocrlf"])
+@pytest.mark.parametrize("how", [As.EDITS, As.COMMIT, As.MERGE])
+async def test_line_ends_that_were_committed_before_git_converted_them_stay(
+    tmp_path: Path, home: Path, setting: str, how: As
+) -> None:
+    """As git itself does it: such a file is no change, and keeps its CRLF when it is changed."""
+    source = repos.repository(tmp_path / "s", {"c.txt": b"1\r\n2\r\n3\r\n", "l.txt": "1\n2\n"})
+    if setting == "attribute":
+        repos.write(source, {".gitattributes": "* text=auto\n"})
+        repos.commit(source, "attributes")
+    else:
+        repos.git(source, "config", "core.autocrlf", "input")
+    here = await scene(source, home)
+    repos.write(here.root, {"c.txt": b"1\r\n2\r\nthree\r\n", "l.txt": b"1\r\ntwo\r\n"})
+    await here.apply(how)
+    if how is As.EDITS:
+        assert (source / "c.txt").read_bytes() == b"1\r\n2\r\nthree\r\n"
+    else:
+        of = here.branch if how is As.COMMIT else "HEAD"
+        assert repos.git(source, "show", f"{of}:c.txt") == "1\r\n2\r\nthree\r"
+        assert repos.git(source, "show", f"{of}:l.txt") == "1\ntwo"
+    if how is As.MERGE:
+        assert repos.git(source, "status", "--porcelain") == ""
