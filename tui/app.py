@@ -202,7 +202,8 @@ class SwarmApp(Lending):
             with guard("alerts"):
                 self.tell_of(batch)
             screen = self.live_screen
-            if screen and screen.is_mounted:
+            # When the dashboard closes, the widgets of a screen go before the screen does.
+            if screen and screen.is_mounted and screen.is_running:
                 self._show(screen, batch)
             if len(batch.events) > FLOOD:
                 await asyncio.sleep(FLUSH_S)

@@ -87,6 +87,11 @@ class LiveScreen(Screen[None]):
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.look_at_disk)
 
+    async def _message_loop_exit(self) -> None:
+        """End the workers of this screen before its widgets are removed: they use them."""
+        self.workers.cancel_node(self)
+        await super()._message_loop_exit()
+
     @work(group="disk", exclusive=True)
     async def look_at_disk(self) -> None:
         """Show how much space is left."""
