@@ -213,7 +213,11 @@ class Disk:
     async def empty(
         self, entries: Sequence[Entry], stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Remove entries of the trash for good, and give how many could be."""
+        """Remove entries of the trash for good, and give how many could be.
+
+        A mistake in the settings refuses it, as it does a clean-up.
+        """
+        self._check_config()
         count = 0
         for entry in entries:
             if stop():
@@ -228,7 +232,8 @@ class Disk:
     async def tend(self, *, expire: bool = True) -> int:
         """Repair the trash after a crash, and empty what is too old or too much; return how many.
 
-        What is nowhere else stays until the user empties it. Without `expire`, all of it stays.
+        What is nowhere else stays until the user empties it. Without `expire`, all of it stays, as
+        where a mistake in the settings leaves unknown how long it is wanted.
         """
         async with self._trash.alone():
             await self._trash.mend()
@@ -238,10 +243,17 @@ class Disk:
                     await self.cleaning.note(run, "workspace still there", trash=False)
         for gone in await asyncio.to_thread(self._trash.doomed):
             await _remove(gone)
-        if not expire:
+        if not expire or self._is_mistaken():
             return 0
         entries = [one for one in await self.trash() if not one.is_only_here]
         return await self.empty(await self._too_much(entries, time.time()))
+
+    def _is_mistaken(self) -> bool:
+        try:
+            self._check_config()
+        except UserError:
+            return True
+        return False
 
     async def _too_much(self, entries: Sequence[Entry], now: float) -> list[Entry]:
         """Give the entries, newest first, that are too old or find no room any more."""

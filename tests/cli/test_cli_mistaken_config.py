@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,6 +150,89 @@ def test_a_mistake_blocks_no_command_but_those_that_start_or_delete(
         assert "CONFIG_INVALID" in out + err
         assert "Warning" not in err
     assert len(json.loads(tried("ls --json", capsys)[1])) == 1
+
+
+OF_ANY_HOME = (
+    "ls",
+    "show @last --json",
+    "wait @last",
+    "logs @last",
+    "doctor --json",
+    "cancel @last",
+)
+
+
+@pytest.mark.usefixtures("valid")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".swarm/config.yaml", "setup: ["),
+        (".swarm/config.yaml", "nope: 1"),
+        (".swarm/templates/bad.yaml", "prompt: ["),
+        (".swarm/templates/bad.yaml", "\0"),
+    ],
+)
+def test_a_mistake_in_a_repository_blocks_no_command_about_runs(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    text: str,
+) -> None:
+    monkeypatch.chdir(here)
+    expected = {words: tried(words, capsys)[0] for words in OF_ANY_HOME}
+    subprocess.run(["git", "init", "-q"], check=True)
+    (here / name).parent.mkdir(parents=True)
+    (here / name).write_text(text)
+    for words in OF_ANY_HOME:
+        assert (words, tried(words, capsys)[0]) == (words, expected[words])
+
+
+@pytest.mark.usefixtures("valid")
+def test_an_invalid_template_of_the_user_blocks_no_command_about_runs(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = {words: tried(words, capsys)[0] for words in OF_ANY_HOME}
+    folder = paths.config.parent / "templates"
+    folder.mkdir(exist_ok=True)
+    (folder / "bad.yaml").write_text("prompt: [")
+    for words in OF_ANY_HOME:
+        assert (words, tried(words, capsys)[0]) == (words, expected[words])
+
+
+@pytest.mark.usefixtures("valid")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SWARM_CODEX", "/no/such/codex"),
+        ("SWARM_CODEX", "relative"),
+        ("SWARM_CONFIG", "/dev/null/config.yaml"),
+        ("SWARM_CONFIG", "~nobody-at-all/config.yaml"),
+        ("SWARM_TUI_COMPLETE", "nonsense"),
+        ("SWARM_UNKNOWN", "x"),
+    ],
+)
+def test_an_invalid_variable_blocks_no_command_about_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    expected = {words: tried(words, capsys)[0] for words in OF_ANY_HOME}
+    monkeypatch.setenv(name, value)
+    for words in OF_ANY_HOME:
+        if words != "doctor --json":  # it may count what it finds
+            assert (words, tried(words, capsys)[0]) == (words, expected[words])
+    assert tried("doctor --json", capsys)[1].startswith("{")
+
+
+@pytest.mark.parametrize("value", ["/dev/null/home", "/proc/nope"])
+def test_a_home_that_cannot_be_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("SWARM_HOME", value)
+    for words in ("ls", "cancel --all", "wait --all"):
+        code, out, err = tried(words, capsys)
+        assert (words, code, out) == (words, 3, "")
+        assert "INPUT_INVALID" in err
+        assert "SWARM_HOME" in err
 
 
 @pytest.mark.usefixtures("valid")

@@ -156,6 +156,26 @@ async def test_only_what_can_be_made_again_goes_with_artefacts_only(
     assert (here / "work.txt").is_file()
 
 
+async def test_a_mistake_in_the_settings_keeps_the_trash(paths: Paths) -> None:
+    paths.config.write_text("cleanup: {trash_days: 0}\n")
+    async with supervising(paths) as engine:
+        run = await done(engine, "say done")
+        await engine.disk.delete(run.id)
+    paths.config.write_text("cleanup: {trash_days: many}\n")
+    async with Engine.open(paths, follow=False) as engine:
+        assert await engine.disk.tend() == 0
+        entries = await engine.disk.trash()
+        with pytest.raises(UserError) as caught:
+            await engine.disk.empty(entries)
+        assert caught.value.code == "CONFIG_INVALID"
+        assert await engine.disk.trash() == entries
+        await engine.disk.undo(run.id)  # nothing is lost by that
+    paths.config.write_text("cleanup: {trash_days: 0}\n")
+    async with Engine.open(paths, follow=False) as engine:
+        await engine.disk.delete(run.id)
+        assert await engine.disk.tend() == 1
+
+
 async def test_the_trash_is_emptied_by_age(paths: Paths) -> None:
     async with supervising(paths) as engine:
         run = await done(engine, "say done")

@@ -191,7 +191,8 @@ class Deleting:
             self._say(f"removing {_counted(len(entries))} for good", 0)
             done = self._screen.engine.disk.empty(entries, lambda: self._stopped)
             count = await attempt(app_of(self._screen), done)
-            tell(app_of(self._screen), f"{_counted(count or 0)} removed for good.")
+            if count is not None:  # else the reason is shown
+                tell(app_of(self._screen), f"{_counted(count)} removed for good.")
             self._done()
 
         def answered(choice: str | None) -> None:
