@@ -145,6 +145,19 @@ async def test_a_lost_database_is_no_new_home_for_the_next_command(
         assert caught.value.code == "DATABASE_MISSING"
 
 
+async def test_who_has_the_home_open_reports_that_its_database_was_rebuilt(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SURELY_S", 0.05)
+    async with supervising(paths) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    async with Engine.open(paths, quick()) as viewer:
+        delete(paths)
+        assert (await recovery.recover(paths)).runs == 1
+        await becomes(lambda: any("restart this program" in one.error for one in viewer.faults))
+
+
 async def test_a_new_database_beside_the_folders_of_runs_is_no_new_home(paths: Paths) -> None:
     async with supervising(paths) as engine:
         await engine.start(spec())
