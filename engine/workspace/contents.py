@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -22,6 +22,8 @@ Content = bytes | Path
 Group = dict[bytes, Entry | None]
 GROUP_FILES = 256
 _CHUNK = 1024 * 1024
+_BLOCK = 64 * 1024
+_ZEROS = bytes(_BLOCK)
 _READ = os.O_RDONLY | os.O_CLOEXEC
 
 
@@ -39,11 +41,38 @@ async def contents(git: Git, oids: Iterable[str], folder: Path) -> dict[str, Con
 async def save(git: Git, path: Path, *arguments: str | bytes) -> None:
     """Write what git prints into a file that is not there yet; raises `UserError`, OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    handle = os.open(path, flags, 0o600)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        await piped(git, arguments, lambda pipe: copy_sparse(pipe, file))
+
+
+async def piped(
+    git: Git, arguments: Iterable[str | bytes], read: Callable[[BinaryIO], None]
+) -> None:
+    """Run git while `read` takes in, in a thread, what it prints; raises what either raises."""
+    here, there = os.pipe()
+
+    def reading() -> None:
+        with os.fdopen(here, "rb", _CHUNK) as pipe:
+            read(pipe)
+
+    reader = asyncio.ensure_future(asyncio.to_thread(reading))
     try:
-        await git.run(*arguments, stdout=handle)
+        await git.run(*arguments, stdout=there)
     finally:
-        os.close(handle)
+        os.close(there)  # the reader comes to its end; where it failed, that is why git did
+        await reader
+
+
+def copy_sparse(source: BinaryIO, file: BinaryIO) -> None:
+    """Copy into an empty file; blocks of zeros become holes, which take no room."""
+    length = 0
+    while block := source.read(_BLOCK):
+        length += len(block)
+        if block == _ZEROS[: len(block)]:
+            file.seek(length)
+        else:
+            file.write(block)
+    file.truncate(length)
 
 
 async def grouped(
@@ -59,7 +88,7 @@ async def grouped(
     for path in sorted(files):
         entry = files[path]
         size = wanted[entry[1]] if entry else 0
-        size = 0 if size > IN_MEMORY_BYTES else size
+        size = min(size, IN_MEMORY_BYTES)  # a large file is alone: it goes before the next comes
         if group and (size > room or len(group) >= GROUP_FILES):
             with TemporaryDirectory(prefix="contents-", dir=git.git_dir) as folder:
                 yield group, Path(folder)

@@ -7,13 +7,12 @@ that only `git apply --reverse` needs.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from engine.domain.errors import user_error
@@ -21,6 +20,7 @@ from engine.domain.text import printable_name, size
 from engine.workspace import changes, objects
 from engine.workspace.changes import DIFF, Pair
 from engine.workspace.comparison import PATCH, quoted_name
+from engine.workspace.contents import piped
 from engine.workspace.git import Git
 from engine.workspace.objects import Entry
 from engine.workspace.scan import IN_MEMORY_BYTES
@@ -68,7 +68,7 @@ async def write_diff(
     """
     meant = [os.fsencode(path) for path in paths]
     try:
-        await _piped(git, (*PATCH, *trees, "--", *meant), _Output(file).copy)
+        await piped(git, (*PATCH, *trees, "--", *meant), _Output(file).copy)
     except _TooLarge:
         raise await _too_large(git, await _pairs(git, trees, meant)) from None
 
@@ -87,7 +87,7 @@ async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -
             if pair.new is None:
                 output.write(_head(pair) + _NOTHING)
         without = await _without(git, trees, large)
-        await _piped(git, (*PATCH, "--binary", "--full-index", *without), output.copy)
+        await piped(git, (*PATCH, "--binary", "--full-index", *without), output.copy)
         for pair in large:
             if pair.new:
                 await _write_content(git, pair, pair.new, output)
@@ -148,7 +148,7 @@ async def _write_content(git: Git, pair: Pair, new: Entry, output: _Output) -> N
             output.write(lines)
         output.write(b"\n")
 
-    await _piped(git, ("cat-file", "blob", new[1]), encode)
+    await piped(git, ("cat-file", "blob", new[1]), encode)
 
 
 def _head(pair: Pair) -> bytes:
@@ -189,24 +189,6 @@ def _lines(data: bytes) -> bytes:
         letter = len(rest) + (ord("A") - 1 if len(rest) <= 26 else ord("a") - 27)
         lines.append(b"%c%s\n" % (letter, base64.b85encode(rest, pad=True)))
     return b"".join(lines)
-
-
-async def _piped(
-    git: Git, arguments: Iterable[str | bytes], read: Callable[[BinaryIO], None]
-) -> None:
-    """Run git while `read` takes in, in a thread, what it prints."""
-    here, there = os.pipe()
-
-    def reading() -> None:
-        with os.fdopen(here, "rb", _CHUNK) as pipe:
-            read(pipe)
-
-    reader = asyncio.ensure_future(asyncio.to_thread(reading))
-    try:
-        await git.run(*arguments, stdout=there)
-    finally:
-        os.close(there)  # the reader comes to its end; where it failed, that is why git did
-        await reader
 
 
 async def _too_large(git: Git, pairs: Iterable[Pair]) -> Exception:

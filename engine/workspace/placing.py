@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,11 +21,10 @@ from typing import Any
 from engine.durable import sync_handle
 from engine.workspace import staging
 from engine.workspace.below import Below, is_control
-from engine.workspace.contents import Content
+from engine.workspace.contents import Content, copy_sparse
 from engine.workspace.staging import Identity, Staging
 
 SAVED = ".swarm-saved"
-_CHUNK = 1024 * 1024
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 Mark = tuple[int, int, int, int]
@@ -121,7 +119,7 @@ class Placing:
                 file.write(data)
             else:
                 with data.open("rb") as source:
-                    shutil.copyfileobj(source, file, _CHUNK)
+                    copy_sparse(source, file)
             if before and stat.S_ISREG(before.st_mode):
                 os.fchmod(file.fileno(), _permissions(before.st_mode, mode))
             file.flush()

@@ -24,6 +24,8 @@ from engine.workspace.walk import SANDBOX, is_sandbox
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
 LARGEST_BYTES = 1024**3
 IN_MEMORY_BYTES = 16 * 1024**2
+HOLES_BYTES = 8 * 1024**3
+"""Holes of large files that one look takes in: a file of them takes no room, but hours to read."""
 NESTED = 16  # repositories inside repositories that are looked into
 _CLOSED = re.compile(r"warning: could not open directory '(.+/)'")
 _TICK_NS = 20_000_000  # a change within one tick of the file system's clock leaves no trace
@@ -121,6 +123,7 @@ class Reader:
     def __init__(self, object_format: str, keep_large: Callable[[int], str]) -> None:
         self._algorithm = object_format
         self._keep_large = keep_large
+        self._holes_left = HOLES_BYTES
 
     def read(self, below: Below, path: bytes) -> tuple[Seen | None, bytes | None]:
         """Read one file, and give its content unless it is large; None twice where it vanished.
@@ -139,10 +142,18 @@ class Reader:
             if info.st_size > LARGEST_BYTES:
                 raise OSError("is too large to be remembered")
             if info.st_size > IN_MEMORY_BYTES:
+                self._count_holes(info)
                 return _seen(info, self._keep_large(os.dup(handle)), now_ns), None
             return self._taken(info, _content(handle, info.st_size), now_ns)
         finally:
             os.close(handle)
+
+    def _count_holes(self, info: os.stat_result) -> None:
+        """Raise OSError for a file whose holes are more than one look may take in."""
+        holes = max(0, info.st_size - info.st_blocks * 512)
+        if holes > self._holes_left:
+            raise OSError("has too many holes to be remembered")
+        self._holes_left -= holes
 
     def _taken(self, info: os.stat_result, data: bytes, now_ns: int) -> tuple[Seen, bytes]:
         return _seen(info, object_id(self._algorithm, data), now_ns), data

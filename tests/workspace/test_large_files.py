@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import repos
 
-from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.workspace import contents, create, objects, threeway
+from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
+from engine.workspace import contents, create, objects, placing, scan, threeway
 from engine.workspace.apply import As, Wish, apply, check
 from engine.workspace.checkpoints import Checkpoints
 
 SIZE = 96 * 1024**2
+SPARSE = 8 * 1024**2
 ROOM_KB = 48 * 1024
 """How much more memory all steps together may take than none: half a file."""
 
@@ -140,3 +141,53 @@ async def test_large_files_that_changed_on_both_sides_conflict(tmp_path: Path, h
     repos.commit(source, "here")
     told = await check(run, Wish(source, As.EDITS), home)
     assert [clash.path for clash in told.clashes] == ["a"]
+
+
+def used(path: Path) -> int:
+    """Return what the files below a folder take on the disk, in bytes."""
+    return sum(one.lstat().st_blocks for one in path.rglob("*")) * 512
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("how", [As.EDITS, As.MERGE])
+async def test_holes_take_no_room_and_stay_holes(
+    tmp_path: Path, home: Path, how: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = repos.repository(tmp_path / "s")
+    spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    root = home / "workspaces" / "p" / "r1"
+    made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
+    run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
+    await run.take("baseline")
+    for number in range(3):
+        with (root / f"sparse{number}").open("wb") as file:
+            file.write(b"%d" % number)
+            file.truncate(SPARSE)
+    at_once: list[int] = []
+    place = placing.Placing.place
+    monkeypatch.setattr(
+        placing.Placing, "place", lambda *one: (at_once.append(used(tmp_path)), place(*one))
+    )
+    await apply(run, Wish(source, how, made.workspace.branch, "words"), home)
+    assert (source / "sparse2").stat().st_size == SPARSE
+    assert (source / "sparse2").read_bytes()[:2] == b"2\0"
+    assert at_once
+    assert at_once[0] < SPARSE
+
+
+async def test_files_with_too_many_holes_are_named(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "IN_MEMORY_BYTES", 100_000)
+    monkeypatch.setattr(scan, "HOLES_BYTES", 2 * SPARSE)
+    root = tmp_path / "ws"
+    repos.write(root, {"a": "a\n"})
+    run = await Checkpoints.make(home / "c.git", Workspace(str(root), WorkspaceKind.EMPTY))
+    await run.take("baseline")
+    for number in range(4):
+        (root / f"sparse{number}").touch()
+        os.truncate(root / f"sparse{number}", SPARSE)
+    (root / "real").write_bytes(bytes(range(250)) * 1000)
+    taken = await run.take("one")
+    assert taken.left_out == ("sparse2", "sparse3")
+    assert [file.path for file in (await run.changes(0, 1)).files] == ["real", "sparse0", "sparse1"]
