@@ -1,8 +1,8 @@
 """Diffs and patches, written bit by bit into an open file.
 
-git writes them, but for files over `IN_MEMORY_BYTES` in a patch: of these it would hold both sides
-in memory, several times. Their sections are written here, in git's own format, without the part
-that only `git apply --reverse` needs.
+git writes them, but for files over `IN_MEMORY_BYTES`: of these it would hold both sides in memory,
+several times. Their sections are written here, in git's own format; those of a patch are without
+the part that only `git apply --reverse` needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from engine.domain.errors import user_error
@@ -28,6 +28,8 @@ from engine.workspace.scan import IN_MEMORY_BYTES
 LIMIT_BYTES = 1023 * 1024**2
 """git applies no patch that is larger."""
 NAMED = 5
+ABBREVIATED = 7
+"""Digits of an object id that a diff shows."""
 _CHUNK = 1024 * 1024
 _LINE = 52
 """Bytes that one line of a binary patch encodes."""
@@ -66,11 +68,16 @@ async def write_diff(
 
     Raises `UserError` PATCH_TOO_LARGE with the names of the largest files.
     """
-    meant = [os.fsencode(path) for path in paths]
-    try:
-        await piped(git, (*PATCH, *trees, "--", *meant), _Output(file).copy)
-    except _TooLarge:
-        raise await _too_large(git, await _pairs(git, trees, meant)) from None
+
+    async def section(pair: Pair, output: _Output) -> None:
+        old, new = (b"/dev/null" if side is None else b"" for side in (pair.old, pair.new))
+        names = (
+            old or quoted_name(b"a/" + pair.path),
+            new or quoted_name(b"b/" + pair.path),
+        )
+        output.write(_head(pair, ABBREVIATED) + b"Binary files %s and %s differ\n" % names)
+
+    await _write(git, trees, [os.fsencode(path) for path in paths], _Output(file), (), section)
 
 
 async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -> list[Pair]:
@@ -78,19 +85,37 @@ async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -
 
     Raises `UserError` PATCH_TOO_LARGE with the names of the largest files.
     """
-    pairs = await _pairs(git, trees)
+
+    async def section(pair: Pair, output: _Output) -> None:
+        output.write(_head(pair) + b"GIT binary patch\n")
+        if pair.new:
+            await _write_content(git, pair.new[1], output)
+        else:
+            output.write(_NOTHING)
+
+    return await _write(git, trees, (), _Output(file), ("--binary", "--full-index"), section)
+
+
+async def _write(
+    git: Git,
+    trees: tuple[str, str],
+    paths: Sequence[bytes],
+    output: _Output,
+    how: tuple[str, ...],
+    section: Callable[[Pair, _Output], Awaitable[None]],
+) -> list[Pair]:
+    pairs = await _pairs(git, trees, paths)
     large = await _large(git, pairs)
-    output = _Output(file)
     try:
         # As in git's own order, what goes stands before what comes into its place.
         for pair in large:
             if pair.new is None:
-                output.write(_head(pair) + _NOTHING)
+                await section(pair, output)
         without = await _without(git, trees, large)
-        await piped(git, (*PATCH, "--binary", "--full-index", *without), output.copy)
+        await piped(git, (*PATCH, *how, *without, "--", *paths), output.copy)
         for pair in large:
             if pair.new:
-                await _write_content(git, pair, pair.new, output)
+                await section(pair, output)
     except _TooLarge:
         raise await _too_large(git, pairs) from None
     return pairs
@@ -139,23 +164,23 @@ async def _without(git: Git, trees: tuple[str, str], large: list[Pair]) -> tuple
     )
 
 
-async def _write_content(git: Git, pair: Pair, new: Entry, output: _Output) -> None:
-    length = (await objects.sizes(git, [new[1]]))[new[1]]
-    output.write(_head(pair) + b"literal %d\n" % length)
+async def _write_content(git: Git, oid: str, output: _Output) -> None:
+    length = (await objects.sizes(git, [oid]))[oid]
+    output.write(b"literal %d\n" % length)
 
     def encode(content: BinaryIO) -> None:
         for lines in _encoded(content):
             output.write(lines)
         output.write(b"\n")
 
-    await piped(git, ("cat-file", "blob", new[1]), encode)
+    await piped(git, ("cat-file", "blob", oid), encode)
 
 
-def _head(pair: Pair) -> bytes:
+def _head(pair: Pair, digits: int | None = None) -> bytes:
     """Return the lines of a section that stand before its content."""
     old, new = pair.old, pair.new
     nothing = (0, "0" * len((new or old or (0, ""))[1]))
-    index = b"index %s..%s" % ((old or nothing)[1].encode(), (new or nothing)[1].encode())
+    index = b"index %s..%s" % tuple((one or nothing)[1][:digits].encode() for one in (old, new))
     names = quoted_name(b"a/" + pair.path) + b" " + quoted_name(b"b/" + pair.path)
     if old and new and old[0] == new[0]:
         lines = [b"%s %o" % (index, new[0])]
@@ -165,7 +190,7 @@ def _head(pair: Pair) -> bytes:
         lines = [b"new file mode %o" % new[0], index]
     else:
         lines = [b"deleted file mode %o" % (old or nothing)[0], index]
-    return b"\n".join((b"diff --git " + names, *lines, b"GIT binary patch\n"))
+    return b"\n".join((b"diff --git " + names, *lines, b""))
 
 
 def _encoded(content: BinaryIO) -> Iterator[bytes]:

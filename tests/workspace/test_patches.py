@@ -127,6 +127,7 @@ async def test_a_patch_that_is_too_large_names_the_largest_files(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, binary: bool
 ) -> None:
     monkeypatch.setattr(patches, "LIMIT_BYTES", 4096)
+    monkeypatch.setattr(patches, "IN_MEMORY_BYTES", 10_000)
     monkeypatch.setattr(patches, "NAMED", 2)
     lines = "".join(f"{number}\n" for number in range(2000))
     repos.write(scene.root, {"new/big": noise(1, 20_000), "lines": lines, "text.txt": "x\n"})
@@ -146,3 +147,13 @@ async def test_a_patch_onto_a_full_disk_is_an_error_of_the_disk(scene: Scene) ->
     with os.fdopen(handle, "wb", 0) as file, pytest.raises(UserError) as raised:
         await scene.run.write_patch(file)
     assert raised.value.code == "DISK_FULL"
+
+
+async def test_a_diff_shows_large_files_as_git_shows_binary_ones(scene: Scene) -> None:
+    repos.write(scene.root, {"changed": noise(21), 'come "ä"': noise(22), "text.txt": "x\n"})
+    (scene.root / "gone").unlink()
+    (scene.root / "changed").chmod(0o755)
+    repos.git(scene.root, "add", "-A")
+    theirs = repos.git(scene.root, "diff", "--cached", "-M", "--abbrev=7").split("diff --git ")
+    ours = (await repos.written(scene.run.write_diff)).decode().split("diff --git ")
+    assert sorted(one.strip() for one in ours) == sorted(one.strip() for one in theirs)
