@@ -259,6 +259,7 @@ async def test_a_mistake_costs_no_row_and_no_folder(paths: Paths, wish: dict, co
         assert await engine.runs() == []
     assert {path.name for path in paths.home.iterdir()} <= {
         "swarm.db", "swarm.db-wal", "swarm.db-shm", "supervisor.lock", "database-made", "reserve",
+        "reserve-opening",
     }  # fmt: skip
 
 
