@@ -16,7 +16,7 @@ from engine.domain import codex_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
-from engine.values import Duration, EventName, HookName, Inside, Size
+from engine.values import BranchName, Duration, EventName, HookName, Inside, Size
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
 MOST = 10**9
@@ -85,6 +85,10 @@ class WorkspaceSettings(_Section, frozen=True):
     setup_limit: Annotated[Duration, _says("how long all of them together may take")] = Duration(
         15 * 60
     )
+    branch: Annotated[
+        BranchName,
+        _says("branches of runs; where `swarm` is a branch itself, `swarm-{run}` is taken"),
+    ] = BranchName("swarm/{run}")
     copy_files: Annotated[
         tuple[Inside, ...],
         _says("files brought along that git does not carry, or `ignore` names; `*` is allowed"),

@@ -342,6 +342,8 @@ class Engine(Parts):
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
+        named = replace(spec.preparation, branch=str(self.config.workspace.branch))
+        spec = replace(spec, preparation=named)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
         return replace(spec, workspace=checked.workspace) if pinned else spec

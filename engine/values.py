@@ -52,6 +52,27 @@ class Size(int):
         return str(int(self))
 
 
+class BranchName(str):
+    """The name of a run's branch, such as `swarm/{run}`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> BranchName:
+        """Read a name; raises ValueError where git could not know it."""
+        text = value if isinstance(value, str) else ""
+        filled = text.replace("{run}", "r1")
+        parts = filled.split("/")
+        is_odd = _NO_BRANCH.search(filled) or not filled.isprintable() or len(text) > 100
+        if text.count("{run}") != 1 or is_odd or any(_NO_PART.search(part) for part in parts):
+            raise ValueError("a branch with {run} in it is needed, such as swarm/{run}")
+        return cls(text)
+
+
+_NO_BRANCH = re.compile(r"[\s~^:?*\[\\{}@]|\.\.|^-|^refs/|\.$")
+_NO_PART = re.compile(r"^$|^\.|\.lock$")
+
+
 class Inside(str):
     """A path or pattern of files below a folder, such as `.env` or `config/*.local.yml`."""
 

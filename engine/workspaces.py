@@ -21,7 +21,7 @@ from engine.domain.text import one_line, printable, printable_name
 from engine.files import open_regular
 from engine.paths import Paths, private_folder
 from engine.runs import variables
-from engine.workspace import apply
+from engine.workspace import apply, repository
 from engine.workspace.apply import As, Outcome, Wish
 from engine.workspace.changes import Changes
 from engine.workspace.checkpoints import Checkpoint, Checkpoints, Restored
@@ -41,6 +41,7 @@ from engine.workspace.tree import (
     sizes_of,
 )
 from engine.workspace.working_folder import working_folder
+from engine.workspace.worktree import unblocked
 
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
@@ -200,7 +201,9 @@ class Workspaces:
             await asyncio.to_thread(_check_source, known.id, Path(target))
         words = message or await self.message(known.id)
         # A copy and a folder itself have no branch of their own until a commit is to go on one.
-        branch = workspace.branch or (branch_of(known.id) if how is As.COMMIT else None)
+        branch = workspace.branch or (
+            await _new_branch(known, Path(target)) if how is As.COMMIT else None
+        )
         wish = Wish(Path(target), how, branch=branch, message=words, patch=patch)
         async with self._noted(known.id):
             store = await self._open(known.id)
@@ -337,6 +340,13 @@ class Workspaces:
         if not known.baseline:
             raise user_error("CHANGES_UNKNOWN")
         return self._paths.checkpoints(known.id, workspace.path), workspace
+
+
+async def _new_branch(run: Run, target: Path) -> str:
+    """Return the name of the branch for a run that has none yet; raises `UserError`."""
+    name = branch_of(run.spec.preparation.branch, run.id)
+    found = await repository.find(target)
+    return await unblocked(found.git, name) if found else name
 
 
 def _check_source(run: str, source: Path) -> None:

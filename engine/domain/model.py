@@ -90,6 +90,8 @@ class Preparation:
     setup_limit_s: float = 900.0
     copy_files: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    branch: str = "swarm/{run}"
+    """The name of a run's branch."""
     copy_limit: int | None = None
     """Bytes of files, holes in them included, that a copy may hold."""
     trusted: dict[str, str] = field(default_factory=dict[str, str])

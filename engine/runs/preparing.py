@@ -101,6 +101,7 @@ class Preparing:
                 wanted.ignore,
                 wanted.copy_files,
                 wanted.copy_limit,
+                wanted.branch,
             )
         )
         try:

@@ -22,6 +22,7 @@ from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits
 from engine.workspace.git_errors import UNREADABLE
+from engine.workspace.heads import worktrees_beside
 from engine.workspace.landing import recovered
 from engine.workspace.lineage import lineage, on_newer, taken_back
 from engine.workspace.lineends import LineEnds, line_ends
@@ -38,6 +39,8 @@ from engine.workspace.threeway import Bringing, Clash
 from engine.workspace.user_git_config import user_git_config
 
 SHOWN = 8
+WORKTREES = 6
+"""Worktrees that are named where one has to be chosen."""
 
 
 class As(StrEnum):
@@ -148,7 +151,7 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
         raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
     await asyncio.to_thread(check_apart, wish.to, home, may_contain=True)
     repository = await _find(wish)
-    root = _root(run, wish, repository)
+    root = await _root(run, wish, repository)
     async with locked(lock_for(home, root)):
         await finish_earlier(repository, root, home, really=really)
         old, new, left_out = await run.trees(wish.since, wish.until)
@@ -197,19 +200,30 @@ def _names(paths: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(os.fsdecode(path) for path in sorted(paths))
 
 
-def _root(run: Checkpoints, wish: Wish, repository: Repository | None) -> Path:
+async def _root(run: Checkpoints, wish: Wish, repository: Repository | None) -> Path:
     """Give the folder that the workspace's root stands for."""
     real = wish.to.resolve()
     if run.is_worktree and repository:
         if repository.top:
             return repository.top
-        if wish.how is As.EDITS:
-            raise user_error(
-                "INPUT_INVALID",
-                f"{printable_name(str(wish.to))} is a bare repository: it has no files.",
-                "Take the changes home as a commit or as a patch.",
-            )
+        if wish.how in (As.EDITS, As.MERGE):
+            raise await _bare(run, wish, repository)
     return real
+
+
+async def _bare(run: Checkpoints, wish: Wish, repository: Repository) -> UserError:
+    """Return the error for a bare repository, with the worktrees that could be meant."""
+    beside = await worktrees_beside(repository, run.root.parent.parent)
+    named = ", ".join(printable_name(str(top)) for top in beside[:WORKTREES])
+    named += f" and {len(beside) - WORKTREES} more" if len(beside) > WORKTREES else ""
+    name = printable_name(str(wish.to))
+    return user_error(
+        "INPUT_INVALID",
+        f"{name} is a bare repository: it has no files and no current branch to merge into.",
+        f"Name one of its worktrees with --to ({named}), or apply as a commit or as a patch."
+        if beside
+        else "Apply the changes as a commit or as a patch.",
+    )
 
 
 async def _committed(

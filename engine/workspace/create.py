@@ -27,6 +27,7 @@ from engine.workspace.room import check_room, check_size
 from engine.workspace.worktree import Made, clear
 
 _log = logging.getLogger(__name__)
+BRANCH = "swarm/{run}"
 ABOVE_WORKSPACES = 2
 """How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
 STOP_POLL_S = 0.05
@@ -127,6 +128,7 @@ def make(
     ignore: Sequence[str] = (),
     copy_files: Sequence[str] = (),
     limit_bytes: int | None = None,
+    branch: str = BRANCH,
 ) -> Made:
     """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
 
@@ -136,7 +138,7 @@ def make(
     Blocking, and not for a thread with an event loop.
     """
     try:
-        made = _made(spec, target, home, stop, ignore, copy_files, limit_bytes)
+        made = _made(spec, target, home, stop, ignore, copy_files, limit_bytes, branch)
         cwd = working_folder.chosen(spec)
         if not working_folder.is_inside(Path(made.workspace.path), cwd):
             raise working_folder.missing(cwd, "the workspace")
@@ -170,6 +172,7 @@ def _made(
     ignore: Sequence[str],
     copy_files: Sequence[str],
     limit_bytes: int | None,
+    branch: str,
 ) -> Made:
     if spec.kind is WorkspaceKind.EMPTY or (not spec.source and spec.kind is WorkspaceKind.COPY):
         _clear(target)
@@ -182,11 +185,12 @@ def _made(
         return Made(Workspace(str(source), spec.kind, source=str(source)))
     allowance = copying.Allowance(limit_bytes)
     if spec.kind is WorkspaceKind.WORKTREE:
-        branch = branch_of(target.name)
+        branch = branch_of(branch, target.name)
         making = _worktree(spec, source, target, branch, home, allowance)
         return _with_listed(_run(making, stop), top_of(source), copy_files, allowance)
     if spec.kind is WorkspaceKind.FROM_RUN:
-        return _from_run(source, target, home, stop, allowance)
+        name = branch_of(branch, target.name)
+        return _from_run(source, target, home, stop, allowance, name)
     _clear(target)
     made = _copied(source, target, home, stop, ignore, allowance)
     return _with_listed(made, source, copy_files, allowance)
@@ -240,9 +244,9 @@ def _with_listed(
     return replace(made, notices=(*made.notices, *brought.notices()))
 
 
-def branch_of(run: str) -> str:
-    """Give the name of a run's branch."""
-    return f"{worktree.OURS}{run}"
+def branch_of(pattern: str, run: str) -> str:
+    """Return the name of a run's branch by the pattern of the settings."""
+    return pattern.replace("{run}", run)
 
 
 def _clear(target: Path) -> None:
@@ -311,7 +315,12 @@ def _copy(
 
 
 def _from_run(
-    source: Path, target: Path, home: Path, stop: Callable[[], bool], allowance: copying.Allowance
+    source: Path,
+    target: Path,
+    home: Path,
+    stop: Callable[[], bool],
+    allowance: copying.Allowance,
+    branch: str,
 ) -> Made:
     """Copy an earlier run's workspace as it stands, as a worktree of its own where it is one."""
     found = _run(_worktree_of(source, target), stop)
@@ -322,9 +331,7 @@ def _from_run(
         return Made(workspace, made.notices)
     private_folder(target.parent)
     check_room(source, target, lambda _path, _is_folder: False)
-    branch, index = _run(
-        worktree.register(found, target, branch_of(target.name), home, found.head), stop
-    )
+    branch, index = _run(worktree.register(found, target, branch, home, found.head), stop)
     # git has made the folder, with nothing but its `.git`, which is to survive the copy.
     link = (target / ".git").read_bytes()
     clear(target)

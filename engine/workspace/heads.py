@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.files import read_regular
+from engine.workspace.bare import is_bare
 from engine.workspace.git import Git
 from engine.workspace.repository import POINTER_BYTES, Repository
 
@@ -39,10 +40,17 @@ async def checked_out(git_dir: Path) -> str | None:
 
 async def checked_out_in(repository: Repository, branch: str) -> list[Path]:
     """Return the working trees that have this branch checked out."""
-    trees = await asyncio.to_thread(_working_trees, repository.common_dir)
+    trees = await asyncio.to_thread(_with_files, repository.common_dir)
     return [
         one.top for one in trees if await _branch(one.git_dir, one.head) == f"refs/heads/{branch}"
     ]
+
+
+async def worktrees_beside(repository: Repository, without: Path) -> list[Path]:
+    """Return the linked worktrees that are there, but those below the folder `without`."""
+    trees = await asyncio.to_thread(_working_trees, repository.common_dir)
+    tops = [one.top for one in trees if one.git_dir != repository.common_dir and one.top.is_dir()]
+    return sorted(top for top in tops if not top.resolve().is_relative_to(without.resolve()))
 
 
 async def detached(repository: Repository, without: Collection[Path]) -> set[str]:
@@ -92,6 +100,12 @@ def _head_in(git_dir: Path) -> bytes:
         return b""
 
 
+def _with_files(common_dir: Path) -> list[_WorkingTree]:
+    """Return the working trees without a bare repository, whose HEAD nobody works on. Blocking."""
+    trees = _working_trees(common_dir)
+    return trees[1:] if is_bare(common_dir) else trees
+
+
 def _working_trees(common_dir: Path) -> list[_WorkingTree]:
     """Return the working trees of a repository. Blocking."""
     folder = common_dir / "worktrees"
@@ -102,5 +116,5 @@ def _working_trees(common_dir: Path) -> list[_WorkingTree]:
             link = os.fsdecode(read_regular(place / "gitdir", POINTER_BYTES).strip())
         except OSError:
             continue
-        found.append(_WorkingTree(place, Path(link).parent, _head_in(place)))
+        found.append(_WorkingTree(place, (place / link).parent, _head_in(place)))
     return found

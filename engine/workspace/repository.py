@@ -16,6 +16,7 @@ from engine.domain.text import printable_name
 from engine.durable import write_synced
 from engine.files import read_regular, real_path
 from engine.paths import private_folder
+from engine.workspace.bare import is_bare
 from engine.workspace.git import Git, failure
 from engine.workspace.git_errors import unreadable
 from engine.workspace.guard import check_repository
@@ -58,13 +59,14 @@ def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
 
     Nothing is run and no setting is believed: a `core.worktree` leads nowhere. A folder that looks
     like a bare repository counts only where it is named itself and lies in no working tree: any
-    repository may track such a folder.
+    repository may track such a folder. A hub, whose `.git` is bare, has no working tree.
     """
     real = folder.resolve()
     for place in (real, *real.parents):
         git_dir = _git_dir_in(place)
         if git_dir:
-            return git_dir, _common(git_dir), place
+            is_hub = git_dir == _common(git_dir) and is_bare(git_dir)
+            return git_dir, _common(git_dir), None if is_hub else place
     return (real, real, None) if _is_git_dir(real) and _common(real) == real else None
 
 
@@ -88,7 +90,7 @@ def _belongs(git_dir: Path, folder: Path) -> bool:
     """Return whether a git directory that a `.git` file names is in turn one of this folder.
 
     Of a linked worktree it says so itself. Else it is a submodule's, below the repository around
-    it, or one that `git init --separate-git-dir` put aside, whose settings name the folder.
+    it, or lies in the folder itself, as the bare repository of a hub does.
     """
     link = git_dir / "gitdir"
     if link.is_file():
@@ -97,7 +99,8 @@ def _belongs(git_dir: Path, folder: Path) -> bool:
         return is_there and real_path(named.parent) == real_path(folder)
     if (git_dir / "commondir").exists():
         return False
-    return any(git_dir.is_relative_to(above / ".git") for above in (folder, *folder.parents))
+    places = [folder, *(above / ".git" for above in folder.parents)]
+    return any(git_dir.is_relative_to(place) for place in places)
 
 
 def _is_git_dir(path: Path) -> bool:
@@ -162,7 +165,8 @@ async def find_outside(folder: Path, workspaces: Path) -> Repository | None:
 async def at(found: Repository) -> Repository:
     """Return the repository itself instead of one of its linked worktrees."""
     common = found.common_dir
-    return await read(common, common, common.parent if common.name == ".git" else None)
+    has_files = common.name == ".git" and not await asyncio.to_thread(is_bare, common)
+    return await read(common, common, common.parent if has_files else None)
 
 
 async def must_find(folder: Path, *, needs_commit: bool = True) -> Repository:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Container, Iterable
@@ -39,7 +40,6 @@ from engine.workspace.uncommitted import bring, uncommitted
 from engine.workspace.user_git_config import UserGitConfig, user_git_config
 
 BRANCHES = 100
-OURS = "swarm/"
 WORKERS = 4
 """Processes that check files out, where there are many."""
 LFS = {"GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1"}
@@ -141,7 +141,7 @@ async def register(
         await _unregister(repository, target)
         name, adding = branch, ("worktree", "add", "--no-checkout", "-q")
         if (await git.ask(*adding, "-b", name, str(target), commit)).code:  # likely it is taken
-            name = await _free_branch(repository, branch, commit)
+            name = await _free_branch(repository, await unblocked(git, branch), commit)
             there = await tip_of(git, name) == commit
             made = (str(target), name) if there else ("-b", name, str(target), commit)
             await git.run(*adding, *made)
@@ -208,13 +208,14 @@ async def discard(source: Path, target: Path, home: Path) -> None:
     if repository is None or place is None:
         await asyncio.to_thread(clear, target)
         return
-    await remove(repository, target, await _branch_of(place), home)
+    await remove(repository, target, await _branch_of(place, target.name), home)
 
 
-async def _branch_of(place: Path) -> str | None:
-    """Return the branch of ours that a registered worktree has checked out."""
+async def _branch_of(place: Path, run: str) -> str | None:
+    """Return the branch of ours that a registered worktree has checked out: it names its run."""
     name = (await checked_out(place) or "").removeprefix("refs/heads/")
-    return name if name.startswith(OURS) else None
+    is_ours = re.search(rf"(?<![0-9a-z]){re.escape(run)}(?![0-9a-z])", name)
+    return name if is_ours else None
 
 
 async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
@@ -226,7 +227,7 @@ async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
     folder = repository.common_dir / "worktrees"
     found = await asyncio.to_thread(_all_gone, folder, workspaces)
     for target, place in found:
-        await remove(repository, target, await _branch_of(place), home)
+        await remove(repository, target, await _branch_of(place, target.name), home)
     return len(found)
 
 
@@ -266,6 +267,20 @@ def clear(target: Path) -> None:
         raise OSError(errno.EBUSY, f"cannot be removed whole: {left[0]}", str(target))
 
 
+async def _is_folder(git: Git, name: str) -> bool:
+    """Return whether there are branches below this name: git allows none that is called so."""
+    words = ("for-each-ref", "--count=1", "--format=%(refname)", f"refs/heads/{name}/")
+    return bool((await git.run(*words)).strip())
+
+
+async def unblocked(git: Git, branch: str) -> str:
+    """Return the name without folders where a branch is called like one of them."""
+    parts = branch.split("/")
+    above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+    taken = [name for name in above if await tip_of(git, name)]
+    return branch.replace("/", "-") if taken else branch
+
+
 async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
     """Return a branch name that is free, or one that stands at `commit` already.
 
@@ -275,9 +290,9 @@ async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
     for number in range(1, BRANCHES):
         name = branch if number == 1 else f"{branch}-{number}"
         tip = await tip_of(git, name)
-        if tip is None:
+        if tip is None and not await _is_folder(git, name):
             return name
-        if await checked_out_in(repository, name):
+        if tip is None or await checked_out_in(repository, name):
             continue
         if tip == commit:
             return name
