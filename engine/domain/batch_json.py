@@ -15,7 +15,7 @@ from engine.domain.events import iso
 from engine.domain.model import Run, Status
 from engine.domain.ranking import Task, tasks
 from engine.domain.run_json import run_json
-from engine.domain.text import one_line, printable_name
+from engine.domain.text import one_line, printable_name, visible
 
 FORMATS = ("md", "csv", "json")
 COLUMNS = (
@@ -130,6 +130,8 @@ def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _as_text(cell: str) -> str:
     """Mark what a spreadsheet would take for a formula as text."""
+    # Before it is looked at: printing removes what hides the beginning of a formula.
+    cell = visible(cell)
     return cell if _NUMBER.match(cell) else _FORMULA.sub(r"\1'", cell)
 
 

@@ -75,6 +75,14 @@ def test_no_separator_makes_a_formula_of_a_report(cell: str) -> None:
             assert part.strip().strip("'\"")[:1] not in "=+-@\uff1d" or "'" in part[:2], marked
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\ufeff", "\x1b[0m", "\u17b4", "\x1b]0;x\x07"])
+def test_no_invisible_character_hides_a_formula(hidden: str) -> None:
+    for cell in (f"{hidden}=1+1", f"a;{hidden}@x", f"={hidden}1"):
+        marked = _as_text(cell)
+        assert visible(marked) == marked  # as the command line prints it
+        assert "'" in marked
+
+
 @pytest.mark.parametrize("number", ["-5", "+3", "12.5", "-0.1"])
 def test_numbers_of_a_report_stay_numbers(number: str) -> None:
     assert _as_text(number) == number
