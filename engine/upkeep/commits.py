@@ -45,7 +45,15 @@ class Holding:
             await self.git.run(*words)
             return
         async with self.git.opened(path.parent) as git:
+            await _name_stashes(git)
             await git.run(*words)
+
+
+async def _name_stashes(git: Git) -> None:
+    """Give each stash a ref: all but the newest are in a reflog alone, which no bundle has."""
+    stashes = (await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split()
+    lines = (f"update refs/stashes/{number} {sha}\n" for number, sha in enumerate(stashes))
+    await git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
 
 async def of_branch(
