@@ -51,7 +51,11 @@ def of_nobody() -> Iterator[Path]:
 
 
 def _typed(prefix: list[str], home: Path, words: str) -> Result:
-    own = {"SWARM_HOME": str(home), "SWARM_CONFIG": str(home / "config.yaml"), "HOME": str(home)}
+    own = {
+        "SWARM_HOME": str(home),
+        "SWARM_CONFIG": str(home.parent / "config.yaml"),
+        "HOME": str(home),
+    }
     command = [*prefix, *COMMAND, *words.split()]
     env, folder = {**os.environ, **own}, home.parent
     done = subprocess.run(
