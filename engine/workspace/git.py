@@ -57,6 +57,8 @@ _SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
     "core.splitIndex=false",
+    # In the user's repository, too: a file that git streams is not in memory, twice or thrice.
+    "core.bigFileThreshold=16m",
     "worktree.useRelativePaths=false",
     "safe.bareRepository=explicit",
     # Since 2.55; `git_settings` disables each hook that it finds, also for 2.54.
