@@ -366,7 +366,7 @@ def _kept_words(kept: Sequence[str]) -> str:
     if not kept:
         return ""
     more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
-    return f"; left as it is, below a control folder: {printable_name(kept[0])}{more}"
+    return f"; left as it is, a control folder or repository: {printable_name(kept[0])}{more}"
 
 
 def _of(run: Run) -> Workspace:

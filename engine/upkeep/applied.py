@@ -20,7 +20,7 @@ from engine.domain.model import Applied, Run
 from engine.upkeep.reach import Reach, reach
 from engine.workspace import objects, owned
 from engine.workspace.below import Below
-from engine.workspace.changes import Pair
+from engine.workspace.changes import Pair, is_submodule
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.lineends import line_ends
 from engine.workspace.objects import Entry
@@ -28,6 +28,7 @@ from engine.workspace.origin import Asked
 from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
+from engine.workspace.submodules import links_at, nested_changes
 from engine.workspace.taken import Taken
 from engine.workspace.user_git_config import user_git_config
 
@@ -48,6 +49,8 @@ class AppliedWork:
     """Whether all that was applied is kept somewhere."""
     on_branch: bool = False
     """Whether the run's own branch holds commits that no other ref reaches, and stays for them."""
+    submodules: tuple[bytes, ...] = ()
+    """Submodules whose commit is not where the work went: edits do not bring it."""
 
 
 async def applied_work(run: Run, store: Checkpoints, asked: Asked, home: Path) -> AppliedWork:
@@ -62,11 +65,19 @@ async def applied_work(run: Run, store: Checkpoints, asked: Asked, home: Path) -
         if await seen.has(done.commit):
             return AppliedWork(done.checkpoint, is_kept=True, on_branch=on_branch)
     places = _places(run, done, store, target, home)
-    missing = await store.pairs(BASELINE, done.checkpoint)
+    missing = await _to_be_found(store, done.checkpoint)
     for root, repository in places:
         missing = await _missing(run, store, root, repository, missing, on_branch=on_branch)
-    undone = tuple(pair.path for pair in missing)
-    return AppliedWork(done.checkpoint, undone, not undone, on_branch)
+    links = tuple(pair.path for pair in missing if is_submodule(pair))
+    undone = tuple(pair.path for pair in missing if pair.path not in links)
+    return AppliedWork(done.checkpoint, undone, not missing, on_branch, links)
+
+
+async def _to_be_found(store: Checkpoints, n: int) -> list[Pair]:
+    """Return the changes up to a checkpoint, without those that nested repositories hold."""
+    old, new, _ = await store.trees(BASELINE, n)
+    pairs = await store.between(old, new)
+    return (await nested_changes(store, old, new, pairs)).without_commits(pairs)
 
 
 async def _repository(folder: Path, asked: Asked) -> Repository | None:
@@ -117,6 +128,8 @@ async def _missing(
     if not pairs:
         return pairs
     placed = await Taken(store, root, repository.branch if repository else None).placed()
+    there = await links_at(root, repository, pairs)
+    pairs = [pair for pair in pairs if pair.path not in there]
     pairs = await _not_in_files(store, root, pairs, placed)
     if pairs and repository and repository.head:
         without = _without(run, repository, store, on_branch)

@@ -19,6 +19,7 @@ from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
 from engine.workspace.origin import Asked
 from engine.workspace.repository import PULLS, Repository
+from engine.workspace.submodules import module_at
 
 KNOWN_SHOWN = 1000
 """Tips that a bundle is told to leave out: with fewer it is only larger."""
@@ -92,6 +93,22 @@ async def of_branch(
     return Holding(git, "", count, tuple(there), tuple(others), is_branch=True)
 
 
+async def of_worktrees(workspace: Workspace, found: Repository | None) -> list[Holding]:
+    """Return what only other worktrees of the repository reach that lie in a workspace."""
+    if workspace.branch is None or found is None:
+        return []
+    inside = await asyncio.to_thread(worktree.registrations_below, found, Path(workspace.path))
+    holdings: list[Holding] = []
+    for name, place in inside:
+        git, others = Git(place), ("--not", "--branches", "--remotes", "--tags")
+        if not await _resolves(git, "HEAD"):
+            continue
+        count = int(await git.run("rev-list", "--count", "HEAD", *others))
+        if count:
+            holdings.append(Holding(git, name, count, ("HEAD",), others))
+    return holdings
+
+
 async def _is_shared(refs: list[tuple[str, str]], branch: str, place: Path | None) -> bool:
     """Say whether a branch stands where another does, and its worktree stands on it: no more."""
     tip = next((sha for sha, ref in refs if ref == branch), None)
@@ -135,7 +152,7 @@ async def inside(
     """
     found: list[Holding] = []
     for name, git_dir in git_dirs:
-        source = await _counterpart(workspace, name, asked)
+        source = await _counterpart(workspace, name, git_dir, asked)
         foreign = replace(git_dir, source=source)
         async with foreign.opened(scratch) as git:
             one = await _own(name, git, source, asked, is_taken=is_taken and not name)
@@ -144,10 +161,14 @@ async def inside(
     return found
 
 
-async def _counterpart(workspace: Workspace, name: str, asked: Asked) -> Repository | None:
+async def _counterpart(
+    workspace: Workspace, name: str, git_dir: Foreign, asked: Asked
+) -> Repository | None:
     """Give the repository that one in the workspace is a copy of, as far as that can be told."""
-    if not workspace.source or (name and workspace.kind is WorkspaceKind.WORKTREE):
+    if not workspace.source:
         return None
+    if name and workspace.kind is WorkspaceKind.WORKTREE:
+        return await _of_submodule(git_dir)
     source = Path(workspace.source) / name
     workspaces = Path(workspace.path).parent.parent
     if not source.is_dir() or source.resolve().is_relative_to(workspaces.resolve()):
@@ -155,6 +176,19 @@ async def _counterpart(workspace: Workspace, name: str, asked: Asked) -> Reposit
     try:
         return await asked.find(source)
     except UserError as error:  # then nothing in it counts as kept
+        if error.code == "WORKSPACE_UNSAFE":
+            return None
+        raise
+
+
+async def _of_submodule(git_dir: Foreign) -> Repository | None:
+    """Return what the user's repository keeps of a submodule, where a worktree keeps its own."""
+    common = git_dir.root.parent.parent
+    if git_dir.root.parent.name != "worktrees" or not git_dir.inside.startswith("modules/"):
+        return None
+    try:
+        return await module_at(common / git_dir.inside)
+    except UserError as error:
         if error.code == "WORKSPACE_UNSAFE":
             return None
         raise

@@ -45,7 +45,7 @@ async def keep(
 
 
 def _is_changed(lost: Unsaved) -> bool:
-    return bool(lost.files or lost.undone) or not lost.is_known
+    return bool(lost.files or lost.submodules or lost.undone) or not lost.is_known
 
 
 async def _patch(run: Run, paths: Paths, folder: Path, needed: bool) -> list[Path] | None:

@@ -34,6 +34,8 @@ class Unsaved:
 
     files: int = 0
     """Changed files that were not taken home."""
+    submodules: int = 0
+    """Changed commits of submodules, and new nested repositories, that were not taken home."""
     undone: int = 0
     """Applied files that are not where they were applied any more."""
     unread: int = 0
@@ -65,9 +67,10 @@ class Unsaved:
         if not self.is_known:
             return "not known"
         parts = [f"{counted(self.commits, 'commit')} nowhere else"] if self.commits else []
+        how = "dirty" if self.is_dirty else "not applied"
         if self.files or self.unread:
-            how = "dirty" if self.is_dirty else "not applied"
             parts.append(f"{how}: {counted(self.files + self.unread, 'file')}")
+        parts += [f"{how}: {counted(self.submodules, 'submodule')}"] if self.submodules else []
         parts += [f"undone: {counted(self.undone, 'file')}"] if self.undone else []
         parts += [f"{len(self.ignored)} ignored"] if self.ignored else []
         return ", ".join([*([] if self.has_git else ["no git"]), *(parts or ["clean"])])
@@ -80,6 +83,8 @@ class Unsaved:
         parts: list[str] = []
         if self.files:
             parts.append(f"{counted(self.files, 'changed file')} not taken home")
+        if self.submodules:
+            parts.append(f"{counted(self.submodules, 'changed submodule')} not taken home")
         if self.undone:
             parts.append(f"{counted(self.undone, 'applied file')} no longer in the source")
         if self.unread:
@@ -155,8 +160,10 @@ async def _look(
     own = next((git_dir for name, git_dir in git_dirs if not name), None)
     head = own or (Git(place) if place else None)
     is_dirty = changed and head and (in_words or not await _is_tree(head, now.tree, scratch))
+    links = {file.path for file in changed if file.is_submodule}
     return Unsaved(
-        len(changed),
+        sum(not file.is_submodule for file in changed),
+        len(links.union(map(os.fsdecode, work.submodules))),
         len(undone),
         len(now.left_out),
         tuple(sorted(more.ignored)),
@@ -191,6 +198,7 @@ class _Commits:
         inside = await commits.inside(
             self.workspace, self.git_dirs, self.asked, self.scratch, is_taken=is_taken
         )
+        inside += await commits.of_worktrees(self.workspace, self.repository)
         return tuple([branch, *inside] if branch else inside)
 
 
@@ -216,8 +224,13 @@ def _git_dirs(root: Path, more: Leftovers, place: Path | None) -> list[tuple[str
         for module in commits.modules(git_dir / "modules"):
             found.append((str(Path(name) / module.name), _foreign(root, module)))
     if place:
-        found += [(m.name, _foreign(place, m)) for m in commits.modules(place / "modules")]
+        found += [(_name(place, m), _foreign(place, m)) for m in commits.modules(place / "modules")]
     return found
+
+
+def _name(place: Path, module: Path) -> str:
+    """Return a submodule's name, as it is kept below the git directory of a worktree."""
+    return str(module.relative_to(place / "modules")).replace("/modules/", "/")
 
 
 def _foreign(root: Path, git_dir: Path) -> Foreign:

@@ -24,16 +24,17 @@ from engine.workspace.edits import Edits
 from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.heads import worktrees_beside
 from engine.workspace.landing import recovered
-from engine.workspace.lineage import lineage, on_newer, taken_back
+from engine.workspace.lineage import Lineage, lineage, on_newer, taken_back
 from engine.workspace.lineends import LineEnds, line_ends
 from engine.workspace.locks import lock_for, locked
-from engine.workspace.merge import Merge
+from engine.workspace.merge import Done, Merge
 from engine.workspace.objects import Entry
 from engine.workspace.owned import seeing
 from engine.workspace.points import BASELINE
 from engine.workspace.repository import Repository, find
 from engine.workspace.signing import signing
 from engine.workspace.staging import journal_for
+from engine.workspace.submodules import ModuleCommits, NestedChanges, nested_changes
 from engine.workspace.taken import Taken
 from engine.workspace.threeway import Bringing, Clash
 from engine.workspace.user_git_config import user_git_config
@@ -84,6 +85,9 @@ class Outcome:
     """Whether the commit was signed; None where none was made. No hooks are ever run."""
     left_out: tuple[str, ...] = ()
     """Changed files of the workspace that could not be read, and so are not among them."""
+
+    links_left: tuple[str, ...] = ()
+    """Submodules whose commit was not brought, as edits bring files alone."""
 
     @property
     def fits(self) -> bool:
@@ -158,10 +162,8 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
         here = Taken(run, root, repository.branch if repository else None)
         if wish.how is As.EDITS:
             edits = Edits(run, repository, root, home)
-            bringing = await here.bringing(old, new)
-            joined = await edits.take(bringing, await here.placed(), really=really)
-            outcome = Outcome(_names(joined.files), tuple(joined.clashes))
-            brought = [(here, joined.files)]
+            outcome, files = await _edited(edits, here, old, new, really=really)
+            brought = [(here, files)]
         elif repository is None or repository.head is None:
             name = printable_name(str(wish.to))
             raise user_error(
@@ -184,6 +186,17 @@ async def _take(run: Checkpoints, wish: Wish, home: Path, *, really: bool) -> Ou
 async def _patched(run: Checkpoints, wish: Wish) -> Outcome:
     pairs, left_out = await run.write_patch(wish.patch, wish.since, wish.until)
     return Outcome(_names(pair.path for pair in pairs), left_out=left_out)
+
+
+async def _edited(
+    edits: Edits, here: Taken, old: str, new: str, *, really: bool
+) -> tuple[Outcome, dict[bytes, Entry | None]]:
+    whole = await here.bringing(old, new)
+    nested = await nested_changes(edits.run, old, new, whole.pairs)
+    bringing, links = await asyncio.to_thread(nested.for_edits, whole, edits.root)
+    joined = await edits.take(bringing, await here.placed(), really=really)
+    outcome = Outcome(_names(joined.files), tuple(joined.clashes), links_left=_names(links))
+    return outcome, joined.files
 
 
 async def _find(wish: Wish) -> Repository | None:
@@ -242,27 +255,24 @@ async def _committed(
     git = replace(run.git, settings=(*run.git.settings, *who.settings))
     git = seeing(git, repository.objects)
     inside = os.fsencode(root.relative_to(repository.top)) if repository.top else b"."
+    modules = ModuleCommits(run, repository, b"" if inside == b"." else inside + b"/")
+    pairs = await run.between(coming.old, coming.new)
+    nested = await nested_changes(run, coming.old, coming.new, pairs)
+    changed = _below(inside, nested.for_commit(Bringing(pairs)).pairs)
+    clashes = [*nested.clashes, *await modules.bring(changed, really=False)]
+    if clashes:
+        return Outcome(_names(pair.path for pair in changed), tuple(clashes))
     own = await lineage(run, repository, wish.branch)
     signer = signing(who) if really else None
-    changed = _below(inside, await run.between(coming.old, coming.new))
     async with line_ends(git, who, repository.head, changed) as converted:
-        merge = Merge(git, repository, who, converted, run.root, own, signer)
-
-        async def bringing(taken: Taken | None) -> Bringing:
-            """Give what is to be brought there, as the repository stores files."""
-            found = await (taken or coming.here).bringing(coming.old, coming.new)
-            paths = {pair.path for pair in found.pairs}
-            prefix = b"" if inside == b"." else inside + b"/"
-            back = _below(inside, await taken_back(run, own, coming.old, paths, prefix))
-            pairs = await converted.stored(_below(inside, found.pairs))
-            pairs += await _stored_again(converted, back)
-            earlier = await converted.stored(_below(inside, found.earlier))
-            return Bringing(pairs, earlier, own.versions)
-
-        aside, here = await bringing(coming.aside), await bringing(coming.here)
+        stored = _Stored(run, coming, nested, own, converted, inside)
+        aside, here = await stored.bringing(coming.aside), await stored.bringing(coming.here)
         if converted.clashes:
             names = (pair.path for pair in changed)
             return Outcome(_names(names), tuple(converted.clashes))
+        if really:
+            await modules.bring(changed, really=True)
+        merge = Merge(git, repository, who, converted, run.root, own, signer)
         if wish.how is As.COMMIT:
             done = await merge.commit(aside, wish.branch, wish.message, really=really)
         else:
@@ -271,6 +281,10 @@ async def _committed(
             newer = await on_newer(repository.git, own, repository.head, here.pairs)
             here = replace(here, pairs=newer)
             done = await merge.merge(here, side, wish.message, home, really=really)
+    return _outcome(done)
+
+
+def _outcome(done: Done) -> Outcome:
     return Outcome(
         _names(done.files),
         tuple(done.clashes),
@@ -279,6 +293,30 @@ async def _committed(
         into=done.into,
         signed=done.signed,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A run's changes as the repository stores files, in its folder `inside`."""
+
+    run: Checkpoints
+    coming: Coming
+    nested: NestedChanges
+    own: Lineage
+    converted: LineEnds
+    inside: bytes
+
+    async def bringing(self, taken: Taken | None) -> Bringing:
+        """Return what is to be brought to the run's branch, or to the current one."""
+        coming, prefix = self.coming, b"" if self.inside == b"." else self.inside + b"/"
+        whole = await (taken or coming.here).bringing(coming.old, coming.new)
+        found = self.nested.for_commit(whole)
+        paths = {pair.path for pair in (*whole.pairs, *found.pairs)}
+        back = await taken_back(self.run, self.own, coming.old, paths, prefix)
+        pairs = await self.converted.stored(_below(self.inside, found.pairs))
+        pairs += await _stored_again(self.converted, _below(self.inside, back))
+        earlier = await self.converted.stored(_below(self.inside, found.earlier))
+        return Bringing(pairs, earlier, self.own.versions)
 
 
 async def _stored_again(converted: LineEnds, back: list[Pair]) -> list[Pair]:

@@ -11,14 +11,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 from engine.workspace.below import Below
-from engine.workspace.changes import Pair
+from engine.workspace.changes import Pair, is_submodule
 from engine.workspace.contents import Content, is_same
 from engine.workspace.lineends import LineEnds
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
 from engine.workspace.scan import git_mode
-
-_SUBMODULE = 0o160000
 
 
 async def arrived(repository: Repository, line_ends: LineEnds, pairs: Iterable[Pair]) -> set[bytes]:
@@ -28,15 +26,19 @@ async def arrived(repository: Repository, line_ends: LineEnds, pairs: Iterable[P
     `UserError`.
     """
     assert repository.top
+    changed = list(pairs)
     asked = [
         pair
-        for pair in pairs
-        if _SUBMODULE not in _modes(pair)
+        for pair in changed
+        if not is_submodule(pair)
         and os.path.lexists(repository.top / os.fsdecode(pair.path)) == (pair.new is not None)
     ]
-    if not asked:
+    links = [pair for pair in changed if is_submodule(pair)]
+    if not asked and not links:
         return set()
-    staged = await _staged(repository)
+    staged = await index_files(repository)
+    # Whatever a submodule has checked out stays: only the index tells its commit.
+    moved = {pair.path for pair in links if staged.get(pair.path) == pair.new}
     free = [pair for pair in asked if staged.get(pair.path) in (pair.old, pair.new)]
     gone = [pair for pair in free if pair.new is None]
     found = await asyncio.to_thread(_same, repository.top, gone, {})
@@ -46,14 +48,10 @@ async def arrived(repository: Repository, line_ends: LineEnds, pairs: Iterable[P
         async for data in groups:
             some = [come[path] for path in data]
             found |= await asyncio.to_thread(_same, repository.top, some, data)
-    return found
+    return found | moved
 
 
-def _modes(pair: Pair) -> set[int]:
-    return {side[0] for side in (pair.old, pair.new) if side}
-
-
-async def _staged(repository: Repository) -> dict[bytes, Entry]:
+async def index_files(repository: Repository) -> dict[bytes, Entry]:
     """Return what the index has, of what is not in conflict."""
     found: dict[bytes, Entry] = {}
     for line in (await repository.git.run("ls-files", "-s", "-z")).split(b"\0"):

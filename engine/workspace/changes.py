@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine.domain.model import ChangeCount
 from engine.workspace.folders import SUBMODULE
+from engine.workspace.gitlinks import repository_path
 
 
 class Kind(StrEnum):
@@ -27,6 +28,7 @@ class FileDelta:
     """One changed file; paths relative to the workspace, as `os.fsdecode` gives them.
 
     `mode` is git's mode of the file as it is now, 0 where it is gone; binary files count no lines.
+    A submodule, or another nested repository, is at `commit`, and was at `old_commit`.
     """
 
     path: str
@@ -38,6 +40,13 @@ class FileDelta:
     is_link: bool = False
     old_mode: int = 0
     mode: int = 0
+    old_commit: str | None = None
+    commit: str | None = None
+
+    @property
+    def is_submodule(self) -> bool:
+        """Whether it is the commit of a submodule or of another nested repository."""
+        return SUBMODULE in (self.old_mode, self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +80,39 @@ def is_submodule(pair: Pair) -> bool:
     return any(side and side[0] == SUBMODULE for side in (pair.old, pair.new))
 
 
+def file_sides(pair: Pair) -> tuple[tuple[int, str] | None, tuple[int, str] | None]:
+    """Return both sides of a change without the commits of submodules."""
+    old, new = (None if side and side[0] == SUBMODULE else side for side in (pair.old, pair.new))
+    return old, new
+
+
 DIFF = ("diff-tree", "-r", "-z", "--no-ext-diff", "--no-textconv", "--no-color")
 
 
 def parse_pairs(out: bytes) -> list[Pair]:
-    """Read `diff-tree -r -z --raw --no-renames`."""
+    """Read `diff-tree -r -z --raw --no-renames`.
+
+    The commit of a nested repository stands at the path of the repository.
+    """
     parts = out.split(b"\0")
     pairs: list[Pair] = []
+    links: list[Pair] = []
     for head, path in zip(parts[::2], parts[1::2], strict=False):
         old_mode, new_mode, old, new, _ = head.lstrip(b":").decode("ascii").split()
-        pairs.append(Pair(path, _side(old_mode, old), _side(new_mode, new)))
-    return pairs
+        pair = Pair(path, _side(old_mode, old), _side(new_mode, new))
+        is_link = is_submodule(pair) and repository_path(path) != path
+        (links if is_link else pairs).append(pair)
+    return _with_links(pairs, links) if links else pairs
+
+
+def _with_links(pairs: list[Pair], links: list[Pair]) -> list[Pair]:
+    """Add the commits of repositories, also where there was a file at the path before."""
+    found = {pair.path: pair for pair in pairs}
+    for link in links:
+        path = repository_path(link.path)
+        file = found.get(path, Pair(path, None, None))
+        found[path] = Pair(path, file.old or link.old, file.new or link.new)
+    return [found[path] for path in sorted(found)]
 
 
 def _side(mode: str, oid: str) -> tuple[int, str] | None:
@@ -112,13 +143,16 @@ def _head(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, FileDelta]:
     kind = {"A": Kind.ADDED, "C": Kind.ADDED, "D": Kind.DELETED, "R": Kind.RENAMED}.get(status[0])
     if kind is None:
         kind = Kind.MODE if old == new and stat.S_IFMT(modes[0]) == stat.S_IFMT(modes[1]) else None
+    shown = repository_path if SUBMODULE in modes else bytes
     return path, FileDelta(
-        path=os.fsdecode(path),
+        path=os.fsdecode(shown(path)),
         kind=kind or Kind.MODIFIED,
-        old_path=os.fsdecode(before) if before is not None else None,
+        old_path=os.fsdecode(shown(before)) if before is not None else None,
         is_link=stat.S_ISLNK(modes[1] or modes[0]),
         old_mode=modes[0],
         mode=modes[1],
+        old_commit=old if modes[0] == SUBMODULE else None,
+        commit=new if modes[1] == SUBMODULE else None,
     )
 
 
@@ -129,14 +163,9 @@ def _count(part: bytes, rest: Iterator[bytes], heads: dict[bytes, FileDelta]) ->
         path = next(rest)
     head = heads[path]
     binary = insertions == b"-"
-    heads[path] = FileDelta(
-        path=head.path,
-        kind=head.kind,
+    heads[path] = replace(
+        head,
         insertions=0 if binary else head.insertions + int(insertions),
         deletions=0 if binary else head.deletions + int(deletions),
-        old_path=head.old_path,
         binary=binary,
-        is_link=head.is_link,
-        old_mode=head.old_mode,
-        mode=head.mode,
     )

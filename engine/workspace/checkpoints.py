@@ -25,6 +25,7 @@ from engine.durable import sync_tree
 from engine.paths import private_folder
 from engine.workspace import (
     changes,
+    gitlinks,
     made_from,
     objects,
     owned,
@@ -35,13 +36,14 @@ from engine.workspace import (
     snapshot,
 )
 from engine.workspace.below import Below, is_control, sync_files
-from engine.workspace.changes import DIFF, Changes, Pair
+from engine.workspace.changes import DIFF, Changes, Pair, is_submodule
 from engine.workspace.comparison import Comparison
 from engine.workspace.contents import Content, contents, grouped
 from engine.workspace.damage import damage_named, is_damaged, unknown_changes
+from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
 from engine.workspace.ignored_above import ignored_above, place_of
-from engine.workspace.index import IndexedFiles, indexed_files
+from engine.workspace.index import IndexedFiles, IndexEntry, indexed_files
 from engine.workspace.locks import locked, to_the_end
 from engine.workspace.origin import Asked, origin
 from engine.workspace.points import BASELINE, Checkpoint, Points, has_baseline
@@ -60,7 +62,8 @@ class Restored:
     files: tuple[str, ...]
     undo: Checkpoint
     kept: tuple[str, ...] = ()
-    """Files below control folders (`.codex`, …): never put back, whatever was remembered."""
+    """Files below control folders (`.codex`, …) and commits of nested repositories: never put back,
+    whatever was remembered."""
 
 
 class Checkpoints:
@@ -87,6 +90,8 @@ class Checkpoints:
         self._folders: frozenset[bytes] | None = None
         """The folders of the baseline that can be made again, once they are known."""
         self._indexed: tuple[placing.Mark, IndexedFiles] | None = None
+        self._first: dict[bytes, IndexEntry] | None = None
+        """The submodules of the baseline, once they are known."""
 
     @classmethod
     async def open(
@@ -127,6 +132,7 @@ class Checkpoints:
         async with locked(self._lock):
             make_private(folder, repository, borrows=False)
             rebuildable.keep_names(folder, names)
+            gitlinks.note_links(folder)
             await made_from.note(folder, workspace, repository)
             expected = _prime(workspace, repository)
             if repository and expected:
@@ -291,7 +297,7 @@ class Checkpoints:
 
     async def _snapshot(self) -> Snapshot:
         return await snapshot.take(
-            self.git, self.root, self._index_files, self._ignored, self._rebuildable
+            self.git, self.root, self._index_files, self._ignored, self._rebuildable, self._links
         )
 
     async def _ignored(self, paths: Collection[bytes]) -> frozenset[bytes]:
@@ -325,7 +331,7 @@ class Checkpoints:
             if self._is_new and self.is_worktree and self.repository:
                 # What the user has staged may have been brought along, and counts as well.
                 staged = await self._read_index(self.repository.git_dir, b"")
-                found = IndexedFiles(found.tracked | staged.tracked, found.skipped)
+                found = found._replace(tracked=found.tracked | staged.tracked)
             self._indexed = mark, found
         return self._indexed[1]
 
@@ -349,6 +355,38 @@ class Checkpoints:
             return None
         mark = placing.mark((git_dir / "index").lstat())
         return (git_dir, prefix, mark) if mark else None
+
+    async def _links(self, nested: Collection[bytes]) -> dict[bytes, str]:
+        """Return the commits of the submodules and of other repositories in the workspace."""
+        if not await asyncio.to_thread(gitlinks.are_noted, self.git.git_dir):
+            return {}
+        index = await self.submodules()
+        length = 64 if self.object_format == "sha256" else 40
+        bases = self.git_bases
+        return await asyncio.to_thread(gitlinks.links_of, self.root, nested, index, bases, length)
+
+    async def submodules(self) -> Mapping[bytes, IndexEntry]:
+        """Return the submodules that the index of the workspace has now.
+
+        Where the index is gone or damaged, it is those of the baseline: none was removed.
+        """
+        found = (await self._index_files()).submodules
+        if found is not None or self._is_new or self.repository is None:
+            return found or {}
+        if self._first is None:
+            tree = await objects.tree(self.git, await self._tree(BASELINE))
+            self._first = {
+                gitlinks.repository_path(path): IndexEntry(*entry, True, False, False)
+                for path, entry in tree.items()
+                if entry[0] == SUBMODULE
+            }
+        return self._first
+
+    @property
+    def git_bases(self) -> tuple[Path, ...]:
+        """Return where a `.git` file in the workspace may point to, besides the workspace."""
+        is_shared = self.repository and (self.is_worktree or self.is_in_place)
+        return (self.repository.common_dir,) if self.repository and is_shared else ()
 
     async def _tree(self, n: int) -> str:
         return (await self._points.point(n)).tree
@@ -379,9 +417,9 @@ class Checkpoints:
                 shown = printable_name(undo.left_out[0])
                 raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
             found = await self.between(undo.tree, target)
-            pairs = [pair for pair in found if not is_control(pair.path)]
+            pairs = [pair for pair in found if not _stays(pair)]
             await self._place(pairs, journal)
-        kept = tuple(os.fsdecode(pair.path) for pair in found if is_control(pair.path))
+        kept = tuple(os.fsdecode(pair.path) for pair in found if _stays(pair))
         return Restored(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept)
 
     async def _place(self, pairs: list[Pair], journal: Path) -> None:
@@ -435,6 +473,11 @@ async def _repair(folder: Path, repository: Repository | None) -> None:
                 raise unknown_changes(folder)
         except OSError as error:
             raise os_failure(error) from error
+
+
+def _stays(pair: Pair) -> bool:
+    """Return whether a path is never put back: in a control folder, or another repository."""
+    return is_control(pair.path) or is_submodule(pair)
 
 
 def _must_be_free(root: Path, pairs: list[Pair]) -> None:

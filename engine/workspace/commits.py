@@ -58,13 +58,9 @@ class Workshop:
         return answer.out.decode("ascii").strip()
 
     async def pairs(self, old: str, new: str) -> list[Pair]:
-        """Give what differs between two trees, submodules left out."""
+        """Give what differs between two trees."""
         out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
-        return [
-            pair
-            for pair in parse_pairs(out)
-            if SUBMODULE not in (pair.old or (0,))[:1] + (pair.new or (0,))[:1]
-        ]
+        return parse_pairs(out)
 
     async def deliver(self, commit: str, base: str) -> None:
         """Copy a commit, and what its tree has over that of `base`, into the repository."""

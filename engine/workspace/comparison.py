@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 
 from engine.workspace import changes
 from engine.workspace.changes import DIFF, Changes, FileDelta
 from engine.workspace.git import Git
+from engine.workspace.gitlinks import entry_path
 
 RENAMES = 1000  # files at most that are compared with each other to find renames
 PATCH = (
@@ -45,11 +47,20 @@ class Comparison:
         """Give the unified diff of one file alone; raises `UserError`."""
         old = os.fsencode(file.old_path or file.path)
         path = os.fsencode(file.path)
-        out = await self.git.run(
-            *PATCH, self.old, self.new, "--", *{old, path}, limit_bytes=FILE_BYTES
-        )
+        asked = {entry_path(one) for one in (old, path)} if file.is_submodule else {old, path}
+        out = await self.git.run(*PATCH, self.old, self.new, "--", *asked, limit_bytes=FILE_BYTES)
+        out = show_links(out)
         head = b"diff --git " + quoted_name(b"a/" + old) + b" " + quoted_name(b"b/" + path)
         return await asyncio.to_thread(_of_file, out, head)
+
+
+_LINK_HEAD = re.compile(rb'^diff --git .*/\.git"?\n(?:(?!diff --git |@@ ).*\n)*', re.M)
+_LINK_NAME = re.compile(rb'/\.git(?="?(?: "?b/|\t?\n))')
+
+
+def show_links(patch: bytes) -> bytes:
+    """Return a patch with the commits of nested repositories at their paths, as git prints them."""
+    return _LINK_HEAD.sub(lambda found: _LINK_NAME.sub(b"", found[0]), patch)
 
 
 def _of_file(out: bytes, head: bytes) -> bytes:

@@ -55,7 +55,7 @@ class Foreign:
         if self.source:
             return self.source.object_format
         with Below(self.root) as below:
-            data = _text(below, os.fsencode(self.inside) + b"/config") or b""
+            data = read_text(below, os.fsencode(self.inside) + b"/config") or b""
         return "sha256" if re.search(rb"(?i)objectformat\s*=\s*\"?sha256", data) else "sha1"
 
     def _bring(self, target: Path) -> None:
@@ -75,9 +75,18 @@ class Foreign:
                 _keep_refs_in_tables(target)
             for path in tables:
                 _bring_object(below, here, top + b"/" + path, path)
+            _bring_detached(below, here, top)
             for path in _files(below, top, b"objects"):
                 if _LOOSE.fullmatch(path) or _PACK.fullmatch(path):
                     _bring_object(below, here, top + b"/" + path, path)
+
+
+def _bring_detached(below: Below, here: Below, top: bytes) -> None:
+    """Bring what worktrees have checked out without a branch, as refs."""
+    for path in _files(below, top, b"worktrees"):
+        if path.count(b"/") == 2 and path.endswith(b"/HEAD"):
+            ref = b"refs/swarm/" + path.removesuffix(b"/HEAD")
+            _bring_text(below, here, top, path, _REF, ref)
 
 
 def _keep_refs_in_tables(git_dir: Path) -> None:
@@ -97,7 +106,8 @@ def _files(below: Below, top: bytes, folder: bytes) -> Iterator[bytes]:
         return
 
 
-def _text(below: Below, path: bytes) -> bytes | None:
+def read_text(below: Below, path: bytes) -> bytes | None:
+    """Return a small regular file, no link followed; None where there is none. Blocking."""
     try:
         with os.fdopen(below.open(path), "rb") as file:
             data = file.read(TEXT_BYTES + 1)
@@ -107,12 +117,17 @@ def _text(below: Below, path: bytes) -> bytes | None:
 
 
 def _bring_text(
-    below: Below, here: Below, top: bytes, path: bytes, pattern: re.Pattern[bytes]
+    below: Below,
+    here: Below,
+    top: bytes,
+    path: bytes,
+    pattern: re.Pattern[bytes],
+    target: bytes | None = None,
 ) -> None:
-    data = _text(below, top + b"/" + path)
+    data = read_text(below, top + b"/" + path)
     if data is None or not pattern.fullmatch(data) or path.endswith(b".lock"):
         return
-    name, folder = here.place(path, make=True)
+    name, folder = here.place(target or path, make=True)
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -54,10 +54,15 @@ async def worktrees_beside(repository: Repository, without: Path) -> list[Path]:
 
 
 async def detached(repository: Repository, without: Collection[Path]) -> set[str]:
-    """Return the commits that working trees, those `without` left out, have without a branch."""
+    """Return the commits that working trees have checked out without a branch.
+
+    Those at or below the folders `without` are left out.
+    """
     found: set[str] = set()
     for one in await asyncio.to_thread(_working_trees, repository.common_dir):
-        if one.top not in without and (sha := await _detached_at(one)):
+        if any(one.top.is_relative_to(place) for place in without):
+            continue
+        if sha := await _detached_at(one):
             found.add(sha)
     return found
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine.workspace.git import Git
 
 INDEX_BYTES = 1024**3
+SUBMODULE = 0o160000
 
 
 class IndexEntry(NamedTuple):
@@ -86,6 +87,8 @@ class IndexedFiles(NamedTuple):
 
     tracked: frozenset[bytes] = frozenset()
     skipped: frozenset[bytes] = frozenset()
+    submodules: Mapping[bytes, IndexEntry] | None = None
+    """None where there is no index, or it cannot be read."""
 
 
 async def indexed_files(git: Git, git_dir: Path, prefix: bytes) -> IndexedFiles:
@@ -106,4 +109,5 @@ async def indexed_files(git: Git, git_dir: Path, prefix: bytes) -> IndexedFiles:
         shutil.rmtree(scratch, ignore_errors=True)
     below = {path[len(prefix) :]: one for path, one in found.items() if path.startswith(prefix)}
     skipped = frozenset(path for path, entry in below.items() if entry.is_skipped)
-    return IndexedFiles(frozenset(below), skipped)
+    modules = {path: entry for path, entry in below.items() if entry.mode == SUBMODULE}
+    return IndexedFiles(frozenset(below), skipped, modules)

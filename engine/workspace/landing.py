@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from engine.durable import sync_handle, sync_path
 from engine.workspace import placing
 from engine.workspace.arrived import arrived
 from engine.workspace.below import Below, is_control
-from engine.workspace.changes import Pair, is_submodule
+from engine.workspace.changes import Pair, file_sides, is_submodule
 from engine.workspace.commits import Workshop
 from engine.workspace.git import Git
 from engine.workspace.index import IndexEntry, hide
@@ -78,9 +78,10 @@ class Landing:
                 if pair.path in same and not is_control(pair.path):
                     continue
                 self._plan_file(below, pair, there, going, joined)
-                if pair.path not in there.outside and not is_submodule(pair):
-                    moves.files[pair.path] = pair.new
-                    moves.found[pair.path] = below.stat(pair.path) if pair.old else None
+                old, new = file_sides(pair)
+                if pair.path not in there.outside and (old or new):
+                    moves.files[pair.path] = new
+                    moves.found[pair.path] = below.stat(pair.path) if old else None
         return moves, joined.clashes
 
     def _plan_file(
@@ -93,7 +94,7 @@ class Landing:
             joined.refuse(pair.path, *there.held[pair.path])
         elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
             joined.refuse(pair.path, "is already there, and not in the repository")
-        elif pair.new and not is_submodule(pair):
+        elif file_sides(pair)[1]:
             way = placing.obstacle(below, pair.path, going)
             if way is not None:
                 joined.refuse(way, "is in the way")
@@ -144,6 +145,7 @@ class Landing:
                 raise
             lock.rename(index)
             sync_path(self.repository.git_dir)
+            await asyncio.to_thread(_place_submodules, self.top, moves.pairs)
         except placing.PlaceChanged as error:
             return [Clash(os.fsdecode(error.path), "changed just now")]
         finally:
@@ -183,6 +185,19 @@ class Landing:
         git = Git(self.repository.git_dir, index=path)
         await git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
         await hide(git, {p.path: moves.hidden[p.path] for p in come if p.path in moves.hidden})
+
+
+def _place_submodules(top: Path, pairs: list[Pair]) -> None:
+    """Make the folders of new submodules, as git does, and remove those that are left empty."""
+    with Below(top) as below:
+        for pair in filter(is_submodule, pairs):
+            with suppress(OSError):  # a folder with files in it stays
+                if pair.new and not file_sides(pair)[1]:
+                    below.folder(pair.path, make=True)
+                elif pair.new is None:
+                    name, folder = below.place(pair.path)
+                    os.rmdir(name, dir_fd=folder)
+                    below.forget()
 
 
 def _new_index(journal: Path) -> Path:

@@ -16,14 +16,15 @@ from engine.workspace import made_from, objects
 from engine.workspace.below import Below
 from engine.workspace.changes import DIFF, Pair, parse_pairs
 from engine.workspace.checkpoints import Checkpoints
+from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
+from engine.workspace.gitlinks import repository_path
 from engine.workspace.heads import checked_out
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository
 from engine.workspace.threeway import Versions
 from engine.workspace.worktree import registration, tip_of
 
-_SUBMODULE = 0o160000
 _LOG_BYTES = 16 * 1024**2
 
 
@@ -117,8 +118,7 @@ async def _versions(git: Git, base: str | None, heads: Collection[str]) -> Versi
     if commits:
         how = ("--stdin", "--root", "-m", "--no-commit-id", "--raw", "--no-renames", "--abbrev=64")
         for pair in parse_pairs(await git.run(*DIFF, *how, stdin=commits)):
-            if not any(side and side[0] == _SUBMODULE for side in (pair.old, pair.new)):
-                found.setdefault(pair.path, set()).add(pair.new)
+            found.setdefault(pair.path, set()).add(pair.new)
     return {path: frozenset(entries) for path, entries in found.items()}
 
 
@@ -138,7 +138,8 @@ async def taken_back(
     }
     if not paths:
         return []
-    then = await objects.tree(run.git, tree)
+    files = await objects.tree(run.git, tree)
+    then = {(repository_path(p) if e[0] == SUBMODULE else p): e for p, e in files.items()}
     gone = await _gone(run, own, paths - then.keys())
     entries = {path: then.get(path) for path in (paths & then.keys()) | gone}
     return [Pair(path, entry, entry) for path, entry in sorted(entries.items())]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from engine.workspace.folders import FOLDER, SUBMODULE, above
 from engine.workspace.git import Git
 from engine.workspace.git_errors import object_missing
 from engine.workspace.scan import IN_MEMORY_BYTES, LARGEST_BYTES
@@ -64,6 +65,29 @@ async def tree(
             mode, _, oid = head.decode("ascii").split()
             found[path] = (int(mode, 8), oid)
     return found
+
+
+async def without_links(git: Git, treeish: str) -> str:
+    """Build a checkpoint's tree without the commits of nested repositories in it."""
+    entries = await tree(git, treeish, with_folders=True)
+    links = {path for path, (mode, _) in entries.items() if mode == SUBMODULE}
+    for folder in sorted(above(links), key=len, reverse=True) if links else ():
+        start = folder + b"/" if folder else b""
+        kept = [path for path in entries if path.startswith(start) and path not in links]
+        inside = [path for path in kept if b"/" not in path[len(start) :]]
+        lines = [_tree_line(entries[path], path[len(start) :]) for path in inside]
+        made = (await git.run("mktree", "-z", stdin=b"".join(lines))).decode("ascii").strip()
+        if not folder:
+            return made
+        entries[folder] = FOLDER, made
+        if not inside:
+            del entries[folder]
+    return treeish
+
+
+def _tree_line(entry: Entry, name: bytes) -> bytes:
+    kind = b"tree" if entry[0] == FOLDER else b"blob"
+    return b"%06o %s %s\t%s\0" % (entry[0], kind, entry[1].encode(), name)
 
 
 async def changed_tree(git: Git, base: str, files: Mapping[bytes, Entry | None]) -> str:

@@ -18,10 +18,12 @@ from typing import BinaryIO
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name, size
 from engine.workspace import changes, objects
-from engine.workspace.changes import DIFF, Pair
-from engine.workspace.comparison import PATCH, quoted_name
+from engine.workspace.changes import DIFF, Pair, is_submodule
+from engine.workspace.comparison import PATCH, quoted_name, show_links
 from engine.workspace.contents import piped
+from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
+from engine.workspace.gitlinks import entry_path
 from engine.workspace.objects import Entry
 from engine.workspace.scan import IN_MEMORY_BYTES
 
@@ -108,14 +110,17 @@ async def _write(
     large = await _large(git, pairs)
     try:
         # As in git's own order, what goes stands before what comes into its place.
+        output.write(await _links(git, trees, pairs, gone=True))
         for pair in large:
             if pair.new is None:
                 await section(pair, output)
-        without = await _without(git, trees, large)
+        files = await _files(git, trees, pairs, all_too=bool(large))
+        without = await _without(git, files, large)
         await piped(git, (*PATCH, *how, *without, "--", *paths), output.copy)
         for pair in large:
             if pair.new:
                 await section(pair, output)
+        output.write(await _links(git, trees, pairs, gone=False))
     except _TooLarge:
         raise await _too_large(git, pairs) from None
     return pairs
@@ -124,6 +129,29 @@ async def _write(
 async def _pairs(git: Git, trees: tuple[str, str], paths: Iterable[bytes] = ()) -> list[Pair]:
     out = await git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", *trees, "--", *paths)
     return changes.parse_pairs(out)
+
+
+async def _files(
+    git: Git, trees: tuple[str, str], pairs: Iterable[Pair], *, all_too: bool = False
+) -> tuple[str, str]:
+    """Return the trees without the commits of nested repositories, whose names git refuses."""
+    old, new = trees
+    if not all_too and not any(map(is_submodule, pairs)):
+        return trees
+    return await objects.without_links(git, old), await objects.without_links(git, new)
+
+
+async def _links(git: Git, trees: tuple[str, str], pairs: Iterable[Pair], *, gone: bool) -> bytes:
+    """Return the sections of the commits of nested repositories, removed ones or all others."""
+    links = [pair for pair in pairs if is_submodule(pair)]
+    paths = [entry_path(pair.path) for pair in links if gone == (not _is_link(pair.new))]
+    if not paths:
+        return b""
+    return show_links(await git.run(*PATCH, "--no-renames", "--full-index", *trees, "--", *paths))
+
+
+def _is_link(side: Entry | None) -> bool:
+    return side is not None and side[0] == SUBMODULE
 
 
 async def _large(git: Git, pairs: Iterable[Pair]) -> list[Pair]:

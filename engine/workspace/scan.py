@@ -50,12 +50,17 @@ class Found:
     same: dict[bytes, Seen] = field(default_factory=dict[bytes, Seen])
     unread: list[bytes] = field(default_factory=list[bytes])
     left_out: list[bytes] = field(default_factory=list[bytes])
+    links: dict[bytes, str] = field(default_factory=dict[bytes, str])
+    """The commits that nested repositories have checked out."""
 
 
-async def listing(git: Git, root: Path, depth: int = 0) -> set[bytes]:
+async def listing(
+    git: Git, root: Path, repositories: set[bytes] | None = None, *, depth: int = 0
+) -> set[bytes]:
     """List the files that count, those of nested repositories included; `counts` knows better.
 
-    A folder that could not be looked into is among them, with a `/` at its end.
+    A folder that could not be looked into is among them, with a `/` at its end. The paths of nested
+    repositories are added to `repositories`.
     """
     index = git.git_dir / "no-index"
     inside = Git(git.git_dir, files=root, index=index, settings=git.settings, watched=True)
@@ -68,7 +73,11 @@ async def listing(git: Git, root: Path, depth: int = 0) -> set[bytes]:
             names.remove(name)
             nested = root / os.fsdecode(name[:-1])
             if depth < NESTED and nested.is_dir() and not nested.is_symlink():
-                names |= {name + inner for inner in await listing(git, nested, depth + 1)}
+                deeper = set[bytes]()
+                below = await listing(git, nested, deeper, depth=depth + 1)
+                names |= {name + inner for inner in below}
+                if repositories is not None:
+                    repositories |= {name[:-1], *(name + inner for inner in deeper)}
     closed = _closed(answer.complaint)
     return names.union(name for name in closed if name[:-1].decode() not in SANDBOX)
 

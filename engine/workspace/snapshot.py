@@ -17,6 +17,7 @@ from engine.workspace import objects, owned
 from engine.workspace.below import Below
 from engine.workspace.folders import FOLDER, SUBMODULE, above, trees
 from engine.workspace.git import NOBODY, Git, identity
+from engine.workspace.gitlinks import entry_path, repository_path
 from engine.workspace.index import IndexedFiles
 from engine.workspace.pack import Pack, object_id
 from engine.workspace.scan import Found, Reader, Seen, counts, listing, look
@@ -41,6 +42,8 @@ class Snapshot:
 
 Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
 """Returns which of these files are ignored for a reason outside the workspace."""
+Links = Callable[[Collection[bytes]], Awaitable[dict[bytes, str]]]
+"""Returns the commits of nested repositories, of those found at these paths and of others."""
 Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
 """Returns which of these files are in a folder that can be made again, and in which."""
 
@@ -52,6 +55,8 @@ class State(msgspec.Struct, array_like=True):
     files: dict[bytes, Seen] = msgspec.field(default_factory=dict[bytes, Seen])
     folders: dict[bytes, str] = msgspec.field(default_factory=dict[bytes, str])
     """The trees of the folders they are in."""
+    links: dict[bytes, str] = msgspec.field(default_factory=dict[bytes, str])
+    """The commits of nested repositories; empty where one is only expected."""
 
 
 async def prime(
@@ -78,16 +83,20 @@ def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -
     A file whose object is missing is known by name alone, as it may be one that git ignores.
     """
     entries = {b"": (FOLDER, tree), **found}
+    links = {path: "" for path, (mode, _) in found.items() if mode == SUBMODULE}
     lost = [path for path, (_, oid) in entries.items() if path and oid in missing]
+    lost += map(entry_path, links)
     partial = above(lost) if lost else set[bytes]()
     folders: dict[bytes, str] = {}
     seen: dict[bytes, Seen] = {}
     for path, (mode, oid) in entries.items():
+        if mode == SUBMODULE:
+            continue
         if mode != FOLDER:
             seen[path] = Seen(mode, "" if oid in missing else oid, -1, 0, 0, 0)
-        elif oid not in missing and not (missing and path in partial):
+        elif oid not in missing and path not in partial:
             folders[path] = oid
-    return State(folders.get(b""), seen, folders)
+    return State(folders.get(b""), seen, folders, links)
 
 
 async def take(
@@ -96,6 +105,7 @@ async def take(
     index_files: Callable[[], Awaitable[IndexedFiles]],
     ignored: Ignored,
     rebuildable: Rebuildable,
+    links: Links,
 ) -> Snapshot:
     """Take in the workspace as it is now; raises `UserError`.
 
@@ -104,12 +114,13 @@ async def take(
     which files are no part of it.
     """
     indexed = await index_files()
-    state, found, aside = await _look(git, root, indexed.tracked, ignored, rebuildable)
+    state, found, aside = await _look(git, root, indexed.tracked, ignored, rebuildable, links)
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
         kept = {path: state.files[path] for path in absent & indexed.skipped}
         found.same.update({path: seen for path, seen in kept.items() if seen.oid})
-    if state.tree and not found.unread and len(found.same) == len(state.files):
+    is_same = len(found.same) == len(state.files) and found.links == state.links
+    if state.tree and not found.unread and is_same:
         return _snapshot(state.tree, state.files, found.left_out, aside)
     now = await _write(git, root, state, found)
     await _tidy(git)
@@ -148,16 +159,21 @@ async def _look(
     tracked: frozenset[bytes],
     ignored: Ignored,
     rebuildable: Rebuildable,
+    links: Links,
 ) -> tuple[State, Found, set[bytes]]:
     """Look at all files: at those we know of while git still looks for others."""
-    listed = asyncio.create_task(listing(git, root))
+    nested = set[bytes]()
+    listed = asyncio.create_task(listing(git, root, nested))
     try:
         state, found = await asyncio.to_thread(_look_at_known, git, root)
         unknown = await listed - state.files.keys() - tracked
     finally:
         listed.cancel()
     unknown = unknown - await ignored(unknown) | tracked - state.files.keys()
-    aside = await rebuildable(unknown)
+    found.links = await links(nested)
+    aside = await rebuildable(unknown | set(map(entry_path, found.links)))
+    for path in aside.keys() - unknown:
+        del found.links[repository_path(path)]
     unknown = unknown - aside.keys()
     fresh = {path for path in unknown if counts(path)}
     # No git stores a file of such a name; it is told, so that nothing hides behind it.
@@ -222,16 +238,22 @@ def _packed(
 ) -> tuple[State, str]:
     with Pack(git.git_dir, algorithm) as pack:
         files = _contents(pack, root, state, found, Reader(algorithm, keep_large))
-        changed = {*found.unread, *(state.files.keys() - files.keys())}
+        moved = dict(state.links.items() ^ found.links.items())
+        changed = {*found.unread, *(state.files.keys() - files.keys()), *map(entry_path, moved)}
+        entries = {**files, **_link_entries(found.links)} if found.links else files
         kept = set(state.folders.values())
 
         def add(tree: bytes) -> str:
             oid = object_id(algorithm, tree, "tree")
             return oid if oid in kept else pack.add("tree", tree)
 
-        folders = trees(files, changed, state.folders, add)
+        folders = trees(entries, changed, state.folders, add)
         commit = pack.add("commit", _commit(folders[b""]))
-    return State(folders[b""], files, folders), commit
+    return State(folders[b""], files, folders, found.links), commit
+
+
+def _link_entries(links: dict[bytes, str]) -> dict[bytes, Seen]:
+    return {entry_path(path): Seen(SUBMODULE, oid, 0, 0, 0, 0) for path, oid in links.items()}
 
 
 def _contents(

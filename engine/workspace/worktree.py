@@ -164,6 +164,23 @@ def registration(repository: Repository, target: Path) -> Path | None:
     return next((place for place in found if _stands_for(place, places)), None)
 
 
+def registrations_below(repository: Repository, target: Path) -> list[tuple[str, Path]]:
+    """Return the worktrees that lie below the one at `target`: the path in it, and what is kept."""
+    folder = repository.common_dir / "worktrees"
+    tops = (target.absolute(), target.parent.resolve() / target.name)
+    found: list[tuple[str, Path]] = []
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            text = read_regular(place / "gitdir", POINTER_BYTES).rstrip(b"\n")
+        except OSError:
+            continue
+        at = Path(os.path.normpath(place / os.fsdecode(text))).parent
+        top = next((top for top in tops if at != top and at.is_relative_to(top)), None)
+        if top:
+            found.append((str(at.relative_to(top)), place))
+    return found
+
+
 def _stands_for(place: Path, links: Container[bytes]) -> bool:
     try:
         return read_regular(place / "gitdir", POINTER_BYTES).rstrip(b"\n") in links

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.errors import UserError
-from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.workspace import create
 from engine.workspace.apply import As, Outcome, Wish, apply, check
 from engine.workspace.checkpoints import Checkpoints
@@ -25,6 +25,7 @@ class Scene:
     home: Path
     branch: str | None
     notices: tuple[str, ...] = ()
+    workspace: Workspace | None = None
 
     def wish(self, how: As, to: Path | None = None) -> Wish:
         """The wish to apply the changes to the source."""
@@ -57,4 +58,4 @@ async def scene(source: Path, home: Path, kind: str = "worktree", **how: bool) -
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
     await run.take("baseline")
     root = Path(made.workspace.path)
-    return Scene(source, root, run, home, made.workspace.branch, made.notices)
+    return Scene(source, root, run, home, made.workspace.branch, made.notices, made.workspace)

@@ -169,6 +169,7 @@ async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: P
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     paths = {file.path for file in (await run.changes()).files}
     wanted = {"project/a.txt", "project/sub/b.txt", "project/deeper/f", "fake/f"}
+    wanted |= {"project", "project/deeper"}  # their commits
     assert paths == wanted
     await run.take("one")
     await run.restore(0)

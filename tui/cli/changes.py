@@ -30,7 +30,7 @@ from tui.cli.shown_names import all_meant
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Changes, Engine
+    from engine.engine import Changes, Engine, FileDelta
 
 HOW = ("edits", "commit", "merge", "patch")
 
@@ -89,6 +89,9 @@ def _changes_json(changes: Changes) -> dict[str, Any]:
             "insertions": file.insertions,
             "deletions": file.deletions,
             "binary": file.binary,
+            "type": "submodule" if file.is_submodule else "link" if file.is_link else "file",
+            "old_commit": file.old_commit,
+            "commit": file.commit,
         }
         for file in changes.files
     ]
@@ -101,11 +104,19 @@ def _say_stat(changes: Changes) -> None:
         if file.old_path is not None:
             name = f"{printable_name(file.old_path)} → {name}"
         lines = "binary" if file.binary else f"+{file.insertions} −{file.deletions}"
+        if file.is_submodule:
+            lines, name = "submodule", f"{name} {_commits(file)}"
         output.say(f"{file.kind.value:<9} {lines:>12}  {name}")
     total = changes.total
     output.say(f"{output.counted(total.files)}, +{total.insertions} −{total.deletions}")
     for path in changes.left_out:
         output.say_aside(f"left out, not readable: {printable_name(path)}")
+
+
+def _commits(file: FileDelta) -> str:
+    """Return the commits of a submodule, before and after."""
+    old, new = (commit[:10] if commit else "none" for commit in (file.old_commit, file.commit))
+    return old if old == new else f"{old} → {new}"
 
 
 @click.command(
@@ -197,6 +208,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
                 "applied": done.fits and not asked["check"],
                 "fits": done.fits,
                 "files": names,
+                "submodules_left": [printable_name(path) for path in done.links_left],
                 "conflicts": clashes,
                 "commit": done.commit,
                 "branch": done.branch,
@@ -212,10 +224,20 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
         files = output.counted(len(names)) if names else "nothing new"
         where = committed(done, asked["how"])
         output.say(f"{run} {verb}: {files}{f', {where}' if where else ''}")
+        _say_left(done.links_left)
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
         output.say(f"{run} does not fit: {listed}")
     return done.fits
+
+
+def _say_left(submodules: Sequence[str]) -> None:
+    """Print the submodules whose commit edits did not bring."""
+    if submodules:
+        names = ", ".join(map(printable_name, submodules))
+        output.say_aside(
+            f"Edits do not set the commit of a submodule: {names}. Use --as commit or --as merge."
+        )
 
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))

@@ -62,7 +62,11 @@ def _files(changes: Changes | None) -> list[str]:
         Leaf(
             file.path,
             file.kind.value,
-            "binary" if file.binary else f"+{file.insertions} {minus}{file.deletions}",
+            "submodule"
+            if file.is_submodule
+            else "binary"
+            if file.binary
+            else f"+{file.insertions} {minus}{file.deletions}",
         )
         for file in changes.files
     ]

@@ -292,6 +292,9 @@ class Apply(Dialog[bool]):
         text = f"{_files(len(row.told.files))}: {names}{f' and {more} more' if more > 0 else ''}"
         left = len(row.told.left_out)
         out = [_line("warn", f"{_files(left)} could not be read, and stay out")] if left else []
+        names = ", ".join(clean(name, 100) for name in row.told.links_left[:SHOWN])
+        if names:
+            out += [_line("warn", f"edits do not set the commit of a submodule: {names}")]
         return [_line("good", text), *out]
 
 

@@ -104,6 +104,8 @@ def _figures(file: FileDelta) -> list[tuple[str, str]]:
         return [("binary", "dim")]
     if file.is_link:
         return [("link", "dim")]
+    if file.is_submodule:
+        return [("submodule", "dim")]
     if not (file.insertions or file.deletions):
         return [("mode" if file.kind == "mode" else "", "dim")]
     gone = f" {show.sign('−', '-')}{file.deletions}"
@@ -115,6 +117,7 @@ def in_words(file: FileDelta) -> str:
     told = [
         f"was {clean(printable_name(file.old_path))}" if file.old_path else "",
         "a link" if file.is_link else "",
+        "a submodule or nested repository" if file.is_submodule else "",
         "binary" if file.binary else "",
         _mode(file),
     ]

@@ -27,7 +27,7 @@ class Artifact(Shape):
 
 
 class ChangedFile(Shape):
-    """A file that a run changed; binary ones count no lines."""
+    """A file or submodule that a run changed; binary files count no lines."""
 
     path: Path
     old_path: Annotated[str | None, Meta(description="where it was renamed")]
@@ -35,6 +35,9 @@ class ChangedFile(Shape):
     insertions: Count
     deletions: Count
     binary: bool
+    type: Annotated[str, Meta(pattern="^(file|link|submodule)$")]
+    old_commit: Annotated[str | None, Meta(description="of a submodule or nested repository")]
+    commit: Annotated[str | None, Meta(description="of a submodule or nested repository")]
 
 
 class Diff(Shape):
@@ -61,6 +64,7 @@ class Applied(Shape):
     applied: bool
     fits: bool
     files: list[Path]
+    submodules_left: Annotated[list[Path], Meta(description="whose commit edits do not bring")]
     conflicts: list[Conflict]
     commit: str | None
     branch: str | None
