@@ -46,6 +46,11 @@ class AttemptFolder:
         return self.path / "last-message.md"
 
     @property
+    def output_schema(self) -> Path:
+        """The JSON schema that the last message has to fit."""
+        return self.path / "output-schema.json"
+
+    @property
     def pid(self) -> Path:
         """The process group's leader; who creates this file first may start or refuse the start."""
         return self.path / "pid"
@@ -161,6 +166,10 @@ class Paths:
     def temporary(self, run: str) -> Path:
         """Give the folder for temporary files of a run's programs."""
         return self.run(run) / "tmp"
+
+    def image(self, run: str, place: int, suffix: str) -> Path:
+        """Give the file with the copy of an image that a run was requested with."""
+        return self.run(run) / f"image-{place}{suffix}"
 
     def port(self, run: str) -> Path:
         """Give the file with the first port of a run's block."""

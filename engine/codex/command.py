@@ -95,16 +95,15 @@ def command(
     argv = [*_program(spec, config, base), "exec"]
     options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
     settings = [PLAN_ON, *_settings(config), *spec.codex_config]
-    if workspace and workspace.cwd:
-        # Codex lets commands write below its current folder; the rest of the workspace, too.
-        # `exec resume` has no --add-dir of its own, but counts that of `exec`.
-        argv += ["--add-dir", workspace.path]
+    # `exec resume` has no --add-dir of its own, but counts that of `exec`.
+    argv += _folders(spec, workspace)
     if thread:
         # `exec resume` knows no -s: the sandbox goes in as a setting.
         argv.append("resume")
         settings.insert(0, f'sandbox_mode="{spec.sandbox}"')
     else:
         options += ["-s", spec.sandbox.value]
+    options += _attached(spec, folder, is_new=not thread)
     model = spec.model or config.codex.model
     if model:
         options += ["-m", model]
@@ -124,6 +123,20 @@ def command(
     if spec.agent is Agent.SIMULATED:
         env["CODEX_HOME"] = str(paths.simulated_codex_home)
     return Command(tuple(argv), env)
+
+
+def _folders(spec: RunSpec, workspace: Workspace | None) -> list[str]:
+    """Return the options for further folders that commands may write in."""
+    # Codex lets them write below its current folder; the rest of the workspace belongs to it.
+    top = [workspace.path] if workspace and workspace.cwd else []
+    return [word for place in (*spec.add_dirs, *top) for word in ("--add-dir", place)]
+
+
+def _attached(spec: RunSpec, folder: AttemptFolder, *, is_new: bool) -> list[str]:
+    """Return the options for the files that go with a prompt."""
+    schema = ["--output-schema", str(folder.output_schema)] if spec.output_schema else []
+    # A thread has its images already. One word each: `-i` takes all words that follow.
+    return schema + [f"--image={image}" for image in spec.images if is_new]
 
 
 def codex_home(spec: RunSpec, paths: Paths, base: Mapping[str, str] | None = None) -> Path:

@@ -7,16 +7,18 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from engine.domain.activity import elapsed_s
 from engine.domain.batch import Standing, Swarm
 from engine.domain.events import iso
 from engine.domain.model import Run, Status
 from engine.domain.ranking import Task, tasks
-from engine.domain.run_json import run_json
+from engine.domain.run_json import result_of, run_json
 from engine.domain.text import one_line, printable_name, visible
 
+MOST_FIELDS = 50
+"""Fields of results that become columns."""
 FORMATS = ("md", "csv", "json")
 COLUMNS = (
     "rank",
@@ -90,13 +92,32 @@ def export(kind: str, swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: 
         return json.dumps(results_json(swarm, so_far, runs, now), indent=2) + "\n"
     found = tasks(runs)
     names = list(dict.fromkeys(name for task in found for name in task.given))
+    results = {run.id: _fields(result_of(run)) for run in runs}
+    fields = list(dict.fromkeys(name for each in results.values() for name in each))[:MOST_FIELDS]
     rows = [
-        [*(task.given.get(name, "") for name in names), *_row(place, run, now)]
+        [
+            *(task.given.get(name, "") for name in names),
+            *_row(place, run, now),
+            *(results[run.id].get(name, "") for name in fields),
+        ]
         for task in found
         for place, run in enumerate(task.runs, start=1)
     ]
-    heads = [*names, *COLUMNS]
+    heads = [*names, *COLUMNS, *fields]
     return _csv(heads, rows) if kind == "csv" else _markdown(swarm, so_far, found, heads, rows)
+
+
+def _fields(result: object) -> dict[str, str]:
+    """Return the columns of a run's result: one a field, or one for all that is no object."""
+    if result is None:
+        return {}
+    if not isinstance(result, dict):
+        return {"result": json.dumps(result)}
+    pairs = cast("dict[str, object]", result).items()
+    return {
+        f"result.{name}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in pairs
+    }
 
 
 def _row(place: int, run: Run, now: float) -> list[str]:

@@ -127,6 +127,12 @@ class RunSpec:
     model: str | None = None
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
+    output_schema: str | None = None
+    """The JSON schema that Codex's last message has to fit, as it was when it was asked for."""
+    images: tuple[str, ...] = ()
+    """Images for Codex; of a stored run, copies in its own folder."""
+    add_dirs: tuple[str, ...] = ()
+    """Folders outside of the workspace that Codex's commands may write in."""
     timeout_s: float | None = None
     retries: int = 0
     verify: str | None = None
@@ -345,6 +351,8 @@ class Run:
     stalled: str = ""
     limits: tuple[LimitWindow, ...] = ()
     context_window: int | None = None
+    result: str = ""
+    """The last message of a run with an output schema."""
 
     @property
     def is_applied(self) -> bool:

@@ -42,6 +42,9 @@ STALLED = "stalled: "
 AUTO_RETRY = "automatic retry"
 LIMIT = "waiting for the limit to reset"
 
+RESULT_CHARACTERS = 64_000
+"""Longer results are not kept with the run."""
+
 
 def fold(run: Run, events: Iterable[Event]) -> Run:
     """Give the run as it is after `events`; those it already knows (by `seq`) change nothing."""
@@ -170,6 +173,8 @@ def _step(run: Run, body: Step, at: float) -> None:
         run.open_items += 1
         run.doing, run.doing_since = _words(body), at
         return
+    if body.role == "assistant" and run.spec.output_schema:
+        run.result = body.text if len(body.text) <= RESULT_CHARACTERS else ""
     if body.role == "tool":
         run.open_items = max(0, run.open_items - 1)
         run.tool_steps += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -62,7 +63,16 @@ def run_json(
         "applied": {**asdict(run.applied), "at": iso(run.applied.at)} if run.applied else None,
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,
+        "result": result_of(run),
     }
+
+
+def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value
+    """Return the result of a run with an output schema; None while there is none."""
+    try:
+        return json.loads(run.result) if run.result else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def pause_json(pause: Pause | None) -> dict[str, Any] | None:

@@ -57,6 +57,9 @@ async def _start(
         run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace, base
     )
     cwd = await asyncio.to_thread(working_folder, run.workspace)
+    if run.spec.output_schema:
+        schema = run.spec.output_schema.encode()
+        await asyncio.to_thread(write_synced, folder.output_schema, schema)
     for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
         if name in what.env:
             private_folder(Path(what.env[name]))

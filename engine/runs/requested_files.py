@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.domain.errors import UserError, os_failure
 from engine.domain.model import RunSpec
 from engine.durable import sync_path, write_synced
+from engine.files import read_regular
 from engine.paths import Paths, private_folder
 from engine.runs import variables
 from engine.store.appending import Committed
@@ -24,6 +25,9 @@ from engine.store.reading import Reading
 from engine.store.store import Keep
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+IMAGE_BYTES = 32 * 1024**2
 
 
 class RequestedFiles:
@@ -43,9 +47,15 @@ class RequestedFiles:
             private_folder(self._paths.home / "runs")
             path.parent.mkdir(mode=0o700, exist_ok=True)
             self._write(path, variables.encoded({**self._environment, **spec.env}))
+            images = tuple(self._copied(run, *each) for each in enumerate(spec.images, start=1))
         except OSError as error:
             raise os_failure(error) from error
-        return replace(spec, env={}) if spec.env else spec
+        return replace(spec, env={}, images=images)
+
+    def _copied(self, run: str, place: int, image: str) -> str:
+        copy = self._paths.image(run, place, Path(image).suffix)
+        self._write(copy, read_regular(Path(image), IMAGE_BYTES))
+        return str(copy)
 
     async def queue(
         self, create: Callable[[Keep], Awaitable[Committed]], store: Reading
@@ -64,7 +74,8 @@ class RequestedFiles:
     def _drop(self, known: Collection[str]) -> None:
         for run, path in self._kept.items():
             if run not in known:
-                path.unlink(missing_ok=True)
+                for kept in (path, *path.parent.glob("image-*")):
+                    kept.unlink(missing_ok=True)
                 with suppress(OSError):  # it holds something else
                     path.parent.rmdir()
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from engine.domain.model import Agent, Sandbox
+from engine.domain.text import printable_name
 from engine.environment import problem_of
 from tui import readings
 from tui.cli import offers
 from tui.cli.options import (
     DurationType,
     File,
+    Folder,
     Nearest,
     Number,
     RunName,
@@ -22,6 +26,7 @@ from tui.cli.options import (
     Utf8,
 )
 
+SCHEMA_BYTES, IMAGE_BYTES = 256 * 1024, 32 * 1024**2
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -45,6 +50,46 @@ def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     return found
 
 
+def _read(name: str, limit_bytes: int) -> bytes:
+    path = Path(name).expanduser()
+    try:
+        if not path.is_file():
+            raise click.BadParameter(f"{printable_name(name)} is not a file.")
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise click.BadParameter(f"{printable_name(name)}: {error.strerror}.") from error
+    if len(content) > limit_bytes:
+        raise click.BadParameter(f"{printable_name(name)} is larger than {limit_bytes} bytes.")
+    return content
+
+
+def _schema(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        text = _read(name, SCHEMA_BYTES).decode()
+        is_schema = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        is_schema, text = False, ""
+    if not is_schema:
+        raise click.BadParameter(f"{printable_name(name)} is not a JSON schema: an object.")
+    return text
+
+
+def _images(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        _read(name, IMAGE_BYTES)
+    return tuple(str(Path(name).expanduser().absolute()) for name in names)
+
+
+def _folders(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not Path(name).expanduser().is_dir():
+            raise click.BadParameter(f"{printable_name(name)} is not a folder.")
+    return tuple(str(Path(name).expanduser().resolve()) for name in names)
+
+
 OPTIONS = (
     click.option("--model", type=Utf8(), help="The model that Codex asks."),
     click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do."),
@@ -65,6 +110,31 @@ OPTIONS = (
         callback=_variables,
         help="A variable for all programs of the run; repeatable. The run otherwise has the "
         "environment of this shell.",
+    ),
+    click.option(
+        "--output-schema",
+        type=File(),
+        metavar="FILE",
+        callback=_schema,
+        help="Codex's answer has to fit this JSON schema; it is `result` in JSON and reports.",
+    ),
+    click.option(
+        "--image",
+        "images",
+        type=File(),
+        multiple=True,
+        metavar="FILE",
+        callback=_images,
+        help="An image to show to Codex; repeatable. A copy is kept with the run.",
+    ),
+    click.option(
+        "--add-dir",
+        "add_dirs",
+        type=Folder(),
+        multiple=True,
+        metavar="DIR",
+        callback=_folders,
+        help="A folder outside of the workspace that Codex may write in, too; repeatable.",
     ),
     click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h."),
     click.option(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import default_task, files, items, script, trouble
+from . import default_task, files, items, schema, script, trouble
 from .arguments import Options, UsageError, parse, unexpected, usage_text
 from .installation import VERSION, doctor
 from .thread import Thread, count_attempt, create, find, is_thread_id
@@ -93,7 +93,14 @@ def _exec(options: Options) -> int:
     if thread and not lines and script.has_attempts(thread.last_script):
         lines = thread.last_script
     attempt = count_attempt(home, options.cwd, lines) if script.has_attempts(lines) else 1
-    steps = _expand(script.parse(lines, attempt), bool(lines), prompt, is_resumed=bool(thread))
+    wanted = options.values.get("--output-schema")
+    steps = _expand(
+        script.parse(lines, attempt),
+        bool(lines),
+        prompt,
+        is_resumed=bool(thread),
+        answer=schema.answer(wanted) if wanted else "",
+    )
     # Only now: a wrong script leaves no thread behind.
     thread = thread or create(home, options.cwd, VERSION)
     turn = Turn(options, thread, counts_itself=any(step.name == "usage" for step in steps))
@@ -115,12 +122,13 @@ def _play(turn: Turn, steps: list[script.Step]) -> int:
 
 
 def _expand(
-    steps: list[script.Step], is_scripted: bool, prompt: str, *, is_resumed: bool
+    steps: list[script.Step], is_scripted: bool, prompt: str, *, is_resumed: bool, answer: str = ""
 ) -> list[script.Step]:
     """Put the default task where it is asked for, or where nothing is."""
     write_task = default_task.follow_up if is_resumed else default_task.directives
     if not is_scripted:
-        return script.parse(write_task(prompt), 1)
+        played = script.parse(write_task(prompt), 1)
+        return [*played, *script.parse([f"say {answer}"], 1)] if answer else played
     played: list[script.Step] = []
     for step in steps:
         played += script.parse(write_task(prompt), 1) if step.name == "default" else [step]
@@ -136,10 +144,10 @@ def _check(options: Options) -> str:
     if not os.path.isdir(options.cwd):
         raise Refused(f"Error: No such file or directory (os error 2){_BACKTRACE}")
     prompt = _read_prompt(options)
-    schema = options.values.get("--output-schema")
-    if schema and not os.path.isfile(schema):
+    path = options.values.get("--output-schema")
+    if path and not os.path.isfile(path):
         raise Refused(
-            f"Failed to read output schema file {schema}: No such file or directory (os error 2)"
+            f"Failed to read output schema file {path}: No such file or directory (os error 2)"
         )
     if "--skip-git-repo-check" not in options.flags and not _is_in_git(options.cwd):
         raise Refused(_UNTRUSTED)

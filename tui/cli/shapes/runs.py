@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -118,6 +118,10 @@ class Run(Shape):
     applied: Annotated[TakenHome | None, Meta(description="where its changes were applied")]
     error: ErrorInfo | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
+    result: Annotated[
+        dict[str, Any] | list[Any] | str | float | bool | None,
+        Meta(description="what --output-schema asked for; null while there is none"),
+    ]
 
 
 class Overlap(Shape):
