@@ -146,7 +146,7 @@ print((folder / "work.txt").read_text(), os.listdir(paths.trash))
 
 
 @pytest.mark.skipif(not can_mount(), reason="needs leave to mount in a namespace of its own")
-@pytest.mark.parametrize(("kind", "code"), [("full", "DISK_FULL"), ("read-only", "INTERNAL")])
+@pytest.mark.parametrize(("kind", "code"), [("full", "DISK_FULL"), ("read-only", "DISK_READ_ONLY")])
 def test_a_disk_that_is_full_or_read_only_costs_nothing(
     tmp_path: Path, kind: str, code: str
 ) -> None:
