@@ -17,6 +17,7 @@ SHORT = {
     "engine/store/connect.py": "one piece of work on the database's thread",
     "engine/workspace/git.py": "one call of git, in a task group",
     "engine/workspace/locks.py": "one piece of work, awaited even by who is cancelled",
+    "engine/workspace/contents.py": "a reader of a pipe, awaited in the same function",
     "engine/workspace/create.py": "one piece of work, awaited even by who is cancelled",
     "engine/workspace/snapshot.py": "one listing, awaited in the same function",
     "engine/workspace/worktree.py": "one listing, awaited in the same function",
@@ -24,6 +25,7 @@ SHORT = {
     "tui/cli/attending.py": "a command's own work, awaited in the same function",
     "tui/cli/foreground.py": "a command's own work, a question, a cancel: all awaited",
     "tui/cli/follow.py": "the next batch of events, awaited in the same function",
+    "tui/cli/stopping.py": "one hand-over of a few seconds, cancelled where the command ends",
     "tui/cli/session.py": "a command's own work, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""

@@ -19,7 +19,7 @@ PROMISED = """
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
 KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
-KEYS |= {"learn_from", "lesson"}
+KEYS |= {"learn_from", "lesson", "result"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:
@@ -77,6 +77,8 @@ def test_a_failed_run_has_all_keys_too() -> None:
     assert told.keys() == KEYS
     assert told["workspace"] == {
         "path": "/w",
+        "cwd": "",
+        "base": None,
         "kind": "copy",
         "source": "/s",
         "branch": None,

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-_SIMPLE: dict[str, Any] = {
+TYPE_CHECKING = False  # as in typing, which takes several milliseconds of every start
+if TYPE_CHECKING:
+    from typing import Any
+
+_SIMPLE: dict[str, object] = {
     "string": "",
     "integer": 0,
     "number": 0,
