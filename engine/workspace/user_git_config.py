@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.transient import from_message
 from engine.workspace.git import NOBODY, Answer, Git, failure, identity
 from engine.workspace.repository import Repository
@@ -177,11 +177,16 @@ async def _listed(git_dir: Path) -> Answer:
     """
     listing = ("config", "-z", "--show-scope", "--list")
     for number in count(1):
-        answer = await Git(git_dir, users_settings=True).ask(*listing, limit_s=LIMIT_S)
-        if answer.code >= 0 and not (answer.code and from_message(answer.complaint)):
-            return answer
-        if number == TRIES:
-            raise failure("config", answer)
+        try:
+            answer = await Git(git_dir, users_settings=True).ask(*listing, limit_s=LIMIT_S)
+        except UserError as error:
+            if error.code != "GIT_KILLED" or number == TRIES:
+                raise
+        else:
+            if not (answer.code and from_message(answer.complaint)):
+                return answer
+            if number == TRIES:
+                raise failure("config", answer)
         await asyncio.sleep(AGAIN_S)
     raise AssertionError
 

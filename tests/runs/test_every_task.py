@@ -93,7 +93,8 @@ async def _nothing(_: Face) -> None:
 
 async def _succeeds(face: Face) -> None:
     """A new run is started, and carried to its end."""
-    run = await face.engine.start(spec("write a.txt one"))
+    # It goes on for a moment after its change: a checkpoint is taken meanwhile.
+    run = await face.engine.start(spec("write a.txt one", "wait 0.6"))
     await until(face.engine, lambda: face.engine.view.runs[run.id].finished_at)
     assert face.engine.view.runs[run.id].status is Status.SUCCEEDED
 

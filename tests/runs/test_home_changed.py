@@ -182,16 +182,12 @@ def overwrite(paths: Paths) -> None:
         file.write(b"x" * 4096)
 
 
-def copy_another_over_it(paths: Paths) -> None:
-    shutil.copyfile(paths.home.with_name("another") / paths.database.name, paths.database)
-
-
 def put_a_folder_there(paths: Paths) -> None:
     delete(paths)
     paths.database.mkdir()
 
 
-@pytest.mark.parametrize("change", [cut_off, overwrite, copy_another_over_it, put_a_folder_there])
+@pytest.mark.parametrize("change", [cut_off, overwrite, put_a_folder_there])
 async def test_a_database_damaged_in_place_is_noticed_by_everybody_who_has_it_open(
     paths: Paths, change: Callable[[Paths], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
