@@ -38,7 +38,7 @@ lies, its content, everything in `.swarm`, and the files that its commands name
 ([security.md](security.md#trust)). Any change asks again, and a file that is another in the
 workspace than in the source is not run. A lower `setup_limit` than yours counts without a question.
 
-A run keeps the environment of the shell that requested it, whoever supervises it, in a file of its
+A run keeps the environment of the shell that requested it, not its supervisor's, in a file of its
 own that only you can read; `env` adds variables (`projects` before a repository before `workspace`;
 a template's and `--env` come before all). A repository's variables need your trust. Git's variables
 that name a repository, `SWARM_HOME`, `SWARM_CONFIG` and secrets of receivers are left out. Each run

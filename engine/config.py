@@ -299,7 +299,7 @@ class Config(_Section, frozen=True):
         names = [hook.name for hook in self.webhooks]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two webhooks are called `{twice}`.")
-        # Whatever is started from now on, by whoever has these settings, does not get them.
+        # Programs that are started from now on do not get them.
         environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
         environment.reserve_for_codex(codex_secrets.variables(self.codex.config))
 

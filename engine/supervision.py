@@ -145,7 +145,7 @@ class Supervision:
         """Show no fault of ours any more: nothing of it is at work."""
         try:
             await self._shared.set_faults(())
-        except UserError as error:  # whoever supervises next does that first
+        except UserError as error:  # the next supervisor does that first
             self._tasks.faults.record("faults", error)
 
     async def _rebuild_unreadable(self) -> None:

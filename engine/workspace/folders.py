@@ -1,4 +1,4 @@
-"""The trees of a workspace's folders, made anew where something in them has changed."""
+"""The trees of a workspace's folders, made again where something in them has changed."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def trees(
     Folders with none of the `changed` files in them keep the trees that are `known`. `add` stores
     one and gives its id.
     """
-    anew = above(changed if known else files)
-    inside: dict[bytes, dict[bytes, Entry]] = {folder: {} for folder in anew}
+    stale = above(changed if known else files)
+    inside: dict[bytes, dict[bytes, Entry]] = {folder: {} for folder in stale}
     for path, seen in files.items():
         folder, _, name = path.rpartition(b"/")
-        if folder in anew:
+        if folder in stale:
             inside[folder][name] = seen.mode, seen.oid
-    found = {folder: tree for folder, tree in known.items() if folder not in anew}
+    found = {folder: tree for folder, tree in known.items() if folder not in stale}
     for path, tree in found.items():
         folder, _, name = path.rpartition(b"/")
-        if folder in anew:
+        if folder in stale:
             inside[folder][name] = FOLDER, tree
-    for path in sorted(anew, key=_depth, reverse=True):
+    for path in sorted(stale, key=_depth, reverse=True):
         if path and not inside[path]:
             continue  # git knows no empty folders
         found[path] = add(_tree(inside[path]))

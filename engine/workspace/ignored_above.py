@@ -36,7 +36,7 @@ async def ignored_above(
 ) -> frozenset[bytes]:
     """Return which of these files in the folder `place` are ignored by a pattern above it.
 
-    Where the folder itself is ignored, none is: whoever chose it wants what is made there.
+    Where the folder itself is ignored, none is: the user chose it for what is made there.
     """
     # This command knows no literal paths; behind `./` every path is one.
     plain = {**git.env, "GIT_LITERAL_PATHSPECS": "0"}

@@ -2,7 +2,7 @@
 
 Private git directories of ours read no settings by themselves. The settings listed here are read
 with git from every place that git reads (system, global, included files, repository, worktree,
-environment) and passed to each call. They are data, whoever wrote them. Filters are programs: one
+environment) and passed to each call. They are data, also a repository's. Filters are programs: one
 counts only where the user's own configuration defines it, never where only the repository does.
 """
 
