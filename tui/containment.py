@@ -22,8 +22,9 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.message_pump import CallbackError, MessagePump
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.worker import WorkerFailed
+from textual.worker import Worker, WorkerFailed
 
 from engine.domain.fault import SCREEN, error_line
 from tui.broken import close, show_error
@@ -69,7 +70,7 @@ class Containment:
         frames = list(_frames(error))
         if self._is_over or _is_core(frames, pump, message):
             return self._is_over
-        pump = pump or active_message_pump.get(None)
+        pump = pump or _owner(frames) or active_message_pump.get(None)
         drawn = _drawn(frames)
         widget = drawn or (pump if isinstance(pump, Widget) else None)
         screen = _screen_of(widget) or self._app.screen
@@ -135,6 +136,17 @@ def _original(error: Exception) -> Exception:
     if isinstance(inner, CallbackError):
         inner = inner.__context__ or inner
     return inner if isinstance(inner, Exception) else error
+
+
+def _owner(frames: list[FrameType]) -> MessagePump | None:
+    """Return the pump whose timer or worker failed; None for all other faults."""
+    # The context of a timer is that of the code that started it, which may be any other screen.
+    failed = _self(frames[0]) if frames else None
+    if isinstance(failed, Worker):
+        owner = cast("object", failed.node)
+    else:
+        owner = failed._target() if isinstance(failed, Timer) else None  # pyright: ignore[reportPrivateUsage] `target` raises
+    return owner if isinstance(owner, MessagePump) else None
 
 
 def _frames(error: Exception) -> Iterator[FrameType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 from fake_engine import WIDE, FakeEngine, app_on, screen_of, toasts
@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from tui import containment
 from tui.app import SwarmApp
+from tui.broken import FAULT_MODE
 from tui.screens.disk import DiskScreen
 from tui.screens.fault import FaultScreen
 from tui.screens.help import Help
@@ -223,11 +224,28 @@ async def test_the_first_screen_can_be_opened_again_when_it_failed(
 
 async def test_a_screen_that_fails_all_the_time_is_closed() -> None:
     async with dashboard() as (app, _):
-        app.screen.set_interval(0.001, fail)
-        await becomes(lambda: isinstance(app.screen, FaultScreen))
-        before = count(app)
-        await app.screen.wait_for_refresh()
+        failing = app.screen
+        failing.set_interval(0.001, fail)
+        await becomes(lambda: isinstance(app.screen, FaultScreen) and not failing.is_running)
+        before, ticks = count(app), []
+        app.set_interval(0.001, lambda: ticks.append(1))
+        await becomes(lambda: len(ticks) > 10)
         assert count(app) == before  # its timers ended with it
+
+
+async def test_a_fault_of_a_screen_behind_the_screen_of_faults_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containment, "LIMIT", 100)
+    async with dashboard() as (app, pilot):
+        behind = app.screen
+        await app.switch_mode(FAULT_MODE)
+        await becomes(lambda: isinstance(app.screen, FaultScreen))
+        for number, meet in enumerate(["timer", "worker of a widget", "later"], start=1):
+            MEETS[meet](app, cast("Plain", behind), monkeypatch)
+            await becomes(lambda n=number: count(app) == n)
+        await pilot.press("escape")
+        await works(app, pilot)
 
 
 async def test_a_fault_is_shown_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
