@@ -157,7 +157,7 @@ async def examine_without_database(
         holder = await asyncio.to_thread(read_holder, paths.lock)
         return [_holder(holder, absent="no process supervises")]
 
-    name = "database" if error.code.startswith("DATABASE") else "home"
+    name = "database" if error.entry.is_of_database else "home"
     findings = [*await _tools(config, codex_bin), _failed(name, error)]
     findings += [finding for finding in _surroundings(paths) if finding.name != name]
     return findings + await _checked("supervisor", supervisor())

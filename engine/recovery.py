@@ -21,7 +21,6 @@ from engine.runs.rebuilding import Rebuilt, rebuild
 from engine.store.connect import set_aside
 from engine.store.store import Store, open_store
 
-LOST = frozenset({"DATABASE_MISSING", "DATABASE_CORRUPT", "DATABASE_UNUSABLE"})
 WAIT_S = 10.0
 """How long a supervisor may take to notice that its database is lost, and to let go."""
 _log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ async def _is_well(paths: Paths) -> bool:
             await store.check()
             await records.check_behind(paths, store)
     except UserError as error:
-        if error.code not in LOST:
+        if not error.entry.is_recoverable:
             raise
         return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.domain.errors import CATALOGUE
+from engine.domain.errors import entry_of
 from engine.domain.model import ErrorInfo, Run, Status
 from engine.domain.text import one_line
 
@@ -13,19 +13,6 @@ UNSUCCESSFUL = frozenset({Status.FAILED, Status.INTERRUPTED})
 
 _LOOKED_AT = 4_000  # characters of a message
 _SAID = 80
-
-# These cover different failures, which only their message tells apart.
-_DETAILED = frozenset(
-    {
-        "AGENT_CRASHED",
-        "API_REFUSED",
-        "CODEX_CONFIG_INVALID",
-        "GIT_FAILED",
-        "INTERNAL",
-        "SETUP_FAILED",
-        "VERIFY_FAILED",
-    }
-)
 
 # What test runners write of a file whose tests failed: pytest, Jest and Vitest, Go.
 _TESTS = (
@@ -54,9 +41,8 @@ def cause(run: Run) -> str:
 
 def _of_error(error: ErrorInfo) -> str:
     words = error.code.lower().replace("_", " ")
-    entry = CATALOGUE.get(error.code)
-    says_more = entry is None or error.message != entry.message
-    if error.code not in _DETAILED or not says_more:
+    entry = entry_of(error.code)
+    if not entry.has_detail or error.message == entry.message:
         return words
     text = error.message[:_LOOKED_AT]
     for pattern in _TESTS:

@@ -13,10 +13,46 @@ DOCS = "docs/errors.md"
 
 @record
 class Entry:
-    """A catalogue entry: what happened when nothing more precise is known, and what to do."""
+    """What is known of an error by its code alone.
+
+    `message` and `recovery` are its texts where nothing more precise is known. The rest decides
+    what the program does about it; no other module keeps a set of codes.
+    """
 
     message: str
     recovery: str
+    is_limit: bool = False
+    """A limit that all runs share: the queue waits for its reset, and no retry is used up."""
+    is_retried: bool = False
+    """It can pass: automatic retries are for these errors, and for no others."""
+    is_login: bool = False
+    """It fails every queued run alike until the user does something."""
+    is_resumable: bool = False
+    """The run can go on with `resume`."""
+    is_final: bool = False
+    """Another attempt fails with it at once."""
+    is_of_agent: bool = False
+    """The agent's program, login or settings are not in order; the simulated agent needs none."""
+    has_stderr: bool = False
+    """The agent's stderr says more."""
+    has_detail: bool = False
+    """It covers different failures, which only the message tells apart."""
+    ends_checkpoints: bool = False
+    """Another try at a checkpoint fails with it, too."""
+    stops_store: bool = False
+    """Raised by the store, it says nothing about a run: the change is tried again."""
+    is_of_database: bool = False
+    """The database cannot be opened or written."""
+    is_damage: bool = False
+    """The database stays lost until it is repaired."""
+    is_recoverable: bool = False
+    """`doctor --recover` can rebuild the database."""
+    may_be_damage: bool = False
+    """A git that met missing or broken objects, or did not name its problem."""
+    hides_repository: bool = False
+    """git cannot read the repository; work on its files alone needs no git."""
+    condition: str = ""
+    """The condition of the machine that it reports, in words, where it can pass by itself."""
 
 
 CATALOGUE: dict[str, Entry] = {
@@ -24,37 +60,60 @@ CATALOGUE: dict[str, Entry] = {
         "The Codex CLI was not found.",
         "Install it with `npm install -g @openai/codex`, or install this package with its "
         "`codex` extra, or name the file with --codex-bin.",
+        is_of_agent=True,
     ),
     "CODEX_TOO_OLD": Entry(
-        "This Codex CLI is too old.", "Update it with `npm install -g @openai/codex@latest`."
+        "This Codex CLI is too old.",
+        "Update it with `npm install -g @openai/codex@latest`.",
+        is_of_agent=True,
     ),
-    "CODEX_AUTH_REQUIRED": Entry("Codex is not logged in.", "Run `codex login`, then retry."),
+    "CODEX_AUTH_REQUIRED": Entry(
+        "Codex is not logged in.",
+        "Run `codex login`, then retry.",
+        is_login=True,
+        is_of_agent=True,
+    ),
     "CODEX_AUTH_FAILED": Entry(
         "The model provider refused the login.",
         "Check the API key or run `codex login` again, then retry.",
+        is_login=True,
+        is_of_agent=True,
     ),
     "CODEX_CONFIG_INVALID": Entry(
         "Codex cannot read its settings.",
         "Mend the place it names in config.toml, then retry.",
+        is_login=True,
+        has_detail=True,
+        is_of_agent=True,
     ),
     "API_UNREACHABLE": Entry(
         "The model provider could not be reached.",
         "Check the network and any proxy, then retry: the run goes on from where it stood.",
+        is_retried=True,
     ),
-    "API_OVERLOADED": Entry("The model provider is overloaded.", "Wait a little, then retry."),
+    "API_OVERLOADED": Entry(
+        "The model provider is overloaded.",
+        "Wait a little, then retry.",
+        is_retried=True,
+    ),
     "API_REFUSED": Entry(
         "The model provider refused the request.",
         "Check the model's name and Codex's settings against what the provider says, then retry.",
+        has_detail=True,
     ),
     "RATE_LIMITED": Entry(
         "The model provider's rate limit was reached.",
         "Wait for it to reset, or use fewer slots, then retry.",
+        is_limit=True,
     ),
     "QUOTA_EXCEEDED": Entry(
         "The account's quota is used up.", "Check the plan and billing details, then retry."
     ),
     "USAGE_LIMIT_REACHED": Entry(
-        "The plan's usage limit was reached.", "Wait for the limit to reset, then resume the run."
+        "The plan's usage limit was reached.",
+        "Wait for the limit to reset, then resume the run.",
+        is_limit=True,
+        is_resumable=True,
     ),
     "CONTEXT_WINDOW_EXCEEDED": Entry(
         "The thread no longer fits into the model's context window.",
@@ -63,13 +122,20 @@ CATALOGUE: dict[str, Entry] = {
     "THREAD_NOT_FOUND": Entry(
         "Codex no longer knows this thread.", "Start over with `retry --fresh`."
     ),
-    "WORKSPACE_MISSING": Entry("The run's workspace is gone.", "Start over with `retry --fresh`."),
+    "WORKSPACE_MISSING": Entry(
+        "The run's workspace is gone.",
+        "Start over with `retry --fresh`.",
+        ends_checkpoints=True,
+    ),
     "WORKSPACE_TOO_LARGE": Entry(
         "The folder is too large to copy.",
         "Copy a smaller folder, or raise workspace.copy_limit in the settings.",
     ),
     "WORKSPACE_UNSAFE": Entry(
-        "This folder may not serve as a workspace.", "Name a project folder instead."
+        "This folder may not serve as a workspace.",
+        "Name a project folder instead.",
+        ends_checkpoints=True,
+        hides_repository=True,
     ),
     "WORKSPACE_BUSY": Entry(
         "Something else is at work in this folder.", "Wait until it is done, then try again."
@@ -81,6 +147,7 @@ CATALOGUE: dict[str, Entry] = {
     "CHANGES_UNKNOWN": Entry(
         "The changes of this run are unknown: its baseline is missing.",
         "Save its files with `swarm-tui get`, then start over with `retry --fresh`.",
+        ends_checkpoints=True,
     ),
     "APPLY_CONFLICT": Entry(
         "The run's changes do not fit: nothing was changed.",
@@ -92,7 +159,11 @@ CATALOGUE: dict[str, Entry] = {
         "Apply the changes as edits, a commit or a merge instead, copy large files with "
         "`swarm-tui get`, or show single files with `swarm-tui diff RUN PATH`.",
     ),
-    "GIT_MISSING": Entry("git was not found.", "Install git (2.31 or newer), then try again."),
+    "GIT_MISSING": Entry(
+        "git was not found.",
+        "Install git (2.31 or newer), then try again.",
+        ends_checkpoints=True,
+    ),
     "FILTER_NOT_RUN": Entry(
         "A changed file needs a filter that is not run: nothing was changed.",
         "Apply the changes as edits and commit them with git, or define the filter in your own git "
@@ -104,7 +175,10 @@ CATALOGUE: dict[str, Entry] = {
         "user.signingKey in your global git configuration; `--as edits` signs nothing.",
     ),
     "GIT_FAILED": Entry(
-        "git could not do its part.", "Fix the problem that git names, then try again."
+        "git could not do its part.",
+        "Fix the problem that git names, then try again.",
+        has_detail=True,
+        may_be_damage=True,
     ),
     "GIT_LOCKED": Entry(
         "Another git holds a lock in the repository.",
@@ -117,9 +191,14 @@ CATALOGUE: dict[str, Entry] = {
     "GIT_OBJECT_MISSING": Entry(
         "The repository lacks an object: it is a partial or shallow clone, or is damaged.",
         "Fetch what is missing, for example with `git fetch --refetch`, then try again.",
+        may_be_damage=True,
+        hides_repository=True,
     ),
     "GIT_DAMAGED": Entry(
-        "The repository is damaged.", "Run `git fsck` in it, repair it, then try again."
+        "The repository is damaged.",
+        "Run `git fsck` in it, repair it, then try again.",
+        may_be_damage=True,
+        hides_repository=True,
     ),
     "GIT_IDENTITY_MISSING": Entry(
         "git does not know whose commits these are.",
@@ -133,11 +212,14 @@ CATALOGUE: dict[str, Entry] = {
         "Finish or abort it (`git status` names it), then try again.",
     ),
     "GIT_CONFIG_INVALID": Entry(
-        "git cannot read its settings.", "Correct the line that git names, then try again."
+        "git cannot read its settings.",
+        "Correct the line that git names, then try again.",
+        hides_repository=True,
     ),
     "GIT_TOO_OLD": Entry(
         "This git is too old for the repository or for swarm-tui.",
         "Update git (2.31 or newer), then try again.",
+        hides_repository=True,
     ),
     "GIT_KILLED": Entry(
         "git was killed before it was done.",
@@ -147,6 +229,7 @@ CATALOGUE: dict[str, Entry] = {
         "The workspace could not be set up.",
         "Read what was said with `swarm-tui logs --setup`, mend it, then retry: the set-up runs "
         "again in the same folder.",
+        has_detail=True,
     ),
     "SETUP_NOT_TRUSTED": Entry(
         "The repository has settings of its own that you have not trusted.",
@@ -199,14 +282,19 @@ CATALOGUE: dict[str, Entry] = {
         "The run used up its token budget.",
         "Continue in a new run with a budget of its own: "
         "`swarm-tui run --from-run RUN --budget TOKENS`.",
+        is_final=True,
     ),
     "VERIFY_FAILED": Entry(
         "The verify command failed.",
         "Read its output with `swarm-tui logs --verify`, then retry: the agent hears what it said.",
+        is_resumable=True,
+        has_detail=True,
     ),
     "AGENT_CRASHED": Entry(
         "Codex ended without a result.",
         "Read the end of its stderr with `swarm-tui logs --stderr`, then retry.",
+        has_stderr=True,
+        has_detail=True,
     ),
     "BATCH_NOT_FOUND": Entry("No such batch.", "List them with `swarm-tui batch ls`."),
     "BATCH_INVALID": Entry(
@@ -240,7 +328,10 @@ CATALOGUE: dict[str, Entry] = {
         "Run `swarm-tui doctor`; allow user namespaces, or use the sandbox danger-full-access.",
     ),
     "DISK_FULL": Entry(
-        "The disk is full.", "Free some space, for example with `swarm-tui cleanup`."
+        "The disk is full.",
+        "Free some space, for example with `swarm-tui cleanup`.",
+        stops_store=True,
+        condition="the disk is full",
     ),
     "DISK_READ_ONLY": Entry(
         "The file system can only be read.", "Mount it so that it can be written, then try again."
@@ -248,15 +339,26 @@ CATALOGUE: dict[str, Entry] = {
     "DATABASE_LOCKED": Entry(
         "Another program keeps the database locked.",
         "Close the program that holds swarm.db open, then try again.",
+        stops_store=True,
+        is_of_database=True,
+        condition="another program keeps the database locked",
     ),
     "DATABASE_CORRUPT": Entry(
         "The database is damaged.",
         "Run `swarm-tui doctor --recover`: it rebuilds the runs from their folders.",
+        stops_store=True,
+        is_of_database=True,
+        is_damage=True,
+        is_recoverable=True,
     ),
     "DATABASE_MISSING": Entry(
         "The database is missing, but this home has runs.",
         "Put it back, or run `swarm-tui doctor --recover`: it rebuilds the runs from their "
         "folders.",
+        stops_store=True,
+        is_of_database=True,
+        is_damage=True,
+        is_recoverable=True,
     ),
     "HOME_REMOVED": Entry(
         "The home was removed.", "Name another folder in SWARM_HOME, or start again."
@@ -266,9 +368,17 @@ CATALOGUE: dict[str, Entry] = {
         "Move it back, then start swarm-tui again; the agents go on meanwhile.",
     ),
     "DATABASE_UNUSABLE": Entry(
-        "The database cannot be used.", "Check that its folder exists and that you may write there."
+        "The database cannot be used.",
+        "Check that its folder exists and that you may write there.",
+        stops_store=True,
+        is_of_database=True,
+        is_recoverable=True,
     ),
-    "DATABASE_NEWER": Entry("The database was written by a newer swarm-tui.", "Update swarm-tui."),
+    "DATABASE_NEWER": Entry(
+        "The database was written by a newer swarm-tui.",
+        "Update swarm-tui.",
+        is_of_database=True,
+    ),
     "WEBHOOK_FAILED": Entry(
         "A webhook could not be delivered.", "Check its address with `swarm-tui webhooks test`."
     ),
@@ -295,9 +405,20 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "INPUT_INVALID": Entry("This input cannot be used.", "Correct it and try again."),
     "INTERNAL": Entry(
-        "Something went wrong inside swarm-tui.", "Please report it with the log file named."
+        "Something went wrong inside swarm-tui.",
+        "Please report it with the log file named.",
+        has_detail=True,
     ),
 }
+
+
+UNKNOWN = Entry("", "")
+"""The entry of a code that only a newer version knows."""
+
+
+def entry_of(code: str) -> Entry:
+    """Return the entry of a code."""
+    return CATALOGUE.get(code, UNKNOWN)
 
 
 class UserError(Exception):
@@ -314,6 +435,11 @@ class UserError(Exception):
         self.recovery = recovery
         self.code = code
         self.docs_url = docs_url
+
+    @property
+    def entry(self) -> Entry:
+        """The catalogue's entry of its code."""
+        return entry_of(self.code)
 
     @property
     def info(self) -> ErrorInfo:

@@ -18,12 +18,6 @@ _WORDS = {
 }
 """What each condition is called in words, by its errno."""
 
-_CODES = {
-    "DATABASE_LOCKED": "another program keeps the database locked",
-    "DISK_FULL": _WORDS[errno.ENOSPC],
-}
-"""The errors of the catalogue that name such a condition."""
-
 # As the C library and git write them, in lower case.
 _MESSAGES = {
     "too many open files in system": errno.ENFILE,
@@ -68,7 +62,7 @@ def from_message(text: str) -> OSError | None:
 def _condition(error: BaseException) -> str | None:
     match error:
         case UserError():
-            return None if error.is_reported else _CODES.get(error.code)
+            return None if error.is_reported else error.entry.condition or None
         case MemoryError():
             return _WORDS[errno.ENOMEM]
         case OSError():

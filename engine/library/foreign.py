@@ -22,7 +22,8 @@ from engine.library.template import Template, fields_of
 from engine.workspace.create import root_of
 from engine.workspace.working_folder import chosen
 
-TEMPLATE, FILE = "TEMPLATE_NOT_TRUSTED", "BATCH_NOT_TRUSTED"
+TEMPLATE = "TEMPLATE_NOT_TRUSTED"
+FILE = "BATCH_NOT_TRUSTED"
 FEW_RUNS = 100
 """So many runs a file may ask for without a question."""
 _MARKERS = (".git/HEAD", ".hg", ".svn", ".jj", ".swarm")

@@ -25,10 +25,6 @@ from engine.runs.process import Ending
 
 NAMED = 10  # processes in a notice
 STDERR_TAIL_BYTES = 16_384
-LIMITS = frozenset({"USAGE_LIMIT_REACHED", "RATE_LIMITED"})
-"""Causes that hold for every run alike: the queue waits, and no retry is used up."""
-PASSING = frozenset({"API_OVERLOADED", "API_UNREACHABLE"})
-"""Causes that can pass: automatic retries are for these, and for no others."""
 BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
 STALL_RESUMES = 3
 
@@ -117,9 +113,9 @@ def what_next(
         return Next([StatusChanged(Status.VERIFYING, exit_code=exit_code)])
     if error is None:
         return _complete(run, exit_code, now)
-    if error.code in LIMITS:
+    if error.entry.is_limit:
         return _wait_for_limit(run, error, exit_code, now, again)
-    if error.code in PASSING and run.retries_used < run.spec.retries:
+    if error.entry.is_retried and run.retries_used < run.spec.retries:
         return _again(run, error, exit_code, now, again)
     resumes = settings.action == "resume" and run.retries_used < STALL_RESUMES
     if error.code == "RUN_STALLED" and resumes:

@@ -26,17 +26,6 @@ RETRY_S = 1.0
 ROLLOUT_S = 2.0
 CENSUS_S = 5.0
 
-STORE_FAULTS = frozenset(
-    {
-        "DATABASE_LOCKED",
-        "DATABASE_UNUSABLE",
-        "DATABASE_CORRUPT",
-        "DATABASE_MISSING",
-        "DISK_FULL",
-    }
-)
-"""What says nothing about a run where it comes from the store: it is tried again."""
-
 _TOLD = b'"turn.completed"'
 
 Commit = Callable[[Sequence[Entry]], Awaitable[object]]
@@ -371,5 +360,5 @@ def _give_back(taken: Taken) -> None:
 def is_of_store(error: Exception) -> bool:
     """Return whether a fault says nothing about a run: the store cannot be written at all."""
     return transient(error) is not None or (
-        isinstance(error, UserError) and error.code in STORE_FAULTS
+        isinstance(error, UserError) and error.entry.stops_store
     )

@@ -37,9 +37,6 @@ TRIES = 6
 """How often a failure is tried again that need not pass; a full disk is waited for."""
 POLL_S = 0.1
 
-FATAL = frozenset({"CHANGES_UNKNOWN", "GIT_MISSING", "WORKSPACE_MISSING", "WORKSPACE_UNSAFE"})
-"""What another try cannot change."""
-
 Say = Callable[[Sequence[Body]], Awaitable[None]]
 Stop = Callable[[], bool]
 _log = logging.getLogger(__name__)
@@ -146,7 +143,7 @@ class Remembering:
                 return await self._take(run)
             except UserError as error:
                 last = number >= (tries or TRIES) and not (tries is None and transient(error))
-                if last or error.code in FATAL:
+                if last or error.entry.ends_checkpoints:
                     raise
                 if error.message != shown:
                     shown = error.message

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, entry_of
 from engine.domain.events import Body, ErrorRaised, StatusChanged
 from engine.domain.model import Agent, Pause, Run, Status
 from engine.domain.projection import View
@@ -22,8 +22,6 @@ from engine.store.appending import Entry
 
 TICK_S, IDLE_S = 1.0, 5.0
 LOOK_S = 1.0
-AUTH = frozenset({"CODEX_AUTH_FAILED", "CODEX_AUTH_REQUIRED", "CODEX_CONFIG_INVALID"})
-"""What would fail every run of the queue alike, until the user does something."""
 AUTH_FAILURES = 2
 
 
@@ -110,7 +108,7 @@ class Scheduler:
         run = self._view.runs[run_id]
         if run.status is Status.SUCCEEDED:
             self._auth_failures = 0
-        elif run.error and run.error.code in AUTH:
+        elif run.error and entry_of(run.error.code).is_login:
             self._auth_failures += 1
         self._wake.set()
 
@@ -176,7 +174,7 @@ class Scheduler:
             failed = StatusChanged(Status.FAILED, reason=error.code)
             with suppress(NotAllowed):
                 await self._tools.commit([Entry(run.id, [ErrorRaised(error.info), failed])])
-            self._auth_failures += error.code in AUTH
+            self._auth_failures += error.entry.is_login
             return False
         self._login_checked = True
         return True

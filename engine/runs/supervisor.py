@@ -28,7 +28,7 @@ from engine.paths import AttemptFolder, Paths
 from engine.runs import ending as endings
 from engine.runs import launch, tree, variables, watchdog
 from engine.runs.budgets import Budgets
-from engine.runs.follower import STORE_FAULTS, Follower, Following
+from engine.runs.follower import Follower, Following
 from engine.runs.learning import Learning
 from engine.runs.preparing import Preparing
 from engine.runs.process import NOBODY, Ending, Process
@@ -374,7 +374,7 @@ class Supervisor:
             try:
                 done = await do()
             except UserError as error:
-                if error.code not in STORE_FAULTS:
+                if not error.entry.stops_store:
                     raise
                 waited = True
                 faults.record("database", error)

@@ -34,7 +34,7 @@ class Probe:
             with translated(self._path):
                 self._look()
         except UserError as error:
-            return error if error.code in ("DATABASE_CORRUPT", "DATABASE_MISSING") else None
+            return error if error.entry.is_damage else None
         except OSError:  # what is not there is found by its name
             return None
         return None

@@ -21,7 +21,6 @@ from engine.workspace.apart import check_apart
 from engine.workspace.changes import Pair
 from engine.workspace.checkpoints import Checkpoints
 from engine.workspace.edits import Edits
-from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.heads import worktrees_beside
 from engine.workspace.landing import recovered
 from engine.workspace.lineage import Lineage, lineage, on_newer, taken_back
@@ -204,7 +203,7 @@ async def _find(wish: Wish) -> Repository | None:
     try:
         return await find(wish.to)
     except UserError as error:
-        if wish.how is As.EDITS and error.code in UNREADABLE:
+        if wish.how is As.EDITS and error.entry.hides_repository:
             return None
         raise
 

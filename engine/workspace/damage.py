@@ -10,7 +10,6 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import BASELINE
 from engine.domain.transient import from_message
 from engine.workspace.git import Git
-from engine.workspace.git_errors import FAILURES
 from engine.workspace.points import REFS
 
 
@@ -28,7 +27,7 @@ async def damage_named(git: Git) -> AsyncGenerator[None]:
     try:
         yield
     except UserError as error:
-        if error.code in FAILURES and await is_damaged(git):
+        if error.entry.may_be_damage and await is_damaged(git):
             raise unknown_changes(git.git_dir) from error
         raise
 

@@ -16,13 +16,6 @@ USAGE = 129
 """The exit code of a git that does not know an option or a command."""
 
 LINE_CHARACTERS = 400
-FAILURES = frozenset({"GIT_FAILED", "GIT_DAMAGED", "GIT_OBJECT_MISSING"})
-"""The errors of a git that met missing or broken objects, or said nothing of why it failed."""
-
-UNREADABLE = frozenset(
-    {"WORKSPACE_UNSAFE", "GIT_CONFIG_INVALID", "GIT_DAMAGED", "GIT_OBJECT_MISSING", "GIT_TOO_OLD"}
-)
-"""The errors of a repository that git cannot read: work on its files alone needs none of it."""
 
 _OBJECT = r"[0-9a-f]{7,64}"
 

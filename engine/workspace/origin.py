@@ -11,7 +11,6 @@ from pathlib import Path
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspace import repository
-from engine.workspace.git_errors import UNREADABLE
 from engine.workspace.repository import Repository, refs
 from engine.workspace.user_git_config import UserGitConfig, user_git_config
 from engine.workspace.worktree import registration
@@ -71,7 +70,7 @@ async def _of_folder(source: Path, asked: Asked) -> Repository | None:
     try:
         found = await asked.find(source)
     except UserError as error:
-        if error.code in UNREADABLE:
+        if error.entry.hides_repository:
             return None
         raise
     return found if found is None or source.is_dir() else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pytest
 
-from engine.domain.errors import CATALOGUE, os_failure, user_error
+from engine.domain.errors import CATALOGUE, Entry, entry_of, os_failure, user_error
 
 PROMISED = """
     CODEX_CLI_MISSING CODEX_TOO_OLD CODEX_AUTH_REQUIRED CODEX_AUTH_FAILED CODEX_CONFIG_INVALID
@@ -32,6 +32,41 @@ def test_message_and_recovery_are_one_sentence_each(code: str) -> None:
         assert re.fullmatch(r"([A-Z]|git ).*\.", text)
         assert not re.search(r"[.!?] +[A-Z]", text)
         assert "\n" not in text
+
+
+PROPERTIES = {
+    "is_limit": "RATE_LIMITED USAGE_LIMIT_REACHED",
+    "is_retried": "API_OVERLOADED API_UNREACHABLE",
+    "is_login": "CODEX_AUTH_FAILED CODEX_AUTH_REQUIRED CODEX_CONFIG_INVALID",
+    "is_resumable": "USAGE_LIMIT_REACHED VERIFY_FAILED",
+    "is_final": "BUDGET_EXCEEDED",
+    "is_of_agent": "CODEX_AUTH_FAILED CODEX_AUTH_REQUIRED CODEX_CLI_MISSING CODEX_CONFIG_INVALID "
+    "CODEX_TOO_OLD",
+    "has_stderr": "AGENT_CRASHED",
+    "has_detail": "AGENT_CRASHED API_REFUSED CODEX_CONFIG_INVALID GIT_FAILED INTERNAL SETUP_FAILED "
+    "VERIFY_FAILED",
+    "ends_checkpoints": "CHANGES_UNKNOWN GIT_MISSING WORKSPACE_MISSING WORKSPACE_UNSAFE",
+    "stops_store": "DATABASE_CORRUPT DATABASE_LOCKED DATABASE_MISSING DATABASE_UNUSABLE DISK_FULL",
+    "is_of_database": "DATABASE_CORRUPT DATABASE_LOCKED DATABASE_MISSING DATABASE_NEWER "
+    "DATABASE_UNUSABLE",
+    "is_damage": "DATABASE_CORRUPT DATABASE_MISSING",
+    "is_recoverable": "DATABASE_CORRUPT DATABASE_MISSING DATABASE_UNUSABLE",
+    "may_be_damage": "GIT_DAMAGED GIT_FAILED GIT_OBJECT_MISSING",
+    "hides_repository": "GIT_CONFIG_INVALID GIT_DAMAGED GIT_OBJECT_MISSING GIT_TOO_OLD "
+    "WORKSPACE_UNSAFE",
+    "condition": "DATABASE_LOCKED DISK_FULL",
+}
+
+
+def test_the_catalogue_holds_all_that_is_decided_by_a_code() -> None:
+    assert [one.name for one in fields(Entry)] == ["message", "recovery", *PROPERTIES]
+    for name, codes in PROPERTIES.items():
+        assert sorted(c for c, entry in CATALOGUE.items() if getattr(entry, name)) == codes.split()
+
+
+def test_a_code_of_a_newer_version_has_no_properties() -> None:
+    assert not any(getattr(entry_of("FROM_NEWER"), name) for name in PROPERTIES)
+    assert user_error("DISK_FULL").entry is CATALOGUE["DISK_FULL"] is entry_of("DISK_FULL")
 
 
 def test_a_missing_codex_says_how_to_install_it() -> None:

@@ -19,8 +19,6 @@ from engine.domain.stamp import stamp
 from engine.runs.ending import (
     BACKOFF_MAX_S,
     BACKOFF_S,
-    LIMITS,
-    PASSING,
     STALL_RESUMES,
     Next,
     failure,
@@ -30,6 +28,8 @@ from engine.runs.ending import (
 from engine.runs.process import Ending
 
 NOW = 1000.0
+LIMITS = {"USAGE_LIMIT_REACHED", "RATE_LIMITED"}
+RETRIED = {"API_OVERLOADED", "API_UNREACHABLE"}
 AGAIN = Ask(GO_ON, resume=True)
 SPEC = RunSpec(prompt="do it", title="a title", project="a project", retries=3)
 
@@ -63,7 +63,7 @@ def test_success() -> None:
     assert (came.ask, came.pause) == (None, None)
 
 
-@pytest.mark.parametrize("code", sorted(CATALOGUE.keys() - LIMITS - PASSING - {"RUN_INTERRUPTED"}))
+@pytest.mark.parametrize("code", sorted(CATALOGUE.keys() - LIMITS - RETRIED - {"RUN_INTERRUPTED"}))
 @pytest.mark.parametrize("action", ["notice", "fail"])
 def test_what_cannot_pass_fails_at_once(code: str, action: str) -> None:
     came = after(code, run(), action)
@@ -80,7 +80,7 @@ def test_what_vanished_was_interrupted() -> None:
     assert came.ask is None
 
 
-@pytest.mark.parametrize("code", sorted(PASSING))
+@pytest.mark.parametrize("code", sorted(RETRIED))
 def test_what_can_pass_is_tried_again_as_often_as_asked(code: str) -> None:
     for used in range(3):
         came = after(code, run(used=used))

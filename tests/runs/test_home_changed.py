@@ -206,6 +206,6 @@ async def test_a_database_damaged_in_place_is_noticed_by_everybody_who_has_it_op
         change(paths)
         with pytest.raises(UserError) as caught:
             await settled(engine)
-        assert caught.value.code in recovery.LOST
+        assert caught.value.entry.is_recoverable
         await becomes(lambda: any(fault.task == "database" for fault in viewer.faults))
     assert set(pids) <= set(alive(paths, run))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock, elapsed_s
+from engine.domain.errors import entry_of
 from engine.domain.model import Run, Status, WorkspaceKind
 from engine.domain.text import printable_name
 from tui import show
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 MAX_FILES = 30
 MAX_NAMED = 4
 """Runs that a command to type next names one by one."""
-
-_LOOK_AT_STDERR = {"AGENT_CRASHED"}
-_RESUMABLE = {"USAGE_LIMIT_REACHED", "VERIFY_FAILED"}
-_OVER = {"BUDGET_EXCEEDED"}
-"""What another attempt meets again at once."""
 
 
 def full_title(run: Run) -> str:
@@ -76,18 +72,18 @@ def _files(changes: Changes | None) -> list[str]:
 def next_steps(run: Run) -> list[str]:
     """Give the commands that are of use now."""
     steps: list[str] = []
-    code = run.error.code if run.error else ""
+    error = entry_of(run.error.code if run.error else "")
     if run.status in (Status.FAILED, Status.INTERRUPTED):
-        steps.append(f"logs {run.id}{' --stderr' if code in _LOOK_AT_STDERR else ''}")
+        steps.append(f"logs {run.id}{' --stderr' if error.has_stderr else ''}")
     if run.changes.files and not run.has_unknown_changes:
         steps.append(f"diff {run.id}")
     if run.status is Status.SUCCEEDED:
         if run.changes.files and _has_source(run):
             steps.append(f"apply {run.id}")
         steps += [f"resume {run.id}"] if steps else [f"show {run.id}"]
-    elif code in _RESUMABLE:
+    elif error.is_resumable:
         steps.append(f"resume {run.id}")
-    elif code not in _OVER:
+    elif not error.is_final:
         steps.append(f"retry {run.id}")
     return [f"swarm-tui {step}" for step in steps]
 

@@ -229,7 +229,7 @@ class NewRun(Dialog[str]):
 
     def _refuse(self, error: UserError) -> None:
         recovery = printable(error.recovery)
-        if error.code.startswith("CODEX_") and self._draft.agent is Agent.CODEX:
+        if error.entry.is_of_agent and self._draft.agent is Agent.CODEX:
             recovery = f"{recovery} {STAND_IN}"
         way_out = (f" {recovery}", "$secondary")
         self._say(Content.assemble(printable(error.message), way_out), is_error=True)
