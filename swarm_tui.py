@@ -11,6 +11,8 @@ def main() -> None:
     # Not pathlib: the first frame waits for nothing.
     folder = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
     sys.path[:] = [folder, *_safe(sys.path)]
+    if not os.path.isabs(sys.pycache_prefix or "/"):  # noqa: PTH117  as above
+        sys.pycache_prefix = None  # compiled modules would be read from the current folder
     from engine import environment
 
     environment.guard_process()

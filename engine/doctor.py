@@ -21,7 +21,6 @@ from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.secrets import hide
-from engine.environment import workspace_environment
 from engine.notify.problems import problems
 from engine.paths import Paths
 from engine.runs import orphans, records
@@ -252,7 +251,7 @@ async def _git() -> list[Finding]:
     if git is None:
         message = "git was not found: worktrees, diffs and checkpoints need it."
         return [Finding("git", Health.FAIL, message, "Install git.")]
-    _, text = await codex.output([git, "--version"], workspace_environment())
+    _, text = await codex.output([git, "--version"])
     version = tuple(int(part) for part in text.split()[2].split(".")[:2] if part.isdigit())
     if version < OLDEST_GIT:
         return [Finding("git", Health.WARNING, f"{text.strip()} is old.", "Update git.")]

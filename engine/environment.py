@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
+from engine.code_variables import unsafe_variables, without_unsafe
 from engine.domain.text import printable_name
 
 CODEX = "SWARM_CODEX"
@@ -136,14 +137,37 @@ def codex_environment(
 ) -> dict[str, str]:
     """Return the environment of Codex, which reads the secrets of its model providers there.
 
-    It is made from `base`, that of a run, or from our own.
+    It is made from `base`, that of a run, or from our own. No code of an agent is loaded by it.
     """
-    return _environment(_is_passed_to_codex, more, base)
+    kept = without_unsafe(_environment(_is_passed_to_codex, None, base), is_distrusted)
+    return {**kept, **(more or {})}
+
+
+def separate_agents_code(
+    base: Mapping[str, str], folders: Iterable[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment of an agent's program, and variables for its commands alone.
+
+    The program runs outside the sandbox: it loads no code from where agents write, nor from
+    `folders`, those of its run.
+    """
+    real = [os.path.realpath(folder) for folder in folders if folder.startswith("/")]
+
+    def is_written(path: str) -> bool:
+        return is_distrusted(path) or is_below(path, real)
+
+    passed = workspace_environment(base=base)
+    changed = unsafe_variables(passed, is_written)
+    return without_unsafe(base, is_written), {name: passed[name] for name in changed}
 
 
 def own_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a process of our own, which needs our variables and the secrets."""
-    return _environment(_is_no_repository, more, None)
+    """Return the environment of a process of our own, which needs our variables and the secrets.
+
+    No code of an agent is loaded by it.
+    """
+    kept = without_unsafe(_environment(_is_no_repository, None, None), is_distrusted)
+    return {**kept, **(more or {})}
 
 
 def guard_process() -> None:
@@ -173,10 +197,15 @@ def distrust(folders: Iterable[str]) -> None:
 
 def is_distrusted(path: str) -> bool:
     """Return whether an agent can have written what lies at a path, links resolved."""
-    if not _written_by_agents:
+    return is_below(path, _written_by_agents)
+
+
+def is_below(path: str, folders: Iterable[str]) -> bool:
+    """Return whether a path, links resolved, is one of these real folders or lies below one."""
+    if not folders:
         return False
     real = os.path.realpath(path)
-    return any(f"{real}/".startswith(f"{folder.rstrip('/')}/") for folder in _written_by_agents)
+    return any(f"{real}/".startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def trusted_path(base: Mapping[str, str] | None = None) -> str:

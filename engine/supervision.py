@@ -189,11 +189,12 @@ class Supervision:
         """Return why Codex cannot be started for `run`; None if it can."""
         from engine.codex.command import find_codex
         from engine.codex.doctor import login
-        from engine.environment import codex_environment
+        from engine.environment import codex_environment, separate_agents_code
         from engine.runs.variables import requested
 
         try:
             base = await asyncio.to_thread(requested, self._parts.paths, run.id)
+            base, _ = separate_agents_code(base, [run.spec.workspace.source or ""])
             codex = find_codex(run.spec.codex_bin, self._parts.config.codex.bin, base)
             return await login(codex, codex_environment(base=base))
         except UserError as error:

@@ -82,10 +82,12 @@ def command(
     thread: str | None,
     workspace: Workspace | None = None,
     base: Mapping[str, str] | None = None,
+    of_commands: Mapping[str, str] | None = None,
 ) -> Command:
-    """Give the command of one attempt, which continues `thread` where there is one.
+    """Return the command of one attempt, which continues `thread` where there is one.
 
-    `base` is the environment of the run, or our own.
+    `base` is the environment of the run, or our own. `of_commands` are variables for the agent's
+    commands, not for Codex itself.
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
@@ -94,7 +96,7 @@ def command(
     base = os.environ if base is None else base
     argv = [*_program(spec, config, base), "exec"]
     options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
-    settings = [PLAN_ON, *_settings(config), *spec.codex_config]
+    settings = [PLAN_ON, *_passed(of_commands or {}), *_settings(config), *spec.codex_config]
     # `exec resume` has no --add-dir of its own, but counts that of `exec`.
     argv += _folders(spec, workspace)
     if thread:
@@ -110,10 +112,9 @@ def command(
     settings += _trust(codex_home(spec, paths, base), workspace)
     secrets = _secret_variables(spec, config)
     # Codex reads them; the commands of its agent find them empty.
-    settings += [f'shell_environment_policy.set.{name}=""' for name in sorted(secrets)]
+    settings += _passed(dict.fromkeys(sorted(secrets), ""))
     # Last, so that no policy of the user's own takes these away from the commands.
-    for name, value in {**of_run, MARK: mark(folder)}.items():
-        settings.append(f"shell_environment_policy.set.{name}={_toml(value)}")
+    settings += _passed({**of_run, MARK: mark(folder)})
     for setting in settings:
         options += ["-c", setting]
     argv += [*options, *([thread] if thread else []), "-"]
@@ -123,6 +124,12 @@ def command(
     if spec.agent is Agent.SIMULATED:
         env["CODEX_HOME"] = str(paths.simulated_codex_home)
     return Command(tuple(argv), env)
+
+
+def _passed(variables: Mapping[str, str]) -> list[str]:
+    """Return the settings that give variables to the agent's commands."""
+    pairs = variables.items()
+    return [f"shell_environment_policy.set.{name}={_toml(value)}" for name, value in pairs]
 
 
 def _folders(spec: RunSpec, workspace: Workspace | None) -> list[str]:

@@ -16,6 +16,7 @@ from engine.domain.events import Body, Notice
 from engine.domain.model import Agent, Ask, Run
 from engine.domain.text import printable
 from engine.durable import write_synced
+from engine.environment import separate_agents_code
 from engine.paths import AttemptFolder, Paths, private_folder
 from engine.runs import process, variables
 from engine.runs.process import Process
@@ -53,8 +54,11 @@ async def _start(
     if run.workspace is None or not Path(run.workspace.path).is_dir():
         raise user_error("WORKSPACE_MISSING")
     base = await asyncio.to_thread(variables.of_run, paths, run)
+    folders = (run.workspace.path, run.workspace.source or "")
+    base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
+    thread = thread_to_resume(run, ask)
     what = command(
-        run.spec, config, paths, run.id, folder, thread_to_resume(run, ask), run.workspace, base
+        run.spec, config, paths, run.id, folder, thread, run.workspace, base, of_commands
     )
     cwd = await asyncio.to_thread(working_folder, run.workspace)
     if run.spec.output_schema:

@@ -13,7 +13,8 @@ from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.environment import distrust
-from engine.store.store import WORKED_IN, Store
+from engine.store.appending import WORKED_IN
+from engine.store.store import Store
 
 _log = logging.getLogger(__name__)
 _SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"

@@ -6,6 +6,7 @@ of a run counts only while nobody else has written.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +22,15 @@ from engine.domain.events import (
     Progressed,
     StatusChanged,
 )
-from engine.domain.model import Ask, Run
+from engine.domain.model import Ask, Run, RunSpec, WorkspaceKind
 from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
 from engine.store.newer import Stored
 from engine.store.rebuilt import is_unreadable, rebuilt
 
+WORKED_IN = "worked in "
+"""Begins the names of settings that hold a folder, in JSON, in which a run works in place."""
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
 _REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)
@@ -220,6 +223,7 @@ def insert_run(
     spec, state = codec.spec_text(run.spec), codec.state_text(run)
     values = (run.id, run.spec.project, run.spec.batch, run.status, run.seq, spec, state)
     key = db.execute(insert, values).lastrowid or 0
+    note_folder(db, run.spec)
     rows: list[Any] = []
     for event in events:
         text = codec.body_text(event.body)
@@ -228,3 +232,10 @@ def insert_run(
     for n, ask in asks.items():
         _ask(db, key, n, ask)
     _move_cursors(db, [it for n, cursor in cursors.items() for it in (key, n, None, cursor)])
+
+
+def note_folder(db: sqlite3.Connection, spec: RunSpec) -> None:
+    """Keep the folder that a run works in, in place, for as long as the home exists."""
+    if spec.workspace.kind is WorkspaceKind.IN_PLACE and spec.workspace.source:
+        setting = f"{WORKED_IN}{json.dumps(spec.workspace.source)}"
+        db.execute("INSERT OR IGNORE INTO settings VALUES (?, '')", (setting,))

@@ -143,4 +143,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP VIEW begun",
         "DROP VIEW made",
     ),
+    # Folders that runs of earlier versions worked in, in place. Their names as JSON, as they stand
+    # in the runs: SQLite gives that of several paths alone.
+    (
+        """INSERT OR IGNORE INTO settings
+            SELECT 'worked in ' || substr(named, 2, length(named) - length('[,null]')), ''
+            FROM (SELECT json_extract(spec, '$.workspace.source', '$.nothing') AS named FROM runs
+                WHERE CASE WHEN json_valid(spec) THEN
+                    json_extract(spec, '$.workspace.kind') = 'in-place'
+                    AND json_type(spec, '$.workspace.source') = 'text' END)""",
+    ),
 )

@@ -7,7 +7,6 @@ reads. Many processes may have the same database open.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -21,11 +20,11 @@ from engine.domain.batch import Planned, Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Wish
-from engine.domain.model import Ask, Run, RunSpec, Status, WorkspaceKind
+from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
 from engine.reserve import OpeningReserve, Reserve
 from engine.store import batches, codec, patterns, search, shrinking
-from engine.store.appending import Appender, Committed, Entry, insert_run
+from engine.store.appending import Appender, Committed, Entry, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
@@ -36,9 +35,6 @@ from engine.store.reading import Reading
 
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
-
-WORKED_IN = "worked in "
-"""Begins the names of settings that hold a folder, in JSON, in which a run works in place."""
 
 _VERSION = "PRAGMA data_version"
 
@@ -109,9 +105,7 @@ class Store(Reading):
             " VALUES (?, ?, ?, ?, 0, ?, ?)",
             (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
         )
-        if spec.workspace.kind is WorkspaceKind.IN_PLACE and spec.workspace.source:
-            setting = f"{WORKED_IN}{json.dumps(spec.workspace.source)}"
-            db.execute("INSERT OR IGNORE INTO settings VALUES (?, '')", (setting,))
+        note_folder(db, spec)
         return run.id
 
     async def put_back(

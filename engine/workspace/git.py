@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from engine import programs
+from engine.code_variables import without_unsafe
 from engine.domain.errors import UserError, user_error
-from engine.environment import trusted_path, workspace_environment
+from engine.environment import is_distrusted, trusted_path, workspace_environment
 from engine.workspace import git_watch
 from engine.workspace.git_errors import git_failure, late, start_failure, talkative, telling_line
 from engine.workspace.git_settings import Setting, hooks_disabled, in_environment
@@ -229,7 +230,7 @@ class Git:
         disabled = hooks_disabled(self.git_dir)  # which also checks the settings, to read them
         if not self.users_settings:
             env |= in_environment((*disabled, *self.programs))
-        return {**env, **self.env}
+        return without_unsafe({**env, **self.env}, is_distrusted)
 
 
 def identity(author: tuple[str, str], committer: tuple[str, str] | None = None) -> dict[str, str]:

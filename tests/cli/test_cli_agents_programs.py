@@ -62,3 +62,17 @@ def test_nobody_works_in_place_where_this_program_lies(folder: Path, tmp_path: P
     with pytest.raises(UserError, match=r"(program|home) of swarm-tui"):
         check_apart(folder, tmp_path)
     check_apart(folder, tmp_path, may_contain=True)
+
+
+def test_a_supervisor_in_the_background_loads_no_module_of_an_agent(
+    swarm: Swarm, here: Path, tmp_path: Path
+) -> None:
+    caught = tmp_path / "caught"
+    line = f"import sys; print(*sys.orig_argv, file=open({str(caught)!r}, 'a'))\n"
+    (here / "sitecustomize.py").write_text(line)
+    work = ("run", "--in-place", ".", "--agent", "simulated", "--detach")
+    assert swarm(*work, "sim: say one", PYTHONPATH=str(here)).code == 0
+    assert swarm("wait", "@last", PYTHONPATH=str(here)).code == 0
+    typed = caught.read_text().splitlines()  # Python loads it before the first line of ours
+    assert len(typed) == 2
+    assert not [one for one in typed if "supervise" in one or "simulated/" in one]

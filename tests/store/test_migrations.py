@@ -16,6 +16,9 @@ from engine.store import connect
 from engine.store.migrations import MIGRATIONS
 from engine.store.store import open_store
 
+FOLDERS = 6
+"""Migrations before the one that keeps the folders of runs in place."""
+
 
 def run_sql(path: Path, *statements: str) -> list[tuple]:
     with closing(sqlite3.connect(path)) as db:
@@ -115,3 +118,21 @@ async def test_a_locked_database_is_said_to_be_locked(
         assert caught.value.code == "DATABASE_LOCKED"
         await store.change_setting("slots", lambda _: "3")
         assert await store.settings() == {"slots": "3"}
+
+
+async def test_folders_of_earlier_runs_in_place_are_known(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(connect, "MIGRATIONS", MIGRATIONS[:FOLDERS])
+        async with open_store(database):
+            pass
+    add = "INSERT INTO runs (id, project, status, last_seq, spec, state)"
+    add += " VALUES ('{}', '', 'x', 0, '{}', '{{}}')"
+    place = '{{"learn_from":null,"workspace":{{"kind":"{}","source":{}}}}}'
+    names = [r'"/a/\udcff\"x"', '"/ä"', "null"]
+    specs = [place.format("in-place", name) for name in names] + [place.format("copy", '"/c"')]
+    run_sql(database, *(add.format(n, spec) for n, spec in enumerate(specs)))
+    async with open_store(database) as store:
+        settings = await store.settings()
+    assert set(settings) == {f"worked in {name}" for name in names[:2]}

@@ -141,7 +141,7 @@ def start_background_supervisor(places: Paths) -> BackgroundProcess | None:
     """Start a supervisor in the background; None if one is alive. Raises OSError, `UserError`."""
     from engine.engine import start_if_needed  # late: what it brings is seldom needed
 
-    command = [sys.executable, str(PROGRAM), "supervise", "--unless-supervised"]
+    command = [sys.executable, "-P", str(PROGRAM), "supervise", "--unless-supervised"]
     return start_if_needed(places, command)
 
 

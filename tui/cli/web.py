@@ -39,7 +39,8 @@ class Page(Server):
     """textual-serve's server with a page of ours; every window is a dashboard in a process."""
 
     def __init__(self, access: Access) -> None:
-        words = shlex.join([sys.executable, str(PROGRAM)])
+        # -E: Python reads no variable, so that it loads nothing from a folder of an agent.
+        words = shlex.join([sys.executable, "-E", "-P", str(PROGRAM)])
         super().__init__(f"{TERMINAL} exec {words}", title="swarm-tui")  # pyright: ignore[reportUnknownMemberType]
         self._access = access
         self._windows: set[asyncio.Task[object]] = set()
