@@ -21,6 +21,7 @@ from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.secrets import hide
+from engine.files import real_path
 from engine.notify.problems import problems
 from engine.paths import Paths
 from engine.runs import orphans, records
@@ -273,9 +274,9 @@ def _disk(paths: Paths) -> Finding:
 
 def check_home(home: Path) -> Finding:
     """Check that the home lies where sandboxed agents may not write."""
-    real = home.resolve()
+    real = real_path(home)
     for name in ("/tmp", os.environ.get("TMPDIR", "")):
-        if name and real.is_relative_to(Path(name).resolve()):
+        if name and real.is_relative_to(real_path(name)):
             return Finding(
                 "home",
                 Health.WARNING,

@@ -35,9 +35,21 @@ def read_named(path: os.PathLike[str] | str, limit_bytes: int) -> bytes:
 def real_path(path: os.PathLike[str] | str) -> Path:
     """Return a path with its links resolved; where they go in a circle, as far as that is possible.
 
-    `Path.resolve` raises RuntimeError there, before Python 3.13.
+    `Path.resolve` raises RuntimeError there, before Python 3.13. A path that no file can have, with
+    a NUL in it, is returned as it is.
     """
-    return Path(os.path.realpath(path))
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        return Path(path)
+
+
+def expanded(path: os.PathLike[str] | str) -> Path:
+    """Return a path with `~` expanded; as it is where no such user is known.
+
+    `Path.expanduser` raises RuntimeError there.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111  as said above
 
 
 def append_regular(path: os.PathLike[str]) -> int:

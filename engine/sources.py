@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.domain.errors import UserError
 from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.paths import Paths
 from engine.workspace import repository
 from engine.workspace.git import Git
@@ -150,7 +151,7 @@ async def _known(git_dir: Path, top: Path, folder: Path) -> list[str]:
 
 
 def _prefix(folder: Path, top: Path) -> bytes:
-    inside = folder.resolve().relative_to(top.resolve())
+    inside = real_path(folder).relative_to(real_path(top))
     return b"" if inside == Path() else os.fsencode(inside) + b"/"
 
 

@@ -73,7 +73,11 @@ class Templates:
         """Return whether a file that was named is a project's or an agent's, not the user's own."""
         from engine.library.foreign import project_of
 
-        above = (self._home, self._home.resolve(), *([source, real_path(source)] if source else []))
+        above = (
+            self._home,
+            real_path(self._home),
+            *([source, real_path(source)] if source else []),
+        )
         return any(
             project_of(at) is not None or any(at.is_relative_to(top) for top in above)
             for at in (file, real_path(file))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from engine.domain.base_name import HEADS
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
+from engine.files import expanded
 from tui.fields import BASE, FIELDS, Field
 from tui.repository import in_repository
 
@@ -222,10 +222,7 @@ def here() -> str:
 
 def absolute(folder: str) -> str:
     """Give a folder that was typed as an absolute path."""
-    path = Path(os.path.expandvars(folder.strip()))
-    with suppress(RuntimeError):  # ~nobody stands for itself, and will not be found
-        path = path.expanduser()
-    return str(Path(here()) / path)
+    return str(Path(here()) / expanded(os.path.expandvars(folder.strip())))
 
 
 def default_title(prompt: str) -> str:

@@ -194,4 +194,4 @@ def _outside(file: BatchFile, spec: RunSpec, home: Path) -> str | None:
     source = spec.workspace.source
     if not source or not file.gives.intersection(("repository", "source")):
         return None
-    return None if real_path(source).is_relative_to(home.resolve()) else source
+    return None if real_path(source).is_relative_to(real_path(home)) else source

@@ -12,7 +12,7 @@ from engine.domain.batch import Planned
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind
 from engine.domain.text import one_line, printable_name
-from engine.files import real_path
+from engine.files import expanded, real_path
 from engine.library import flow as flows
 from engine.library import rendering, rows, templates
 from engine.library.asked import Order
@@ -175,7 +175,7 @@ def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:
     named = special.get("repository") or special.get("source")
     if not named:
         return spec
-    path = Path(named).expanduser()
+    path = expanded(named)
     if order.usual:
         workspace = replace(order.usual(path), cwd=spec.workspace.cwd)
     elif spec.workspace.kind in SOURCES:

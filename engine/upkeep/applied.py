@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.domain.model import Applied, Run
+from engine.files import real_path
 from engine.upkeep.reach import Reach, reach
 from engine.workspace import objects, owned
 from engine.workspace.below import Below
@@ -149,8 +150,8 @@ def _places(
     places: list[tuple[Path, Repository | None]] = []
     for folder, repository in found:
         root = repository.top if store.is_worktree and repository and repository.top else folder
-        root = root.resolve()
-        if root.is_dir() and not root.is_relative_to((home / "workspaces").resolve()):
+        root = real_path(root)
+        if root.is_dir() and not root.is_relative_to(real_path(home / "workspaces")):
             places.append((root, repository))
     return places
 

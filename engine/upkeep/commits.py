@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Workspace, WorkspaceKind
+from engine.files import real_path
 from engine.workspace import heads, repository, worktree
 from engine.workspace.foreign import Foreign
 from engine.workspace.git import Git
@@ -171,7 +172,7 @@ async def _counterpart(
         return await _of_submodule(git_dir)
     source = Path(workspace.source) / name
     workspaces = Path(workspace.path).parent.parent
-    if not source.is_dir() or source.resolve().is_relative_to(workspaces.resolve()):
+    if not source.is_dir() or real_path(source).is_relative_to(real_path(workspaces)):
         return None  # an agent may write there: git does not run in it
     try:
         return await asked.find(source)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import real_path
 from engine.workspace import heads, repository
 from engine.workspace.changes import DIFF, parse_pairs
 from engine.workspace.git import Git
@@ -63,4 +64,4 @@ async def reach(found: Repository, without: str | None, workspace: Path | None =
 
 
 def _names(workspace: Path | None) -> Iterable[Path]:
-    return (workspace, workspace.parent.resolve() / workspace.name) if workspace else ()
+    return (workspace, real_path(workspace.parent) / workspace.name) if workspace else ()

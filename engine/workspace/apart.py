@@ -13,6 +13,7 @@ from pathlib import Path
 from engine import paths
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
+from engine.files import real_path
 
 _MODULES = Path(__file__).resolve().parents[1]
 _PYTHON = Path(sys.prefix).resolve()
@@ -24,9 +25,9 @@ def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
 
     `may_contain`: it is not worked in, and only may not lie in one of them. Links are resolved.
     """
-    real = folder.resolve()
+    real = real_path(folder)
     for what, place in _protected(home):
-        there = place.resolve()
+        there = real_path(place)
         if real == there or real.is_relative_to(there):
             raise _unsafe(folder, f"lies in {what}")
         if not may_contain and there.is_relative_to(real):

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.workspace import placing
 from engine.workspace.apart import check_apart
 from engine.workspace.changes import Pair
@@ -214,7 +215,7 @@ def _names(paths: Iterable[bytes]) -> tuple[str, ...]:
 
 async def _root(run: Checkpoints, wish: Wish, repository: Repository | None) -> Path:
     """Give the folder that the workspace's root stands for."""
-    real = wish.to.resolve()
+    real = real_path(wish.to)
     if run.is_worktree and repository:
         if repository.top:
             return repository.top

@@ -22,6 +22,7 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.durable import sync_tree
+from engine.files import real_path
 from engine.paths import private_folder
 from engine.workspace import (
     changes,
@@ -349,7 +350,7 @@ class Checkpoints:
             git_dir = registration(self.repository, self.root) or git_dir
         elif self.is_in_place and self.repository and self.repository.top:
             git_dir = self.repository.git_dir
-            inside = os.fsencode(self.root.resolve().relative_to(self.repository.top.resolve()))
+            inside = os.fsencode(real_path(self.root).relative_to(real_path(self.repository.top)))
             prefix = b"" if inside == b"." else inside + b"/"
         if git_dir.is_symlink() or not (git_dir / "index").is_file():
             return None
@@ -527,5 +528,5 @@ def _prime(workspace: Workspace, repository: Repository | None) -> str | None:
         return None
     if _is_worktree(workspace) or repository.top is None or not workspace.source:
         return f"{repository.head}^{{tree}}"
-    inside = Path(workspace.source).resolve().relative_to(repository.top.resolve())
+    inside = real_path(workspace.source).relative_to(real_path(repository.top))
     return f"{repository.head}:{'' if str(inside) == '.' else inside}"

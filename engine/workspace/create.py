@@ -107,10 +107,10 @@ def _source(spec: WorkspaceSpec) -> Path:
 
 def _check_breadth(source: Path, home: Path) -> None:
     name = printable_name(str(source))
-    real = source.resolve()
-    if real in (Path("/"), Path.home().resolve()):
+    real = real_path(source)
+    if real in (Path("/"), real_path(Path.home())):
         raise user_error("WORKSPACE_UNSAFE", f"{name} is too wide to be copied or worked in.")
-    home = home.resolve()
+    home = real_path(home)
     if real.is_relative_to(home) and len(real.relative_to(home).parts) <= ABOVE_WORKSPACES:
         raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
 
@@ -157,7 +157,7 @@ def discard(spec: WorkspaceSpec, target: Path, home: Path) -> None:
         return
     try:
         if spec.kind in (WorkspaceKind.WORKTREE, WorkspaceKind.FROM_RUN) and spec.source:
-            asyncio.run(worktree.discard(Path(spec.source).resolve(), target, home))
+            asyncio.run(worktree.discard(real_path(spec.source), target, home))
         else:
             clear(target)
     except (UserError, OSError) as error:
@@ -178,7 +178,7 @@ def _made(
         _clear(target)
         target.mkdir(mode=0o700)
         return Made(Workspace(str(target), spec.kind))
-    source = _source(spec).resolve()
+    source = real_path(_source(spec))
     if spec.kind is WorkspaceKind.IN_PLACE:
         check_apart(source, home)  # again: a link may lead elsewhere since it was asked for
         distrust([str(source)])
@@ -263,7 +263,7 @@ def _copied(
     allowance: copying.Allowance,
 ) -> Made:
     """Copy a folder; what in `.git` reaches into other working trees stays behind."""
-    avoided = home.resolve()
+    avoided = real_path(home)
     is_ignored = ignoring(ignore)
     check_room(
         source,
@@ -351,7 +351,7 @@ async def _worktree_of(folder: Path, target: Path) -> repository.Repository | No
     if found is None:
         return None
     place = worktree.registration(found, folder)
-    return found if found.head and place and real_path(place) == found.git_dir.resolve() else None
+    return found if found.head and place and real_path(place) == real_path(found.git_dir) else None
 
 
 def _run(work: Coroutine[Any, Any, T], stop: Callable[[], bool]) -> T:

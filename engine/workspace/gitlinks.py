@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import real_path
 from engine.workspace.below import Below, is_gits
 from engine.workspace.foreign import Foreign, read_text
 from engine.workspace.index import IndexEntry
@@ -117,7 +118,7 @@ def locate(root: Path, path: bytes, bases: Sequence[Path]) -> Nested | None:
 def _forms(bases: Sequence[Path]) -> Iterator[Path]:
     for base in bases:
         yield base
-        yield base.resolve()
+        yield real_path(base)
 
 
 def links_of(

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.files import read_regular
+from engine.files import read_regular, real_path
 from engine.workspace.bare import is_bare
 from engine.workspace.git import Git
 from engine.workspace.repository import POINTER_BYTES, Repository
@@ -50,7 +50,7 @@ async def worktrees_beside(repository: Repository, without: Path) -> list[Path]:
     """Return the linked worktrees that are there, but those below the folder `without`."""
     trees = await asyncio.to_thread(_working_trees, repository.common_dir)
     tops = [one.top for one in trees if one.git_dir != repository.common_dir and one.top.is_dir()]
-    return sorted(top for top in tops if not top.resolve().is_relative_to(without.resolve()))
+    return sorted(top for top in tops if not real_path(top).is_relative_to(real_path(without)))
 
 
 async def detached(repository: Repository, without: Collection[Path]) -> set[str]:

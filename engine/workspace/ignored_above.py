@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
+from engine.files import real_path
 from engine.workspace.git import Git
 from engine.workspace.repository import Repository
 
@@ -24,8 +25,8 @@ def place_of(workspace: Workspace, repository: Repository | None) -> bytes:
     """Return where the workspace's folder is in its repository, with a `/`; empty at the top."""
     if workspace.kind is WorkspaceKind.WORKTREE or repository is None or repository.top is None:
         return b""
-    folder = Path(workspace.source or workspace.path).resolve()
-    top = repository.top.resolve()
+    folder = real_path(workspace.source or workspace.path)
+    top = real_path(repository.top)
     if folder == top or not folder.is_relative_to(top):
         return b""
     return os.fsencode(folder.relative_to(top)) + b"/"

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.files import real_path
 from engine.workspace import made_from, objects
 from engine.workspace.below import Below
 from engine.workspace.changes import DIFF, Pair, parse_pairs
@@ -69,7 +70,7 @@ async def lineage(run: Checkpoints, repository: Repository, branch: str | None) 
 
 def _place(run: Checkpoints, repository: Repository) -> Path | None:
     """Return the git directory of the workspace, where it is a working tree of the repository."""
-    if repository.top and run.root.resolve().is_relative_to(repository.top):
+    if repository.top and real_path(run.root).is_relative_to(repository.top):
         return repository.git_dir
     return registration(repository, run.root)
 

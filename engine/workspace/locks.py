@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.domain.errors import os_failure, user_error
+from engine.files import real_path
 from engine.paths import private_folder
 
 POLL_S = 0.01
@@ -69,5 +70,5 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 def lock_for(home: Path, folder: Path) -> Path:
     """Give the lock file for work on `folder`, which itself is left alone."""
-    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]
+    digest = hashlib.sha256(os.fsencode(real_path(folder))).hexdigest()[:24]
     return home / "locks" / f"{digest}.lock"

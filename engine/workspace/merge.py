@@ -153,7 +153,7 @@ class Merge:
         answer = await git.ask("rev-parse", "-q", "--verify", f"refs/heads/{branch}^{{commit}}")
         if answer.code:
             return None, []
-        mine = self._workspace.resolve()
+        mine = real_path(self._workspace)
         others = await checked_out_in(self._repository, branch)
         clashes = [
             Clash("", f"the branch {branch} is checked out in {place}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
+from engine.files import real_path
 from engine.workspace import repository
 from engine.workspace.repository import Repository, refs
 from engine.workspace.user_git_config import UserGitConfig, user_git_config
@@ -86,7 +87,7 @@ async def _of_earlier(workspace: Workspace, source: Path | None, asked: Asked) -
     for place in (Path(workspace.path), source):
         if place is None or not place.is_dir():
             continue
-        if place.resolve().is_relative_to(workspaces.resolve()):
+        if real_path(place).is_relative_to(real_path(workspaces)):
             found = await repository.find_outside(place, workspaces)
         else:
             found = await asked.find(place)

@@ -61,7 +61,7 @@ def locate(folder: Path) -> tuple[Path, Path, Path | None] | None:
     like a bare repository counts only where it is named itself and lies in no working tree: any
     repository may track such a folder. A hub, whose `.git` is bare, has no working tree.
     """
-    real = folder.resolve()
+    real = real_path(folder)
     for place in (real, *real.parents):
         git_dir = _git_dir_in(place)
         if git_dir:
@@ -154,10 +154,10 @@ async def find_outside(folder: Path, workspaces: Path) -> Repository | None:
     and git runs in no other.
     """
     found = await asyncio.to_thread(locate, folder)
-    real = folder.resolve()
+    real = real_path(folder)
     if found is None or found[2] != real or found[0] == found[1]:
         return None
-    if any(found[1].is_relative_to(place) for place in (workspaces.resolve(), real)):
+    if any(found[1].is_relative_to(place) for place in (real_path(workspaces), real)):
         return None
     return await read(*found)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name, size
+from engine.files import real_path
 from engine.workspace.copying import shares_blocks
 from engine.workspace.git import Git
 from engine.workspace.patterns import ignoring
@@ -24,7 +25,7 @@ Ignored = Callable[[str, bool], bool]
 def check_size(source: Path, limit_bytes: int, ignored: Ignored) -> None:
     """Raise `UserError` WORKSPACE_TOO_LARGE where a folder is larger than a limit."""
     total = 0
-    for entry in _walk(source.resolve(), ignored):
+    for entry in _walk(real_path(source), ignored):
         if entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):
                 total += entry.stat(follow_symlinks=False).st_size
@@ -36,7 +37,7 @@ def check_size(source: Path, limit_bytes: int, ignored: Ignored) -> None:
 def size_of(folder: Path, ignore: Sequence[str] = ()) -> int:
     """Give the bytes of the files in a folder, without what `ignore` leaves out."""
     total = 0
-    for entry in _walk(folder.resolve(), ignoring(ignore)):
+    for entry in _walk(real_path(folder), ignoring(ignore)):
         with suppress(OSError):
             if entry.is_file(follow_symlinks=False):
                 total += entry.stat(follow_symlinks=False).st_size

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from engine.durable import sync_handle, write_synced
+from engine.files import real_path
 from engine.paths import private_folder
 from engine.workspace import removal
 
@@ -33,7 +34,7 @@ Identity = tuple[int, int]
 
 def journal_for(home: Path, root: Path) -> Path:
     """Return the path of the journal for changes to the files of `root`."""
-    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:24]
+    digest = hashlib.sha256(os.fsencode(real_path(root))).hexdigest()[:24]
     return home / "placing" / f"{digest}.json"
 
 

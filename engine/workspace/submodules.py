@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.domain.errors import UserError
+from engine.files import real_path
 from engine.workspace import objects, repository
 from engine.workspace.arrived import index_files
 from engine.workspace.changes import Pair, file_sides, is_submodule
@@ -273,7 +274,7 @@ class ModuleCommits:
         try:
             if folder and os.path.lexists(folder / ".git"):
                 found = await repository.find(folder)
-                return found if found and found.top == folder.resolve() else None
+                return found if found and found.top == real_path(folder) else None
             name = _module_name(nested) or os.fsdecode(self.prefix + path)
             return await module_at(self.repository.common_dir / "modules" / name)
         except UserError:  # git may not run there

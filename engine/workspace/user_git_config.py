@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.transient import from_message
+from engine.files import expanded
 from engine.workspace.git import NOBODY, Answer, Git, failure, identity
 from engine.workspace.repository import Repository
 
@@ -224,7 +225,7 @@ def _file(value: str | None, default: str, top: Path | None) -> str | None:
         settings = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
         value = f"{settings}/git/{default}"
     try:
-        path = (top or Path("/")) / Path(value.removeprefix(":(optional)")).expanduser()
+        path = (top or Path("/")) / expanded(value.removeprefix(":(optional)"))
         return str(path) if value and path.is_file() else None
     except (OSError, RuntimeError, ValueError):
         return None

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.workspace import repository
 from engine.workspace.below import is_gits
 
@@ -32,8 +33,8 @@ def chosen(spec: WorkspaceSpec) -> str:
     found = repository.locate(Path(spec.source))
     if found is None or found[2] is None:
         return ""
-    source = Path(spec.source).resolve()
-    top = found[2].resolve()
+    source = real_path(spec.source)
+    top = real_path(found[2])
     return "" if source == top or not source.is_relative_to(top) else str(source.relative_to(top))
 
 

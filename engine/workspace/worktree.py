@@ -19,7 +19,7 @@ from pathlib import Path
 from engine.domain.errors import user_error
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import printable_name
-from engine.files import read_regular
+from engine.files import read_regular, real_path
 from engine.paths import private_folder
 from engine.workspace import branch_settings, removal
 from engine.workspace.copying import Allowance
@@ -95,7 +95,7 @@ async def create(
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
     # The folder `source` itself, not the repository's top, is what the user knows it by.
-    workspace = Workspace(str(target), WorkspaceKind.WORKTREE, str(source.resolve()), name)
+    workspace = Workspace(str(target), WorkspaceKind.WORKTREE, str(real_path(source)), name)
     return Made(workspace, tuple(notices))
 
 
@@ -155,7 +155,7 @@ async def register(
 def registration(repository: Repository, target: Path) -> Path | None:
     """Find where the repository keeps what it knows of the worktree at `target`."""
     wanted = os.fsencode(target.absolute() / ".git")
-    places = {wanted, os.fsencode(target.parent.resolve() / target.name / ".git")}
+    places = {wanted, os.fsencode(real_path(target.parent) / target.name / ".git")}
     folder = repository.common_dir / "worktrees"
     usual = folder / target.name  # git calls it so, unless that was taken
     if _stands_for(usual, places):
@@ -167,7 +167,7 @@ def registration(repository: Repository, target: Path) -> Path | None:
 def registrations_below(repository: Repository, target: Path) -> list[tuple[str, Path]]:
     """Return the worktrees that lie below the one at `target`: the path in it, and what is kept."""
     folder = repository.common_dir / "worktrees"
-    tops = (target.absolute(), target.parent.resolve() / target.name)
+    tops = (target.absolute(), real_path(target.parent) / target.name)
     found: list[tuple[str, Path]] = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
@@ -249,7 +249,7 @@ async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
 
 
 def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, Path]]:
-    tops = workspaces, workspaces.resolve()
+    tops = workspaces, real_path(workspaces)
     places = list(folder.iterdir()) if folder.is_dir() else []
     return [one for place in places if (one := _gone(place, tops))]
 

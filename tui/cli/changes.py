@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,7 +12,7 @@ import click
 
 from engine.domain.errors import UserError
 from engine.domain.text import escaped, printable_name
-from engine.files import real_path
+from engine.files import expanded, real_path
 from tui.cli import output
 from tui.cli.options import (
     Folder,
@@ -189,7 +188,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     """Put what one run changed into its source, tell it, and say whether it fits."""
     from engine.engine import As
 
-    to = asked["to"] and str(real_path(Path(asked["to"]).expanduser()))
+    to = asked["to"] and str(real_path(expanded(asked["to"])))
     how, check = As(asked["how"]), asked["check"]
     wanted: dict[str, Any] = {"to": to, "message": asked["message"]}
     if how is As.PATCH and not check and not as_json:

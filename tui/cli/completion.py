@@ -20,6 +20,7 @@ from click.shell_completion import (
 
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
+from engine.files import expanded
 from tui.cli import COMPLETE, output
 from tui.cli.options import Nearest, everywhere, examples
 
@@ -221,7 +222,7 @@ def bases(folder: str, typed: str) -> list[CompletionItem[str]]:
     """Offer the branches, remote branches and tags of the repository around a folder."""
 
     async def find(engine: Engine) -> list[tuple[str, str]]:
-        place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(Path(folder).expanduser().absolute()))
+        place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(expanded(folder).absolute()))
         return await engine.sources.refs(place)
 
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.domain.errors import user_error
+from engine.files import expanded
 from tui.cli import output
 from tui.cli.options import File, RunName, WorkspacePath, everywhere, examples, json_option
 from tui.cli.shown_names import first_found
@@ -76,7 +77,7 @@ async def _get(run: str, path: str, target: str) -> int:
     if target != "-":
         from engine.outfile import write_into
 
-        write_into(Path(target).expanduser(), Path(path).name, data)
+        write_into(expanded(target), Path(path).name, data)
     else:
         output.say_content(data)
     return 0

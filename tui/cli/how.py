@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +11,7 @@ import click
 from engine.domain.model import Agent, Sandbox
 from engine.domain.text import printable_name
 from engine.environment import problem_of
+from engine.files import expanded, real_path
 from tui import readings
 from tui.cli import offers
 from tui.cli.options import (
@@ -51,7 +51,7 @@ def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
 
 
 def _read(name: str, limit_bytes: int) -> bytes:
-    path = Path(name).expanduser()
+    path = expanded(name)
     try:
         if not path.is_file():
             raise click.BadParameter(f"{printable_name(name)} is not a file.")
@@ -80,14 +80,14 @@ def _schema(_: click.Context, __: click.Parameter, name: str | None) -> str | No
 def _images(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         _read(name, IMAGE_BYTES)
-    return tuple(str(Path(name).expanduser().absolute()) for name in names)
+    return tuple(str(expanded(name).absolute()) for name in names)
 
 
 def _folders(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if not Path(name).expanduser().is_dir():
+        if not expanded(name).is_dir():
             raise click.BadParameter(f"{printable_name(name)} is not a folder.")
-    return tuple(str(Path(name).expanduser().resolve()) for name in names)
+    return tuple(str(real_path(expanded(name))) for name in names)
 
 
 OPTIONS = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.events import iso
 from engine.domain.pattern import Known
+from engine.files import expanded
 from tui.cli import offers, output
 from tui.cli.options import File, Nearest, Utf8, everywhere, examples, json_option
 from tui.cli.where import here
@@ -86,7 +86,7 @@ async def _patterns(what: str, name: str, into: str | None, *, as_json: bool) ->
 async def _done(engine: Engine, what: str, name: str) -> Known:
     match what:
         case "import":
-            return await engine.patterns.take_file(here() / Path(name).expanduser())
+            return await engine.patterns.take_file(here() / expanded(name))
         case "edit":
             return await _edit(engine, name)
         case "rm":
@@ -102,7 +102,7 @@ async def _export(engine: Engine, name: str, into: str | None) -> None:
     if into is None or into == "-":
         output.say(text.rstrip())
     else:
-        await engine.patterns.write(text, here() / Path(into).expanduser())
+        await engine.patterns.write(text, here() / expanded(into))
 
 
 async def _edit(engine: Engine, name: str) -> Known:

@@ -10,6 +10,7 @@ import click
 
 from engine.domain.model import Achieved
 from engine.domain.text import printable_name
+from engine.files import expanded
 from tui.cli import failure, offers, output
 from tui.cli.options import Folder, Nearest, Utf8, everywhere, examples, json_option
 from tui.cli.where import here
@@ -60,7 +61,7 @@ async def _templates(
     from tui.cli import session
 
     async with session.open_engine() as engine:
-        source = str(here() / Path(asked["repo"] or ".").expanduser())
+        source = str(here() / expanded(asked["repo"] or "."))
         place = WorkspaceSpec(WorkspaceKind.WORKTREE, source)
         root = engine.templates.repository_of(place)
         if what == "new":
@@ -69,7 +70,7 @@ async def _templates(
             return await _show(engine, names[0], root, pairs(asked["params"]), as_json=as_json)
         known = await engine.templates.all(root)
         if what == "check" and names:
-            paths = [here() / Path(name).expanduser() for name in names]
+            paths = [here() / expanded(name) for name in names]
             found = [
                 known[name] if name in known else await engine.templates.check(path, root)
                 for name, path in zip(names, paths, strict=True)

@@ -11,7 +11,7 @@ import click
 
 from engine.domain.errors import user_error
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.files import real_path
+from engine.files import expanded, real_path
 from tui.cli import offers
 from tui.cli.options import Folder, RunName, Utf8
 from tui.repository import in_repository
@@ -151,9 +151,9 @@ def here() -> Path:
 
 def program_path(named: str | None) -> str | None:
     """Return an absolute path, as another process may start it; a bare name is looked for there."""
-    return str(here() / Path(named).expanduser()) if named and "/" in named else named
+    return str(here() / expanded(named)) if named and "/" in named else named
 
 
 def absolute(folder: str) -> Path:
     """Give a folder's absolute path, links resolved."""
-    return real_path(here() / Path(folder).expanduser())
+    return real_path(here() / expanded(folder))

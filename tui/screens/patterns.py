@@ -14,6 +14,7 @@ from textual.containers import Container
 from textual.dom import DOMNode
 
 from engine.domain.pattern import Known
+from engine.files import expanded
 from tui import commands, show
 from tui.screens.live import LiveScreen, ToEdit
 from tui.toast import app_of, attempt, tell
@@ -188,4 +189,4 @@ class PatternsScreen(LiveScreen):
 
 
 def _path(typed: str) -> Path:
-    return Path.cwd() / Path(typed.strip()).expanduser()
+    return Path.cwd() / expanded(typed.strip())
