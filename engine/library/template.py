@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -77,7 +77,7 @@ class Template:
     @property
     def verify_names(self) -> list[str]:
         """The parameters that its verify command is made with."""
-        said = " ".join(_INSIDE.findall(self.keys.verify or ""))
+        said = " ".join(_inside(self.keys.verify or ""))
         return [name for name in self.params if re.search(rf"\b{name}\b", said)]
 
     @property
@@ -88,7 +88,16 @@ class Template:
         return any(file and file.layer is Layer.REPOSITORY for file in origins)
 
 
-_INSIDE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_OPENED = re.compile(r"\{[{%]")
+_CLOSED = re.compile(r"[%}]\}")
+
+
+def _inside(text: str) -> Iterator[str]:
+    """Return the parts of a text in the template language, in linear time."""
+    at = 0
+    while (begin := _OPENED.search(text, at)) and (end := _CLOSED.search(text, begin.end())):
+        yield text[begin.end() : end.start()]
+        at = end.end()
 
 
 def fields_of(keys: Keys) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Diffs and patches, written bit by bit into an open file.
 
 git writes them, but for files over `IN_MEMORY_BYTES`: of these it would hold both sides in memory,
-several times. Their sections are written here, in git's own format; those of a patch are without
-the part that only `git apply --reverse` needs.
+several times. Their sections are written here, in git's own format: the content after the change,
+then the content before it, which `git apply --reverse` needs.
 """
 
 from __future__ import annotations
@@ -90,10 +90,11 @@ async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -
 
     async def section(pair: Pair, output: _Output) -> None:
         output.write(_head(pair) + b"GIT binary patch\n")
-        if pair.new:
-            await _write_content(git, pair.new[1], output)
-        else:
-            output.write(_NOTHING)
+        for side in (pair.new, pair.old):
+            if side:
+                await _write_content(git, side[1], output)
+            else:
+                output.write(_NOTHING)
 
     return await _write(git, trees, (), _Output(file), ("--binary", "--full-index"), section)
 

@@ -86,3 +86,16 @@ def test_many_parameters_are_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(["description: x", "prompt: x", "params:", *lines]))
     problem = templates.check_file(shelf.read_file(path), []).problem
     assert "at most" in str(problem)
+
+
+@pytest.mark.parametrize("opened", ["{{", "{%", "{% raw", "{{ a "])
+def test_a_comment_full_of_openings_is_read_in_linear_time(tmp_path: Path, opened: str) -> None:
+    path = tmp_path / "t.yaml"
+    comment = opened * (250_000 // len(opened))
+    path.write_text(f'description: x\nprompt: x\nverify: "{{{{ a }}}}{{#{comment}#}}"\n{PARAMS}')
+    template = templates.check_file(shelf.read_file(path), [])
+    assert template.problem is None
+    assert template.verify_names == ["a"]
+
+
+PARAMS = "params:\n  a: {default: 1}\n  b: {default: 1}\n"

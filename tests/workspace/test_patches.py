@@ -103,6 +103,7 @@ async def scene(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_patch_of_large_files_is_one_that_git_applies(scene: Scene) -> None:
+    before = repos.files(scene.source)
     change(scene.root)
     patch = await scene.patch()
     repos.git(scene.source, "apply", "--check", "--index", "-", stdin=patch)
@@ -111,6 +112,8 @@ async def test_a_patch_of_large_files_is_one_that_git_applies(scene: Scene) -> N
     assert patch.count(b"literal 100000\n") == 1
     assert b"rename from moved here\n" in patch
     assert b"old mode 100644\nnew mode 100755\ndiff" in patch.partition(b"/mode\n")[2][:60]
+    repos.git(scene.source, "apply", "--reverse", "--index", "-", stdin=patch)
+    assert repos.files(scene.source) == before
 
 
 async def test_a_patch_of_small_files_alone_is_as_git_writes_it(scene: Scene) -> None:
