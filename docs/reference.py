@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,19 @@ def pages() -> dict[Path, str]:
         HERE / "commands.md": commands(),
         HERE / "json.md": json_pages.page(NOTE),
         HERE / "schemas.json": json_pages.schemas(),
+        HERE / "workspaces.md": workspaces(),
     }
+
+
+def workspaces() -> str:
+    """Return the page of workspaces with the table that the tests of shapes check."""
+    tests = HERE.parent / "tests"
+    sys.path[:0] = [str(tests), str(tests / "workspace")]
+    shapes = importlib.import_module("repository_shapes")
+    page = (HERE / "workspaces.md").read_text("utf-8")
+    before, begin, rest = page.partition("<!-- Shapes: written by `make docs` -->\n")
+    _, end, after = rest.partition("<!-- End of shapes -->\n")
+    return before + begin + "\n".join(shapes.table()) + "\n" + end + after
 
 
 def keys() -> str:

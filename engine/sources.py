@@ -58,7 +58,8 @@ class Sources:
                 if found is None or found.head is None or found.top is None:
                     return None
                 home = self._paths.home
-                paths = sorted(await uncommitted(found, await user_git_config(found, home), home))
+                user = await user_git_config(found, home)
+                paths = sorted((await uncommitted(found, user, home)).files)
         except (UserError, TimeoutError, OSError):
             return None
         branch = found.branch.removeprefix("refs/heads/") if found.branch else None

@@ -24,6 +24,7 @@ from engine.workspace.copylist import bring_listed, some
 from engine.workspace.git import Git
 from engine.workspace.patterns import ignoring
 from engine.workspace.room import check_room, check_size
+from engine.workspace.submodule_copy import SubmoduleCopy
 from engine.workspace.worktree import Made, clear
 
 _log = logging.getLogger(__name__)
@@ -142,6 +143,8 @@ def make(
         cwd = working_folder.chosen(spec)
         if not working_folder.is_inside(Path(made.workspace.path), cwd):
             raise working_folder.missing(cwd, "the workspace")
+        missing = made.lacking.notice(Path(made.workspace.path))
+        made = replace(made, notices=(*made.notices, missing)) if missing else made
         return replace(made, workspace=replace(made.workspace, cwd=cwd))
     except BaseException:
         discard(spec, target, home)
@@ -340,9 +343,12 @@ def _from_run(
     with suppress(FileNotFoundError):
         shutil.copyfile(found.git_dir / "index", index)
     target.chmod(0o700)
-    left_out = copied.left_out
-    notices = (f"left out of the copy: {some(left_out)}",) if left_out else ()
-    return Made(Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch), notices)
+    failed = _run(SubmoduleCopy(found, target, index.parent, home).separate(), stop)
+    notices = [f"left out of the copy: {some(copied.left_out)}"] if copied.left_out else []
+    if failed:
+        notices.append(f"submodules without their repository, as files alone: {some(failed)}")
+    workspace = Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch)
+    return Made(workspace, tuple(notices))
 
 
 async def _worktree_of(folder: Path, target: Path) -> repository.Repository | None:

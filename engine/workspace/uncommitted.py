@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.domain.text import printable_name
@@ -17,8 +18,20 @@ from engine.workspace.repository import Repository, private_git
 from engine.workspace.user_git_config import UserGitConfig
 
 
-async def uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> set[bytes]:
-    """List files of the working tree that differ from HEAD or are new, ignored ones left out.
+@dataclass(frozen=True, slots=True)
+class Uncommitted:
+    """What of a working tree is in no commit, as paths."""
+
+    files: frozenset[bytes] = frozenset()
+    """Files that differ from HEAD or are new, without ignored ones."""
+    nested: tuple[bytes, ...] = ()
+    """Folders with a repository of their own that are not submodules."""
+    ignored: tuple[bytes, ...] = ()
+    """Ignored files, and folders with a `/`, which are not looked into."""
+
+
+async def uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> Uncommitted:
+    """List what of the working tree differs from HEAD, is new, or is ignored.
 
     Files that the index hides count, too. The repository's index is copied and read, never touched;
     submodules do not count.
@@ -37,14 +50,17 @@ async def uncommitted(repository: Repository, user: UserGitConfig, scratch: Path
             answer = await _status(replace(git, settings=settings))
     if answer.code:
         raise failure("status", answer)
-    found = {line[3:] for line in answer.out.split(b"\0")}  # two letters, a space, the path
-    return {path for path in found if path and not path.endswith(b"/")}
+    lines = {line for line in answer.out.split(b"\0") if line}  # two letters, a space, the path
+    ignored = {line[3:] for line in lines if line.startswith(b"!!")}
+    found = {line[3:] for line in lines if not line.startswith(b"!!")}
+    nested = {path for path in found if path.endswith(b"/")}
+    return Uncommitted(frozenset(found - nested), tuple(sorted(nested)), tuple(sorted(ignored)))
 
 
 async def _status(git: Git) -> Answer:
     return await git.ask(
         *("status", "-z", "--porcelain", "--no-renames"),
-        *("--untracked-files=all", "--ignore-submodules=all"),
+        *("--untracked-files=all", "--ignored=matching", "--ignore-submodules=all"),
     )
 
 
@@ -60,7 +76,7 @@ def _hidden(top: Path, entries: dict[bytes, IndexEntry]) -> dict[bytes, IndexEnt
 
 
 def bring(
-    source: Path, target: Path, paths: set[bytes], allowance: Allowance | None = None
+    source: Path, target: Path, paths: AbstractSet[bytes], allowance: Allowance | None = None
 ) -> list[str]:
     """Make these files in `target` what they are in `source`; gives those that could not be.
 

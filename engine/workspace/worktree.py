@@ -10,10 +10,9 @@ import asyncio
 import errno
 import os
 import re
-import shutil
 import time
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -22,10 +21,11 @@ from engine.domain.text import printable_name
 from engine.files import read_regular, real_path
 from engine.paths import private_folder
 from engine.workspace import branch_settings, removal
+from engine.workspace.checkout import check_out
 from engine.workspace.copying import Allowance
-from engine.workspace.filters import filters
-from engine.workspace.git import Git, failure
+from engine.workspace.git import Git
 from engine.workspace.heads import checked_out, checked_out_in
+from engine.workspace.lacking import Lacking, objects_lacking
 from engine.workspace.locks import lock_for, locked
 from engine.workspace.repository import (
     POINTER_BYTES,
@@ -36,14 +36,11 @@ from engine.workspace.repository import (
     private_git,
 )
 from engine.workspace.room import check_checkout
-from engine.workspace.uncommitted import bring, uncommitted
+from engine.workspace.submodule_checkout import SubmoduleCheckout
+from engine.workspace.uncommitted import Uncommitted, bring, uncommitted
 from engine.workspace.user_git_config import UserGitConfig, user_git_config
 
 BRANCHES = 100
-WORKERS = 4
-"""Processes that check files out, where there are many."""
-LFS = {"GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1"}
-"""A file of Git LFS that is not on this disk stays a pointer."""
 MAKING_S = (
     3600.0  # so long after its registration, a worktree without a folder may be in the making
 )
@@ -55,6 +52,7 @@ class Made:
 
     workspace: Workspace
     notices: tuple[str, ...] = ()
+    lacking: Lacking = field(default_factory=Lacking)
 
 
 async def create(
@@ -85,9 +83,16 @@ async def create(
     try:
         name, index = await register(repository, target, branch, home)
         try:
-            notices = await _checked_out(repository, target, index, who)
+            laid_out = await check_out(repository, target, index, who, target.parent)
+            filling = SubmoduleCheckout(home, target.parent, include_uncommitted, allowance)
+            await filling.fill(repository, target, index.parent)
             found = await looking
-            notices += await _told(repository, target, found, include_uncommitted, allowance)
+            brought = (
+                await _brought(repository, target, found, allowance)
+                if (include_uncommitted and found.files)
+                else []
+            )
+            lacks = await _lacking(repository, index, who, found, include_uncommitted)
         except BaseException:
             await asyncio.shield(remove(repository, target, name, home))
             raise
@@ -96,38 +101,8 @@ async def create(
         await asyncio.gather(looking, return_exceptions=True)
     # The folder `source` itself, not the repository's top, is what the user knows it by.
     workspace = Workspace(str(target), WorkspaceKind.WORKTREE, str(real_path(source)), name)
-    return Made(workspace, tuple(notices))
-
-
-async def _checked_out(
-    repository: Repository, target: Path, index: Path, user: UserGitConfig
-) -> list[str]:
-    """Put the files of HEAD into a registered worktree; gives what there is to tell."""
-    assert repository.head
-    several = (*user.sparse, f"checkout.workers={WORKERS}")
-    checkout = ("read-tree", "--reset", "-u", "--no-recurse-submodules", repository.head)
-    await asyncio.to_thread(_bring_cone, repository, index.parent, user)
-    with private_git(target.parent, repository, target, index) as git:
-        plain = replace(git, settings=(*user.settings, *several))
-        filtering = replace(user.converting(git, "smudge", several), env=LFS)
-        answer = await filtering.ask(*checkout)
-        if answer.code == 0:
-            return await filters(plain, user)
-        if not user.filters.own:
-            raise failure(checkout[0], answer)
-        # A filter of the user's that fails does not stop a run: files stay as git stores them.
-        index.unlink(missing_ok=True)
-        await plain.run(*checkout)
-        notice = f"a filter failed, so files are as git stores them: {answer.complaint}"
-        return [notice, *await filters(plain, user)]
-
-
-def _bring_cone(repository: Repository, git_dir: Path, user: UserGitConfig) -> None:
-    """Give a worktree the cone of a sparse source, as newer versions of git do themselves."""
-    there, here = (place / "info" / "sparse-checkout" for place in (repository.git_dir, git_dir))
-    if user.is_sparse and there.is_file() and not here.exists():
-        here.parent.mkdir(exist_ok=True)
-        shutil.copyfile(there, here)
+    lacking = replace(lacks, submodules=filling.filled, pointers=laid_out.pointers)
+    return Made(workspace, (*laid_out.notices, *brought), lacking)
 
 
 async def register(
@@ -341,30 +316,43 @@ async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
     )
 
 
-# What the user should know
+# Beside the files of the commit
 
 
-async def _uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> set[bytes]:
+async def _uncommitted(repository: Repository, user: UserGitConfig, scratch: Path) -> Uncommitted:
     is_there = repository.top and repository.head
-    return await uncommitted(repository, user, scratch) if is_there else set()
+    return await uncommitted(repository, user, scratch) if is_there else Uncommitted()
 
 
-async def _told(
-    repository: Repository,
-    target: Path,
-    found: set[bytes],
-    include: bool,
-    allowance: Allowance | None,
+async def _brought(
+    repository: Repository, target: Path, found: Uncommitted, allowance: Allowance | None
 ) -> list[str]:
-    """Say what is not committed in the source, after bringing it along where it is to be."""
-    if not found:
-        return []
-    files = "1 uncommitted file" if len(found) == 1 else f"{len(found)} uncommitted files"
-    if not include:
-        return [f"{files} of the source left out; --include-uncommitted brings them along"]
+    """Bring uncommitted files along; return the notices."""
     assert repository.top
-    lost = await asyncio.to_thread(bring, repository.top, target, found, allowance)
+    count = len(found.files)
+    files = "1 uncommitted file" if count == 1 else f"{count} uncommitted files"
+    lost = await asyncio.to_thread(bring, repository.top, target, found.files, allowance)
     notices = [f"{files} of the source brought along"]
     if lost:
         notices.append(f"could not be brought along: {', '.join(lost[:5])}")
     return notices
+
+
+async def _lacking(
+    repository: Repository, index: Path, user: UserGitConfig, found: Uncommitted, is_brought: bool
+) -> Lacking:
+    outside = 0
+    if user.is_sparse:
+        with private_git(index.parent, None, None, index) as git:
+            listed = await git.run("ls-files", "-t", "-z")
+        outside = sum(line.startswith(b"S ") for line in listed.split(b"\0"))
+    is_shallow, is_partial = await asyncio.to_thread(objects_lacking, repository)
+    return Lacking(
+        len(found.files),
+        is_brought,
+        found.nested,
+        found.ignored,
+        outside=outside,
+        is_shallow=is_shallow,
+        is_partial=is_partial,
+    )

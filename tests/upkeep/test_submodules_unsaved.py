@@ -50,6 +50,7 @@ def bundled(kept: Path, into: Path) -> str:
 async def test_update_of_a_submodule(paths: Paths, source: Path, tmp_path: Path) -> None:
     repos.write(tmp_path / "library", {"code.c": "2\n"})
     new = repos.commit(tmp_path / "library", "second")
+    repos.git(source, "submodule", "--quiet", "deinit", "-f", "lib")  # else it is filled
     async with supervising(paths) as engine:
         run = await done(engine, source=source)
         assert await kept(engine, run) == ""

@@ -200,6 +200,7 @@ async def test_files_of_a_nested_repository_are_applied_as_files(
 async def test_patch_of_an_update_is_one_that_git_applies(
     source: Path, library: Path, home: Path
 ) -> None:
+    repos.git(source, "submodule", "--quiet", "deinit", "-f", "lib")
     here = await scene(source, home)
     new = newer(library)
     repos.git(here.root, "update-index", "--cacheinfo", f"160000,{new},lib")

@@ -108,7 +108,8 @@ def test_a_workspace_starts_where_the_base_was(source: Path, home: Path) -> None
     assert rev(Path(made.workspace.path), "HEAD") == old
     assert (Path(made.workspace.path) / "a.txt").read_text() == "one\ntwo\nthree\n"
     assert made.notices == (
-        "1 uncommitted file of the source left out; --include-uncommitted brings them along",
+        "not in the workspace: "
+        "1 uncommitted file of the source (--include-uncommitted brings them along)",
     )
 
 

@@ -14,7 +14,7 @@ import repos
 
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
-from engine.workspace import create, worktree
+from engine.workspace import checkout, create, worktree
 from engine.workspace.checkpoints import Checkpoints
 
 
@@ -69,8 +69,9 @@ async def test_uncommitted_work_is_left_out_and_told(source: Path, home: Path) -
     repos.write(source, {"a.txt": "mine\n", "new.txt": "new\n"})
     made = await make(source, home)
     assert (Path(made.workspace.path) / "a.txt").read_text() == "one\ntwo\nthree\n"
-    assert made.notices == (
-        "2 uncommitted files of the source left out; --include-uncommitted brings them along",
+    assert made.lacking.notice(Path(made.workspace.path)) == (
+        "not in the workspace: "
+        "2 uncommitted files of the source (--include-uncommitted brings them along)"
     )
 
 
@@ -204,7 +205,7 @@ async def test_a_failed_or_cancelled_one_leaves_nothing(
         await asyncio.sleep(60)
         return []
 
-    monkeypatch.setattr(worktree, "filters", never)
+    monkeypatch.setattr(checkout, "filters", never)
     task = asyncio.create_task(make(source, home))
     await waiting.wait()
     task.cancel()
