@@ -44,7 +44,8 @@ class Faulty:
 def kind_of(name: str) -> str:
     """The name without that of its run or receiver."""
     word = name.split()[0]
-    return word if word in ("run", "checkpoint", "receiver") else name
+    is_of_one = word in ("run", "checkpoint", "receiver") and name != "run records"
+    return word if is_of_one else name
 
 
 CURRENT: ContextVar[Faulty | None] = ContextVar("faulty", default=None)

@@ -213,6 +213,8 @@ class SwarmApp(Lending):
         faults = self.engine.tasks.faults
         with faults.guard("screen"):
             screen.take(batch)
+        if not faults.is_failing("screen"):
+            faults.clear("whole screen")  # it is not entered again until the next fault
             return
         with faults.guard("whole screen"):
             screen.on_screen_resume()

@@ -40,6 +40,10 @@ class Faults:
         """All that fails now, what fails longest first."""
         return tuple(self._current.values())
 
+    def is_failing(self, name: str) -> bool:
+        """Return whether a part failed and has not worked since."""
+        return name in self._current
+
     def record(
         self, name: str, error: BaseException, *, run: str | None = None, count: int = 0
     ) -> None:

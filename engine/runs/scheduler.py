@@ -166,6 +166,8 @@ class Scheduler:
         error: UserError | None = None
         with self._faults.guard("login check"):
             error = await self._check_login(run)
+        if self._faults.is_failing("login check"):
+            return True  # nothing is known: Codex itself reports it, and the next run checks again
         if error and transient(error):
             raise error  # not Codex's fault: the queue waits
         if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:

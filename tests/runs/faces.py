@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from faulty import TEXT, Injected, kind_of
-from support import becomes, spec, until
+from support import becomes, fake_codex, spec, until
 
 from engine.config_file import load_usable
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
-from engine.domain.model import Run
+from engine.domain.model import Agent, Run
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs.tree import SupervisedTask
@@ -33,6 +33,9 @@ webhooks: [{name: nobody, url: "http://127.0.0.1:9/"}]
 """
 
 
+CODEX = """cat > /dev/null
+echo '{"type": "thread.started", "thread_id": "t"}'
+echo '{"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}'"""
 CHATTY = ("say so", "wait 0.05") * 2_000
 
 
@@ -70,11 +73,19 @@ class Face:
             faults.record = record
         return kinds
 
-    async def stir(self) -> None:
-        """Let something happen."""
+    async def stir(self, name: str = "") -> None:
+        """Let something happen that reaches the part of this name."""
+        if name == "login check":
+            await self._run_codex()
         notice = Notice("info", "something happens")
         with suppress(UserError):
             await self.engine._journal.append([Entry(self.other.id, [notice])])
+
+    async def _run_codex(self) -> None:
+        """Start a run of Codex and wait for its end: the login is checked before it."""
+        codex = fake_codex(self.engine.paths.home, CODEX)
+        run = await self.engine.start(spec(agent=Agent.CODEX, codex_bin=codex, title="Codex"))
+        await until(self.engine, lambda: self.engine.view.runs[run.id].finished_at)
 
     async def hears_of_other(self) -> None:
         """Wait for the next two messages of the run that is alive all the time."""

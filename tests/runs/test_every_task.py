@@ -14,6 +14,7 @@ import pytest
 from faces import FACES, Face
 from faulty import CURRENT, TEXT, Faulty, kind_of
 from support import LIMIT_S, becomes, quick, settled, spec, until
+from task_names import EVERYWHERE, OF_FACE, OF_PROGRAM, in_code
 
 from engine.domain.model import Status
 from engine.engine import ESSENTIAL, Engine
@@ -26,23 +27,16 @@ PROGRAM = Path(faulty.__file__)
 ALWAYS = float("inf")
 EACH_S = 20.0
 """How long it may take until a fault is shown, and until it is over."""
-KNOWN = {
-    "journal", "supervision", "scheduler", "follower", "watcher", "look-after", "maintenance",
-    "search", "notifications", "receiver", "faults", "run", "checkpoint",
-    "settings", "search news", "notification news", "scheduler news", "queue", "budgets", "radar",
-}  # fmt: skip
-"""Tasks and guards that there have to be; those that are added later are found by themselves."""
-OF_FACE = {
-    "background": {"lookout", "lines"},
-    "foreground": {"attendant"},
-    "dashboard": {"dashboard", "alerts", "screen"},
-}
 OF_RUNS = frozenset({"run", "checkpoint"})
 """Tasks that begin with each run."""
+NEEDS = {"whole screen": ("screen", "whole screen")}
+"""What has to fail so that something else is entered."""
+ON_DEMAND = frozenset({"login check", "whole screen"})
+"""Guards that are entered only where something else happens: `Face.stir` sees to it."""
 BEGIN_WITH_SUPERVISION = frozenset({"imports", "unreadable runs"})
 """Tasks that end by themselves."""
-SHOWN = {"supervision": "supervis"}
-"""What is shown where that is not the name: nobody supervises then."""
+SHOWN = {"supervision": "supervis", "whole screen": "screen"}
+"""What is shown where that is not the name: nobody supervises, or another part failed first."""
 LOGGED_ONLY = frozenset({"faults", "lines"})
 """What shows the faults of the others."""
 
@@ -77,7 +71,15 @@ async def found_in(face: str, paths: Paths) -> set[str]:
     """Every task and guard of a face that there is while runs are carried."""
     found = Faulty()
     await alone(found, lambda: _with(face, paths, _nothing))
-    return {kind_of(name) for name in found.seen} | OF_RUNS
+    return {kind_of(name) for name in found.seen} | OF_RUNS | (ON_DEMAND & declared(face))
+
+
+def declared(face: str) -> frozenset[str]:
+    return EVERYWHERE | OF_FACE[face]
+
+
+def test_every_task_and_guard_of_the_code_is_made_to_fail_by_a_test() -> None:
+    assert in_code() == EVERYWHERE.union(OF_PROGRAM, *OF_FACE.values())
 
 
 async def _with(face: str, paths: Paths, work: Callable[[Face], Awaitable[None]]) -> None:
@@ -104,7 +106,7 @@ async def _until(face: Face, name: str, holds: Callable[[], object]) -> None:
     try:
         async with asyncio.timeout(EACH_S):
             while not holds():
-                await face.stir()
+                await face.stir(name)
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pytest.fail(f"{name}: failing {face.failing()}, shown {face.shows()}")
@@ -113,7 +115,7 @@ async def _until(face: Face, name: str, holds: Callable[[], object]) -> None:
 def _begin(face: Face, faulty: Faulty, name: str, times: float) -> None:
     """Let a task or guard fail from now on, whether or not it is at work."""
     faulty.seen.clear()
-    faulty.names, faulty.times = (name,), times
+    faulty.names, faulty.times = NEEDS.get(name, (name,)), times
     if name in BEGIN_WITH_SUPERVISION:
         face.provoke("supervision")
     elif name not in OF_RUNS and face.provoke(name) and times == 1:
@@ -123,7 +125,7 @@ def _begin(face: Face, faulty: Faulty, name: str, times: float) -> None:
 @pytest.mark.parametrize("face", FACES)
 async def test_each_task_may_fail_once(face: str, tmp_path: Path) -> None:
     names = await found_in(face, home(tmp_path, "names"))
-    assert names >= KNOWN | OF_FACE[face]
+    assert names == declared(face)
     faulty = Faulty()
 
     async def work(opened: Face) -> None:
@@ -211,7 +213,7 @@ async def test_the_background_survives_a_fault_of_every_task(paths: Paths) -> No
 
 async def test_the_background_goes_on_without_all_that_is_optional(paths: Paths) -> None:
     await queued(paths)
-    optional = ",".join(sorted(KNOWN - set(ESSENTIAL) - {"run"}))
+    optional = ",".join(sorted(EVERYWHERE - set(ESSENTIAL) - {"run"}))
     code, _, err = await command("always", optional, "supervise", "-v")
     assert (code, await stored(paths)) == (0, [Status.SUCCEEDED] * 2)
     assert TEXT in err

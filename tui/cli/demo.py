@@ -46,8 +46,12 @@ def demo() -> int:
 async def _dashboard(home: Path) -> int:
     from tui.cli import dashboard, demo_script
 
+    scenes: dict[str, demo_script.Scene] = {}
+
     async def play(engine: Engine) -> None:
-        await demo_script.direct(engine, await demo_script.start(engine))
+        if not scenes:  # not after a fault of the script: the runs are there already
+            scenes.update(await demo_script.start(engine))
+        await demo_script.direct(engine, scenes)
 
     return await dashboard.show(lambda: _engine(home), play, goes_on=False)
 
@@ -60,7 +64,9 @@ async def _lines(home: Path) -> int:
     async with _engine(home) as engine:
         scenes = await demo_script.start(engine)
         over = asyncio.get_running_loop().create_future()
-        director = engine.tasks.start("demo", lambda: demo_script.direct(engine, scenes))
+        director = engine.tasks.start(
+            "demo", lambda: demo_script.direct(engine, scenes), give_up=lambda _: _cancel(engine)
+        )
         director.when_done(lambda: over.done() or over.set_result(None))
         runs = [engine.view.runs[run_id] for run_id in scenes]
         follower = Follower(engine, runs, until=over)
@@ -82,10 +88,15 @@ async def _engine(home: Path) -> AsyncGenerator[Engine]:
         try:
             yield engine
         finally:
-            for run in list(engine.view.runs.values()):
-                with suppress(UserError):
-                    await engine.cancel(run.id, kill=True)
+            await _cancel(engine)
             await engine.settle()
+
+
+async def _cancel(engine: Engine) -> None:
+    """Kill the runs: without the script nobody cancels the one that never ends."""
+    for run in list(engine.view.runs.values()):
+        with suppress(UserError):  # it has ended
+            await engine.cancel(run.id, kill=True)
 
 
 class _DemoLines(PlainLines):
