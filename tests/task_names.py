@@ -1,4 +1,4 @@
-"""The names of all long-lived tasks and guarded callbacks: in the code, and where tests fail them."""
+"""The names of all long-lived tasks and guarded callbacks: as the code has them, and as tests do."""
 
 from __future__ import annotations
 
