@@ -97,6 +97,7 @@ async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> Recove
         made = await asyncio.to_thread(_rebuilt, folder, paths)
         if made is None:
             unreadable.append(folder.name)
+            records.put_aside(folder)
             continue
         await store.put_back(made.run, made.events, made.asks, made.cursors)
         for run in await store.runs(ids=[folder.name]):

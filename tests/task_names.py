@@ -1,4 +1,4 @@
-"""The names of all long-lived tasks and guarded callbacks: as the code has them, and as tests do."""
+"""The names of all long-lived tasks and guarded callbacks: in the code, and in its tests."""
 
 from __future__ import annotations
 

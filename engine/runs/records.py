@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
-from engine.domain.lifecycle import LIVE
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Ask, Run, Status
 from engine.durable import write_synced
 from engine.files import read_regular
 from engine.paths import Paths, private_folder
 from engine.store import codec
 from engine.store.appending import Committed, Entry
-from engine.store.presence import missing
+from engine.store.presence import RECORD, missing
 from engine.store.reading import Reading
 
-NAME = "run.json"
 FORMAT = 1
 WAITING = frozenset({Status.QUEUED, Status.PREPARING})
 """What is known of an attempt before its agent starts."""
+SLACK_S = 1.0
+"""A record that was written so long after the last known change of its run is read."""
 THREADS = 8
 """How many records are written at a time: a disk syncs many files as fast as one."""
 
@@ -72,18 +73,24 @@ class RunRecords:
             "state": json.loads(codec.state_text(run)),
             "asks": asks,
         }
-        write_synced(private_folder(folder) / NAME, json.dumps(record).encode())
+        write_synced(private_folder(folder) / RECORD, json.dumps(record).encode())
 
 
 def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
     """Return a run as its record has it, and what its attempts were to do; None without one."""
     try:
-        found = json.loads(read_regular(folder / NAME))
+        found = json.loads(read_regular(folder / RECORD))
         run = codec.run_from(json.dumps(found["spec"]), json.dumps(found["state"]))
         asks = {int(n): codec.ask_from(text) for n, text in found["asks"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
         return None
     return run, asks
+
+
+def put_aside(folder: Path) -> None:
+    """Rename a record of which no run can be made: it would be missed in the database for ever."""
+    with suppress(OSError):
+        (folder / RECORD).rename(folder / f"{RECORD}.damaged")
 
 
 async def check_behind(paths: Paths, store: Reading) -> None:
@@ -92,32 +99,44 @@ async def check_behind(paths: Paths, store: Reading) -> None:
     An old copy was put back, or the log that held the last changes was deleted: attempts that have
     long begun would begin again, and the work done in them be discarded.
     """
-    waiting = await store.runs(statuses=LIVE)
-    ahead = await asyncio.to_thread(_ahead, paths, waiting)
-    # Read again: a run may have been cancelled in between.
-    for run in await store.runs(ids=ahead) if ahead else ():
-        if _is_ahead(paths, run):
-            how = f"is older than the folders of its runs: it misses how {run.id} went on"
+    suspects = await asyncio.to_thread(_suspects, paths, await store.last_changes())
+    # Read again: a run may have been added, started or cancelled in between.
+    known = {run.id: run for run in await store.runs(ids=suspects)} if suspects else {}
+    for run_id in suspects:
+        if _is_ahead(paths, run_id, known.get(run_id)):
+            how = f"is older than the folders of its runs: it misses how {run_id} went on"
             raise missing(paths.database, how)
 
 
-def _ahead(paths: Paths, runs: Iterable[Run]) -> list[str]:
-    return [run.id for run in runs if _is_ahead(paths, run)]
+def _suspects(paths: Paths, changes: dict[str, float | None]) -> list[str]:
+    """Return the runs whose record was written after their last change, and those not known."""
+    found: list[str] = []
+    for folder in folders(paths):
+        at = changes.get(folder.name)
+        with suppress(OSError):  # no record
+            if (folder / RECORD).stat().st_mtime > (at or 0.0) + SLACK_S:
+                found.append(folder.name)
+    # Those that are live are few, and the clock may have moved.
+    return list({*found, *(run_id for run_id, at in changes.items() if at is None)})
 
 
-def _is_ahead(paths: Paths, run: Run) -> bool:
-    """Return whether the record of a run knows of more than the database does."""
-    found = read(paths.run(run.id)) if run.status in LIVE else None
-    if found is None:
+def _is_ahead(paths: Paths, run_id: str, run: Run | None) -> bool:
+    """Return whether the record of a run knows of something reported that the database lacks."""
+    found = read(paths.run(run_id))
+    if found is None or found[0].id != run_id:
         return False
     recorded = found[0]
-    is_begun = recorded.status not in WAITING and run.status in WAITING
-    return recorded.attempt > run.attempt or (recorded.attempt == run.attempt and is_begun)
+    if run is None or recorded.attempt != run.attempt:
+        return run is None or recorded.attempt > run.attempt
+    if run.status in WAITING and recorded.status not in WAITING:
+        return True
+    # While an attempt runs, what is read again from its files may be on the disk or not.
+    return recorded.status in FINISHED and recorded.seq > run.seq
 
 
 def _known(folder: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        found = json.loads(read_regular(folder / NAME))
+        found = json.loads(read_regular(folder / RECORD))
         return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return {}
 

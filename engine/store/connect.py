@@ -17,9 +17,9 @@ import aiosqlite
 
 from engine.domain.errors import UserError, user_error
 from engine.durable import sync_path
-from engine.store import schema
+from engine.store import identity, schema
 from engine.store.migrations import MIGRATIONS
-from engine.store.presence import check_filled, check_present, note_made
+from engine.store.presence import check_filled, check_present
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
@@ -87,7 +87,7 @@ def _prepare(path: Path, migrate: bool, db: sqlite3.Connection, *, is_new: bool)
         _migrate(db)
         if not is_new:
             check_filled(path, db)
-        note_made(path)
+        identity.settle(path, db, is_new=is_new)
 
 
 def _use_wal(db: sqlite3.Connection) -> None:

@@ -24,6 +24,11 @@ def new_id(now: float, newest: str | None) -> str:
     return "".join(chars)
 
 
+def made_at(id: str) -> float:
+    """Return when an id was made, in seconds since 1970."""
+    return _ticks(id[:_TIME_CHARS]) / 1000 + _EPOCH_S
+
+
 def _ticks(text: str) -> int:
     value = 0
     for char in text:

@@ -12,10 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
-from engine.durable import write_synced
+from engine.store.ids import made_at
 
+RECORD = "run.json"
+"""What is known of a run, in its folder (`engine.runs.records`)."""
+MADE_S = 2.0
+"""The folder of a run is made within this time after its id."""
+_NEWEST = "SELECT max(id) FROM runs"
 MARKER = "database-made"
-"""Beside the database: it says that there was one, also when it is gone."""
+"""Beside the database: it says that there was one, and which, also when it is gone."""
 
 
 def was_made(path: Path) -> bool:
@@ -43,14 +48,22 @@ def check_filled(path: Path, db: sqlite3.Connection) -> None:
         raise user_error("DATABASE_CORRUPT", f"{path} has lost its tables.") from error
     if not is_used and _has_runs(path) and not _is_used(db):
         raise missing(path, "knows nothing of the runs beside it: it was replaced")
+    _check_newest(path, db)
 
 
-def note_made(path: Path) -> None:
-    """Keep that there is a database from now on; a full disk keeps nobody from working."""
-    marker = path.with_name(MARKER)
-    if not marker.exists():
-        with suppress(OSError):
-            write_synced(marker, b"The database of this home was made.\n")
+def _check_newest(path: Path, db: sqlite3.Connection) -> None:
+    """Raise `UserError` where the database does not know the newest run beside it."""
+    runs = path.with_name("runs")
+    newest = db.execute(_NEWEST).fetchone()[0] or ""
+    with suppress(OSError):
+        if runs.stat().st_mtime < made_at(newest) + MADE_S:
+            return  # no folder was made since
+        # Ids sort by time. Only a run that was added has a record.
+        later = [name for name in os.listdir(runs) if name > newest]  # noqa: PTH208  thousands of names at each start
+        last = max((name for name in later if (runs / name / RECORD).exists()), default="")
+        # Asked again: another process may have added it.
+        if last > (db.execute(_NEWEST).fetchone()[0] or ""):
+            raise missing(path, f"is older than the folders of its runs: it does not know {last}")
 
 
 def missing(path: Path, how: str) -> UserError:
@@ -86,7 +99,7 @@ class Place:
 def _has_runs(path: Path) -> bool:
     with suppress(OSError):
         return any(path.with_name("runs").glob("*/attempt-*")) or any(
-            path.with_name("runs").glob("*/run.json")
+            path.with_name("runs").glob(f"*/{RECORD}")
         )
     return False
 

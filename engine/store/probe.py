@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from engine.domain.errors import UserError
+from engine.store import identity
 from engine.store.connect import BUSY_TIMEOUT_MS, translated
 from engine.store.presence import missing
 
@@ -22,9 +23,11 @@ _RUN = "SELECT id FROM runs ORDER BY id DESC LIMIT 1"
 class Probe:
     """Looks at one database; remembers how far it had come, and how large it was."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, number: int = 0) -> None:
         self._path = path
-        self._newest = self._size = 0
+        self._identity = number
+        self._newest = 0
+        self._size = path.stat().st_size
         self._at: tuple[float] | None = None
         """When the newest event happened: another database has another one in its place."""
 
@@ -44,6 +47,8 @@ class Probe:
         with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True)) as db:
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             try:
+                self._identity = self._identity or identity.identity(db)
+                identity.check(self._path, self._identity)
                 newest = db.execute(_NEWEST).fetchone()[0]
                 known, at = (db.execute(_EVENT, (n,)).fetchone() for n in (self._newest, newest))
                 db.execute(_RUN).fetchone()

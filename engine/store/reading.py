@@ -11,6 +11,7 @@ from engine.domain.batch import Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Event, Step
 from engine.domain.kinds import USUAL, Kind
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Achieved, Ask, Run
 from engine.domain.pattern import Known, Rate
 from engine.domain.search import Hit, Word
@@ -43,6 +44,13 @@ class Reading:
             " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
         )
         return [row[0] for row in await self._read(query, (run, before))]
+
+    async def last_changes(self) -> dict[str, float | None]:
+        """Return when each run changed last, in seconds since 1970; None for those not finished."""
+        at = "CASE WHEN json_valid(state) THEN json_extract(state, '$.last_event_at') ELSE 0 END"
+        finished = ", ".join(f"'{status}'" for status in FINISHED)
+        query = f"SELECT id, CASE WHEN status IN ({finished}) THEN {at} END FROM runs"
+        return dict(await self._read(query))
 
     async def achieved(self) -> dict[str, Achieved]:
         """Give what each template's runs have come to."""

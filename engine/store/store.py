@@ -23,7 +23,7 @@ from engine.domain.messages import Message, Wish
 from engine.domain.model import Ask, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
 from engine.reserve import OpeningReserve, Reserve
-from engine.store import batches, codec, patterns, search, shrinking
+from engine.store import batches, codec, identity, patterns, search, shrinking
 from engine.store.appending import Appender, Committed, Entry, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
 from engine.store.deliveries import Deliveries
@@ -301,7 +301,7 @@ async def open_store(
         store = Store(writer, reader, Outbox(wishes))
         store.log = path.with_name(f"{path.name}-wal")
         store.place = Place(path)
-        store.probe = Probe(path)
+        store.probe = Probe(path, identity.noted(path))
         reserve.keep()
         store.reserve = reserve
         yield store

@@ -18,6 +18,7 @@ from typed import PATIENCE_S, Swarm
 from engine.paths import Paths
 
 PROGRAM = [sys.executable, faulty.__file__]
+LIVE = ("queued", "preparing", "running")
 BUSY = ("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
 TESTED = {"screens", "demo", "browser window"}
 
@@ -52,7 +53,7 @@ def test_a_dashboard_goes_on_where_its_screens_cannot_be_imported_ahead(
         assert shown.end() == 0
     finally:
         shown.close()
-    assert swarm("show", "@last", "--json").json["status"] == "running"
+    assert swarm("show", "@last", "--json").json["status"] in LIVE  # whoever supervises it now
 
 
 def test_the_dashboard_of_a_demo_shows_that_its_script_failed(here: Path) -> None:
@@ -129,4 +130,4 @@ def test_a_dashboard_in_a_browser_goes_on_where_it_cannot_see_its_server(
     finally:
         window.close()
     assert window.process.returncode == 0
-    assert swarm("show", "@last", "--json").json["status"] == "running"
+    assert swarm("show", "@last", "--json").json["status"] in LIVE  # whoever supervises it now

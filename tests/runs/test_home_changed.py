@@ -18,9 +18,10 @@ from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from engine.paths import Paths
-from engine.runs import journal
+from engine.runs import journal, records
 from engine.runs.marks import mark, marked
 from engine.runs.owner import Ownership
+from engine.store import presence
 
 
 def alive(paths: Paths, run: Run) -> list[int]:
@@ -173,6 +174,111 @@ async def test_a_new_database_beside_the_folders_of_runs_is_no_new_home(paths: P
     assert caught.value.code == "DATABASE_MISSING"
 
 
+async def other_database(paths: Paths) -> Path:
+    """The database of another home, with a run of its own."""
+    another = Paths(paths.home.with_name("another"), paths.config)
+    async with supervising(another) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    return another.database
+
+
+@pytest.mark.parametrize("in_log", [True, False])
+async def test_another_database_copied_over_the_open_one_is_reported_and_ends_no_agent(
+    paths: Paths, in_log: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "SURELY_S", 0.05)
+    other = await other_database(paths)
+    async with supervising(paths) as engine, Engine.open(paths, quick()) as viewer:
+        run = await working(engine)
+        pids = alive(paths, run)
+        if not in_log:
+            with closing(sqlite3.connect(paths.database)) as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copyfile(other, paths.database)  # as `cp` does: the same file, with its log
+        with pytest.raises(UserError) as caught:
+            await settled(engine)
+        assert caught.value.code in recovery.LOST
+        await becomes(lambda: any(fault.task == "database" for fault in viewer.faults))
+    assert set(pids) <= set(alive(paths, run))
+    if not in_log:  # otherwise SQLite's log held all of it, and was written back
+        with pytest.raises(UserError) as caught:
+            async with Engine.open(paths, quick(), follow=False):
+                pass
+        assert caught.value.code in recovery.LOST
+        assert (await recovery.recover(paths)).runs == 1
+    async with supervising(paths) as engine:
+        assert engine.view.runs[run.id].status is Status.RUNNING
+        await engine.cancel(run.id, kill=True)
+        await settled(engine)
+
+
+async def test_a_database_of_another_home_put_there_meanwhile_is_reported(paths: Paths) -> None:
+    other = await other_database(paths)
+    async with supervising(paths) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    delete(paths)
+    shutil.copyfile(other, paths.database)
+    with pytest.raises(UserError) as caught:
+        async with Engine.open(paths, quick(), follow=False):
+            pass
+    assert (caught.value.code, "another one" in caught.value.message) == ("DATABASE_MISSING", True)
+    assert (await recovery.recover(paths)).runs == 1
+
+
+async def test_a_database_without_a_number_gets_that_of_its_home(paths: Paths) -> None:
+    async with supervising(paths) as engine:
+        await engine.start(spec())
+        await settled(engine)
+    with closing(sqlite3.connect(paths.database)) as db:
+        number = db.execute("PRAGMA application_id").fetchone()[0]
+        db.execute("PRAGMA application_id = 0")  # as written by a version before this one
+        db.commit()
+    async with Engine.open(paths, quick(), follow=False) as engine:
+        assert len(await engine.runs()) == 1
+    with closing(sqlite3.connect(paths.database)) as db:
+        assert db.execute("PRAGMA application_id").fetchone()[0] == number != 0
+
+
+@pytest.mark.parametrize("lost", ["run", "attempt", "end"])
+async def test_a_database_rolled_back_to_an_older_copy_is_reported(
+    paths: Paths, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "MADE_S", 0.0)
+    monkeypatch.setattr(records, "SLACK_S", 0.0)
+    copy = paths.home.with_name("copy.db")
+
+    def keep(db: sqlite3.Connection) -> None:
+        copy.unlink(missing_ok=True)
+        db.execute("VACUUM INTO ?", (str(copy),))
+
+    async with supervising(paths) as engine:
+        early = await engine.start(spec("hang" if lost == "end" else "fail"))
+        status = Status.RUNNING if lost == "end" else Status.FAILED
+        await until(engine, lambda: engine.view.runs[early.id].status is status)
+        with closing(sqlite3.connect(paths.database)) as db:
+            keep(db)
+        if lost == "run":
+            await engine.start(spec())
+        elif lost == "attempt":
+            await engine.retry(early.id)
+        else:
+            await engine.cancel(early.id, kill=True)
+        await settled(engine)
+        before = {run.id: (run.status, run.attempt) for run in await engine.runs()}
+    delete(paths)
+    shutil.copyfile(copy, paths.database)
+    with pytest.raises(UserError, match="is older than the folders of its runs") as caught:
+        async with supervising(paths) as engine:
+            await becomes(lambda: engine._supervising.is_done)
+            engine.check_works()
+    assert (caught.value.code, "--recover" in caught.value.recovery) == ("DATABASE_MISSING", True)
+    assert (await recovery.recover(paths)).runs == len(before)
+    async with Engine.open(paths, quick(), follow=False) as engine:
+        assert {run.id: (run.status, run.attempt) for run in await engine.runs()} == before
+
+
 def cut_off(paths: Paths) -> None:
     os.truncate(paths.database, 8192)
 
@@ -192,17 +298,11 @@ async def test_a_database_damaged_in_place_is_noticed_by_everybody_who_has_it_op
     paths: Paths, change: Callable[[Paths], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "SURELY_S", 0.05)
-    another = Paths(paths.home.with_name("another"), paths.config)
-    async with supervising(another) as engine:
-        await engine.start(spec())
-        await settled(engine)
     async with supervising(paths) as engine, Engine.open(paths, quick()) as viewer:
         run = await working(engine)
         pids = alive(paths, run)
         with closing(sqlite3.connect(paths.database)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        probes = [engine._store.probe, viewer._store.probe]
-        await becomes(lambda: all(probe._at for probe in probes))  # looked at while in order
         change(paths)
         with pytest.raises(UserError) as caught:
             await settled(engine)
