@@ -341,6 +341,10 @@ class Engine(Parts):
         """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
+        if spec.schema_file or spec.images or spec.add_dirs:
+            from engine.runs import attachments
+
+            spec = await asyncio.to_thread(attachments.checked, spec)
         spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
         named = replace(spec.preparation, branch=str(self.config.workspace.branch))
         spec = replace(spec, preparation=named)

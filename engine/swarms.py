@@ -304,6 +304,10 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.with_setup,
         spec.after,
         spec.learn_from,
+        spec.output_schema,
+        spec.schema_file,
+        spec.images,
+        spec.add_dirs,
     )
 
 
@@ -319,6 +323,10 @@ def _as_checked(each: Planned, done: RunSpec, files: Sequence[Mapping[str, str]]
         env={**done.env, **spec.env},
         after=done.after,
         learn_from=done.learn_from,
+        output_schema=done.output_schema,
+        schema_file=done.schema_file,
+        images=done.images,
+        add_dirs=done.add_dirs,
         lesson=done.lesson,
     )
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from engine.domain.batch import MOST_RUNS
 from engine.domain.model import Sandbox
 from tui import readings
-from tui.draft import Draft, absolute
+from tui.draft import Draft
 from tui.fields import FIELDS
+from tui.places import absolute
 
 if TYPE_CHECKING:
     from engine.engine import Order
@@ -28,7 +29,7 @@ LINES = (
 )
 """The lines to type: their ids, labels and hints."""
 LABELS = {id: label for id, label, _ in LINES}
-OPTIONS = tuple(each for each in FIELDS if each.id not in ("title", *LABELS))
+OPTIONS = tuple(each for each in FIELDS if each.name not in ("title", *LABELS))
 """The options of a run that hold for all of them; it makes their titles itself."""
 
 
@@ -96,20 +97,12 @@ class BatchDraft:
         from engine.engine import Order, read_matrix
 
         spec = self.run.spec(sandbox, now)
-        said = {
-            "model": spec.model,
-            "timeout_s": spec.timeout_s,
-            "retries": self.run.typed.get("retries"),
-            "budget_tokens": spec.budget_tokens,
-            "sandbox": self.run.sandbox,
-            "project": self.run.typed.get("project"),
-            "verify": self.text("verify"),
-        }
+        said = self.run.said() - {"title"} | ({"verify"} if self.text("verify") else set[str]())
         spec = replace(spec, title="", verify=self.text("verify") or spec.verify)
         file = self.text("file")
         return Order(
             spec,
-            frozenset(name for name, value in said.items() if value),
+            frozenset(said),
             self.template,
             self.pairs("params"),
             Path(absolute(file)) if file else None,

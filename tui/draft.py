@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.domain.base_name import HEADS
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
-from engine.domain.text import one_line
-from engine.files import expanded
-from tui.fields import BASE, FIELDS, Field
-from tui.repository import in_repository
+from engine.domain.run_options import BY_NAME, WORKSPACE, RunOption
+from tui import fields
+from tui.fields import FIELDS
+from tui.places import absolute, here
+from tui.run_defaults import default_project, default_title, default_workspace
 
 AGENTS = (Agent.CODEX, Agent.SIMULATED)
 KINDS = (
@@ -25,8 +25,8 @@ KINDS = (
     WorkspaceKind.IN_PLACE,
 )
 SANDBOXES = tuple(Sandbox)
-DEFAULT_TITLE = 72
 KEPT_TEMPLATES = 20
+BASE = BY_NAME["base"].name
 SOURCE = "source"
 """The field of the folder, or the run, to work from."""
 
@@ -54,7 +54,7 @@ class Draft:
     prompt: str = ""
     agent: Agent = Agent.CODEX
     kind: WorkspaceKind = WorkspaceKind.EMPTY
-    folder: str = field(default_factory=lambda: here())
+    folder: str = field(default_factory=here)
     earlier: str = "@last"
     """The run whose workspace to go on from."""
     include_uncommitted: bool = False
@@ -71,14 +71,14 @@ class Draft:
     def begin(cls, choices: Choices | None) -> Draft:
         """Begin with what was chosen last; kind and folder only where that was chosen here."""
         draft = cls()
-        draft.kind = usual_kind(Path(draft.folder))
+        draft.kind = default_workspace(Path(draft.folder)).kind
         if choices is None:
             return draft
         if choices.started_in == draft.folder:
             draft.kind, draft.folder = choices.kind, choices.folder
         draft.agent, draft.sandbox = choices.agent, choices.sandbox
         draft.include_uncommitted = choices.include_uncommitted
-        lasting = {each.id for each in FIELDS if each.lasts}
+        lasting = {each.name for each in FIELDS if each.is_kept}
         draft.typed = {id: text for id, text in choices.typed.items() if id in lasting}
         draft.given = {name: dict(given) for name, given in choices.given.items()}
         return draft
@@ -92,7 +92,7 @@ class Draft:
             here(),
             self.include_uncommitted,
             self.sandbox,
-            {each.id: self.text(each) for each in FIELDS if each.lasts and self.text(each)},
+            {each.name: self.text(each) for each in FIELDS if each.is_kept and self.text(each)},
             self._kept(),
         )
 
@@ -116,9 +116,9 @@ class Draft:
             given=choices.given,
         )
 
-    def text(self, which: Field) -> str:
-        """Give what stands in a field."""
-        return self.typed.get(which.id, "").strip()
+    def text(self, which: RunOption) -> str:
+        """Return what stands in a field."""
+        return self.typed.get(which.name, "").strip()
 
     # What is wrong with it
 
@@ -137,32 +137,40 @@ class Draft:
             try:
                 self.read(each, now)
             except ValueError as error:
-                yield each.id, f"{each.label}: {error}."
+                yield each.name, f"{each.label}: {error}."
 
-    def read(self, which: Field, now: float) -> object:
-        """Give what a field's text means, None where it is empty; raises ValueError."""
+    def read(self, which: RunOption, now: float) -> object:
+        """Return what a field's text means, None where it is empty; raises ValueError."""
         text = self.text(which)
-        return which.read(text, now) if text else None
+        return fields.read(which, text, now) if text else None
+
+    def applies(self, which: RunOption) -> bool:
+        """Return whether a field counts for the kind of workspace that is chosen."""
+        return self.kind is WorkspaceKind.WORKTREE or not which.worktree_only
 
     # What it means
 
     def workspace(self) -> WorkspaceSpec:
-        """Give the workspace that is asked for."""
-        if self.kind is WorkspaceKind.EMPTY:
-            return WorkspaceSpec(self.kind)
+        """Return the workspace that is asked for."""
+        source = None if self.kind is WorkspaceKind.EMPTY else absolute(self.folder)
         if self.kind is WorkspaceKind.FROM_RUN:
-            return WorkspaceSpec(self.kind, self.earlier.strip())
+            source = self.earlier.strip()
         brings = self.kind is WorkspaceKind.WORKTREE and self.include_uncommitted
-        base = self.typed.get(BASE, "").strip() if self.kind is WorkspaceKind.WORKTREE else ""
-        return WorkspaceSpec(self.kind, absolute(self.folder), brings, base or None)
+        used = (each for each in FIELDS if each.sets.startswith(WORKSPACE) and self.applies(each))
+        given: dict[str, Any] = {
+            each.sets.removeprefix(WORKSPACE): self.read(each, 0)
+            for each in used
+            if self.text(each)
+        }
+        return replace(WorkspaceSpec(self.kind, source, brings), **given)
 
     def spec(self, sandbox: Sandbox, now: float) -> RunSpec:
-        """Give the run that is asked for; `sandbox` is the settings'. Raises ValueError."""
-        own = (each for each in FIELDS if each.id != BASE)
+        """Return the run that is asked for; `sandbox` is the settings'. Raises ValueError."""
+        own = (each for each in FIELDS if not each.sets.startswith(WORKSPACE))
         read: dict[str, Any] = {each.sets: self.read(each, now) for each in own}
         workspace = self.workspace()
         usual: dict[str, Any] = {"title": default_title(self.prompt)}
-        usual["project"] = default_project(workspace)
+        usual["project"] = default_project(workspace, Path(here()))
         given = {name: value for name, value in read.items() if value is not None}
         return RunSpec(
             prompt=self.prompt,
@@ -175,19 +183,18 @@ class Draft:
     def said(self) -> set[str]:
         """Give the fields of the run that were said here, whatever a template has for them."""
         chosen = {"sandbox"} if self.sandbox else set[str]()
-        return chosen | {each.sets for each in FIELDS if self.text(each)}
+        return chosen | {each.sets for each in FIELDS if self.text(each) and self.applies(each)}
 
     def command(self) -> list[str]:
-        """Give the command line that would do the same."""
+        """Return the command line that would do the same."""
         words = ["swarm-tui", "run", *self._template_words(), *self._workspace_words()]
         if self.agent is not Agent.CODEX:
             words += ["--agent", self.agent.value]
         if self.sandbox:
             words += ["--sandbox", self.sandbox.value]
         for each in FIELDS:
-            is_unused = each.id == BASE and self.kind is not WorkspaceKind.WORKTREE
-            if (text := self.text(each)) and not is_unused:
-                words += [each.flag, text]
+            if (text := self.text(each)) and self.applies(each):
+                words += fields.words(each, text)
         if self.prompt.startswith("-"):
             words.append("--")
         return [*words, self.prompt] if self.prompt.strip() or not self.template else words
@@ -210,35 +217,3 @@ class Draft:
     def command_line(self) -> str:
         """Write that command line for a shell."""
         return shlex.join(self.command())
-
-
-def here() -> str:
-    """Give the folder the dashboard was started in, or the root where it is gone."""
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:
-        return "/"
-
-
-def absolute(folder: str) -> str:
-    """Give a folder that was typed as an absolute path."""
-    return str(Path(here()) / expanded(os.path.expandvars(folder.strip())))
-
-
-def default_title(prompt: str) -> str:
-    """Give what lists show where no title is given."""
-    return one_line(prompt, DEFAULT_TITLE)
-
-
-def default_project(workspace: WorkspaceSpec) -> str:
-    """Give the project of a run where none is named: the source folder's name."""
-    named = workspace.source if workspace.kind is not WorkspaceKind.FROM_RUN else None
-    return Path(named or here()).name or "default"
-
-
-def usual_kind(folder: Path) -> WorkspaceKind:
-    """Give the kind to begin with: a worktree in a repository, else a copy, if that can be."""
-    if in_repository(folder):
-        return WorkspaceKind.WORKTREE
-    too_wide = folder in (Path("/"), Path.home())
-    return WorkspaceKind.EMPTY if too_wide else WorkspaceKind.COPY

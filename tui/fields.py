@@ -1,83 +1,94 @@
-"""The lines of the new-run form: what each asks for, and what a text in it means."""
+"""The lines of the forms, made from the table of a run's options, and how a text in one is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 
+from engine.domain.run_options import PATHS, RUN_OPTIONS, Kind, RunOption
 from engine.domain.text import one_line
+from engine.environment import problem_of
 from tui import readings
+from tui.places import absolute
 
 TITLE_LIMIT = 120
+YES = "yes"
+FIRST = ("title", "project", "verify", "retries", "timeout", "budget", "model", "base", "fetch")
+"""The fields that stand first, in this order: they are set most often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A line to type: what is asked for, the run's field that it sets, and how it is read.
-
-    `read` raises ValueError, saying what is needed.
-    """
-
-    id: str
-    """Also its flag on the command line."""
-    label: str
-    hint: str
-    sets: str
-    read: Callable[[str, float], object]
-    lasts: bool = False
-    """Whether it is kept for the next run: what is about one task is not."""
-
-    @property
-    def flag(self) -> str:
-        """Its flag on the command line."""
-        return f"--{self.id}"
+def _in_order(option: RunOption) -> int:
+    return FIRST.index(option.name) if option.name in FIRST else len(FIRST)
 
 
-def _title(text: str) -> str:
+FIELDS: tuple[RunOption, ...] = tuple(
+    sorted((option for option in RUN_OPTIONS if option.label), key=_in_order)
+)
+LOOKED_UP = (Kind.REF, Kind.SUBFOLDER, *PATHS)
+"""Kinds of values that only the disk can check."""
+
+
+def read(field: RunOption, text: str, now: float) -> object:
+    """Return the value that a text stands for; raises ValueError, saying what is needed."""
+    return _READ.get(field.kind, _plain)(text, now)
+
+
+def words(field: RunOption, text: str) -> list[str]:
+    """Return the words of the command line that set a field to a text."""
+    if field.kind is Kind.FLAG:
+        return [field.flag]
+    try:
+        values = split(text) if field.is_repeated else [text]
+    except ValueError:  # what is wrong with it is shown elsewhere
+        values = [text]
+    if field.kind in PATHS:
+        values = [absolute(value) for value in values]
+    return [word for value in values for word in (field.flag, value)]
+
+
+def split(text: str) -> Sequence[str]:
+    """Return the words of a text, with quotes and backslashes as in a shell; raises ValueError."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise ValueError("a quote has no end") from None
+
+
+def _plain(text: str, _: float) -> object:
+    return text
+
+
+def _title(text: str, _: float) -> object:
     if len(text) > TITLE_LIMIT:
         raise ValueError(f"it is {len(text) - TITLE_LIMIT} characters too long")
     return one_line(text, TITLE_LIMIT)
 
 
-def _words(text: str) -> str:
-    return text.strip()
+def _variables(text: str, _: float) -> object:
+    found: dict[str, str] = {}
+    for word in split(text):
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError("KEY=VALUE is needed, with spaces between them")
+        if problem := problem_of(name, value):
+            raise ValueError(problem)
+        found[name] = value
+    return found
 
 
-BASE = "base"
-"""The field of the workspace's base: the only one that is not a run's own."""
-FIELDS: tuple[Field, ...] = (
-    Field("title", "Title", "from the prompt's first line", "title", lambda t, _: _title(t)),
-    Field("project", "Project", "the folder's name", "project", lambda t, _: _words(t)),
-    Field(
-        "verify",
-        "Check",
-        "none · a command that decides: make test",
-        "verify",
-        lambda t, _: _words(t),
-    ),
-    Field(
-        "retries",
-        "Retries",
-        "0 · where the cause can pass, or the check failed",
-        "retries",
-        lambda text, _: readings.retries(text),
-    ),
-    Field(
-        "timeout",
-        "Time limit",
-        "none · 90s, 30m, 2h",
-        "timeout_s",
-        lambda text, _: readings.duration(text),
-    ),
-    Field(
-        "budget",
-        "Budget",
-        "none · 200k, 1.5M tokens",
-        "budget_tokens",
-        lambda text, _: readings.tokens(text),
-    ),
-    Field("model", "Model", "Codex's own choice", "model", lambda t, _: _words(t), lasts=True),
-    Field("learn-from", "Learn from", "none · a run or a pattern", "learn_from", lambda t, _: t),
-    Field(BASE, "Base", "HEAD · a branch, tag or commit, or pr/123", BASE, lambda t, _: _words(t)),
-    Field("at", "Start at", "now · 22:30, +30m", "not_before", readings.moment),
-)
+def _paths(text: str, _: float) -> object:
+    return tuple(map(absolute, split(text)))
+
+
+_READ: Mapping[Kind, Callable[[str, float], object]] = {
+    Kind.TITLE: _title,
+    Kind.FLAG: lambda text, _: text == YES,
+    Kind.COUNT: lambda text, _: readings.retries(text),
+    Kind.DURATION: lambda text, _: readings.duration(text),
+    Kind.TOKENS: lambda text, _: readings.tokens(text),
+    Kind.TIME: readings.moment,
+    Kind.VARIABLES: _variables,
+    Kind.FILE: lambda text, _: absolute(text),
+    Kind.FILES: _paths,
+    Kind.FOLDERS: _paths,
+}

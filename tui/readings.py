@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from engine.domain.run_options import MAX_RETRIES
 from engine.domain.text import printable_name
 
 MAX_TOKENS = 10**12
-MAX_RETRIES = 100
 
 
 def duration(text: str, *, may_be_zero: bool = False) -> float:

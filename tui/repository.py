@@ -6,11 +6,16 @@ from pathlib import Path
 
 
 def in_repository(folder: Path) -> bool:
-    """Say whether a folder is a working tree of git, or lies in one; nothing is run.
+    """Return whether a folder is a working tree of git, or lies in one; nothing is run."""
+    return top_of(folder) is not None
+
+
+def top_of(folder: Path) -> Path | None:
+    """Return the top of the working tree of git that a folder lies in; None outside of any.
 
     An empty `.git` is none: Codex's sandbox leaves such folders in the system's temporary one.
     """
-    return any(_is_repository(place) for place in (folder, *folder.parents))
+    return next((place for place in (folder, *folder.parents) if _is_repository(place)), None)
 
 
 def _is_repository(folder: Path) -> bool:

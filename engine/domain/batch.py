@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from engine.domain.activity import elapsed_s
 from engine.domain.lifecycle import ACTIVE, FINISHED, LIVE
-from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind
+from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind, WorkspaceSpec
 from engine.domain.record import record
 
 MOST_RUNS = 1000
@@ -43,7 +43,7 @@ class Planned:
         spec = replace(self.spec, batch=batch, after=waits)
         if self.starts_from is None:
             return spec
-        wish = replace(spec.workspace, kind=WorkspaceKind.FROM_RUN, source=made[self.starts_from])
+        wish = WorkspaceSpec(WorkspaceKind.FROM_RUN, made[self.starts_from], cwd=spec.workspace.cwd)
         return replace(spec, workspace=wish)
 
 

@@ -129,6 +129,8 @@ class RunSpec:
     codex_config: tuple[str, ...] = ()
     output_schema: str | None = None
     """The JSON schema that Codex's last message has to fit, as it was when it was asked for."""
+    schema_file: str | None = None
+    """The file to read that schema from. A stored run has none: it was read."""
     images: tuple[str, ...] = ()
     """Images for Codex; of a stored run, copies in its own folder."""
     add_dirs: tuple[str, ...] = ()

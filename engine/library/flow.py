@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from engine import yaml_file
 from engine.domain import nearest
-from engine.domain.model import Sandbox
+from engine.domain.run_options import FILE_OPTIONS
 from engine.domain.text import printable_name
-from engine.environment import problem_in
+from engine.library import keys
 from engine.library.parameters import Value
 from engine.library.rows import INVALID, Row, invalid, key_of, listed, row_of, text_of
 from engine.library.shelf import NAME
-from engine.values import Duration
 
 MOST_STEPS = 50
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):
-    """One step: what is to be done, after which others, and from whose workspace."""
+    """The keys of a step that set no option: its task, the steps before it, its workspace."""
 
     name: str
     template: str | None = None
@@ -31,37 +32,25 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     params: dict[str, Value] = {}
     after: tuple[str, ...] = ()
     starts_from: str | None = msgspec.field(name="from", default=None)
-    model: str | None = None
-    sandbox: Sandbox | None = None
-    timeout: Duration | None = None
-    retries: int | None = None
-    budget: int | None = None
-    verify: str | None = None
-    verify_limit: Duration | None = None
-    env: dict[str, str] | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The steps that must have succeeded first."""
         return tuple(dict.fromkeys([*self.after, *filter(None, (self.starts_from,))]))
 
-    def says(self) -> dict[str, object]:
-        """Give what it says of a run, by the fields of `RunSpec`."""
-        said: dict[str, object] = {
-            "model": self.model,
-            "sandbox": self.sandbox,
-            "timeout_s": self.timeout and float(self.timeout),
-            "retries": self.retries,
-            "budget_tokens": self.budget,
-            "verify": self.verify,
-            "verify_limit_s": self.verify_limit and float(self.verify_limit),
-            "env": self.env,
-        }
-        return {name: value for name, value in said.items() if value is not None}
+    def says(self) -> dict[str, Any]:
+        """Return the values of its options, by the fields that they set."""
+        return keys.fields_of(self)
+
+
+if TYPE_CHECKING:
+    _Steps = tuple[Step, ...]
+else:
+    _Steps = tuple[keys.with_options(Step), ...]
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
-    steps: tuple[Step, ...]
+    steps: _Steps
     name: str | None = None
     params: dict[str, Value] = {}
     matrix: dict[str, tuple[Value, ...]] = {}
@@ -87,14 +76,15 @@ def is_flow(text: str) -> bool:
     return not next((line for line in kept if line != "---"), "-").startswith(("-", "["))
 
 
-def read(text: str, name: str) -> Flow:
-    """Read a flow; raises `UserError`, naming the line."""
+def read(text: str, name: str, folder: Path) -> Flow:
+    """Read a flow, whose paths are taken from `folder`; raises `UserError`, naming the line."""
     file = yaml_file.parse(text, name, _File, INVALID)
     if not 0 < len(file.steps) <= MOST_STEPS:
         raise invalid(f"{name}: a flow has 1 to {MOST_STEPS} steps.")
     lines = yaml_file.lines_of(text, "steps")
-    for step, line in zip(file.steps, lines, strict=True):
-        _check(step, file.steps, f"{name}:{line}")
+    steps = tuple(keys.located(step, folder) for step in file.steps)
+    for step, line in zip(steps, lines, strict=True):
+        _check(step, steps, f"{name}:{line}")
     rows = listed(file.rows, name, yaml_file.lines_of(text, "rows")) if file.rows else []
     params = row_of(file.params, f"{name}:{yaml_file.line_of(text, 'params')}").values
     where = f"{name}:{yaml_file.line_of(text, 'matrix')}"
@@ -102,7 +92,7 @@ def read(text: str, name: str) -> Flow:
         key_of(key, where): tuple(text_of(key, value, where) for value in values)
         for key, values in file.matrix.items()
     }
-    return Flow(_in_order(file.steps, name), file.name, params, matrix, rows)
+    return Flow(_in_order(steps, name), file.name, params, matrix, rows)
 
 
 def _check(step: Step, steps: Sequence[Step], where: str) -> None:
@@ -123,11 +113,11 @@ def _check(step: Step, steps: Sequence[Step], where: str) -> None:
 
 
 def _check_values(step: Step, where: str) -> None:
-    if problem := problem_in(step.env or {}):
-        raise invalid(f"{where}: {problem}.")
-    for key, value in step.says().items():
-        if isinstance(value, (int, float)) and (value < 0 or (value == 0 and key != "retries")):
-            raise invalid(f"{where}: `{key.split('_s')[0]}` must be more than nothing.")
+    for key, problem in keys.problems(step).items():
+        raise invalid(f"{where}: `{key}`: {problem}.")
+    needless = [option.key for option in FILE_OPTIONS if option.worktree_only]
+    if step.starts_from and (found := [key for key in needless if getattr(step, key)]):
+        raise invalid(f"{where}: `{found[0]}` goes with a worktree, not with `from`.")
 
 
 def _in_order(steps: Sequence[Step], name: str) -> tuple[Step, ...]:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.config import Watchdog
 from engine.domain.batch import Planned
 from engine.domain.consent import Concern, Item, TrustRequest
 from engine.domain.model import RunSpec
+from engine.domain.run_options import COLUMNS, value_of
 from engine.domain.text import printable_name
 from engine.files import real_path
 from engine.library.asked import Order
@@ -60,13 +62,10 @@ def of_template(
     # The repository's own `.swarm` counts also where a run works from a part of it.
     places = tuple(dict.fromkeys((*roots, str(file.parents[2]))))
     said = frozenset(said)
-    wanted = {
-        field: value
-        for field, value in fields_of(template.keys).items()
-        if value is not None and field not in said
-    }
-    wanted["env"] = {k: v for k, v in (template.keys.env or {}).items() if k not in spec.env}
-    items = list(looser(wanted, own_base(spec, template.own, said), usual))
+    fields = fields_of(template.keys)
+    wanted = {field: value for field, value in fields.items() if field not in said}
+    wanted["env"] = {k: v for k, v in fields.get("env", {}).items() if k not in spec.env}
+    items = list(looser(wanted, own_base(spec, template.own, said), usual, places))
     if template.displaced:
         where = template.displaced.layer.value
         text = f"takes the place of the template `{template.name}` that is {where}"
@@ -90,7 +89,7 @@ def of_template(
 
 def _verify_parts(template: Template, root: str) -> Iterator[tuple[str, Item]]:
     """Return the texts that a verify command is made of, and how each is shown."""
-    verify = template.keys.verify or ""
+    verify = template.keys.option("verify") or ""
     yield verify, command(verify, root)
     for name in template.verify_names:
         default = template.params[name].default
@@ -119,7 +118,7 @@ class BatchFile:
 
     def writes_verify(self, template: Template | None, step: Step | None) -> bool:
         """Return whether a run's verify command is the file's, or made with its values."""
-        if step and step.verify:
+        if step and step.says().get("verify"):
             return True
         given = self.gives | (step.params.keys() if step else set[str]())
         return bool(template and given.intersection(template.verify_names))
@@ -141,7 +140,10 @@ def of_file(
     for spec in (each.spec for each in planned):
         step = steps.get(spec.given.get("step", ""))
         template = known.get(spec.template or "")
-        items.update(dict.fromkeys(_of_run(file, order, spec, step, template, usual)))
+        wanted = _wanted(file, spec, step)
+        own = template.own if template else None
+        base = own_base(order.spec, own, order.said) if own else order.spec
+        items.update(dict.fromkeys(looser(wanted, base, usual, (str(home),))))
         if place := _outside(file, spec, home):
             items[Item(Concern.LEAVES, f"works from {printable_name(place)}")] = None
         if file.writes_verify(template, step) and spec.verify in spec.preparation.guarded:
@@ -172,21 +174,11 @@ def cwds_of(planned: Sequence[Planned]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen(wish) for wish in wishes))
 
 
-def _of_run(
-    file: BatchFile,
-    order: Order,
-    spec: RunSpec,
-    step: Step | None,
-    template: Template | None,
-    usual: Watchdog,
-) -> Iterator[Item]:
-    wanted = dict(step.says()) if step else {}
-    wanted.pop("verify", None)
-    if "model" in file.gives and spec.model:
-        wanted["model"] = spec.model
-    own = template.own if template else None
-    base = own_base(order.spec, own, order.said) if own else order.spec
-    yield from looser(wanted, base, usual)
+def _wanted(file: BatchFile, spec: RunSpec, step: Step | None) -> dict[str, Any]:
+    """Return the values of options that the file sets for a run, by the fields that they set."""
+    wanted = step.says() if step else {}
+    columns = [option for option in COLUMNS if option.key in file.gives]
+    return {**wanted, **{option.sets: value_of(spec, option) for option in columns}}
 
 
 def _outside(file: BatchFile, spec: RunSpec, home: Path) -> str | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from engine.config import Watchdog
+from engine.domain import base_name
 from engine.domain.activity import clock
 from engine.domain.consent import Concern, Item, runs
 from engine.domain.model import RunSpec, Sandbox, WatchdogWish
+from engine.domain.run_options import with_values
 from engine.domain.text import printable_name
+from engine.files import real_path
 from engine.library.template import Keys, fields_of
 from engine.workspace.command_words import leaves_folder, uses_network
 from engine.workspace.named_files import ALL_CHARACTERS
@@ -20,10 +22,13 @@ _ACTIONS = ("fail", "notice", "resume")
 _UNSANDBOXED = "lets Codex work without a sandbox"
 
 
-def looser(wanted: Mapping[str, Any], base: RunSpec, usual: Watchdog) -> Iterator[Item]:
+def looser(
+    wanted: Mapping[str, Any], base: RunSpec, usual: Watchdog, homes: Sequence[str] = ()
+) -> Iterator[Item]:
     """Return what `wanted`, by the fields of `RunSpec`, allows or costs more than `base` does.
 
-    `usual` are the settings of the watchdog. A command is judged elsewhere.
+    `usual` are the settings of the watchdog, `homes` the folders whose files it may name. A command
+    is judged elsewhere.
     """
     sandbox = wanted.get("sandbox")
     if sandbox is not None and _level(sandbox) > _level(base.sandbox):
@@ -38,8 +43,36 @@ def looser(wanted: Mapping[str, Any], base: RunSpec, usual: Watchdog) -> Iterato
         yield Item(Concern.COST, f"tries again up to {retries} times")
     yield from _limits(wanted, base)
     yield from variables(wanted.get("env") or {}, base.env)
+    yield from _files(wanted, base, homes)
+    yield from _network(wanted, base)
     if isinstance(watch := wanted.get("watchdog"), WatchdogWish):
         yield from _watch(watch, base.watchdog, usual)
+
+
+def _files(wanted: Mapping[str, Any], base: RunSpec, homes: Sequence[str]) -> Iterator[Item]:
+    """Return the files outside that Codex, and so its model, would see; all folders to write in."""
+    schema = wanted.get("schema_file")
+    for path in (schema,) if schema and schema != base.schema_file else ():
+        if not _is_below(path, homes):
+            yield Item(Concern.LEAVES, f"sends Codex the file {printable_name(path)} as a schema")
+    for path in wanted.get("images") or ():
+        if path not in base.images and not _is_below(path, homes):
+            yield Item(Concern.LEAVES, f"shows Codex the file {printable_name(path)}")
+    for path in wanted.get("add_dirs") or ():
+        if path not in base.add_dirs:
+            yield Item(Concern.LEAVES, f"lets Codex write in the folder {printable_name(path)}")
+
+
+def _is_below(path: str, homes: Sequence[str]) -> bool:
+    return any(real_path(path).is_relative_to(real_path(home)) for home in homes)
+
+
+def _network(wanted: Mapping[str, Any], base: RunSpec) -> Iterator[Item]:
+    ref, usual = wanted.get("workspace.base") or "", base.workspace
+    if base_name.PULL.fullmatch(ref) and ref != usual.base:
+        yield Item(Concern.NETWORK, f"fetches the base {printable_name(ref)} from its remote")
+    if wanted.get("workspace.fetch") and not usual.fetch:
+        yield Item(Concern.NETWORK, "fetches the base from its remote")
 
 
 def variables(wanted: Mapping[str, str], usual: Mapping[str, str]) -> Iterator[Item]:
@@ -51,9 +84,8 @@ def variables(wanted: Mapping[str, str], usual: Mapping[str, str]) -> Iterator[I
 
 def own_base(spec: RunSpec, own: Keys, said: frozenset[str]) -> RunSpec:
     """Return the run as the user's own part of a template has it: what that limits, counts."""
-    kept = {k: v for k, v in fields_of(own).items() if v is not None and k not in said}
-    kept.pop("env", None)
-    return replace(spec, **kept, env={**(own.env or {}), **spec.env})
+    kept = {k: v for k, v in fields_of(own).items() if k not in said}
+    return with_values(spec, {**kept, "env": {**kept.get("env", {}), **spec.env}})
 
 
 def command(text: str, root: str) -> Item:

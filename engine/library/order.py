@@ -11,6 +11,7 @@ from typing import Any
 from engine.domain.batch import Planned
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind
+from engine.domain.run_options import COLUMNS, with_values
 from engine.domain.text import one_line, printable_name
 from engine.files import expanded, real_path
 from engine.library import flow as flows
@@ -19,12 +20,13 @@ from engine.library.asked import Order
 from engine.library.cells import cells
 from engine.library.flow import Flow, Step
 from engine.library.foreign import BatchFile
+from engine.library.keys import from_text
 from engine.library.rendering import Wrong
 from engine.library.rows import Row, invalid
 from engine.library.template import Template
 from engine.library.titles import Titles, usual
 
-SPECIAL = ("model", "repository", "source", "cwd", "title", "prompt")
+SPECIAL = ("repository", "source", "title", "prompt", *(option.key for option in COLUMNS))
 """Columns that say how a run is to be done, where the template has no parameter of that name."""
 TITLE, GIVEN = 272, 200
 PLACEHOLDER = re.compile(r"(?<!\{)\{\{-?\s*[^\W\d]\w*\s*(\||-?\}\})|\{%-?\s*raw\b")
@@ -55,7 +57,7 @@ def read(file: Path) -> tuple[Flow | None, list[Row]]:
 def parse(file: Path, text: str) -> tuple[Flow | None, list[Row]]:
     """Parse the text of such a file; raises `UserError`."""
     if rows.KINDS[file.suffix.lower()] == "YAML" and flows.is_flow(text):
-        return flows.read(text, printable_name(file.name)), []
+        return flows.read(text, printable_name(file.name), file.parent), []
     return None, rows.rows(file, text)
 
 
@@ -121,8 +123,9 @@ def _spec(what: _Filled, cell: Row, step: Step | None) -> RunSpec:
     special = {key: values[key] for key in SPECIAL if key in values and key not in names}
     base, said = order.spec, set(order.said)
     if step:
-        variables = {**(step.env or {}), **base.env}
-        base, said = replace(base, **{**step.says(), "env": variables}), said | step.says().keys()
+        variables = {**step.says().get("env", {}), **base.env}
+        base = with_values(base, {**step.says(), "env": variables})
+        said |= step.says().keys()
     prompt = [_rendered(step.prompt if step else base.prompt, values, "the prompt")]
     prompt.append("" if step else special.get("prompt", ""))
     spec = replace(base, prompt="\n\n".join(text for text in prompt if text.strip()))
@@ -167,17 +170,16 @@ def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
 
 
 def _placed(spec: RunSpec, special: Mapping[str, str], order: Order) -> RunSpec:
-    """Let a row choose the model, the repository and the folder there."""
-    if model := special.get("model"):
-        spec = replace(spec, model=model)
-    if cwd := special.get("cwd"):
-        spec = replace(spec, workspace=replace(spec.workspace, cwd=cwd))
+    """Let a row set options, the repository among them; its paths are taken from here."""
+    given = {option: special.get(option.key) for option in COLUMNS}
+    spec = with_values(spec, {k.sets: from_text(k, text) for k, text in given.items() if text})
     named = special.get("repository") or special.get("source")
     if not named:
         return spec
     path = expanded(named)
     if order.usual:
-        workspace = replace(order.usual(path), cwd=spec.workspace.cwd)
+        wish = spec.workspace
+        workspace = replace(order.usual(path), cwd=wish.cwd, base=wish.base, fetch=wish.fetch)
     elif spec.workspace.kind in SOURCES:
         here = Path(spec.workspace.source or ".")
         workspace = replace(spec.workspace, source=str(real_path(here / path)))

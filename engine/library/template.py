@@ -11,7 +11,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from engine.domain.errors import UserError
-from engine.domain.model import RunSpec, Sandbox, WatchdogWish, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import RunSpec, WatchdogWish, WorkspaceKind, WorkspaceSpec
+from engine.domain.run_options import WORKSPACE
+from engine.library.keys import fields_of as option_fields
+from engine.library.keys import with_options
 from engine.library.parameters import Parameter
 from engine.library.shelf import File, Layer
 from engine.values import Duration
@@ -26,7 +29,7 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a template file may say; every key is optional where it extends another."""
+    """The keys of a template file that set no option; all are optional where it extends another."""
 
     name: str | None = None
     description: str | None = None
@@ -34,17 +37,14 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     params: dict[str, Parameter] | None = None
     title: str | None = None
     prompt: str | None = None
-    model: str | None = None
-    sandbox: Sandbox | None = None
-    timeout: Duration | None = None
-    retries: int | None = None
-    budget: int | None = None
-    verify: str | None = None
-    verify_limit: Duration | None = None
-    base: str | None = None
     watchdog: Watch | None = None
-    env: dict[str, str] | None = None
-    cwd: str | None = None
+
+    def option(self, key: str) -> Any:  # noqa: ANN401  any option's value
+        """Return the value of an option, by its key; None where the file has none."""
+        return getattr(self, key)
+
+
+KEYS = with_options(Keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Template:
     name: str
     layer: Layer
     path: Path
-    keys: Keys = field(default_factory=Keys)
+    keys: Keys = field(default_factory=KEYS)
     problem: UserError | None = None
     files: tuple[File, ...] = ()
     """The file and those it extends."""
     origin: dict[str, File] = field(default_factory=dict[str, File])
-    own: Keys = field(default_factory=Keys)
+    own: Keys = field(default_factory=KEYS)
     """What its files say that no repository brings."""
     displaced: File | None = None
     """The file of the same name that it stands before without extending it."""
@@ -77,7 +77,7 @@ class Template:
     @property
     def verify_names(self) -> list[str]:
         """The parameters that its verify command is made with."""
-        said = " ".join(_inside(self.keys.verify or ""))
+        said = " ".join(_inside(self.keys.option("verify") or ""))
         return [name for name in self.params if re.search(rf"\b{name}\b", said)]
 
     @property
@@ -101,18 +101,11 @@ def _inside(text: str) -> Iterator[str]:
 
 
 def fields_of(keys: Keys) -> dict[str, Any]:
-    """Return what keys say of a run, by the fields of `RunSpec`; None where they say nothing."""
-    watch = keys.watchdog
-    return {
-        "model": keys.model,
-        "sandbox": keys.sandbox,
-        "timeout_s": keys.timeout and float(keys.timeout),
-        "retries": keys.retries,
-        "budget_tokens": keys.budget,
-        "verify_limit_s": keys.verify_limit and float(keys.verify_limit),
-        "env": keys.env,
-        "watchdog": watch and WatchdogWish(watch.silent_s, watch.first_event_s, watch.action),
-    }
+    """Return the values that keys have for a run, by the fields of `RunSpec`."""
+    found, watch = option_fields(keys), keys.watchdog
+    if watch:
+        found["watchdog"] = WatchdogWish(watch.silent_s, watch.first_event_s, watch.action)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +121,22 @@ class Filled:
 
     def placed(self, wish: WorkspaceSpec) -> WorkspaceSpec:
         """Return a workspace with the base and the folder to work in that this template names."""
-        if self.keys.base and wish.base is None and wish.kind is WorkspaceKind.WORKTREE:
-            wish = replace(wish, base=self.keys.base)
-        return wish if wish.cwd is not None else replace(wish, cwd=self.keys.cwd)
+        if wish.kind is WorkspaceKind.WORKTREE and wish.base is None:
+            # A base of the user's may be a commit, which cannot be fetched.
+            base, fetch = self.keys.option("base"), self.keys.option("fetch")
+            wish = replace(wish, base=base, fetch=wish.fetch or bool(fetch))
+        return wish if wish.cwd is not None else replace(wish, cwd=self.keys.option("cwd"))
 
     def over(self, spec: RunSpec, said: Collection[str]) -> RunSpec:
         """Give `spec` as this template has it, except for the fields that the user said.
 
         What `spec` has for a prompt is put behind the template's.
         """
-        found = fields_of(self.keys)
+        found = {k: v for k, v in fields_of(self.keys).items() if not k.startswith(WORKSPACE)}
         found |= {"title": self.title or self.name, "verify": self.verify}
         wanted = {k: v for k, v in found.items() if v is not None and k not in said}
         wanted["workspace"] = self.placed(spec.workspace)
-        wanted["env"] = {**(self.keys.env or {}), **spec.env}
+        wanted["env"] = {**(self.keys.option("env") or {}), **spec.env}
         if self.has_foreign_verify and (verify := wanted.get("verify")):
             guarded = (*spec.preparation.guarded, verify)
             wanted["preparation"] = replace(spec.preparation, guarded=guarded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +12,12 @@ from engine import yaml_file
 from engine.domain import base_name, nearest
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable, printable_name
-from engine.environment import problem_in
+from engine.library import keys as option_keys
 from engine.library import rendering
 from engine.library.parameters import Parameter, Value
 from engine.library.rendering import Wrong
 from engine.library.shelf import NAME, File, Layer
-from engine.library.template import Filled, Keys, Template
+from engine.library.template import KEYS, Filled, Keys, Template
 
 INVALID = "TEMPLATE_INVALID"
 TEXTS = ("prompt", "title", "verify")
@@ -162,7 +162,7 @@ def _merged(top: File, files: Sequence[File]) -> Template:
             params[name] = _over(params.get(name), parameter)
             origin[f"params.{name}"] = file
     files_of_it = tuple(file for file, _ in chain)
-    whole = Keys(**merged, params=params, extends=chain[0][1].extends)
+    whole = KEYS(**merged, params=params, extends=chain[0][1].extends)
     return Template(
         top.name,
         top.layer,
@@ -170,7 +170,7 @@ def _merged(top: File, files: Sequence[File]) -> Template:
         whole,
         files=files_of_it,
         origin=origin,
-        own=Keys(**own),
+        own=KEYS(**own),
         displaced=_displaced(top, files_of_it, files),
     )
 
@@ -227,7 +227,7 @@ def _below(file: File, name: str, files: Sequence[File]) -> File | None:
 def _read(file: File) -> Keys:
     if file.problem:
         raise user_error(INVALID, f"{file.shown}: {file.problem}.")
-    keys = yaml_file.parse(file.text, file.shown, Keys, INVALID)
+    keys = yaml_file.parse(file.text, file.shown, KEYS, INVALID)
     if keys.name is not None and keys.name != file.name:
         raise _at(file, f"`name` is not the file's: `{file.name}` is needed.", "name")
     if len(keys.params or {}) > PARAMETERS:
@@ -236,7 +236,7 @@ def _read(file: File) -> Keys:
         if not (NAME.fullmatch(name) and name.isidentifier()) or name in ("value", "if", "not"):
             what = "a parameter's name must be of small letters, digits and `_`"
             raise _at(file, f"`{printable_name(name[:60])}`: {what}.", "params", name)
-    return keys
+    return option_keys.located(keys, file.path.parent)
 
 
 # What is checked
@@ -257,27 +257,12 @@ def _check(template: Template) -> None:
             rendering.check(getattr(keys, key) or "", known)
         except Wrong as wrong:
             raise _wrong(template, wrong, key) from wrong
-    for key, fits, needed in _bounds(keys):
-        if not fits:
-            raise _at(template.origin[key], f"`{key}`: {needed}.", key)
-    _check_base(keys.base, template.origin.get("base", top))
+    for key, problem in option_keys.problems(keys).items():
+        raise _at(template.origin[key], f"`{key}`: {problem}.", key)
+    _check_base(keys.option("base") or "", template.origin.get("base", top))
 
 
-def _bounds(keys: Keys) -> Iterable[tuple[str, bool, str]]:
-    more = "it must be more than nothing"
-    for key in ("timeout", "verify_limit", "budget"):
-        value = getattr(keys, key)
-        yield key, value is None or value > 0, more
-    problem = problem_in(keys.env or {})
-    yield "env", not problem, problem
-    yield "retries", keys.retries is None or 0 <= keys.retries <= 100, "0 to 100 is allowed"
-
-
-def _check_base(name: str | None, file: File) -> None:
-    if name is None:
-        return
-    if not base_name.is_possible(name):
-        raise _at(file, "`base`: no commit can have this name.", "base")
+def _check_base(name: str, file: File) -> None:
     if file.layer is Layer.REPOSITORY and base_name.PULL.fullmatch(name):
         what = "a repository's template cannot fetch a pull request; use --base"
         raise _at(file, f"`base`: {what}.", "base")

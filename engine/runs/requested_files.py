@@ -20,14 +20,12 @@ from engine.durable import sync_path, write_synced
 from engine.files import read_regular
 from engine.paths import Paths, private_folder
 from engine.runs import variables
+from engine.runs.attachments import IMAGE_BYTES
 from engine.store.appending import Committed
 from engine.store.reading import Reading
 from engine.store.store import Keep
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
-
-IMAGE_BYTES = 32 * 1024**2
 
 
 class RequestedFiles:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.domain.errors import UserError
 from engine.library import pattern_file, rows
-from tui.cli.where import absolute
+from tui.cli.places import absolute
 
 
 def test_a_pipe_or_a_link_in_a_circle_is_no_pattern(tmp_path: Path) -> None:

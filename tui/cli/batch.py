@@ -12,12 +12,11 @@ import click
 
 from engine.domain.model import Sandbox, WorkspaceKind, WorkspaceSpec
 from tui.cli import output
-from tui.cli.how import how_options
+from tui.cli.how import how_options, task_options
 from tui.cli.lazy import Lazy, LazyGroup
 from tui.cli.options import (
     File,
     Number,
-    Project,
     TemplateName,
     TokensType,
     Utf8,
@@ -106,7 +105,7 @@ def batch() -> None:
     multiple=True,
     metavar="KEY=a,b,c",
     help="One run for each value; repeatable: all combinations. KEY is a parameter, or model, "
-    "repository.",
+    "repository, base.",
 )
 @click.option(
     "--count", type=Number(1, 1000), default=1, metavar="N", help="Each so many times: best of N."
@@ -118,10 +117,7 @@ def batch() -> None:
     metavar="TOKENS",
     help="What all runs together may use; then what is left ends with BUDGET_EXCEEDED.",
 )
-@click.option(
-    "--project", type=Project(), help="The label that groups runs.  [default: the folder]"
-)
-@click.option("--title", type=Utf8(), help="What lists show; may name columns: {{ path }}.")
+@task_options
 @workspace_options
 @how_options
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would start.")
@@ -134,8 +130,9 @@ def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN4
     """Start a run for each row of a file × each value of a matrix × each copy, and follow them.
 
     PROMPT and --title may name columns: {{ city }}. Columns are parameters of the template; the
-    columns model, repository, title and prompt say how a run is done. Everything is checked first:
-    a mistake in one row starts nothing. On a terminal it asks before it starts.
+    columns model, repository, base, cwd, output_schema, images, add_dirs, title and prompt say how
+    a run is done. Everything is checked first: a mistake in one row starts nothing. On a terminal
+    it asks before it starts.
     """
     from tui.cli import session
 
@@ -192,16 +189,16 @@ async def _started(engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, as
 
 async def _order(engine: Engine, prompt: str, asked: dict[str, Any]) -> Order:
     from engine.engine import Order, read_matrix
-    from tui.cli.run import SAID, before, make_spec
+    from tui.cli.how import values_of
+    from tui.cli.places import absolute
+    from tui.cli.run import before, make_spec
     from tui.cli.templates import pairs
-    from tui.cli.where import absolute
 
     after = await before(engine, asked["after"])
     sandbox = Sandbox(asked["sandbox"] or engine.config.codex.sandbox)
-    said = {field for field, option in SAID.items() if asked[option] is not None}
     return Order(
         make_spec(prompt, asked | {"after": after}, sandbox),
-        frozenset(said | ({"project"} if asked["project"] else set[str]())),
+        frozenset(values_of(asked)),
         asked["template"],
         pairs(asked["params"]),
         absolute(asked["file"]) if asked["file"] else None,

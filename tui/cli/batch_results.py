@@ -114,7 +114,7 @@ def report(name: str, kind: str | None, file: str | None) -> int:
 
 async def _report(name: str, kind: str, file: str | None) -> int:
     from tui.cli import session
-    from tui.cli.where import absolute
+    from tui.cli.places import absolute
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)

@@ -23,6 +23,8 @@ from engine.domain.text import one_line, printable_name
 from engine.files import expanded
 from tui.cli import COMPLETE, output
 from tui.cli.options import Nearest, everywhere, examples
+from tui.cli.places import absolute
+from tui.repository import top_of
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -227,6 +229,24 @@ def bases(folder: str, typed: str) -> list[CompletionItem[str]]:
 
     return [
         CompletionItem(name, help=what) for name, what in _ask(find, []) if name.startswith(typed)
+    ]
+
+
+def subfolders(folder: str, typed: str) -> list[CompletionItem[str]]:
+    """Offer the folders of a repository, or below a folder outside of any, level by level."""
+    source = absolute(folder)
+    top = top_of(source) or source
+    inside, slash, begun = typed.rpartition("/")
+    if ".." in inside.split("/") or typed.startswith("/"):
+        return []
+    try:
+        names = sorted(each.name for each in os.scandir(top / inside) if each.is_dir())
+    except OSError:
+        return []
+    return [
+        CompletionItem(f"{inside}{slash}{name}/")
+        for name in names
+        if name.startswith(begun) and name != ".git" and (begun or not name.startswith("."))
     ]
 
 

@@ -32,7 +32,7 @@ def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: boo
     The exit code is 0 if nothing failed, else 1; with --recover, 0 if the database was rebuilt.
     """
     from tui.cli import session
-    from tui.cli.where import program_path
+    from tui.cli.places import program_path
 
     recovered = session.run(_recover()) if recover else None
     ended, findings = session.run(_examine(program_path(codex_bin), end_orphans=end_orphans))

@@ -1,18 +1,23 @@
-"""How runs are to be done: the flags that `run` and `batch` have in common."""
+"""The flags of a run, made from the table of its options."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from engine.domain.model import Agent, Sandbox
-from engine.domain.text import printable_name
+from engine.domain.run_options import (
+    AGENT_OPTIONS,
+    MAX_RETRIES,
+    RUN_OPTIONS,
+    TASK_OPTIONS,
+    WORKSPACE,
+    Kind,
+    RunOption,
+    is_given,
+)
 from engine.environment import problem_of
-from engine.files import expanded, real_path
-from tui import readings
 from tui.cli import offers
 from tui.cli.options import (
     DurationType,
@@ -20,17 +25,74 @@ from tui.cli.options import (
     Folder,
     Nearest,
     Number,
+    Project,
     RunName,
     TimeType,
     TokensType,
     Utf8,
 )
+from tui.cli.places import absolute, program_path
 
-SCHEMA_BYTES, IMAGE_BYTES = 256 * 1024, 32 * 1024**2
 Function = TypeVar("Function", bound=Callable[..., Any])
+_TYPES: Mapping[Kind, Callable[[], click.ParamType[Any]]] = {
+    Kind.PROJECT: Project,
+    Kind.NUMBER: lambda: click.INT,
+    Kind.COUNT: lambda: Number(0, MAX_RETRIES),
+    Kind.DURATION: DurationType,
+    Kind.TOKENS: TokensType,
+    Kind.TIME: TimeType,
+    Kind.FILE: File,
+    Kind.FILES: File,
+    Kind.FOLDERS: Folder,
+    Kind.PROGRAM: File,
+    Kind.RUNS: RunName,
+}
+"""The types of values on the command line; all others are texts."""
+_COMPLETIONS = {
+    Kind.REF: offers.bases,
+    Kind.SUBFOLDER: offers.subfolders,
+    Kind.LESSON: offers.lessons,
+}
 
 
-def _overrides(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def how_options(function: Function) -> Function:
+    """Add the flags that say how a run is done."""
+    return with_flags(function, AGENT_OPTIONS)
+
+
+def task_options(function: Function) -> Function:
+    """Add the flags for project and title."""
+    return with_flags(function, TASK_OPTIONS)
+
+
+def with_flags(function: Function, options: Sequence[RunOption]) -> Function:
+    """Add the flags of some options, in their order."""
+    for option in reversed(options):
+        function = _flag(option)(function)
+    return function
+
+
+def _flag(option: RunOption) -> Callable[[Function], Function]:
+    names = [option.flag, option.key]
+    if option.kind is Kind.FLAG:
+        return click.option(*names, is_flag=True, help=option.help)
+    if option.kind is Kind.YES_NO:
+        names[0] = f"{option.flag}/--no-{option.name}"
+        return click.option(*names, default=None, help=option.help)
+    made = _TYPES.get(option.kind, Utf8)
+    return click.option(
+        *names,
+        type=Nearest(option.choices) if option.choices else made(),
+        multiple=option.is_repeated,
+        default=option.default,
+        metavar=option.metavar,
+        callback=_READ.get(option.kind),
+        shell_complete=_COMPLETIONS.get(option.kind),
+        help=option.help,
+    )
+
+
+def _settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         key, equals, _rest = value.partition("=")
         if not key.strip() or not equals:
@@ -50,151 +112,38 @@ def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
     return found
 
 
-def _read(name: str, limit_bytes: int) -> bytes:
-    path = expanded(name)
-    try:
-        if not path.is_file():
-            raise click.BadParameter(f"{printable_name(name)} is not a file.")
-        with path.open("rb") as file:
-            content = file.read(limit_bytes + 1)
-    except OSError as error:
-        raise click.BadParameter(f"{printable_name(name)}: {error.strerror}.") from error
-    if len(content) > limit_bytes:
-        raise click.BadParameter(f"{printable_name(name)} is larger than {limit_bytes} bytes.")
-    return content
+def _path(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else str(absolute(name))
 
 
-def _schema(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        text = _read(name, SCHEMA_BYTES).decode()
-        is_schema = isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        is_schema, text = False, ""
-    if not is_schema:
-        raise click.BadParameter(f"{printable_name(name)} is not a JSON schema: an object.")
-    return text
+def _paths(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(absolute(name)) for name in names)
 
 
-def _images(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        _read(name, IMAGE_BYTES)
-    return tuple(str(expanded(name).absolute()) for name in names)
+def _program(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    return program_path(name)
 
 
-def _folders(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if not expanded(name).is_dir():
-            raise click.BadParameter(f"{printable_name(name)} is not a folder.")
-    return tuple(str(real_path(expanded(name))) for name in names)
+_READ: Mapping[Kind, Callable[..., Any]] = {
+    Kind.SETTINGS: _settings,
+    Kind.VARIABLES: _variables,
+    Kind.FILE: _path,
+    Kind.FILES: _paths,
+    Kind.FOLDERS: _paths,
+    Kind.PROGRAM: _program,
+}
 
 
-OPTIONS = (
-    click.option("--model", type=Utf8(), help="The model that Codex asks."),
-    click.option("--sandbox", type=Nearest(Sandbox), help="What Codex's commands may do."),
-    click.option(
-        "-c",
-        "codex_config",
-        type=Utf8(),
-        multiple=True,
-        metavar="KEY=TOML",
-        callback=_overrides,
-        help="A setting for Codex, as `codex -c` takes it.",
-    ),
-    click.option(
-        "--env",
-        type=Utf8(),
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_variables,
-        help="A variable for all programs of the run; repeatable. The run otherwise has the "
-        "environment of this shell.",
-    ),
-    click.option(
-        "--output-schema",
-        type=File(),
-        metavar="FILE",
-        callback=_schema,
-        help="Codex's answer has to fit this JSON schema; it is `result` in JSON and reports.",
-    ),
-    click.option(
-        "--image",
-        "images",
-        type=File(),
-        multiple=True,
-        metavar="FILE",
-        callback=_images,
-        help="An image to show to Codex; repeatable. A copy is kept with the run.",
-    ),
-    click.option(
-        "--add-dir",
-        "add_dirs",
-        type=Folder(),
-        multiple=True,
-        metavar="DIR",
-        callback=_folders,
-        help="A folder outside of the workspace that Codex may write in, too; repeatable.",
-    ),
-    click.option("--timeout", type=DurationType(), help="The time limit, such as 90s, 30m or 2h."),
-    click.option(
-        "--retries",
-        type=Number(0, readings.MAX_RETRIES),
-        metavar="N",
-        help="Try again so often where that can help: overload, a cut stream, a failed check.",
-    ),
-    click.option(
-        "--verify",
-        type=Utf8(),
-        metavar="CMD",
-        help="Run this in the workspace afterwards: it decides, and with --retries the agent hears "
-        "what it said. It runs as you, outside Codex's sandbox.",
-    ),
-    click.option(
-        "--verify-limit",
-        type=DurationType(),
-        help="How long the check may take.  [default: 15m]",
-    ),
-    click.option(
-        "--budget",
-        type=TokensType(),
-        metavar="TOKENS",
-        help="End the run when it has used more tokens, such as 50000, 200k or 1.5M.",
-    ),
-    click.option(
-        "--priority",
-        type=int,
-        default=0,
-        metavar="N",
-        help="Higher ones leave the queue first.",
-    ),
-    click.option(
-        "--after",
-        type=RunName(),
-        multiple=True,
-        metavar="RUN",
-        help="Start when this run has succeeded; repeatable. If it fails, this one is cancelled.",
-    ),
-    click.option(
-        "--at",
-        type=TimeType(),
-        metavar="TIME",
-        help="Start no earlier: 22:30, 2031-05-04T18:30, or +30m.",
-    ),
-    click.option(
-        "--learn-from",
-        type=Utf8(),
-        shell_complete=offers.lessons,
-        metavar="RUN|PATTERN",
-        help="Tell the agent first what worked in an earlier run, or in a pattern.",
-    ),
-    click.option("--agent", type=Nearest(Agent), default="codex", help="Who does the work."),
-    click.option("--codex-bin", type=File(), metavar="PATH", help="The Codex CLI to use."),
-)
+def values_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given on the command line, by the fields that it sets."""
+    found = ((option, asked.get(option.key)) for option in RUN_OPTIONS)
+    return {
+        option.sets: option.choices(value) if option.choices else value
+        for option, value in found
+        if is_given(value)
+    }
 
 
-def how_options(function: Function) -> Function:
-    """Add the flags that say how a run is done."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
+def run_values(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given for the run itself, not for its workspace."""
+    return {k: v for k, v in values_of(asked).items() if not k.startswith(WORKSPACE)}

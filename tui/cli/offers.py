@@ -19,6 +19,14 @@ def bases(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     return completion.bases(ctx.params.get("worktree") or ".", typed)
 
 
+def subfolders(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the folders of the repository, or of the folder that is copied or worked in."""
+    from tui.cli import completion
+
+    given = (ctx.params.get(name) for name in ("copy", "in_place", "worktree"))
+    return completion.subfolders(next(filter(None, given), "."), typed)
+
+
 def lessons(_: click.Context, __: click.Parameter, typed: str) -> Offers:
     """Offer what can be learned from: patterns, and the runs that succeeded."""
     from engine.domain.model import Status

@@ -14,7 +14,7 @@ from engine.domain.pattern import Known
 from engine.files import expanded
 from tui.cli import offers, output
 from tui.cli.options import File, Nearest, Utf8, everywhere, examples, json_option
-from tui.cli.where import here
+from tui.cli.places import here
 
 if TYPE_CHECKING:
     from engine.engine import Engine

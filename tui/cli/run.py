@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.errors import user_error
-from engine.domain.model import VERIFY_LIMIT_S, Agent, RunSpec, Sandbox, WorkspaceSpec
-from engine.domain.text import one_line
-from tui.cli.how import how_options
+from engine.domain.model import RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
+from tui.cli.how import how_options, run_values, task_options, values_of
 from tui.cli.options import (
-    Project,
     TemplateName,
     Utf8,
     everywhere,
@@ -21,23 +20,12 @@ from tui.cli.options import (
     json_option,
     read_stdin,
 )
-from tui.cli.where import program_path, project_of, workspace_of, workspace_options
+from tui.cli.places import here
+from tui.cli.where import workspace_of, workspace_options
+from tui.run_defaults import default_project, default_title
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-
-TITLE_LIMIT = 72
-SAID = {
-    "title": "title",
-    "model": "model",
-    "sandbox": "sandbox",
-    "timeout_s": "timeout",
-    "retries": "retries",
-    "budget_tokens": "budget",
-    "verify": "verify",
-    "verify_limit_s": "verify_limit",
-}
-"""Fields of a run that a template may set, and the options that come before it."""
 
 
 @click.command(
@@ -58,10 +46,7 @@ SAID = {
 @click.option(
     "-p", "params", type=Utf8(), multiple=True, metavar="KEY=VALUE", help="A parameter of it."
 )
-@click.option(
-    "--project", type=Project(), help="The label that groups runs.  [default: the folder]"
-)
-@click.option("--title", type=Utf8(), help="What lists show.  [default: from the prompt]")
+@task_options
 @workspace_options
 @how_options
 @click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
@@ -118,7 +103,7 @@ async def _filled(
     template = await engine.templates.find(asked["template"], root)
     given = pairs(asked["params"])
     engine.templates.preview(template, given)  # what is wrong with them comes before any question
-    said = {field for field, option in SAID.items() if asked[option] is not None}
+    said = set(values_of(asked))
     trust = asked["trust"]
     await consent.settle_template(engine, template, spec, said, given, trust=trust, may_ask=may_ask)
     return await engine.templates.fill(template, given, spec, said)
@@ -139,30 +124,15 @@ async def before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
-    """Make what the user asked for complete: title, project and workspace have defaults."""
+    """Return what the user asked for as a whole: title, project and workspace have defaults."""
     workspace: WorkspaceSpec = asked["workspace"]
-    return RunSpec(
-        prompt=prompt,
-        title=asked["title"] or one_line(prompt, TITLE_LIMIT),
-        project=asked["project"] or project_of(workspace),
-        agent=Agent(asked["agent"]),
-        codex_bin=program_path(asked["codex_bin"]),
-        workspace=workspace,
-        with_setup=asked["setup"],
-        env=asked["env"],
-        output_schema=asked["output_schema"],
-        images=asked["images"],
-        add_dirs=asked["add_dirs"],
-        model=asked["model"],
-        sandbox=sandbox,
-        codex_config=asked["codex_config"],
-        timeout_s=asked["timeout"],
-        retries=asked["retries"] or 0,
-        verify=asked["verify"] or None,
-        verify_limit_s=asked["verify_limit"] or VERIFY_LIMIT_S,
-        priority=asked["priority"],
-        after=asked["after"],
-        not_before=asked["at"],
-        budget_tokens=asked["budget"],
-        learn_from=asked["learn_from"],
-    )
+    given = run_values(asked)
+    is_named = workspace.source and workspace.kind is not WorkspaceKind.FROM_RUN
+    folder = Path() if is_named else here()
+    values: dict[str, Any] = {
+        "title": given.get("title") or default_title(prompt),
+        "project": given.get("project") or default_project(workspace, folder),
+        "sandbox": sandbox,
+        "verify": given.get("verify") or None,
+    }
+    return RunSpec(prompt=prompt, workspace=workspace, **{**given, **values})

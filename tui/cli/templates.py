@@ -13,7 +13,7 @@ from engine.domain.text import printable_name
 from engine.files import expanded
 from tui.cli import failure, offers, output
 from tui.cli.options import Folder, Nearest, Utf8, everywhere, examples, json_option
-from tui.cli.where import here
+from tui.cli.places import here
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Template
@@ -160,6 +160,7 @@ def template_json(template: Template, achieved: Achieved | None) -> dict[str, An
     from dataclasses import asdict
 
     done = achieved or Achieved()
+    limit = template.keys.option("timeout")
     return {
         "name": template.name,
         "layer": template.layer.value,
@@ -176,9 +177,9 @@ def template_json(template: Template, achieved: Achieved | None) -> dict[str, An
             for key, it in template.params.items()
         },
         "prompt": template.keys.prompt,
-        "sandbox": template.keys.sandbox and template.keys.sandbox.value,
-        "timeout_s": template.keys.timeout and float(template.keys.timeout),
-        "verify": template.keys.verify,
+        "sandbox": template.keys.option("sandbox"),
+        "timeout_s": limit and float(limit),
+        "verify": template.keys.option("verify"),
         "achieved": asdict(done),
         "error": asdict(template.problem.info) if template.problem else None,
     }

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from engine.domain.errors import user_error
+from engine.domain.base_name import HEADS
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.files import expanded, real_path
-from tui.cli import offers
-from tui.cli.options import Folder, RunName, Utf8
-from tui.repository import in_repository
+from engine.domain.run_options import WORKSPACE, WORKSPACE_OPTIONS
+from engine.files import real_path
+from tui.cli.how import values_of, with_flags
+from tui.cli.options import Folder, RunName
+from tui.cli.places import absolute, here
+from tui.run_defaults import default_workspace, workspace_from
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 KINDS = {
@@ -29,6 +31,13 @@ KINDS = {
 def workspace_options(function: Function) -> Function:
     """Add the flags that choose a workspace."""
     folder = Folder()
+    function = click.option(
+        "--trust",
+        is_flag=True,
+        help="Trust what the repository's .swarm/config.yaml, the template and the file of the "
+        "batch ask for, as they are now.",
+    )(function)
+    function = with_flags(function, WORKSPACE_OPTIONS)
     for option in reversed(
         (
             click.option(
@@ -54,41 +63,6 @@ def workspace_options(function: Function) -> Function:
                 metavar="DIR",
                 help="Work in DIR itself; it is never cleaned up.",
             ),
-            click.option(
-                "--base",
-                type=Utf8(),
-                shell_complete=offers.bases,
-                metavar="REF",
-                help="Start a worktree from this branch, tag or commit, as it is now, or from pr/N "
-                "of the remote.  [default: HEAD]",
-            ),
-            click.option(
-                "--fetch", is_flag=True, help="Fetch the base from its remote first (network)."
-            ),
-            click.option(
-                "--cwd",
-                type=Utf8(),
-                metavar="DIR",
-                help="Work in this folder of the workspace, relative to the top of the repository."
-                "  [default: the folder of a worktree's source]",
-            ),
-            click.option(
-                "--include-uncommitted",
-                is_flag=True,
-                help="Bring along what is not committed in the repository.",
-            ),
-            click.option(
-                "--setup/--no-setup",
-                default=None,
-                help="Run the set-up commands of the settings, or do not and leave out the "
-                "repository's own settings.  [default: only in worktrees and copies]",
-            ),
-            click.option(
-                "--trust",
-                is_flag=True,
-                help="Trust what the repository's .swarm/config.yaml, the template and the file "
-                "of the batch ask for, as they are now.",
-            ),
         )
     ):
         function = option(function)
@@ -96,64 +70,36 @@ def workspace_options(function: Function) -> Function:
 
 
 def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
-    """Give the workspace that was asked for; raises click.UsageError for two at once."""
+    """Return the workspace that was asked for; raises click.UsageError where it cannot be."""
     chosen = [name for name in KINDS if asked[name]]
     if len(chosen) > 1:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise click.UsageError(f"{flags} exclude each other.")
-    uncommitted = bool(asked["include_uncommitted"])
-    if not chosen:
-        kind = WorkspaceKind.WORKTREE if in_repository(here()) else WorkspaceKind.COPY
-        return _based(WorkspaceSpec(kind, str(here()), uncommitted), asked)
-    kind, value = KINDS[chosen[0]], asked[chosen[0]]
-    if uncommitted and kind is not WorkspaceKind.WORKTREE:
-        raise click.UsageError("--include-uncommitted goes with a worktree.")
-    if kind is WorkspaceKind.EMPTY:
-        return _based(WorkspaceSpec(kind), asked)
-    source = value if kind is WorkspaceKind.FROM_RUN else str(absolute(value))
-    return _based(WorkspaceSpec(kind, source, uncommitted), asked)
-
-
-def _based(spec: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
-    """Add the base that was asked for; raises click.UsageError where there can be none."""
-    base, fetch = asked["base"], bool(asked["fetch"])
-    if (base is not None or fetch) and spec.kind is not WorkspaceKind.WORKTREE:
-        raise click.UsageError("--base and --fetch go with a worktree.")
-    if base is not None and spec.include_uncommitted and base not in ("HEAD", "@"):
+    wish = _chosen(chosen[0], asked) if chosen else default_workspace(here())
+    wish = with_options(wish, asked)
+    of_worktree = [option for option in WORKSPACE_OPTIONS if option.worktree_only]
+    if wish.kind is not WorkspaceKind.WORKTREE and any(asked[each.key] for each in of_worktree):
+        *flags, last = [each.flag for each in of_worktree]
+        raise click.UsageError(f"{', '.join(flags)} and {last} go with a worktree.")
+    if wish.include_uncommitted and wish.base not in HEADS:
         raise click.UsageError("--include-uncommitted goes with the base HEAD only.")
-    return replace(spec, base=base, fetch=fetch, cwd=asked["cwd"])
+    return wish
+
+
+def _chosen(name: str, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    kind, value = KINDS[name], asked[name]
+    if kind is WorkspaceKind.EMPTY:
+        return WorkspaceSpec()
+    return WorkspaceSpec(kind, value if kind is WorkspaceKind.FROM_RUN else str(absolute(value)))
+
+
+def with_options(wish: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Return a workspace with what the flags say about it."""
+    values = values_of(asked).items()
+    given = {k.removeprefix(WORKSPACE): v for k, v in values if k.startswith(WORKSPACE)}
+    return replace(wish, **given)
 
 
 def usual(folder: Path, asked: Mapping[str, Any]) -> WorkspaceSpec:
-    """Return the workspace for a folder where no kind is asked for: a worktree, or a copy."""
-    path = real_path(here() / folder)
-    kind = WorkspaceKind.WORKTREE if in_repository(path) else WorkspaceKind.COPY
-    return WorkspaceSpec(
-        kind, str(path), base=asked["base"], fetch=asked["fetch"], cwd=asked["cwd"]
-    )
-
-
-def project_of(spec: WorkspaceSpec) -> str:
-    """Give the project a run belongs to where none is named: the source folder's name."""
-    named = spec.source if spec.kind is not WorkspaceKind.FROM_RUN else None
-    return (Path(named) if named else here()).name or "default"
-
-
-def here() -> Path:
-    """Give the current folder; raises `UserError` where it is gone."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise user_error(
-            "SOURCE_NOT_FOUND", "The current folder no longer exists.", "Change to another folder."
-        ) from None
-
-
-def program_path(named: str | None) -> str | None:
-    """Return an absolute path, as another process may start it; a bare name is looked for there."""
-    return str(here() / expanded(named)) if named and "/" in named else named
-
-
-def absolute(folder: str) -> Path:
-    """Give a folder's absolute path, links resolved."""
-    return real_path(here() / expanded(folder))
+    """Return the workspace for a folder that a row of a batch names."""
+    return with_options(workspace_from(real_path(here() / folder)), asked)

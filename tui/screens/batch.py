@@ -18,7 +18,7 @@ from engine.domain.model import Run
 from engine.domain.ranking import Task, tasks
 from engine.domain.text import printable_name
 from tui import commands
-from tui.draft import absolute, here
+from tui.places import absolute, here
 from tui.screens.deleting import Deleting
 from tui.screens.live import LiveScreen, Wanted
 from tui.toast import app_of, attempt, tell

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable, printable_name
-from tui.draft import Draft, here
+from tui.draft import Draft
+from tui.places import here
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Filled, Template, Templates

@@ -139,8 +139,9 @@ class NewBatch(Dialog[str]):
         self._take_in()
         draft = self._draft
         wrong = dict(draft.problems(self._clock()))
-        for id in (*LABELS, SOURCE, *(each.id for each in OPTIONS)):
+        for id in (*LABELS, SOURCE):
             self.query_one(f"#{id}", TextInput).set_class(id in wrong, "-wrong")
+        self.options.show(wrong, {})
         if wrong:
             told = show_draft.wrong(list(wrong.values()), PROBLEMS)
             self._say(told, is_error="prompt" not in wrong)

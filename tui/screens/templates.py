@@ -18,6 +18,7 @@ from engine.engine import Template
 from tui import commands
 from tui.screens.drafted_template import templates_for
 from tui.screens.live import LiveScreen, ToEdit, ToStart
+from tui.show.options import of_template
 from tui.toast import app_of, attempt, tell
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.template_list import TemplateList, TemplateText
@@ -111,17 +112,10 @@ class TemplatesScreen(LiveScreen):
         for name, parameter in template.params.items():
             default = "needed" if parameter.default is None else str(parameter.default) or "empty"
             lines.append((f"{name} ({parameter.kind}, {default}): {parameter.help or ''}", "dim"))
-        facts = {
-            "": keys.sandbox,
-            "at most ": keys.timeout and keys.timeout.written(),
-            "checked by ": keys.verify,
-            "retries ": keys.retries,
-        }
         if template.foreign:
             said = "the repository's: what it runs, loosens or costs more is asked about first"
             lines.append((said, "warn"))
-        said = " · ".join(f"{name}{value}" for name, value in facts.items() if value)
-        lines += [(said, "dim"), ("", "plain")]
+        lines += [(of_template(template), "dim"), ("", "plain")]
         try:
             text = self.engine.templates.preview(template, {}).prompt
         except UserError:  # it needs something: the text as it was written

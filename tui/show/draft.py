@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from engine.domain.model import Agent, Sandbox, WorkspaceKind
+from engine.domain.run_options import BY_NAME, FILE_OPTIONS
 from engine.domain.text import printable
 from tui.cells import clean, crop
-from tui.draft import SOURCE, Draft, absolute, default_title
+from tui.draft import SOURCE, Draft
 from tui.fields import FIELDS
-from tui.show.figures import tokens
+from tui.places import absolute
+from tui.run_defaults import default_title
+from tui.show.options import written
 from tui.show.terminal import sign
 
 if TYPE_CHECKING:
@@ -39,15 +42,11 @@ def hints(
     """Give what holds where a field is empty: as the template has it, the settings, or Codex."""
     keys = known.keys if known else None
     title = (filled and filled.title) or (known and known.name) or default_title(draft.prompt)
-    said = {
-        "title": title,
-        "verify": filled and filled.verify,
-        "retries": keys and keys.retries,
-        "timeout": keys and keys.timeout and keys.timeout.written(),
-        "budget": keys and keys.budget and tokens(keys.budget),
-        "model": (keys and keys.model) or config.codex.model,
-    }
-    return {each.id: clean(str(said.get(each.id) or each.hint), 200) for each in FIELDS}
+    said = {option.name: written(option, keys) for option in FILE_OPTIONS} if keys else {}
+    said["title"] = title
+    said["verify"] = (filled and filled.verify) or ""
+    said["model"] = said.get("model") or config.codex.model or ""
+    return {each.name: clean(said.get(each.name) or each.hint, 200) for each in FIELDS}
 
 
 def preview(filled: Filled | None) -> Content:
@@ -79,7 +78,8 @@ def _uncommitted(source: Source) -> Content:
 def fold(draft: Draft, *, is_open: bool) -> Content:
     """Write the line that unfolds the options, with what is set there."""
     arrow = sign("▾", "v") if is_open else sign("▸", ">")
-    parts = [f"{each.label.lower()} {draft.text(each)}" for each in FIELDS if draft.text(each)]
+    used = [each for each in FIELDS if draft.text(each) and draft.applies(each)]
+    parts = [f"{each.label.lower()} {draft.text(each)}" for each in used]
     if draft.sandbox:
         parts.insert(0, draft.sandbox.value)
     told = "" if is_open else clean(" · ".join(parts), 200)
@@ -105,7 +105,7 @@ def does(draft: Draft, source: Source | None, filled: Filled | None = None) -> C
     if draft.sandbox is Sandbox.DANGER_FULL_ACCESS:
         parts.append("Its commands may do anything you may.")
     look = "$warning" if len(parts) > 1 or draft.kind is WorkspaceKind.IN_PLACE else "$secondary"
-    verify = next((draft.text(each) for each in FIELDS if each.id == "verify"), "")
+    verify = draft.text(BY_NAME["verify"])
     if check := verify or (filled and filled.verify):
         parts.append(f"Then `{crop(clean(check), CHECK_WIDTH)}` decides, run by you.")
     return Content.styled(" ".join(parts), look)

@@ -93,7 +93,7 @@ class RunFields(VerticalScroll, can_focus=False):
     @property
     def _usual_sandbox(self) -> Sandbox:
         template = self._template
-        return (template and template.keys.sandbox) or self._config.codex.sandbox
+        return (template and template.keys.option("sandbox")) or self._config.codex.sandbox
 
     async def show_template(self, template: Template | None) -> None:
         """Ask for what a template needs; what the user has not said is as it says."""
@@ -159,14 +159,12 @@ class RunFields(VerticalScroll, can_focus=False):
     def tell(self, wrong: Container[str], source: Source | None, filled: Filled | None) -> None:
         """Say what the draft comes to, and mark what is wrong."""
         draft = self._draft
-        for id in (SOURCE, *(each.id for each in FIELDS)):
-            self.query_one(f"#{id}", TextInput).set_class(id in wrong, "-wrong")
+        self.query_one(f"#{SOURCE}", TextInput).set_class(SOURCE in wrong, "-wrong")
         is_tree = draft.kind is WorkspaceKind.WORKTREE
         self.query_one(f"#{SOURCE}", TextInput).disabled = draft.kind is WorkspaceKind.EMPTY
         self.query_one("#uncommitted", Segments).disabled = not is_tree
         hints = show_draft.hints(draft, self._config, self._template, filled)
-        for id, hint in hints.items():
-            self.query_one(f"#{id}", TextInput).placeholder = hint
+        self.options.show(wrong, hints)
         self.prompt_area.placeholder = MORE if self._template else TO_DO
         self.query_one(AskLine).say(*show_draft.template(draft, self._template))
         self._write("branch", show_draft.branch(draft, source))

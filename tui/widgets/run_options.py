@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -10,8 +10,9 @@ from textual.content import Content
 from textual.widgets import Label
 
 from engine.domain.model import Sandbox
+from engine.domain.run_options import Kind, RunOption
 from tui.draft import SANDBOXES, Draft
-from tui.fields import Field
+from tui.fields import YES
 from tui.widgets.segments import Segments
 from tui.widgets.text_input import TextInput
 
@@ -23,7 +24,7 @@ class RunOptions(Vertical):
     RunOptions { height: auto; display: none; }
     """
 
-    def __init__(self, draft: Draft, fields: Sequence[Field], usual: Sandbox) -> None:
+    def __init__(self, draft: Draft, fields: Sequence[RunOption], usual: Sandbox) -> None:
         super().__init__(id="options")
         self._draft, self._fields = draft, fields
         self._usual = usual
@@ -35,10 +36,9 @@ class RunOptions(Vertical):
             yield Label(Content("Sandbox"), classes="name")
             yield Segments(SANDBOXES, chosen, id="sandbox")
         for each in self._fields:
-            with Horizontal(id=f"row-{each.id}", classes="row"):
+            with Horizontal(id=f"row-{each.name}", classes="row"):
                 yield Label(Content(each.label), classes="name")
-                text = self._draft.text(each)
-                yield TextInput(text, placeholder=each.hint, id=each.id)
+                yield self._field(each)
 
     @property
     def sandbox(self) -> Segments:
@@ -54,6 +54,24 @@ class RunOptions(Vertical):
         """Write into the draft what stands here."""
         chosen = SANDBOXES[self.sandbox.chosen]
         self._draft.sandbox = None if chosen is self._usual else chosen
-        self._draft.typed = {
-            each.id: self.query_one(f"#{each.id}", TextInput).value for each in self._fields
-        }
+        self._draft.typed = {each.name: self._typed(each) for each in self._fields}
+
+    def show(self, wrong: Container[str], hints: Mapping[str, str]) -> None:
+        """Mark the fields that are wrong, disable those without use, and show what counts else."""
+        for each in self._fields:
+            field = self.query_one(f"#{each.name}")
+            field.disabled = not self._draft.applies(each)
+            if isinstance(field, TextInput):
+                field.set_class(each.name in wrong, "-wrong")
+                field.placeholder = hints.get(each.name, each.hint)
+
+    def _field(self, option: RunOption) -> TextInput | Segments:
+        text = self._draft.text(option)
+        if option.kind is Kind.FLAG:
+            return Segments(("no", YES), int(text == YES), id=option.name)
+        return TextInput(text, placeholder=option.hint, id=option.name)
+
+    def _typed(self, option: RunOption) -> str:
+        if option.kind is Kind.FLAG:
+            return YES if self.query_one(f"#{option.name}", Segments).chosen else ""
+        return self.query_one(f"#{option.name}", TextInput).value
