@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.checks import check_texts
 from engine.domain import nearest
+from engine.domain.base_name import PULL
 from engine.domain.batch import Planned, Standing, Swarm, standing
 from engine.domain.batch_json import export
 from engine.domain.consent import Consent, TrustRequest
@@ -141,10 +142,11 @@ class Swarms:
             found.append(await self._trust.asked(spec))
         return list({each.digest: each for each in found if each}.values())
 
-    async def check(self, plan: Plan, *, ask_later: bool = False) -> Plan:
+    async def check(self, plan: Plan, *, ask_later: bool = False, may_fetch: bool = True) -> Plan:
         """Check every run as it would be checked alone, and give them as they would be started.
 
-        With `ask_later` it is no obstacle that something is not trusted yet.
+        With `ask_later` it is no obstacle that something is not trusted yet. Without `may_fetch`
+        no network is used: bases are taken as they were fetched last.
         """
         requests = plan.requests
         consents = await (self._trust.look if ask_later else self._trust.require)(requests)
@@ -155,6 +157,7 @@ class Swarms:
         checked: list[Planned] = []
         for each in plan.planned:
             wish = pinned.get(each.spec.workspace, each.spec.workspace)
+            wish = wish if may_fetch else _offline(wish)
             spec = replace(each.spec, preparation=Preparation(), env={}, workspace=wish)
             check_texts(spec)
             if each.starts_from is not None:
@@ -292,6 +295,12 @@ def _check_places(plan: Plan) -> None:
                 f"{count} runs would work in {printable_name(source or '')} itself at once.",
                 "Give each a worktree or a copy, or a folder of its own by `repository`.",
             )
+
+
+def _offline(wish: WorkspaceSpec) -> WorkspaceSpec:
+    """Return a workspace whose base needs no network; a pull request is left out."""
+    is_pull = PULL.fullmatch(wish.base or "")
+    return replace(wish, base=None if is_pull else wish.base, fetch=False)
 
 
 def _place(spec: RunSpec) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.domain.base_name import HEADS
+from engine.domain.base_name import HEADS, PULL
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.run_options import BY_NAME, WORKSPACE, RunOption
 from tui import fields
@@ -26,6 +26,7 @@ KINDS = (
 )
 SANDBOXES = tuple(Sandbox)
 KEPT_TEMPLATES = 20
+ANY_PROMPT = "…"
 BASE = BY_NAME["base"].name
 SOURCE = "source"
 """The field of the folder, or the run, to work from."""
@@ -179,6 +180,14 @@ class Draft:
             sandbox=self.sandbox or sandbox,
             **(usual | given),
         )
+
+    def to_look_up(self) -> Draft:
+        """Return what of it only the disk can check, without what would need the network."""
+        looked_up = [each for each in FIELDS if each.kind in fields.LOOKED_UP]
+        typed = {each.name: self.text(each) for each in looked_up if self.text(each)}
+        if PULL.fullmatch(typed.get(BASE, "")):
+            del typed[BASE]
+        return Draft(ANY_PROMPT, self.agent, self.kind, self.folder, self.earlier, typed=typed)
 
     def said(self) -> set[str]:
         """Give the fields of the run that were said here, whatever a template has for them."""

@@ -33,7 +33,8 @@ from engine.domain.pattern import Known, Pattern
 from engine.domain.text import printable_name
 from engine.engine import Consent, Source
 from tui.app import SwarmApp
-from tui.draft import Choices, Draft, usual_kind
+from tui.draft import Choices, Draft
+from tui.run_defaults import default_workspace
 from tui.screens.confirm import Confirm
 from tui.screens.new_run import NewRun
 from tui.widgets.mentions import Mentions, matching
@@ -408,4 +409,4 @@ def test_a_worktree_is_offered_in_a_repository_only(
         else:
             (tmp_path / name).touch()
     (tmp_path / "below").mkdir()
-    assert usual_kind(tmp_path / "below") is kind
+    assert default_workspace(tmp_path / "below").kind is kind

@@ -180,7 +180,7 @@ class NewBatch(Dialog[str]):
     async def _look(self) -> None:
         await asyncio.sleep(PAUSE_S)
         try:
-            plan = await self._planned(self._order())
+            plan = await self._planned(self._order(), may_fetch=False)
             size = await self._engine.swarms.size(plan)
             consents = await self._engine.swarms.consents(plan)
         except UserError as error:
@@ -192,10 +192,11 @@ class NewBatch(Dialog[str]):
     def _order(self) -> Order:
         return self._draft.order(self._engine.config.codex.sandbox, self._clock())
 
-    async def _planned(self, order: Order) -> BatchPlan:
-        """Make the plan and check it; what is to be trusted is asked about at the start."""
+    async def _planned(self, order: Order, *, may_fetch: bool = True) -> BatchPlan:
+        """Return the plan, checked; what is to be trusted is asked about at the start."""
         swarms = self._engine.swarms
-        return await swarms.check(await swarms.plan(order), ask_later=True)
+        plan = await swarms.plan(order)
+        return await swarms.check(plan, ask_later=True, may_fetch=may_fetch)
 
     def _refuse(self, error: UserError) -> None:
         way_out = (f"\n{printable(error.recovery)}", "$secondary")

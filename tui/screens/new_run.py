@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine, Source
 
 STAND_IN = "Or choose the simulated agent."
-ANY_PROMPT = "…"
 PROBLEMS = 3
 """Lines there are for what is wrong."""
 PAUSE_S = 0.15
@@ -48,7 +47,7 @@ HIGH = 30
 """Rows from which there is room for empty ones."""
 BELOW = 8
 """Rows around the fields, where there is room."""
-OPTIONS_FROM = 36
+OPTIONS_FROM = 48
 """Rows of the screen from which the options have room."""
 
 
@@ -126,8 +125,7 @@ class NewRun(Dialog[str]):
         draft = self._draft
         self.fields.take_in()
         self._nearest.follow(draft.prompt, draft.typed.get("learn-from", ""))
-        workspace = draft.workspace()
-        if (key := (draft.agent, workspace.kind, workspace.source)) != self._looked_at:
+        if (key := draft.to_look_up()) != self._looked_at:
             self._looked_at, self._source, self._refusal = key, None, None
             self.run_worker(self._look, group="look", exclusive=True)
         self._describe()
@@ -199,8 +197,10 @@ class NewRun(Dialog[str]):
         """Check the source, and look at what is uncommitted there."""
         await asyncio.sleep(PAUSE_S)
         draft = self._draft
-        bare = Draft(ANY_PROMPT, draft.agent, draft.kind, draft.folder, draft.earlier)
-        spec = bare.spec(self._engine.config.codex.sandbox, self._clock())
+        try:
+            spec = draft.to_look_up().spec(self._engine.config.codex.sandbox, self._clock())
+        except ValueError:  # it is shown already
+            return
         if draft.kind is not WorkspaceKind.EMPTY and not spec.workspace.source:
             return
         try:

@@ -50,11 +50,14 @@ def facts(
         ("model", spec.model or ""),
         ("sandbox", spec.sandbox.value),
         ("workspace", f"{place.path} ({place.kind})" if place else ""),
-        ("folder", place.cwd if place else ""),
+        ("folder", (place.cwd if place else spec.workspace.cwd) or ""),
         ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
         ("source", (place.source or "") if place else ""),
         ("branch", (place.branch or "") if place else ""),
         ("base", base(spec.workspace)),
+        ("images", "\n".join(spec.images)),
+        ("add folders", "\n".join(spec.add_dirs)),
+        ("schema", "the answer must fit one" if spec.output_schema else ""),
         ("thread", run.thread_id or ""),
         ("tokens", used if usage.input or usage.output else ""),
         ("changes", changed(run)),
@@ -65,6 +68,7 @@ def facts(
         ("told first", spec.lesson),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
+        ("result", run.result or ""),
     ]
     return [(name, text) for name, text in found if text]
 
