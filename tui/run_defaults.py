@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
-from engine.files import real_path
+from engine.files import expanded, real_path
 from tui.repository import in_repository
 
 TITLE_LENGTH = 72
@@ -31,7 +31,7 @@ def workspace_from(folder: Path) -> WorkspaceSpec:
 
 def _is_too_wide(folder: Path) -> bool:
     """Return whether a folder holds the home folder, or is it: nobody means all of that."""
-    return real_path(Path.home()).is_relative_to(real_path(folder))
+    return real_path(expanded("~")).is_relative_to(real_path(folder))
 
 
 def default_project(workspace: WorkspaceSpec, here: Path) -> str:

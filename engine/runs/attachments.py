@@ -43,9 +43,8 @@ def _schema(name: str) -> str:
 
 
 def _image(name: str) -> str:
-    path = real_path(name) if "\0" not in name else Path(name)
-    _read(str(path), 1, IMAGE_BYTES)
-    return str(path)
+    _read(name, 1, IMAGE_BYTES)
+    return str(real_path(name))
 
 
 def _folder(name: str) -> str:
