@@ -377,7 +377,7 @@ class Engine(Parts):
         found = await self.find(run)
         await self._check_again(found, fresh=fresh)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
-        await hold_bases(self._journal, [found] if fresh else [])
+        await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
         return await self._change(
             found.id, lambda current: requests.retry(current, fresh=fresh), ask
         )

@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.config import Config
 from engine.disk import COUNTED, Disk
 from engine.domain.errors import UserError
+from engine.runs.bases import release_unused
 from engine.store.store import Store
 from engine.upkeep.plan import HOUR_S, Item, Plan, Wish
 
@@ -57,7 +58,7 @@ class Tending:
         if not self._clock.is_trusted:
             _log.warning("upkeep: the clock was moved far forward; nothing expires for one day")
             expiring = ()
-        for step in (self._tend, *expiring, self._measure):
+        for step in (self._tend, self._release_bases, *expiring, self._measure):
             try:
                 await step()
             except UserError as error:
@@ -67,6 +68,9 @@ class Tending:
 
     async def _tend(self) -> None:
         await self._disk.tend(expire=self._clock.is_trusted)
+
+    async def _release_bases(self) -> None:
+        await release_unused(await self._store.runs())
 
     async def clean(self) -> int:
         """Clean up as `cleanup.auto` says; gives how many workspaces went to the trash.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.runs.journal import Journal
+
+_log = logging.getLogger(__name__)
 
 
 async def hold_bases(journal: Journal, runs: Sequence[Run]) -> None:
@@ -22,3 +27,26 @@ async def hold_bases(journal: Journal, runs: Sequence[Run]) -> None:
     except UserError as error:
         notice = Notice("warning", f"git may drop the base of this run: {error.message}")
         await journal.change_all([run.id for run in pinned], lambda _: [notice])
+
+
+async def release_unused(runs: Iterable[Run]) -> int:
+    """Release the commits of runs that ended before they had a workspace; return how many.
+
+    The others are released when their workspace leaves the trash. A retry holds its commit again.
+    """
+    from engine.workspace import base
+
+    by_source: dict[str, set[str]] = {}
+    for run in runs:
+        wish = run.spec.workspace
+        if run.status in FINISHED and not run.workspace and wish.base_commit and wish.source:
+            by_source.setdefault(wish.source, set()).add(run.id)
+    count = 0
+    for source, ids in by_source.items():
+        try:
+            for run_id in sorted(ids & await base.held(Path(source))):
+                await base.release(Path(source), run_id)
+                count += 1
+        except UserError as error:  # the user may have damaged or locked the repository
+            _log.warning("%s: bases stay held: %s", source, error.message)
+    return count

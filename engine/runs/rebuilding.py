@@ -174,9 +174,18 @@ def _workspace(run: str, paths: Paths) -> Workspace | None:
     for path in paths.workspaces.glob(f"*/{run}*"):
         if path.is_dir():
             kind = WorkspaceKind.WORKTREE if (path / ".git").is_file() else WorkspaceKind.COPY
-            branch = f"swarm/{path.name}" if kind is WorkspaceKind.WORKTREE else None
+            branch = _branch(path) if kind is WorkspaceKind.WORKTREE else None
             return Workspace(str(path), kind, branch=branch)
     return None
+
+
+def _branch(workspace: Path) -> str | None:
+    """Return the branch that a worktree has checked out, as its git directory says."""
+    named = _text(workspace / ".git").removeprefix("gitdir:").strip()
+    head = _text(workspace / named / "HEAD").strip() if named else ""
+    branch = head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""
+    # Every pattern of the settings has the id of the run, which is the name of the folder.
+    return branch if workspace.name in branch and branch.isprintable() else None
 
 
 def _text(path: Path) -> str:

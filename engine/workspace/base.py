@@ -101,6 +101,15 @@ async def hold(runs: Sequence[Run]) -> None:
         await repository.git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
 
+async def held(source: Path) -> set[str]:
+    """Return the runs, of any home, whose commits are held in a source; raises `UserError`."""
+    repository = await find(source) if source.is_dir() else None
+    if repository is None:
+        return set()
+    out = await repository.git.run("for-each-ref", "--format=%(refname)", BASES)
+    return {name.removeprefix(BASES) for name in out.decode("utf-8", "replace").splitlines()}
+
+
 async def release(source: Path, run: str) -> None:
     """Hold the commit of a run no longer; with the last one, forget fetched pull requests."""
     repository = await find(source) if source.is_dir() else None

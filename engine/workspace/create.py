@@ -73,7 +73,7 @@ async def _pinned(spec: WorkspaceSpec, cwd: str, home: Path) -> WorkspaceSpec:
     pinned = await base.pin(spec, home)
     if not cwd or not pinned.base_commit:
         return pinned
-    found = await repository.must_find(_source(spec))
+    found = await repository.must_find(_source(spec), needs_commit=False)
     is_brought = spec.include_uncommitted and found.top is not None
     if is_brought and found.top and working_folder.is_inside(found.top, cwd):
         return pinned

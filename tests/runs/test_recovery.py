@@ -12,8 +12,9 @@ import pytest
 import repos
 from support import settled, spec, supervising, texts, until
 
+from engine.config import WorkspaceSettings
 from engine.domain.errors import UserError
-from engine.domain.model import Run, Status
+from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine, Health, recover
 from engine.paths import Paths
 
@@ -124,6 +125,23 @@ async def test_folders_of_an_older_version_give_what_they_hold(paths: Paths) -> 
         assert found[bad.id].status is Status.FAILED
         assert found[good.id].spec.prompt == good.spec.prompt
         assert texts(await engine.events(good.id)) == said
+
+
+async def test_branch_of_a_worktree_without_a_record_is_the_one_it_is_on(
+    paths: Paths, tmp_path: Path
+) -> None:
+    source = repos.repository(tmp_path / "s")
+    wish = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    pattern = WorkspaceSettings(branch="agents/{run}-x")
+    async with supervising(paths, workspace=pattern) as engine:
+        run = await engine.start(spec("say x", workspace=wish))
+        await settled(engine)
+    (paths.run(run.id) / "run.json").unlink()
+    delete(paths)
+    await recover(paths)
+    async with Engine.open(paths, follow=False) as engine:
+        found = (await engine.find(run.id)).workspace
+    assert found and found.branch == f"agents/{run.id}-x"
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{}", b'{"spec": 1, "state": []}', bytes(range(256))])

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 import repos
 from disk_runs import done, folder
-from support import quick, supervising, texts
+from support import quick, spec, supervising, texts
 
 from engine import disk, tending
 from engine.config import Cleanup
-from engine.domain.model import Run
+from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.tending import Tending
 from engine.values import Duration, Size
+from engine.workspace import base
 
 
 async def tended(paths: Paths, **settings: object) -> Engine:
@@ -115,3 +116,17 @@ async def test_old_events_go_where_that_is_wished(paths: Paths, tmp_path: Path) 
     assert [event.seq for event in events] == list(range(run.seq - 200, run.seq + 1))
     assert getattr(events[0].body, "text", "") == f"older events were dropped: {run.seq - 200}"
     assert texts(events)[-1] == "line 299"
+
+
+async def test_base_of_a_run_that_never_had_a_workspace_is_released(
+    paths: Paths, tmp_path: Path
+) -> None:
+    source = repos.repository(tmp_path / "s")
+    wish = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
+    async with Engine.open(paths, quick()) as engine:
+        runs = [await engine.start(spec("say x", workspace=wish)) for _ in range(2)]
+        await engine.cancel(runs[0].id)
+        await Tending(engine.disk, engine._store, quick(), lambda: True).once()
+        assert await base.held(source) == {runs[1].id}
+        await engine.retry(runs[0].id)
+        assert await base.held(source) == {run.id for run in runs}

@@ -287,3 +287,12 @@ def test_a_base_behind_its_upstream_is_noticed(source: Path, remote: Path, home:
     pinned = asyncio.run(base.pin(wish(source, "origin/main"), home))
     assert make(pinned, home, "r2").notices == ()
     assert asyncio.run(base.behind(asyncio.run(must_find(source)), "old", rev(source, "old"))) == ""
+
+
+def test_folder_of_a_base_is_found_while_head_is_unborn(source: Path, home: Path) -> None:
+    repos.git(source, "checkout", "-q", "--orphan", "empty")
+    spec = replace(wish(source, "main"), cwd="sub")
+    pinned = create.check(spec, 1 << 30, home)
+    assert pinned.base_commit == rev(source, "main")
+    with pytest.raises(UserError, match="There is no folder none"):
+        create.check(replace(spec, cwd="none"), 1 << 30, home)
