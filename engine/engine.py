@@ -350,7 +350,16 @@ class Engine(Parts):
         spec = replace(spec, preparation=named)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
-        return replace(spec, workspace=checked.workspace) if pinned else spec
+        spec = replace(spec, workspace=checked.workspace) if pinned else spec
+        return replace(spec, project=await self._project(spec))
+
+    async def _project(self, spec: RunSpec) -> str:
+        """Return the project of a run: two repositories with one folder name are two projects."""
+        from engine.workspace.project_key import LOOKED_AT, project_label
+
+        return await project_label(
+            spec, lambda label: self._store.runs(project=label, limit=LOOKED_AT)
+        )
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""

@@ -328,6 +328,9 @@ def _as_checked(each: Planned, done: RunSpec, files: Sequence[Mapping[str, str]]
     return replace(
         spec,
         workspace=done.workspace if each.starts_from is None else spec.workspace,
+        project=done.project
+        if spec.project == Path(done.workspace.source or "").name
+        else spec.project,
         preparation=with_guard(done.preparation, asked, files),
         env={**done.env, **spec.env},
         after=done.after,

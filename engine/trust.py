@@ -120,7 +120,9 @@ class Trust:
         )
 
     def _own(self, spec: RunSpec) -> ProjectSettings:
-        return self._config.projects.get(spec.project, ProjectSettings())
+        """Return the user's own settings of a project, by its label or by its folder's name."""
+        projects, name = self._config.projects, spec.project.rpartition("/")[2]
+        return projects.get(spec.project) or projects.get(name) or ProjectSettings()
 
     def _read(self, spec: RunSpec) -> tuple[TrustRequest | None, ProjectSettings]:
         """Read what the repository asks for and the user's own settings leave open."""
