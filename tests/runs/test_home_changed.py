@@ -198,14 +198,14 @@ async def test_another_database_copied_over_the_open_one_is_reported_and_ends_no
         shutil.copyfile(other, paths.database)  # as `cp` does: the same file, with its log
         with pytest.raises(UserError) as caught:
             await settled(engine)
-        assert caught.value.code in recovery.LOST
+        assert caught.value.entry.is_recoverable
         await becomes(lambda: any(fault.task == "database" for fault in viewer.faults))
     assert set(pids) <= set(alive(paths, run))
     if not in_log:  # otherwise SQLite's log held all of it, and was written back
         with pytest.raises(UserError) as caught:
             async with Engine.open(paths, quick(), follow=False):
                 pass
-        assert caught.value.code in recovery.LOST
+        assert caught.value.entry.is_recoverable
         assert (await recovery.recover(paths)).runs == 1
     async with supervising(paths) as engine:
         assert engine.view.runs[run.id].status is Status.RUNNING
