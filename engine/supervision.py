@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.clock import Clock
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
+from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.model import Pause, Run
 from engine.domain.projection import View
 from engine.domain.queue import Rules, paused
@@ -93,9 +94,9 @@ class Supervision:
         try:
             taken = self._ownership.take()
         except UserError as error:
-            faults.record("supervisor lock", error)
+            faults.record(SUPERVISOR_LOCK, error)
             return False
-        faults.clear("supervisor lock")
+        faults.clear(SUPERVISOR_LOCK)
         return taken
 
     async def _work_off(self) -> None:

@@ -20,6 +20,7 @@ from engine.domain.consent import Consent, TrustRequest
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Preparation, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.reasons import Cause
 from engine.domain.text import one_line, printable_name
 from engine.environment import requested_environment
 from engine.library import shelf
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 NAMED = 8
 RETRIED = (Status.FAILED, Status.INTERRUPTED)
-VAIN = "did not succeed"
-"""How the reason of a run ends that was cancelled because of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +257,9 @@ class Swarms:
         """Give the runs of it that failed, and then those that were cancelled because of them."""
         runs = await self.runs(batch)
         failed = [run for run in runs if run.status in RETRIED]
-        vain = [run for run in runs if run.status is Status.CANCELLED and run.reason.endswith(VAIN)]
+        vain = [
+            run for run in runs if run.status is Status.CANCELLED and run.cause is Cause.DEPENDENCY
+        ]
         return [*failed, *vain]
 
     async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:

@@ -219,25 +219,17 @@ class Workspaces:
         return replace(done, left_out=taken.left_out)
 
     async def home_of(self, run: Run) -> str | None:
-        """Return the folder that a run's changes belong in: its source, or that of the run before.
+        """Give the folder that a run's changes belong in: its source, or that of the run before.
 
-        None where the run before is not known any more, or had no source.
+        Only a run that was asked to start from one still to come says which that was.
         """
         seen: set[str] = set()
         while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN:
             earlier = run.spec.workspace.source or ""
-            if run.id in seen:
+            if "/" in earlier or run.id in seen:
                 return None
             seen.add(run.id)
-            if "/" in earlier and not Path(earlier).is_relative_to(self._paths.workspaces):
-                return earlier  # the run before worked in place
-            try:
-                before = await self._find(Path(earlier).name)
-            except UserError:
-                return None
-            if "/" in earlier and (not before.workspace or before.workspace.path != earlier):
-                return None
-            run = before
+            run = await self._find(earlier)
         return run.workspace.source if run.workspace else None
 
     async def save_patch(self, run: str) -> Path:

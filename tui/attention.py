@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run
+from engine.domain.reasons import WaitingFor
 from engine.domain.text import one_line
 from tui import show
 from tui.selection import needs_me
@@ -25,8 +26,7 @@ _OSC_777 = ("foot", "rxvt")
 class Attention:
     """Finds out what is worth a bell; hears of every batch of what happens."""
 
-    def __init__(self, by_hand: str) -> None:
-        self._by_hand = by_hand
+    def __init__(self) -> None:
         self._needy = set[str]()
         self._open = set[str]()
         self._pause: Pause | None = None
@@ -46,7 +46,7 @@ class Attention:
         found = [runs[run_id] for run_id in changed if run_id in runs]
         told = [line for run in found if (line := self._of_run(run))]
         told += [f"Batch {one_line(name, 60)} has ended" for name in self._ended(runs, found, live)]
-        if pause and not self._pause and pause.reason != self._by_hand:
+        if pause and not self._pause and pause.waiting_for is not WaitingFor.USER:
             told.append(f"The queue is paused: {one_line(pause.reason, 80)}")
         self._pause = pause
         return told

@@ -10,7 +10,7 @@ from textual.notifications import SeverityLevel
 from textual.timer import Timer
 
 from tui.attention import GAP_S, Attention, desktop
-from tui.swarm import BY_HAND, SwarmActions
+from tui.swarm import SwarmActions
 from tui.toast import Told
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Telling(SwarmActions):
         super().__init__(engine, clock, goes_on=goes_on)
         self.told: deque[Told] = deque(maxlen=KEPT)
         """What was told here, the newest first."""
-        self._attention = Attention(BY_HAND)
+        self._attention = Attention()
         self._held: list[str] = []
         self._silence: Timer | None = None
 

@@ -25,6 +25,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
+from engine.domain.reasons import Subject
 from engine.domain.secrets import hide
 from engine.domain.text import one_line, printable, printable_name
 
@@ -230,8 +231,10 @@ class Translator:
         text = hide(printable(line.message or "", TEXT_LIMIT))
         self.cursor.last_error = text
         found = text.find(NETWORK_WAIT)
-        if found >= 0 or text.startswith("Reconnecting"):
-            return _notices(text[max(0, found) :])
+        if found >= 0:
+            return [Notice("warning", text[found:], subject=Subject.NETWORK)]
+        if text.startswith("Reconnecting"):
+            return [Notice("warning", text)]
         # Codex says why a turn fails twice, here and in `turn.failed`: told once, there.
         self.cursor.held = text
         return []
@@ -308,7 +311,8 @@ class Translator:
                 text = f"{one_line(item.server or '?')}.{one_line(item.tool or '?')}"
                 return Step("tool", "mcp", phase, text)
             case "collab_tool_call":
-                return Step("tool", "agent", phase, _agent_words(item))
+                waits = item.tool == "wait" or None
+                return Step("tool", "agent", phase, _agent_words(item), waits=waits)
             case _:
                 return Step("tool", "web_search", phase, one_line(item.query or ""))
 

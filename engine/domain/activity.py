@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.domain.model import Pause, Run, Status
+from engine.domain.reasons import Cause, Occupation, WaitingFor
 
+_RETRIES: dict[Cause | None, WaitingFor] = {
+    Cause.AUTOMATIC_RETRY: WaitingFor.RETRY,
+    Cause.LIMIT: WaitingFor.LIMIT,
+}
 QUIET_S = 60.0
 """A run that thinks without a word for this long is called silent."""
 
@@ -101,11 +106,31 @@ def activity(
 def _held(run: Run, now: float, pause: Pause | None, place: str) -> str:
     """Say which of a time and a pause holds the run longer, if any does."""
     not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
-    if pause and (pause.until is None or pause.until > max(now, not_before)):
+    if pause and _is_last(pause, max(now, not_before)):
         return f"{paused_words(pause, now)}{place}"
     if now < not_before:
         return f"{run.reason or 'waiting for its time'}, starts in {clock(not_before - now)}"
     return ""
+
+
+def _is_last(pause: Pause, at: float) -> bool:
+    return pause.until is None or pause.until > at
+
+
+def waiting_for(
+    run: Run, now: float, *, after: Sequence[str] | None = None, pause: Pause | None = None
+) -> WaitingFor | None:
+    """Return what holds a queued run the longest, from the same facts as `activity`; else None."""
+    if run.status is not Status.QUEUED:
+        return None
+    not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
+    if pause and _is_last(pause, max(now, not_before)):
+        return pause.waiting_for
+    if now < not_before:
+        is_own = not_before == run.spec.not_before
+        return WaitingFor.TIME if is_own else _RETRIES.get(run.cause, WaitingFor.TIME)
+    has_others = run.spec.after if after is None else after
+    return WaitingFor.DEPENDENCY if has_others else WaitingFor.SLOT
 
 
 def _waiting(after: Sequence[str], place: str) -> str:
@@ -114,7 +139,7 @@ def _waiting(after: Sequence[str], place: str) -> str:
 
 def _working(run: Run, now: float) -> str:
     busy_s = now - run.doing_since
-    if run.doing.startswith("running "):
+    if run.occupation is Occupation.COMMAND:
         return f"{run.doing} for {clock(busy_s)}"
     if is_quiet(run, now):
         return f"silent for {clock(now - run.last_sign_at)}"

@@ -13,7 +13,6 @@ NAMED = 4
 """Recorded files that are named in the question."""
 LONGEST = 60
 """Characters of such a name."""
-_RUNS = "runs "
 
 
 class Concern(IntEnum):
@@ -33,6 +32,8 @@ class Item:
 
     concern: Concern
     text: str
+    is_run: bool = False
+    """Whether it is a command that is run as the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Consent:
 
     def note(self) -> str:
         """Return what is recorded, and what is not."""
-        if not any(item.text.startswith(_RUNS) for item in self.items):
+        if not any(item.is_run for item in self.items):
             return "Its content is recorded: a change asks again."
         names = _names(self.recorded)
         more = len(self.recorded) - NAMED
@@ -116,4 +117,4 @@ def mark(item: Item) -> str:
 
 def runs(command: str, concern: Concern = Concern.COMMAND) -> Item:
     """Return the item of a command that is run as the user."""
-    return Item(concern, f"{_RUNS}{printable_name(command)}")
+    return Item(concern, f"runs {printable_name(command)}", is_run=True)

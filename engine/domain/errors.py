@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from engine.domain.model import ErrorInfo
+from engine.domain.reasons import Condition
 from engine.domain.record import record
 from engine.domain.secrets import hide
 
@@ -51,8 +52,8 @@ class Entry:
     """A git that met missing or broken objects, or did not name its problem."""
     hides_repository: bool = False
     """git cannot read the repository; work on its files alone needs no git."""
-    condition: str = ""
-    """The condition of the machine that it reports, in words, where it can pass by itself."""
+    condition: Condition | None = None
+    """The condition of the machine that it reports, where that passes by itself."""
 
 
 CATALOGUE: dict[str, Entry] = {
@@ -331,7 +332,7 @@ CATALOGUE: dict[str, Entry] = {
         "The disk is full.",
         "Free some space, for example with `swarm-tui cleanup`.",
         stops_store=True,
-        condition="the disk is full",
+        condition=Condition.DISK,
     ),
     "DISK_READ_ONLY": Entry(
         "The file system can only be read.", "Mount it so that it can be written, then try again."
@@ -341,7 +342,7 @@ CATALOGUE: dict[str, Entry] = {
         "Close the program that holds swarm.db open, then try again.",
         stops_store=True,
         is_of_database=True,
-        condition="another program keeps the database locked",
+        condition=Condition.DATABASE,
     ),
     "DATABASE_CORRUPT": Entry(
         "The database is damaged.",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
+from engine.domain.reasons import Cause, Subject, reason
 from engine.domain.record import record
 
 
@@ -15,7 +16,8 @@ from engine.domain.record import record
 class StatusChanged:
     """The run went from one status to another; `exit_code` is Codex's, where it ended.
 
-    A queued run does not start before `not_before` (seconds since 1970).
+    A queued run does not start before `not_before` (seconds since 1970). `cause` tells programs why
+    it changed, `reason` people.
     """
 
     type: ClassVar[str] = "status"
@@ -24,6 +26,7 @@ class StatusChanged:
     reason: str = ""
     exit_code: int | None = None
     not_before: float | None = None
+    cause: Cause | None = None
 
 
 @record
@@ -48,7 +51,7 @@ class FileChange:
 
 @record
 class Step:
-    """Something the agent did or said."""
+    """Something the agent did or said; `waits`: it only waits, for as long as it asked to."""
 
     type: ClassVar[str] = "step"
     role: str
@@ -59,6 +62,7 @@ class Step:
     exit_code: int | None = None
     output: str | None = None
     changes: tuple[FileChange, ...] | None = None
+    waits: bool | None = None
 
     def __post_init__(self) -> None:
         if self.exit_code:
@@ -119,7 +123,7 @@ class LimitsSeen:
 
 @record
 class Notice:
-    """Worth knowing, not a failure; `level` is `info` or `warning`.
+    """Worth knowing, not a failure; `level` is `info` or `warning`, `subject` what it is about.
 
     `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
     where that is what is worth knowing. `uncheckpointed`: the last checkpoint could not be taken.
@@ -136,6 +140,7 @@ class Notice:
     uncheckpointed: bool | None = None
     store_lost: bool | None = None
     skipped_s: float | None = None
+    subject: Subject | None = None
 
 
 @record
@@ -218,6 +223,23 @@ class Event:
     at: float
     attempt: int
     body: Body
+
+
+def status_change(
+    status: Status,
+    cause: Cause,
+    *,
+    code: str = "",
+    run: str = "",
+    number: int = 0,
+    exit_code: int | None = None,
+    not_before: float | None = None,
+) -> StatusChanged:
+    """Return a change of status for a cause; `code`, `run` and `number` are named in its text."""
+    words = reason(cause, code=code, run=run, number=number)
+    return StatusChanged(
+        status, reason=words, exit_code=exit_code, not_before=not_before, cause=cause
+    )
 
 
 def iso(at: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.domain.errors import UserError
+from engine.domain.reasons import Condition
 from engine.domain.record import record
 from engine.domain.secrets import hide
 from engine.domain.text import one_line
@@ -13,6 +14,8 @@ _SHOWN = 160
 _LENGTH = 300
 SCREEN = "screen "
 """Begins the name of a fault of a screen of the dashboard: its task is not started again."""
+SUPERVISOR_LOCK = "supervisor lock"
+"""The task of a fault that keeps this process from supervising."""
 SETTINGS = "settings file"
 """The task of a fault that is a mistake in the settings file: work goes on without it."""
 
@@ -29,8 +32,8 @@ class Fault:
     since: float
     run: str | None = None
     """The run it belongs to, if it belongs to one."""
-    passing: str = ""
-    """The condition of the machine that it waits for, in words."""
+    passing: Condition | None = None
+    """The condition of the machine that it waits for."""
 
 
 def fault_words(fault: Fault) -> str:

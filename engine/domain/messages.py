@@ -10,7 +10,7 @@ from typing import Any
 from engine.domain.events import Body, Event, Notice, StatusChanged, iso
 from engine.domain.model import Pause, Run, Status
 from engine.domain.open_enum import OpenEnum
-from engine.domain.projection import STALLED
+from engine.domain.reasons import Subject
 from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
 from engine.domain.text import printable
@@ -107,7 +107,7 @@ def topic_of(body: Body) -> Topic | None:
     """Give what an event tells receivers, if anything."""
     if isinstance(body, StatusChanged):
         return _ENDS.get(body.status)
-    if isinstance(body, Notice) and body.text.startswith(STALLED):
+    if isinstance(body, Notice) and body.subject is Subject.STALLED:
         return Topic.RUN_STALLED
     return None
 

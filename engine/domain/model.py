@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
 from engine.domain.open_enum import OpenEnum
+from engine.domain.reasons import Cause, Occupation, WaitingFor
 from engine.domain.record import record
 
 VERIFY_LIMIT_S = 900.0
@@ -174,6 +175,7 @@ class Pause:
 
     reason: str
     until: float | None = None
+    waiting_for: WaitingFor = WaitingFor.USER
 
 
 @record
@@ -355,6 +357,10 @@ class Run:
     context_window: int | None = None
     result: str = ""
     """The last message of a run with an output schema."""
+    cause: Cause | None = None
+    """Why it has its status; `reason` is the text of it."""
+    occupation: Occupation | None = None
+    """The kind of work that `doing` describes, where it is one of these."""
 
     @property
     def is_applied(self) -> bool:

@@ -34,13 +34,15 @@ from engine.domain.model import (
     WorkspaceKind,
 )
 from engine.domain.radar import Radar
+from engine.domain.reasons import Cause, Occupation, Subject
 from engine.domain.skipped_time import shift_times
 
 NETWORK_WAIT = "waiting for network"
 THINKING = "thinking"
-STALLED = "stalled: "
-AUTO_RETRY = "automatic retry"
-LIMIT = "waiting for the limit to reset"
+
+_STAGES = {Stage.VERIFYING: Occupation.COMMAND}
+_OCCUPATIONS = {"command": Occupation.COMMAND, "sleep": Occupation.WAIT}
+"""The work that a stage, or a kind of step, is."""
 
 RESULT_CHARACTERS = 64_000
 """Longer results are not kept with the run."""
@@ -69,7 +71,7 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
 
 def _is_ours(notice: Notice) -> bool:
     """Return whether the engine says it by itself: then it is no sign of life of the agent."""
-    return notice.skipped_s is not None or notice.text.startswith(STALLED)
+    return notice.skipped_s is not None or notice.subject is Subject.STALLED
 
 
 def _apply(run: Run, body: Body, at: float) -> None:
@@ -94,15 +96,17 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
     run.notice = run.reason = run.stalled = ""
+    run.cause = None
     _do(run, "", run.last_event_at)
 
 
-def _do(run: Run, doing: str, at: float) -> None:
+def _do(run: Run, doing: str, at: float, occupation: Occupation | None = None) -> None:
     run.doing, run.doing_since, run.open_items = doing, at, 0
+    run.occupation = occupation
 
 
 def _status(run: Run, body: StatusChanged, at: float) -> None:
-    run.status, run.reason = body.status, body.reason
+    run.status, run.reason, run.cause = body.status, body.reason, body.cause
     if body.exit_code is not None:
         run.exit_code = body.exit_code
     if body.status is Status.QUEUED:
@@ -121,8 +125,8 @@ def _queue(run: Run, body: StatusChanged, at: float) -> None:
     again = body.previous in lifecycle.ACTIVE
     if not again:  # what was put back keeps its place
         run.queued_at = at
-    run.retries_used += body.reason.startswith(AUTO_RETRY)
-    run.limit_hits += body.reason.startswith(LIMIT)
+    run.retries_used += body.cause is Cause.AUTOMATIC_RETRY
+    run.limit_hits += body.cause is Cause.LIMIT
     if not again:
         run.retries_used = run.limit_hits = 0
 
@@ -152,8 +156,8 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
         )
         run.is_set_up = details.get("is_set_up") is not False
     if not goes_on:
-        _do(run, body.message, at)
-    elif run.doing == NETWORK_WAIT:
+        _do(run, body.message, at, _STAGES.get(body.stage))
+    elif run.occupation is Occupation.NETWORK:
         _do(run, THINKING, at)
 
 
@@ -172,6 +176,7 @@ def _step(run: Run, body: Step, at: float) -> None:
     if body.phase == "started":
         run.open_items += 1
         run.doing, run.doing_since = _words(body), at
+        run.occupation = Occupation.WAIT if body.waits else _OCCUPATIONS.get(body.kind)
         return
     if body.role == "assistant" and run.spec.output_schema:
         run.result = body.text if len(body.text) <= RESULT_CHARACTERS else ""
@@ -180,6 +185,7 @@ def _step(run: Run, body: Step, at: float) -> None:
         run.tool_steps += 1
     if not run.open_items:
         run.doing, run.doing_since = THINKING, at
+        run.occupation = None
 
 
 def _words(step: Step) -> str:
@@ -203,10 +209,10 @@ def _notice(run: Run, body: Notice, at: float) -> None:
         run.store_lost = body.store_lost
     if body.skipped_s is not None:
         shift_times(run, body.skipped_s, at)
-    if body.text.startswith(STALLED):
+    if body.subject is Subject.STALLED:
         run.stalled = body.text
-    if body.text.startswith(NETWORK_WAIT) and run.doing != NETWORK_WAIT:
-        _do(run, NETWORK_WAIT, at)
+    if body.subject is Subject.NETWORK and run.occupation is not Occupation.NETWORK:
+        _do(run, NETWORK_WAIT, at, Occupation.NETWORK)
 
 
 def _measure(run: Run, body: Body) -> None:

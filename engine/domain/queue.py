@@ -6,7 +6,8 @@ from collections import Counter
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
-from engine.domain.projection import LIMIT, View
+from engine.domain.projection import View
+from engine.domain.reasons import Cause
 from engine.domain.record import record
 
 CLOCK_SLACK_S = 60.0
@@ -45,7 +46,7 @@ def waits(view: View, run: Run, now: float) -> bool:
     """Say whether a queued run waits for a time or for other runs, not only for a slot."""
     # A limit holds all by its pause: who ends that, holding credits, need not wait for the reset.
     # A clock that stands before the run was put back was itself put back: it may take days to come.
-    free = run.reason.startswith(LIMIT) or now < run.last_event_at - CLOCK_SLACK_S
+    free = run.cause is Cause.LIMIT or now < run.last_event_at - CLOCK_SLACK_S
     own = 0.0 if free else run.not_before or 0.0
     return now < max(own, run.spec.not_before or 0.0) or bool(unfinished(view, run))
 

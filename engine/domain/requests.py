@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from engine.domain.errors import user_error
-from engine.domain.events import Body, Notice, StatusChanged
+from engine.domain.events import Body, Notice, status_change
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
 from engine.domain.model import Ask, ErrorInfo, Run, RunSpec, Status
+from engine.domain.reasons import Cause
 from engine.domain.text import printable_name
 
-CANCEL = "cancelled by the user"
-KILL = "killed by the user"
 GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
     "then go on with the task until it is done."
@@ -42,13 +41,14 @@ def check_failed(run: Run, error: ErrorInfo, output: str = "") -> str:
 
 def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
     """End the run: politely, or at once with `kill`; a queued one just leaves the queue."""
-    reason = KILL if kill else CANCEL
+    cause = Cause.KILL if kill else Cause.CANCEL
     if run.status is Status.QUEUED:
-        return [StatusChanged(Status.CANCELLED, reason=reason)]
+        return [status_change(Status.CANCELLED, cause)]
     if run.status in CANCELLABLE:
-        return [StatusChanged(Status.CANCELLING, reason=reason)]
+        return [status_change(Status.CANCELLING, cause)]
     check_cancellable(run)
-    return [StatusChanged(Status.CANCELLING, reason=reason)] if kill and run.reason != KILL else []
+    is_harder = kill and run.cause is not Cause.KILL
+    return [status_change(Status.CANCELLING, cause)] if is_harder else []
 
 
 def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
@@ -57,7 +57,7 @@ def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if not fresh:
         check_not_deleted(run)
-    return [StatusChanged(Status.QUEUED, reason="retry")]
+    return [status_change(Status.QUEUED, Cause.RETRY)]
 
 
 def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> Ask:
@@ -78,7 +78,7 @@ def resume(run: Run, message: str) -> Sequence[Body]:
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a Codex thread.")
     check_not_deleted(run)
-    return [StatusChanged(Status.QUEUED, reason="resume"), Notice("info", f"you: {message}")]
+    return [status_change(Status.QUEUED, Cause.RESUME), Notice("info", f"you: {message}")]
 
 
 def check_cancellable(run: Run) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.domain.activity import activity, elapsed_s
+from engine.domain.activity import activity, elapsed_s, waiting_for
 from engine.domain.events import iso
 from engine.domain.model import Pause, Run, Status
 
@@ -26,12 +26,15 @@ def run_json(
     waits for, `pause` holds the queue.
     """
     spec = run.spec
+    waits = waiting_for(run, now, after=after, pause=pause)
     return {
         "id": run.id,
         "title": spec.title,
         "project": spec.project,
         "batch": spec.batch,
         "status": run.status.value,
+        "cause": run.cause and run.cause.value,
+        "waiting_for": waits and waits.value,
         "queue": _queue_json(run, position, after, pause),
         "progress": run.percent,
         "activity": activity(run, now, position, after=after, pause=pause),
@@ -77,7 +80,11 @@ def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value
 
 def pause_json(pause: Pause | None) -> dict[str, Any] | None:
     """Give a pause of the queue as a JSON object."""
-    return pause and {"reason": pause.reason, "until": _iso(pause.until)}
+    return pause and {
+        "reason": pause.reason,
+        "waiting_for": pause.waiting_for.value,
+        "until": _iso(pause.until),
+    }
 
 
 def _queue_json(

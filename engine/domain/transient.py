@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 
 from engine.domain.errors import UserError
+from engine.domain.reasons import Condition
 
-_WORDS = {
-    errno.EMFILE: "too many files are open",
-    errno.ENFILE: "too many files are open on this machine",
-    errno.EAGAIN: "the limit on processes and threads is reached",
-    errno.ENOMEM: "there is not enough memory",
-    errno.EIO: "a disk reports input/output errors",
-    errno.ESTALE: "a network file system is not reachable",
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
+_CONDITIONS = {
+    errno.EMFILE: Condition.FILES,
+    errno.ENFILE: Condition.FILES_OF_ALL,
+    errno.EAGAIN: Condition.PROCESSES,
+    errno.ENOMEM: Condition.MEMORY,
+    errno.EIO: Condition.INPUT_OUTPUT,
+    errno.ESTALE: Condition.NETWORK_FILES,
+    errno.ENOSPC: Condition.DISK,
+    errno.EDQUOT: Condition.QUOTA,
 }
-"""What each condition is called in words, by its errno."""
+"""The conditions by their errno."""
 
 # As the C library and git write them, in lower case.
 _MESSAGES = {
@@ -39,13 +40,13 @@ _DEPTH = 10
 """How many causes of an exception are looked at."""
 
 
-def transient(error: BaseException | None) -> str | None:
-    """Return the condition that `error` or one of its causes reports, in words; None if none."""
+def transient(error: BaseException | None) -> Condition | None:
+    """Return the condition that `error` or one of its causes reports; None if none."""
     for _ in range(_DEPTH):
         if error is None:
             return None
-        if words := _condition(error):
-            return words
+        if condition := _condition(error):
+            return condition
         error = error.__cause__
     return None
 
@@ -55,20 +56,20 @@ def from_message(text: str) -> OSError | None:
     lower = text.lower()
     for words, number in _MESSAGES.items():
         if words in lower:
-            return OSError(number, _WORDS[number])
+            return OSError(number, _CONDITIONS[number].value)
     return None
 
 
-def _condition(error: BaseException) -> str | None:
+def _condition(error: BaseException) -> Condition | None:
     match error:
         case UserError():
-            return None if error.is_reported else error.entry.condition or None
+            return None if error.is_reported else error.entry.condition
         case MemoryError():
-            return _WORDS[errno.ENOMEM]
+            return Condition.MEMORY
         case OSError():
-            return _WORDS.get(error.errno or 0)
+            return _CONDITIONS.get(error.errno or 0)
         case RuntimeError() if "can't start new thread" in str(error):
-            return _WORDS[errno.EAGAIN]
+            return Condition.PROCESSES
         case BaseExceptionGroup():
             found = [transient(inner) for inner in error.exceptions]
             # One lasting fault among them is what counts.

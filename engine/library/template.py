@@ -65,6 +65,11 @@ class Template:
     """The file of the same name that it stands before without extending it."""
 
     @property
+    def is_built_in(self) -> bool:
+        """Whether it comes with this package."""
+        return self.layer is Layer.BUILT_IN
+
+    @property
     def params(self) -> dict[str, Parameter]:
         """What it asks for, by name."""
         return self.keys.params or {}

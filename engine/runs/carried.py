@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.domain.model import Run, Status
+from engine.domain.reasons import Cause
 from engine.runs.supervisor import Supervisor, Tools
 from engine.runs.tree import SupervisedTask
 
@@ -17,7 +18,7 @@ class Carried:
         self._tools = tools
         self._supervisor: Supervisor | None = None
         self._task: SupervisedTask | None = None
-        self._woken_for: tuple[Status, str] | None = None
+        self._woken_for: tuple[Status, Cause | None] | None = None
 
     def start(self, ended: Callable[[], object]) -> None:
         """Begin to carry it; `ended` is called when that is over."""
@@ -33,7 +34,7 @@ class Carried:
         if self._supervisor:
             self._attempt(lambda supervisor: supervisor.poke(run))
         elif self._task and run.status is Status.CANCELLING:
-            wanted = (run.status, run.reason)
+            wanted = (run.status, run.cause)
             if wanted != self._woken_for:
                 self._woken_for = wanted
                 self._task.wake()

@@ -14,9 +14,17 @@ from engine.codex.translate import Cursor
 from engine.config import Watchdog
 from engine.domain.activity import elapsed_s
 from engine.domain.errors import UserError, reported, user_error
-from engine.domain.events import ArtifactSaved, Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.events import (
+    ArtifactSaved,
+    Body,
+    ErrorRaised,
+    Notice,
+    Progressed,
+    StatusChanged,
+    status_change,
+)
 from engine.domain.model import Ask, Pause, Run, Stage, Status
-from engine.domain.projection import AUTO_RETRY, LIMIT
+from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON, check_failed
 from engine.domain.text import printable
 from engine.files import open_regular
@@ -122,7 +130,7 @@ def what_next(
         return _again(run, error, exit_code, now, again)
     interrupted = error.code == "RUN_INTERRUPTED"
     status = Status.INTERRUPTED if interrupted else Status.FAILED
-    ended = StatusChanged(status, reason=error.code, exit_code=exit_code)
+    ended = status_change(status, Cause.ERROR, code=error.code, exit_code=exit_code)
     return Next([ErrorRaised(error.info), ended])
 
 
@@ -131,12 +139,12 @@ def after_check(run: Run, error: UserError | None, output: str, now: float) -> N
     if error is None:
         return _complete(run, None, now)
     if run.retries_used >= run.spec.retries:
-        return Next([ErrorRaised(error.info), StatusChanged(Status.FAILED, reason=error.code)])
+        failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+        return Next([ErrorRaised(error.info), failed])
     said = check_failed(run, error.info, output)
     ask = Ask(said if run.thread_id else f"{run.spec.prompt}\n\n{said}", resume=True)
-    reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
     told = Notice("warning", f"the check failed: {error.message}")
-    return Next([told, StatusChanged(Status.QUEUED, reason=reason)], ask)
+    return Next([told, _retry(run, error)], ask)
 
 
 def _complete(run: Run, exit_code: int | None, now: float) -> Next:
@@ -150,10 +158,11 @@ def _wait_for_limit(
 ) -> Next:
     until = resets_at(error.message, run.limits, run.limit_hits, now)
     told = Notice("warning", error.message)
-    queued = StatusChanged(
-        Status.QUEUED, reason=f"{LIMIT}: {error.code}", exit_code=exit_code, not_before=until
+    queued = status_change(
+        Status.QUEUED, Cause.LIMIT, code=error.code, exit_code=exit_code, not_before=until
     )
-    return Next([told, queued], again, Pause(f"{LIMIT} ({error.code})", until))
+    words = f"waiting for the limit to reset ({error.code})"
+    return Next([told, queued], again, Pause(words, until, WaitingFor.LIMIT))
 
 
 def _again(
@@ -163,11 +172,20 @@ def _again(
         0.75, 1.25
     )
     told = Notice("warning", f"{error.message} Trying again in {wait_s:.0f} s.")
-    reason = f"{AUTO_RETRY} {run.retries_used + 1} after {error.code}"
-    queued = StatusChanged(
-        Status.QUEUED, reason=reason, exit_code=exit_code, not_before=now + wait_s
+    return Next([told, _retry(run, error, exit_code, now + wait_s)], again)
+
+
+def _retry(
+    run: Run, error: UserError, exit_code: int | None = None, not_before: float | None = None
+) -> StatusChanged:
+    return status_change(
+        Status.QUEUED,
+        Cause.AUTOMATIC_RETRY,
+        code=error.code,
+        number=run.retries_used + 1,
+        exit_code=exit_code,
+        not_before=not_before,
     )
-    return Next([told, queued], again)
 
 
 def go_on(ask: Ask | None, cursor: Cursor) -> Ask | None:

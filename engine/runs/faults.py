@@ -52,7 +52,7 @@ class Faults:
         is_news = bool(count) or before is None
         count = count or (before.count + 1 if before else 1)
         since = before.since if before else self._clock()
-        fault = Fault(name, error_line(error), count, since, run, transient(error) or "")
+        fault = Fault(name, error_line(error), count, since, run, transient(error))
         self._current[name] = fault
         self._write(fault, error)
         self.changed(is_news or (before is not None and before.error != fault.error))

@@ -11,7 +11,8 @@ from pathlib import Path
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
-from engine.domain.requests import KILL, check_known, check_not_deleted
+from engine.domain.reasons import Cause
+from engine.domain.requests import check_known, check_not_deleted
 from engine.paths import Paths
 from engine.runs import ports, variables
 from engine.runs.guard import CommandGuard
@@ -147,4 +148,4 @@ class Preparing:
         return self._closing or self._now().status is Status.CANCELLING
 
     def _in_a_hurry(self) -> bool:
-        return self._now().reason == KILL
+        return self._now().cause is Cause.KILL

@@ -118,7 +118,7 @@ def _read_output(
     earlier.insert(0, cursor)
     made.cursors[n] = cursor_text(cursor)
     if n == run.attempt and run.status in FINISHED:
-        end = StatusChanged(run.status, Status.RUNNING, run.reason, run.exit_code)
+        end = StatusChanged(run.status, Status.RUNNING, run.reason, run.exit_code, cause=run.cause)
         _add(made, n, [end])
 
 

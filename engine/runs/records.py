@@ -19,12 +19,13 @@ from engine.domain.model import Ask, Run, Status
 from engine.durable import write_synced
 from engine.files import read_regular
 from engine.paths import Paths, private_folder
-from engine.store import codec
+from engine.store import codec, typed
 from engine.store.appending import Committed, Entry
 from engine.store.presence import RECORD, missing
 from engine.store.reading import Reading
 
-FORMAT = 1
+FORMAT = 2
+"""1: without the types that `engine.store.typed` adds."""
 WAITING = frozenset({Status.QUEUED, Status.PREPARING})
 """What is known of an attempt before its agent starts."""
 SLACK_S = 1.0
@@ -80,7 +81,10 @@ def read(folder: Path) -> tuple[Run, dict[int, Ask]] | None:
     """Return a run as its record has it, and what its attempts were to do; None without one."""
     try:
         found = json.loads(read_regular(folder / RECORD))
-        run = codec.run_from(json.dumps(found["spec"]), json.dumps(found["state"]))
+        state = json.dumps(found["state"])
+        if found.get("format", 1) == 1:
+            state = typed.state(state.encode()) or state
+        run = codec.run_from(json.dumps(found["spec"]), state)
         asks = {int(n): codec.ask_from(text) for n, text in found["asks"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
         return None

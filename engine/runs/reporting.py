@@ -72,10 +72,11 @@ class FaultReporter:
 
     async def _report(self, current: tuple[Fault, ...]) -> None:
         await self._shared.set_faults(current)
-        waiting = [fault for fault in current if fault.passing]
+        waiting = [(fault.passing, fault.count) for fault in current if fault.passing]
         if waiting:
-            rest_s = max(tree.BACKOFF.wait_s(fault.count) for fault in waiting)
-            await self._pause(Pause(waiting[0].passing, self._now() + rest_s + PAUSE_S))
+            (condition, _), until = waiting[0], self._now() + PAUSE_S
+            until += max(tree.BACKOFF.wait_s(count) for _, count in waiting)
+            await self._pause(Pause(condition.value, until, condition.waiting_for))
         for fault in current:
             await self._tell_runs(fault)
 

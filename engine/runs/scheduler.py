@@ -9,10 +9,11 @@ from contextlib import suppress
 from functools import partial
 
 from engine.domain.errors import UserError, entry_of
-from engine.domain.events import Body, ErrorRaised, StatusChanged
+from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
 from engine.domain.model import Agent, Pause, Run, Status
 from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused
+from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.stamp import NotAllowed
 from engine.domain.transient import transient
 from engine.runs.carried import Carried
@@ -151,7 +152,8 @@ class Scheduler:
     async def _pause_refused(self) -> None:
         """Pause the queue when one run after the other was refused the login."""
         if self._auth_failures >= AUTH_FAILURES:
-            await self._tools.pause(Pause(f"{AUTH_FAILURES} runs in a row were refused the login"))
+            words = f"{AUTH_FAILURES} runs in a row were refused the login"
+            await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN))
             self._auth_failures, self._login_checked = 0, False
 
     async def _login_holds(self, run: Run) -> bool:
@@ -173,7 +175,7 @@ class Scheduler:
         if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
             return True  # the one it names is its own affair: it fails, and the others go on
         if error:
-            failed = StatusChanged(Status.FAILED, reason=error.code)
+            failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
             with suppress(NotAllowed):
                 await self._tools.commit([Entry(run.id, [ErrorRaised(error.info), failed])])
             self._auth_failures += error.entry.is_login
@@ -186,7 +188,7 @@ class Scheduler:
         for run in self._view.queue():
             other = hopeless(self._view, run) if run.spec.after else None
             if other:
-                gone = StatusChanged(Status.CANCELLED, reason=f"{other} did not succeed")
+                gone = status_change(Status.CANCELLED, Cause.DEPENDENCY, run=other)
                 with suppress(NotAllowed):
                     await self._tools.commit([Entry(run.id, [gone])])
 
@@ -199,7 +201,7 @@ class Scheduler:
         await budgets.look(at_once=True)  # it may have been raised a moment ago
         for run in self._view.queue():
             if error := budgets.exceeded(run):
-                failed = StatusChanged(Status.FAILED, reason=error.code)
+                failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
                 with suppress(NotAllowed):
                     await self._tools.commit([Entry(run.id, [ErrorRaised(error.info), failed])])
 

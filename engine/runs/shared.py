@@ -12,6 +12,7 @@ import msgspec
 from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
+from engine.domain.open_enum import unknown_allowed
 from engine.environment import distrust
 from engine.store.appending import WORKED_IN
 from engine.store.store import Store
@@ -95,7 +96,8 @@ def _number(text: str | None) -> int | None:
 def _pause(text: str | None) -> Pause | None:
     """Read the pause of the queue; one that cannot be read holds nothing up."""
     try:
-        return _decode(text) if text else None
+        with unknown_allowed():
+            return _decode(text) if text else None
     except msgspec.MsgspecError:
         _log.warning("the stored pause of the queue cannot be read")
         return None
@@ -104,6 +106,7 @@ def _pause(text: str | None) -> Pause | None:
 def _faults(text: str | None) -> tuple[Fault, ...]:
     """Read the faults that another process told of; another version may have written them."""
     try:
-        return _decode_faults(text) if text else ()
+        with unknown_allowed():
+            return _decode_faults(text) if text else ()
     except msgspec.MsgspecError:
         return ()

@@ -17,11 +17,18 @@ from engine.codex.command import codex_home
 from engine.codex.translate import cursor_from, cursor_text
 from engine.config import Config
 from engine.domain.errors import UserError, os_failure, user_error
-from engine.domain.events import Body, ErrorRaised, Notice, Progressed, StatusChanged
+from engine.domain.events import (
+    Body,
+    ErrorRaised,
+    Notice,
+    Progressed,
+    StatusChanged,
+    status_change,
+)
 from engine.domain.fault import error_line
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Ask, Pause, Run, Stage, Status
-from engine.domain.requests import KILL
+from engine.domain.reasons import Cause, Subject
 from engine.domain.stamp import NotAllowed
 from engine.domain.transient import transient
 from engine.paths import AttemptFolder, Paths
@@ -95,7 +102,7 @@ class Supervisor:
         """Tell that the run is now as given."""
         if run.seq < self._run.seq:
             return
-        changed = (run.status, run.reason) != (self._run.status, self._run.reason)
+        changed = (run.status, run.cause) != (self._run.status, self._run.cause)
         self._run = run
         if changed:
             self._poked.set()
@@ -191,7 +198,7 @@ class Supervisor:
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
         if stalled and not self._run.stalled:
-            await self._say(Notice("warning", stalled))
+            await self._say(Notice("warning", stalled, subject=Subject.STALLED))
         # Once spoken it stands: what an agent says while it is stopped is no sign of life.
         if not following.verdict:
             spent = self._tools.budgets.exceeded(self._run)
@@ -215,7 +222,7 @@ class Supervisor:
         following = await self._follow(may_start=False)
         if following is None:
             await self._preparing.end()
-            await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
+            await self._say(self._cancelled())
             return
         grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         stopping = asyncio.create_task(following.process.stop(grace_s))
@@ -231,7 +238,7 @@ class Supervisor:
         await self._remember()
         await self._say(
             *endings.not_ended(following.process.survivors),
-            StatusChanged(Status.CANCELLED, reason=self._run.reason, exit_code=ending.exit_code),
+            self._cancelled(ending.exit_code),
         )
 
     async def _finish(self, following: Following, ending: Ending) -> None:
@@ -272,16 +279,17 @@ class Supervisor:
         if self._process:
             await self._remember()
         if self._run.status is Status.CANCELLING:
-            await self._say(StatusChanged(Status.CANCELLED, reason=self._run.reason))
+            await self._say(self._cancelled())
             return
-        await self._say(ErrorRaised(error.info), StatusChanged(Status.FAILED, reason=error.code))
+        failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+        await self._say(ErrorRaised(error.info), failed)
 
     async def give_up(self, fault: BaseException) -> None:
         """End a run that met the same fault again and again: its processes, a checkpoint, why."""
         run, folder = self._run, self._folder
         if run.status not in ACTIVE or run.attempt != self._attempt:
             return
-        grace_s = 0.0 if run.reason == KILL else self._tools.config.grace_s
+        grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         # Found by their marks alone: nothing else of the run may be in order.
         for one in (folder.setup, folder.verify, folder):
             await Process(one, NOBODY, None).stop(grace_s)
@@ -294,10 +302,10 @@ class Supervisor:
             await self._remembering.close()
         run = self._run
         if run.status is Status.CANCELLING:
-            await self._say(StatusChanged(Status.CANCELLED, reason=run.reason))
+            await self._say(self._cancelled())
             return
         message = f"The same fault came {tree.BACKOFF.identical} times: {error_line(fault)}."
-        ended = StatusChanged(Status.FAILED, reason="INTERNAL")
+        ended = status_change(Status.FAILED, Cause.ERROR, code="INTERNAL")
         await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
 
     # What they are made of
@@ -306,7 +314,12 @@ class Supervisor:
         return self._run.status is Status.CANCELLING
 
     def _is_killed(self) -> bool:
-        return self._run.reason == KILL
+        return self._is_cancelled() and self._run.cause is Cause.KILL
+
+    def _cancelled(self, exit_code: int | None = None) -> StatusChanged:
+        """Return the end of a cancelled run, for the cause that it was cancelled for."""
+        reason, cause = self._run.reason, self._run.cause
+        return StatusChanged(Status.CANCELLED, reason=reason, exit_code=exit_code, cause=cause)
 
     async def _follow(self, *, may_start: bool) -> Following | None:
         """Follow the attempt's process: the one we have, the one we find, or a new one."""

@@ -11,7 +11,7 @@ from engine.domain.activity import clock
 from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage
-from engine.domain.requests import KILL
+from engine.domain.reasons import Cause
 from engine.paths import AttemptFolder, Paths
 from engine.runs import variables
 from engine.runs.commands import Commands, Done, shown
@@ -75,8 +75,8 @@ class Verifying(Commands):
 
     async def cancel(self) -> None:
         """End what is still at work after a cancel."""
-        hurried = self._now().reason == KILL
-        await self.end(0 if hurried else self._grace_s, lambda: self._now().reason == KILL)
+        hurried = self._now().cause is Cause.KILL
+        await self.end(0 if hurried else self._grace_s, lambda: self._now().cause is Cause.KILL)
 
     def _judged(self, done: Done, command: str, limit_s: float) -> Verdict:
         if done.exit_code == 0:

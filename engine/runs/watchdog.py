@@ -10,10 +10,10 @@ from engine.config import Watchdog
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Stage
-from engine.domain.projection import NETWORK_WAIT, STALLED
+from engine.domain.projection import NETWORK_WAIT
+from engine.domain.reasons import Occupation
 
-WAITING = ("waiting for sub-agents", "sleeping for ")
-"""What an agent asked to wait for: no sign of life is expected meanwhile."""
+STALLED = "stalled: "
 COMMAND_FACTOR = 3
 """A command may work in silence; it is pointed out after this many times `silent_s`."""
 
@@ -45,9 +45,9 @@ def stall(run: Run, now: float, settings: Watchdog, *, idle: bool) -> str:
         waited_s = now - run.doing_since  # since Codex was started: not the workspace's making
         return _told("no first event", waited_s, waited_s > settings.first_event_s)
     busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
-    if run.doing == NETWORK_WAIT:
+    if run.occupation is Occupation.NETWORK:
         return _told(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
-    if run.doing.startswith(WAITING):
+    if run.occupation is Occupation.WAIT:
         return ""  # at most for as long as the agent asked: Codex ends such a wait
     if run.open_items:
         long = busy_s > settings.silent_s * COMMAND_FACTOR

@@ -17,7 +17,7 @@ import aiosqlite
 
 from engine.domain.errors import UserError, user_error
 from engine.durable import sync_path
-from engine.store import identity, schema
+from engine.store import identity, schema, typed
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present
 
@@ -84,6 +84,7 @@ def _prepare(path: Path, migrate: bool, db: sqlite3.Connection, *, is_new: bool)
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         if _version(db) <= len(MIGRATIONS):
             _use_wal(db)
+        typed.register(db)
         _migrate(db)
         if not is_new:
             check_filled(path, db)

@@ -153,4 +153,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                     json_extract(spec, '$.workspace.kind') = 'in-place'
                     AND json_type(spec, '$.workspace.source') = 'text' END)""",
     ),
+    # Types beside the texts that decided before: see `engine.store.typed`.
+    (
+        """UPDATE events SET data = coalesce(typed_event(type, CAST(data AS BLOB)), data)
+            WHERE (type = 'status' AND data LIKE '%"reason":%')
+            OR (type = 'notice' AND (data LIKE '%stalled: %' OR data LIKE '%waiting for network%'))
+            OR (type = 'step' AND data LIKE '%"agent"%waiting for sub-agents%')""",
+        "UPDATE runs SET state = coalesce(typed_state(CAST(state AS BLOB)), state)",
+        """UPDATE settings SET value = coalesce(typed_pause(CAST(value AS BLOB)), value)
+            WHERE name = 'pause'""",
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from engine.store import typed
 from engine.store.migrations import MIGRATIONS
 
 
@@ -21,6 +22,7 @@ def holds_ours(db: sqlite3.Connection) -> bool:
     More tables and columns do no harm, as long as new rows may do without values for them.
     """
     ours = sqlite3.connect(":memory:", isolation_level=None)
+    typed.register(ours)
     try:
         for statements in MIGRATIONS:
             for statement in statements:

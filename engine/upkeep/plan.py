@@ -76,6 +76,8 @@ class Item:
     """Where the workspace is: a run has several where fresh starts left some behind."""
     folders: tuple[Rebuildable, ...] = ()
     """What of it goes, where that is not all of it."""
+    is_unsaved: bool = False
+    """Whether it stays because work in it is nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ def plan(candidates: Iterable[Candidate], wish: Wish, now: float) -> Plan:
             continue
         kept = _kept(one, wish, place, now)
         size = one.rebuildable if wish.artefacts_only else one.disk
-        why = kept or _taken(one, wish, now)
-        path = one.run.workspace.path if one.run.workspace else ""
-        item = Item(one.run.id, one.run.spec.title, project, size, why, path, one.folders)
-        (keep if kept else take).append(item)
+        is_forced = wish.artefacts_only or wish.including_unsaved
+        unsaved = "" if kept or is_forced else one.unsaved
+        why = kept or unsaved or _taken(one, wish, now)
+        path, title = one.run.workspace.path if one.run.workspace else "", one.run.spec.title
+        item = Item(one.run.id, title, project, size, why, path, one.folders, bool(unsaved))
+        (keep if kept or unsaved else take).append(item)
     return Plan(largest_first(take), largest_first(keep), wish.artefacts_only)
 
 
@@ -134,7 +138,7 @@ def _wanted(run: Run, wish: Wish) -> bool:
 
 
 def _kept(one: Candidate, wish: Wish, place: int, now: float) -> str:
-    """Say why a workspace stays; empty where nothing speaks for it."""
+    """Return why a workspace stays, whatever it holds; empty where nothing speaks for it."""
     run = one.run
     if run.status not in FINISHED:
         return f"is {run.status}"
@@ -147,8 +151,6 @@ def _kept(one: Candidate, wish: Wish, place: int, now: float) -> str:
     if wish.artefacts_only:
         nothing = "" if one.rebuildable else "has nothing that can be made again"
         return one.problem or nothing
-    if one.unsaved and not wish.including_unsaved:
-        return one.unsaved
     return ""
 
 

@@ -42,7 +42,10 @@ _AUTOMATIC = ("core.autocrlf=true", "core.autocrlf=input")
 _FORMATS = {40: "sha1", 64: "sha256"}
 _NONE = (b"unspecified", b"unset")
 _NAME = ".gitattributes"
+CONFLICT = "APPLY_CONFLICT"
 FILTER_NOT_RUN = "FILTER_NOT_RUN"
+Held = tuple[str, str]
+"""Why a file may not be replaced, and the code of the error."""
 LaidOut = dict[bytes, Content]
 """The contents of some files, good until the next ones are asked for."""
 
@@ -179,7 +182,7 @@ class LineEnds:
         if attributes is self._after:
             for path, why in found.items():
                 if isinstance(why, str):
-                    code = FILTER_NOT_RUN if path in concerned.filters else "APPLY_CONFLICT"
+                    code = FILTER_NOT_RUN if path in concerned.filters else CONFLICT
                     self._refuse(path, why, code)
         return found
 
@@ -223,14 +226,14 @@ class LineEnds:
                     await save(self._after.smudging, folder / f"converted-{number}", *smudge)
                 yield found
 
-    async def unlike(self, top: Path, files: Mapping[bytes, Entry]) -> dict[bytes, str]:
+    async def unlike(self, top: Path, files: Mapping[bytes, Entry]) -> dict[bytes, Held]:
         """Return which of these files of a working tree have other content than the stored one.
 
-        Each is read: the reason tells whether that is known, or cannot be for want of a filter.
+        Each is read: the error tells whether that is known, or a filter is missing to know it.
         """
         concerned = await self._before.concerned(path for path in files if files[path][0] != LINK)
         missing = self._before.missing(concerned.filters)
-        found: dict[bytes, str] = {}
+        found: dict[bytes, Held] = {}
         with Below(top) as below:
             for path, (_, oid) in sorted(files.items()):
                 try:
@@ -238,10 +241,11 @@ class LineEnds:
                         below, path, oid, concerned.some - missing.keys()
                     )
                 except OSError:
-                    found[path] = CHANGED
+                    found[path] = CHANGED, CONFLICT
                     continue
                 if not is_known:
-                    found[path] = missing.get(path, CHANGED)
+                    known, why = (CHANGED, CONFLICT), missing.get(path)
+                    found[path] = (why, FILTER_NOT_RUN) if why else known
         return found
 
     async def _is_stored_as(

@@ -16,7 +16,7 @@ from engine.workspace.changes import Pair
 from engine.workspace.folders import SUBMODULE
 from engine.workspace.git import Git
 from engine.workspace.index import IndexEntry, copy_index, index_entries
-from engine.workspace.lineends import CHANGED, FILTER_NOT_RUN, LineEnds
+from engine.workspace.lineends import CHANGED, CONFLICT, Held, LineEnds
 from engine.workspace.objects import Entry
 from engine.workspace.repository import Repository, private_git
 from engine.workspace.scan import EXECUTABLE, FILE, LINK, git_mode
@@ -27,15 +27,14 @@ from engine.workspace.user_git_config import UserGitConfig
 class WorkingFiles:
     """What was found: the files that may not be replaced, each with a reason and an error code."""
 
-    held: dict[bytes, tuple[str, str]] = field(default_factory=dict[bytes, tuple[str, str]])
+    held: dict[bytes, Held] = field(default_factory=dict[bytes, Held])
     outside: set[bytes] = field(default_factory=set[bytes])
     """The files that are absent because the checkout is sparse."""
     hidden: dict[bytes, IndexEntry] = field(default_factory=dict[bytes, IndexEntry])
 
     def hold(self, path: bytes, why: str) -> None:
         """Note a file that may not be replaced."""
-        code = "APPLY_CONFLICT" if why == CHANGED else FILTER_NOT_RUN
-        self.held[path] = why, code
+        self.held[path] = why, CONFLICT
 
 
 async def index_of(
@@ -72,8 +71,7 @@ async def working_files(
                 found.hold(pair.path, why)
             elif pair.old and pair.old[0] != SUBMODULE:
                 _compare(below, pair.path, pair.old, entry, user, found, read)
-    for path, why in (await line_ends.unlike(repository.top, read)).items():
-        found.hold(path, why)
+    found.held |= await line_ends.unlike(repository.top, read)
     return found
 
 

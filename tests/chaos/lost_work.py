@@ -38,54 +38,13 @@ from engine.engine import As, Engine, Wish
 from engine.paths import Paths
 
 MARK = re.compile(rb"<<[0-9a-z]+>>")
-POINTER = re.compile(rb"pointer ([0-9a-f]{40})")
 KINDS = ("worktree", "worktree", "copy", "plain copy", "in-place", "in-place plain", "empty")
 FILES = ("a.txt", "b.txt", "sub/c.txt", "sub/deep/d.txt", "new.txt", "more/e.txt", "x.dat")
-FILTERED = ("*.dat filter=up\n", "*.txt filter=up\n", "*.dat filter=unknown\n", "")
 IGNORED = ("notes/n.txt", "secret.key")
 CONFIG = (
     *("-c", "protocol.file.allow=always", "-c", "core.editor=true", "-c", "gc.auto=0"),
     *("-c", "user.name=A", "-c", "user.email=a@example.com"),
 )
-
-
-CLEAN = """#!/bin/sh
-new=$(mktemp -p {store}) && cat >"$new"
-if grep -q '^pointer ' "$new"; then cat "$new"; rm "$new"; exit; fi
-sum=$(sha1sum <"$new" | cut -c1-40)
-mv "$new" {store}/$sum
-echo "pointer $sum"
-"""
-SMUDGE = """#!/bin/sh
-text=$(cat)
-kept={store}/${{text#pointer }}
-if [ -f "$kept" ]; then cat "$kept"; else printf '%s\\n' "$text"; fi
-"""
-
-
-def install_filter(home: Path) -> tuple[str, ...]:
-    """Define a filter that keeps content elsewhere, as LFS does; return git's options for it."""
-    store = home / "filtered"
-    store.mkdir(parents=True)
-    settings: list[str] = []
-    for name, text in (("clean", CLEAN), ("smudge", SMUDGE)):
-        script = home / name
-        script.write_text(text.format(store=store))
-        script.chmod(0o755)
-        settings.append(f"filter.up.{name}={script}")
-    lines = "".join(f"\t{one.removeprefix('filter.up.')}\n" for one in settings)
-    (home / ".gitconfig").write_text(f'[filter "up"]\n{lines}')
-    return tuple(word for one in settings for word in ("-c", one))
-
-
-def marks_in(data: bytes) -> set[bytes]:
-    """Return the marks in a content, and in what its pointers stand for."""
-    found = set(MARK.findall(data))
-    store = Path(os.environ["HOME"]) / "filtered"
-    for name in POINTER.findall(data):
-        kept = store / name.decode()
-        found |= set(MARK.findall(kept.read_bytes())) if kept.is_file() else set()
-    return found
 
 
 @dataclass
@@ -105,7 +64,6 @@ class Actor:
     def __init__(self, name: str, folder: Path, story: Sequence) -> None:
         self.name = name
         self.folder = folder
-        self._config = (*CONFIG, *story.filters)
         self.rng = story.rng
         self.story = story.story
         self._count = 0
@@ -129,7 +87,7 @@ class Actor:
         return f"<<{self.name[0]}{self._count}x{self.rng.randrange(16**6):x}>>"
 
     def _git(self, *words: str) -> str:
-        return repos.git(self.folder, *self._config, *words, ok=False)
+        return repos.git(self.folder, *CONFIG, *words, ok=False)
 
     def _some(self) -> Path | None:
         found = [
@@ -248,7 +206,7 @@ class Actor:
         self._git("sparse-checkout", *words)
 
     def filter(self) -> None:
-        repos.write(self.folder, {".gitattributes": self.rng.choice(FILTERED)})
+        repos.write(self.folder, {".gitattributes": self.rng.choice(["*.dat filter=up\n", ""])})
 
     def nested(self) -> None:
         inside = self.folder / "own"
@@ -268,7 +226,7 @@ def in_files(folder: Path) -> Iterator[bytes]:
             if path.is_symlink():
                 yield from MARK.findall(os.fsencode(path.readlink()))
             elif path.is_file():
-                yield from marks_in(path.read_bytes())
+                yield from MARK.findall(path.read_bytes())
 
 
 def git_dirs(folder: Path) -> Iterator[Path]:
@@ -297,7 +255,7 @@ def in_refs(git_dir: Path) -> set[bytes]:
     shown = subprocess.run(
         ["git", "cat-file", "--batch"], env=env, input=ids, capture_output=True, check=False
     )
-    return marks_in(shown.stdout)
+    return set(MARK.findall(shown.stdout))
 
 
 def marks(folder: Path) -> set[bytes]:
@@ -334,17 +292,14 @@ def in_archives(folder: Path) -> Iterator[bytes]:
             for member in archive.getmembers():
                 file = archive.extractfile(member)
                 if file:
-                    yield from marks_in(file.read())
+                    yield from MARK.findall(file.read())
 
 
 class Sequence:
     """One story: a source, a run, and what happens to them."""
 
-    def __init__(
-        self, engine: Engine, folder: Path, seed: int, filters: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, engine: Engine, folder: Path, seed: int) -> None:
         self.engine = engine
-        self.filters = filters
         self.folder = folder
         self.rng = random.Random(seed)
         self.story: list[str] = []
@@ -353,8 +308,6 @@ class Sequence:
         self.kind = self.rng.choice(KINDS)
         self.source = folder / "source"
         self.run: Run | None = None
-        self.earlier: list[Run] = []
-        """The runs whose workspaces later ones were made from."""
 
     async def play(self) -> set[bytes]:
         """Play it; return the marks that were lost."""
@@ -374,19 +327,9 @@ class Sequence:
                 self.steps += 1
             if lost := await self._kept(user, agent, self._ours()):
                 return lost
-            self.run = await self.engine.find(self.run.id)
-            assert self.run.workspace
-            agent.folder = Path(self.run.workspace.path)
             if not agent.folder.is_dir():
                 break
-            if self.rng.random() < 0.15 and "in-place" not in self.kind:
-                self._move_source(user)
         return await self._cleaned_up()
-
-    def _move_source(self, user: Actor) -> None:
-        self.story.append("user moves the source")
-        self.source = self.source.rename(self.folder / f"moved{self.rng.randrange(16**6):x}")
-        user.folder = self.source
 
     def _make_source(self) -> None:
         files: dict[str, str | bytes] = {
@@ -408,29 +351,17 @@ class Sequence:
         """Choose a step of swarm-tui."""
         assert self.run
         run, engine = self.run.id, self.engine
-        is_named = self.kind == "empty" or self.source.name != "source"
-        to = str(self.source) if is_named else None
+        to = str(self.source) if self.kind == "empty" else None
         how = self.rng.choice(list(As))
         ways: list[Callable[[], Awaitable[object]]] = [
             *[lambda: engine.workspaces.take_home(run, how, to=to)] * 4,
             lambda: self._again(),
-            lambda: self._from_run(),
-            lambda: self._fresh(),
             lambda: engine.workspaces.restore(run, 0),
             lambda: engine.disk.delete(run),
             lambda: self._clean(including_unsaved=self.rng.random() < 0.3),
             lambda: engine.disk.tend(),
         ]
-        names = [
-            *[f"apply {how.value}"] * 4,
-            "resume",
-            "from-run",
-            "fresh",
-            "restore",
-            "delete",
-            "clean",
-            "tend",
-        ]
+        names = [*[f"apply {how.value}"] * 4, "resume", "restore", "delete", "clean", "tend"]
         number = self.rng.randrange(len(ways))
         self.story.append(f"swarm {names[number]}")
         return ways[number]
@@ -438,21 +369,6 @@ class Sequence:
     async def _again(self) -> None:
         assert self.run
         await self.engine.resume(self.run.id, "sim: say more")
-        await settled(self.engine)
-
-    async def _from_run(self) -> None:
-        assert self.run
-        wish = WorkspaceSpec(WorkspaceKind.FROM_RUN, self.run.id)
-        new = await self.engine.start(spec("say done", workspace=wish))
-        await settled(self.engine)
-        new = await self.engine.find(new.id)
-        if new.workspace:
-            self.earlier.append(self.run)
-            self.run = new
-
-    async def _fresh(self) -> None:
-        assert self.run
-        await self.engine.retry(self.run.id, fresh=True)
         await settled(self.engine)
 
     async def _clean(self, *, including_unsaved: bool) -> None:
@@ -522,18 +438,13 @@ class Sequence:
     # Looking
 
     def _places(self) -> list[Path]:
-        found = [self.source]
-        trash = self.engine.paths.trash
-        for run in self._runs():
-            workspace = Path(run.workspace.path) if run.workspace else None
-            if workspace and workspace.is_dir() and workspace not in found:
-                found.append(workspace)
-            found += sorted(trash.glob(f"*-{run.id}"))
-        return found
-
-    def _runs(self) -> list[Run]:
         assert self.run
-        return [*self.earlier, self.run]
+        found = [self.source]
+        workspace = Path(self.run.workspace.path) if self.run.workspace else None
+        if workspace and workspace.is_dir() and workspace != self.source:
+            found.append(workspace)
+        trash = self.engine.paths.trash
+        return found + sorted(trash.glob(f"*-{self.run.id}"))
 
     def _all(self) -> set[bytes]:
         """Return all marks of the story that are anywhere now."""
@@ -546,14 +457,14 @@ class Sequence:
         lost = wanted - self._all()
         if not lost:
             return lost
-        kept = [self.engine.paths.run(run.id) for run in self._runs()]
-        for files in kept:
-            for store in git_dirs(files):
-                lost -= in_refs(store)
-            lost -= set(in_files(files))
-            lost -= set(in_archives(files))
+        assert self.run
+        files = self.engine.paths.run(self.run.id)
+        for store in git_dirs(files):
+            lost -= in_refs(store)
+        lost -= set(in_files(files))
+        lost -= set(in_archives(files))
         if lost:
-            for place in (*kept, *self._places()[1:]):
+            for place in (files, *self._places()[1:]):
                 lost -= in_bundles(place, self.folder, self.folder / "scratch")
         return lost
 
@@ -561,13 +472,12 @@ class Sequence:
 async def sequences(home: Path, seeds: Iterable[int], until: float | None = None) -> Figures:
     """Play the stories of these seeds; return what they came to."""
     figures = Figures()
-    filters = install_filter(Path(os.environ["HOME"]))
     async with supervising(Paths(home / "home", home / "config.yaml")) as engine:
         for seed in seeds:
             if until and time.monotonic() > until:
                 break
             folder = home / str(seed)
-            one = Sequence(engine, folder, seed, filters)
+            one = Sequence(engine, folder, seed)
             try:
                 lost = await one.play()
                 if lost:

@@ -30,6 +30,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import PlanItem, Run, RunSpec, Stage, Usage
 from engine.domain.projection import fold
+from engine.domain.reasons import Subject
 from engine.domain.stamp import stamp
 from engine.files import Spool
 from engine.store import codec
@@ -183,7 +184,7 @@ SHAPES: list[tuple[bytes, list[Body]]] = [
     (line("error", message="Reconnecting... 1/5 (cut)"), [Notice("warning", "Reconnecting... 1/5 (cut)")]),
     (
         line("error", message="Reconnecting... waiting for network (Connection failed)"),
-        [Notice("warning", "waiting for network (Connection failed)")],
+        [Notice("warning", "waiting for network (Connection failed)", subject=Subject.NETWORK)],
     ),
     (line("novelty", v=[1]), [Raw({"type": "novelty", "v": [1]})]),
     (item("completed", "novelty"), [Raw({"type": "item.completed", "item": {"id": "item_0", "type": "novelty"}})]),
@@ -372,7 +373,7 @@ def test_a_step_that_is_open_when_the_turn_ends_is_closed_with_a_notice(end: str
 def test_waiting_for_sub_agents_and_sleeping_are_steps_in_words() -> None:
     wait = '"item":{"id":"i","type":"collab_tool_call","tool":"wait","prompt":null}'
     bodies = told(b'{"type":"item.started",' + wait.encode() + b"}")
-    assert bodies == [Step("tool", "agent", "started", "waiting for sub-agents")]
+    assert bodies == [Step("tool", "agent", "started", "waiting for sub-agents", waits=True)]
     translator = Translator(Cursor(), "/w")
     slept = [*translator.recorded(Slept(60)), *translator.recorded(Slept(None))]
     text = "sleeping for 1:00"

@@ -22,6 +22,7 @@ from engine.domain.events import (
 )
 from engine.domain.lifecycle import FOLLOWS
 from engine.domain.model import ErrorInfo, PlanItem, RunSpec, Stage, Status, WorkspaceKind
+from engine.domain.reasons import Cause, Subject
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 words = st.text(max_size=12)
@@ -48,7 +49,7 @@ bodies = st.one_of(
     st.builds(PlanChanged, st.lists(st.builds(PlanItem, words, st.booleans())).map(tuple)),
     st.builds(UsageCounted, counts, counts, counts),
     st.builds(ChangesMeasured, counts, counts, counts),
-    st.builds(Notice, st.just("warning"), words | st.just("waiting for network (x)")),
+    st.builds(Notice, st.just("warning"), words, subject=st.none() | st.sampled_from(Subject)),
     st.builds(ErrorRaised, st.builds(ErrorInfo, words, words, words, words)),
     st.builds(Raw, st.recursive(st.none() | words | counts, st.lists, max_leaves=5)),
 )
@@ -62,6 +63,8 @@ def streams(draw: Callable[[Any], Any]) -> list[Body]:
     for body in draw(st.lists(bodies | st.none(), max_size=30)):
         if body is None:
             status = draw(st.sampled_from(sorted(FOLLOWS[status])))
-            body = StatusChanged(status, reason=draw(words), exit_code=draw(st.none() | counts))
+            cause = draw(st.none() | st.sampled_from(Cause))
+            code = draw(st.none() | counts)
+            body = StatusChanged(status, reason=draw(words), exit_code=code, cause=cause)
         stream.append(body)
     return stream

@@ -6,6 +6,7 @@ from engine.domain.activity import activity, is_quiet, time_left_s
 from engine.domain.events import Body, Notice, PlanChanged, Progressed, StatusChanged, Step
 from engine.domain.model import PlanItem, Run, RunSpec, Stage, Status
 from engine.domain.projection import NETWORK_WAIT, fold
+from engine.domain.reasons import Subject
 from engine.domain.stamp import stamp
 
 
@@ -42,7 +43,13 @@ def test_nothing_is_guessed_of_a_plan_that_is_done_or_a_run_that_is_not_at_work(
     run = then(run, 140, plan(4))
     assert time_left_s(run, 140) == 20
     assert time_left_s(then(run, 141, plan(6)), 142) is None
-    assert time_left_s(then(run, 141, Notice("warning", "stalled: silent for 5:00")), 142) is None
+    assert (
+        time_left_s(
+            then(run, 141, Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED)),
+            142,
+        )
+        is None
+    )
     ended = then(run, 141, StatusChanged(Status.FAILED))
     assert time_left_s(ended, 142) is None
     again = then(ended, 150, StatusChanged(Status.QUEUED, Status.FAILED))
@@ -60,7 +67,12 @@ def test_a_command_goes_on_while_the_plan_moves() -> None:
 
 
 def test_a_plan_that_moves_ends_a_wait_for_the_network() -> None:
-    run = then(at_work(), 10, plan(0), Notice("warning", f"{NETWORK_WAIT}: reconnecting 1/5"))
+    run = then(
+        at_work(),
+        10,
+        plan(0),
+        Notice("warning", f"{NETWORK_WAIT}: reconnecting 1/5", subject=Subject.NETWORK),
+    )
     assert activity(run, 12) == NETWORK_WAIT
     run = then(run, 20, plan(1), Progressed(Stage.EXECUTING, "1 of 6 steps done", 38))
     assert activity(run, 21) == "thinking"

@@ -26,6 +26,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import Applied, ErrorInfo, Run, Stage, Status
 from engine.domain.projection import View, fold
+from engine.domain.reasons import Cause, Subject
 from engine.domain.stamp import stamp
 from engine.store.appending import Entry
 from engine.store.store import open_store
@@ -123,7 +124,7 @@ def test_a_new_attempt_starts_from_nothing() -> None:
         "a", SPEC, 1.0, Status.FAILED, "AGENT_CRASHED", 7, percent=60, error=error, exit_code=1,
         started_at=1.0, finished_at=2.0, thread_id="t", notice="n",
     )  # fmt: skip
-    _, run = stamp(run, [StatusChanged(Status.QUEUED, reason="retry")], 3.0)
+    _, run = stamp(run, [StatusChanged(Status.QUEUED, cause=Cause.RETRY)], 3.0)
     assert (run.attempt, run.percent, run.error, run.exit_code) == (2, 0, None, None)
     assert (run.started_at, run.finished_at, run.notice, run.stage) == (None, None, "", None)
     assert run.queued_at == 3.0
@@ -157,7 +158,11 @@ def words(run: Run, after_s: float = 0) -> str:
         (Step("tool", "mcp", "started", "docs.find"), 1, "using docs.find"),
         (Step("reasoning", "message", "completed", "hm"), 1, "thinking"),
         (Step("reasoning", "message", "completed", "hm"), 130, "silent for 2:10"),
-        (Notice("warning", "waiting for network (down)"), 5, "waiting for network"),
+        (
+            Notice("warning", "waiting for network (down)", subject=Subject.NETWORK),
+            5,
+            "waiting for network",
+        ),
     ],
 )
 def test_a_running_run_says_what_it_does(body: Body, after_s: float, said: str) -> None:

@@ -13,8 +13,9 @@ from engine.domain.errors import UserError
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, Status
-from engine.domain.projection import LIMIT, View
+from engine.domain.projection import View
 from engine.domain.queue import Rules, hopeless, next_run, paused, unfinished, waits
+from engine.domain.reasons import Cause
 from engine.domain.stamp import stamp
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
@@ -58,8 +59,11 @@ def test_what_was_put_back_keeps_its_place_and_what_was_asked_for_again_does_not
         steps = [StatusChanged(Status.PREPARING), StatusChanged(Status.RUNNING), *way]
         return stamp(made, steps, 50.0)[1]
 
-    put_back = again(StatusChanged(Status.QUEUED, reason="automatic retry 1 after X"))
-    asked = again(StatusChanged(Status.FAILED), StatusChanged(Status.QUEUED, reason="retry"))
+    put_back = again(StatusChanged(Status.QUEUED, cause=Cause.AUTOMATIC_RETRY))
+    asked = again(
+        StatusChanged(Status.FAILED),
+        StatusChanged(Status.QUEUED, reason="retry", cause=Cause.RETRY),
+    )
     other = run("b", queued_at=20.0)
     assert order(View([put_back, other])) == ["a", "b"]
     assert order(View([asked, other])) == ["b", "a"]
@@ -120,7 +124,7 @@ def test_a_clock_that_was_put_back_holds_up_nobody_who_waits_to_try_again() -> N
 def test_a_limit_is_waited_for_by_the_pause_and_not_by_the_run() -> None:
     """Who ends the pause, having bought credits, does not wait for the reset."""
     limited = run("a")
-    limited.reason, limited.not_before = f"{LIMIT}: USAGE_LIMIT_REACHED", NOW + 3600
+    limited.cause, limited.not_before = Cause.LIMIT, NOW + 3600
     view = View([limited, run("b", queued_at=5)])
     assert first(view, pause=Pause("limit", NOW + 3600)) is None
     assert first(view) == "a"
@@ -217,15 +221,15 @@ def test_cancel(status: Status, kill: bool) -> None:
     if status is Status.CANCELLING and not kill:
         assert bodies == []
         return
-    reason = requests.KILL if kill else requests.CANCEL
+    cause, words = (Cause.KILL, "killed") if kill else (Cause.CANCEL, "cancelled")
     ends = Status.CANCELLED if status is Status.QUEUED else Status.CANCELLING
-    assert bodies == [StatusChanged(ends, reason=reason)]
+    assert bodies == [StatusChanged(ends, reason=f"{words} by the user", cause=cause)]
     stamp(asked, bodies, 1.0)  # the lifecycle allows it
 
 
 def test_killing_twice_is_once() -> None:
     asked = run("a", Status.CANCELLING)
-    asked.reason = requests.KILL
+    asked.cause = Cause.KILL
     assert requests.cancel(asked, kill=True) == []
 
 
@@ -239,9 +243,11 @@ def test_retry_and_resume_are_for_what_has_ended(status: Status) -> None:
                 ask()
             assert caught.value.code == "RUN_NOT_RETRYABLE"
         return
-    assert requests.retry(asked) == [StatusChanged(Status.QUEUED, reason="retry")]
+    assert requests.retry(asked) == [
+        StatusChanged(Status.QUEUED, reason="retry", cause=Cause.RETRY)
+    ]
     queued, told = requests.resume(asked, "go west")
-    assert queued == StatusChanged(Status.QUEUED, reason="resume")
+    assert queued == StatusChanged(Status.QUEUED, reason="resume", cause=Cause.RESUME)
     assert told == Notice("info", "you: go west")
 
 

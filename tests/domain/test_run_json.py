@@ -19,7 +19,7 @@ PROMISED = """
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
 KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
-KEYS |= {"learn_from", "lesson", "result"}
+KEYS |= {"learn_from", "lesson", "result", "cause", "waiting_for"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:
@@ -43,7 +43,7 @@ def test_a_queued_run_tells_what_it_waits_for() -> None:
         "priority": 2,
         "after": ["xyz"],
         "not_before": "2025-06-15T15:07:40.000Z",
-        "pause": {"reason": "lunch", "until": None},
+        "pause": {"reason": "lunch", "waiting_for": "user", "until": None},
     }
 
 

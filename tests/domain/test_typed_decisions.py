@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,107 @@ def codes_in(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
             case _:
                 pass
+
+
+PARSERS = {
+    "engine/codex/translate.py": "what Codex prints",
+    "engine/domain/transient.py": "what the system and git print",
+    "engine/runs/ending.py": "what a program of the run prints",
+    "engine/store/presence.py": "what SQLite prints",
+    "engine/store/probe.py": "what SQLite prints",
+    "engine/store/typed.py": "what earlier versions have stored",
+    "engine/yaml_file.py": "what the reader of YAML prints",
+}
+"""Modules that read texts of others, or of before there were types."""
+KEYS = {"SETTINGS", "SUPERVISOR_LOCK", "WORKED_IN", "LEFT"}
+"""Names of tasks, settings and groups of commands."""
+TEXTS = {"reason", "notice", "doing", "stalled", "why", "passing", "recovery"}
+"""Attributes that hold a text for people."""
+METHODS = {"startswith", "endswith", "find", "index", "partition", "removeprefix", "removesuffix"}
+
+
+def constants(tree: ast.Module) -> set[str]:
+    """Return the names of a module's constants that hold sentences."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and is_sentence(node.value, set()):
+            found |= {name.id for name in node.targets if isinstance(name, ast.Name)}
+    return found - KEYS
+
+
+def imported(tree: ast.Module, known: Mapping[str, set[str]]) -> set[str]:
+    """Return such names that a module imports from another."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            theirs = known.get(f"{node.module.replace('.', '/')}.py", set[str]())
+            found |= {name.asname or name.name for name in node.names if name.name in theirs}
+    return found
+
+
+def is_sentence(node: ast.expr, named: Collection[str]) -> bool:
+    match node:
+        case ast.Constant(value=str() as text):
+            return len(text.split()) > 1
+        case ast.Tuple(elts=elements) | ast.Set(elts=elements) | ast.List(elts=elements):
+            return any(is_sentence(one, named) for one in elements)
+        case ast.Name(id=name):
+            return name in named
+        case _:
+            return False
+
+
+def is_text(node: ast.expr) -> bool:
+    """Return whether this is an attribute for people; whether there is a text is a fact."""
+    return isinstance(node, ast.Attribute) and node.attr in TEXTS
+
+
+def sentences_in(tree: ast.AST, named: Collection[str]) -> Iterator[int]:
+    """Yield the lines where a text for people decides."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                sides = [left, *others]
+                is_none = any(isinstance(one, ast.Constant) and not one.value for one in sides)
+                if any(is_sentence(one, named) for one in sides) or (
+                    any(map(is_text, sides)) and not is_none
+                ):
+                    yield node.lineno
+            case ast.Call(func=ast.Attribute(value=value, attr=method), args=arguments):
+                if method in METHODS and (
+                    is_text(value) or any(is_sentence(one, named) for one in arguments)
+                ):
+                    yield node.lineno
+            case _:
+                pass
+
+
+def test_no_sentence_decides() -> None:
+    trees = [(str(path), tree) for path, tree in sources()]
+    known = {path: constants(tree) for path, tree in trees}
+    found = [
+        f"{path}:{line}"
+        for path, tree in trees
+        if path not in PARSERS and not path.startswith("tui/show/")
+        for line in sentences_in(tree, known[path] | imported(tree, known))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run.reason == KILL",
+        "body.reason.startswith(AUTO_RETRY)",
+        "run.status is CANCELLED and run.reason.endswith(VAIN)",
+        "notice.text.startswith('stalled: now')",
+        "item.why.startswith(live)",
+        "words in ('has uncommitted changes', 'x')",
+        "run.doing == network",
+    ],
+)
+def test_the_check_finds_sentences(text: str) -> None:
+    assert list(sentences_in(ast.parse(text), {"KILL"})) == [1]
 
 
 def test_only_the_catalogue_knows_kinds_of_errors() -> None:

@@ -95,7 +95,8 @@ async def test_each_receiver_is_told_what_it_chose(paths: Paths, place: Doorstep
         gone.id: "run.cancelled",
         None: "queue.paused",
     }
-    assert other.got[-1].data == {"reason": "enough", "until": None, "by_user": True}
+    paused = {"reason": "enough", "waiting_for": "user", "until": None, "by_user": True}
+    assert other.got[-1].data == paused
     assert len(set(other.ids())) == len(other.got) == 4
     assert [(one.condition, one.waiting) for one in shown] == [(Condition.OK, 0)] * 2
 

@@ -46,7 +46,7 @@ from engine.domain.errors import CATALOGUE
 from engine.domain.events import LimitsSeen, Notice, Progressed, StatusChanged, UsageCounted
 from engine.domain.events import Step as Told
 from engine.domain.model import Run, Status, Usage
-from engine.domain.projection import LIMIT
+from engine.domain.reasons import Cause, reason
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
 from engine.runs import ending, follower
@@ -173,7 +173,7 @@ async def test_a_usage_limit_waits_until_it_resets_and_the_thread_goes_on(
         other = await engine.start(task("hello"))
         waiting = await until(engine, run, lambda now: now.limit_hits == 1)
         assert waiting.status is Status.QUEUED
-        assert waiting.reason == f"{LIMIT}: USAGE_LIMIT_REACHED"
+        assert waiting.reason == reason(Cause.LIMIT, code="USAGE_LIMIT_REACHED")
         assert engine.pause
         assert engine.pause.until
         assert resets_at <= engine.pause.until <= resets_at + 2
@@ -204,7 +204,7 @@ async def test_a_rate_limit_waits_and_uses_up_no_retry(
         run = await carried(engine, task(turns(server, "rate", limited), retries=0))
         reasons = [body.reason for body in await happened(engine, run, StatusChanged)]
     assert (run.status, run.attempt, run.retries_used) == (Status.SUCCEEDED, 2, 0)
-    assert f"{LIMIT}: RATE_LIMITED" in reasons
+    assert reason(Cause.LIMIT, code="RATE_LIMITED") in reasons
 
 
 async def test_two_refused_keys_pause_the_queue(house: House, server: LoopbackServer) -> None:

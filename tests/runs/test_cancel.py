@@ -26,10 +26,10 @@ from support import (
 from engine.domain.errors import UserError
 from engine.domain.events import StatusChanged
 from engine.domain.model import Agent, Run, Status
+from engine.domain.reasons import Cause
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs.marks import mark, marked
-from engine.runs.supervisor import KILL
 from engine.store.appending import Committed, Entry
 
 READY = "say ready"
@@ -133,7 +133,7 @@ async def test_killing_does_not_wait_for_the_grace_time(paths: Paths) -> None:
         for run in runs:
             ended = engine.view.runs[run.id]
             assert (ended.status, ended.exit_code) == (Status.CANCELLED, 137)
-            assert ended.reason == KILL
+            assert ended.cause is Cause.KILL
 
 
 async def test_asking_twice_is_one_cancel(paths: Paths) -> None:

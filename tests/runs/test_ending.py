@@ -13,7 +13,7 @@ from engine.config import Watchdog
 from engine.domain.errors import CATALOGUE, user_error
 from engine.domain.events import ErrorRaised, Notice, Progressed, StatusChanged
 from engine.domain.model import Ask, LimitWindow, Run, RunSpec, Status
-from engine.domain.projection import AUTO_RETRY, LIMIT
+from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON
 from engine.domain.stamp import stamp
 from engine.runs.ending import (
@@ -69,14 +69,16 @@ def test_what_cannot_pass_fails_at_once(code: str, action: str) -> None:
     came = after(code, run(), action)
     assert came.bodies == [
         ErrorRaised(user_error(code).info),
-        StatusChanged(Status.FAILED, reason=code, exit_code=1),
+        StatusChanged(Status.FAILED, reason=code, exit_code=1, cause=Cause.ERROR),
     ]
     assert (came.ask, came.pause) == (None, None)
 
 
 def test_what_vanished_was_interrupted() -> None:
     came = after("RUN_INTERRUPTED", run(), exit_code=None)
-    assert last(came) == StatusChanged(Status.INTERRUPTED, reason="RUN_INTERRUPTED")
+    assert last(came) == StatusChanged(
+        Status.INTERRUPTED, reason="RUN_INTERRUPTED", cause=Cause.ERROR
+    )
     assert came.ask is None
 
 
@@ -88,7 +90,8 @@ def test_what_can_pass_is_tried_again_as_often_as_asked(code: str) -> None:
         assert isinstance(told, Notice)
         assert "Trying again in" in told.text
         assert queued.status is Status.QUEUED
-        assert queued.reason == f"{AUTO_RETRY} {used + 1} after {code}"
+        assert queued.cause is Cause.AUTOMATIC_RETRY
+        assert queued.reason == f"automatic retry {used + 1} after {code}"
         assert (came.ask, came.pause) == (AGAIN, None)
     assert last(after(code, run(used=3))).status is Status.FAILED
     assert last(after(code, run(retries=0))).status is Status.FAILED
@@ -117,7 +120,8 @@ def test_a_limit_pauses_all_and_uses_up_no_retry(code: str) -> None:
         told, queued = came.bodies
         assert isinstance(told, Notice)
         assert queued.status is Status.QUEUED
-        assert queued.reason == f"{LIMIT}: {code}"
+        assert (queued.cause, came.pause.waiting_for) == (Cause.LIMIT, WaitingFor.LIMIT)
+        assert queued.reason == f"waiting for the limit to reset: {code}"
         assert came.ask == AGAIN
         assert came.pause
         assert came.pause.until == queued.not_before > NOW

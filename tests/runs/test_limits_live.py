@@ -13,7 +13,7 @@ from support import LIMIT_S, fake_codex, of_type, played, quick, settled, spec, 
 from engine.codex import limits
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Agent, Pause, Run, Status
-from engine.domain.projection import LIMIT
+from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
 from engine.paths import Paths
@@ -47,8 +47,10 @@ async def test_a_usage_limit_pauses_all_until_it_resets_and_the_thread_goes_on(
         waiting = await limited(engine, run)
         begun = time.time()
         assert waiting.status is Status.QUEUED
-        assert waiting.reason == f"{LIMIT}: USAGE_LIMIT_REACHED"
+        assert waiting.cause is Cause.LIMIT
+        assert waiting.reason == "waiting for the limit to reset: USAGE_LIMIT_REACHED"
         assert engine.pause
+        assert engine.pause.waiting_for is WaitingFor.LIMIT
         assert engine.pause.until == waiting.not_before
         assert 0 < engine.pause.until - begun < 4
         async with asyncio.timeout(LIMIT_S):  # everybody sees the countdown
@@ -89,10 +91,11 @@ async def test_without_a_time_the_wait_grows_and_no_retry_is_used_up(
     waits = [
         event.body.not_before - event.at
         for event in events
-        if event.body.type == "status" and event.body.reason.startswith(LIMIT)
+        if event.body.type == "status" and event.body.cause is Cause.LIMIT
     ]
     assert 0.2 < waits[0] <= 0.6 < waits[1] <= 1.1  # with the margin, less what storing takes
-    codes = [body.reason.split()[-1] for body in of_type(events, "status") if LIMIT in body.reason]
+    hits = [body for body in of_type(events, "status") if body.cause is Cause.LIMIT]
+    codes = [body.reason.split()[-1] for body in hits]
     assert codes == ["RATE_LIMITED", "USAGE_LIMIT_REACHED"]
 
 

@@ -9,9 +9,10 @@ import pytest
 from engine.config import Watchdog
 from engine.domain.events import Notice, Progressed, StatusChanged, Step, UsageCounted
 from engine.domain.model import Run, RunSpec, Stage, Status, WatchdogWish
-from engine.domain.projection import NETWORK_WAIT, STALLED, fold
+from engine.domain.projection import NETWORK_WAIT, fold
+from engine.domain.reasons import Subject
 from engine.domain.stamp import stamp
-from engine.runs.watchdog import COMMAND_FACTOR, of_run, stall, verdict
+from engine.runs.watchdog import COMMAND_FACTOR, STALLED, of_run, stall, verdict
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 SETTINGS = Watchdog(silent_s=100, first_event_s=10, action="notice")
@@ -69,7 +70,9 @@ def test_waiting_for_the_network_counts_from_its_begin(working: Run) -> None:
     """Codex says so again and again: that is no sign of life."""
     waiting = working
     for at in range(510, 620, 2):
-        waiting = then(waiting, at, Notice("warning", f"{NETWORK_WAIT} (no route)"))
+        waiting = then(
+            waiting, at, Notice("warning", f"{NETWORK_WAIT} (no route)", subject=Subject.NETWORK)
+        )
     assert told(waiting, 610.0) == ""
     assert told(waiting, 611.0) == f"{NETWORK_WAIT} for 1:41"
     back = then(waiting, 620.0, Step("assistant", "message", "completed", "there"))
@@ -77,7 +80,11 @@ def test_waiting_for_the_network_counts_from_its_begin(working: Run) -> None:
 
 
 def test_pointing_it_out_is_no_sign_of_life_and_is_done_once(working: Run) -> None:
-    stalled = then(working, 606.0, Notice("warning", stall(working, 606.0, SETTINGS, idle=False)))
+    stalled = then(
+        working,
+        606.0,
+        Notice("warning", stall(working, 606.0, SETTINGS, idle=False), subject=Subject.STALLED),
+    )
     assert stalled.stalled == f"{STALLED}silent for 1:41"
     assert told(stalled, 610.0) == "silent for 1:45"
     again = then(stalled, 620.0, Step("assistant", "message", "completed", "there"))

@@ -8,6 +8,7 @@ from support import HOSTILE
 
 from engine.domain.events import Notice
 from engine.domain.model import Pause, Status
+from engine.domain.reasons import Subject, WaitingFor
 from tui.attention import Attention, desktop
 
 S = Status
@@ -18,10 +19,10 @@ def heard(engine: FakeEngine, attention: Attention, *ids: str) -> list[str]:
 
 
 def test_a_run_that_needs_somebody_is_told_once_and_again_after_a_retry() -> None:
-    engine, attention = four_runs(), Attention("by hand")
+    engine, attention = four_runs(), Attention()
     attention.begin(engine.view.runs, None)
     assert heard(engine, attention, "b2") == []  # it failed before
-    engine.happen("c3", Notice("warning", "stalled: silent for 5:00"))
+    engine.happen("c3", Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED))
     assert heard(engine, attention, "c3") == ["Port the tests: stalled"]
     assert heard(engine, attention, "c3", "nobody") == []
     engine.pass_through("c3", S.FAILED)
@@ -33,7 +34,7 @@ def test_a_run_that_needs_somebody_is_told_once_and_again_after_a_retry() -> Non
 
 
 def test_of_a_batch_its_end_is_told() -> None:
-    engine, attention = four_runs(), Attention("by hand")
+    engine, attention = four_runs(), Attention()
     for run_id in ("e5", "e6"):
         engine.add(run_id, "One of two", batch="pair")
     attention.begin(engine.view.runs, None)
@@ -46,12 +47,12 @@ def test_of_a_batch_its_end_is_told() -> None:
 
 
 def test_a_pause_that_is_not_ones_own_is_told() -> None:
-    engine, attention = four_runs(), Attention("by hand")
+    engine, attention = four_runs(), Attention()
     engine.pause = Pause("by hand")
     assert heard(engine, attention) == []
     engine.pause = None
     heard(engine, attention)
-    engine.pause = Pause("a limit")
+    engine.pause = Pause("a limit", waiting_for=WaitingFor.LIMIT)
     assert heard(engine, attention) == ["The queue is paused: a limit"]
     assert heard(engine, attention) == []
 

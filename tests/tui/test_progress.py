@@ -17,6 +17,7 @@ from fake_engine import (
 
 from engine.domain.events import Notice, PlanChanged, Progressed, StatusChanged, Step
 from engine.domain.model import Pause, PlanItem, Stage, Status
+from engine.domain.reasons import Subject
 from tui.widgets.pulse import BAR_S, BARS, Pulse
 
 
@@ -102,7 +103,7 @@ async def test_quiet_and_stalled_runs_say_so_in_words(engine: FakeEngine) -> Non
         await pilot.pause()
         assert "◌ quiet" in shown(app)
         assert "◌ silent for 2:1" in shown(app)
-        engine.happen("c3", Notice("warning", "stalled: silent for 5:00"))
+        engine.happen("c3", Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED))
         screen_of(app).tick()
         await pilot.pause()
         assert "⚠ stalled" in shown(app)

@@ -23,6 +23,7 @@ from fake_engine import (
 
 from engine.domain.events import LimitsSeen, Notice, Step
 from engine.domain.model import LimitWindow, Pause
+from engine.domain.reasons import Subject
 from tui.app import SwarmApp
 from tui.widgets.text_input import TextInput
 
@@ -110,7 +111,9 @@ async def test_a_stalled_run_needs_me_until_it_goes_on(engine: FakeEngine) -> No
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
-        engine.happen("c3", Notice("warning", "stalled: no sign of life for 5:00"))
+        engine.happen(
+            "c3", Notice("warning", "stalled: no sign of life for 5:00", subject=Subject.STALLED)
+        )
         await taken(pilot)
         assert "0 running" in top(app)
         assert "2 needs you" in top(app)

@@ -31,6 +31,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
 from engine.domain.pattern import Known, Pattern, PatternStep, Rate, Variable
+from engine.domain.reasons import Subject
 from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
 from engine.workspace.changes import FileDelta, Kind
 from tui.app import SwarmApp
@@ -299,7 +300,11 @@ def test_a_paused_queue_with_marks_stalls_and_limits(
         LimitWindow("primary", 42, 300, engine.now + 5_400),
         LimitWindow("secondary", 91, 10_080, engine.now + 200_000),
     )
-    engine.happen(LIVE, LimitsSeen(told), Notice("warning", "stalled: no sign of life for 5:00"))
+    engine.happen(
+        LIVE,
+        LimitsSeen(told),
+        Notice("warning", "stalled: no sign of life for 5:00", subject=Subject.STALLED),
+    )
     engine.pause = Pause("waiting for the limit to reset (RATE_LIMITED)", engine.now + 272)
     app = app_on(engine)
     prepare = on_run("1qj8a5z1q1", "space", "space", "k", "k")

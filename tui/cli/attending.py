@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.domain.errors import UserError, user_error
+from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.text import one_line
 from engine.domain.transient import transient
 from engine.engine import Engine, read_holder
@@ -85,7 +86,7 @@ class Attendant:
 
     def _check_takes_over(self, absent_s: float) -> None:
         if absent_s > BEGIN_S:
-            why = next((f.error for f in self._engine.faults if f.task == "supervisor lock"), "")
+            why = next((f.error for f in self._engine.faults if f.task == SUPERVISOR_LOCK), "")
             raise user_error("NOT_SUPERVISED", f"This process cannot supervise the runs. {why}")
 
     def _is_beginning(self, now: float) -> bool:

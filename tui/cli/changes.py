@@ -185,7 +185,7 @@ def _so_far(before: int, after: int) -> str:
 
 
 async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
-    """Apply what one run changed, print the outcome, and return whether all of it fits."""
+    """Put what one run changed into its source, tell it, and say whether it fits."""
     from engine.engine import As
 
     to = asked["to"] and str(real_path(expanded(asked["to"])))
@@ -227,7 +227,7 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     else:
         listed = ", ".join(f"{clash['path']} ({clash['why']})" for clash in clashes)
         output.say(f"{run} does not fit: {listed}")
-    return done.fits and not done.links_left
+    return done.fits
 
 
 def _say_left(submodules: Sequence[str]) -> None:

@@ -108,7 +108,8 @@ class Deleting:
         everything = None
         if not (wish.artefacts_only or wish.sessions):
             everything = replace(wish, including_unsaved=True)
-        choices = _choices(plan, can_force=everything is not None and _unsaved(plan))
+        is_unsaved = any(item.is_unsaved for item in plan.keep)
+        choices = _choices(plan, can_force=everything is not None and is_unsaved)
         if len(choices) == 1:
             tell(app, f"Nothing can be deleted: {_reasons(plan)}", is_warning=True)
             return
@@ -215,12 +216,6 @@ def _choices(plan: Plan, *, can_force: bool) -> list[Choice]:
     if can_force:
         choices.append(Choice("all", "a", "also what is nowhere else", is_danger=True))
     return choices
-
-
-def _unsaved(plan: Plan) -> bool:
-    """Say whether something stays only because it is nowhere else."""
-    live = ("is ", "ended only")
-    return any(not item.why.startswith(live) for item in plan.keep)
 
 
 def _words(plan: Plan, width: int) -> str:

@@ -133,7 +133,7 @@ class TemplatesScreen(LiveScreen):
     def action_edit(self) -> None:
         """Open the file in the user's editor; what is saved is picked up."""
         template = self.listed.chosen
-        if template and template.layer.value == "built in":
+        if template and template.is_built_in:
             tell(app_of(self), "It is built in: a makes one of your own, which can extend it.")
         elif template:
             self.post_message(ToEdit(template.path))

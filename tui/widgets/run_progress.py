@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
-from engine.domain.activity import clock, time_left_s
+from engine.domain.activity import clock, is_quiet, time_left_s
 from engine.domain.model import Run, Stage, Status
-from engine.domain.projection import THINKING
+from engine.domain.reasons import Occupation
 from tui import show
 from tui.cells import cells, clean
 from tui.widgets.pulse import Pulse
@@ -87,9 +87,15 @@ class RunProgress(Widget):
         text = clean(words(run, self._now, self._wait), 300)
         if trouble := show.trouble(run, self._now):
             return [(f"{trouble[0]} {text}", "bold $warning")]
-        if run.status in _AT_WORK and text == clean(run.doing or THINKING, 300):
+        if _is_timed(run, self._now):
             text = f"{text} for {clock(self._now - run.doing_since)}"
         return [(text, "$secondary" if run.status in lifecycle.FINISHED else "$foreground")]
+
+
+def _is_timed(run: Run, now: float) -> bool:
+    """Return whether the words lack how long the run has been at it."""
+    has_time = run.occupation is Occupation.COMMAND or is_quiet(run, now)
+    return run.status in _AT_WORK and not has_time
 
 
 def _bar(run: Run, width: int, now: float) -> list[Part]:

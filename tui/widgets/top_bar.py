@@ -147,7 +147,7 @@ class TopBar(Widget):
         look = show.style(status)
         return [
             (f"{show.glyph(status)} ", look),
-            (f"{number}", f"bold {look}" if word == "needs you" else "bold"),
+            (f"{number}", f"bold {look}" if status is Status.FAILED else "bold"),
             (f" {word}{gap}", "$secondary"),
         ]
 

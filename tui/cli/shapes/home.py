@@ -79,6 +79,7 @@ class CleanupItem(Shape):
     project: str
     size: Count
     why: str
+    is_unsaved: Annotated[bool, Meta(description="it stays: work in it is nowhere else")]
     path: str
     folders: Annotated[
         list[RebuildableFolder], Meta(description="all that goes, with --artefacts-only")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
+from engine.domain.reasons import Cause, WaitingFor
 from tui.cli.shapes.base import Count, ErrorInfo, Shape, Time
 
 
@@ -72,6 +73,7 @@ class Pause(Shape):
     """Why the queue starts nothing, and until when (null: until it is asked to)."""
 
     reason: str
+    waiting_for: WaitingFor
     until: Time | None
 
 
@@ -93,6 +95,10 @@ class Run(Shape):
     project: str
     batch: str | None
     status: Status
+    cause: Annotated[Cause | None, Meta(description="why it has its status, where that says more")]
+    waiting_for: Annotated[
+        WaitingFor | None, Meta(description="what holds it the longest, while it is queued")
+    ]
     queue: Annotated[Place | None, Meta(description="only while it is queued")]
     progress: Annotated[int, Meta(ge=0, le=100, description="percent")]
     activity: Annotated[str, Meta(description="what it is doing, in words")]

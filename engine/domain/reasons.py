@@ -1,0 +1,88 @@
+"""Types of reasons: why a status changed, what a notice is about, what a run waits for.
+
+The program decides by these types alone. The texts that go with them are for people.
+"""
+
+from __future__ import annotations
+
+from engine.domain.open_enum import OpenEnum
+
+
+class Cause(OpenEnum):
+    """Why the status of a run changed, where the status alone does not tell."""
+
+    CANCEL = "cancel"
+    KILL = "kill"
+    RETRY = "retry"
+    RESUME = "resume"
+    AUTOMATIC_RETRY = "automatic-retry"
+    LIMIT = "limit"
+    DEPENDENCY = "dependency"
+    ERROR = "error"
+
+
+REASONS = {
+    Cause.CANCEL: "cancelled by the user",
+    Cause.KILL: "killed by the user",
+    Cause.RETRY: "retry",
+    Cause.RESUME: "resume",
+    Cause.AUTOMATIC_RETRY: "automatic retry {number} after {code}",
+    Cause.LIMIT: "waiting for the limit to reset: {code}",
+    Cause.DEPENDENCY: "{run} did not succeed",
+    Cause.ERROR: "{code}",
+}
+"""The text of each cause, with the facts that it names."""
+
+
+def reason(cause: Cause, *, code: str = "", run: str = "", number: int = 0) -> str:
+    """Return the text of a cause."""
+    return REASONS[cause].format(code=code, run=run, number=number)
+
+
+class Subject(OpenEnum):
+    """What a notice is about, where something is decided by it."""
+
+    STALLED = "stalled"
+    NETWORK = "network"
+
+
+class WaitingFor(OpenEnum):
+    """What a queued run, or the whole queue, waits for."""
+
+    SLOT = "slot"
+    DEPENDENCY = "dependency"
+    TIME = "time"
+    RETRY = "retry"
+    LIMIT = "limit"
+    LOGIN = "login"
+    DISK = "disk"
+    MACHINE = "machine"
+    USER = "user"
+
+
+class Occupation(OpenEnum):
+    """Kinds of work that are watched or shown in a way of their own."""
+
+    COMMAND = "command"
+    WAIT = "wait"
+    NETWORK = "network"
+
+
+class Condition(OpenEnum):
+    """A condition of the machine that passes; its value is its text."""
+
+    FILES = "too many files are open"
+    FILES_OF_ALL = "too many files are open on this machine"
+    PROCESSES = "the limit on processes and threads is reached"
+    MEMORY = "there is not enough memory"
+    INPUT_OUTPUT = "a disk reports input/output errors"
+    NETWORK_FILES = "a network file system is not reachable"
+    DISK = "the disk is full"
+    QUOTA = "the disk quota is used up"
+    DATABASE = "another program keeps the database locked"
+
+    @property
+    def waiting_for(self) -> WaitingFor:
+        """What the queue waits for meanwhile."""
+        is_full = self in (Condition.DISK, Condition.QUOTA)
+        return WaitingFor.DISK if is_full else WaitingFor.MACHINE
