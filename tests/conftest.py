@@ -45,6 +45,7 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at a time: for half of its time, a test waits for processes."""
     wanted = os.environ.get(WORKERS, "")
