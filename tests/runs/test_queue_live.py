@@ -438,11 +438,15 @@ async def test_what_is_said_while_being_stopped_changes_no_verdict(
 
 
 async def test_the_next_engine_knows_why_the_last_one_was_ending_a_run(
-    paths: Paths, watchful: Callable[[str], dict]
+    paths: Paths, watchful: Callable[[str], dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = {**watchful("notice"), "grace_s": LIMIT_S}
     async with supervising(paths, **patient) as engine:
-        run = await engine.start(spec("ignore-term", "say one", "hang", timeout_s=0.5))
+        run = await engine.start(spec("ignore-term", "say one", "hang", timeout_s=LIMIT_S))
+        batches = engine.batches(0)
+        while not texts(await engine.events(run.id)):
+            await anext(batches)
+        monkeypatch.setattr("engine.runs.watchdog.elapsed_s", lambda run, now: LIMIT_S + 1)
         await becomes(lambda: engine._supervision.scheduler._carried.get(run.id))
         carried = engine._supervision.scheduler._carried[run.id]
         await becomes(lambda: carried._supervisor)
