@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from engine.config import Config
 from engine.domain.errors import CATALOGUE
+from engine.domain.run_options import RUN_OPTIONS
 from engine.values import Duration, Size
 from tui.cli.main import group
 from tui.commands import GROUPS, keys_of
@@ -54,6 +55,18 @@ elsewhere, too, `--no-setup` nowhere. Patterns in `copy_files` are relative to t
 source, `*` stands for names in one folder; links are copied as links.""".splitlines()
 
 
+OPTIONS = """\
+The flags of `run` and `batch`, the same as keys of [templates](templates.md) and of steps of
+[flows](batches.md#flows), and as fields of the dashboard's forms, which also have choices for sandbox,
+agent, workspace and uncommitted changes. Those marked as columns can also be a
+column or a `--matrix` of a batch.
+
+A flag comes before a key; `env` is laid over that of the template. In YAML, `env` is a mapping,
+`images` and `add_dirs` are lists, `fetch` is true or false. A relative path in a file is taken from the
+folder of that file; in a column, as on the command line, from the current folder. Several files in a
+column or in a field are separated by spaces; quotes keep a name with spaces together.""".splitlines()
+
+
 def pages() -> dict[Path, str]:
     """Give every generated page by its path."""
     return {
@@ -61,6 +74,7 @@ def pages() -> dict[Path, str]:
         HERE / "errors.md": errors(),
         HERE / "settings.md": settings(),
         HERE / "commands.md": commands(),
+        HERE / "options.md": options(),
         HERE / "json.md": json_pages.page(NOTE),
         HERE / "schemas.json": json_pages.schemas(),
         HERE / "workspaces.md": workspaces(),
@@ -100,6 +114,18 @@ def errors() -> str:
     lines[-1] += " and in JSON."
     for code, entry in sorted(CATALOGUE.items()):
         lines += ["", f"## {code}", "", entry.message, "", entry.recovery]
+    return "\n".join(lines) + "\n"
+
+
+def options() -> str:
+    """Return the page of a run's options."""
+    lines = ["# Options of a run", "", NOTE, *OPTIONS, ""]
+    lines += ["| flag | key | in the forms | what |", "|---|---|---|---|"]
+    for option in RUN_OPTIONS:
+        key = f"`{option.key}`" if option.in_files else ""
+        key += " (column)" if option.is_column else ""
+        what = option.help.replace("|", "\\|")
+        lines.append(f"| `{option.flag}` | {key} | {option.label} | {what} |")
     return "\n".join(lines) + "\n"
 
 

@@ -43,7 +43,12 @@ timeout: 30m
 # verify_limit: 15m
 # retries: 2                  # so often the agent hears what the check said, and tries again
 # budget: 500000              # tokens
+# base: main                  # the branch, tag or commit to start from
+# fetch: true                 # fetch it first
 # cwd: packages/api           # the folder of the repository to work in
+# output_schema: answer.json  # a JSON schema beside this file that the answer must fit
+# images: [screen.png]        # for Codex
+# add_dirs: [../shared]       # folders that Codex may also write in
 # env: {{CI: "1"}}             # variables for the run
 # watchdog: {{silent_s: 10m, action: resume}}
 
