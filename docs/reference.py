@@ -58,13 +58,14 @@ source, `*` stands for names in one folder; links are copied as links.""".splitl
 OPTIONS = """\
 The flags of `run` and `batch`, the same as keys of [templates](templates.md) and of steps of
 [flows](batches.md#flows), and as fields of the dashboard's forms, which also have choices for
-sandbox, agent, workspace and uncommitted changes. Those marked as columns can also be a column or a
-`--matrix` of a batch.
+sandbox, agent, workspace and uncommitted changes. Those marked as columns can also be a column or
+a `--matrix` of a batch.
 
 A flag comes before a key; `env` is laid over that of the template. In YAML, `env` is a mapping,
 `images` and `add_dirs` are lists, `fetch` is true or false. A relative path in a file is taken from
 the folder of that file; in a column, as on the command line, from the current folder. Several files
-in a column or in a field are separated by spaces; quotes keep a name with spaces together.""".splitlines()
+in a column or field are separated by spaces; quotes keep a name with spaces together.
+""".splitlines()
 
 
 def pages() -> dict[Path, str]:
