@@ -45,7 +45,7 @@ def test_pause_and_unpause_act_elsewhere(detached: Detacher, swarm: Swarm, told:
         "priority": 0,
         "after": [],
         "not_before": None,
-        "pause": {"reason": "lunch", "until": None},
+        "pause": {"reason": "lunch", "waiting_for": "user", "until": None},
     }
     assert told(second)["activity"] == "the queue is paused: lunch (1st)"
     listed = swarm("ls")

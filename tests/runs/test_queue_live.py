@@ -16,6 +16,7 @@ from engine.config import Queue, Watchdog
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Pause, Run, Status
+from engine.domain.reasons import WaitingFor
 from engine.engine import Engine
 from engine.paths import Paths
 from engine.runs import scheduler
@@ -293,7 +294,8 @@ async def test_two_refused_logins_in_a_row_pause_the_queue(paths: Paths, codex: 
     async with supervising(paths, slots=1) as engine:
         runs = [await engine.start(spec(**codex.wish())) for _ in range(5)]
         await until(engine, lambda: engine.pause)
-        assert engine.pause == Pause("2 runs in a row were refused the login")
+        words = "2 runs in a row were refused the login"
+        assert engine.pause == Pause(words, waiting_for=WaitingFor.LOGIN)
         ends = [engine.view.runs[run.id].status.value for run in runs]
         assert ends == ["failed", "failed", "queued", "queued", "queued"]
         codex.does(GOOD)
