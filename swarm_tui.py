@@ -13,12 +13,12 @@ def main() -> None:
     sys.path[:] = [folder, *_safe(sys.path)]
     if not os.path.isabs(sys.pycache_prefix or "/"):  # noqa: PTH117  as above
         sys.pycache_prefix = None  # compiled modules would be read from the current folder
-    from engine import environment
+    from engine.system import environment
 
     environment.guard_process()
-    from tui import first_frame
+    from tui.terminal import splash
 
-    first_frame.show(sys.argv[1:])
+    splash.show(sys.argv[1:])
     gc.disable()  # importing makes much that stays: to look for garbage in it takes an eighth
     try:
         from tui.__main__ import main as run
@@ -27,7 +27,7 @@ def main() -> None:
     except KeyboardInterrupt:  # while it is being imported
         code = 130
     finally:
-        first_frame.leave()
+        splash.leave()
     sys.exit(code)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from benchmarks.lines import lines
 
 if TYPE_CHECKING:
+    from engine.config.paths import Paths
     from engine.engine import Engine
-    from engine.paths import Paths
 
 LIMIT_S = 300.0
 _PACE = """
@@ -93,11 +93,13 @@ def fake_codex(folder: Path, does: str) -> str:
 @asynccontextmanager
 async def supervising(paths: Paths, count: int, codex: str) -> AsyncGenerator[Engine]:
     """Give an engine at whose hands so many runs are at work, each with its number as prompt."""
-    from engine.config import Config, Queue, Watchdog
+    from engine.config.settings import Config, QueueSettings, WatchdogSettings
     from engine.domain.model import RunSpec
     from engine.engine import Engine
 
-    config = Config(slots=count, queue=Queue(stagger_s=0), watchdog=Watchdog(silent_s=9e4))
+    config = Config(
+        slots=count, queue=QueueSettings(stagger_s=0), watchdog=WatchdogSettings(silent_s=9e4)
+    )
     async with Engine.open(paths, config, supervise=True) as engine:
         for n in range(1, count + 1):
             spec = RunSpec(f"{n}\n", f"run {n}", "bench", codex_bin=codex)
@@ -118,7 +120,7 @@ async def until_at_work(engine: Engine, count: int) -> None:
 
 def end(paths: Paths) -> None:
     """Kill whatever is left of a home's runs."""
-    from engine.runs.marks import marks
+    from engine.execution.local.process_marks import marks
 
     home = os.path.realpath(paths.home)
     for value, pids in marks().items():

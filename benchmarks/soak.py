@@ -106,10 +106,10 @@ def _sample(terminal: Terminal, home: Path, minute: float, cpu: float) -> Sample
 
 async def _end_all(home: Path) -> None:
     """Leave no agent behind."""
-    from engine.config import Config
+    from engine.config.paths import Paths
+    from engine.config.settings import Config
     from engine.domain.errors import UserError
     from engine.engine import Engine
-    from engine.paths import Paths
 
     paths = Paths(home, home / "config.yaml")
     async with Engine.open(paths, Config(grace_s=0.5), supervise=True) as engine:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tui.cli import shapes
+from tui.cli import json as shapes
 
 REF = "#/$defs/"
 INTRODUCTION = """
@@ -73,7 +73,7 @@ def page(note: str) -> str:
 
 
 def _components() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    named = {**shapes.DOCUMENTS, **shapes.LINES, "": shapes.Error, "event": shapes.Event}
+    named = {**shapes.DOCUMENTS, **shapes.LINES, "": shapes.ErrorJson, "event": shapes.Event}
     found, defs = msgspec.json.schema_components(named.values(), ref_template=REF + "{name}")
     schema = dict(zip(named, found, strict=True))
     defs["Event"] = event = schema["event"]

@@ -7,11 +7,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from engine.config import Config
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.engine import Engine
-from engine.paths import Paths
 from tui.app import SwarmApp
-from tui.cli import demo_script
+from tui.cli.support import demo_script
 
 HERE = Path(__file__).parent
 SIZE = (150, 40)

@@ -12,28 +12,29 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine import programs
-from engine.codex import doctor as codex
-from engine.codex.command import find_codex
-from engine.config import Config
-from engine.config_file import load_usable
+from engine.agents.codex import doctor as codex
+from engine.agents.codex.command import find_codex
+from engine.config.config_file import load_usable
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.secrets import hide
-from engine.files import real_path
-from engine.notify.problems import problems
-from engine.paths import Paths
-from engine.runs import orphans, records
-from engine.runs.holder import Condition, Holder, read_holder
-from engine.runs.orphans import Orphan
+from engine.execution import run_records
+from engine.execution.local import orphans
+from engine.execution.local.orphans import Orphan
+from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
+from engine.notifications.diagnostics import problems
 from engine.store.store import USED, Store
+from engine.system import programs
+from engine.system.files import real_path
 
 LOW_DISK_BYTES = 2 * 1024**3
 OLDEST_GIT = (2, 31)
 
 
-class Health(StrEnum):
+class CheckHealth(StrEnum):
     """How a check went."""
 
     OK = "ok"
@@ -46,13 +47,13 @@ class Finding:
     """One check: what was looked at, how it stands, and what to do if that is not well."""
 
     name: str
-    health: Health
+    health: CheckHealth
     message: str
     recovery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class DiskSpace:
     """What is left on a disk, and whether that is little; what the home took when last measured."""
 
     free_bytes: int
@@ -82,7 +83,7 @@ class Doctor:
 
         async def database() -> list[Finding]:
             words = await self._store.check()
-            await records.check_behind(self._paths, self._store)
+            await run_records.check_behind(self._paths, self._store)
             return [_ok("database", words)]
 
         findings = await _tools(self._config, codex_bin)
@@ -100,9 +101,13 @@ class Doctor:
     async def _supervisor(self) -> list[Finding]:
         """Check who supervises, and that no run waits without a supervisor."""
         holder = await asyncio.to_thread(read_holder, self._paths.lock)
-        if holder.condition is Condition.ABSENT and await self._store.runs(statuses=LIVE, limit=1):
+        if holder.condition is HolderState.ABSENT and await self._store.runs(
+            statuses=LIVE, limit=1
+        ):
             message = "No process supervises, and runs are left to do."
-            return [Finding("supervisor", Health.WARNING, message, "Run `swarm-tui supervise`.")]
+            return [
+                Finding("supervisor", CheckHealth.WARNING, message, "Run `swarm-tui supervise`.")
+            ]
         return [_holder(holder, absent="none is needed: no run is left to do")]
 
     async def _receivers(self) -> list[Finding]:
@@ -111,9 +116,9 @@ class Doctor:
         found = await problems(self._config, self._store.deliveries)
         if not found and count:
             return [_ok("webhooks", f"{count} receiver{'' if count == 1 else 's'} to tell")]
-        return [Finding("webhooks", Health.WARNING, *problem) for problem in found]
+        return [Finding("webhooks", CheckHealth.WARNING, *problem) for problem in found]
 
-    async def space(self) -> Space | None:
+    async def space(self) -> DiskSpace | None:
         """Give the space left on the home's disk; None where it cannot be told."""
         try:
             space = await asyncio.to_thread(_space, self._paths)
@@ -172,7 +177,7 @@ async def _checked(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
 
 
 def _failed(name: str, error: UserError) -> Finding:
-    return Finding(name, Health.FAIL, error.message, error.recovery)
+    return Finding(name, CheckHealth.FAIL, error.message, error.recovery)
 
 
 async def _tools(config: Config, codex_bin: str | None) -> list[Finding]:
@@ -186,21 +191,21 @@ def _surroundings(paths: Paths) -> list[Finding]:
     try:
         disk = _disk(paths)
     except OSError as error:
-        disk = Finding("disk", Health.FAIL, f"{paths.home} cannot be read: {error.strerror}.")
+        disk = Finding("disk", CheckHealth.FAIL, f"{paths.home} cannot be read: {error.strerror}.")
     return [disk, check_home(paths.home), _settings(paths), *_terminal()]
 
 
-def _holder(holder: Holder, absent: str) -> Finding:
+def _holder(holder: LockHolder, absent: str) -> Finding:
     """Return how the supervisor does; `absent` where there is none."""
-    if holder.condition is Condition.ABSENT:
+    if holder.condition is HolderState.ABSENT:
         return _ok("supervisor", absent)
     if holder.problem:
         message, _, recovery = holder.problem.partition(". ")
-        return Finding("supervisor", Health.WARNING, message + ".", recovery)
+        return Finding("supervisor", CheckHealth.WARNING, message + ".", recovery)
     return _ok("supervisor", _holder_words(holder))
 
 
-def _holder_words(holder: Holder) -> str:
+def _holder_words(holder: LockHolder) -> str:
     words = f"process {holder.pid} supervises" if holder.pid else "a process supervises"
     if holder.since is not None:
         words += time.strftime(" since %Y-%m-%d %H:%M:%S", time.localtime(holder.since))
@@ -210,7 +215,7 @@ def _holder_words(holder: Holder) -> str:
 
 
 def _ok(name: str, message: str) -> Finding:
-    return Finding(name, Health.OK, message)
+    return Finding(name, CheckHealth.OK, message)
 
 
 async def _codex(named: str | None, config: Config) -> list[Finding]:
@@ -222,15 +227,15 @@ async def _codex(named: str | None, config: Config) -> list[Finding]:
         findings.append(
             Finding(
                 "codex doctor",
-                Health.WARNING,
+                CheckHealth.WARNING,
                 "This Codex has no `codex doctor --json`: login and network were not checked.",
                 CATALOGUE["CODEX_TOO_OLD"].recovery,
             )
         )
     for name, check in sorted(checks.items()):
         if name == "auth.credentials" or check.status == "fail":
-            health = Health.FAIL if check.status == "fail" else Health.OK
-            recovery = (check.remediation or "") if health is Health.FAIL else ""
+            health = CheckHealth.FAIL if check.status == "fail" else CheckHealth.OK
+            recovery = (check.remediation or "") if health is CheckHealth.FAIL else ""
             findings.append(Finding(f"codex {name}", health, hide(check.summary), hide(recovery)))
     return [*findings, await _sandbox(path)]
 
@@ -241,7 +246,7 @@ async def _sandbox(path: str) -> Finding:
         return _ok("codex sandbox", "a command starts in Codex's sandbox")
     return Finding(
         "codex sandbox",
-        Health.FAIL,
+        CheckHealth.FAIL,
         f"No command can start in Codex's sandbox: {hide(error)}",
         "Allow user namespaces (bubblewrap needs them), or use the sandbox danger-full-access.",
     )
@@ -251,24 +256,24 @@ async def _git() -> list[Finding]:
     git = programs.find("git")
     if git is None:
         message = "git was not found: worktrees, diffs and checkpoints need it."
-        return [Finding("git", Health.FAIL, message, "Install git.")]
+        return [Finding("git", CheckHealth.FAIL, message, "Install git.")]
     _, text = await codex.output([git, "--version"])
     version = tuple(int(part) for part in text.split()[2].split(".")[:2] if part.isdigit())
     if version < OLDEST_GIT:
-        return [Finding("git", Health.WARNING, f"{text.strip()} is old.", "Update git.")]
+        return [Finding("git", CheckHealth.WARNING, f"{text.strip()} is old.", "Update git.")]
     return [_ok("git", text.strip())]
 
 
-def _space(paths: Paths) -> Space:
+def _space(paths: Paths) -> DiskSpace:
     free = shutil.disk_usage(paths.home).free
-    return Space(free, free < LOW_DISK_BYTES)
+    return DiskSpace(free, free < LOW_DISK_BYTES)
 
 
 def _disk(paths: Paths) -> Finding:
     space = _space(paths)
     message = f"{space.free_bytes / 1024**3:.1f} GiB free at {paths.home}"
     if space.is_low:
-        return Finding("disk", Health.WARNING, message, CATALOGUE["DISK_FULL"].recovery)
+        return Finding("disk", CheckHealth.WARNING, message, CATALOGUE["DISK_FULL"].recovery)
     return _ok("disk", message)
 
 
@@ -279,7 +284,7 @@ def check_home(home: Path) -> Finding:
         if name and real.is_relative_to(real_path(name)):
             return Finding(
                 "home",
-                Health.WARNING,
+                CheckHealth.WARNING,
                 f"{home} lies below {name}, where sandboxed agents may write.",
                 "Set SWARM_HOME to a folder elsewhere.",
             )
@@ -289,7 +294,7 @@ def check_home(home: Path) -> Finding:
 def _settings(paths: Paths) -> Finding:
     loaded = load_usable(paths)
     if loaded.error:
-        return Finding("settings", Health.FAIL, loaded.warning, loaded.error.recovery)
+        return Finding("settings", CheckHealth.FAIL, loaded.warning, loaded.error.recovery)
     there = "" if paths.config.exists() else " (not there: defaults)"
     return _ok("settings", f"{paths.config}{there}")
 
@@ -299,12 +304,12 @@ def _terminal() -> list[Finding]:
     findings = [_ok("terminal", f"TERM={term or 'unset'}")]
     if term in ("", "dumb"):
         recovery = user_error("NOT_A_TERMINAL").recovery
-        findings = [Finding("terminal", Health.WARNING, f"TERM={term or 'unset'}", recovery)]
+        findings = [Finding("terminal", CheckHealth.WARNING, f"TERM={term or 'unset'}", recovery)]
     encoding = locale.getpreferredencoding(False)
     if encoding.lower().replace("-", "") != "utf8":
         message = f"The terminal's encoding is {encoding}: symbols are shown in ASCII."
         recovery = "Set LANG to a UTF-8 locale."
-        findings.append(Finding("encoding", Health.WARNING, message, recovery))
+        findings.append(Finding("encoding", CheckHealth.WARNING, message, recovery))
     return findings
 
 
@@ -313,7 +318,7 @@ def _supervision(faults: Sequence[Fault]) -> Finding:
     if not faults:
         return _ok("supervision", "no fault is known of what supervises the runs")
     message = "\n".join(fault_words(fault) for fault in faults)
-    return Finding("supervision", Health.WARNING, message, "Read the log file in the home.")
+    return Finding("supervision", CheckHealth.WARNING, message, "Read the log file in the home.")
 
 
 def _unknown(count: int) -> list[Finding]:
@@ -322,12 +327,14 @@ def _unknown(count: int) -> list[Finding]:
     runs = "1 run" if count == 1 else f"{count} runs"
     message = f"Processes of {runs} that the database of this home does not know are alive."
     recovery = "If the database was lost, run `swarm-tui doctor --recover`."
-    return [Finding("unknown runs", Health.WARNING, message, recovery)]
+    return [Finding("unknown runs", CheckHealth.WARNING, message, recovery)]
 
 
 def _orphans(count: int) -> Finding:
     if count:
         runs = "1 run that has ended" if count == 1 else f"{count} runs that have ended"
         message = f"{runs} left processes alive."
-        return Finding("orphans", Health.WARNING, message, "Run `swarm-tui doctor --end-orphans`.")
+        return Finding(
+            "orphans", CheckHealth.WARNING, message, "Run `swarm-tui doctor --end-orphans`."
+        )
     return _ok("orphans", "no processes are left of runs that have ended")

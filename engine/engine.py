@@ -16,108 +16,108 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import Config
-from engine.config_file import ConfigWatch, LoadedConfig, load_usable
+from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
-from engine.domain.kinds import USUAL, Kind
+from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import Ask, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import AttemptRequest, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.projection import View
-from engine.domain.radar import Radar
+from engine.domain.radar import OverlapDetector
 from engine.domain.text import printable_name
-from engine.environment import distrust, requested_environment
-from engine.open_files import raise_limit
-from engine.parts import MODULE_OF, Parts
-from engine.paths import Paths
-from engine.runs import tree
-from engine.runs.bases import hold_bases
-from engine.runs.bus import Batch, Batches, Bus
-from engine.runs.journal import Journal
-from engine.runs.lookout import Lookout
-from engine.runs.owner import Ownership
-from engine.runs.records import RunRecords
-from engine.runs.shared import SharedSettings
-from engine.runs.tree import SupervisedTask, TaskTree
-from engine.store.history import History
+from engine.execution import task_tree
+from engine.execution.base_refs import hold_bases
+from engine.execution.bus import EventBatch, EventBus, EventStream
+from engine.execution.journal import Journal
+from engine.execution.run_records import RunRecords
+from engine.execution.shared_settings import SharedSettings
+from engine.execution.supervision_monitor import SupervisionMonitor
+from engine.execution.supervisor_lock import SupervisorLock
+from engine.execution.task_tree import SupervisedTask, TaskTree
+from engine.lazy_services import MODULE_OF, LazyServices
+from engine.store.history import EventHistory
 from engine.store.store import Store, open_store
+from engine.system.environment import distrust, requested_environment
+from engine.system.open_files import raise_limit
 
 if TYPE_CHECKING:
-    from engine.cleaning import Cleaned, Report
-    from engine.disk import Usage
-    from engine.doctor import Finding, Health, Space
+    from engine.batches.matrix import read_matrix
+    from engine.batches.request import BatchRequest
+    from engine.batches.service import BatchPlan as BatchPlan
+    from engine.disk.cleanup import CleanupItemResult, CleanupReport
+    from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan
+    from engine.disk.locations import DiskLocation, LocationKind
+    from engine.disk.scan.scanner import FolderSize
+    from engine.disk.service import DiskUsage
+    from engine.disk.trash_entry import TrashEntry
+    from engine.disk.unsaved import UnsavedWork
+    from engine.doctor import CheckHealth, DiskSpace, Finding
     from engine.domain.consent import Consent
-    from engine.domain.messages import Wish as Interest
-    from engine.library.asked import Order
-    from engine.library.cells import read_matrix
-    from engine.library.parameters import Parameter
-    from engine.library.template import Filled, Template
-    from engine.notifications import Condition, Recipient
-    from engine.recovery import Recovered, recover
-    from engine.runs.background import BackgroundProcess, start_if_needed
-    from engine.runs.holder import Holder, read_holder
-    from engine.runs.lookout import SupervisionState, supervision_state
-    from engine.sources import Source
+    from engine.domain.messages import Subscription as Interest
+    from engine.execution.background import BackgroundProcess, start_if_needed
+    from engine.execution.recovery import RecoveryReport, recover
+    from engine.execution.supervision_monitor import SupervisionState, supervision_state
+    from engine.execution.supervisor_status import LockHolder, read_holder
+    from engine.notifications.service import ReceiverHealth, ReceiverStatus
     from engine.supervision import Supervision
-    from engine.swarms import Plan as BatchPlan
-    from engine.templates import Templates
-    from engine.upkeep.entry import Entry
-    from engine.upkeep.measure import Figures
-    from engine.upkeep.places import Place, PlaceKind
-    from engine.upkeep.plan import Item, Plan, Wish
-    from engine.upkeep.unsaved import Unsaved
-    from engine.workspace.apply import As, Outcome
-    from engine.workspace.changes import Changes, FileDelta
-    from engine.workspace.checkpoints import Checkpoint
-    from engine.workspace.comparison import Comparison
-    from engine.workspace.threeway import Clash
-    from engine.workspace.tree import Look, TreeEntry
+    from engine.templates.parameters import Parameter
+    from engine.templates.service import Templates
+    from engine.templates.template import RenderedTemplate, Template
+    from engine.workspaces.apply.apply import ApplyMode, ApplyResult
+    from engine.workspaces.apply.three_way import Conflict
+    from engine.workspaces.checkpoints.changes import Changes, FileDelta
+    from engine.workspaces.checkpoints.checkpoints import Checkpoint
+    from engine.workspaces.checkpoints.comparison import Comparison
+    from engine.workspaces.files.tree import FilePreview, TreeEntry
+    from engine.workspaces.sources import SourceInfo
 
 __all__ = [
-    "As",
+    "ApplyMode",
     "BackgroundProcess",
-    "Batch",
+    "EventBatch",
     "BatchPlan",
-    "Batches",
+    "EventStream",
     "Changes",
     "Checkpoint",
-    "Clash",
-    "Cleaned",
+    "Conflict",
+    "CleanupItemResult",
     "Comparison",
-    "Condition",
+    "ReceiverHealth",
     "Consent",
     "Engine",
-    "Entry",
-    "Figures",
+    "TrashEntry",
+    "FolderSize",
     "FileDelta",
-    "Filled",
+    "RenderedTemplate",
     "Finding",
-    "Health",
-    "History",
-    "Holder",
-    "Item",
-    "Look",
-    "Order",
-    "Outcome",
+    "CheckHealth",
+    "EventHistory",
+    "LockHolder",
+    "CleanupItem",
+    "FilePreview",
+    "BatchRequest",
+    "ApplyResult",
     "Parameter",
-    "Place",
-    "PlaceKind",
-    "Plan",
-    "Recipient",
-    "Recovered",
-    "Report",
-    "Source",
-    "Space",
+    "DiskLocation",
+    "LocationKind",
+    "CleanupPlan",
+    "ReceiverStatus",
+    "RecoveryReport",
+    "CleanupReport",
+    "SourceInfo",
+    "DiskSpace",
     "SupervisionState",
     "TaskTree",
     "Template",
     "Templates",
     "TreeEntry",
-    "Unsaved",
-    "Usage",
-    "Wish",
+    "UnsavedWork",
+    "DiskUsage",
+    "CleanupFilter",
     "read_holder",
     "read_matrix",
     "recover",
@@ -141,10 +141,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
     if name not in MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(MODULE_OF[name])
-    return getattr(module, "Plan" if name == "BatchPlan" else name)
+    return getattr(module, "CleanupPlan" if name == "BatchPlan" else name)
 
 
-class Engine(Parts):
+class Engine(LazyServices):
     """One home's runs. Commands go in; what came of them comes out as batches of events."""
 
     def __init__(self, paths: Paths, config: Config, store: Store, view: View) -> None:
@@ -152,7 +152,7 @@ class Engine(Parts):
         self.view = view
         """All runs as they are now, if the engine follows; faces only read it."""
         self._shared = SharedSettings(store, config.slots)
-        self._bus = Bus()
+        self._bus = EventBus()
         self.tasks = TaskTree()
         """All long-lived tasks of this engine, and of the face that has it open."""
         self.tasks.faults.changed = self._faults_changed
@@ -162,8 +162,8 @@ class Engine(Parts):
         self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
         self._supervision: Supervision | None = None
         self._supervising: SupervisedTask | None = None
-        self._ownership = Ownership(paths.lock)
-        self.lookout = Lookout(self._ownership, lambda: bool(view.live), self._published)
+        self._ownership = SupervisorLock(paths.lock)
+        self.lookout = SupervisionMonitor(self._ownership, lambda: bool(view.live), self._published)
         """Whether anybody supervises the runs, where this engine does not."""
 
     @classmethod
@@ -242,13 +242,13 @@ class Engine(Parts):
         if self._supervising and isinstance(self._supervising.error, UserError):
             raise self._supervising.error
         for fault in self.tasks.faults.current:
-            is_stuck = fault.count >= tree.BACKOFF.identical and not fault.passing
+            is_stuck = fault.count >= task_tree.BACKOFF.identical and not fault.passing
             if is_stuck and fault.task in ESSENTIAL:
                 raise user_error("INTERNAL", fault_words(fault))
 
     # What happens
 
-    def batches(self, interval_s: float = 0.05) -> Batches:
+    def batches(self, interval_s: float = 0.05) -> EventStream:
         """Give what happens from now on, one batch at most every `interval_s` seconds."""
         return self._bus.batches(interval_s)
 
@@ -267,7 +267,7 @@ class Engine(Parts):
         """
         return await self._store.events(run, after=after, before=before, limit=limit, kinds=kinds)
 
-    def history(self, run: str | None, kind: Kind = USUAL) -> History:
+    def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
         """Give a way through the stored events of a run, or of all runs as one stream."""
         return self._store.history(run, kind)
 
@@ -282,7 +282,7 @@ class Engine(Parts):
         """Give the runs that match, newest first, straight from the store."""
         return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
 
-    async def radar(self) -> Radar:
+    async def radar(self) -> OverlapDetector:
         """Give which of the latest runs change the same files, straight from the store."""
         return View(await self._store.runs(limit=RADAR_RUNS)).radar
 
@@ -326,7 +326,7 @@ class Engine(Parts):
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
         spec = await self.check(spec)
-        from engine.runs.requested_files import RequestedFiles
+        from engine.execution.requested_files import RequestedFiles
 
         files = RequestedFiles(self.paths, requested_environment())
         done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
@@ -342,7 +342,7 @@ class Engine(Parts):
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         if spec.schema_file or spec.images or spec.add_dirs:
-            from engine.runs import attachments
+            from engine.execution import attachments
 
             spec = await asyncio.to_thread(attachments.checked, spec)
         spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
@@ -355,7 +355,7 @@ class Engine(Parts):
 
     async def _project(self, spec: RunSpec) -> str:
         """Return the project of a run: two repositories with one folder name are two projects."""
-        from engine.workspace.project_key import LOOKED_AT, project_label
+        from engine.workspaces.create.project_key import LOOKED_AT, project_label
 
         return await project_label(
             spec, lambda label: self._store.runs(project=label, limit=LOOKED_AT)
@@ -397,7 +397,7 @@ class Engine(Parts):
         if not message.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Say what is to be done.")
         await self._check_again(found)
-        ask = Ask(message, resume=True)
+        ask = AttemptRequest(message, resume=True)
         return await self._change(found.id, lambda current: requests.resume(current, message), ask)
 
     async def set_slots(self, slots: int) -> None:
@@ -456,7 +456,7 @@ class Engine(Parts):
         return replace(spec, workspace=wish, preparation=made)
 
     async def _change(
-        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: Ask | None = None
+        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: AttemptRequest | None = None
     ) -> Run:
         return (await self._journal.change(run, decide, ask)).runs[run]
 
@@ -470,7 +470,7 @@ class Engine(Parts):
         await self._check_spec(spec)
 
     async def _check_spec(self, spec: RunSpec) -> RunSpec:
-        from engine.checks import check_spec
+        from engine.preflight import check_spec
 
         self.check_config()
         return await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
@@ -532,7 +532,7 @@ def _wishes(config: Config) -> Sequence[Interest]:
     """Give who wants to be told of what; where nobody does, nothing is imported for it."""
     if not (config.webhooks or config.notify.apprise):
         return ()
-    from engine.notify.receivers import wishes
+    from engine.notifications.receivers import wishes
 
     return wishes(config)
 

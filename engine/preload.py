@@ -16,12 +16,12 @@ from importlib import import_module
 from pathlib import Path
 
 import engine
-from engine import child_files
-from engine.codex.command import SIMULATED
-from engine.upkeep import measure
+from engine.agents.codex.command import SIMULATED
+from engine.disk.scan import scanner
+from engine.system import child_files
 
 AFTER_S, GAP_S = 0.3, 0.002
-CHILDREN = ("engine.codex.simulated", "engine.upkeep.scan_")
+CHILDREN = ("engine.agents.simulated", "engine.disk.scan_")
 """Programs of their own, which no supervisor imports."""
 OTHERS = ("yaml", "psutil", "platformdirs", "jinja2", "statistics", "difflib", "secrets")
 RECEIVERS = ("httpx2", "standardwebhooks")
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 async def preload(*, with_receivers: bool) -> None:
     """Import and read everything; what cannot be imported is logged, and fails where it is used."""
-    for program in (SIMULATED, Path(measure.__file__).with_name("scan_worker.py")):
+    for program in (SIMULATED, Path(scanner.__file__).with_name("scan_worker.py")):
         await asyncio.to_thread(child_files.hold, program)
     await asyncio.sleep(AFTER_S)
     await import_all(modules(with_receivers=with_receivers))

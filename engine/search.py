@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from engine.domain.errors import UserError
-from engine.domain.search import Found, words
+from engine.domain.search import SearchResult, words
 from engine.store.store import Store
 
 EVERY_S = 1.0
@@ -21,7 +21,7 @@ MOST = 1000
 _log = logging.getLogger(__name__)
 
 
-class Search:
+class HistorySearch:
     """Finds words in prompts, messages, commands and outputs of all runs."""
 
     def __init__(self, store: Store) -> None:
@@ -42,7 +42,7 @@ class Search:
         limit: int = 50,
         as_typed: bool = False,
         patience_s: float = PATIENCE_S,
-    ) -> Found:
+    ) -> SearchResult:
         """Give the latest places where all the words are; `as_typed`: the last one may go on.
 
         Before that the index is brought up to date, for `patience_s` at most. Raises `UserError`.
@@ -52,7 +52,7 @@ class Search:
         found = await self._store.search(
             wanted, project=project, statuses=statuses, limit=limit + 1
         )
-        return Found(tuple(found[:limit]), len(found) > limit, behind)
+        return SearchResult(tuple(found[:limit]), len(found) > limit, behind)
 
     async def keep_up(self) -> None:
         """Move the index on whenever little is happening, until cancelled."""

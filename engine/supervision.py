@@ -6,26 +6,26 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from engine.clock import Clock
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
 from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.model import Pause, Run
 from engine.domain.projection import View
-from engine.domain.queue import Rules, paused
-from engine.parts import Parts
-from engine.runs.journal import Journal
-from engine.runs.owner import Ownership
-from engine.runs.reporting import FaultReporter
-from engine.runs.shared import SharedSettings
-from engine.runs.tree import Final, TaskTree
-from engine.store.appending import Entry
+from engine.domain.queue import QueueRules, paused
+from engine.execution.fault_reporter import FaultReporter
+from engine.execution.journal import Journal
+from engine.execution.shared_settings import SharedSettings
+from engine.execution.supervisor_lock import SupervisorLock
+from engine.execution.task_tree import FinalError, TaskTree
+from engine.lazy_services import LazyServices
+from engine.store.appending import AppendRequest
 from engine.store.rebuilt import is_unreadable
 from engine.store.store import Store
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
-    from engine.runs.scheduler import Scheduler
-    from engine.runs.supervisor import Tools
+    from engine.execution.scheduler import Scheduler
+    from engine.execution.supervisor import SupervisorContext
 
 OWNER_RETRY_S = 0.5
 CHECKPOINTS = 2
@@ -36,12 +36,12 @@ class Supervision:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: LazyServices,
         store: Store,
         view: View,
         journal: Journal,
         shared: SharedSettings,
-        ownership: Ownership,
+        ownership: SupervisorLock,
         tasks: TaskTree,
         published: Callable[[], None],
     ) -> None:
@@ -82,12 +82,12 @@ class Supervision:
         await preload(with_receivers=bool(config.webhooks or config.notify.apprise))
 
     async def _check_behind(self) -> None:
-        from engine.runs.records import check_behind
+        from engine.execution.run_records import check_behind
 
         try:
             await check_behind(self._parts.paths, self._store)
         except UserError as error:
-            raise Final(error) from error
+            raise FinalError(error) from error
 
     def _took_over(self) -> bool:
         faults = self._tasks.faults
@@ -101,9 +101,9 @@ class Supervision:
 
     async def _work_off(self) -> None:
         """Run what is queued, and do all else that wants doing, until that ends for good."""
-        from engine.runs.scheduler import Scheduler
-        from engine.runs.timekeeping import Timekeeper
-        from engine.tending import Tending
+        from engine.disk.maintenance import Maintenance
+        from engine.execution.scheduler import Scheduler
+        from engine.execution.timekeeper import Timekeeper
 
         parts, branch = self._parts, self._tasks.branch()
         tools = self._tools(branch)
@@ -118,7 +118,7 @@ class Supervision:
             self._check_home,
             keeper.check,
         )
-        tending = Tending(
+        tending = Maintenance(
             parts.disk, self._store, parts.config, lambda: not self._view.live, self._clock
         )
         try:
@@ -135,7 +135,7 @@ class Supervision:
             scheduling = branch.start("scheduler", scheduler.run)
             await scheduling.wait()
             if scheduling.error:
-                raise Final(scheduling.error)
+                raise FinalError(scheduling.error)
         finally:
             await branch.close()
             self._store.use_clock(None)
@@ -154,23 +154,23 @@ class Supervision:
         notice = Notice("warning", "the stored state was unreadable: rebuilt from the events")
         for run in list(self._view.runs.values()):
             if is_unreadable(run):
-                await self._journal.append([Entry(run.id, [notice])])
+                await self._journal.append([AppendRequest(run.id, [notice])])
 
-    def _tools(self, branch: TaskTree) -> Tools:
-        from engine.runs.budgets import Budgets
-        from engine.runs.follower import Follower
-        from engine.runs.supervisor import Tools
-        from engine.runs.watcher import Watcher
+    def _tools(self, branch: TaskTree) -> SupervisorContext:
+        from engine.execution.budgets import Budgets
+        from engine.execution.follower import OutputFollower
+        from engine.execution.local.watcher import WorkspaceWatcher
+        from engine.execution.supervisor import SupervisorContext
 
         commit = self._journal.append
-        return Tools(
+        return SupervisorContext(
             paths=self._parts.paths,
             config=self._parts.config,
             store=self._store,
             commit=commit,
             pause=self._pause,
-            follower=Follower(commit, branch.faults),
-            watcher=Watcher(commit),
+            follower=OutputFollower(commit, branch.faults),
+            watcher=WorkspaceWatcher(commit),
             checkpoints=asyncio.Semaphore(CHECKPOINTS),
             budgets=Budgets(self._store, self._view),
             tasks=branch,
@@ -183,15 +183,17 @@ class Supervision:
         if self._store.place:
             self._store.place.check()
 
-    def _rules(self) -> Rules:
-        return Rules(self._shared.slots, self._parts.config.queue.per_project, self._shared.pause)
+    def _rules(self) -> QueueRules:
+        return QueueRules(
+            self._shared.slots, self._parts.config.queue.per_project, self._shared.pause
+        )
 
     async def _check_login(self, run: Run) -> UserError | None:
         """Return why Codex cannot be started for `run`; None if it can."""
-        from engine.codex.command import find_codex
-        from engine.codex.doctor import login
-        from engine.environment import codex_environment, separate_agents_code
-        from engine.runs.variables import requested
+        from engine.agents.codex.command import find_codex
+        from engine.agents.codex.doctor import login
+        from engine.config.run_environment import requested
+        from engine.system.environment import codex_environment, separate_agents_code
 
         try:
             base = await asyncio.to_thread(requested, self._parts.paths, run.id)

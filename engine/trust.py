@@ -16,18 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from engine.config import Config, ProjectSettings, WorkspaceSettings, parse_repository
+from engine.config.settings import Config, ProjectSettings, WorkspaceSettings, parse_repository
 from engine.domain.activity import clock
-from engine.domain.consent import Concern, Consent, Item, TrustRequest
+from engine.domain.consent import Consent, TrustConcern, TrustItem, TrustRequest
 from engine.domain.errors import UserError, user_error
-from engine.domain.model import Preparation, RunSpec, WorkspaceKind
+from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSetup
 from engine.domain.text import one_line, printable_name
-from engine.library.loosening import commands, variables
 from engine.store.store import Store
-from engine.workspace.below import Below
-from engine.workspace.create import root_of
-from engine.workspace.named_files import Recorded, TooMuch, record
-from engine.workspace.working_folder import chosen
+from engine.templates.loosening import commands, variables
+from engine.workspaces.create.create import root_of
+from engine.workspaces.create.working_folder import chosen
+from engine.workspaces.files.named_files import NamedFiles, RecordLimitError, record
+from engine.workspaces.files.rooted_dir import RootedDir
 
 FILE = b".swarm/config.yaml"
 LIMIT_BYTES = 1024**2
@@ -105,13 +105,13 @@ class Trust:
         """Return the variables of a run: the settings' where it names no other value."""
         return {**self._config.workspace.env, **theirs, **(self._own(spec).env or {}), **spec.env}
 
-    def _preparation(self, spec: RunSpec, theirs: ProjectSettings) -> Preparation:
+    def _preparation(self, spec: RunSpec, theirs: ProjectSettings) -> WorkspaceSetup:
         own, common = self._own(spec), self._config.workspace
         runs, kind = _runs_setup(spec), spec.workspace.kind
         setup = _first(own.setup, theirs.setup, common.setup) if runs else ()
         copies = _first(own.copy_files, theirs.copy_files, common.copy_files)
         ignore = _first(own.ignore, theirs.ignore, common.ignore)
-        return Preparation(
+        return WorkspaceSetup(
             copy_limit=int(self._config.workspace.copy_limit),
             setup=tuple(command for command in setup if command.strip()),
             setup_limit_s=float(_first(own.setup_limit, theirs.setup_limit, common.setup_limit)),
@@ -130,7 +130,7 @@ class Trust:
         if root is None:
             return None, nothing
         name = str(root / os.fsdecode(FILE))
-        with Below(root) as below:
+        with RootedDir(root) as below:
             content = _content(below, printable_name(name))
         if content is None:
             return None, nothing
@@ -145,7 +145,7 @@ class Trust:
 
 def _consent(request: TrustRequest) -> Consent:
     """Read the files that a request's commands name, and make what stands for all of it."""
-    recorded: dict[str, Recorded] = {}
+    recorded: dict[str, NamedFiles] = {}
     programs: dict[str, Mapping[str, str]] = {}
     try:
         for root in request.roots if request.commands else ():
@@ -155,7 +155,7 @@ def _consent(request: TrustRequest) -> Consent:
             rendered = request.rendered
             more = record(place, rendered, place, request.cwds).run if rendered else {}
             programs[root] = {**more, **recorded[root].run}
-    except TooMuch as error:
+    except RecordLimitError as error:
         raise user_error(
             request.code, f"{printable_name(request.file)} cannot be trusted: {error}."
         ) from error
@@ -179,11 +179,11 @@ def _consent(request: TrustRequest) -> Consent:
     )
 
 
-def _outside(recorded: Iterable[Recorded]) -> list[Item]:
+def _outside(recorded: Iterable[NamedFiles]) -> list[TrustItem]:
     """Return the links of the repository that its commands name and that lead out of it."""
     links = {path: None for found in recorded for path in found.outside if " -> " in path}
     words = "names a link that leads out of the repository"
-    return [Item(Concern.LEAVES, f"{words}: {printable_name(path)}") for path in links]
+    return [TrustItem(TrustConcern.LEAVES, f"{words}: {printable_name(path)}") for path in links]
 
 
 def _refused(consent: Consent) -> UserError:
@@ -222,7 +222,7 @@ def _root(spec: RunSpec) -> Path | None:
     return root_of(wish)
 
 
-def _content(below: Below, name: str) -> bytes | None:
+def _content(below: RootedDir, name: str) -> bytes | None:
     if below.stat(FILE) is None:
         return None
     try:
@@ -250,35 +250,37 @@ def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettin
     )
 
 
-def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[Item]:
+def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[TrustItem]:
     """Return what a repository's settings ask for; a lower limit asks for nothing."""
     items = [*commands(asked.setup or (), root), *variables(asked.env or {}, usual.env)]
     if asked.setup is not None and usual.setup:
-        items.append(Item(Concern.COMMAND, "leaves out the set-up commands of your own settings"))
+        items.append(
+            TrustItem(TrustConcern.COMMAND, "leaves out the set-up commands of your own settings")
+        )
     if asked.setup_limit is not None and asked.setup_limit > usual.setup_limit:
         limit = clock(float(asked.setup_limit))
-        items.append(Item(Concern.COST, f"lets the set-up commands take {limit}"))
+        items.append(TrustItem(TrustConcern.COST, f"lets the set-up commands take {limit}"))
     for what, names in (
         ("brings along", asked.copy_files),
         ("leaves out of copies", asked.ignore),
     ):
         if names is not None:
             listed = ", ".join(map(printable_name, names)) or "nothing"
-            items.append(Item(Concern.FILES, f"{what} {listed}"))
+            items.append(TrustItem(TrustConcern.FILES, f"{what} {listed}"))
     return items
 
 
 def _as_before(spec: RunSpec) -> RunSpec:
     """Leave the set-up of the run that another starts from, only where it is asked for again."""
     earlier = spec.preparation
-    again = earlier if spec.with_setup else Preparation()
+    again = earlier if spec.with_setup else WorkspaceSetup()
     held = replace(again, trusted=earlier.trusted, guarded=earlier.guarded)
     return replace(spec, preparation=replace(held, copy_files=(), ignore=()))
 
 
 def with_guard(
-    made: Preparation, asked: Preparation, files: Sequence[Mapping[str, str]] = ()
-) -> Preparation:
+    made: WorkspaceSetup, asked: WorkspaceSetup, files: Sequence[Mapping[str, str]] = ()
+) -> WorkspaceSetup:
     """Return `made` with the guarded commands of `asked` and the files that they can run."""
     trusted = {**made.trusted, **asked.trusted}
     for each in files:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 # A busy machine is no fault: what a test may take is the time limit's business.
 slow_machine = [HealthCheck.too_slow]

@@ -13,7 +13,7 @@ from typing import Any
 from standardwebhooks import Webhook as Signer
 from support import LIMIT_S
 
-from engine.config import HookName, Url, Webhook
+from engine.config.settings import Url, WebhookName, WebhookSettings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret that is long enough now").decode()
 ENV = "DOORSTEP_SECRET"
@@ -42,10 +42,10 @@ class Doorstep:
         self.url = ""
         self._news = asyncio.Condition()
 
-    def hook(self, name: str = "ci", **more: Any) -> Webhook:
+    def hook(self, name: str = "ci", **more: Any) -> WebhookSettings:
         url = more.pop("url", self.url)
         said = {"secret_env": ENV, **more}
-        return Webhook(HookName(name), Url(url), **said)
+        return WebhookSettings(WebhookName(name), Url(url), **said)
 
     def ids(self, run: str = "") -> list[str]:
         return [got.id for got in self.got if run in got.id]

@@ -13,9 +13,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from engine.runs import faults, tree
+from engine.execution import faults, task_tree
 
-QUICK = tree.Backoff(first_s=0.02, longest_s=0.2, well_s=1.0)
+QUICK = task_tree.Backoff(first_s=0.02, longest_s=0.2, well_s=1.0)
 TEXT = "injected for the test"
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     wanted = Everything() if names == "*" else tuple(names.split(","))
     CURRENT.set(Faulty(wanted, 1 if how == "once" else float("inf")))
     faults.inject = inject
-    tree.BACKOFF = QUICK
+    task_tree.BACKOFF = QUICK
     sys.argv = ["swarm-tui", *words]
     from swarm_tui import main as command
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, Queue
+from engine.config.paths import Paths
+from engine.config.settings import Config, QueueSettings
 from engine.domain.events import Event
 from engine.domain.model import Agent, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
-from engine.paths import Paths
 
 LIMIT_S = 60
 """How long anything may take that is awaited; far more than it needs."""
@@ -51,7 +51,7 @@ def spec(*lines: str, **more: Any) -> RunSpec:
 
 def quick(**more: Any) -> Config:
     """Settings under which nothing waits for the sake of politeness."""
-    return Config(**{"slots": 8, "queue": Queue(stagger_s=0), **more})
+    return Config(**{"slots": 8, "queue": QueueSettings(stagger_s=0), **more})
 
 
 @asynccontextmanager

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from support import played, supervising
 
-from engine import environment
-from engine.code_variables import without_unsafe
+from engine.config.paths import Paths
 from engine.domain.model import Agent, WorkspaceKind, WorkspaceSpec
-from engine.environment import own_environment
-from engine.paths import Paths
-from engine.workspace.git import Git
+from engine.system import environment
+from engine.system.code_variables import without_unsafe
+from engine.system.environment import own_environment
+from engine.workspaces.git.git import Git
 
 HERE = "/ws"
 

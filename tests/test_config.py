@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import Config, load, parse
+from engine.config.settings import Config, load, parse
+from engine.config.values import Duration, Size
 from engine.domain.errors import UserError
 from engine.domain.model import Sandbox
-from engine.values import Duration, Size
 
 DOCUMENTED = """
 slots: 4                     # Codex processes at a time

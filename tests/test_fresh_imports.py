@@ -20,7 +20,7 @@ def imported(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.engine", "engine.domain.projection", "engine.codex.translate"]
+    "module", ["engine.engine", "engine.domain.projection", "engine.agents.codex.translation"]
 )
 def test_the_engine_brings_no_screen(module: str) -> None:
     assert not imported(f"import {module}") & FORBIDDEN

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.domain.errors import UserError
-from engine.outfile import write_into, write_output
+from engine.system.output_file import write_into, write_output
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import paths as module
+from engine.config import paths as module
+from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError
-from engine.paths import Paths, private_folder
 
 
 def test_the_environment_says_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,24 +9,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 STARTS = {"create_task", "ensure_future"}
 SHORT = {
-    "engine/runs/tree.py": "the tree itself",
-    "engine/runs/follower.py": "one transaction, awaited by the next tick",
-    "engine/runs/commands.py": "a stop, awaited or cancelled by who began it",
-    "engine/runs/supervisor.py": "a stop, awaited or cancelled by who began it",
-    "engine/runs/preparing.py": "one workspace made, awaited even by who is cancelled",
+    "engine/execution/task_tree.py": "the tree itself",
+    "engine/execution/follower.py": "one transaction, awaited by the next tick",
+    "engine/execution/stages/stage_commands.py": "a stop, awaited or cancelled by who began it",
+    "engine/execution/supervisor.py": "a stop, awaited or cancelled by who began it",
+    "engine/execution/stages/workspace.py": "one workspace made, awaited even by who is cancelled",
     "engine/store/connect.py": "one piece of work on the database's thread",
-    "engine/workspace/git.py": "one call of git, in a task group",
-    "engine/workspace/locks.py": "one piece of work, awaited even by who is cancelled",
-    "engine/workspace/contents.py": "a reader of a pipe, awaited in the same function",
-    "engine/workspace/create.py": "one piece of work, awaited even by who is cancelled",
-    "engine/workspace/snapshot.py": "one listing, awaited in the same function",
-    "engine/workspace/worktree.py": "one listing, awaited in the same function",
-    "engine/disk.py": "one measurement, in a task group",
-    "tui/cli/attending.py": "a command's own work, awaited in the same function",
-    "tui/cli/foreground.py": "a command's own work, a question, a cancel: all awaited",
-    "tui/cli/follow.py": "the next batch of events, awaited in the same function",
-    "tui/cli/stopping.py": "one hand-over of a few seconds, cancelled where the command ends",
-    "tui/cli/session.py": "a command's own work, awaited in the same function",
+    "engine/workspaces/git/git.py": "one call of git, in a task group",
+    "engine/config/locks.py": "one piece of work, awaited even by who is cancelled",
+    "engine/workspaces/git/contents.py": "a reader of a pipe, awaited in the same function",
+    "engine/workspaces/create/create.py": "one piece of work, awaited even by who is cancelled",
+    "engine/workspaces/checkpoints/snapshot.py": "one listing, awaited in the same function",
+    "engine/workspaces/create/worktree.py": "one listing, awaited in the same function",
+    "engine/disk/service.py": "one measurement, in a task group",
+    "tui/cli/support/attendant.py": "a command's own work, awaited in the same function",
+    "tui/cli/support/foreground.py": "a command's own work, a question, a cancel: all awaited",
+    "tui/cli/support/follow.py": "the next batch of events, awaited in the same function",
+    "tui/cli/support/suspend.py": "one hand-over of a few seconds, cancelled where the command ends",
+    "tui/cli/support/session.py": "a command's own work, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""
 
@@ -42,7 +42,7 @@ def started() -> Iterator[tuple[str, int]]:
 
 def test_no_task_is_started_beside_the_tree_that_is_not_known_to_be_short() -> None:
     unknown = [f"{path}:{line}" for path, line in started() if path not in SHORT]
-    assert not unknown, "start these in the tree (engine/runs/tree.py), or say why not"
+    assert not unknown, "start these in the tree (engine/execution/task_tree.py), or say why not"
 
 
 def test_the_list_of_short_tasks_names_no_file_without_any() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from support import spec
 
-from engine.config import Config, ProjectSettings
+from engine.config.paths import Paths
+from engine.config.settings import Config, ProjectSettings
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
-from engine.paths import Paths
 
 ASKS = "workspace: {setup: [npm ci, sh tools/prep.sh --fast], copy_files: [.key], ignore: [big/]}"
 

@@ -9,11 +9,11 @@ import pytest
 import repos
 from support import spec, supervising
 
+from engine.config.paths import Paths
 from engine.domain.consent import Consent
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSpec
-from engine.engine import Engine, Order
-from engine.paths import Paths
+from engine.engine import BatchRequest, Engine
 
 PROMPT = "description: d\nprompt: 'sim: say hi'\n"
 
@@ -45,7 +45,7 @@ async def asked_by_template(engine: Engine, shop: Path, keys: str) -> list[str]:
 
 async def asked_by_file(engine: Engine, shop: Path, name: str, text: str) -> list[str]:
     (shop / name).write_text(text)
-    plan = await engine.swarms.plan(Order(wish(shop), file=shop / name))
+    plan = await engine.swarms.plan(BatchRequest(wish(shop), file=shop / name))
     consents: list[Consent] = await engine.swarms.consents(plan)
     if consents:
         with pytest.raises(UserError) as raised:

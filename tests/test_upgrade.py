@@ -16,10 +16,10 @@ _SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
 from engine import preload
-from engine.config import load
+from engine.config.settings import load
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine, Wish
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 async def main(home, source):
@@ -42,11 +42,11 @@ async def main(home, source):
             await engine.settle()
             for run in made:
                 run = await engine.find(run.id)
-                changes = await engine.workspaces.changes(run.id)
+                changes = await engine.workspaces.service.changes(run.id)
                 print(run.status, run.checkpoint, changes.total.files, run.error)
-            plan = await engine.disk.plan(Wish())
-            await engine.disk.measure()
-            while not await engine.notifications.deliveries():
+            plan = await engine.disk.service.plan(Wish())
+            await engine.disk.service.measure()
+            while not await engine.notifications.service.deliveries():
                 await asyncio.sleep(0.05)
             print("tried", len(plan.take) + len(plan.keep))
 
@@ -89,7 +89,7 @@ _DASHBOARD = """
 import asyncio, sys
 from pathlib import Path
 from engine.engine import Engine
-from engine.paths import Paths
+from engine.config.paths import Paths
 from tui import preload
 from tui.app import SwarmApp
 

@@ -14,7 +14,9 @@ def main() -> int:
         from tui.cli.main import run
 
         return run()
-    from tui.cli.dashboard import run_dashboard  # without the command line: it takes a while too
+    from tui.cli.commands.dashboard import (
+        run_dashboard,  # without the command line: it takes a while too
+    )
 
     return run_dashboard()
 

@@ -16,19 +16,25 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from tui import commands
-from tui.broken import FAULT_MODE
 from tui.keymap import checked_keymap
-from tui.lending import Lending
-from tui.screens.live import BatchWanted, LiveScreen, ToStart, Wanted, WantedEvent
-from tui.toast import report
-from tui.widgets.pace import FLUSH_S
-from tui.widgets.run_columns import checked_columns
+from tui.screens.live import (
+    BatchRequested,
+    CodeRequested,
+    EventRequested,
+    LiveScreen,
+    StartRequested,
+)
+from tui.services.external_programs import ExternalPrograms
+from tui.widgets.base.error_display import FAULT_MODE
+from tui.widgets.base.throttle import FLUSH_S
+from tui.widgets.runs.run_columns import checked_columns
+from tui.widgets.status.toast import report
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Batches, Engine, TaskTree
-    from tui.batch_draft import BatchDraft
+    from engine.engine import Engine, EventBatch, EventStream, TaskTree
     from tui.containment import Containment
-    from tui.draft import Draft
+    from tui.models.batch_draft import BatchDraft
+    from tui.models.draft import Draft
     from tui.screens.palette import Entry
 
 
@@ -37,7 +43,7 @@ FLOOD = 300
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(Lending):
+class SwarmApp(ExternalPrograms):
     """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
@@ -83,9 +89,9 @@ class SwarmApp(Lending):
         """Return the driver of our own, except in a browser and in tests of widgets."""
         if os.environ.get("TEXTUAL_DRIVER"):
             return super().get_driver_class()
-        from tui.seamless import SeamlessDriver
+        from tui.terminal.handover_driver import HandoverDriver
 
-        return SeamlessDriver
+        return HandoverDriver
 
     def _runs_screen(self) -> LiveScreen:
         from tui.screens.runs import RunsScreen
@@ -176,7 +182,7 @@ class SwarmApp(Lending):
 
     def _begin(self) -> None:
         """Do what can wait until there is something to be seen."""
-        from tui.preload import preload_screens
+        from tui.screens.preload import preload_screens
 
         if self._seen:
             self._seen()
@@ -195,7 +201,7 @@ class SwarmApp(Lending):
 
         return now
 
-    async def _pump(self, batches: Batches) -> None:
+    async def _pump(self, batches: EventStream) -> None:
         """Hand every batch to the current mode's screen; in a flood half as often."""
         guard = self.engine.tasks.faults.guard
         async for batch in batches:
@@ -208,7 +214,7 @@ class SwarmApp(Lending):
             if len(batch.events) > FLOOD:
                 await asyncio.sleep(FLUSH_S)
 
-    def _show(self, screen: LiveScreen, batch: Batch) -> None:
+    def _show(self, screen: LiveScreen, batch: EventBatch) -> None:
         """Show what happened; where that fails, show how all stands, and that it failed."""
         faults = self.engine.tasks.faults
         with faults.guard("screen"):
@@ -229,8 +235,8 @@ class SwarmApp(Lending):
 
     # Code to read
 
-    @on(Wanted)
-    async def _show_wanted(self, wanted: Wanted) -> None:
+    @on(CodeRequested)
+    async def _show_wanted(self, wanted: CodeRequested) -> None:
         """Show something of a run on the screen made for it."""
         from tui.screens.code import CodeScreen
 
@@ -243,8 +249,8 @@ class SwarmApp(Lending):
             screen.came_from = came_from if back else "runs"
             screen.open(wanted.run_id, wanted.path)
 
-    @on(BatchWanted)
-    async def _show_batch(self, wanted: BatchWanted) -> None:
+    @on(BatchRequested)
+    async def _show_batch(self, wanted: BatchRequested) -> None:
         """Show a batch on the screen made for it."""
         from tui.screens.batch import BatchScreen
 
@@ -252,8 +258,8 @@ class SwarmApp(Lending):
         if isinstance(self.live_screen, BatchScreen):
             self.live_screen.open(wanted.batch)
 
-    @on(WantedEvent)
-    async def _show_event(self, wanted: WantedEvent) -> None:
+    @on(EventRequested)
+    async def _show_event(self, wanted: EventRequested) -> None:
         """Show an event in the log of its run."""
         from tui.screens.runs import RunsScreen
 
@@ -292,18 +298,18 @@ class SwarmApp(Lending):
         """Ask for a new run."""
         self._ask_for_run(self._drafted())
 
-    @on(ToStart)
-    def _start_wanted(self, wanted: ToStart) -> None:
+    @on(StartRequested)
+    def _start_wanted(self, wanted: StartRequested) -> None:
         """Ask for a new run that starts from a template."""
         draft = self._drafted()
         draft.template = wanted.template
         self._ask_for_run(draft)
 
     def _drafted(self) -> Draft:
-        from tui.draft import Choices, Draft
+        from tui.models.draft import Draft, FormChoices
 
         if self.draft is None:
-            self.draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+            self.draft = Draft.begin(self.engine.memory.recall("new-run", FormChoices))
         return self.draft
 
     def _ask_for_run(self, draft: Draft) -> None:
@@ -320,26 +326,26 @@ class SwarmApp(Lending):
 
     def action_new_batch(self) -> None:
         """Ask for a new batch."""
-        from tui.batch_draft import BatchDraft
-        from tui.draft import Choices, Draft
+        from tui.models.batch_draft import BatchDraft
+        from tui.models.draft import Draft, FormChoices
         from tui.screens.new_batch import NewBatch
 
-        draft = Draft.begin(self.engine.memory.recall("new-run", Choices))
+        draft = Draft.begin(self.engine.memory.recall("new-run", FormChoices))
         if self.batch_draft is None:
             self.batch_draft = BatchDraft(draft)
 
         def started(batch: str | None) -> None:
             if batch:
                 self.batch_draft = None
-                self.post_message(BatchWanted(batch))
+                self.post_message(BatchRequested(batch))
 
         self.push_screen(NewBatch(self.engine, self.batch_draft, self.clock), started)
 
     def action_help(self) -> None:
         """Show all keys."""
-        from tui.screens.help import Help
+        from tui.screens.help import HelpScreen
 
-        self.push_screen(Help(self.keys))
+        self.push_screen(HelpScreen(self.keys))
 
     def action_palette(self) -> None:
         """Offer every command, template and run by its name."""
@@ -364,7 +370,7 @@ class SwarmApp(Lending):
             case CommandEntry(command):
                 await self.run_action(command.action, self._carrier(command))
             case TemplateEntry(template):
-                self.post_message(ToStart(template.name))
+                self.post_message(StartRequested(template.name))
             case RunEntry(run):
                 await self.action_runs()
                 if self.live_screen:

@@ -27,9 +27,9 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 from engine.domain.fault import SCREEN, error_line
-from tui.broken import close, show_error
 from tui.screens.fault import FaultScreen
-from tui.toast import tell
+from tui.widgets.base.error_display import close, show_error
+from tui.widgets.status.toast import tell
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp

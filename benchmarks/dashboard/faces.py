@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.config import Config
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.events import Event
 from engine.domain.model import Status
 from engine.engine import Engine
-from engine.paths import Paths
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -60,7 +60,7 @@ def feed(rate: float) -> Callable[[Engine], Awaitable[None]]:
 
 async def dashboard(home: Path, rate: float) -> None:
     """Show the dashboard."""
-    from tui.cli.dashboard import show
+    from tui.cli.commands.dashboard import show
 
     await show(lambda: _open(home), feed(rate) if rate else None)
 

@@ -18,7 +18,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import PlanItem, RunSpec, Stage, Status, WorkspaceKind, WorkspaceSpec
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.store import open_store
 
 STEPS = 10
@@ -88,7 +88,7 @@ async def fill(
     async with open_store(home / "swarm.db") as store:
         if not live:  # what ended a moment ago has an age in seconds, which goes on
             store._clock = lambda: time.time() - 3600
-        entries: list[Entry] = []
+        entries: list[AppendRequest] = []
         for number in range(runs):
             spec = RunSpec(
                 f"{title(number)}: mend what is wrong there. " * 10,
@@ -100,7 +100,7 @@ async def fill(
             (run,) = made.runs
             said = bodies(number)
             done = [*_begun(workspace), *(next(said) for _ in range(events))]
-            entries.append(Entry(run, done if live else [*done, *_ended(number)]))
+            entries.append(AppendRequest(run, done if live else [*done, *_ended(number)]))
             if len(entries) == AT_ONCE or number == runs - 1:
                 await store.append(entries)
                 entries.clear()

@@ -14,10 +14,10 @@ import threading
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from engine.config import Config, Queue
+from engine.config.paths import Paths
+from engine.config.settings import Config, QueueSettings
 from engine.domain.model import Agent, RunSpec
 from engine.engine import Engine
-from engine.paths import Paths
 
 SAMPLE_S = 1.0
 WORK = """sim: say I begin with part {number}.
@@ -59,12 +59,13 @@ async def play(engine: Engine, runs: int, report: Path) -> None:
 
 def main() -> None:
     """Show the dashboard."""
-    from tui.cli import dashboard, log
+    from tui.cli.commands import dashboard
+    from tui.cli.support import log_file
 
     home, runs = Path(sys.argv[1]), int(sys.argv[2])
     paths = Paths(home, home / "config.yaml")
-    log.keep(paths)
-    config = Config(slots=runs, queue=Queue(stagger_s=0.1), grace_s=1.0)
+    log_file.keep(paths)
+    config = Config(slots=runs, queue=QueueSettings(stagger_s=0.1), grace_s=1.0)
 
     def opening() -> AbstractAsyncContextManager[Engine]:
         return Engine.open(paths, config, supervise=True)

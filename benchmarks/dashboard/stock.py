@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import DataTable, Log
 
 from engine.domain.activity import activity
-from tui import show
+from tui import formatting
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -64,7 +64,7 @@ class Stock(App[None]):
                     table.update_cell(run_id, name, text)
             for event in batch.events:
                 if event.run == self._chosen:
-                    log.write_line(show.event_line(event).text)
+                    log.write_line(formatting.event_line(event).text)
 
 
 def _cells(run: Run) -> tuple[str, str, str, str]:

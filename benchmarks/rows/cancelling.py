@@ -31,7 +31,7 @@ def _rounds(bench: Bench) -> Iterator[Round]:
 
 async def _ours(folder: Path, count: int) -> float:
     """Give how long, in seconds, from the call until the last process is gone."""
-    from engine.paths import Paths
+    from engine.config.paths import Paths
 
     paths = Paths(folder / "home", folder / "config.yaml")
     codex = fake_codex(folder, f"{_WORK}")
@@ -50,7 +50,7 @@ async def _ours(folder: Path, count: int) -> float:
 
 
 def _of_home(home: Path) -> list[int]:
-    from engine.runs.marks import marks
+    from engine.execution.local.process_marks import marks
 
     top = os.path.realpath(home)
     return [pid for mark, pids in marks().items() if mark.startswith(top) for pid in pids]

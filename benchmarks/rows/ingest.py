@@ -14,9 +14,9 @@ from benchmarks.lines import lines
 from benchmarks.row import Bench, Round, Row, alternating
 
 if TYPE_CHECKING:
-    from engine.runs.follower import Follower, Following
-    from engine.runs.journal import Journal
-    from engine.store.appending import Entry
+    from engine.execution.follower import FollowedAttempt, OutputFollower
+    from engine.execution.journal import Journal
+    from engine.store.appending import AppendRequest
 
 RUNS = 20
 _SCHEMA = """SELECT sql FROM sqlite_master
@@ -45,14 +45,14 @@ async def _ingest(home: Path, said: bytes) -> float:
     That the runs have ended is noticed a tick later, which is none of it.
     """
     from engine.domain.projection import View
-    from engine.runs.follower import Follower
-    from engine.runs.journal import Journal
+    from engine.execution.follower import OutputFollower
+    from engine.execution.journal import Journal
     from engine.store.store import open_store
 
     view = View()
     stored_at = 0.0
 
-    async def commit(entries: Sequence[Entry]) -> None:
+    async def commit(entries: Sequence[AppendRequest]) -> None:
         nonlocal stored_at
         await journal.append(entries)
         stored_at = time.perf_counter()
@@ -60,7 +60,7 @@ async def _ingest(home: Path, said: bytes) -> float:
     async with open_store(home / "swarm.db") as store:
         journal = Journal(store, view, lambda *_: None, _nothing)
         await journal.load()
-        follower = Follower(commit)
+        follower = OutputFollower(commit)
         followed = [await _followed(home, said, n, journal, follower) for n in range(RUNS)]
         began = time.perf_counter()
         polling = asyncio.create_task(follower.run())
@@ -71,12 +71,12 @@ async def _ingest(home: Path, said: bytes) -> float:
 
 
 async def _followed(
-    home: Path, said: bytes, number: int, journal: Journal, follower: Follower
-) -> Following:
+    home: Path, said: bytes, number: int, journal: Journal, follower: OutputFollower
+) -> FollowedAttempt:
     """Follow a run that has said everything and ended."""
+    from engine.config.paths import Paths
     from engine.domain.model import RunSpec
-    from engine.paths import Paths
-    from engine.runs.process import NOBODY, Process
+    from engine.execution.local.process import NOBODY, AttemptProcess
 
     created = await journal.create(RunSpec(f"task {number}", f"run {number}", "bench"))
     (run,) = created.runs
@@ -84,7 +84,7 @@ async def _followed(
     folder.path.mkdir(parents=True)
     folder.stdout.write_bytes(said)
     folder.exit.write_text("0\n")
-    return follower.follow(run, Process(folder, NOBODY, None), None, "/work", home)
+    return follower.follow(run, AttemptProcess(folder, NOBODY, None), None, "/work", home)
 
 
 async def _nothing() -> None:

@@ -47,10 +47,10 @@ def _tree(top: Path, files: int) -> Path:
 
 def _ours(tree: Path) -> tuple[float, int]:
     """Give how long it takes, the start of the processes included, and what was found."""
-    from engine.upkeep.measure import Scanner
+    from engine.disk.scan.scanner import FolderScanner
 
     async def measured() -> int:
-        async with Scanner() as scanner:
+        async with FolderScanner() as scanner:
             disk = 0
             async for told in scanner.measure(tree):
                 disk = told.figures.disk

@@ -39,8 +39,8 @@ get_arbiter(
 
 async def supervise(home: Path, count: int, codex: str) -> None:
     """Be the engine that is measured, in a process of its own; says when all are at work."""
-    from engine.paths import Paths
-    from tui.cli.session import collect_garbage
+    from engine.config.paths import Paths
+    from tui.cli.support.session import collect_garbage
 
     collect_garbage()  # as the command does
     async with supervising(Paths(home, home / "config.yaml"), count, codex) as engine:
@@ -66,7 +66,7 @@ def _rounds(bench: Bench) -> Iterator[Round]:
 
 
 def _engine(folder: Path, count: int, stack: ExitStack) -> tuple[int, Pacer]:
-    from engine.paths import Paths
+    from engine.config.paths import Paths
 
     into, home = pipes(folder, count), folder / "home"
     codex = fake_codex(folder, f'exec cat "{folder}/pipe-$n"')

@@ -87,9 +87,9 @@ async def _copied(folder: Path) -> int:
 
 async def _watched(folder: Path, told: _Told) -> asyncio.Task[None]:
     """Watch workspaces, and come back when the watch holds."""
-    from engine.runs.watcher import Watcher
+    from engine.execution.local.watcher import WorkspaceWatcher
 
-    watcher = Watcher(told.commit)
+    watcher = WorkspaceWatcher(told.commit)
     for n in range(RUNS):
         (folder / str(n) / "src").mkdir(parents=True)
         watcher.watch(str(n), str(folder / str(n)))

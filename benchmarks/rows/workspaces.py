@@ -27,7 +27,7 @@ def _worktree(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def _changes(bench: Bench) -> Iterator[Round]:
     from engine.domain.model import Workspace, WorkspaceKind
-    from engine.workspace.checkpoints import Checkpoints
+    from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
     with _in_memory(bench) as scratch, asyncio.Runner() as runner:
         source = _repository(scratch / "source", bench.size(5000, 2000))
@@ -92,7 +92,7 @@ def _run(folder: Path, *words: str) -> None:
 def _ours(source: Path, scratch: Path) -> float:
     """Give how long until the workspace of a run is ready; it is removed again afterwards."""
     from engine.domain.model import WorkspaceKind, WorkspaceSpec
-    from engine.workspace import create
+    from engine.workspaces.create import create
 
     home = scratch / "home"
     target = home / "workspaces" / "bench" / f"run-{time.monotonic_ns()}"

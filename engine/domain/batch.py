@@ -15,7 +15,7 @@ MOST_RUNS = 1000
 
 
 @record
-class Swarm:
+class Batch:
     """A batch as it was asked for; its runs carry its id, which is its name made unique."""
 
     id: str
@@ -29,7 +29,7 @@ class Swarm:
 
 
 @record
-class Planned:
+class PlannedRun:
     """A run of a batch that is to be made; it may wait for earlier ones, given by their place."""
 
     spec: RunSpec
@@ -48,7 +48,7 @@ class Planned:
 
 
 @record
-class Standing:
+class BatchSummary:
     """What a batch has come to by now."""
 
     runs: int = 0
@@ -85,7 +85,7 @@ class Standing:
         return self.usage.input + self.usage.output
 
 
-def standing(runs: Iterable[Run], now: float, slots: int) -> Standing:
+def standing(runs: Iterable[Run], now: float, slots: int) -> BatchSummary:
     """Sum up the runs of a batch at `now`, with so many slots for what is left of it."""
     known = list(runs)
     counts = Counter(run.status for run in known)
@@ -93,7 +93,7 @@ def standing(runs: Iterable[Run], now: float, slots: int) -> Standing:
     starts = [run.started_at for run in known if run.started_at is not None]
     ends = [run.finished_at for run in known if run.finished_at is not None]
     is_over = all(run.status not in LIVE for run in known)
-    return Standing(
+    return BatchSummary(
         len(known),
         counts,
         percents // max(1, len(known)),

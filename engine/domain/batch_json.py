@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from engine.domain.activity import elapsed_s
-from engine.domain.batch import Standing, Swarm
+from engine.domain.batch import Batch, BatchSummary
 from engine.domain.events import iso
 from engine.domain.model import Run, Status
-from engine.domain.ranking import Task, tasks
+from engine.domain.ranking import RankedTask, tasks
 from engine.domain.run_json import result_of, run_json
 from engine.domain.text import one_line, printable_name, visible
 
@@ -45,7 +45,7 @@ _MARKDOWN = re.compile(r"[\\|`\[\]!@]|:(?=//)|(?<=mailto):|(?<=xmpp):", re.IGNOR
 _WWW = re.compile(r"(?i)\b(www)\.")
 
 
-def batch_json(swarm: Swarm, so_far: Standing) -> dict[str, Any]:
+def batch_json(swarm: Batch, so_far: BatchSummary) -> dict[str, Any]:
     """Give a batch as a JSON object."""
     counts = so_far.counts or {}
     return {
@@ -71,7 +71,9 @@ def batch_json(swarm: Swarm, so_far: Standing) -> dict[str, Any]:
     }
 
 
-def results_json(swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: float) -> dict[str, Any]:
+def results_json(
+    swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float
+) -> dict[str, Any]:
     """Give a batch with its tasks, and their runs, the best first."""
     return {
         **batch_json(swarm, so_far),
@@ -86,7 +88,7 @@ def results_json(swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: float
     }
 
 
-def export(kind: str, swarm: Swarm, so_far: Standing, runs: Sequence[Run], now: float) -> str:
+def export(kind: str, swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float) -> str:
     """Write a batch's results as `md`, `csv` or `json`."""
     if kind == "json":
         return json.dumps(results_json(swarm, so_far, runs, now), indent=2) + "\n"
@@ -157,9 +159,9 @@ def _as_text(cell: str) -> str:
 
 
 def _markdown(
-    swarm: Swarm,
-    so_far: Standing,
-    found: Sequence[Task],
+    swarm: Batch,
+    so_far: BatchSummary,
+    found: Sequence[RankedTask],
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
 ) -> str:

@@ -15,7 +15,7 @@ LONGEST = 60
 """Characters of such a name."""
 
 
-class Concern(IntEnum):
+class TrustConcern(IntEnum):
     """What an item is about, the most unusual first."""
 
     LEAVES = 0
@@ -27,10 +27,10 @@ class Concern(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class TrustItem:
     """One thing that is asked for; the text is safe to show."""
 
-    concern: Concern
+    concern: TrustConcern
     text: str
     is_run: bool = False
     """Whether it is a command that is run as the user."""
@@ -45,7 +45,7 @@ class TrustRequest:
     """The error that refuses it."""
     contents: tuple[tuple[str, str], ...]
     """The files that ask, by path and text."""
-    items: tuple[Item, ...]
+    items: tuple[TrustItem, ...]
     commands: tuple[str, ...] = ()
     """Commands of theirs, whose files are recorded with them."""
     rendered: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Consent:
 
     file: str
     digest: str
-    items: tuple[Item, ...] = ()
+    items: tuple[TrustItem, ...] = ()
     code: str = ""
     recorded: tuple[str, ...] = ()
     """Files whose content is trusted with it."""
@@ -95,13 +95,13 @@ class Consent:
         """Return what stands for its items, to know them again."""
         return [mark(item) for item in self.items]
 
-    def _is_new(self, item: Item) -> bool:
+    def _is_new(self, item: TrustItem) -> bool:
         return self.known is not None and mark(item) not in self.known
 
-    def _rank(self, item: Item) -> tuple[int, bool]:
-        is_usual = item.concern is Concern.COMMAND and mark(item) in (self.known or ())
+    def _rank(self, item: TrustItem) -> tuple[int, bool]:
+        is_usual = item.concern is TrustConcern.COMMAND and mark(item) in (self.known or ())
         # Commands that were trusted before come behind what costs more.
-        return (Concern.COST if is_usual else item.concern, is_usual)
+        return (TrustConcern.COST if is_usual else item.concern, is_usual)
 
 
 def _names(paths: tuple[str, ...]) -> str:
@@ -110,11 +110,11 @@ def _names(paths: tuple[str, ...]) -> str:
     return ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names)
 
 
-def mark(item: Item) -> str:
+def mark(item: TrustItem) -> str:
     """Return what stands for an item in the store."""
     return hashlib.sha256(item.text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def runs(command: str, concern: Concern = Concern.COMMAND) -> Item:
+def runs(command: str, concern: TrustConcern = TrustConcern.COMMAND) -> TrustItem:
     """Return the item of a command that is run as the user."""
-    return Item(concern, f"runs {printable_name(command)}", is_run=True)
+    return TrustItem(concern, f"runs {printable_name(command)}", is_run=True)

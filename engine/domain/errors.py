@@ -13,7 +13,7 @@ DOCS = "docs/errors.md"
 
 
 @record
-class Entry:
+class CatalogueEntry:
     """What is known of an error by its code alone.
 
     `message` and `recovery` are its texts where nothing more precise is known. The rest decides
@@ -56,295 +56,299 @@ class Entry:
     """The condition of the machine that it reports, where that passes by itself."""
 
 
-CATALOGUE: dict[str, Entry] = {
-    "CODEX_CLI_MISSING": Entry(
+CATALOGUE: dict[str, CatalogueEntry] = {
+    "CODEX_CLI_MISSING": CatalogueEntry(
         "The Codex CLI was not found.",
         "Install it with `npm install -g @openai/codex`, or install this package with its "
         "`codex` extra, or name the file with --codex-bin.",
         is_of_agent=True,
     ),
-    "CODEX_TOO_OLD": Entry(
+    "CODEX_TOO_OLD": CatalogueEntry(
         "This Codex CLI is too old.",
         "Update it with `npm install -g @openai/codex@latest`.",
         is_of_agent=True,
     ),
-    "CODEX_AUTH_REQUIRED": Entry(
+    "CODEX_AUTH_REQUIRED": CatalogueEntry(
         "Codex is not logged in.",
         "Run `codex login`, then retry.",
         is_login=True,
         is_of_agent=True,
     ),
-    "CODEX_AUTH_FAILED": Entry(
+    "CODEX_AUTH_FAILED": CatalogueEntry(
         "The model provider refused the login.",
         "Check the API key or run `codex login` again, then retry.",
         is_login=True,
         is_of_agent=True,
     ),
-    "CODEX_CONFIG_INVALID": Entry(
+    "CODEX_CONFIG_INVALID": CatalogueEntry(
         "Codex cannot read its settings.",
         "Mend the place it names in config.toml, then retry.",
         is_login=True,
         has_detail=True,
         is_of_agent=True,
     ),
-    "API_UNREACHABLE": Entry(
+    "API_UNREACHABLE": CatalogueEntry(
         "The model provider could not be reached.",
         "Check the network and any proxy, then retry: the run goes on from where it stood.",
         is_retried=True,
     ),
-    "API_OVERLOADED": Entry(
+    "API_OVERLOADED": CatalogueEntry(
         "The model provider is overloaded.",
         "Wait a little, then retry.",
         is_retried=True,
     ),
-    "API_REFUSED": Entry(
+    "API_REFUSED": CatalogueEntry(
         "The model provider refused the request.",
         "Check the model's name and Codex's settings against what the provider says, then retry.",
         has_detail=True,
     ),
-    "RATE_LIMITED": Entry(
+    "RATE_LIMITED": CatalogueEntry(
         "The model provider's rate limit was reached.",
         "Wait for it to reset, or use fewer slots, then retry.",
         is_limit=True,
     ),
-    "QUOTA_EXCEEDED": Entry(
+    "QUOTA_EXCEEDED": CatalogueEntry(
         "The account's quota is used up.", "Check the plan and billing details, then retry."
     ),
-    "USAGE_LIMIT_REACHED": Entry(
+    "USAGE_LIMIT_REACHED": CatalogueEntry(
         "The plan's usage limit was reached.",
         "Wait for the limit to reset, then resume the run.",
         is_limit=True,
         is_resumable=True,
     ),
-    "CONTEXT_WINDOW_EXCEEDED": Entry(
+    "CONTEXT_WINDOW_EXCEEDED": CatalogueEntry(
         "The thread no longer fits into the model's context window.",
         "Start over with `retry --fresh` and a smaller task, or choose a model with more room.",
     ),
-    "THREAD_NOT_FOUND": Entry(
+    "THREAD_NOT_FOUND": CatalogueEntry(
         "Codex no longer knows this thread.", "Start over with `retry --fresh`."
     ),
-    "WORKSPACE_MISSING": Entry(
+    "WORKSPACE_MISSING": CatalogueEntry(
         "The run's workspace is gone.",
         "Start over with `retry --fresh`.",
         ends_checkpoints=True,
     ),
-    "WORKSPACE_TOO_LARGE": Entry(
+    "WORKSPACE_TOO_LARGE": CatalogueEntry(
         "The folder is too large to copy.",
         "Copy a smaller folder, or raise workspace.copy_limit in the settings.",
     ),
-    "WORKSPACE_UNSAFE": Entry(
+    "WORKSPACE_UNSAFE": CatalogueEntry(
         "This folder may not serve as a workspace.",
         "Name a project folder instead.",
         ends_checkpoints=True,
         hides_repository=True,
     ),
-    "WORKSPACE_BUSY": Entry(
+    "WORKSPACE_BUSY": CatalogueEntry(
         "Something else is at work in this folder.", "Wait until it is done, then try again."
     ),
-    "WORK_UNSAVED": Entry(
+    "WORK_UNSAVED": CatalogueEntry(
         "This work is nowhere else.",
         "Take it home with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
     ),
-    "CHANGES_UNKNOWN": Entry(
+    "CHANGES_UNKNOWN": CatalogueEntry(
         "The changes of this run are unknown: its baseline is missing.",
         "Save its files with `swarm-tui get`, then start over with `retry --fresh`.",
         ends_checkpoints=True,
     ),
-    "APPLY_CONFLICT": Entry(
+    "APPLY_CONFLICT": CatalogueEntry(
         "The run's changes do not fit: nothing was changed.",
         "Commit or move away what the named files hold, or take the changes home as a patch or "
         "a commit on the run's branch.",
     ),
-    "PATCH_TOO_LARGE": Entry(
+    "PATCH_TOO_LARGE": CatalogueEntry(
         "The patch is too large.",
         "Apply the changes as edits, a commit or a merge instead, copy large files with "
         "`swarm-tui get`, or show single files with `swarm-tui diff RUN PATH`.",
     ),
-    "GIT_MISSING": Entry(
+    "GIT_MISSING": CatalogueEntry(
         "git was not found.",
         "Install git (2.31 or newer), then try again.",
         ends_checkpoints=True,
     ),
-    "FILTER_NOT_RUN": Entry(
+    "FILTER_NOT_RUN": CatalogueEntry(
         "A changed file needs a filter that is not run: nothing was changed.",
         "Apply the changes as edits and commit them with git, or define the filter in your own git "
         "configuration (for Git LFS: `git lfs install`).",
     ),
-    "SIGNING_FAILED": Entry(
+    "SIGNING_FAILED": CatalogueEntry(
         "The commit could not be signed.",
         "Unlock the key (`git commit` in a terminal asks for it), or correct commit.gpgSign and "
         "user.signingKey in your global git configuration; `--as edits` signs nothing.",
     ),
-    "GIT_FAILED": Entry(
+    "GIT_FAILED": CatalogueEntry(
         "git could not do its part.",
         "Fix the problem that git names, then try again.",
         has_detail=True,
         may_be_damage=True,
     ),
-    "GIT_LOCKED": Entry(
+    "GIT_LOCKED": CatalogueEntry(
         "Another git holds a lock in the repository.",
         "Wait until it has ended; if none is at work, delete the lock file named, then try again.",
     ),
-    "GIT_NOT_PERMITTED": Entry(
+    "GIT_NOT_PERMITTED": CatalogueEntry(
         "git may not read or write a file of the repository.",
         "Make the file or folder named readable and writable for you, then try again.",
     ),
-    "GIT_OBJECT_MISSING": Entry(
+    "GIT_OBJECT_MISSING": CatalogueEntry(
         "The repository lacks an object: it is a partial or shallow clone, or is damaged.",
         "Fetch what is missing, for example with `git fetch --refetch`, then try again.",
         may_be_damage=True,
         hides_repository=True,
     ),
-    "GIT_DAMAGED": Entry(
+    "GIT_DAMAGED": CatalogueEntry(
         "The repository is damaged.",
         "Run `git fsck` in it, repair it, then try again.",
         may_be_damage=True,
         hides_repository=True,
     ),
-    "GIT_IDENTITY_MISSING": Entry(
+    "GIT_IDENTITY_MISSING": CatalogueEntry(
         "git does not know whose commits these are.",
         "Set user.name and user.email with `git config --global`, then try again.",
     ),
-    "GIT_NO_COMMIT": Entry(
+    "GIT_NO_COMMIT": CatalogueEntry(
         "The repository has no commit yet.", "Commit something first, or use --copy."
     ),
-    "GIT_UNFINISHED": Entry(
+    "GIT_UNFINISHED": CatalogueEntry(
         "A merge, rebase or the like is unfinished in the repository.",
         "Finish or abort it (`git status` names it), then try again.",
     ),
-    "GIT_CONFIG_INVALID": Entry(
+    "GIT_CONFIG_INVALID": CatalogueEntry(
         "git cannot read its settings.",
         "Correct the line that git names, then try again.",
         hides_repository=True,
     ),
-    "GIT_TOO_OLD": Entry(
+    "GIT_TOO_OLD": CatalogueEntry(
         "This git is too old for the repository or for swarm-tui.",
         "Update git (2.31 or newer), then try again.",
         hides_repository=True,
     ),
-    "GIT_KILLED": Entry(
+    "GIT_KILLED": CatalogueEntry(
         "git was killed before it was done.",
         "Try again; where it happens repeatedly, check whether the machine runs out of memory.",
     ),
-    "SETUP_FAILED": Entry(
+    "SETUP_FAILED": CatalogueEntry(
         "The workspace could not be set up.",
         "Read what was said with `swarm-tui logs --setup`, mend it, then retry: the set-up runs "
         "again in the same folder.",
         has_detail=True,
     ),
-    "SETUP_NOT_TRUSTED": Entry(
+    "SETUP_NOT_TRUSTED": CatalogueEntry(
         "The repository has settings of its own that you have not trusted.",
         "Read .swarm/config.yaml; if you trust it, start the run with --trust, else with "
         "--no-setup; commit what the workspace lacks.",
     ),
-    "VERIFY_NOT_TRUSTED": Entry(
+    "VERIFY_NOT_TRUSTED": CatalogueEntry(
         "The repository's check would run files that are not as you trusted them.",
         "Look at them with `swarm-tui diff RUN`; to have the check run whatever the agent changed, "
         "start a run with the command as your own: --verify CMD.",
     ),
-    "BATCH_NOT_TRUSTED": Entry(
+    "BATCH_NOT_TRUSTED": CatalogueEntry(
         "The file of a batch or flow asks for more than your settings allow.",
         "Read the file; if you trust it, start the batch with --trust.",
     ),
-    "SOURCE_MOVED": Entry(
+    "SOURCE_MOVED": CatalogueEntry(
         "The run's source is no longer where it was.",
         "Name its new place with `swarm-tui apply RUN --to DIR`, or take the changes with "
         "`--as patch`.",
     ),
-    "BASE_INVALID": Entry(
+    "BASE_INVALID": CatalogueEntry(
         "The base to start from is not a commit of the repository.",
         "Name a branch, tag or commit of it: `git branch --all` and `git tag` list them.",
     ),
-    "FETCH_FAILED": Entry(
+    "FETCH_FAILED": CatalogueEntry(
         "The base could not be fetched from its remote.",
         "Check that `git fetch` works there without a question, then try again.",
     ),
-    "SOURCE_NOT_FOUND": Entry("The source folder does not exist.", "Check the path."),
-    "RUN_NOT_FOUND": Entry("No such run.", "List the runs with `swarm-tui ls`."),
-    "RUN_AMBIGUOUS": Entry("Several runs match.", "Give more characters of the id."),
-    "RUN_NOT_CANCELLABLE": Entry(
+    "SOURCE_NOT_FOUND": CatalogueEntry("The source folder does not exist.", "Check the path."),
+    "RUN_NOT_FOUND": CatalogueEntry("No such run.", "List the runs with `swarm-tui ls`."),
+    "RUN_AMBIGUOUS": CatalogueEntry("Several runs match.", "Give more characters of the id."),
+    "RUN_NOT_CANCELLABLE": CatalogueEntry(
         "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
     ),
-    "RUN_NOT_RETRYABLE": Entry("The run has not ended yet.", "Wait for it, or cancel it first."),
-    "RUN_STALLED": Entry(
+    "RUN_NOT_RETRYABLE": CatalogueEntry(
+        "The run has not ended yet.", "Wait for it, or cancel it first."
+    ),
+    "RUN_STALLED": CatalogueEntry(
         "The run showed no sign of life for too long.",
         "Read its log, then retry: it goes on from its last good checkpoint.",
     ),
-    "RUN_TIMED_OUT": Entry(
+    "RUN_TIMED_OUT": CatalogueEntry(
         "The run reached its time limit.",
         "Retry: the run goes on in its thread, and its time limit begins again; only a new run "
         "takes a longer one: `swarm-tui run --from-run RUN --timeout TIME`.",
     ),
-    "RUN_INTERRUPTED": Entry(
+    "RUN_INTERRUPTED": CatalogueEntry(
         "The agent's process vanished without a result.",
         "Retry: the run goes on from its last good checkpoint.",
     ),
-    "BUDGET_EXCEEDED": Entry(
+    "BUDGET_EXCEEDED": CatalogueEntry(
         "The run used up its token budget.",
         "Continue in a new run with a budget of its own: "
         "`swarm-tui run --from-run RUN --budget TOKENS`.",
         is_final=True,
     ),
-    "VERIFY_FAILED": Entry(
+    "VERIFY_FAILED": CatalogueEntry(
         "The verify command failed.",
         "Read its output with `swarm-tui logs --verify`, then retry: the agent hears what it said.",
         is_resumable=True,
         has_detail=True,
     ),
-    "AGENT_CRASHED": Entry(
+    "AGENT_CRASHED": CatalogueEntry(
         "Codex ended without a result.",
         "Read the end of its stderr with `swarm-tui logs --stderr`, then retry.",
         has_stderr=True,
         has_detail=True,
     ),
-    "BATCH_NOT_FOUND": Entry("No such batch.", "List them with `swarm-tui batch ls`."),
-    "BATCH_INVALID": Entry(
+    "BATCH_NOT_FOUND": CatalogueEntry("No such batch.", "List them with `swarm-tui batch ls`."),
+    "BATCH_INVALID": CatalogueEntry(
         "The batch cannot be started as it is: nothing was started.",
         "Mend the place named, then try again; --dry-run only checks.",
     ),
-    "TEMPLATE_NOT_FOUND": Entry("No such template.", "List them with `swarm-tui templates`."),
-    "TEMPLATE_INVALID": Entry(
+    "TEMPLATE_NOT_FOUND": CatalogueEntry(
+        "No such template.", "List them with `swarm-tui templates`."
+    ),
+    "TEMPLATE_INVALID": CatalogueEntry(
         "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."
     ),
-    "TEMPLATE_NOT_TRUSTED": Entry(
+    "TEMPLATE_NOT_TRUSTED": CatalogueEntry(
         "The repository has a template of its own that you have not trusted.",
         "Read it in .swarm/templates; if you trust it, start the run with --trust.",
     ),
-    "TEMPLATE_PARAM_MISSING": Entry(
+    "TEMPLATE_PARAM_MISSING": CatalogueEntry(
         "The template needs a parameter.", "Give it with -p KEY=VALUE."
     ),
-    "PATTERN_NOT_FOUND": Entry("No such pattern.", "List them with `swarm-tui patterns`."),
-    "PATTERN_INVALID": Entry(
+    "PATTERN_NOT_FOUND": CatalogueEntry("No such pattern.", "List them with `swarm-tui patterns`."),
+    "PATTERN_INVALID": CatalogueEntry(
         "This is no pattern.", "Mend the line named; `swarm-tui patterns export` shows the form."
     ),
-    "CONFIG_INVALID": Entry(
+    "CONFIG_INVALID": CatalogueEntry(
         "The settings cannot be used.", "Mend the line named, or remove it for the default."
     ),
-    "NOT_SUPERVISED": Entry(
+    "NOT_SUPERVISED": CatalogueEntry(
         "No process supervises the runs of this home, and none can be started.",
         "Run `swarm-tui supervise` to see why; `swarm-tui doctor` shows who supervises.",
     ),
-    "SANDBOX_UNUSABLE": Entry(
+    "SANDBOX_UNUSABLE": CatalogueEntry(
         "No command of the agent could start: Codex's sandbox does not work here.",
         "Run `swarm-tui doctor`; allow user namespaces, or use the sandbox danger-full-access.",
     ),
-    "DISK_FULL": Entry(
+    "DISK_FULL": CatalogueEntry(
         "The disk is full.",
         "Free some space, for example with `swarm-tui cleanup`.",
         stops_store=True,
         condition=Condition.DISK,
     ),
-    "DISK_READ_ONLY": Entry(
+    "DISK_READ_ONLY": CatalogueEntry(
         "The file system can only be read.", "Mount it so that it can be written, then try again."
     ),
-    "DATABASE_LOCKED": Entry(
+    "DATABASE_LOCKED": CatalogueEntry(
         "Another program keeps the database locked.",
         "Close the program that holds swarm.db open, then try again.",
         stops_store=True,
         is_of_database=True,
         condition=Condition.DATABASE,
     ),
-    "DATABASE_CORRUPT": Entry(
+    "DATABASE_CORRUPT": CatalogueEntry(
         "The database is damaged.",
         "Run `swarm-tui doctor --recover`: it rebuilds the runs from their folders.",
         stops_store=True,
@@ -352,7 +356,7 @@ CATALOGUE: dict[str, Entry] = {
         is_damage=True,
         is_recoverable=True,
     ),
-    "DATABASE_MISSING": Entry(
+    "DATABASE_MISSING": CatalogueEntry(
         "The database is missing, but this home has runs.",
         "Put it back, or run `swarm-tui doctor --recover`: it rebuilds the runs from their "
         "folders.",
@@ -361,51 +365,51 @@ CATALOGUE: dict[str, Entry] = {
         is_damage=True,
         is_recoverable=True,
     ),
-    "HOME_REMOVED": Entry(
+    "HOME_REMOVED": CatalogueEntry(
         "The home was removed.", "Name another folder in SWARM_HOME, or start again."
     ),
-    "HOME_MOVED": Entry(
+    "HOME_MOVED": CatalogueEntry(
         "The home is no longer where it was.",
         "Move it back, then start swarm-tui again; the agents go on meanwhile.",
     ),
-    "DATABASE_UNUSABLE": Entry(
+    "DATABASE_UNUSABLE": CatalogueEntry(
         "The database cannot be used.",
         "Check that its folder exists and that you may write there.",
         stops_store=True,
         is_of_database=True,
         is_recoverable=True,
     ),
-    "DATABASE_NEWER": Entry(
+    "DATABASE_NEWER": CatalogueEntry(
         "The database was written by a newer swarm-tui.",
         "Update swarm-tui.",
         is_of_database=True,
     ),
-    "WEBHOOK_FAILED": Entry(
+    "WEBHOOK_FAILED": CatalogueEntry(
         "A webhook could not be delivered.", "Check its address with `swarm-tui webhooks test`."
     ),
-    "WEBHOOK_NOT_FOUND": Entry(
+    "WEBHOOK_NOT_FOUND": CatalogueEntry(
         "There is no such receiver.", "List them with `swarm-tui webhooks`."
     ),
-    "NOTIFY_MISSING": Entry(
+    "NOTIFY_MISSING": CatalogueEntry(
         "What sends to Apprise addresses is not installed.",
         "Install this package with its `notify` extra, for example `pipx install '.[notify]'`.",
     ),
-    "NOT_A_TERMINAL": Entry(
+    "NOT_A_TERMINAL": CatalogueEntry(
         "The dashboard needs a terminal.",
         "Start it in a terminal, or use the line commands: `swarm-tui --help`.",
     ),
-    "SERVE_MISSING": Entry(
+    "SERVE_MISSING": CatalogueEntry(
         "What shows the dashboard in a browser is not installed.",
         "Install this package with its `serve` extra, for example `pipx install '.[serve]'`.",
     ),
-    "PORT_UNAVAILABLE": Entry(
+    "PORT_UNAVAILABLE": CatalogueEntry(
         "The port cannot be used.", "Choose another with --port; 0 takes any that is free."
     ),
-    "EDITOR_MISSING": Entry(
+    "EDITOR_MISSING": CatalogueEntry(
         "No editor was found.", "Set EDITOR to the one you use, for example `export EDITOR=nano`."
     ),
-    "INPUT_INVALID": Entry("This input cannot be used.", "Correct it and try again."),
-    "INTERNAL": Entry(
+    "INPUT_INVALID": CatalogueEntry("This input cannot be used.", "Correct it and try again."),
+    "INTERNAL": CatalogueEntry(
         "Something went wrong inside swarm-tui.",
         "Please report it with the log file named.",
         has_detail=True,
@@ -413,11 +417,11 @@ CATALOGUE: dict[str, Entry] = {
 }
 
 
-UNKNOWN = Entry("", "")
+UNKNOWN = CatalogueEntry("", "")
 """The entry of a code that only a newer version knows."""
 
 
-def entry_of(code: str) -> Entry:
+def entry_of(code: str) -> CatalogueEntry:
     """Return the entry of a code."""
     return CATALOGUE.get(code, UNKNOWN)
 
@@ -438,7 +442,7 @@ class UserError(Exception):
         self.docs_url = docs_url
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> CatalogueEntry:
         """The catalogue's entry of its code."""
         return entry_of(self.code)
 

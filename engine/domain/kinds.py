@@ -6,7 +6,7 @@ from engine.domain.record import record
 
 
 @record
-class Sort:
+class EventSelector:
     """Events of one type; with `field`, only those where it has one of `values`."""
 
     type: str
@@ -15,49 +15,57 @@ class Sort:
 
 
 @record
-class Kind:
+class EventKind:
     """A choice of events by its name; no sorts: all there are."""
 
     name: str
     meaning: str
-    sorts: tuple[Sort, ...] = ()
+    sorts: tuple[EventSelector, ...] = ()
 
 
-USUAL = Kind("usual", "everything but old token counts")
-KINDS: tuple[Kind, ...] = (
+USUAL = EventKind("usual", "everything but old token counts")
+KINDS: tuple[EventKind, ...] = (
     USUAL,
-    Kind(
+    EventKind(
         "messages",
         "what the agent says and thinks",
-        (Sort("step", "role", ("assistant", "reasoning")),),
+        (EventSelector("step", "role", ("assistant", "reasoning")),),
     ),
-    Kind(
+    EventKind(
         "commands",
         "commands, tools and searches",
-        (Sort("step", "kind", ("command", "mcp", "web_search", "agent", "sleep", "other")),),
+        (
+            EventSelector(
+                "step", "kind", ("command", "mcp", "web_search", "agent", "sleep", "other")
+            ),
+        ),
     ),
-    Kind(
+    EventKind(
         "files",
         "edits, changed files and artifacts",
         (
-            Sort("step", "kind", ("file_change",)),
-            Sort("files"),
-            Sort("changes"),
-            Sort("artifact"),
-            Sort("checkpoint"),
+            EventSelector("step", "kind", ("file_change",)),
+            EventSelector("files"),
+            EventSelector("changes"),
+            EventSelector("artifact"),
+            EventSelector("checkpoint"),
         ),
     ),
-    Kind("plan", "the plan and the stages", (Sort("plan"), Sort("progress"), Sort("status"))),
-    Kind(
+    EventKind(
+        "plan",
+        "the plan and the stages",
+        (EventSelector("plan"), EventSelector("progress"), EventSelector("status")),
+    ),
+    EventKind(
         "problems",
         "errors, warnings and what failed",
         (
-            Sort("error"),
-            Sort("notice", "level", ("warning",)),
-            Sort("step", "phase", ("failed",)),
+            EventSelector("error"),
+            EventSelector("notice", "level", ("warning",)),
+            EventSelector("step", "phase", ("failed",)),
         ),
     ),
-    Kind("usage", "tokens and limits", (Sort("usage"), Sort("limits"))),
-    Kind("raw", "what this version does not know", (Sort("raw"),)),
-    Kind("all", "everything, every token count too"),
+    EventKind("usage", "tokens and limits", (EventSelector("usage"), EventSelector("limits"))),
+    EventKind("raw", "what this version does not know", (EventSelector("raw"),)),
+    EventKind("all", "everything, every token count too"),
 )

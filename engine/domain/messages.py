@@ -21,7 +21,7 @@ QUEUE = "queue"
 """What a message is about that is about no run and no batch."""
 
 
-class Topic(StrEnum):
+class MessageTopic(StrEnum):
     """What a message can tell; its `type`."""
 
     RUN_SUCCEEDED = "run.succeeded"
@@ -33,15 +33,15 @@ class Topic(StrEnum):
     TEST = "test"
 
 
-TOPICS = tuple(topic for topic in Topic if topic is not Topic.TEST)
+TOPICS = tuple(topic for topic in MessageTopic if topic is not MessageTopic.TEST)
 """Those that a receiver can choose from."""
 
 _ENDS = {
-    Status.SUCCEEDED: Topic.RUN_SUCCEEDED,
-    Status.FAILED: Topic.RUN_FAILED,
+    Status.SUCCEEDED: MessageTopic.RUN_SUCCEEDED,
+    Status.FAILED: MessageTopic.RUN_FAILED,
     # The process vanished without a result: for whoever waits for one, that is a failure.
-    Status.INTERRUPTED: Topic.RUN_FAILED,
-    Status.CANCELLED: Topic.RUN_CANCELLED,
+    Status.INTERRUPTED: MessageTopic.RUN_FAILED,
+    Status.CANCELLED: MessageTopic.RUN_CANCELLED,
 }
 
 
@@ -62,7 +62,7 @@ class Message:
 
 
 @record
-class Wish:
+class Subscription:
     """What a receiver wants to be told."""
 
     receiver: str
@@ -70,7 +70,7 @@ class Wish:
     is_for_people: bool = False
 
 
-class State(OpenEnum):
+class DeliveryState(OpenEnum):
     """How a delivery stands; a parked one is not tried again unless somebody asks."""
 
     WAITING = "waiting"
@@ -79,7 +79,7 @@ class State(OpenEnum):
 
 
 @record
-class Answer:
+class DeliveryResult:
     """What came of a try: the status code, if there was an answer, and it in words."""
 
     text: str
@@ -96,23 +96,23 @@ class Delivery:
     at: float
     subject: str
     receiver: str
-    state: State
+    state: DeliveryState
     tries: int
     due: float
     tried_at: float | None = None
-    answer: Answer | None = None
+    answer: DeliveryResult | None = None
 
 
-def topic_of(body: Body) -> Topic | None:
+def topic_of(body: Body) -> MessageTopic | None:
     """Give what an event tells receivers, if anything."""
     if isinstance(body, StatusChanged):
         return _ENDS.get(body.status)
     if isinstance(body, Notice) and body.subject is Subject.STALLED:
-        return Topic.RUN_STALLED
+        return MessageTopic.RUN_STALLED
     return None
 
 
-def of_run(topic: Topic, event: Event, run: Run) -> Message:
+def of_run(topic: MessageTopic, event: Event, run: Run) -> Message:
     """Make the message that an event of a run gives rise to; the id follows from the event."""
     if len(run.spec.prompt) > PROMPT_CHARACTERS:
         prompt = printable(run.spec.prompt, PROMPT_CHARACTERS)
@@ -123,22 +123,22 @@ def of_run(topic: Topic, event: Event, run: Run) -> Message:
 def of_batch(event: Event, batch: str, project: str, counts: Mapping[str, int]) -> Message:
     """Make the digest of a batch whose last run has just ended; `counts` are its runs by status."""
     data = {"id": batch, "project": project, "runs": sum(counts.values()), "counts": counts}
-    return Message(f"{_id(event)}_batch", Topic.BATCH_FINISHED, event.at, batch, data)
+    return Message(f"{_id(event)}_batch", MessageTopic.BATCH_FINISHED, event.at, batch, data)
 
 
 def of_pause(pause: Pause, key: str, at: float, *, by_user: bool) -> Message:
     """Make the message that the queue starts nothing more; `key` makes its id."""
     data = {**(pause_json(pause) or {}), "by_user": by_user}
-    return Message(f"msg_queue_{key}", Topic.QUEUE_PAUSED, at, QUEUE, data)
+    return Message(f"msg_queue_{key}", MessageTopic.QUEUE_PAUSED, at, QUEUE, data)
 
 
 def of_test(key: str, at: float) -> Message:
     """Make a message that only shows that messages arrive; `key` makes its id."""
     data = {"text": "A test from swarm-tui."}
-    return Message(f"msg_test_{key}", Topic.TEST, at, "test", data)
+    return Message(f"msg_test_{key}", MessageTopic.TEST, at, "test", data)
 
 
-def is_wanted(message: Message, wish: Wish) -> bool:
+def is_wanted(message: Message, wish: Subscription) -> bool:
     """Say whether a receiver wants a message."""
     if message.topic not in wish.topics:
         return False

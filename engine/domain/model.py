@@ -83,7 +83,7 @@ class WorkspaceSpec:
 
 
 @record
-class Preparation:
+class WorkspaceSetup:
     """How a workspace is made ready: taken from the settings when the run was asked for."""
 
     setup: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Preparation:
 
 
 @record
-class WatchdogWish:
+class WatchdogOverride:
     """Where a run counts as stalled otherwise than the settings say; None: as they say."""
 
     silent_s: float | None = None
@@ -122,7 +122,7 @@ class RunSpec:
     workspace: WorkspaceSpec = WorkspaceSpec()
     with_setup: bool | None = None
     """Whether set-up commands run; None: where the workspace is a new worktree or copy."""
-    preparation: Preparation = field(default_factory=Preparation)
+    preparation: WorkspaceSetup = field(default_factory=WorkspaceSetup)
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
@@ -141,7 +141,7 @@ class RunSpec:
     verify: str | None = None
     """A command, run in the workspace after the agent; it has to end with exit code 0."""
     verify_limit_s: float = VERIFY_LIMIT_S
-    watchdog: WatchdogWish = WatchdogWish()
+    watchdog: WatchdogOverride = WatchdogOverride()
     template: str | None = None
     batch: str | None = None
     """The id of the batch it was launched with."""
@@ -159,7 +159,7 @@ class RunSpec:
 
 
 @record
-class Ask:
+class AttemptRequest:
     """What an attempt is to do, where that is not simply the run's prompt from its start."""
 
     prompt: str
@@ -199,7 +199,7 @@ class Usage:
 
 
 @record
-class Achieved:
+class TemplateStats:
     """What the runs of one template have come to; the medians are of those that succeeded."""
 
     runs: int = 0

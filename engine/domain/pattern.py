@@ -59,7 +59,7 @@ class PatternStep:
 
 
 @record
-class Variable:
+class PatternVariable:
     """What may be another the next time: a path, a name, a range or a number."""
 
     kind: str
@@ -72,7 +72,7 @@ class Pattern:
 
     goal: str
     steps: tuple[PatternStep, ...] = ()
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[PatternVariable, ...] = ()
     outcome: str = ""
     template: str | None = None
     """What the task was started from."""
@@ -84,7 +84,7 @@ class Pattern:
 
 
 @record
-class Rate:
+class SuccessRate:
     """How many runs have succeeded or failed, and how many of them succeeded."""
 
     ended: int = 0
@@ -92,7 +92,7 @@ class Rate:
 
 
 @record
-class Known:
+class StoredPattern:
     """A pattern as it is kept: the runs it came from and those that used it, the newest first.
 
     `with_it` is what came of those that used it, `without` of those of its kind that did not.
@@ -104,8 +104,8 @@ class Known:
     is_edited: bool = False
     runs: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
-    with_it: Rate = Rate()
-    without: Rate = Rate()
+    with_it: SuccessRate = SuccessRate()
+    without: SuccessRate = SuccessRate()
 
 
 def extract(run: Run, done: Iterable[Step]) -> Pattern | None:
@@ -129,9 +129,9 @@ def id_of(goal: str, template: str | None = None) -> str:
     return "p" + hashlib.sha256(f"{template or ''}\n{words}".encode()).hexdigest()[:9]
 
 
-def variables(texts: Iterable[str]) -> tuple[Variable, ...]:
+def variables(texts: Iterable[str]) -> tuple[PatternVariable, ...]:
     """Find paths, names, ranges and numbers, each once, in the order they come."""
-    found: dict[Variable, None] = {}
+    found: dict[PatternVariable, None] = {}
     for text in texts:
         for place in islice(_VARIABLE.finditer(printable(text)), 200):
             kind, value = place.lastgroup or NAME, place[0]
@@ -141,7 +141,7 @@ def variables(texts: Iterable[str]) -> tuple[Variable, ...]:
                 kind = whole.lastgroup or NAME if whole else NAME
             value = one_line(value, MAX_TEXT)
             if value:
-                found.setdefault(Variable(kind, value))
+                found.setdefault(PatternVariable(kind, value))
             if len(found) >= MAX_VARIABLES:
                 return tuple(found)
     return tuple(found)

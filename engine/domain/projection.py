@@ -33,7 +33,7 @@ from engine.domain.model import (
     Workspace,
     WorkspaceKind,
 )
-from engine.domain.radar import Radar
+from engine.domain.radar import OverlapDetector
 from engine.domain.reasons import Cause, Occupation, Subject
 from engine.domain.skipped_time import shift_times
 
@@ -244,7 +244,7 @@ class View:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs: dict[str, Run] = {}
-        self.radar = Radar()
+        self.radar = OverlapDetector()
         self.guard: Callable[[str], AbstractContextManager[None]] = _unguarded
         """What contains the faults of the radar, by its name: nothing, where nobody shows them."""
         self.live: set[str] = set()

@@ -14,7 +14,7 @@ CLOCK_SLACK_S = 60.0
 
 
 @record
-class Rules:
+class QueueRules:
     """What the queue keeps to: `slots` runs active at a time, `per_project` of one project."""
 
     slots: int
@@ -22,7 +22,7 @@ class Rules:
     pause: Pause | None = None
 
 
-def next_run(view: View, rules: Rules, now: float) -> Run | None:
+def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
     """Give the queued run that may start at `now`, the first in order; None if none may."""
     if paused(rules.pause, now):
         return None

@@ -20,7 +20,7 @@ class Overlap:
     paths: tuple[str, ...]
 
 
-class Radar:
+class OverlapDetector:
     """Sees runs one by one, as they change, and costs no more than what changed in them.
 
     Of the runs that have ended those count that somebody may still take home.

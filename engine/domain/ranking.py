@@ -13,7 +13,7 @@ _LIVE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RankedTask:
     """The runs of a batch that were given the same, the best first."""
 
     given: dict[str, str]
@@ -32,7 +32,7 @@ class Task:
         return self.runs[1:] if self.winner else ()
 
 
-def tasks(runs: Iterable[Run]) -> list[Task]:
+def tasks(runs: Iterable[Run]) -> list[RankedTask]:
     """Put the runs that were given the same together, and the best of them first.
 
     Who succeeded, its check included, comes before who did not; then who changed something; then
@@ -41,7 +41,9 @@ def tasks(runs: Iterable[Run]) -> list[Task]:
     found: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
         found.setdefault((*run.spec.given.items(), run.spec.prompt), []).append(run)
-    return [Task(same[0].spec.given, tuple(sorted(same, key=_rank))) for same in found.values()]
+    return [
+        RankedTask(same[0].spec.given, tuple(sorted(same, key=_rank))) for same in found.values()
+    ]
 
 
 def _rank(run: Run) -> tuple[int, int, int, int, int, str]:

@@ -8,7 +8,7 @@ from textwrap import indent
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Notice, status_change
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
-from engine.domain.model import Ask, ErrorInfo, Run, RunSpec, Status
+from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
 from engine.domain.text import printable_name
 
@@ -60,15 +60,17 @@ def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
     return [status_change(Status.QUEUED, Cause.RETRY)]
 
 
-def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> Ask:
+def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
     """Say what a retry does: go on in the thread, or start over where that cannot be or is asked.
 
     A `prompt` of its own starts a new thread in the workspace as it stands.
     """
     if fresh or prompt is not None or run.thread_id is None:
-        return Ask(prompt or run.spec.prompt, fresh=fresh)
+        return AttemptRequest(prompt or run.spec.prompt, fresh=fresh)
     failed = run.error and run.error.code == "VERIFY_FAILED"
-    return Ask(check_failed(run, run.error) if run.error and failed else GO_ON, resume=True)
+    return AttemptRequest(
+        check_failed(run, run.error) if run.error and failed else GO_ON, resume=True
+    )
 
 
 def resume(run: Run, message: str) -> Sequence[Body]:

@@ -23,7 +23,7 @@ _SPACE = re.compile(r"\s+")
 
 
 @record
-class Word:
+class SearchWord:
     """A word or a phrase; with `is_start`, words that begin so are meant too."""
 
     text: str
@@ -31,7 +31,7 @@ class Word:
 
 
 @record
-class Hit:
+class SearchHit:
     """An event that says what was looked for; `seq` 1 and `what` prompt: the run's prompt.
 
     `marks` are where the words stand in `text`, from and to.
@@ -49,37 +49,37 @@ class Hit:
 
 
 @record
-class Found:
+class SearchResult:
     """The latest places first; `more`: there are others, `behind`: events not looked through."""
 
-    hits: tuple[Hit, ...] = ()
+    hits: tuple[SearchHit, ...] = ()
     more: bool = False
     behind: int = 0
 
 
-def words(text: str, *, as_typed: bool = False) -> tuple[Word, ...]:
+def words(text: str, *, as_typed: bool = False) -> tuple[SearchWord, ...]:
     """Read what the user looks for: words, `"a phrase"`, `begin*`; all have to be there.
 
     `as_typed`: the last word may go on. Raises `UserError` where there is nothing to look for.
     """
     text = printable(text[:MAX_TEXT])
-    found: list[Word] = []
+    found: list[SearchWord] = []
     for piece in islice(_PIECE.finditer(text), MAX_WORDS):
         phrase, star, word = piece.groups()
         said = word.rstrip("*") if word else phrase
         is_start = bool(star) if word is None else word.endswith("*")
         if any(char.isalnum() for char in said):
-            found.append(Word(said, is_start))
+            found.append(SearchWord(said, is_start))
     if not found:
         raise user_error(
             "INPUT_INVALID", "There is no word to look for.", "Type a word with letters or digits."
         )
     if as_typed and text[-1:].isalnum():
-        found[-1] = Word(found[-1].text, is_start=True)
+        found[-1] = SearchWord(found[-1].text, is_start=True)
     return tuple(found)
 
 
-def pattern(wanted: tuple[Word, ...]) -> re.Pattern[str]:
+def pattern(wanted: tuple[SearchWord, ...]) -> re.Pattern[str]:
     """Give what lights the words up in a line."""
     parts = [r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", word.text))) for word in wanted]
     return re.compile("|".join(part for part in parts if part) or r"(?!)", re.IGNORECASE)

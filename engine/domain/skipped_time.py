@@ -13,7 +13,7 @@ STEP_S = 2.0
 
 
 @record
-class Gap:
+class ClockGap:
     """A gap between the wall clock and the time awake, in seconds; negative: it was moved back."""
 
     total_s: float
@@ -25,7 +25,7 @@ class Gap:
         return self.total_s - self.slept_s
 
 
-def gap_words(gap: Gap) -> str:
+def gap_words(gap: ClockGap) -> str:
     """Write what happened in one line: the machine slept, the clock was moved, or both."""
     parts: list[str] = []
     if gap.slept_s >= STEP_S:

@@ -11,12 +11,12 @@ from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 
 
-class NotAllowed(Exception):
+class TransitionError(Exception):
     """A status that may not follow the one the run is in."""
 
 
 def stamp(run: Run, bodies: Iterable[Body], at: float) -> tuple[list[Event], Run]:
-    """Give the run's next events and the run after them; raises `NotAllowed`.
+    """Give the run's next events and the run after them; raises `TransitionError`.
 
     Within an attempt, time never goes back, except by a notice that the clock was moved back.
     """
@@ -50,6 +50,6 @@ def _checked(
     if first:
         return body, attempt
     if not lifecycle.may_follow(previous, body.status):
-        raise NotAllowed(f"{previous} → {body.status}")
+        raise TransitionError(f"{previous} → {body.status}")
     # To be queued again, after an end or in the middle, is to begin a new attempt.
     return replace(body, previous=previous), attempt + (body.status is Status.QUEUED)

@@ -22,11 +22,11 @@ from engine.domain.events import (
     Progressed,
     StatusChanged,
 )
-from engine.domain.model import Ask, Run, RunSpec, WorkspaceKind
+from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind
 from engine.domain.record import record
 from engine.domain.stamp import stamp
 from engine.store import codec
-from engine.store.newer import Stored
+from engine.store.newer import StoredValue
 from engine.store.rebuilt import is_unreadable, rebuilt
 
 WORKED_IN = "worked in "
@@ -41,7 +41,7 @@ class LostOwnership(Exception):
 
 
 @record
-class Entry:
+class AppendRequest:
     """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
 
     `ask` says what the attempt that these bodies begin is to do. With `cursor`, the attempt's place
@@ -52,7 +52,7 @@ class Entry:
     run: str
     bodies: Sequence[Body] = ()
     decide: Callable[[Run], Sequence[Body]] | None = None
-    ask: Ask | None = None
+    ask: AttemptRequest | None = None
     cursor: str | None = None
     cursor_before: str | None = None
 
@@ -81,7 +81,7 @@ class _Known(NamedTuple):
 
     key: int
     run: Run
-    stored: Stored | None
+    stored: StoredValue | None
 
 
 class Appender:
@@ -95,7 +95,9 @@ class Appender:
         """Forget the runs: what was written last was taken back."""
         self._known.clear()
 
-    def append(self, db: sqlite3.Connection, entries: Sequence[Entry], at: float) -> Committed:
+    def append(
+        self, db: sqlite3.Connection, entries: Sequence[AppendRequest], at: float
+    ) -> Committed:
         """Append to any number of runs; raises `LostOwnership`, and what `decide` raises."""
         current = self._current(db, {entry.run for entry in entries})
         before = dict(current)
@@ -184,7 +186,7 @@ def _keep_statuses(db: sqlite3.Connection, runs: Iterable[_Known]) -> None:
     db.executemany("UPDATE runs SET status = ? WHERE key = ?", values)
 
 
-def _ask(db: sqlite3.Connection, key: int, attempt: int, ask: Ask) -> None:
+def _ask(db: sqlite3.Connection, key: int, attempt: int, ask: AttemptRequest) -> None:
     insert = "INSERT OR REPLACE INTO attempts (run, n, ask) VALUES (?, ?, ?)"
     db.execute(insert, (key, attempt, codec.ask_text(ask)))
 
@@ -212,7 +214,7 @@ def insert_run(
     db: sqlite3.Connection,
     run: Run,
     events: Sequence[Event],
-    asks: Mapping[int, Ask],
+    asks: Mapping[int, AttemptRequest],
     cursors: Mapping[int, str],
 ) -> None:
     """Insert a whole run as it is known from elsewhere."""

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.domain.batch import Swarm
+from engine.domain.batch import Batch
 
 _COLUMNS = "id, name, template, made_of, created_at, budget"
 _SLUG_CHARACTERS = 40
@@ -24,7 +24,7 @@ def free_id(db: sqlite3.Connection, name: str) -> str:
     return f"{slug}-{number}" if slug in taken else slug
 
 
-def add(db: sqlite3.Connection, swarm: Swarm, now: float) -> None:
+def add(db: sqlite3.Connection, swarm: Batch, now: float) -> None:
     """Write a batch down."""
     db.execute(
         f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
@@ -43,6 +43,6 @@ def query(ids: Sequence[str]) -> tuple[str, Sequence[str]]:
     return f"SELECT {_COLUMNS} FROM batches{where} ORDER BY key DESC", ids
 
 
-def read(rows: Iterable[tuple[Any, ...]]) -> list[Swarm]:
+def read(rows: Iterable[tuple[Any, ...]]) -> list[Batch]:
     """Read what was asked for."""
-    return [Swarm(*row) for row in rows]
+    return [Batch(*row) for row in rows]

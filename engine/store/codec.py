@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from engine.domain.events import BODIES, Body, Event, Raw
-from engine.domain.messages import Answer
-from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.messages import DeliveryResult
+from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.open_enum import unknown_allowed
 from engine.store import newer
 
@@ -76,7 +76,7 @@ def spec_from(text: str) -> RunSpec:
     return _decode(RunSpec)(text)
 
 
-def state_text(run: Run, stored: newer.Stored | None = None) -> str:
+def state_text(run: Run, stored: newer.StoredValue | None = None) -> str:
     """Write the rest of the run: small, and rewritten with every batch of events.
 
     What is `stored` of it and unknown here stays in it.
@@ -87,13 +87,13 @@ def state_text(run: Run, stored: newer.Stored | None = None) -> str:
     return text(newer.carry_over(stored, msgspec.json.decode(written)))
 
 
-def unknown_state(run: Run, state: str) -> newer.Stored | None:
+def unknown_state(run: Run, state: str) -> newer.StoredValue | None:
     """Return the stored state of a run if it holds more than this version would write."""
     written = state_text(run)
     if written == state:
         return None
     try:
-        stored = newer.Stored(msgspec.json.decode(state), msgspec.json.decode(written))
+        stored = newer.StoredValue(msgspec.json.decode(state), msgspec.json.decode(written))
     except msgspec.DecodeError:
         return None
     return None if stored.value == stored.written else stored
@@ -110,19 +110,19 @@ def run_from(spec: str, state: str, id: str = "") -> Run:
         return run
 
 
-def ask_text(ask: Ask) -> str:
+def ask_text(ask: AttemptRequest) -> str:
     """Write what an attempt is to do."""
     return _encode(ask).decode()
 
 
-def ask_from(text: str) -> Ask:
+def ask_from(text: str) -> AttemptRequest:
     """Read what an attempt is to do."""
-    return newer.read(Ask, text) or Ask("")
+    return newer.read(AttemptRequest, text) or AttemptRequest("")
 
 
-def answer_from(text: str) -> Answer:
+def answer_from(text: str) -> DeliveryResult:
     """Read what a receiver answered."""
-    return newer.read(Answer, text) or Answer(text)
+    return newer.read(DeliveryResult, text) or DeliveryResult(text)
 
 
 def body_text(body: Body) -> str:

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from engine.domain.errors import UserError, user_error
-from engine.durable import sync_path
 from engine.store import identity, schema, typed
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present
+from engine.system.durable import sync_path
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
@@ -31,7 +31,7 @@ LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 T = TypeVar("T")
 
 
-class Connection(aiosqlite.Connection):
+class DatabaseConnection(aiosqlite.Connection):
     """SQLite on aiosqlite's thread, which does one piece of work after the other, each whole."""
 
     def do(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Task[T]:
@@ -50,7 +50,7 @@ class Connection(aiosqlite.Connection):
 @asynccontextmanager
 async def connect(
     path: Path, *, migrate: bool = True, is_new: bool = False
-) -> AsyncGenerator[Connection]:
+) -> AsyncGenerator[DatabaseConnection]:
     """Open one connection, in WAL mode, closed at the end; raises `UserError`.
 
     `is_new` says that a database may be made beside the folders of runs.
@@ -67,7 +67,7 @@ async def connect(
             # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
             # that complains on stderr once the loop is closed.
             sqlite3.connect(path).close()
-            connection = Connection(partial(sqlite3.connect, path, isolation_level=None), 1)
+            connection = DatabaseConnection(partial(sqlite3.connect, path, isolation_level=None), 1)
             await stack.enter_async_context(connection)
             await connection.do(partial(_prepare, path, migrate, is_new=is_new))
         yield connection

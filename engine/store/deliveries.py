@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from engine.domain.messages import Answer, Delivery, State
+from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.record import record
 from engine.store import codec
-from engine.store.shrinking import Write
+from engine.store.shrinking import WriteTransaction
 
 WINDOW = 500
 """Of the messages that wait for one receiver, how many of the oldest are looked at."""
@@ -34,7 +34,7 @@ Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 
 
 @record
-class Letter:
+class DueDelivery:
     """A delivery that is next, with what is to be sent."""
 
     delivery: Delivery
@@ -42,7 +42,7 @@ class Letter:
 
 
 @record
-class Standing:
+class ReceiverSummary:
     """How things stand with one receiver: how many wait and were given up, whether it is gone."""
 
     waiting: int = 0
@@ -53,17 +53,22 @@ class Standing:
 class Deliveries:
     """All deliveries of a home, whoever wrote them."""
 
-    def __init__(self, read: Read, write: Write) -> None:
+    def __init__(self, read: Read, write: WriteTransaction) -> None:
         self._read = read
         self._write = write
 
-    async def next(self, receiver: str) -> list[Letter]:
+    async def next(self, receiver: str) -> list[DueDelivery]:
         """Give what a receiver is to get next, one of each subject, the oldest first."""
         rows = await self._read(_FIRST, (receiver,))
-        return [Letter(_delivery(row[1:-1]), row[-1]) for row in rows]
+        return [DueDelivery(_delivery(row[1:-1]), row[-1]) for row in rows]
 
     async def record(
-        self, delivery: Delivery, state: State, answer: Answer, now: float, due: float = 0.0
+        self,
+        delivery: Delivery,
+        state: DeliveryState,
+        answer: DeliveryResult,
+        now: float,
+        due: float = 0.0,
     ) -> None:
         """Store what came of a try."""
         await self._execute(
@@ -72,7 +77,7 @@ class Deliveries:
             (state, now, due, codec.text(answer), delivery.receiver, delivery.message),
         )
 
-    async def park(self, receiver: str, answer: Answer) -> None:
+    async def park(self, receiver: str, answer: DeliveryResult) -> None:
         """Give up all that waits for a receiver."""
         await self._execute(
             "UPDATE deliveries SET state = 'parked', answer = ?"
@@ -118,7 +123,7 @@ class Deliveries:
         limit: int = -1,
     ) -> list[Delivery]:
         """Give the deliveries that match, the newest first."""
-        wanted = list(states) or list(State)
+        wanted = list(states) or list(DeliveryState)
         marks = ",".join("?" * len(wanted))
         tried, order = ("AND d.tries > 0", "d.tried_at") if is_tried else ("", "d.message")
         rows = await self._read(
@@ -141,7 +146,7 @@ class Deliveries:
         query = f"SELECT count(*) FROM {_WAITING} WHERE state = 'waiting' AND receiver IN ({marks})"
         return (await self._read(query, names))[0][0]
 
-    async def standings(self) -> dict[str, Standing]:
+    async def standings(self) -> dict[str, ReceiverSummary]:
         """Give how things stand with each receiver that has deliveries."""
         rows = await self._read(
             "SELECT receiver, sum(state = 'waiting'), sum(state = 'parked'),"
@@ -149,7 +154,7 @@ class Deliveries:
             " FROM deliveries GROUP BY receiver",
             (),
         )
-        return {row[0]: Standing(row[1], row[2], bool(row[3])) for row in rows}
+        return {row[0]: ReceiverSummary(row[1], row[2], bool(row[3])) for row in rows}
 
     async def move_due(self, seconds: float) -> None:
         """Move the times at which waiting deliveries are tried again: the clock was moved."""
@@ -174,5 +179,5 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     message, topic, at, subject, receiver = told
     said = codec.answer_from(answer) if answer else None
     return Delivery(
-        message, topic, at, subject, receiver, State.read(state), tries, due, tried_at, said
+        message, topic, at, subject, receiver, DeliveryState.read(state), tries, due, tried_at, said
     )

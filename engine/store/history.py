@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from engine.domain.events import Event
-from engine.domain.kinds import USUAL, Kind
+from engine.domain.kinds import USUAL, EventKind
 from engine.store import codec
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
@@ -25,13 +25,13 @@ ENDED = """NOT (e.type = 'step' AND json_extract(e.data, '$.phase') = 'started' 
     AND json_extract(l.data, '$.command') IS json_extract(e.data, '$.command')))"""
 
 
-class History:
+class EventHistory:
     """The events of a run in order of seq, or those of all runs in the order they were stored.
 
     Each event comes with its number: its seq, or its place among all runs' events.
     """
 
-    def __init__(self, read: Read, run: str | None = None, kind: Kind = USUAL) -> None:
+    def __init__(self, read: Read, run: str | None = None, kind: EventKind = USUAL) -> None:
         self.run, self.kind = run, kind
         self._read = read
         self._number = "e.id" if run is None else "e.seq"
@@ -108,7 +108,7 @@ class History:
         return [row[0] for row in rows]
 
 
-def _sorts(kind: Kind) -> tuple[str, list[Any]]:
+def _sorts(kind: EventKind) -> tuple[str, list[Any]]:
     clauses: list[str] = []
     values: list[Any] = []
     for sort in kind.sorts:

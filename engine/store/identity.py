@@ -12,9 +12,9 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from engine.durable import write_synced
-from engine.files import read_regular
 from engine.store.presence import MARKER, missing
+from engine.system.durable import write_synced
+from engine.system.files import read_regular
 
 _READ = "PRAGMA application_id"
 _LINE = re.compile(rb"^identity (\d{1,10})$", re.MULTILINE)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _EMPTY: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
 
 
-class Stored(NamedTuple):
+class StoredValue(NamedTuple):
     """A value as it is stored, and as this version writes it when nothing has changed."""
 
     value: Any
@@ -35,7 +35,7 @@ def read(kind: type[T], text: str) -> T | None:
         return _read(kind, raw)
 
 
-def carry_over(stored: Stored, now: Any) -> Any:  # noqa: ANN401  any JSON value
+def carry_over(stored: StoredValue, now: Any) -> Any:  # noqa: ANN401  any JSON value
     """Return what is to be written now, together with the stored parts that are unknown here."""
     before, then = stored
     if isinstance(before, dict) and isinstance(then, dict) and isinstance(now, dict):
@@ -45,7 +45,7 @@ def carry_over(stored: Stored, now: Any) -> Any:  # noqa: ANN401  any JSON value
             if name not in known:
                 merged.setdefault(name, value)
             elif name in merged:
-                merged[name] = carry_over(Stored(value, known[name]), merged[name])
+                merged[name] = carry_over(StoredValue(value, known[name]), merged[name])
         return merged
     return cast("Any", before if now == then else now)
 

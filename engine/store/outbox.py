@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.domain.events import Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
-from engine.domain.messages import Message, State, Wish, is_wanted, of_batch, of_run, topic_of
+from engine.domain.messages import (
+    DeliveryState,
+    Message,
+    Subscription,
+    is_wanted,
+    of_batch,
+    of_run,
+    topic_of,
+)
 from engine.domain.model import Run
 from engine.store import codec
 
@@ -15,7 +23,7 @@ from engine.store import codec
 class Outbox:
     """Knows who wants to be told what; where nobody does, it does nothing at all."""
 
-    def __init__(self, wishes: Sequence[Wish] = ()) -> None:
+    def __init__(self, wishes: Sequence[Subscription] = ()) -> None:
         self._wishes = wishes
         self._topics = frozenset[str]().union(*(wish.topics for wish in wishes))
         self.has_written = False
@@ -54,7 +62,7 @@ class Outbox:
         )
         db.executemany(
             "INSERT INTO deliveries (message, receiver, state, tries, due) VALUES (?, ?, ?, 0, 0)",
-            [(written.lastrowid, receiver, State.WAITING) for receiver in receivers],
+            [(written.lastrowid, receiver, DeliveryState.WAITING) for receiver in receivers],
         )
         self.has_written = True
 

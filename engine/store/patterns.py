@@ -10,7 +10,7 @@ import msgspec
 
 from engine.domain.events import Step
 from engine.domain.model import Status
-from engine.domain.pattern import Known, Pattern, Rate
+from engine.domain.pattern import Pattern, StoredPattern, SuccessRate
 from engine.store import newer
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
@@ -63,7 +63,7 @@ def _index(db: sqlite3.Connection, id: str) -> None:
             db.execute("INSERT INTO search_patterns (rowid, said) VALUES (?, ?)", (key, said))
 
 
-async def known(read: Read, ids: Sequence[str] = ()) -> list[Known]:
+async def known(read: Read, ids: Sequence[str] = ()) -> list[StoredPattern]:
     """Give the patterns that are kept, those that changed last first; named ones, or all."""
     where = f" AND id IN ({','.join('?' * len(ids))})" if ids else ""
     rows = await read(
@@ -73,13 +73,13 @@ async def known(read: Read, ids: Sequence[str] = ()) -> list[Known]:
         ids,
     )
     return [
-        Known(id, pattern, at, bool(edited), tuple(msgspec.json.decode(runs)))
+        StoredPattern(id, pattern, at, bool(edited), tuple(msgspec.json.decode(runs)))
         for id, data, at, edited, runs in rows
         if (pattern := newer.read(Pattern, data)) is not None
     ]
 
 
-async def used(read: Read) -> dict[str, tuple[tuple[str, ...], Rate]]:
+async def used(read: Read) -> dict[str, tuple[tuple[str, ...], SuccessRate]]:
     """Give the runs that used each pattern, the newest first, and what came of them."""
     rows = await read(
         "SELECT json_extract(spec, '$.learn_from'), json_group_array(id),"
@@ -89,7 +89,7 @@ async def used(read: Read) -> dict[str, tuple[tuple[str, ...], Rate]]:
         (),
     )
     return {
-        id: (tuple(msgspec.json.decode(runs))[:SHOWN_RUNS], Rate(ended, succeeded))
+        id: (tuple(msgspec.json.decode(runs))[:SHOWN_RUNS], SuccessRate(ended, succeeded))
         for id, runs, ended, succeeded in rows
     }
 

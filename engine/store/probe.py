@@ -20,7 +20,7 @@ _EVENT = "SELECT at FROM events WHERE id = ?"
 _RUN = "SELECT id FROM runs ORDER BY id DESC LIMIT 1"
 
 
-class Probe:
+class DatabaseProbe:
     """Looks at one database; remembers how far it had come, and how large it was."""
 
     def __init__(self, path: Path, number: int = 0) -> None:

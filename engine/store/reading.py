@@ -7,28 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.domain.batch import Swarm
+from engine.domain.batch import Batch
 from engine.domain.errors import user_error
 from engine.domain.events import Event, Step
-from engine.domain.kinds import USUAL, Kind
+from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Achieved, Ask, Run
-from engine.domain.pattern import Known, Rate
-from engine.domain.search import Hit, Word
+from engine.domain.model import AttemptRequest, Run, TemplateStats
+from engine.domain.pattern import StoredPattern, SuccessRate
+from engine.domain.search import SearchHit, SearchWord
 from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
-from engine.store.connect import Connection, translated
-from engine.store.history import History
-from engine.store.presence import Place
+from engine.store.connect import DatabaseConnection, translated
+from engine.store.history import EventHistory
+from engine.store.presence import DatabaseLocation
 
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 _COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 
 
-class Reading:
+class StoreReader:
     """Everything that is asked of the database without changing it."""
 
-    def __init__(self, reader: Connection) -> None:
+    def __init__(self, reader: DatabaseConnection) -> None:
         self._reader = reader
 
     async def cursor(self, run: str, attempt: int) -> str | None:
@@ -52,11 +52,11 @@ class Reading:
         query = f"SELECT id, CASE WHEN status IN ({finished}) THEN {at} END FROM runs"
         return dict(await self._read(query))
 
-    async def achieved(self) -> dict[str, Achieved]:
+    async def achieved(self) -> dict[str, TemplateStats]:
         """Give what each template's runs have come to."""
         return achieved(await self._read(ACHIEVED))
 
-    async def ask(self, run: str, attempt: int) -> Ask | None:
+    async def ask(self, run: str, attempt: int) -> AttemptRequest | None:
         """Give what an attempt is to do; None: the run's prompt, from its start."""
         query = "SELECT ask FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
         rows = await self._read(query, (run, attempt))
@@ -82,7 +82,7 @@ class Reading:
         )
         return [codec.run_from(*row) for row in rows]
 
-    async def batches(self, ids: Iterable[str] = ()) -> list[Swarm]:
+    async def batches(self, ids: Iterable[str] = ()) -> list[Batch]:
         """Give the batches named, or all, newest first."""
         return batches.read(await self._read(*batches.query(list(ids))))
 
@@ -126,18 +126,18 @@ class Reading:
         )
         return [codec.event_from(*row[1:]) for row in rows], rows[-1][0] if rows else above
 
-    def history(self, run: str | None, kind: Kind = USUAL) -> History:
+    def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
         """Give a way through the events of a run, or of all, that costs what is looked at."""
-        return History(self._read, run, kind)
+        return EventHistory(self._read, run, kind)
 
     async def search(
         self,
-        wanted: Iterable[Word],
+        wanted: Iterable[SearchWord],
         *,
         project: str | None = None,
         statuses: Sequence[str] = (),
         limit: int,
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         """Give the latest places where all of the words are, as far as the index has come."""
         return await search.search(
             self._read, wanted, project=project, statuses=statuses, limit=limit
@@ -147,11 +147,11 @@ class Reading:
         """Say how many events the index has not come to yet."""
         return await search.behind(self._read)
 
-    async def patterns(self, ids: Sequence[str] = ()) -> list[Known]:
+    async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
         """Give the patterns that are kept, named ones or all, with what came of their runs."""
         found = await patterns.known(self._read, ids)
         used = await patterns.used(self._read) if found else {}
-        nobody: tuple[tuple[str, ...], Rate] = ((), Rate())
+        nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
         return [
             replace(one, used_by=runs, with_it=rate)
             for one in found
@@ -209,7 +209,7 @@ class Reading:
         """Give the settings that all processes share."""
         return dict(await self._read("SELECT name, value FROM settings"))
 
-    place: Place | None = None
+    place: DatabaseLocation | None = None
     """Where the open files of the database must be: what is not there is not the database."""
 
     async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from engine.domain.model import Status
-from engine.domain.search import OFF, ON, Hit, Word, marked
+from engine.domain.search import OFF, ON, SearchHit, SearchWord, marked
 from engine.store.history import ENDED
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
@@ -91,8 +91,13 @@ def _values(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> S
 
 
 async def search(
-    read: Read, wanted: Iterable[Word], *, project: str | None, statuses: Sequence[str], limit: int
-) -> list[Hit]:
+    read: Read,
+    wanted: Iterable[SearchWord],
+    *,
+    project: str | None,
+    statuses: Sequence[str],
+    limit: int,
+) -> list[SearchHit]:
     """Give the latest `limit` places where all of the words are, the newest first."""
     match, where, values = _match(wanted), "", []
     if project is not None:
@@ -101,7 +106,7 @@ async def search(
         where += f" AND r.status IN ({','.join('?' * len(statuses))})"
         values += statuses
     ((upto,),) = await read("SELECT upto FROM search_places WHERE name = 'events'", ())
-    found: list[Hit] = []
+    found: list[SearchHit] = []
     while upto > 0 and len(found) < limit:
         between = [max(0, upto - WINDOW), upto, *values]
         found += await _events(read, match, where, between, limit - len(found))
@@ -113,7 +118,7 @@ async def search(
 
 async def _prompts(
     read: Read, match: str, where: str, values: Sequence[Any], limit: int
-) -> list[Hit]:
+) -> list[SearchHit]:
     rows = await read(
         f"SELECT {_RUN}, json_extract(r.state, '$.created_at'), {_SNIPPET.format('search_prompts')}"
         " FROM search_prompts s CROSS JOIN runs r ON r.key = s.rowid"
@@ -121,14 +126,14 @@ async def _prompts(
         (match, *values, limit),
     )
     return [
-        Hit(run, title, project, Status.read(status), 1, at, "prompt", *marked(raw))
+        SearchHit(run, title, project, Status.read(status), 1, at, "prompt", *marked(raw))
         for run, title, project, status, at, raw in rows
     ]
 
 
 async def _events(
     read: Read, match: str, where: str, values: Sequence[Any], limit: int
-) -> list[Hit]:
+) -> list[SearchHit]:
     rows = await read(
         f"SELECT {_RUN}, e.seq, e.at, e.type, json_extract(e.data, '$.role'),"
         f" json_extract(e.data, '$.kind'), {_SNIPPET.format('search_events')}"
@@ -139,7 +144,7 @@ async def _events(
         (match, *values, limit),
     )
     return [
-        Hit(
+        SearchHit(
             run, title, project, Status.read(status), seq, at, _what(kind, role, sort), *marked(raw)
         )
         for run, title, project, status, seq, at, kind, role, sort, raw in rows
@@ -153,7 +158,7 @@ def _what(kind: str, role: str | None, sort: str | None) -> str:
     return "reasoning" if role == "reasoning" else sort
 
 
-def _match(wanted: Iterable[Word]) -> str:
+def _match(wanted: Iterable[SearchWord]) -> str:
     """Write the words in FTS5's own language, each as a string: none of it is syntax."""
     quoted = ((word.text.replace('"', '""'), "*" if word.is_start else "") for word in wanted)
     return " AND ".join(f'"{text}"{star}' for text, star in quoted)

@@ -22,13 +22,13 @@ _GOING = "id IN (SELECT id FROM events WHERE run = ? AND seq < ? ORDER BY seq LI
 T = TypeVar("T")
 
 
-class Write(Protocol):
+class WriteTransaction(Protocol):
     """Does a piece of work as one transaction."""
 
     def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...  # noqa: D102
 
 
-async def drop_events(write: Write, before: float, kept: int) -> dict[str, int]:
+async def drop_events(write: WriteTransaction, before: float, kept: int) -> dict[str, int]:
     """Drop all but the last events of runs that ended before a time; gives how many, by run.
 
     The first event that stays says so in their place.
@@ -50,7 +50,7 @@ def _droppable(db: sqlite3.Connection, before: float, kept: int) -> list[tuple[i
     ).fetchall()
 
 
-async def _drop(write: Write, key: int, place: int) -> int:
+async def _drop(write: WriteTransaction, key: int, place: int) -> int:
     count = 0
     while True:
         dropped = await write(lambda db: _drop_some(db, key, place))

@@ -16,22 +16,22 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from engine.domain.batch import Planned, Swarm
+from engine.domain.batch import Batch, PlannedRun
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
-from engine.domain.messages import Message, Wish
-from engine.domain.model import Ask, Run, RunSpec, Status
+from engine.domain.messages import Message, Subscription
+from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.reserve import OpeningReserve, Reserve
 from engine.store import batches, codec, identity, patterns, search, shrinking
-from engine.store.appending import Appender, Committed, Entry, insert_run, note_folder
-from engine.store.connect import SYNCED, UNSYNCED, Connection, connect, translated
+from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
+from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
-from engine.store.presence import Place
-from engine.store.probe import Probe
-from engine.store.reading import Reading
+from engine.store.presence import DatabaseLocation
+from engine.store.probe import DatabaseProbe
+from engine.store.reading import StoreReader
+from engine.system.reserve import OpeningReserve, Reserve
 
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
@@ -45,10 +45,12 @@ Keep = Callable[[str, RunSpec], RunSpec]
 """Keeps files of a run, by its id, and returns its spec as it is stored."""
 
 
-class Store(Reading):
+class Store(StoreReader):
     """The one door to the database; made by `open_store`."""
 
-    def __init__(self, writer: Connection, reader: Connection, outbox: Outbox) -> None:
+    def __init__(
+        self, writer: DatabaseConnection, reader: DatabaseConnection, outbox: Outbox
+    ) -> None:
         super().__init__(reader)
         self.outbox = outbox
         self.deliveries = Deliveries(self._read, self._write)
@@ -56,7 +58,7 @@ class Store(Reading):
         self._appender = Appender()
         self._clock = time.time
         self.reserve: Reserve | None = None
-        self.probe: Probe | None = None
+        self.probe: DatabaseProbe | None = None
 
     async def create(
         self, spec: RunSpec, first: Sequence[Body], keep: Keep | None = None
@@ -73,7 +75,7 @@ class Store(Reading):
         return await self._write(add)
 
     async def create_batch(
-        self, swarm: Swarm, planned: Sequence[Planned], keep: Keep | None = None
+        self, swarm: Batch, planned: Sequence[PlannedRun], keep: Keep | None = None
     ) -> Committed:
         """Add a batch with all its runs, or nothing; its id is its name, made unique.
 
@@ -112,14 +114,14 @@ class Store(Reading):
         self,
         run: Run,
         events: Sequence[Event],
-        asks: Mapping[int, Ask],
+        asks: Mapping[int, AttemptRequest],
         cursors: Mapping[int, str],
     ) -> None:
         """Add a run with all its events as they were rebuilt, and its batch if that is missing."""
 
         def add(db: sqlite3.Connection) -> None:
             if run.spec.batch and not db.execute(*batches.query([run.spec.batch])).fetchone():
-                batches.add(db, Swarm(run.spec.batch, run.spec.batch), run.created_at)
+                batches.add(db, Batch(run.spec.batch, run.spec.batch), run.created_at)
             insert_run(db, run, events, asks, cursors)
 
         await self._write(add)
@@ -133,7 +135,7 @@ class Store(Reading):
         self._clock = clock or time.time
 
     async def append(
-        self, entries: Sequence[Entry], settings: Mapping[str, str] | None = None
+        self, entries: Sequence[AppendRequest], settings: Mapping[str, str] | None = None
     ) -> Committed:
         """Append to any number of runs, all or nothing; raises what `decide` raises.
 
@@ -148,7 +150,7 @@ class Store(Reading):
         is_flood = not settings and not any(entry.is_reported for entry in entries)
         return await self._write(add, is_flood=is_flood)
 
-    def _append(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> Committed:
+    def _append(self, db: sqlite3.Connection, entries: Sequence[AppendRequest]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
         if done.events and self.outbox.is_used:
             self.outbox.tell(db, done.events, done.runs)
@@ -277,13 +279,13 @@ def _newest(db: sqlite3.Connection) -> str | None:
     return db.execute("SELECT max(id) FROM runs").fetchone()[0]
 
 
-def _queued(run: str, first: Sequence[Body] = ()) -> Entry:
-    return Entry(run, (StatusChanged(Status.QUEUED), *first))
+def _queued(run: str, first: Sequence[Body] = ()) -> AppendRequest:
+    return AppendRequest(run, (StatusChanged(Status.QUEUED), *first))
 
 
 @asynccontextmanager
 async def open_store(
-    path: Path, wishes: Sequence[Wish] = (), *, is_new: bool = False
+    path: Path, wishes: Sequence[Subscription] = (), *, is_new: bool = False
 ) -> AsyncGenerator[Store]:
     """Open the database at `path`, made or migrated where needed; raises `UserError`.
 
@@ -300,8 +302,8 @@ async def open_store(
         reader = await stack.enter_async_context(connect(path, migrate=False))
         store = Store(writer, reader, Outbox(wishes))
         store.log = path.with_name(f"{path.name}-wal")
-        store.place = Place(path)
-        store.probe = Probe(path, identity.noted(path))
+        store.place = DatabaseLocation(path)
+        store.probe = DatabaseProbe(path, identity.noted(path))
         reserve.keep()
         store.reserve = reserve
         yield store

@@ -12,7 +12,7 @@ from typing import Self
 _EVENTS_BYTES = 65_536
 
 
-class Written:
+class WriteSignal:
     """A context in which one can wait until a file is written.
 
     Where the system does not tell, waiting ends at once: the file may have been written.
@@ -49,7 +49,7 @@ class Written:
 
 def _watch(path: Path) -> int | None:
     """Have writes into a file told; None where that cannot be: there are limits to it."""
-    from engine import inotify  # not before there is something to be seen
+    from engine.system import inotify  # not before there is something to be seen
 
     try:
         watch = inotify.init()

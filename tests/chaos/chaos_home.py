@@ -22,7 +22,7 @@ from typing import Any, Self
 import psutil
 from disk_image import DiskImage
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-m", "tui"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from chaos_home import ChaosHome, wait_a_moment
 
-from engine.runs.marks import marks
+from engine.execution.local.process_marks import marks
 
 MAX_CUTS = 6
 

@@ -32,10 +32,10 @@ from pathlib import Path
 import repos
 from support import settled, spec, supervising
 
+from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
-from engine.engine import As, Engine, Wish
-from engine.paths import Paths
+from engine.engine import ApplyMode, CleanupFilter, Engine
 
 MARK = re.compile(rb"<<[0-9a-z]+>>")
 KINDS = ("worktree", "worktree", "copy", "plain copy", "in-place", "in-place plain", "empty")
@@ -352,7 +352,7 @@ class Sequence:
         assert self.run
         run, engine = self.run.id, self.engine
         to = str(self.source) if self.kind == "empty" else None
-        how = self.rng.choice(list(As))
+        how = self.rng.choice(list(ApplyMode))
         ways: list[Callable[[], Awaitable[object]]] = [
             *[lambda: engine.workspaces.take_home(run, how, to=to)] * 4,
             lambda: self._again(),
@@ -373,7 +373,7 @@ class Sequence:
 
     async def _clean(self, *, including_unsaved: bool) -> None:
         assert self.run
-        wish = Wish(runs=frozenset([self.run.id]), including_unsaved=including_unsaved)
+        wish = CleanupFilter(runs=frozenset([self.run.id]), including_unsaved=including_unsaved)
         report = await self.engine.disk.clean(await self.engine.disk.plan(wish), wish)
         for one in report.cleaned:
             if one.failure:

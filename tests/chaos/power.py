@@ -34,12 +34,12 @@ LOAD = """
 import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from engine.config import Config, Queue
+from engine.config.settings import Config, Queue
 from engine.domain.events import CheckpointTaken
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import As, Engine
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 disk = Path(sys.argv[2])
 paths = Paths(disk / "home", disk / "config.yaml")
@@ -84,7 +84,7 @@ async def main():
 
 
 async def home(engine, run):
-    done = await engine.workspaces.take_home(run, As.EDITS)
+    done = await engine.workspaces.service.take_home(run, As.EDITS)
     report("applied", run, *done.files)
 
 
@@ -309,7 +309,7 @@ def _repository(path: Path) -> None:
 
 def _end_agents(disk: Path) -> None:
     sys.path.insert(0, str(ROOT))
-    from engine.runs.marks import marks
+    from engine.execution.local.process_marks import marks
 
     home = os.path.realpath(disk / "home")
     for mark, pids in marks().items():

@@ -36,10 +36,10 @@ from loopback import (  # noqa: E402
 )
 from storm import CONFIG, integrity, left_alive, start_engine  # noqa: E402
 
+from engine.config.paths import Paths  # noqa: E402
 from engine.domain.events import Step  # noqa: E402
 from engine.domain.model import RunSpec, Status  # noqa: E402
 from engine.engine import Engine  # noqa: E402
-from engine.paths import Paths  # noqa: E402
 
 TAIL_S = 240
 

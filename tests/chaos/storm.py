@@ -21,14 +21,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import Config, Queue
+from engine.config.paths import Paths
+from engine.config.settings import Config, QueueSettings
 from engine.domain.events import Step
 from engine.domain.model import Agent, RunSpec, Status
 from engine.engine import Engine
-from engine.paths import Paths
-from engine.runs.marks import marks
+from engine.execution.local.process_marks import marks
 
-CONFIG = Config(slots=4, queue=Queue(stagger_s=0.05))
+CONFIG = Config(slots=4, queue=QueueSettings(stagger_s=0.05))
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path

@@ -15,7 +15,7 @@ import pytest
 from pseudo import Opener, Terminal
 from typed import COMMAND, PATIENCE_S, Result, Started, Starter, Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typed import ROOT, Swarm
 
-from engine import environment, programs
 from engine.domain.errors import UserError
-from engine.workspace.apart import check_apart
+from engine.system import environment, programs
+from engine.workspaces.create.isolation import check_apart
 
 CAUGHT = '#!/bin/sh\necho "$0" >>"{caught}"\nexec {real} "$@"\n'
 MODULES = ("yaml", "click", "msgspec", "aiosqlite", "json", "textual")

@@ -14,8 +14,8 @@ import pytest
 from pseudo import Opener
 from typed import COMMAND, Detacher, Started, Starter, Swarm
 
-from engine.paths import Paths
-from engine.runs.holder import HUNG_S, Condition, is_stopped, read_holder
+from engine.config.paths import Paths
+from engine.execution.supervisor_status import HUNG_S, HolderState, is_stopped, read_holder
 
 HANG = "Wait\nsim: say working\nsim: hang"
 SHORT = "sim: numbered 100 every=0.05"
@@ -163,14 +163,14 @@ def test_ctrl_z_in_the_dashboard_hands_over_and_fg_shows_it_again(
 
 
 @pytest.mark.parametrize(
-    ("age_s", "condition"), [(0.0, Condition.RUNNING), (HUNG_S + 5, Condition.HUNG)]
+    ("age_s", "condition"), [(0.0, HolderState.RUNNING), (HUNG_S + 5, HolderState.HUNG)]
 )
 def test_a_heartbeat_that_ceased_is_a_hung_supervisor(
-    tmp_path: Path, age_s: float, condition: Condition
+    tmp_path: Path, age_s: float, condition: HolderState
 ) -> None:
     path = tmp_path / "lock"
     path.write_text(f"{os.getpid()}\n{time.time():.0f} {time.monotonic() - age_s:017.3f}\n")
-    assert read_holder(path).condition is Condition.ABSENT
+    assert read_holder(path).condition is HolderState.ABSENT
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert read_holder(path).condition is condition
@@ -182,7 +182,7 @@ def test_a_lock_of_another_version_is_a_supervisor_that_works(tmp_path: Path, te
     path.write_text(text)
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert read_holder(path).condition is Condition.RUNNING
+        assert read_holder(path).condition is HolderState.RUNNING
 
 
 def test_wait_reports_a_paused_queue(swarm: Swarm) -> None:

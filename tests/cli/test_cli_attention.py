@@ -8,7 +8,7 @@ import pytest
 from pseudo import Opener
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 TITLE = "Mend \x1b]52;c;QQ==\x07 it"
 

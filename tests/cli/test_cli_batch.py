@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from typed import Swarm
 
-from tui.cli import shapes
+from tui.cli import json as shapes
 
 SIMULATED = ("--agent", "simulated")
 MINE = """description: Writes what it is told
@@ -42,7 +42,7 @@ def mine(tmp_path: Path) -> None:
 def test_six_runs_are_verified_ranked_compared_and_taken_home(swarm: Swarm, here: Path) -> None:
     asked = ("batch", "-t", "mine", "--matrix", "path=a,b,c", "--count", "2", *SIMULATED)
     plan = swarm(*asked, "--dry-run", "--json").json
-    msgspec.convert(plan, shapes.BatchPlan, strict=True)
+    msgspec.convert(plan, shapes.BatchPlanJson, strict=True)
     assert (plan["runs"], plan["planned"][3]["title"]) == (6, "write b #2")
     assert swarm("ls", "--json").json == []
     done = swarm(*asked)
@@ -51,14 +51,14 @@ def test_six_runs_are_verified_ranked_compared_and_taken_home(swarm: Swarm, here
     assert "4 succeeded · 2 failed · 67% passed" in done.out
     assert done.out.count("VERIFY_FAILED") >= 2 and "next: swarm-tui batch apply mine" in done.out
     shown = swarm("batch", "show", "@last", "--json").json
-    msgspec.convert(shown, shapes.BatchResults, strict=True)
+    msgspec.convert(shown, shapes.BatchResultsJson, strict=True)
     assert [task["given"] for task in shown["tasks"]] == [{"path": n} for n in "abc"]
     assert shown["tasks"][1]["winner"] is None
     winner = shown["tasks"][0]["winner"]
     assert winner == shown["tasks"][0]["runs"][0]["id"]
     assert len(swarm("ls", "--batch", "mine", "--json").json) == 6
     compared = swarm("batch", "compare", "--json").json
-    msgspec.convert(compared, list[shapes.Comparison], strict=True)
+    msgspec.convert(compared, list[shapes.ComparisonJson], strict=True)
     assert compared[0]["runs"][0]["changes"] == {"a.txt": "+1 −0"}
     assert "a.txt" in swarm("batch", "compare").out
     watched = swarm("watch", "--batch", "mine").out
@@ -87,7 +87,7 @@ def test_what_comes_of_it_can_be_exported(swarm: Swarm, here: Path) -> None:
     assert told["counts"]["succeeded"] == 1
     assert swarm("batch", "report", "x", "-o", "nowhere/x.md").code == 3
     listed = swarm("batch", "ls", "--json").json
-    msgspec.convert(listed, list[shapes.Batch], strict=True)
+    msgspec.convert(listed, list[shapes.BatchJson], strict=True)
     assert "50% passed" in swarm("batch", "ls").out
     assert swarm("batch", "retry", "x").code == 0
     assert swarm("retry", "--failed", "--batch", "x", "--detach").code == 0

@@ -11,8 +11,9 @@ from typed import ROOT, Swarm
 
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.files import expanded, real_path
-from engine.workspace import create, repository
+from engine.system.files import expanded, real_path
+from engine.workspaces.create import create
+from engine.workspaces.git import repository
 
 
 @pytest.fixture

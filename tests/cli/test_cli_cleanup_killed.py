@@ -10,9 +10,9 @@ import repos
 from support import quick, settled, spec, supervising
 from typed import COMMAND, PATIENCE_S
 
+from engine.config.paths import Paths
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
-from engine.paths import Paths
 
 KILLS = 5
 

@@ -13,9 +13,9 @@ from pseudo import Terminal
 from support import spec
 from typed import ROOT, Swarm
 
+from engine.config.paths import Paths
 from engine.domain.model import Run
 from engine.engine import Engine
-from engine.paths import Paths
 from tui.cli.main import COMMANDS, run
 
 Complete = Callable[[str], dict[str, str]]

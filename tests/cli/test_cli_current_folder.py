@@ -10,7 +10,7 @@ import pytest
 from pseudo import Opener
 from typed import Swarm
 
-from engine import environment, programs
+from engine.system import environment, programs
 
 PROGRAMS = ("codex", "git", "gh", "vi", "nano", "vim", "sh", "tmux", "ps", "less", "bwrap", "env")
 MODULES = (

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from typed import COMMAND, Swarm
 
-from engine.config import Config
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.errors import user_error
 from engine.domain.events import Event
 from engine.domain.model import Run, Status
 from engine.engine import Engine
-from engine.paths import Paths
-from tui.cli import demo_script
-from tui.cli.follow import Follower
+from tui.cli.support import demo_script
+from tui.cli.support.follow import RunFollower
 
 
 def test_demo_ends_as_scripted_and_leaves_nothing(
@@ -78,7 +78,7 @@ def test_demo_can_be_interrupted(tmp_path: Path) -> None:
 async def test_following_ends_when_nobody_is_left_who_starts_runs_again(paths: Paths) -> None:
     async with Engine.open(paths, Config(), follow=False) as engine:
         until = asyncio.get_running_loop().create_future()
-        follower = Follower(engine, [], until=until)
+        follower = RunFollower(engine, [], until=until)
         following = asyncio.ensure_future(_drained(follower.news()))
         await asyncio.sleep(0)
         assert not following.done()

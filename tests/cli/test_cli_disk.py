@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 def started(swarm: Swarm, *lines: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typed import Swarm
 
-from engine.paths import Paths
-from engine.runs import marks
+from engine.config.paths import Paths
+from engine.execution.local import process_marks
 
 CHECKS = {
     "auth.credentials": {"status": "ok", "summary": "logged in"},
@@ -94,7 +94,7 @@ def test_orphans_are_found_and_ended(
     folder = paths.attempt(swarm("show", "@last", "--json").json["id"], 1)
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(300)"],
-        env={**os.environ, marks.MARK: marks.mark(folder)},
+        env={**os.environ, process_marks.MARK: process_marks.mark(folder)},
         start_new_session=True,
     ) as orphan:
         words = ("doctor", "--codex-bin", str(codex), "--json")

@@ -10,10 +10,10 @@ from typed import Swarm
 from engine.domain.errors import user_error
 from engine.domain.events import Event, FileChange, Step
 from engine.domain.model import ChangeCount, Run, RunSpec, Status, Workspace, WorkspaceKind
-from tui.cli.ending import next_steps, together
-from tui.cli.follow import Follower
-from tui.cli.live import LiveView
-from tui.cli.tree import Leaf, tree
+from tui.cli.support.changed_tree import TreeLeaf, tree
+from tui.cli.support.follow import RunFollower
+from tui.cli.support.live_view import LiveView
+from tui.cli.support.summaries import next_steps, together
 
 
 def _run(status: Status, kind: str = "worktree", code: str | None = None, files: int = 1) -> Run:
@@ -58,11 +58,11 @@ def test_several_runs_in_few_lines() -> None:
 
 def test_files_below_their_folders() -> None:
     leaves = [
-        Leaf("src/b.py", "modified", "+3 −1"),
-        Leaf("README.md", "added", "+10 −0"),
-        Leaf("src/deep/er/c.py", "deleted", "+0 −7"),
-        Leaf("src/a\x1b.py", "added"),
-        Leaf("tests/b.py", "added"),
+        TreeLeaf("src/b.py", "modified", "+3 −1"),
+        TreeLeaf("README.md", "added", "+10 −0"),
+        TreeLeaf("src/deep/er/c.py", "deleted", "+0 −7"),
+        TreeLeaf("src/a\x1b.py", "added"),
+        TreeLeaf("tests/b.py", "added"),
     ]
     assert tree(leaves, 9) == [
         "A README.md   +10 −0",
@@ -84,7 +84,7 @@ def test_many_edited_files_are_a_tree(capsys: pytest.CaptureFixture[str], full: 
     changes = tuple(FileChange(f"src/{number:02}.py", "added") for number in range(20))
     event = Event("0f3", 1, 0.0, 1, Step("tool", "file_change", "completed", changes=changes))
     engine = SimpleNamespace(lookout=SimpleNamespace(since=None))
-    view = LiveView(Follower(engine, [run]), full=full)  # type: ignore[arg-type]
+    view = LiveView(RunFollower(engine, [run]), full=full)  # type: ignore[arg-type]
     view.show([event], {"0f3": run})
     lines = [line[20:].rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[:4] == ["20 files", "  src/", "A   00.py", "A   01.py"]

@@ -15,7 +15,7 @@ from pseudo import Terminal
 from task_names import OF_PROGRAM
 from typed import PATIENCE_S, Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 PROGRAM = [sys.executable, faulty.__file__]
 LIVE = ("queued", "preparing", "running")

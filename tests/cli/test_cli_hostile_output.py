@@ -13,7 +13,7 @@ from typed import ROOT
 
 from engine.domain.batch_json import _as_text, _cell  # pyright: ignore[reportPrivateUsage]
 from engine.domain.text import escaped, visible
-from tui.cli.completion import _quoted_for_bash  # pyright: ignore[reportPrivateUsage]
+from tui.cli.support.completion import _quoted_for_bash  # pyright: ignore[reportPrivateUsage]
 
 NAMES = (
     "a b",
@@ -55,11 +55,11 @@ def test_completion_offers_no_name_that_breaks_its_line(
 ) -> None:
     from click.shell_completion import CompletionItem
 
-    from tui.cli import completion
+    from tui.cli.support import completion
 
     items = ["plain", "two\nlines", "tab\tbed", "esc\x1b[31m", "zero\u200bwidth", "\udcff"]
     monkeypatch.setenv("COMP_LINE", "swarm-tui x ")
-    shell = completion.Bash(completion.completion, {}, "swarm-tui", "_X")
+    shell = completion.BashCompletion(completion.completion, {}, "swarm-tui", "_X")
     monkeypatch.setattr(shell, "get_completions", lambda *_: [CompletionItem(it) for it in items])
     assert completion._answer(shell) == "plain\tplain\t"  # pyright: ignore[reportPrivateUsage]
 

@@ -14,7 +14,7 @@ from typed import ROOT, Swarm
 
 from engine.domain.events import Event, LimitsSeen, event_json
 from engine.domain.model import LimitWindow
-from tui.cli import shapes
+from tui.cli import json as shapes
 from tui.cli.main import COMMANDS, group
 
 SHAPES = {**shapes.DOCUMENTS, **shapes.LINES}
@@ -119,27 +119,27 @@ def test_what_the_commands_print_has_its_shape(swarm: Swarm) -> None:
             assert done.events, name
             for line in done.events:
                 _fits(line, SHAPES[name])
-    _fits(swarm("restore", "@last", "--checkpoint", "0", "--json").json, shapes.Restored)
+    _fits(swarm("restore", "@last", "--checkpoint", "0", "--json").json, shapes.RestoredJson)
     assert not swarm("diff", "@last", "--json").json["changes"]
 
 
 def test_disk_usage_and_cleanup_have_their_shape(swarm: Swarm) -> None:
     script = "sim: write work.txt work"
     assert swarm("run", "--empty", "--agent", "simulated", script).code == 0
-    _fits(swarm("du", "--json").json, shapes.DiskUsage)
-    _fits(swarm("cleanup", "--dry-run", "--json").json, shapes.Cleanup)
+    _fits(swarm("du", "--json").json, shapes.DiskUsageJson)
+    _fits(swarm("cleanup", "--dry-run", "--json").json, shapes.CleanupJson)
     done = swarm("cleanup", "@last", "--force", "--including-unsaved", "--json").json
-    _fits(done, shapes.Cleanup)
+    _fits(done, shapes.CleanupJson)
     assert done["cleaned"]
     shown = swarm("show", "@last", "--json").json
     assert shown["workspace"]["in_trash"]
-    _fits(swarm("cleanup", "--undo", "@last", "--json").json, shapes.BroughtBack)
-    _fits(swarm("cleanup", "--empty-trash", "--dry-run", "--json").json, shapes.Emptied)
+    _fits(swarm("cleanup", "--undo", "@last", "--json").json, shapes.BroughtBackJson)
+    _fits(swarm("cleanup", "--empty-trash", "--dry-run", "--json").json, shapes.EmptiedJson)
 
 
 def test_doctor_has_its_shape(swarm: Swarm) -> None:
     done = swarm("doctor", "--json", "--end-orphans", "--codex-bin", "/nowhere")
-    _fits(done.json, shapes.Diagnosis)
+    _fits(done.json, shapes.DiagnosisJson)
     assert (done.code, done.err) == (1, "")
 
 
@@ -177,4 +177,4 @@ def test_a_run_that_is_not_there(capsys: pytest.CaptureFixture[str], words: list
     assert run([*words, "--json"]) == 3
     out, err = capsys.readouterr()
     assert err == ""
-    _fits(json.loads(out), shapes.Error)
+    _fits(json.loads(out), shapes.ErrorJson)

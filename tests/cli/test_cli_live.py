@@ -9,7 +9,7 @@ from pseudo import Opener
 from typed import Swarm
 
 from engine.domain.model import Run, RunSpec
-from tui.cli.live import names
+from tui.cli.support.live_view import names
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.cli import log
+from tui.cli.support import log_file
 
 
 class Clock:
@@ -18,8 +18,8 @@ class Clock:
         return self.now
 
 
-def logger_on(path: Path, clock: Clock | None = None) -> tuple[logging.Logger, log.LogFile]:
-    handler = log.LogFile(path, clock or Clock())
+def logger_on(path: Path, clock: Clock | None = None) -> tuple[logging.Logger, log_file.LogFile]:
+    handler = log_file.LogFile(path, clock or Clock())
     logger = logging.Logger("engine.part")
     logger.addHandler(handler)
     return logger, handler
@@ -55,7 +55,7 @@ def test_a_fault_that_lasts_is_written_now_and_then(tmp_path: Path) -> None:
 def test_the_file_stays_small_and_keeps_what_came_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "LIMIT_BYTES", 20_000)
+    monkeypatch.setattr(log_file, "LIMIT_BYTES", 20_000)
     path = tmp_path / "swarm.log"
     with path.open("a") as before:  # as a supervisor in the background has it open
         logger, _ = logger_on(path)
@@ -71,9 +71,9 @@ def test_the_file_stays_small_and_keeps_what_came_last(
 
 
 def _write(path: Path, name: str) -> None:
-    log.LIMIT_BYTES = 20_000
+    log_file.LIMIT_BYTES = 20_000
     for number in range(300):
-        assert log.append(path, f"{name} {number} {'x' * 60}")
+        assert log_file.append(path, f"{name} {number} {'x' * 60}")
 
 
 def test_processes_write_at_once(tmp_path: Path) -> None:

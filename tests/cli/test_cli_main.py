@@ -14,11 +14,12 @@ from typing import NoReturn
 import click
 import pytest
 
+from engine.config.paths import Paths
 from engine.domain.errors import user_error
-from engine.paths import Paths
-from tui.cli import failure, listing
+from tui.cli.commands import ls
 from tui.cli.main import COMMANDS, group, run
-from tui.cli.options import TimeType, TokensType
+from tui.cli.support import failure
+from tui.cli.support.options import TimeParam, TokensParam
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,7 +135,7 @@ def test_wrong_values_name_what_is_allowed(
 
 def test_times_and_tokens() -> None:
     now = time.time()
-    tokens, times = TokensType(), TimeType()
+    tokens, times = TokensParam(), TimeParam()
     assert [tokens.convert(text, None, None) for text in ("7", "200k", "1.5M")] == [
         7,
         200_000,
@@ -190,7 +191,7 @@ def broken_ls(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> NoReturn:
         raise ValueError("the core \x1b[31mmelted")
 
-    monkeypatch.setattr(listing.ls, "callback", fail)
+    monkeypatch.setattr(ls.ls, "callback", fail)
 
 
 @pytest.mark.usefixtures("broken_ls")
@@ -239,7 +240,7 @@ def test_interrupt_is_quiet(
     def interrupted(**_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(listing.ls, "callback", interrupted)
+    monkeypatch.setattr(ls.ls, "callback", interrupted)
     code, out, err = _run(capsys, "ls")
     assert (code, out, err.strip()) == (130, "", "")
 

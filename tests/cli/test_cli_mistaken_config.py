@@ -15,14 +15,14 @@ from pseudo import Opener
 from support import spec
 from typed import Detacher, Swarm
 
-from engine import config_file
-from engine.config import Config
-from engine.config_file import load_usable
+from engine.config import config_file
+from engine.config.config_file import load_usable
+from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.fault import SETTINGS
 from engine.domain.model import Status
 from engine.engine import Engine
-from engine.paths import Paths
 from tui.cli.main import run
 
 MISTAKES: dict[str, Callable[[Path], object]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from typed import Swarm
 
-from tui.cli import shapes
+from tui.cli import json
 
 TASK = "Make it in a/b.txt\nsim: command 'make it' takes=0 output=done\nsim: write b.txt hello"
 
@@ -16,7 +16,7 @@ def test_from_one_run_to_the_next(swarm: Swarm, simulated: Swarm, here: Path) ->
     assert swarm("patterns", "--json").json == []
     assert simulated(TASK).code == 0
     (known,) = swarm("patterns", "--json").json
-    msgspec.convert([known], shapes.DOCUMENTS["patterns"])
+    msgspec.convert([known], json.DOCUMENTS["patterns"])
     assert known["goal"] == "Make it in a/b.txt" and known["id"] in swarm("patterns").out
     assert [step["text"] for step in known["steps"]] == ["make it", "b.txt"]
     assert simulated("sim: say hi", "--learn-from", "@last").code == 0

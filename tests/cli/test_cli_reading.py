@@ -13,12 +13,12 @@ import pytest
 from support import spec
 from typed import Swarm
 
+from engine.config.paths import Paths
 from engine.domain.events import StatusChanged
 from engine.domain.model import Status
 from engine.domain.text import printable_name
-from engine.paths import Paths
 from engine.store import codec
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.store import open_store
 from tui.cli.main import run
 
@@ -229,7 +229,7 @@ def test_ls_reads_no_more_than_it_shows(
         async with open_store(paths.database) as store:
             for number in range(200):
                 done = await store.create(spec(title=f"Run {number}"), [])
-                ends = [Entry(run, [StatusChanged(Status.CANCELLED)]) for run in done.runs]
+                ends = [AppendRequest(run, [StatusChanged(Status.CANCELLED)]) for run in done.runs]
                 await store.append(ends)
 
     paths.prepare()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 @pytest.mark.timeout(120)

@@ -13,7 +13,7 @@ from typed import COMMAND, Starter, Swarm
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, Status
-from tui.cli.follow import exit_code
+from tui.cli.support.follow import exit_code
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

@@ -13,7 +13,7 @@ import click
 import pytest
 from typed import ROOT, Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 from tui.cli.main import COMMANDS, group
 
 SCRIPT = ROOT / "docs/examples/swarm.sh"

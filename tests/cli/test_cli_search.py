@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from typed import Swarm
 
-from tui.cli import shapes
+from tui.cli import json
 
 
 def test_words_phrases_and_what_is_left_out(swarm: Swarm, simulated: Swarm) -> None:
@@ -13,7 +13,7 @@ def test_words_phrases_and_what_is_left_out(swarm: Swarm, simulated: Swarm) -> N
     simulated("sim: say the tall oak\nsim: command 'cat trees' takes=0 output='oak and elm'")
     simulated("sim: say an elm, tall\nsim: fail", "--project", "wood")
     found = swarm("search", "--json", "tall").json
-    msgspec.convert(found, shapes.Found)
+    msgspec.convert(found, json.FoundJson)
     assert [hit["what"] for hit in found["hits"]] == ["prompt", "message", "prompt"]
     assert found["behind"] == 0 and not found["more"]
     (phrase,) = swarm("search", "--json", "the tall", "--limit", "1").json["hits"]

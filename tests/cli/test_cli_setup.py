@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 MINE = """description: Says what it is told
 params:

@@ -10,7 +10,7 @@ import pytest
 from pseudo import Opener
 from typed import Swarm
 
-from tui.cli import shapes
+from tui.cli import json
 
 SIMULATED = ("--agent", "simulated")
 FLOW = """steps:
@@ -42,7 +42,7 @@ def test_a_flow_of_a_repository_needs_a_yes_in_scripts(swarm: Swarm, shop: Path)
     assert dry.code == 0 and "lets Codex work without a sandbox" in dry.out
     assert "\x1b" not in dry.out and "runs echo \\x1b[2Kchecked" in dry.out
     plan = swarm(*words, "--dry-run", "--json").json
-    msgspec.convert(plan, shapes.BatchPlan, strict=True)
+    msgspec.convert(plan, json.BatchPlanJson, strict=True)
     (asked,) = plan["to_trust"]
     assert asked["file"] == str(shop / "flow.yaml") and len(asked["asks"]) == 2
     assert swarm("ls", "--json").json == []

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from engine.domain.model import Agent, Sandbox, WorkspaceKind
-from tui.cli import options
-from tui.cli.run import make_spec, run
-from tui.cli.where import workspace_of
-from tui.draft import FIELDS, Draft
+from tui.cli.commands.run import make_spec, run
+from tui.cli.support import options
+from tui.cli.support.workspace_options import workspace_of
+from tui.models.draft import FIELDS, Draft
 
 NOW = 1_900_000_000.0
 TYPED = {

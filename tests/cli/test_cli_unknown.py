@@ -9,7 +9,7 @@ import pytest
 import repos
 from typed import Swarm
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 WORDS = "The changes of this run are unknown"
 

@@ -11,8 +11,8 @@ from doorstep import ENV, SECRET, Doorstep, doorstep
 from test_cli_json import _fits
 from typed import Result, Swarm
 
-from engine.paths import Paths
-from tui.cli import shapes
+from engine.config.paths import Paths
+from tui.cli import json
 
 SETTINGS = """webhooks:
 - name: ci
@@ -53,7 +53,7 @@ async def test_receivers_from_the_first_message_to_the_last(swarm: Swarm, paths:
         place.answers = lambda got: 200
         again = await do("webhooks", "retry", "ci", "--json")
         assert again.json == {"again": 1}
-        _fits(again.json, shapes.DOCUMENTS["webhooks retry"])
+        _fits(again.json, json.DOCUMENTS["webhooks retry"])
         await place.until(lambda: [message] * 2 == _ends(place))
         await gone_home(paths)
         assert (await do("pause")).code == 0  # nobody supervises: it sees to it itself
@@ -69,11 +69,11 @@ def _ends(place: Doorstep) -> list[str]:
 
 async def _listed_and_tested(place: Doorstep, do: Do) -> None:
     (receiver, people) = (await do("webhooks", "--json")).json
-    _fits([receiver, people], shapes.DOCUMENTS["webhooks"])
+    _fits([receiver, people], json.DOCUMENTS["webhooks"])
     assert (receiver["state"], receiver["address"]) == ("ok", f"{place.url}?***")
     assert (people["name"], people["address"]) == ("apprise:1", "json://***")
     tested = await do("webhooks", "test", "ci", "--json")
-    _fits(tested.json, shapes.DOCUMENTS["webhooks test"])
+    _fits(tested.json, json.DOCUMENTS["webhooks test"])
     assert [got.type for got in place.got] == ["test"]
     for words in (["webhooks"], ["config"], ["config", "--json"]):
         assert "ci" in (await do(*words)).out
@@ -86,7 +86,7 @@ async def _refused(place: Doorstep, do: Do, paths: Paths) -> str:
     await place.until(lambda: _ends(place))
     await gone_home(paths)
     (told,) = (await do("webhooks", "deliveries", "--json")).json
-    _fits([told], shapes.DOCUMENTS["webhooks deliveries"])
+    _fits([told], json.DOCUMENTS["webhooks deliveries"])
     assert (told["state"], told["type"], told["answer"]["code"]) == ("parked", "run.succeeded", 410)
     assert (await do("webhooks", "--json")).json[0]["state"] == "parked"
     refused = await do("webhooks", "test", "ci")

@@ -14,17 +14,18 @@ from aiohttp import web
 from served import printed, serving
 from typed import PATIENCE_S
 
-from engine.paths import Paths
-from tui.cli import web as dashboard
-from tui.cli import web_access, web_connections
-from tui.cli.web_access import Access
+from engine.config.paths import Paths
+from tui.cli.web import access as web_access
+from tui.cli.web import connections
+from tui.cli.web import server as dashboard
+from tui.cli.web.access import WebAccess
 
 
 @asynccontextmanager
-async def listening() -> AsyncGenerator[tuple[Access, str, int]]:
+async def listening() -> AsyncGenerator[tuple[WebAccess, str, int]]:
     """A server in this process, and where it listens."""
-    door, *kept = web_connections.bind(0)
-    access = Access()
+    door, *kept = connections.bind(0)
+    access = WebAccess()
     listener = await dashboard.listen(door, access)
     host, port = door.getsockname()
     try:
@@ -115,7 +116,7 @@ async def test_another_page_can_neither_exchange_nor_connect(origin: str, site: 
 
 def test_a_start_token_expires_and_is_replaced() -> None:
     now = 0.0
-    access = Access(lambda: now)
+    access = WebAccess(lambda: now)
     token = access.new_token()
     now = web_access.TOKEN_S + 1
     assert access.exchange(token) is None
@@ -127,7 +128,7 @@ def test_a_start_token_expires_and_is_replaced() -> None:
 
 
 async def test_idle_connections_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_connections, "STRANGERS", 8)
+    monkeypatch.setattr(connections, "STRANGERS", 8)
     async with listening() as (_, host, port):
         idle = [await asyncio.open_connection(host, port) for _ in range(50)]
         idle[1][1].write(b"GET / HTTP/1.1\r\nHost: 127.0")
@@ -140,7 +141,7 @@ async def test_idle_connections_lock_nobody_out(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_slow_request_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_connections, "STRANGER_S", 0.2)
+    monkeypatch.setattr(connections, "STRANGER_S", 0.2)
     async with listening() as (_, host, port):
         reader, writer = await asyncio.open_connection(host, port)
         async with asyncio.timeout(PATIENCE_S):
@@ -225,7 +226,7 @@ async def test_the_other_ports_of_the_address_get_nothing(tmp_path: Path, paths:
         await owner.until_script(OPEN)
         key = await owner.evaluate(KEY)
         assert await owner.evaluate("location.href") == f"{origin}/"
-        for other in {address.host, web_connections.HOST}:
+        for other in {address.host, connections.HOST}:
             async with neighbour(other) as (preview, got), chromium.tab(owner) as page:
                 await page.call("Page.navigate", url=f"{preview}/")
                 await page.until_script("document.body?.innerText === 'preview'")

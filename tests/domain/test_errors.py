@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from engine.domain.errors import CATALOGUE, Entry, entry_of, os_failure, user_error
+from engine.domain.errors import CATALOGUE, CatalogueEntry, entry_of, os_failure, user_error
 
 PROMISED = """
     CODEX_CLI_MISSING CODEX_TOO_OLD CODEX_AUTH_REQUIRED CODEX_AUTH_FAILED CODEX_CONFIG_INVALID
@@ -59,7 +59,7 @@ PROPERTIES = {
 
 
 def test_the_catalogue_holds_all_that_is_decided_by_a_code() -> None:
-    assert [one.name for one in fields(Entry)] == ["message", "recovery", *PROPERTIES]
+    assert [one.name for one in fields(CatalogueEntry)] == ["message", "recovery", *PROPERTIES]
     for name, codes in PROPERTIES.items():
         assert sorted(c for c, entry in CATALOGUE.items() if getattr(entry, name)) == codes.split()
 

@@ -7,7 +7,7 @@ import pytest
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.lifecycle import ACTIVE, CANCELLABLE, FINISHED, FOLLOWS, may_follow
 from engine.domain.model import Run, RunSpec, Status
-from engine.domain.stamp import NotAllowed, stamp
+from engine.domain.stamp import TransitionError, stamp
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 GOOD_WAYS = [
@@ -58,7 +58,7 @@ def test_a_run_may_not_take_this_step(step: str) -> None:
     assert not may_follow(previous, following)
     run = queued()
     run.status = previous
-    with pytest.raises(NotAllowed):
+    with pytest.raises(TransitionError):
         stamp(run, [StatusChanged(following)], 101.0)
 
 
@@ -95,7 +95,7 @@ def test_a_new_attempt_begins_where_the_run_is_queued_again() -> None:
 
 def test_nothing_is_numbered_if_one_step_is_wrong() -> None:
     run = queued()
-    with pytest.raises(NotAllowed):
+    with pytest.raises(TransitionError):
         stamp(run, [Notice("info", "a"), StatusChanged(Status.SUCCEEDED)], 101.0)
     assert run.seq == 1
 

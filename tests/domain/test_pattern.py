@@ -11,7 +11,14 @@ from support import HOSTILE
 from engine.domain import pattern as patterns
 from engine.domain.events import FileChange, Step
 from engine.domain.model import ChangeCount, Run, RunSpec
-from engine.domain.pattern import MAX_LESSON, MAX_STEPS, PatternStep, Variable, extract, id_of
+from engine.domain.pattern import (
+    MAX_LESSON,
+    MAX_STEPS,
+    PatternStep,
+    PatternVariable,
+    extract,
+    id_of,
+)
 
 
 def run_of(prompt: str, **more: object) -> Run:
@@ -56,11 +63,11 @@ def test_what_worked_in_order() -> None:
     ]
     assert found.outcome == "2 files changed (+30 -4), `make test` passed"
     for variable in (
-        Variable("number", "3"),
-        Variable("name", "parse_date"),
-        Variable("path", "src/dates.py"),
-        Variable("range", "3.8-3.12"),
-        Variable("path", "gen.py"),
+        PatternVariable("number", "3"),
+        PatternVariable("name", "parse_date"),
+        PatternVariable("path", "src/dates.py"),
+        PatternVariable("range", "3.8-3.12"),
+        PatternVariable("path", "gen.py"),
     ):
         assert variable in found.variables
     told = patterns.lesson(found, 2)

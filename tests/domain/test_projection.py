@@ -28,7 +28,7 @@ from engine.domain.model import Applied, ErrorInfo, Run, Stage, Status
 from engine.domain.projection import View, fold
 from engine.domain.reasons import Cause, Subject
 from engine.domain.stamp import stamp
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.store import open_store
 
 
@@ -72,7 +72,7 @@ def test_the_store_holds_what_the_fold_gives(stream: list[Body]) -> None:
         async with open_store(path) as store:
             run = next(iter((await store.create(SPEC, [])).runs.values()))
             for body in stream[1:]:
-                await store.append([Entry(run.id, [body])])
+                await store.append([AppendRequest(run.id, [body])])
         async with open_store(path) as store:
             (stored,) = await store.runs()
             told = await store.events(run.id)

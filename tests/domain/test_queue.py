@@ -14,7 +14,7 @@ from engine.domain.events import Notice, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.projection import View
-from engine.domain.queue import Rules, hopeless, next_run, paused, unfinished, waits
+from engine.domain.queue import QueueRules, hopeless, next_run, paused, unfinished, waits
 from engine.domain.reasons import Cause
 from engine.domain.stamp import stamp
 
@@ -27,7 +27,7 @@ def run(name: str, status: Status = Status.QUEUED, *, queued_at: float = 0.0, **
 
 
 def first(view: View, slots: int = 10, now: float = NOW, **rules) -> str | None:
-    found = next_run(view, Rules(slots, **rules), now)
+    found = next_run(view, QueueRules(slots, **rules), now)
     return found.id if found else None
 
 
@@ -190,7 +190,7 @@ def test_what_starts_never_breaks_a_rule(made: list, slots: int, per_project: in
         for n, (status, project, prio, at, wait) in enumerate(made)
     ]
     view = View(runs)
-    while found := next_run(view, Rules(slots, per_project), NOW):
+    while found := next_run(view, QueueRules(slots, per_project), NOW):
         assert found.status is Status.QUEUED
         assert (found.spec.not_before or 0) <= NOW
         found.status = Status.RUNNING

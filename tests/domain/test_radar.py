@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Applied, Run, RunSpec, Status, Workspace, WorkspaceKind
 from engine.domain.projection import View
-from engine.domain.radar import RECENT_S, Overlap, Radar
+from engine.domain.radar import RECENT_S, Overlap, OverlapDetector
 
 S = Status
 SPEC = RunSpec("prompt", "title", "project")
@@ -39,7 +39,7 @@ def run(
 
 
 def test_pairs_of_one_source_with_shared_paths() -> None:
-    radar = Radar()
+    radar = OverlapDetector()
     assert radar.see(run("r3", "/s", "a", "b")) == set()
     assert radar.see(run("r1", "/s", "b", "a", "c")) == {"r1", "r3"}
     assert radar.see(run("r2", "/s", "c")) == {"r1", "r2"}
@@ -53,7 +53,7 @@ def test_pairs_of_one_source_with_shared_paths() -> None:
 
 
 def test_what_has_ended_counts_until_it_is_applied_or_old() -> None:
-    radar = Radar()
+    radar = OverlapDetector()
     radar.see(run("r1", "/s", "a", status=S.SUCCEEDED, at=10))
     radar.see(run("r2", "/s", "a", at=20))
     assert radar.count("r2") == 1
@@ -94,7 +94,7 @@ steps = st.lists(
 def test_step_by_step_it_knows_what_a_look_at_all_would_find(
     told: list[tuple[str, str | None, set[str], Status, int | None]],
 ) -> None:
-    radar, now = Radar(), dict[str, Run]()
+    radar, now = OverlapDetector(), dict[str, Run]()
     before: dict[str, list[Overlap]] = {}
     for at, (name, source, paths, status, applied) in enumerate(told, start=1):
         now[name] = run(name, source, *paths, status=status, at=at, applied=applied)

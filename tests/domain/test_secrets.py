@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.pretty import pretty_repr
 
-from engine.address import Url
+from engine.config.addresses import Url
 from engine.domain.codex_secrets import check, exposed, variables
 from engine.domain.errors import UserError, user_error
 from engine.domain.fault import error_line

@@ -29,7 +29,7 @@ import repos  # noqa: E402
 from outside import Outside  # noqa: E402
 from trees import Planter  # noqa: E402
 
-from engine.workspace.removal import remove  # noqa: E402
+from engine.workspaces.files.removal import remove  # noqa: E402
 
 COMMAND = (sys.executable, str(ROOT / "swarm_tui.py"))
 LIMIT_S = 120.0

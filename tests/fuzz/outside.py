@@ -9,7 +9,7 @@ from pathlib import Path
 
 import repos
 
-from engine import inotify
+from engine.system import inotify
 
 ACCESS, OPEN = 0x1, 0x20
 CHANGES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from outside import Outside
 
-from engine.files import read_regular
+from engine.system.files import read_regular
 
 NAMES: tuple[bytes, ...] = (
     b"a", b"b.txt", b"sub", b"\xff\xfe", b"new\nline", b"-rf", b"--help", b" ", b"~", b"$(touch x)",

@@ -14,7 +14,7 @@ import pytest
 from house import ROOT, House, NewHouse
 from loopback import LoopbackServer, codex_env, codex_home
 
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 
 def _outside_temporary() -> Path:

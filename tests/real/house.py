@@ -12,7 +12,8 @@ from typing import Any
 
 from loopback import codex_binary
 
-from engine.config import Config, Queue
+from engine.config.paths import AttemptFolder, Paths
+from engine.config.settings import Config, QueueSettings
 from engine.domain.activity import activity
 from engine.domain.events import (
     Body,
@@ -27,7 +28,6 @@ from engine.domain.events import (
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, RunSpec
 from engine.engine import Engine
-from engine.paths import AttemptFolder, Paths
 
 LIVE = (FilesChanged, CheckpointTaken, ChangesMeasured, UsageCounted, LimitsSeen)
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ class House:
 
     def engine(self, **settings: Any) -> AbstractAsyncContextManager[Engine]:
         """Open an engine that supervises, and starts runs at once."""
-        config = Config(**{"slots": 4, "queue": Queue(stagger_s=0), **settings})
+        config = Config(**{"slots": 4, "queue": QueueSettings(stagger_s=0), **settings})
         return Engine.open(self.paths, config, supervise=True)
 
     def attempt(self, run: Run) -> AttemptFolder:

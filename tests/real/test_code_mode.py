@@ -15,7 +15,7 @@ import repos
 from house import NewHouse, ended, happened, task
 from loopback import LoopbackServer, call_in, execute, message, usage
 
-from engine.config import Watchdog
+from engine.config.settings import WatchdogSettings
 from engine.domain.events import Notice, Step
 from engine.domain.model import Status
 
@@ -154,7 +154,7 @@ async def test_tokens_of_sub_agents_count_in_the_budget(newest: str, new_house: 
 @pytest.mark.parametrize("how", ["agents", "sleep"])
 async def test_waiting_is_no_stall(newest: str, new_house: NewHouse, how: str) -> None:
     steps = [call_in("clock", "sleep", {"duration_ms": 5000})]
-    settings = Watchdog(silent_s=2.0, action="fail")
+    settings = WatchdogSettings(silent_s=2.0, action="fail")
     with LoopbackServer() as server:
         server.script("child", [*steps, message("hi")])
         if how == "agents":

@@ -55,7 +55,7 @@ from loopback import (
     usage_limit,
 )
 
-from engine.codex.rollout import find
+from engine.agents.codex.rollout import find
 
 pytestmark = pytest.mark.timeout(90)
 

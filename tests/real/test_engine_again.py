@@ -41,7 +41,7 @@ from loopback import (
 )
 from loopback import usage as cost
 
-from engine.codex import limits
+from engine.agents.codex import limit_resets
 from engine.domain.errors import CATALOGUE
 from engine.domain.events import LimitsSeen, Notice, Progressed, StatusChanged, UsageCounted
 from engine.domain.events import Step as Told
@@ -49,8 +49,8 @@ from engine.domain.model import Run, Status, Usage
 from engine.domain.reasons import Cause, reason
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
-from engine.runs import ending, follower
-from engine.runs.marks import mark, marked
+from engine.execution import follower, outcome
+from engine.execution.local.process_marks import mark, marked
 
 WORK = command("echo x >>count.txt")
 DONE = message("Done.")
@@ -77,9 +77,9 @@ LASTING: dict[str, tuple[Step, str]] = {
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "BACKOFF_S", 0.01)
-    monkeypatch.setattr(limits, "MARGIN_S", 0.5)
-    monkeypatch.setattr(limits, "UNKNOWN_S", 0.5)
+    monkeypatch.setattr(outcome, "BACKOFF_S", 0.01)
+    monkeypatch.setattr(limit_resets, "MARGIN_S", 0.5)
+    monkeypatch.setattr(limit_resets, "UNKNOWN_S", 0.5)
 
 
 def turns(server: LoopbackServer, name: str, trouble: Step) -> str:
@@ -266,9 +266,9 @@ async def test_tokens_over_attempts_are_counted_once(house: House, server: Loopb
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path
-from engine.config import Config, Queue
+from engine.config.settings import Config, Queue
 from engine.engine import Engine
-from engine.paths import Paths
+from engine.config.paths import Paths
 
 async def main():
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))

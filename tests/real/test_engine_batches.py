@@ -10,7 +10,7 @@ from house import House, ended, task
 from loopback import LoopbackServer, command, message
 
 from engine.domain.model import Status
-from engine.engine import Order
+from engine.engine import BatchRequest
 
 
 async def test_research_write_review(house: House, server: LoopbackServer, lab: Path) -> None:
@@ -28,7 +28,7 @@ async def test_research_write_review(house: House, server: LoopbackServer, lab: 
     file = lab / "flow.yaml"
     file.write_text("\n".join([*lines, "    verify: grep -q good review"]))
     async with house.engine() as engine:
-        plan = await engine.swarms.plan(Order(task(""), file=file))
+        plan = await engine.swarms.plan(BatchRequest(task(""), file=file))
         for consent in await engine.swarms.consents(plan):
             await engine.trust.give(consent)
         _, runs = await engine.swarms.start(plan)

@@ -9,7 +9,7 @@ from house import House, ended, task
 from loopback import LoopbackServer, command, message
 
 from engine.domain.model import Status
-from engine.domain.pattern import Rate
+from engine.domain.pattern import SuccessRate
 
 
 async def test_what_worked_is_told_to_the_next_run(house: House, server: LoopbackServer) -> None:
@@ -30,8 +30,8 @@ async def test_what_worked_is_told_to_the_next_run(house: House, server: Loopbac
         again = await ended(engine, await engine.start(replace(wanted, learn_from=known.id)))
         assert again.spec.lesson == second.spec.lesson
         shown = await engine.patterns.find(known.id)
-        assert shown.used_by == (again.id, second.id) and shown.with_it == Rate(2, 2)
-        assert shown.without == Rate(1, 1)
+        assert shown.used_by == (again.id, second.id) and shown.with_it == SuccessRate(2, 2)
+        assert shown.without == SuccessRate(1, 1)
         # A message to its thread is no new task: nothing is told again.
         resumed = await ended(engine, await engine.resume(second.id, "go on"))
         assert house.attempt(resumed).prompt.read_text() == "go on"

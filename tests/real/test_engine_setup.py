@@ -8,10 +8,10 @@ from house import House, carried, ended, happened, steps, task
 from loopback import LoopbackServer, command, message
 from repos import repository
 
-from engine.config import WorkspaceSettings
+from engine.config import ports
+from engine.config.settings import WorkspaceSettings
 from engine.domain.events import Progressed
 from engine.domain.model import ChangeCount, Status, WorkspaceKind, WorkspaceSpec
-from engine.runs import ports
 
 
 async def test_codex_finds_what_the_set_up_made(

@@ -22,8 +22,8 @@ from loopback import (
 
 from engine.domain.events import Notice, StatusChanged, Step
 from engine.domain.model import Run, Sandbox, Status
-from engine.runs import follower
-from engine.runs.marks import mark, marked
+from engine.execution import follower
+from engine.execution.local.process_marks import mark, marked
 
 STOPPED = "cancelled by the user"
 

@@ -12,8 +12,8 @@ from loopback import LoopbackServer, Step, command, message, overloaded, quota_e
 
 from engine.domain.model import Run, Status
 from engine.engine import Engine
-from engine.runs import ending
-from engine.runs.marks import marked
+from engine.execution import outcome
+from engine.execution.local.process_marks import marked
 
 RUNS, SLOTS, LIMIT_S = 50, 8, 240
 WORK = command("echo $((6 * 7)) >>answer.txt")
@@ -61,7 +61,7 @@ async def test_fifty_runs_in_one_home_eight_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(ending, "BACKOFF_S", 0.1)
+    monkeypatch.setattr(outcome, "BACKOFF_S", 0.1)
     prompts = {name: server.script(name, *turns) for name, (turns, _, _) in KINDS.items()}
     started = time.monotonic()
     async with house.engine(slots=SLOTS) as engine:

@@ -9,7 +9,7 @@ import pytest
 from house import House, ended, task, wrapped
 from loopback import LoopbackServer, add_file, codex_binary, command, message, patch
 
-from engine.codex import doctor
+from engine.agents.codex import doctor
 from engine.domain.model import Sandbox, Status
 
 CLOSE = "echo 0 >/proc/sys/user/max_user_namespaces"

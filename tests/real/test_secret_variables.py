@@ -6,7 +6,7 @@ import pytest
 from house import House, bodies, carried, task
 from loopback import LoopbackServer, command, message
 
-from engine.config import Codex
+from engine.config.settings import CodexSettings
 from engine.domain.events import Step
 
 KEY = "corp-key-0123"
@@ -17,7 +17,7 @@ async def test_a_providers_key_reaches_codex_only(
     house: House, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:
     monkeypatch.setenv("CORP_MODEL_KEY", KEY)
-    codex = Codex(config={"model_providers.loopback.env_key": "CORP_MODEL_KEY"})
+    codex = CodexSettings(config={"model_providers.loopback.env_key": "CORP_MODEL_KEY"})
     steps = [command("echo key=$CORP_MODEL_KEY; env | grep -c corp-key"), message("done")]
     wish = task(server.script("key", steps), codex_config=(policy,) if policy else ())
     async with house.engine(codex=codex) as engine:

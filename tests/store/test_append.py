@@ -10,8 +10,8 @@ from support import HOSTILE, spec
 from engine.domain.errors import UserError
 from engine.domain.events import Notice, Raw, StatusChanged, Step
 from engine.domain.model import Run, Status
-from engine.domain.stamp import NotAllowed
-from engine.store.appending import Entry, LostOwnership
+from engine.domain.stamp import TransitionError
+from engine.store.appending import AppendRequest, LostOwnership
 from engine.store.store import Store
 
 PREPARING, RUNNING = StatusChanged(Status.PREPARING), StatusChanged(Status.RUNNING)
@@ -45,10 +45,12 @@ async def test_a_new_run_is_queued(store: Store) -> None:
 
 async def test_a_wrong_step_in_one_run_stores_nothing_of_any(store: Store) -> None:
     one, two = await new_run(store), await new_run(store)
-    with pytest.raises(NotAllowed):
-        await store.append([Entry(one, [note("a")]), Entry(two, [StatusChanged(Status.SUCCEEDED)])])
+    with pytest.raises(TransitionError):
+        await store.append(
+            [AppendRequest(one, [note("a")]), AppendRequest(two, [StatusChanged(Status.SUCCEEDED)])]
+        )
     assert [run.seq for run in await store.runs()] == [1, 1]
-    await store.append([Entry(one, [note("b")])])
+    await store.append([AppendRequest(one, [note("b")])])
     assert await told(store, one) == ["b"]
 
 
@@ -59,42 +61,48 @@ async def test_a_fault_while_deciding_stores_nothing(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await store.append([Entry(run, [note("a")]), Entry(run, decide=fail)])
+        await store.append([AppendRequest(run, [note("a")]), AppendRequest(run, decide=fail)])
     assert await told(store, run) == []
 
 
 async def test_an_unknown_run_is_said_to_be_unknown(store: Store) -> None:
     run = await new_run(store)
     with pytest.raises(UserError) as caught:
-        await store.append([Entry(run, [note("a")]), Entry("nobody", [note("b")])])
+        await store.append([AppendRequest(run, [note("a")]), AppendRequest("nobody", [note("b")])])
     assert caught.value.code == "RUN_NOT_FOUND"
     assert await told(store, run) == []
 
 
 async def test_several_entries_of_one_run_go_on_from_each_other(store: Store) -> None:
     run = await new_run(store)
-    await store.append([Entry(run, [PREPARING]), Entry(run, [note("a")]), Entry(run, [RUNNING])])
+    await store.append(
+        [
+            AppendRequest(run, [PREPARING]),
+            AppendRequest(run, [note("a")]),
+            AppendRequest(run, [RUNNING]),
+        ]
+    )
     assert [event.seq for event in await store.events(run)] == [1, 2, 3, 4]
     assert (await stored(store, run)).status is Status.RUNNING
 
 
 async def test_a_large_batch_is_numbered_without_a_gap(store: Store) -> None:
     run = await new_run(store)
-    done = await store.append([Entry(run, [note(n) for n in range(1234)])])
+    done = await store.append([AppendRequest(run, [note(n) for n in range(1234)])])
     assert done.last_id - done.first_id + 1 == 1234
     assert await told(store, run) == [str(n) for n in range(1234)]
 
 
 async def test_a_cursor_moves_with_its_events_or_not_at_all(store: Store) -> None:
     run = await new_run(store)
-    await store.append([Entry(run, [note("a")], cursor="1")])
-    await store.append([Entry(run, [note("b")], cursor="2", cursor_before="1")])
+    await store.append([AppendRequest(run, [note("a")], cursor="1")])
+    await store.append([AppendRequest(run, [note("b")], cursor="2", cursor_before="1")])
     with pytest.raises(LostOwnership):
-        await store.append([Entry(run, [note("b again")], cursor="2", cursor_before="1")])
+        await store.append([AppendRequest(run, [note("b again")], cursor="2", cursor_before="1")])
     assert await told(store, run) == ["a", "b"]
     assert await store.cursor(run, 1) == "2"
-    with pytest.raises(NotAllowed):
-        await store.append([Entry(run, [RUNNING], cursor="3", cursor_before="2")])
+    with pytest.raises(TransitionError):
+        await store.append([AppendRequest(run, [RUNNING], cursor="3", cursor_before="2")])
     assert await store.cursor(run, 1) == "2"
 
 
@@ -105,7 +113,9 @@ async def test_of_two_who_carry_one_attempt_only_one_gets_on(store: Store, other
         entries = [
             (
                 where,
-                Entry(run, [note(f"{number} {name}")], cursor=str(number), cursor_before=before),
+                AppendRequest(
+                    run, [note(f"{number} {name}")], cursor=str(number), cursor_before=before
+                ),
             )
             for where, name in ((store, "one"), (other, "two"))
         ]
@@ -118,9 +128,9 @@ async def test_of_two_who_carry_one_attempt_only_one_gets_on(store: Store, other
 
 async def test_each_attempt_has_a_cursor_of_its_own(store: Store) -> None:
     run = await new_run(store)
-    await store.append([Entry(run, [PREPARING], cursor="old")])
+    await store.append([AppendRequest(run, [PREPARING], cursor="old")])
     ways = [StatusChanged(Status.FAILED), StatusChanged(Status.QUEUED)]
-    await store.append([Entry(run, ways, cursor="new")])
+    await store.append([AppendRequest(run, ways, cursor="new")])
     assert await store.cursor(run, 1) == "old"
     assert await store.cursor(run, 2) == "new"
     assert await store.cursor(run, 3) is None
@@ -131,7 +141,7 @@ async def test_two_stores_interleave_without_gap_or_double(store: Store, other: 
 
     async def write(where: Store, name: str) -> None:
         for number in range(40):
-            await where.append([Entry(run, [note(f"{name} {number}")])])
+            await where.append([AppendRequest(run, [note(f"{name} {number}")])])
 
     await asyncio.gather(write(store, "a"), write(other, "b"))
     events = await other.events(run)
@@ -150,7 +160,7 @@ async def test_what_is_decided_is_decided_on_what_is_stored(store: Store, other:
         return [note(int(current.notice or 0) + 1)]
 
     places = [store, other] * 20
-    await asyncio.gather(*(where.append([Entry(run, decide=count)]) for where in places))
+    await asyncio.gather(*(where.append([AppendRequest(run, decide=count)]) for where in places))
     assert await told(store, run) == [str(n) for n in range(1, 41)]
 
 
@@ -167,10 +177,10 @@ async def test_a_setting_is_changed_as_it_is_stored(store: Store, other: Store) 
 
 async def test_earlier_cursors_come_latest_first(store: Store) -> None:
     run = await new_run(store)
-    await store.append([Entry(run, [PREPARING], cursor="one")])
+    await store.append([AppendRequest(run, [PREPARING], cursor="one")])
     for name in ("two", None, "four"):
         ways = [StatusChanged(Status.FAILED), StatusChanged(Status.QUEUED), PREPARING]
-        await store.append([Entry(run, ways, cursor=name)])
+        await store.append([AppendRequest(run, ways, cursor=name)])
     assert await store.cursors(run, 5) == ["four", "two", "one"]
     assert await store.cursors(run, 3) == ["two", "one"]
     assert await store.cursors(run, 1) == []
@@ -181,7 +191,7 @@ async def test_all_read_the_events_of_all_runs_in_the_same_order(
 ) -> None:
     runs = [await new_run(where) for where in (store, other, store)]
     writing = [
-        where.append([Entry(run, [note(n)]) for run in runs])
+        where.append([AppendRequest(run, [note(n)]) for run in runs])
         for n, where in enumerate([store, other] * 10)
     ]
     await asyncio.gather(*writing)
@@ -205,12 +215,12 @@ async def test_a_commit_elsewhere_changes_the_version(store: Store, other: Store
 async def test_a_task_that_is_cut_off_leaves_no_transaction_behind(store: Store) -> None:
     run = await new_run(store)
     for turns in range(12):
-        task = asyncio.create_task(store.append([Entry(run, [note(f"cut {turns}")])]))
+        task = asyncio.create_task(store.append([AppendRequest(run, [note(f"cut {turns}")])]))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await store.append([Entry(run, [note(f"whole {turns}")])])
+        await store.append([AppendRequest(run, [note(f"whole {turns}")])])
     events = await store.events(run)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     whole = [text for text in await told(store, run) if text.startswith("whole")]
@@ -226,7 +236,7 @@ async def test_hostile_text_is_stored_and_read_back(store: Store, other: Store, 
         Step("tool", "command", "completed", text, text, 0, text),
         Raw({text: [text]}),
     ]
-    await store.append([Entry(run, bodies)])
+    await store.append([AppendRequest(run, bodies)])
     for where in (store, other):
         _, *read = [event.body for event in await where.events(run)]
         back = text.encode("utf-8", "replace").decode()
@@ -238,7 +248,7 @@ async def test_hostile_text_is_stored_and_read_back(store: Store, other: Store, 
 
 async def test_events_are_paged_from_both_ends(store: Store) -> None:
     run = await new_run(store)
-    await store.append([Entry(run, [note(n) for n in range(2, 101)])])
+    await store.append([AppendRequest(run, [note(n) for n in range(2, 101)])])
 
     async def seqs(**page: int) -> list[int]:
         return [event.seq for event in await store.events(run, **page)]
@@ -258,7 +268,7 @@ async def test_runs_are_found_by_what_they_are(store: Store) -> None:
         for project, batch in (("a", None), ("b", "x"), ("b", None))
     ]
     first, second, third = (next(iter(done.runs)) for done in made)
-    await store.append([Entry(second, [PREPARING])])
+    await store.append([AppendRequest(second, [PREPARING])])
 
     async def ids(**query: object) -> list[str]:
         return [run.id for run in await store.runs(**query)]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import spec
 
-from engine.paths import safe_name
+from engine.config.paths import safe_name
 from engine.store.ids import ALPHABET, new_id
 from engine.store.store import Store
 

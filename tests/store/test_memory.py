@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.preferences import Preferences
 from engine.domain.errors import user_error
-from engine.memory import Memory
 from engine.store.store import open_store
 
 
@@ -20,13 +20,13 @@ class Choice:
 
 async def test_what_was_remembered_is_there_the_next_time(tmp_path: Path) -> None:
     async with open_store(tmp_path / "swarm.db") as store:
-        memory = Memory(store)
+        memory = Preferences(store)
         await memory.load()
         assert memory.recall("choice", Choice) is None
         await memory.remember("choice", Choice("one"))
         await memory.remember("choice", Choice("two", {"a": "b"}))
     async with open_store(tmp_path / "swarm.db") as store:
-        memory = Memory(store)
+        memory = Preferences(store)
         await memory.load()
         assert memory.recall("choice", Choice) == Choice("two", {"a": "b"})
 
@@ -42,7 +42,7 @@ async def test_what_is_unreadable_is_forgotten(text: str) -> None:
         async def change_setting(self, name: str, decide: object) -> None:
             raise user_error("DATABASE_LOCKED")
 
-    memory = Memory(Damaged())
+    memory = Preferences(Damaged())
     await memory.load()
     assert memory.recall("choice", Choice) is None
     await memory.remember("choice", Choice("kept as long as this goes on"))

@@ -16,10 +16,10 @@ from engine.domain.model import Sandbox, Status
 from engine.domain.open_enum import unknown_allowed
 from engine.domain.projection import View
 from engine.domain.run_json import run_json
-from engine.domain.stamp import NotAllowed
-from engine.runs.shared import SharedSettings
+from engine.domain.stamp import TransitionError
+from engine.execution.shared_settings import SharedSettings
 from engine.store import codec
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.migrations import MIGRATIONS
 from engine.store.store import Store, open_store
 
@@ -85,7 +85,7 @@ async def test_a_record_that_is_no_record_hides_no_other(
     whole, odd = await made(store), await made(store)
     sql(database, "UPDATE runs SET state = ? WHERE id = ?", text, odd)
     assert {run.id for run in await store.runs()} == {whole, odd}
-    await store.append([Entry(whole, [Notice("info", "x")])])
+    await store.append([AppendRequest(whole, [Notice("info", "x")])])
 
 
 async def test_what_is_unknown_survives_an_update_of_the_run(store: Store, database: Path) -> None:
@@ -95,7 +95,7 @@ async def test_what_is_unknown_survives_an_update_of_the_run(store: Store, datab
     unknown = {"mood": ["good"], "workspace": workspace, "plan": plan, "changes": "plenty"}
     change(database, run, "state", **unknown)
     for text in ("one", "two"):
-        await store.append([Entry(run, [Notice("info", text)])])
+        await store.append([AppendRequest(run, [Notice("info", text)])])
     state = stored(database, run)
     assert state["workspace"].items() >= workspace.items()
     assert {name: state[name] for name in ("mood", "plan", "changes")} == {
@@ -108,9 +108,9 @@ async def test_an_unknown_status_is_kept_and_not_acted_on(store: Store, database
     run = await made(store)
     change(database, run, "state", status="hibernating")
     sql(database, "UPDATE runs SET status = 'hibernating' WHERE id = ?", run)
-    with pytest.raises(NotAllowed):
-        await store.append([Entry(run, [StatusChanged(Status.PREPARING)])])
-    await store.append([Entry(run, [Notice("info", "seen")])])
+    with pytest.raises(TransitionError):
+        await store.append([AppendRequest(run, [StatusChanged(Status.PREPARING)])])
+    await store.append([AppendRequest(run, [Notice("info", "seen")])])
     assert stored(database, run)["status"] == "hibernating"
     view = View(await store.runs())
     assert (view.live, view.queue(), view.active()) == (set(), [], [])
@@ -144,7 +144,7 @@ async def test_more_tables_and_columns_do_no_harm(database: Path) -> None:
     sql(database, "CREATE TABLE moods (mood TEXT)")
     sql(database, f"PRAGMA user_version = {LATER}")
     async with open_store(database) as store:
-        await store.append([Entry(run, [Notice("info", "x")])])
+        await store.append([AppendRequest(run, [Notice("info", "x")])])
         assert len(await store.runs()) == 1
         await made(store)
     assert sql(database, "PRAGMA user_version") == [(LATER,)]

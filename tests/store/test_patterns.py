@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from support import spec
 
+from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.events import StatusChanged, Step
 from engine.domain.model import Run, Status
-from engine.domain.pattern import Pattern, PatternStep, Rate
-from engine.library.pattern_file import MAX_BYTES, read, write
-from engine.paths import Paths
-from engine.patterns import Patterns
-from engine.runs.learning import distil
-from engine.store.appending import Entry
+from engine.domain.pattern import Pattern, PatternStep, SuccessRate
+from engine.execution.stages.learn import distil
+from engine.patterns.pattern_file import MAX_BYTES, read, write
+from engine.patterns.service import Patterns
+from engine.store.appending import AppendRequest
 from engine.store.store import Store
 
 S = Status
@@ -36,7 +36,7 @@ async def run_of(
     run = next(iter((await store.create(spec(prompt, **more), [])).runs))
     step = Step("tool", "command", "completed", command, command, 0, "x" * 50_000)
     bodies = [*map(StatusChanged, statuses[:-1]), step, *map(StatusChanged, statuses[-1:])]
-    return (await store.append([Entry(run, bodies)])).runs[run]
+    return (await store.append([AppendRequest(run, bodies)])).runs[run]
 
 
 async def learned(store: Store, prompt: str, **more: object) -> str:
@@ -55,7 +55,7 @@ async def test_runs_of_a_kind_are_gathered_and_counted(store: Store, patterns: P
     lawn, trees = await patterns.all()
     assert (len(lawn.runs), len(trees.runs), len(trees.used_by)) == (1, 2, 1)
     assert [step.text for step in trees.pattern.steps] == ["dig 5"]  # as it was done last
-    assert (trees.with_it, trees.without) == (Rate(1, 1), Rate(3, 2))
+    assert (trees.with_it, trees.without) == (SuccessRate(1, 1), SuccessRate(3, 2))
     assert (await patterns.find(one[:4])).id == one
     for name in ("p0000", "nobody", "", "p%"):
         with pytest.raises(UserError) as caught:

@@ -16,9 +16,9 @@ from support import HOSTILE, spec
 from engine.domain.errors import ErrorInfo, UserError
 from engine.domain.events import ErrorRaised, FileChange, Notice, StatusChanged, Step, UsageCounted
 from engine.domain.model import Status
-from engine.domain.search import Found, marked, words
-from engine.search import Search
-from engine.store.appending import Entry
+from engine.domain.search import SearchResult, marked, words
+from engine.search import HistorySearch
+from engine.store.appending import AppendRequest
 from engine.store.search import index_slice
 from engine.store.store import Store, open_store
 
@@ -29,11 +29,11 @@ async def new_run(store: Store, prompt: str = "say hello", **more: object) -> st
     return next(iter((await store.create(spec(prompt, **more), [])).runs))
 
 
-async def find(store: Store, text: str, **more: object) -> Found:
-    return await Search(store).find(text, **more)
+async def find(store: Store, text: str, **more: object) -> SearchResult:
+    return await HistorySearch(store).find(text, **more)
 
 
-def places(found: Found) -> list[tuple[str, int]]:
+def places(found: SearchResult) -> list[tuple[str, int]]:
     return [(hit.what, hit.seq) for hit in found.hits]
 
 
@@ -48,7 +48,7 @@ async def test_what_is_said_is_found_where_it_is_said(store: Store, database: Pa
     run = await new_run(store, "plant a tree", title="Garden")
     started = Step("tool", "command", "started", command="pytest -q")
     await store.append([
-        Entry(run, [
+        AppendRequest(run, [
             started,
             COMMAND,
             Step("assistant", "message", "completed", "All trees are planted, naïve one."),
@@ -77,7 +77,7 @@ async def test_what_is_said_is_found_where_it_is_said(store: Store, database: Pa
 async def test_only_of_a_project_or_a_status(store: Store) -> None:
     one = await new_run(store, "oak", project="park")
     two = await new_run(store, "oak", project="wood")
-    await store.append([Entry(two, [StatusChanged(Status.CANCELLED)])])
+    await store.append([AppendRequest(two, [StatusChanged(Status.CANCELLED)])])
     assert [hit.run for hit in (await find(store, "oak")).hits] == [two, one]
     assert [hit.run for hit in (await find(store, "oak", project="park")).hits] == [one]
     ended = await find(store, "oak", statuses=[Status.CANCELLED, Status.FAILED])
@@ -101,7 +101,7 @@ OPERATORS = [
 
 async def test_words_are_never_syntax(store: Store) -> None:
     run = await new_run(store, 'say NEAR(a b) AND {c}: "quoted" 100% [/red]')
-    await store.append([Entry(run, [Notice("info", text) for text in HOSTILE])])
+    await store.append([AppendRequest(run, [Notice("info", text) for text in HOSTILE])])
     for text in (*OPERATORS, *HOSTILE, "'; DROP TABLE runs; --"):
         try:
             found = await find(store, text)
@@ -131,7 +131,7 @@ def test_what_is_shown_of_a_place_is_short_and_harmless(raw: str) -> None:
 async def test_of_a_long_output_the_beginning_and_the_end(store: Store) -> None:
     run = await new_run(store)
     output = f"first {'oak ' * 20_000} middle {'elm ' * 20_000} last"
-    await store.append([Entry(run, [Step("tool", "command", "completed", output=output)])])
+    await store.append([AppendRequest(run, [Step("tool", "command", "completed", output=output)])])
     assert (await find(store, "first")).hits and (await find(store, "last")).hits
     assert not (await find(store, "middle")).hits
 
@@ -140,7 +140,7 @@ async def test_storing_does_not_index_and_an_answer_says_what_it_has_not_seen(
     store: Store, other: Store
 ) -> None:
     run = await new_run(store, "oak")
-    await store.append([Entry(run, [COMMAND] * 30)])
+    await store.append([AppendRequest(run, [COMMAND] * 30)])
     assert await store.search_behind() == 32
     late = await find(store, "pytest", patience_s=0)
     assert (late.hits, late.behind) == ((), 32)
@@ -151,9 +151,11 @@ async def test_storing_does_not_index_and_an_answer_says_what_it_has_not_seen(
 
 async def test_dropped_events_leave_the_index(store: Store, database: Path) -> None:
     run = await new_run(store, "plant")
-    await store.append([Entry(run, [Notice("info", f"oak {n}") for n in range(40)])])
+    await store.append([AppendRequest(run, [Notice("info", f"oak {n}") for n in range(40)])])
     assert len((await find(store, "oak", limit=99)).hits) == 40
-    await store.append([Entry(run, [Notice("info", "elm"), StatusChanged(Status.CANCELLED)])])
+    await store.append(
+        [AppendRequest(run, [Notice("info", "elm"), StatusChanged(Status.CANCELLED)])]
+    )
     await store.drop_events(4e9, 10)  # some are in the index, some are not yet
     assert len((await find(store, "oak", limit=99)).hits) == 8
     assert places(await find(store, "elm")) == [("notice", 42)]
@@ -184,7 +186,7 @@ async def test_a_kill_in_the_middle_loses_and_doubles_nothing(
 ) -> None:
     monkeypatch.setattr("engine.store.search.SLICE_S", 1e-9)  # a chunk a slice
     run = await new_run(store, "oak")
-    await store.append([Entry(run, [Notice("info", f"elm {n}") for n in range(450)])])
+    await store.append([AppendRequest(run, [Notice("info", f"elm {n}") for n in range(450)])])
     killed = multiprocessing.get_context("spawn").Process(
         target=_index_and_die, args=(database, slices)
     )

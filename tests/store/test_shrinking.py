@@ -10,7 +10,7 @@ from support import spec
 
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.model import Status
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.store import Store, open_store
 
 MANY = 3000
@@ -18,8 +18,8 @@ MANY = 3000
 
 async def fill(store: Store, last: Status = Status.CANCELLED) -> str:
     run = next(iter((await store.create(spec(), [])).runs))
-    await store.append([Entry(run, [Notice("info", "x" * 500) for _ in range(MANY)])])
-    await store.append([Entry(run, [StatusChanged(last)])])
+    await store.append([AppendRequest(run, [Notice("info", "x" * 500) for _ in range(MANY)])])
+    await store.append([AppendRequest(run, [StatusChanged(last)])])
     return run
 
 

@@ -16,7 +16,7 @@ import pytest
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 from engine.domain.reasons import Cause, Condition, Occupation, Subject, WaitingFor
-from engine.runs import records
+from engine.execution import run_records
 from engine.store import typed
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import RECORD
@@ -176,7 +176,7 @@ def test_the_record_of_a_run_is_typed_as_it_is_read(tmp_path: Path) -> None:
     for number, cause in ((1, Cause.KILL), (2, None)):
         whole = {**record, "format": number, "asks": {}}
         (tmp_path / RECORD).write_text(json.dumps(whole))
-        found = records.read(tmp_path)
+        found = run_records.read(tmp_path)
         assert found
         run, _ = found
         assert (run.status, run.cause) == (Status.CANCELLED, cause)

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from engine.store.written import Written
+from engine.store.written import WriteSignal
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell")
 
@@ -16,7 +16,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the sys
 async def test_writes_end_the_wait_also_those_before_it(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.touch()
-    with Written(file) as written:
+    with WriteSignal(file) as written:
         waiting = asyncio.create_task(written.wait(60))
         await asyncio.sleep(0)
         file.write_text("news")
@@ -29,12 +29,12 @@ async def test_writes_end_the_wait_also_those_before_it(tmp_path: Path) -> None:
 async def test_without_a_write_the_wait_ends_in_time(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.touch()
-    with Written(file) as written:
+    with WriteSignal(file) as written:
         began = monotonic()
         await written.wait(0.1)
         assert monotonic() - began >= 0.09
 
 
 async def test_a_file_that_is_not_there_is_never_waited_for(tmp_path: Path) -> None:
-    with Written(tmp_path / "none") as written:
+    with WriteSignal(tmp_path / "none") as written:
         await written.wait(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import App
 
-from tui.looks import FAINT
+from tui.services.theming import FAINT
 
 
 class BareApp(App[None]):

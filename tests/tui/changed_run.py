@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from fake_engine import FakeEngine, S
 
+from engine.config.paths import Paths
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage, Workspace, WorkspaceKind
 from engine.engine import Engine
-from engine.paths import Paths
-from engine.workspace.checkpoints import Checkpoints
-from engine.workspace.points import has_baseline
-from engine.workspaces import Workspaces
+from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
+from engine.workspaces.service import Workspaces
 from tui.app import SwarmApp
 
 RUN = "a1"

@@ -14,44 +14,44 @@ from fake_history import ListHistory
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from engine.config import Config, Ui
+from engine.config.paths import Paths
+from engine.config.preferences import Preferences
+from engine.config.settings import Config, UiSettings
 from engine.domain import lifecycle
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
-from engine.domain.kinds import USUAL, Kind
-from engine.domain.messages import Answer, Delivery, State
-from engine.domain.model import Achieved, Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
-from engine.domain.pattern import Known
+from engine.domain.kinds import USUAL, EventKind
+from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
+from engine.domain.model import Agent, Pause, Run, RunSpec, Status, TemplateStats, WorkspaceSpec
+from engine.domain.pattern import StoredPattern
 from engine.domain.projection import View
-from engine.domain.search import Found, Hit, words
+from engine.domain.search import SearchHit, SearchResult, words
 from engine.domain.stamp import stamp
 from engine.engine import (
-    As,
-    Batch,
-    Batches,
+    ApplyMode,
+    ApplyResult,
     Changes,
+    CheckHealth,
     Checkpoint,
     Consent,
+    DiskSpace,
     Engine,
+    EventBatch,
+    EventStream,
     Finding,
-    Health,
-    Outcome,
-    Recipient,
-    Source,
-    Space,
+    ReceiverStatus,
+    SourceInfo,
     Template,
     TreeEntry,
 )
-from engine.memory import Memory
-from engine.paths import Paths
-from engine.patterns import Patterns
-from engine.runs.bus import Bus
-from engine.runs.tree import TaskTree
-from engine.templates import Templates
+from engine.execution.bus import EventBus
+from engine.execution.task_tree import TaskTree
+from engine.patterns.service import Patterns
+from engine.templates.service import Templates
 from tui.app import SwarmApp
 from tui.screens.runs import RunsScreen
-from tui.widgets.pace import FLUSH_S, Pace
+from tui.widgets.base.throttle import FLUSH_S, Throttle
 
 S = Status
 WIDE, NARROW = (120, 40), (80, 24)
@@ -66,16 +66,16 @@ class FakeDoctor:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.left: list[str] = []
-        self.left_on_disk: Space | None = Space(84 * 1024**3, is_low=False)
+        self.left_on_disk: DiskSpace | None = DiskSpace(84 * 1024**3, is_low=False)
 
-    async def space(self) -> Space | None:
+    async def space(self) -> DiskSpace | None:
         return self.left_on_disk
 
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
         if self.left:
             told = f"{len(self.left)} runs that have ended left processes alive."
-            return [*self.findings, Finding("orphans", Health.WARNING, told, "Use the line.")]
-        return [*self.findings, Finding("orphans", Health.OK, "no processes are left")]
+            return [*self.findings, Finding("orphans", CheckHealth.WARNING, told, "Use the line.")]
+        return [*self.findings, Finding("orphans", CheckHealth.OK, "no processes are left")]
 
     async def orphans(self) -> list[str]:
         return self.left
@@ -104,10 +104,10 @@ class FakeSources:
     """Knows what tests tell it of the folder to work from."""
 
     def __init__(self) -> None:
-        self.source: Source | None = None
+        self.source: SourceInfo | None = None
         self.names: list[str] = []
 
-    async def look(self, spec: WorkspaceSpec) -> Source | None:
+    async def look(self, spec: WorkspaceSpec) -> SourceInfo | None:
         return self.source
 
     async def files(self, spec: WorkspaceSpec) -> list[str]:
@@ -136,7 +136,7 @@ class FakeTemplates:
     async def all(self, repository: Path | None = None) -> dict[str, Template]:
         return {}
 
-    async def achieved(self) -> dict[str, Achieved]:
+    async def achieved(self) -> dict[str, TemplateStats]:
         return {}
 
 
@@ -144,16 +144,16 @@ class FakeNotifications:
     """Tells what tests tell it to."""
 
     def __init__(self, asked: list[tuple[str, str]]) -> None:
-        self.found: list[Recipient] = []
+        self.found: list[ReceiverStatus] = []
         self.told: list[Delivery] = []
         self.refusal: UserError | None = None
         self._asked = asked
 
-    async def receivers(self) -> list[Recipient]:
+    async def receivers(self) -> list[ReceiverStatus]:
         return self.found
 
     async def deliveries(
-        self, *, receiver: str | None = None, states: Sequence[State] = (), limit: int = -1
+        self, *, receiver: str | None = None, states: Sequence[DeliveryState] = (), limit: int = -1
     ) -> list[Delivery]:
         return [
             one
@@ -161,11 +161,11 @@ class FakeNotifications:
             if one.receiver == receiver and (not states or one.state in states)
         ]
 
-    async def test(self, name: str) -> Answer:
+    async def test(self, name: str) -> DeliveryResult:
         if self.refusal:
             raise self.refusal
         self._asked.append(("test", name))
-        return Answer("200 OK", 200, 0.1)
+        return DeliveryResult("200 OK", 200, 0.1)
 
     async def retry(self, name: str | None = None, message: str | None = None) -> int:
         self._asked.append(("again", f"{name} {message}"))
@@ -176,12 +176,12 @@ class FakePatterns:
     """Has the patterns that tests tell it of."""
 
     def __init__(self) -> None:
-        self.known: list[Known] = []
+        self.known: list[StoredPattern] = []
 
-    async def all(self) -> list[Known]:
+    async def all(self) -> list[StoredPattern]:
         return self.known
 
-    async def near(self, prompt: str, limit: int = 5) -> list[Known]:
+    async def near(self, prompt: str, limit: int = 5) -> list[StoredPattern]:
         return self.known[:limit] if len(prompt.split()) > 2 else []
 
 
@@ -195,7 +195,7 @@ class FakeSearch:
 
     async def find(
         self, text: str, *, project: str | None, statuses: list[str], **_: object
-    ) -> Found:
+    ) -> SearchResult:
         self.asked.append((text, project, statuses))
         wanted = [word.text for word in words(text)]
         hits = [
@@ -203,9 +203,9 @@ class FakeSearch:
             for event in reversed(self._engine._all)
             if (hit := self._hit(event, wanted)) and hit.status in (statuses or [hit.status])
         ]
-        return Found(tuple(hits), behind=self.behind)
+        return SearchResult(tuple(hits), behind=self.behind)
 
-    def _hit(self, event: Event, wanted: list[str]) -> Hit | None:
+    def _hit(self, event: Event, wanted: list[str]) -> SearchHit | None:
         run = self._engine.view.runs[event.run]
         body = event.body
         text = run.spec.prompt if event.seq == 1 else getattr(body, "text", "") or ""
@@ -215,22 +215,22 @@ class FakeSearch:
         marks = tuple((text.index(word), text.index(word) + len(word)) for word in wanted)
         spec = run.spec
         at, seq = event.at, event.seq
-        return Hit(run.id, spec.title, spec.project, run.status, seq, at, what, text, marks)
+        return SearchHit(run.id, spec.title, spec.project, run.status, seq, at, what, text, marks)
 
 
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
-    def __init__(self, ui: Ui | None = None) -> None:
+    def __init__(self, ui: UiSettings | None = None) -> None:
         self.view = View()
-        self.config = Config(slots=4, ui=ui or Ui())
+        self.config = Config(slots=4, ui=ui or UiSettings())
         self.slots = 4
         self.pause: Pause | None = None
         self.doctor = FakeDoctor()
         self.trust = FakeTrust()
         self.workspaces = self
         self.sources = FakeSources()
-        self.memory = Memory(FakeSettings())
+        self.memory = Preferences(FakeSettings())
         self.search = FakeSearch(self)
         self.patterns: Patterns | FakePatterns = FakePatterns()
         self.templates: Templates | FakeTemplates = FakeTemplates()
@@ -241,12 +241,12 @@ class FakeEngine:
         self.refusal: UserError | None = None
         self.folders: dict[str, list[TreeEntry]] = {}
         self.paths = Paths(Path("/home/you/.swarm"), Path("/home/you/config.yaml"))
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, ApplyResult] = {}
         self.points: list[Checkpoint] = []
         self.measured: Changes | None = None
         self._events: dict[str, list[Event]] = {}
         self._all: list[Event] = []
-        self._bus = Bus()
+        self._bus = EventBus()
         self.tasks = TaskTree()
         self.faults: tuple[Fault, ...] = ()
         self.lookout = SimpleNamespace(problem="", since=None)
@@ -291,7 +291,7 @@ class FakeEngine:
 
     # The engine's door
 
-    def batches(self, interval_s: float = 0.05) -> Batches:
+    def batches(self, interval_s: float = 0.05) -> EventStream:
         return self._bus.batches(0)
 
     async def events(
@@ -314,7 +314,7 @@ class FakeEngine:
             return found
         return found[-limit:] if before is not None else found[:limit]
 
-    def history(self, run: str | None, kind: Kind = USUAL) -> ListHistory:
+    def history(self, run: str | None, kind: EventKind = USUAL) -> ListHistory:
         return ListHistory(run, kind, self._events[run] if run else self._all)
 
     def position(self, run: str) -> int | None:
@@ -380,11 +380,17 @@ class FakeEngine:
         return self.folders.get(path, [])
 
     async def take_home(
-        self, run: str, how: As, *, to: str | None = None, message: str = "", check: bool = False
-    ) -> Outcome:
+        self,
+        run: str,
+        how: ApplyMode,
+        *,
+        to: str | None = None,
+        message: str = "",
+        check: bool = False,
+    ) -> ApplyResult:
         if not check:
             self.asked.append((f"apply as {how}", f"{run}: {message}"))
-        return self.outcomes.get(run, Outcome())
+        return self.outcomes.get(run, ApplyResult())
 
     async def message(self, run: str) -> str:
         return f"{self.view.runs[run].spec.title}\n\nAll of it is done."
@@ -431,7 +437,7 @@ async def taken(pilot: Pilot[None]) -> None:
     done = asyncio.Event()
     take = screen.take
 
-    def watched(batch: Batch) -> None:
+    def watched(batch: EventBatch) -> None:
         take(batch)
         done.set()
 
@@ -464,7 +470,7 @@ def _is_behind(app: SwarmApp) -> bool:
 def _is_late(widget: Widget) -> bool:
     """Say whether a widget paints what it knows only when its pace lets it."""
     pace = getattr(widget, "_pace", None)
-    return isinstance(pace, Pace) and pace._is_due
+    return isinstance(pace, Throttle) and pace._is_due
 
 
 def shown(app: SwarmApp) -> str:
@@ -478,7 +484,7 @@ def plain(app: SwarmApp) -> str:
     return " ".join(word for word in shown(app).split() if not set(word) & set("│─╭╮╰╯"))
 
 
-def four_runs(ui: Ui | None = None) -> FakeEngine:
+def four_runs(ui: UiSettings | None = None) -> FakeEngine:
     """Four runs: succeeded, failed, running and, the newest, queued."""
     engine = FakeEngine(ui)
     engine.add("a1", "Write the docs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from engine.domain.events import Body, Event
-from engine.domain.kinds import USUAL, Kind
+from engine.domain.kinds import USUAL, EventKind
 
 
 class FakeHistory:
@@ -35,7 +35,7 @@ class FakeHistory:
 class ListHistory:
     """Has the same door over a list of events, which may grow."""
 
-    def __init__(self, run: str | None, kind: Kind, events: list[Event]) -> None:
+    def __init__(self, run: str | None, kind: EventKind, events: list[Event]) -> None:
         self.run, self.kind = run, kind
         self._told = events
 
@@ -61,7 +61,7 @@ class ListHistory:
         return [event.at for _, event in self._events[-limit:]]
 
 
-def _is_of(kind: Kind, body: Body) -> bool:
+def _is_of(kind: EventKind, body: Body) -> bool:
     return not kind.sorts or any(
         sort.type == body.type and (not sort.field or getattr(body, sort.field) in sort.values)
         for sort in kind.sorts

@@ -22,7 +22,7 @@ from fake_engine import (
 from engine.domain.errors import user_error
 from engine.domain.events import Notice, Progressed
 from engine.domain.model import Stage
-from tui.screens.write import Write
+from tui.screens.write import WriteDialog
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_a_thread_is_resumed_with_a_message(engine: FakeEngine) -> None:
         await choose(pilot, "e5")
         await pilot.press("R", "ctrl+s")
         await pilot.pause()
-        assert isinstance(app.screen, Write)  # an empty message is none
+        assert isinstance(app.screen, WriteDialog)  # an empty message is none
         await pilot.press(*"Go on", "enter", *"please", "tab", "enter")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
         assert engine.asked == [("resume", "e5: Go on\nplease")]
@@ -179,7 +179,7 @@ async def test_one_message_goes_to_all_that_are_marked(engine: FakeEngine) -> No
         engine.refusal = user_error("DATABASE_LOCKED")
         await pilot.press(*"Go on", "ctrl+s")
         await pilot.pause()
-        assert isinstance(app.screen, Write)
+        assert isinstance(app.screen, WriteDialog)
         engine.refusal = None
         await pilot.press("ctrl+s")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)

@@ -24,14 +24,14 @@ from fake_engine import (
 )
 from textual.pilot import Pilot
 
+from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.events import Notice, Progressed, StatusChanged, Step
 from engine.domain.model import Agent, RunSpec, Stage, Status
 from engine.engine import Engine
-from engine.paths import Paths
 from tui.app import SwarmApp
-from tui.draft import Draft
-from tui.screens.confirm import Choice, Confirm
+from tui.models.draft import Draft
+from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ async def test_kill_asks_first(engine: FakeEngine) -> None:
         for answer in ("escape", "s", "enter"):
             await pilot.press("X")
             await pilot.pause()
-            assert isinstance(app.screen, Confirm)
+            assert isinstance(app.screen, ConfirmDialog)
             await pilot.press(answer)
             await pilot.pause()
         assert engine.asked == []
@@ -291,7 +291,7 @@ async def test_a_second_key_in_a_closing_dialog_does_nothing(engine: FakeEngine)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         answers: list[str | None] = []
-        question = Confirm("Sure?", "", [Choice("yes", "y", "yes")], default="yes")
+        question = ConfirmDialog("Sure?", "", [ConfirmChoice("yes", "y", "yes")], default="yes")
         app.push_screen(question, answers.append)
         await pilot.pause()
         question.dismiss("yes")

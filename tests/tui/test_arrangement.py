@@ -9,8 +9,8 @@ import pytest
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, Status, Usage
-from tui.arrangement import Arrangement, Group
-from tui.selection import Grouping, Selection, Sort
+from tui.models.grouped_runs import GroupedRuns, RunGroup
+from tui.models.list_options import Grouping, ListOptions, SortOrder
 
 NOW = 1_000.0
 
@@ -28,30 +28,30 @@ def changed(run: Run, chance: random.Random) -> Run:
     return now
 
 
-def lines(arrangement: Arrangement) -> Iterator[object]:
+def lines(arrangement: GroupedRuns) -> Iterator[object]:
     for line in range(len(arrangement)):
         found = arrangement[line]
-        if isinstance(found, Group):
+        if isinstance(found, RunGroup):
             yield found.name, len(found), dict(+found.statuses), found.percent, found.needy
         else:
             yield found
 
 
 SELECTIONS = [
-    *(Selection(sort=sort) for sort in Sort),
-    *(Selection(sort=sort, is_reversed=True) for sort in (Sort.NEWEST, Sort.STATUS)),
-    *(Selection(grouping=grouping) for grouping in Grouping),
-    Selection(grouping=Grouping.PROJECT, sort=Sort.TITLE, is_reversed=True),
-    Selection(text="status:failed,queued"),
-    Selection(needs_me=True, grouping=Grouping.STATUS),
+    *(ListOptions(sort=sort) for sort in SortOrder),
+    *(ListOptions(sort=sort, is_reversed=True) for sort in (SortOrder.NEWEST, SortOrder.STATUS)),
+    *(ListOptions(grouping=grouping) for grouping in Grouping),
+    ListOptions(grouping=Grouping.PROJECT, sort=SortOrder.TITLE, is_reversed=True),
+    ListOptions(text="status:failed,queued"),
+    ListOptions(needs_me=True, grouping=Grouping.STATUS),
 ]
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
-def test_what_is_kept_is_what_would_be_made_anew(selection: Selection) -> None:
+def test_what_is_kept_is_what_would_be_made_anew(selection: ListOptions) -> None:
     chance = random.Random(7)
     runs: dict[str, Run] = {}
-    kept = Arrangement(selection, runs, NOW, folded=["docs"])
+    kept = GroupedRuns(selection, runs, NOW, folded=["docs"])
     for number in range(30):
         runs[f"r{number:03}"] = a_run(number, chance)
         kept.update([f"r{number:03}"], NOW)
@@ -60,14 +60,14 @@ def test_what_is_kept_is_what_would_be_made_anew(selection: Selection) -> None:
         runs.update((one, changed(runs[one], chance)) for one in ids)
         before = list(lines(kept))
         moved = kept.update([*ids, "unknown"], NOW)
-        anew = Arrangement(selection, runs, NOW, folded=["docs"])
+        anew = GroupedRuns(selection, runs, NOW, folded=["docs"])
         assert list(lines(kept)) == list(lines(anew))
         ids_before = [one for one in before if isinstance(one, str)]
         assert moved or ids_before == [one for one in lines(kept) if isinstance(one, str)]
     assert list(kept.ids()) == list(anew.ids())
     for line in range(len(kept)):
         found = kept[line]
-        if isinstance(found, Group):
+        if isinstance(found, RunGroup):
             assert kept.heading_of(found.name) == line
             assert list(kept.ids_at(line)) == list(kept.ids_of(found))
         else:
@@ -77,7 +77,7 @@ def test_what_is_kept_is_what_would_be_made_anew(selection: Selection) -> None:
 def test_a_run_of_a_folded_group_stands_on_its_heading() -> None:
     chance = random.Random(1)
     runs = {run.id: run for run in (a_run(number, chance) for number in range(20))}
-    arrangement = Arrangement(Selection(grouping=Grouping.PROJECT), runs, NOW)
+    arrangement = GroupedRuns(ListOptions(grouping=Grouping.PROJECT), runs, NOW)
     whole = len(arrangement)
     arrangement.fold("docs")
     inside = next(one for one in runs if runs[one].spec.project == "docs")
@@ -94,9 +94,9 @@ def test_causes_come_the_most_frequent_first_and_leave_out_what_did_not_fail() -
         run = runs[f"r{number}"] = Run(f"r{number}", RunSpec("p", "t", "shop"), number)
         run.status = Status.FAILED if code else Status.SUCCEEDED
         run.error = user_error(code).info if code else None
-    arrangement = Arrangement(Selection(grouping=Grouping.CAUSE), runs)
+    arrangement = GroupedRuns(ListOptions(grouping=Grouping.CAUSE), runs)
     headings = [
-        found for found in map(arrangement.__getitem__, range(5)) if isinstance(found, Group)
+        found for found in map(arrangement.__getitem__, range(5)) if isinstance(found, RunGroup)
     ]
     assert [(len(one), one.name) for one in headings] == [
         (2, "quota exceeded"),
@@ -121,7 +121,7 @@ def test_the_work_for_an_event_does_not_grow_with_the_runs() -> None:
         nonlocal looked_at
         ids = [Counted(f"r{n:05}") for n in range(count)]
         runs: dict[str, Run] = {one: Run(one, RunSpec("p", "t", "x"), 0) for one in ids}
-        arrangement = Arrangement(Selection(sort=Sort.PROGRESS), runs, NOW)
+        arrangement = GroupedRuns(ListOptions(sort=SortOrder.PROGRESS), runs, NOW)
         assert arrangement[count - 1] == ids[-1]
         last = ids[-1]
         runs[last] = Run(last, runs[last].spec, 0, percent=50)

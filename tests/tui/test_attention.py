@@ -9,17 +9,17 @@ from support import HOSTILE
 from engine.domain.events import Notice
 from engine.domain.model import Pause, Status
 from engine.domain.reasons import Subject, WaitingFor
-from tui.attention import Attention, desktop
+from tui.services.alerts import AlertTracker, desktop
 
 S = Status
 
 
-def heard(engine: FakeEngine, attention: Attention, *ids: str) -> list[str]:
+def heard(engine: FakeEngine, attention: AlertTracker, *ids: str) -> list[str]:
     return attention.hear(engine.view.runs, ids, engine.view.live, engine.pause)
 
 
 def test_a_run_that_needs_somebody_is_told_once_and_again_after_a_retry() -> None:
-    engine, attention = four_runs(), Attention()
+    engine, attention = four_runs(), AlertTracker()
     attention.begin(engine.view.runs, None)
     assert heard(engine, attention, "b2") == []  # it failed before
     engine.happen("c3", Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED))
@@ -34,7 +34,7 @@ def test_a_run_that_needs_somebody_is_told_once_and_again_after_a_retry() -> Non
 
 
 def test_of_a_batch_its_end_is_told() -> None:
-    engine, attention = four_runs(), Attention()
+    engine, attention = four_runs(), AlertTracker()
     for run_id in ("e5", "e6"):
         engine.add(run_id, "One of two", batch="pair")
     attention.begin(engine.view.runs, None)
@@ -47,7 +47,7 @@ def test_of_a_batch_its_end_is_told() -> None:
 
 
 def test_a_pause_that_is_not_ones_own_is_told() -> None:
-    engine, attention = four_runs(), Attention()
+    engine, attention = four_runs(), AlertTracker()
     engine.pause = Pause("by hand")
     assert heard(engine, attention) == []
     engine.pause = None

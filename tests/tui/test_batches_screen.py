@@ -15,20 +15,20 @@ from support import quick
 from textual.events import Key
 from textual.pilot import Pilot
 
-from engine.domain.batch import Swarm
+from engine.config.paths import Paths
+from engine.domain.batch import Batch
 from engine.domain.errors import user_error
 from engine.domain.events import ChangesMeasured, ErrorRaised, StatusChanged, UsageCounted
 from engine.domain.model import Agent, RunSpec, Status
-from engine.engine import Engine, Order
-from engine.paths import Paths
+from engine.engine import BatchRequest, Engine
 from tui.app import SwarmApp
 from tui.screens.batch import BatchScreen
 from tui.screens.new_batch import NewBatch
 from tui.screens.runs import RunsScreen
 from tui.screens.trust import TrustQuestion
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.segments import Segments
-from tui.widgets.text_input import TextInput
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.forms.text_input import TextInput
 
 LIMIT_S = 60
 SIZE = (120, 40)
@@ -42,10 +42,10 @@ async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
     await painted(pilot)
 
 
-def order(prompt: str, **more: object) -> Order:
+def order(prompt: str, **more: object) -> BatchRequest:
     spec = RunSpec(prompt=prompt, title="", project="garden", agent=Agent.SIMULATED)
     verify = more.pop("verify", None)
-    return Order(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore
+    return BatchRequest(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore
 
 
 async def test_the_form_shows_what_would_start_and_starts_it(
@@ -60,8 +60,8 @@ async def test_the_form_shows_what_would_start_and_starts_it(
             await until(pilot, lambda: isinstance(app.screen, NewBatch))
             form = app.screen
             assert form.query_one("#start").disabled
-            form.query_one("#agent", Segments).choose(1)
-            form.query_one("#kind", Segments).choose(2)
+            form.query_one("#agent", SegmentedControl).choose(1)
+            form.query_one("#kind", SegmentedControl).choose(2)
             form.query_one("#file", TextInput).value = "nowhere.csv"
             await until(pilot, lambda: "there is no such file" in plain(app))
             assert form.query_one("#start").disabled
@@ -93,8 +93,8 @@ async def test_keys_in_one_burst_start_what_stands_in_the_fields_then(
             await pilot.press("N")
             await until(pilot, lambda: isinstance(app.screen, NewBatch))
             form = app.screen
-            form.query_one("#agent", Segments).choose(1)
-            form.query_one("#kind", Segments).choose(2)
+            form.query_one("#agent", SegmentedControl).choose(1)
+            form.query_one("#kind", SegmentedControl).choose(2)
             form.query_one(PromptArea).text = "sim: say r9 {{ n }}"
             form.query_one("#count", TextInput).value = "2"
             form.query_one("#matrix", TextInput).focus().value = "m=1"
@@ -119,8 +119,8 @@ async def test_options_hold_for_every_run_and_all_that_is_wrong_is_told(
             assert not form.query_one("#options").display
             await pilot.press("ctrl+o")
             assert form.query_one("#options").display
-            form.query_one("#agent", Segments).choose(1)
-            form.query_one("#kind", Segments).choose(2)
+            form.query_one("#agent", SegmentedControl).choose(1)
+            form.query_one("#kind", SegmentedControl).choose(2)
             form.query_one(PromptArea).text = "sim: say hi"
             for id in ("count", "retries", "timeout", "total-budget"):
                 form.query_one(f"#{id}", TextInput).value = "x"
@@ -221,8 +221,8 @@ async def test_what_is_live_is_cancelled_after_a_question(paths: Paths) -> None:
 class Known:
     """Knows one batch, as it was asked for."""
 
-    async def find(self, name: str) -> Swarm:
-        return Swarm(name, name, "test", "path=parser,server × 2 times", NOW, 2_000_000)
+    async def find(self, name: str) -> Batch:
+        return Batch(name, name, "test", "path=parser,server × 2 times", NOW, 2_000_000)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -265,8 +265,8 @@ async def test_a_flow_of_a_repository_is_asked_about(
         async with app.run_test(size=SIZE) as pilot:
             await pilot.press("N")
             await until(pilot, lambda: isinstance(app.screen, NewBatch))
-            app.screen.query_one("#agent", Segments).choose(1)
-            app.screen.query_one("#kind", Segments).choose(2)
+            app.screen.query_one("#agent", SegmentedControl).choose(1)
+            app.screen.query_one("#kind", SegmentedControl).choose(2)
             app.screen.query_one("#file", TextInput).value = "flow.yaml"
             asks = "lets Codex work without a sandbox"
             await until(pilot, lambda: f"asks first: it {asks}" in plain(app))

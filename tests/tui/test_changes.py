@@ -17,12 +17,12 @@ from textual.strip import Strip
 
 from engine.domain.events import FileChange, FilesChanged
 from tui.app import SwarmApp
-from tui.code.document import side_by_side
+from tui.models.code.document import side_by_side
 from tui.screens.changes import ChangesScreen
 from tui.screens.file import FileScreen
-from tui.screens.pick import Pick
+from tui.screens.pick import PickDialog
 from tui.screens.runs import RunsScreen
-from tui.widgets.code_view import CodeView
+from tui.widgets.code.code_view import CodeView
 
 BIG = 50_000
 MOST_BYTES = 16 * 1024
@@ -221,7 +221,7 @@ async def test_since_a_checkpoint(tmp_path: Path) -> None:
     run.write({"late.txt": "late\n"})
     async with run.app.run_test(size=WIDE) as pilot:
         screen = await opened(pilot, "c")
-        await reached(pilot, lambda: isinstance(pilot.app.screen, Pick))
+        await reached(pilot, lambda: isinstance(pilot.app.screen, PickDialog))
         assert "half way" in shown(app_in(pilot))
         await pilot.press("j", "enter")
         await reached(pilot, lambda: [f.path for f in screen.files.files] == ["late.txt"])

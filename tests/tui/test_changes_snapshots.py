@@ -13,14 +13,14 @@ from fake_engine import NARROW, WIDE
 from test_changes import idle, opened
 from textual.pilot import Pilot
 
-from tui.show import terminal
+from tui.formatting import symbols
 
 Compare = Callable[..., bool]
 
 
 @pytest.fixture(autouse=True)
 def _one_kind_of_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "unicode_ok", lambda: True)
+    monkeypatch.setattr(symbols, "unicode_ok", lambda: True)
 
 
 @pytest.fixture

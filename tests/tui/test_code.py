@@ -9,11 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import HOSTILE
 
-from tui.cells import cells, code
-from tui.code import binary
-from tui.code.document import Document, Row, read_diff, read_text, side_by_side, unified
-from tui.code.syntax import CHUNK, MAX_CHARS, colour, lexer_for
-from tui.code.words import changed_words
+from tui.models.code import binary
+from tui.models.code.changed_words import changed_words
+from tui.models.code.document import (
+    CodeDocument,
+    DiffRow,
+    read_diff,
+    read_text,
+    side_by_side,
+    unified,
+)
+from tui.models.code.syntax import CHUNK, MAX_CHARS, colour, lexer_for
+from tui.terminal.cells import cells, code
 
 DIFF = b"""diff --git a/f b/f
 index 1..2 100644
@@ -34,7 +41,7 @@ index 1..2 100644
 """
 
 
-def told(document: Document) -> list[tuple[str, int, int, str]]:
+def told(document: CodeDocument) -> list[tuple[str, int, int, str]]:
     return [line[:4] for line in document.lines]
 
 
@@ -63,12 +70,12 @@ def test_a_diff_is_read_by_its_counts_not_by_what_lines_look_like() -> None:
 def test_lines_below_each_other_and_beside_each_other() -> None:
     document = read_diff(DIFF)
     assert unified(document) == [
-        Row(-1, -1, 0), Row(0, 0), Row(1, -1), Row(2, -1), Row(-1, 3), Row(4, 4), Row(5, -1),
-        Row(-1, 6), Row(-1, 7), Row(-1, -1, 1), Row(8, -1),
+        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, -1), DiffRow(2, -1), DiffRow(-1, 3), DiffRow(4, 4), DiffRow(5, -1),
+        DiffRow(-1, 6), DiffRow(-1, 7), DiffRow(-1, -1, 1), DiffRow(8, -1),
     ]  # fmt: skip
     assert side_by_side(document) == [
-        Row(-1, -1, 0), Row(0, 0), Row(1, 3), Row(2, -1), Row(4, 4), Row(5, 6), Row(-1, 7),
-        Row(-1, -1, 1), Row(8, -1),
+        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, 3), DiffRow(2, -1), DiffRow(4, 4), DiffRow(5, 6), DiffRow(-1, 7),
+        DiffRow(-1, -1, 1), DiffRow(8, -1),
     ]  # fmt: skip
     added = read_diff(b"@@ -0,0 +1,2 @@\n+a\n+b\n")
     assert side_by_side(added) == unified(added)
@@ -112,7 +119,7 @@ def test_a_file_is_lines_with_or_without_an_end() -> None:
 
 
 def test_nobody_runs_out_of_memory_over_line_ends() -> None:
-    with patch("tui.code.document.MOST_LINES", 5):
+    with patch("tui.models.code.document.MOST_LINES", 5):
         for text, count in ((b"\n" * 5, 5), (b"\n" * 9, 5), (b"1\n2\n3\n4\n5\n6", 5)):
             assert len(read_text(text).lines) == count
         assert not read_text(b"\n" * 5).is_shortened
@@ -149,7 +156,7 @@ def test_changed_words(old: str, new: str, gone: list[str], come: list[str]) -> 
 def test_long_lines_are_compared_from_their_ends_alone() -> None:
     old = " ".join(str(n) for n in range(1_000))
     new = old.replace(" 300 ", " x ").replace(" 700 ", " y ")
-    with patch("tui.code.words.SequenceMatcher", side_effect=AssertionError):
+    with patch("tui.models.code.changed_words.SequenceMatcher", side_effect=AssertionError):
         before, after = changed_words(old, new)
     assert len(before) == len(after) == 1
     assert marked(new, after)[0].startswith("x ")
@@ -164,7 +171,7 @@ def test_changed_words_lie_within_the_lines_in_order(old: str, new: str) -> None
         assert all(0 <= edge <= len(text) for edge in edges)
 
 
-def tones(path: str, document: Document, chunk: int = 0) -> dict[int, list[tuple[str, str]]]:
+def tones(path: str, document: CodeDocument, chunk: int = 0) -> dict[int, list[tuple[str, str]]]:
     lexer = lexer_for(path)
     assert lexer
     return {

@@ -18,12 +18,12 @@ from textual.widgets import Static
 
 from tui import containment
 from tui.app import SwarmApp
-from tui.broken import FAULT_MODE
 from tui.screens.disk import DiskScreen
 from tui.screens.fault import FaultScreen
-from tui.screens.help import Help
+from tui.screens.help import HelpScreen
 from tui.screens.runs import RunsScreen
-from tui.widgets.top_bar import TopBar
+from tui.widgets.base.error_display import FAULT_MODE
+from tui.widgets.status.top_bar import TopBar
 
 TEXT = "broken for the test"
 
@@ -59,7 +59,7 @@ def faults(app: SwarmApp) -> list[str]:
 async def works(app: SwarmApp, pilot: Pilot[None]) -> None:
     """Check that keys still do something: help opens and closes."""
     await pilot.press("question_mark")
-    await becomes(lambda: isinstance(app.screen, Help))
+    await becomes(lambda: isinstance(app.screen, HelpScreen))
     await pilot.press("escape")
     await becomes(lambda: isinstance(app.screen, RunsScreen))
 
@@ -181,7 +181,7 @@ async def test_a_dialog_that_cannot_be_shown_is_closed(
 ) -> None:
     async with dashboard() as (app, pilot):
         with monkeypatch.context() as patch:
-            patch.setattr(Help, name, fail, raising=False)
+            patch.setattr(HelpScreen, name, fail, raising=False)
             await pilot.press("question_mark")
             await becomes(lambda: any(TEXT in line for line in toasts(app)))
             await becomes(lambda: isinstance(app.screen, RunsScreen))

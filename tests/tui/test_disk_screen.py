@@ -12,13 +12,13 @@ from fake_engine import LIMIT_S, NARROW, WIDE, painted, shown, toasts
 from support import settled, spec, supervising, until
 from textual.pilot import Pilot
 
+from engine.config.paths import Paths
 from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import Engine, Figures, Place, PlaceKind, Usage
-from engine.paths import Paths
+from engine.engine import DiskLocation, DiskUsage, Engine, FolderSize, LocationKind
 from tui.app import SwarmApp
-from tui.screens.confirm import Confirm
+from tui.screens.confirm import ConfirmDialog
 from tui.screens.disk import DiskScreen
-from tui.widgets.disk_rows import DiskRows
+from tui.widgets.disk.disk_rows import DiskRows
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_what_is_nowhere_else_goes_only_by_another_answer(engine: Engine) 
         await becomes(pilot, lambda: app.screen is screen)
         assert folder(engine, "Work").exists()
         await pilot.press("d")
-        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
         await pilot.press("a")
         await becomes(pilot, lambda: toasts(app))
         assert not folder(engine, "Work").exists()
@@ -136,7 +136,7 @@ async def test_only_what_can_be_made_again(engine: Engine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
         await pilot.press("a")
-        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
         await pilot.press("d")
         await becomes(pilot, lambda: toasts(app))
         assert not (folder(engine, "Nothing") / "node_modules").exists()
@@ -147,7 +147,7 @@ async def test_the_runs_screen_deletes_and_brings_back(engine: Engine) -> None:
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("A", "d")
-        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
         await pilot.press("d")
         await becomes(pilot, lambda: toasts(app))
         assert not folder(engine, "Less").exists()
@@ -176,7 +176,7 @@ async def test_the_trash_gives_back_and_drops_what_is_chosen(engine: Engine) -> 
         assert not folder(engine, "Less").exists()
         await becomes(pilot, lambda: len(screen.places.model.rows) == 1)
         await pilot.press("d")
-        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
         await pilot.press("e")
         await becomes(pilot, lambda: len(toasts(app)) == 2)
         assert await engine.disk.trash() == []
@@ -216,11 +216,11 @@ async def test_opening_costs_one_look_and_few_paintings(
         arranged += 1
         real(self)
 
-    async def measure(told: Callable[[Usage], None], **_: object) -> int:
+    async def measure(told: Callable[[DiskUsage], None], **_: object) -> int:
         for number in range(20_000):
             path = engine.paths.workspaces / "web" / str(number)
-            place = Place(PlaceKind.WORKSPACE, path, path.name, "", "web")
-            told(Usage(place, Figures(disk=number), done=True))
+            place = DiskLocation(LocationKind.WORKSPACE, path, path.name, "", "web")
+            told(DiskUsage(place, FolderSize(disk=number), done=True))
         return 0
 
     monkeypatch.setattr(DiskRows, "arrange", counted)
@@ -239,7 +239,7 @@ async def test_the_trash_is_emptied_after_a_question(engine: Engine) -> None:
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("2", "E")
-        await becomes(pilot, lambda: isinstance(app.screen, Confirm) and "stay" in shown(app))
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
         await pilot.press("e")
         await becomes(pilot, lambda: toasts(app))
         assert await engine.disk.trash() == []
@@ -270,9 +270,11 @@ async def test_sessions_of_no_use_go(
 
 
 async def test_a_look_can_be_stopped(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def measure(told: Callable[[Usage], None], looked: Callable[[int, int], None]) -> int:
-        place = Place(PlaceKind.WORKSPACE, engine.paths.workspaces / "web" / "x", "x", "", "web")
-        told(Usage(place, Figures(disk=5000), done=True))
+    async def measure(told: Callable[[DiskUsage], None], looked: Callable[[int, int], None]) -> int:
+        place = DiskLocation(
+            LocationKind.WORKSPACE, engine.paths.workspaces / "web" / "x", "x", "", "web"
+        )
+        told(DiskUsage(place, FolderSize(disk=5000), done=True))
         looked(1, 2)
         await asyncio.Event().wait()
         return 0

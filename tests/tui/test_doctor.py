@@ -17,7 +17,7 @@ from fake_engine import (
 )
 
 from engine.domain.errors import user_error
-from engine.engine import Finding, Health
+from engine.engine import CheckHealth, Finding
 from tui.screens.doctor import DoctorScreen
 from tui.screens.new_run import NewRun
 
@@ -28,9 +28,9 @@ HOSTILE = "[/red] \x1b[31mred\x1b]52;c;aGk=\x07 \u202egnp"
 def engine() -> FakeEngine:
     engine = four_runs()
     engine.doctor.findings = [
-        Finding("codex", Health.OK, "Codex 0.163.0"),
-        Finding("disk", Health.WARNING, "1.2 GiB free", "Free some space."),
-        Finding("settings", Health.FAIL, HOSTILE, HOSTILE),
+        Finding("codex", CheckHealth.OK, "Codex 0.163.0"),
+        Finding("disk", CheckHealth.WARNING, "1.2 GiB free", "Free some space."),
+        Finding("settings", CheckHealth.FAIL, HOSTILE, HOSTILE),
     ]
     return engine
 
@@ -66,7 +66,7 @@ async def test_it_looks_again_when_asked_and_when_opened(engine: FakeEngine, key
         await pilot.press(key)
         await pilot.pause()
         assert "all well" in shown(app)
-        engine.doctor.findings = [Finding("git", Health.FAIL, "no git", "Install git.")]
+        engine.doctor.findings = [Finding("git", CheckHealth.FAIL, "no git", "Install git.")]
         await pilot.press("1", "6")
         await pilot.pause()
         assert "Install git." in shown(app)
@@ -123,7 +123,7 @@ async def test_orphans_are_told_once_and_ended_after_a_question(engine: FakeEngi
 async def test_an_empty_home_without_codex_says_the_ways_out() -> None:
     engine = FakeEngine()
     missing = user_error("CODEX_CLI_MISSING")
-    engine.doctor.findings = [Finding("codex", Health.FAIL, missing.message, missing.recovery)]
+    engine.doctor.findings = [Finding("codex", CheckHealth.FAIL, missing.message, missing.recovery)]
     engine.refusal = missing
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:

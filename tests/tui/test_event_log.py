@@ -13,10 +13,11 @@ from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, Notice, Step
-from tui.widgets import event_window, pace
-from tui.widgets.event_feed import PAGE
-from tui.widgets.event_log import EventLog
-from tui.widgets.event_window import MAX_EVENTS
+from tui.widgets.base import throttle
+from tui.widgets.log import event_window
+from tui.widgets.log.event_feed import PAGE
+from tui.widgets.log.event_log import EventLog
+from tui.widgets.log.event_window import MAX_EVENTS
 
 
 def event(seq: int, body: Body | None = None, run: str = "r") -> Event:
@@ -79,7 +80,7 @@ class Host(BareApp):
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paint live events at once, so that no test waits for the clock."""
-    monkeypatch.setattr(pace, "FLUSH_S", 0.0)
+    monkeypatch.setattr(throttle, "FLUSH_S", 0.0)
 
 
 def lines(log: EventLog) -> list[str]:

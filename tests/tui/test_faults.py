@@ -9,7 +9,7 @@ from fake_engine import FakeEngine, app_on, four_runs, screen_of, until
 
 from engine.domain.events import Notice
 from engine.domain.fault import Fault
-from tui.widgets.top_bar import TopBar
+from tui.widgets.status.top_bar import TopBar
 
 MANY = 300
 """Longer than it takes to close."""

@@ -22,9 +22,9 @@ from textual.pilot import Pilot
 from engine.domain.events import ChangesMeasured, FileChange, FilesChanged, Progressed
 from engine.domain.model import Stage
 from engine.engine import Changes, TreeEntry
-from engine.workspace.changes import FileDelta, Kind
+from engine.workspaces.checkpoints.changes import ChangeKind, FileDelta
 from tui.app import SwarmApp
-from tui.widgets.files_pane import FilesPane
+from tui.widgets.files.files_pane import FilesPane
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def engine() -> FakeEngine:
             TreeEntry("src/main.py", "main.py", size_bytes=100),
         ],
     }
-    engine.measured = Changes((FileDelta("src/main.py", Kind.MODIFIED, 5, 2),))
+    engine.measured = Changes((FileDelta("src/main.py", ChangeKind.MODIFIED, 5, 2),))
     return engine
 
 
@@ -116,7 +116,7 @@ async def test_what_changes_is_measured_anew(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
         await becomes(pilot, lambda: "•" in pane_of(app).files.render_line(0).text)
-        engine.measured = Changes((FileDelta("README.md", Kind.ADDED, 9, 0),))
+        engine.measured = Changes((FileDelta("README.md", ChangeKind.ADDED, 9, 0),))
         engine.happen("c3", ChangesMeasured(1, 9, 0))
         await becomes(pilot, lambda: "+9" in pane_of(app).files.render_line(1).text)
         engine.measured = Changes()

@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, Status
-from tui.filters import compile_filter
+from tui.models.filters import compile_filter
 
 
 def a_run(**spec: str) -> Run:

@@ -22,10 +22,10 @@ from rich.cells import cell_len
 from engine.domain.events import Notice, Progressed
 from engine.domain.model import Stage
 from tui.app import SwarmApp
-from tui.pulses import STRETCH_S, Pulses
-from tui.show import sparkline
-from tui.widgets.run_list import RunList
-from tui.widgets.run_tile import best_grid
+from tui.formatting import sparkline
+from tui.models.activity_history import STRETCH_S, ActivityHistory
+from tui.widgets.runs.run_list import RunList
+from tui.widgets.runs.run_tile import best_grid
 
 
 def fleet(count: int) -> FakeEngine:
@@ -178,7 +178,7 @@ async def test_every_row_of_tiles_is_exactly_as_wide_as_the_view() -> None:
 
 def test_the_pulse_counts_by_stretches_and_stops_with_the_run() -> None:
     engine = FakeEngine()
-    pulse = Pulses()
+    pulse = ActivityHistory()
 
     engine.add("a", "x")
     start = engine.now

@@ -21,11 +21,11 @@ from fake_engine import (
     until,
 )
 
-from engine.config import Ui
+from engine.config.settings import UiSettings
 from engine.domain.errors import user_error
 from engine.domain.events import ErrorRaised, Progressed
 from engine.domain.model import Stage
-from engine.engine import Space
+from engine.engine import DiskSpace
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ async def test_the_filter_is_shown_with_its_matches_and_outlives_a_resize(
 
 
 async def test_the_columns_of_the_settings_and_what_is_wrong_with_them() -> None:
-    engine = four_runs(Ui(columns=("title", "proyect", "age", "status")))
+    engine = four_runs(UiSettings(columns=("title", "proyect", "age", "status")))
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
@@ -184,7 +184,7 @@ async def test_the_columns_of_the_settings_and_what_is_wrong_with_them() -> None
 
 
 async def test_the_space_left_is_in_the_header(engine: FakeEngine) -> None:
-    engine.doctor.left_on_disk = Space(1024**3, is_low=True)
+    engine.doctor.left_on_disk = DiskSpace(1024**3, is_low=True)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         while "1.0 GiB free" not in shown(app):

@@ -11,14 +11,14 @@ from tui.app import SwarmApp
 from tui.screens.changes import ChangesScreen
 from tui.screens.kinds import KindChoice
 from tui.screens.new_run import NewRun
-from tui.widgets import pace
+from tui.widgets.base import throttle
 
 LOG_WORK = ("event-log", "log-search", "log-count", "reopen")
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    monkeypatch.setattr(pace, "FLUSH_S", 0.0)  # paint live events at once
+    monkeypatch.setattr(throttle, "FLUSH_S", 0.0)  # paint live events at once
     engine = four_runs()
     engine.happen("c3", Notice("warning", "mind the gap"), Notice("info", "all is well"))
     return engine

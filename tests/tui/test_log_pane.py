@@ -26,13 +26,14 @@ from engine.domain.events import (
 from engine.domain.kinds import KINDS, USUAL
 from engine.domain.model import ErrorInfo, PlanItem, RunSpec
 from engine.store import history
-from engine.store.appending import Entry
+from engine.store.appending import AppendRequest
 from engine.store.store import Store, open_store
-from tui.widgets import event_window, log_search, pace
-from tui.widgets.event_feed import PAGE
-from tui.widgets.event_log import EventLog
-from tui.widgets.event_window import MAX_EVENTS
-from tui.widgets.log_pane import LogPane
+from tui.widgets.base import throttle
+from tui.widgets.log import event_window, log_search
+from tui.widgets.log.event_feed import PAGE
+from tui.widgets.log.event_log import EventLog
+from tui.widgets.log.event_window import MAX_EVENTS
+from tui.widgets.log.log_pane import LogPane
 
 KIND = {kind.name: kind for kind in KINDS}
 
@@ -40,7 +41,7 @@ KIND = {kind.name: kind for kind in KINDS}
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paint live events at once, so that no test waits for the clock."""
-    monkeypatch.setattr(pace, "FLUSH_S", 0.0)
+    monkeypatch.setattr(throttle, "FLUSH_S", 0.0)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def add_run(store: Store, *bodies: Body, title: str = "One") -> str:
 
 
 async def happen(store: Store, run: str, *bodies: Body) -> list[Event]:
-    return (await store.append([Entry(run, bodies)])).events
+    return (await store.append([AppendRequest(run, bodies)])).events
 
 
 def ran(command: str, output: str = "") -> Step:
@@ -79,7 +80,7 @@ class Host(BareApp):
     def compose(self) -> ComposeResult:
         yield LogPane(self.store.history, lambda run: f"run {run[-2:]}", lambda run: 0.0)
 
-    def on_event_log_opened(self, event: EventLog.Opened) -> None:
+    def on_event_log_opened(self, event: EventLog.EventOpened) -> None:
         self.opened.append((event.run, event.path))
 
     def action_new(self) -> None:

@@ -9,10 +9,10 @@ from fake_engine import NARROW, WIDE, FakeEngine, app_on, four_runs, plain, show
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
-from engine.config import Ui
+from engine.config.settings import UiSettings
 from engine.domain.events import Notice
-from tui.plain import in_ascii
-from tui.show import TONES, terminal
+from tui.formatting import TONES, symbols
+from tui.terminal.ascii import in_ascii
 from tui.theme import TEXT_CONTRAST, THEMES, contrast, readable
 
 COLORFUL = [theme for name, theme in BUILTIN_THEMES.items() if not name.startswith("ansi")]
@@ -74,7 +74,9 @@ async def test_a_theme_is_chosen_by_looking_and_remembered(engine: FakeEngine) -
     again = app_on(engine)
     async with again.run_test(size=WIDE):
         assert again.theme == "gruvbox"
-    engine.config = FakeEngine(Ui(theme="swarm-light")).config  # the user had a change of mind
+    engine.config = FakeEngine(
+        UiSettings(theme="swarm-light")
+    ).config  # the user had a change of mind
     last = app_on(engine)
     async with last.run_test(size=WIDE):
         assert last.theme == "swarm-light"
@@ -82,7 +84,7 @@ async def test_a_theme_is_chosen_by_looking_and_remembered(engine: FakeEngine) -
 
 @pytest.mark.parametrize("name", ["nord", "textual-light", "ansi-dark"])
 async def test_the_settings_can_name_any_theme(engine: FakeEngine, name: str) -> None:
-    engine.config = FakeEngine(Ui(theme=name)).config
+    engine.config = FakeEngine(UiSettings(theme=name)).config
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
@@ -101,9 +103,9 @@ def poor(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The Linux console in the C locale, without colours."""
     for name, value in (("TERM", "linux"), ("LANG", "C"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
-    terminal.unicode_ok.cache_clear()
+    symbols.unicode_ok.cache_clear()
     yield
-    terminal.unicode_ok.cache_clear()
+    symbols.unicode_ok.cache_clear()
 
 
 @pytest.mark.usefixtures("poor")

@@ -10,10 +10,10 @@ from textual.strip import Strip
 
 from engine.domain.events import Notice
 from engine.domain.model import Run, RunSpec, Status
-from tui import filters
-from tui.arrangement import Arrangement
-from tui.selection import Selection
-from tui.widgets.run_list import RunList
+from tui.models import filters
+from tui.models.grouped_runs import GroupedRuns
+from tui.models.list_options import ListOptions
+from tui.widgets.runs.run_list import RunList
 
 
 def home(count: int) -> FakeEngine:
@@ -53,10 +53,10 @@ async def work(count: int, *before: str) -> Counter[str]:
             counted(patch, RunList, "draw")
             counted(patch, RunList, "draw_row")
             counted(patch, RunList, "_parts")
-            counted(patch, Arrangement, "_place")
-            counted(patch, Arrangement, "__getitem__")
-            counted(patch, Arrangement, "line_of")
-            counted(patch, Selection, "key")
+            counted(patch, GroupedRuns, "_place")
+            counted(patch, GroupedRuns, "__getitem__")
+            counted(patch, GroupedRuns, "line_of")
+            counted(patch, ListOptions, "key")
             for key in ("j", "pagedown", "G", "v", "k"):
                 await pilot.press(key)
                 await pilot.pause()
@@ -116,7 +116,7 @@ async def test_a_key_is_painted_at_once_however_seldom_events_are() -> None:
             return real(line, width)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tui.widgets.pace.FLUSH_S", 3600.0)
+            patch.setattr("tui.widgets.base.throttle.FLUSH_S", 3600.0)
             patch.setattr(runs, "draw", draw)
             runs._pace.ask()  # from here on events are not painted for an hour
             engine.happen("live", Notice("warning", "Not to be seen"))

@@ -29,17 +29,17 @@ from textual.widgets import Button, Input
 from engine.domain.consent import runs
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
-from engine.domain.pattern import Known, Pattern
+from engine.domain.pattern import Pattern, StoredPattern
 from engine.domain.text import printable_name
-from engine.engine import Consent, Source
+from engine.engine import Consent, SourceInfo
 from tui.app import SwarmApp
-from tui.draft import Choices, Draft
-from tui.run_defaults import default_workspace
-from tui.screens.confirm import Confirm
+from tui.models.draft import Draft, FormChoices
+from tui.models.run_defaults import default_workspace
+from tui.screens.confirm import ConfirmDialog
 from tui.screens.new_run import NewRun
-from tui.widgets.mentions import Mentions, matching
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.segments import Segments
+from tui.widgets.forms.file_autocomplete import FileAutocomplete, matching
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.segmented_control import SegmentedControl
 
 
 def form_on(engine: FakeEngine) -> SwarmApp:
@@ -152,7 +152,7 @@ async def test_settings_of_a_repository_are_asked_about(
     app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"Go", "ctrl+s")
-        while not isinstance(app.screen, Confirm):
+        while not isinstance(app.screen, ConfirmDialog):
             await pilot.pause()
         assert engine.asked == []
         text = shown(app)
@@ -220,7 +220,7 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
         assert engine.asked == []
         for id, text in typed.items():
             app.screen.query_one(f"#{id}", Input).value = text
-        app.screen.query_one("#sandbox", Segments).choose(0)
+        app.screen.query_one("#sandbox", SegmentedControl).choose(0)
         await pilot.press("ctrl+l", "ctrl+s")
         await until(pilot, lambda: "new1" in engine.view.runs)
     spec = engine.view.runs["new1"].spec
@@ -280,7 +280,7 @@ async def test_at_names_files_of_the_source(engine: FakeEngine) -> None:
         assert prompt_of(app).has_focus
         await pilot.press("backspace")
         await told(pilot, "README.md")
-        await pilot.click(Mentions, offset=(3, 1))
+        await pilot.click(FileAutocomplete, offset=(3, 1))
         await pilot.pause()
         assert prompt_of(app).text.endswith("or README.md ")
 
@@ -305,18 +305,18 @@ async def test_earlier_prompts_can_be_taken_again(engine: FakeEngine) -> None:
 
 
 async def test_the_form_says_what_it_will_do_and_what_is_uncommitted(engine: FakeEngine) -> None:
-    engine.sources.source = Source("main", 2, ("a.py", "[/red].py"))
+    engine.sources.source = SourceInfo("main", 2, ("a.py", "[/red].py"))
     app = form_on(engine)
     app.draft = Draft(kind=WorkspaceKind.WORKTREE, folder="/src/shop")
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("n", *"Go")
         await told(pilot, "on main · 2 files: a.py, [/red].py")
         assert "a new git worktree of main, from /src/shop without what is" in plain(app)
-        app.screen.query_one("#uncommitted", Segments).choose(1)
+        app.screen.query_one("#uncommitted", SegmentedControl).choose(1)
         await pilot.pause()
         assert "from /src/shop with what is" in plain(app)
         assert "--worktree /src/shop --include-uncommitted Go" in plain(app)
-        app.screen.query_one("#kind", Segments).choose(4)
+        app.screen.query_one("#kind", SegmentedControl).choose(4)
         await pilot.pause()
         assert "Codex works in /src/shop itself: your files change." in plain(app)
 
@@ -348,7 +348,7 @@ async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "new1" in engine.view.runs)
         await pilot.pause()
-    choices = engine.memory.recall("new-run", Choices)
+    choices = engine.memory.recall("new-run", FormChoices)
     draft = Draft.begin(choices)
     assert (draft.kind, draft.folder, draft.agent) == (
         WorkspaceKind.COPY,
@@ -370,7 +370,7 @@ async def test_what_was_done_before_is_offered_and_taken() -> None:
     goals = {"p000000001": "Fix the parser", "p000000002": "Fix the [/red] lexer"}
     assert isinstance(engine.patterns, FakePatterns)
     engine.patterns.known = [
-        Known(id, Pattern(goal), 0.0, runs=("a", "b")) for id, goal in goals.items()
+        StoredPattern(id, Pattern(goal), 0.0, runs=("a", "b")) for id, goal in goals.items()
     ]
     app = form_on(engine)
     async with app.run_test(size=WIDE) as pilot:

@@ -9,7 +9,7 @@ from fake_engine import NARROW, WIDE, S, app_on, choose, four_runs, listed, show
 
 from engine.domain.events import Raw
 from engine.domain.model import Agent, Sandbox, Stage, Status, Workspace, WorkspaceKind
-from tui import show
+from tui import formatting
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -43,6 +43,6 @@ async def test_a_run_of_a_newer_version_is_shown_and_every_key_works(
 
 def test_unknown_values_look_dim_and_harmless() -> None:
     odd = Status.read("\x1b[31mred")
-    assert (show.glyph(odd), show.tone(odd)) == ("?", "dim")
-    assert "\x1b" not in show.word(odd)
-    assert show.word(S.RUNNING) == "running"
+    assert (formatting.glyph(odd), formatting.tone(odd)) == ("?", "dim")
+    assert "\x1b" not in formatting.word(odd)
+    assert formatting.word(S.RUNNING) == "running"

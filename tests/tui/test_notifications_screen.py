@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 
 from engine.domain.errors import user_error
 from engine.domain.events import StatusChanged
-from engine.domain.messages import Answer, Delivery, State
+from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.model import Status
-from engine.engine import Condition, Recipient
+from engine.engine import ReceiverHealth, ReceiverStatus
 
 
 async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
@@ -27,10 +27,12 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
 HOSTILE = "[/red] \x1b]52;c;aGk=\x07 \u202egnp"
 
 
-def delivery(engine: FakeEngine, n: int, state: State, answer: str, receiver: str) -> Delivery:
+def delivery(
+    engine: FakeEngine, n: int, state: DeliveryState, answer: str, receiver: str
+) -> Delivery:
     return Delivery(
         f"msg_a1_{n}", "run.failed", engine.now + n, "a1", receiver, state, 3, engine.now + 600,
-        engine.now + n, Answer(answer, 500, 0.25),
+        engine.now + n, DeliveryResult(answer, 500, 0.25),
     )  # fmt: skip
 
 
@@ -43,17 +45,17 @@ def telling() -> FakeEngine:
     """An engine with two receivers, some of whose messages did not arrive."""
     engine = four_runs()
     told = [
-        delivery(engine, 3, State.WAITING, "500 Internal Server Error: oh", "ci"),
-        delivery(engine, 2, State.PARKED, HOSTILE, "ci"),
-        delivery(engine, 1, State.DELIVERED, "204 No Content", "ci"),
-        delivery(engine, 4, State.DELIVERED, "sent", "apprise:1"),
+        delivery(engine, 3, DeliveryState.WAITING, "500 Internal Server Error: oh", "ci"),
+        delivery(engine, 2, DeliveryState.PARKED, HOSTILE, "ci"),
+        delivery(engine, 1, DeliveryState.DELIVERED, "204 No Content", "ci"),
+        delivery(engine, 4, DeliveryState.DELIVERED, "sent", "apprise:1"),
     ]
     topics = ("run.failed", "batch.finished")
     engine.notifications.found = [
-        Recipient(
-            "ci", "https://ci.example.com/hook", topics, True, False, Condition.FAILING, 1, 1
+        ReceiverStatus(
+            "ci", "https://ci.example.com/hook", topics, True, False, ReceiverHealth.FAILING, 1, 1
         ),
-        Recipient("apprise:1", "ntfy://***", topics, False, True, Condition.OK),
+        ReceiverStatus("apprise:1", "ntfy://***", topics, False, True, ReceiverHealth.OK),
     ]
     engine.notifications.told = told
     return engine

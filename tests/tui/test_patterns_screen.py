@@ -10,18 +10,20 @@ import pytest
 from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, shown, toasts
 from textual.pilot import Pilot
 
+from engine.config.paths import Paths
 from engine.domain.model import Run
-from engine.domain.pattern import Pattern, PatternStep, Variable
-from engine.paths import Paths
-from engine.patterns import Patterns
+from engine.domain.pattern import Pattern, PatternStep, PatternVariable
+from engine.patterns.service import Patterns
 from engine.store.store import open_store
 from tui.app import SwarmApp
-from tui.screens.confirm import Confirm
+from tui.screens.confirm import ConfirmDialog
 from tui.screens.runs import RunsScreen
-from tui.screens.write import Write
+from tui.screens.write import WriteDialog
 
 STEPS = (PatternStep("run", "dig"), PatternStep("check", "make test"))
-TREES = Pattern("Plant trees in a/park.txt", STEPS, (Variable("path", "a/park.txt"),), "1 file")
+TREES = Pattern(
+    "Plant trees in a/park.txt", STEPS, (PatternVariable("path", "a/park.txt"),), "1 file"
+)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ async def test_each_is_shown_removed_and_brought_back(
         await pilot.press("j")
         await until(pilot, lambda: "─ run      dig" in shown(app))
         await pilot.press("d")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("d")
         await until(pilot, lambda: "Patterns 1" in shown(app))
         await pilot.press("u")
@@ -99,14 +101,14 @@ async def test_one_is_exported_and_imported(
         await pilot.press("4")
         await until(pilot, lambda: "Plant trees" in shown(app))
         await pilot.press("w")
-        await until(pilot, lambda: isinstance(app.screen, Write))
+        await until(pilot, lambda: isinstance(app.screen, WriteDialog))
         assert "enter done" in shown(app)
         await pilot.press("enter")
         file = tmp_path / "p000000002.yaml"
         await until(pilot, file.exists)
-        await until(pilot, lambda: not isinstance(app.screen, Write))
+        await until(pilot, lambda: not isinstance(app.screen, WriteDialog))
         file.write_text(file.read_text().replace("Plant trees", "Water trees"))
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, Write))
+        await until(pilot, lambda: isinstance(app.screen, WriteDialog))
         await pilot.press(*"p000000002.yaml", "enter")
         await until(pilot, lambda: "Water trees" in shown(app))

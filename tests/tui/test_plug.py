@@ -20,10 +20,10 @@ import pyte
 import pytest
 from support import settled, spec, texts
 
+from engine.config.paths import Paths
 from engine.domain.events import Event
 from engine.domain.model import Status
 from engine.engine import Engine, read_holder
-from engine.paths import Paths
 
 LINES, COLUMNS, PATIENCE_S = 40, 120, 60
 COUNT = 120

@@ -27,14 +27,14 @@ from fake_engine import (
 from textual import events
 from textual.pilot import Pilot
 
-from engine.config import Ui
-from engine.engine import Engine, Filled, Template
-from engine.library.shelf import Layer
-from engine.library.template import Keys
+from engine.config.settings import UiSettings
+from engine.engine import Engine, RenderedTemplate, Template
+from engine.templates.template import TemplateFile
+from engine.templates.template_sources import TemplateLayer
 from tui import commands
 from tui.app import SwarmApp
 from tui.keymap import checked_keymap, is_key
-from tui.screens.help import Help
+from tui.screens.help import HelpScreen
 from tui.screens.new_run import NewRun
 from tui.screens.palette import Palette
 
@@ -118,11 +118,11 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
 async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) -> None:
     class Templates(FakeTemplates):
         async def all(self, repository: Path | None = None) -> dict[str, Template]:
-            keys = Keys(description="Sows and waters", prompt="sow")
-            return {"garden": Template("garden", Layer.OWN, Path("/t/garden.yaml"), keys)}
+            keys = TemplateFile(description="Sows and waters", prompt="sow")
+            return {"garden": Template("garden", TemplateLayer.OWN, Path("/t/garden.yaml"), keys)}
 
-        def preview(self, template: Template, given: object) -> Filled:
-            return Filled(template.name, "sow", None, None, template.keys)
+        def preview(self, template: Template, given: object) -> RenderedTemplate:
+            return RenderedTemplate(template.name, "sow", None, None, template.keys)
 
     engine.templates = Templates()
     app = app_on(engine)
@@ -156,7 +156,7 @@ async def test_help_shows_every_key(engine: FakeEngine) -> None:
     async with app.run_test(size=(120, 140)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
-        assert isinstance(app.screen, Help)
+        assert isinstance(app.screen, HelpScreen)
         for command in commands.COMMANDS:
             assert not command.keys or command.help in shown(app)
         await pilot.press("question_mark")
@@ -166,7 +166,7 @@ async def test_help_shows_every_key(engine: FakeEngine) -> None:
 
 async def test_keys_can_be_chosen_in_the_settings(engine: FakeEngine) -> None:
     keys = {"run.cancel": "C", "run.cansel": "c", "list.sort": "n"}
-    engine.config = FakeEngine(Ui(keys=keys, theme="nope")).config
+    engine.config = FakeEngine(UiSettings(keys=keys, theme="nope")).config
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
@@ -269,7 +269,7 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
 
 
 async def test_the_doctor_finds_what_is_wrong_with_keys(engine: FakeEngine) -> None:
-    engine.config = FakeEngine(Ui(keys={"run.cansel": "c"})).config
+    engine.config = FakeEngine(UiSettings(keys={"run.cansel": "c"})).config
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("6")

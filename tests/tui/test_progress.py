@@ -18,7 +18,7 @@ from fake_engine import (
 from engine.domain.events import Notice, PlanChanged, Progressed, StatusChanged, Step
 from engine.domain.model import Pause, PlanItem, Stage, Status
 from engine.domain.reasons import Subject
-from tui.widgets.pulse import BAR_S, BARS, Pulse
+from tui.widgets.runs.pulse import BAR_S, BARS, Pulse
 
 
 def plan(done: int, of: int = 4) -> PlanChanged:

@@ -25,7 +25,7 @@ from engine.domain.events import LimitsSeen, Notice, Step
 from engine.domain.model import LimitWindow, Pause
 from engine.domain.reasons import Subject
 from tui.app import SwarmApp
-from tui.widgets.text_input import TextInput
+from tui.widgets.forms.text_input import TextInput
 
 
 @pytest.fixture

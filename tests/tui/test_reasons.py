@@ -14,8 +14,8 @@ from engine.domain.projection import fold
 from engine.domain.reasons import Cause, Condition, WaitingFor
 from engine.domain.run_json import run_json
 from engine.domain.stamp import stamp
-from tui import show
-from tui.show.facts import attempts
+from tui import formatting
+from tui.formatting.properties import attempts
 
 SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 NOW = 1000.0
@@ -58,8 +58,8 @@ def test_a_cause_is_shown_in_words_wherever_the_run_is(cause: Cause) -> None:
     status, words = CASES[cause]
     events, run = after(cause)
     assert (run.status, run.cause, run.reason) == (status, cause, words)
-    log = show.event_line(events[-1])
-    assert log.text == f"{show.word(status)} · {words}"
+    log = formatting.event_line(events[-1])
+    assert log.text == f"{formatting.word(status)} · {words}"
     *_, (_, attempt, _) = attempts(events)
     assert attempt.endswith(f" · {words}")
     if status is not Status.QUEUED:

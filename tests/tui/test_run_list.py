@@ -14,10 +14,10 @@ from textual.strip import Strip
 from engine.domain.events import ChangesMeasured, Event, StatusChanged
 from engine.domain.model import Agent, Run, RunSpec, Stage, Status
 from engine.domain.projection import View
-from tui.arrangement import Arrangement
-from tui.selection import Selection
-from tui.widgets.run_columns import COLUMNS, GAP, Wait, columns_of, lay_out
-from tui.widgets.run_list import RunList
+from tui.models.grouped_runs import GroupedRuns
+from tui.models.list_options import ListOptions
+from tui.widgets.runs.run_columns import COLUMNS, GAP, QueuePosition, columns_of, lay_out
+from tui.widgets.runs.run_list import RunList
 
 NOW = 1_000_000.0
 
@@ -59,12 +59,12 @@ class Host(BareApp):
     def on_run_list_highlighted(self, message: RunList.Highlighted) -> None:
         self.heard.append(message)
 
-    def on_run_list_opened(self, message: RunList.Opened) -> None:
+    def on_run_list_opened(self, message: RunList.RunOpened) -> None:
         self.heard.append(message)
 
     @property
     def opened(self) -> list[str]:
-        return [one.run_id for one in self.heard if isinstance(one, RunList.Opened)]
+        return [one.run_id for one in self.heard if isinstance(one, RunList.RunOpened)]
 
     @property
     def highlighted(self) -> list[str | None]:
@@ -76,7 +76,7 @@ def show(runs: RunList, shown: Iterable[Run]) -> dict[str, Run]:
     known = {run.id: run for run in shown}
     for place, run in enumerate(known.values()):
         run.created_at = NOW - 100 - place
-    runs.show(Arrangement(Selection(), known))
+    runs.show(GroupedRuns(ListOptions(), known))
     return known
 
 
@@ -258,7 +258,7 @@ async def test_columns_without_a_word_in_them_take_no_room() -> None:
 
 
 async def test_a_queued_run_shows_its_place() -> None:
-    app = Host(wait=lambda run: Wait(position=3))
+    app = Host(wait=lambda run: QueuePosition(position=3))
     async with app.run_test(size=(80, 24)) as pilot:
         show(app.list, [a_run(0, Status.QUEUED)])
         await pilot.pause()

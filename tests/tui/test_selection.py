@@ -16,8 +16,8 @@ from fake_engine import (
 )
 from textual.pilot import Pilot
 
-from tui.arrangement import Arrangement
-from tui.selection import Selection, Sort
+from tui.models.grouped_runs import GroupedRuns
+from tui.models.list_options import ListOptions, SortOrder
 
 
 @pytest.fixture
@@ -62,21 +62,21 @@ async def test_the_filter_works_while_it_is_typed(engine: FakeEngine) -> None:
     ],
 )
 def test_filter(engine: FakeEngine, text: str, found: str) -> None:
-    runs = Arrangement(Selection(text=text), engine.view.runs, engine.now)
+    runs = GroupedRuns(ListOptions(text=text), engine.view.runs, engine.now)
     assert [run_id[0] for run_id in runs.ids()] == list(found)
 
 
 def test_sort(engine: FakeEngine) -> None:
-    def order(sort: Sort, *, is_reversed: bool = False) -> str:
-        selection = Selection(sort=sort, is_reversed=is_reversed)
-        runs = Arrangement(selection, engine.view.runs, engine.now)
+    def order(sort: SortOrder, *, is_reversed: bool = False) -> str:
+        selection = ListOptions(sort=sort, is_reversed=is_reversed)
+        runs = GroupedRuns(selection, engine.view.runs, engine.now)
         return "".join(run_id[0] for run_id in runs.ids())
 
-    assert order(Sort.NEWEST) == "dcba"
-    assert order(Sort.NEWEST, is_reversed=True) == "abcd"
-    assert order(Sort.TITLE) == "bcda"
-    assert order(Sort.STATUS) == "bcda"
-    assert order(Sort.ELAPSED)[0] == "c"
+    assert order(SortOrder.NEWEST) == "dcba"
+    assert order(SortOrder.NEWEST, is_reversed=True) == "abcd"
+    assert order(SortOrder.TITLE) == "bcda"
+    assert order(SortOrder.STATUS) == "bcda"
+    assert order(SortOrder.ELAPSED)[0] == "c"
 
 
 async def test_sort_reverse_and_only_what_needs_me(engine: FakeEngine) -> None:

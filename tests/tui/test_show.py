@@ -34,7 +34,8 @@ from engine.domain.model import (
     Stage,
     Status,
 )
-from tui import cells, show
+from tui import formatting
+from tui.terminal import cells
 
 HOSTILE = "[/red] \x1b[31mred\x1b]52;c;aGk=\x07 \u202egnp.exe\u2066 \x00\x9b2J \tend\r\n[bold]more"
 
@@ -43,13 +44,13 @@ HOSTILE = "[/red] \x1b[31mred\x1b]52;c;aGk=\x07 \u202egnp.exe\u2066 \x00\x9b2J \
 def _unicode(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("TERM", "xterm-256color")
-    show.unicode_ok.cache_clear()
+    formatting.unicode_ok.cache_clear()
     yield
-    show.unicode_ok.cache_clear()
+    formatting.unicode_ok.cache_clear()
 
 
-def line(body: Body) -> show.EventLine:
-    return show.event_line(Event("r", 1, 0.0, 1, body))
+def line(body: Body) -> formatting.EventLine:
+    return formatting.event_line(Event("r", 1, 0.0, 1, body))
 
 
 def run(**changes: object) -> Run:
@@ -62,7 +63,7 @@ def run(**changes: object) -> Run:
     [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_960, "1.0M"), (2**40, "1.1T")],
 )
 def test_tokens(number: int, text: str) -> None:
-    assert show.tokens(number) == text
+    assert formatting.tokens(number) == text
 
 
 @pytest.mark.parametrize(
@@ -76,48 +77,48 @@ def test_tokens(number: int, text: str) -> None:
     ],
 )
 def test_size(number: int, text: str) -> None:
-    assert show.size(number) == text
+    assert formatting.size(number) == text
 
 
 def test_times() -> None:
     spans = (-5, 59, 60, 3600, 86_400, 14 * 86_400)
-    assert [show.age(span) for span in spans] == ["0s", "59s", "1m", "1h", "1d", "2w"]
-    assert show.ago(10, 10.5) == "just now"
-    assert show.ago(10, 310) == "5m ago"
+    assert [formatting.age(span) for span in spans] == ["0s", "59s", "1m", "1h", "1d", "2w"]
+    assert formatting.ago(10, 10.5) == "just now"
+    assert formatting.ago(10, 310) == "5m ago"
 
 
 def test_changes() -> None:
-    assert show.changes(ChangeCount()) == ""
-    assert show.changes(ChangeCount(3, 120, 8)) == "+120 −8"
+    assert formatting.changes(ChangeCount()) == ""
+    assert formatting.changes(ChangeCount(3, 120, 8)) == "+120 −8"
 
 
 def test_bar_is_as_wide_as_asked_at_any_percentage() -> None:
     for percent in (None, -3, 0, 1, 50, 99, 100, 250):
         for width in (0, 1, 2, 10):
             for beat in (0, 7):
-                assert len(show.bar(percent, width, beat=beat)) == width
-    assert show.bar(50, 4, unicode=False) == "##--"
-    assert show.bar(100, 3) == "━━━"
-    assert show.bar(None, 6, beat=0) != show.bar(None, 6, beat=1)
+                assert len(formatting.bar(percent, width, beat=beat)) == width
+    assert formatting.bar(50, 4, unicode=False) == "##--"
+    assert formatting.bar(100, 3) == "━━━"
+    assert formatting.bar(None, 6, beat=0) != formatting.bar(None, 6, beat=1)
 
 
 def test_figure_is_honest() -> None:
     running = run(status=Status.RUNNING, stage=Stage.EXECUTING, percent=30)
-    assert show.figure(running) is None
+    assert formatting.figure(running) is None
     running.plan = (PlanItem("a", True),)
-    assert show.figure(running) == 30
+    assert formatting.figure(running) == 30
 
 
 def test_every_status_has_its_own_sign_in_both_alphabets(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len({show.glyph(status) for status in Status}) == len(Status)
-    assert all(cell_len(show.glyph(status)) == 1 for status in Status)
-    assert all(show.tone(status) in show.TONES for status in Status)
-    assert all(show.style(status).startswith("$") for status in Status)
+    assert len({formatting.glyph(status) for status in Status}) == len(Status)
+    assert all(cell_len(formatting.glyph(status)) == 1 for status in Status)
+    assert all(formatting.tone(status) in formatting.TONES for status in Status)
+    assert all(formatting.style(status).startswith("$") for status in Status)
     monkeypatch.setenv("LC_ALL", "POSIX")
-    show.unicode_ok.cache_clear()
-    assert len({show.glyph(status) for status in Status}) == len(Status)
-    assert all(show.glyph(status).isascii() for status in Status)
-    assert show.bar(50, 4) == "##--"
+    formatting.unicode_ok.cache_clear()
+    assert len({formatting.glyph(status) for status in Status}) == len(Status)
+    assert all(formatting.glyph(status).isascii() for status in Status)
+    assert formatting.bar(50, 4) == "##--"
 
 
 @pytest.mark.parametrize(
@@ -140,14 +141,14 @@ def test_unicode_ok(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    show.unicode_ok.cache_clear()
-    assert show.unicode_ok() is is_ok
+    formatting.unicode_ok.cache_clear()
+    assert formatting.unicode_ok() is is_ok
 
 
 def test_simulated_runs_are_labelled() -> None:
-    assert show.label(run()) == ""
+    assert formatting.label(run()) == ""
     simulated = Run("abc", RunSpec("p", "t", "shop", agent=Agent.SIMULATED), 0.0)
-    assert show.label(simulated) == "simulated"
+    assert formatting.label(simulated) == "simulated"
 
 
 BODIES: list[Body] = [
@@ -182,7 +183,7 @@ def test_whatever_an_event_holds_its_lines_are_harmless(body: Body) -> None:
     for text in (shown.text, *shown.extra):
         assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
         assert not set(text) & set("\u202e\u2066\u200b")
-    assert shown.tone in show.TONES
+    assert shown.tone in formatting.TONES
     assert cell_len(shown.glyph) == 1
     assert shown.kind
     assert len(shown.kind) <= 8
@@ -279,8 +280,8 @@ def test_limits_name_their_windows_and_when_they_reset(monkeypatch: pytest.Monke
         ("other 3% ↻ 21 Jan", "dim"),
         ("90m 1% ↻ 8 Mar", "dim"),
     ]
-    assert show.limits(windows, now) == shown
-    assert show.limits(windows[:1], now, brief=True) == [("5h 42%", "dim")]
+    assert formatting.limits(windows, now) == shown
+    assert formatting.limits(windows[:1], now, brief=True) == [("5h 42%", "dim")]
     assert line(LimitsSeen(windows[:2])).text == "5h 42.4% used · week 80% used"
     monkeypatch.undo()
     time.tzset()
@@ -288,6 +289,6 @@ def test_limits_name_their_windows_and_when_they_reset(monkeypatch: pytest.Monke
 
 def test_a_run_is_stalled_only_while_it_works() -> None:
     at_work = run(status=Status.RUNNING, stalled="stalled: silent")
-    assert show.is_stalled(at_work)
-    assert show.run_tone(at_work) == "warn"
-    assert not show.is_stalled(run(status=Status.FAILED, stalled="stalled: silent"))
+    assert formatting.is_stalled(at_work)
+    assert formatting.run_tone(at_work) == "warn"
+    assert not formatting.is_stalled(run(status=Status.FAILED, stalled="stalled: silent"))

@@ -13,7 +13,7 @@ from test_notifications_screen import telling
 from test_notifications_screen import until as told_of
 from textual.pilot import Pilot
 
-from engine.config import Ui
+from engine.config.settings import UiSettings
 from engine.domain.errors import user_error
 from engine.domain.events import (
     ChangesMeasured,
@@ -30,13 +30,21 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.model import Agent, Applied, LimitWindow, Pause, PlanItem, Stage, Status
-from engine.domain.pattern import Known, Pattern, PatternStep, Rate, Variable
+from engine.domain.pattern import Pattern, PatternStep, PatternVariable, StoredPattern, SuccessRate
 from engine.domain.reasons import Subject
-from engine.engine import Changes, Checkpoint, Clash, Finding, Health, Outcome, TreeEntry
-from engine.workspace.changes import FileDelta, Kind
+from engine.engine import (
+    ApplyResult,
+    Changes,
+    CheckHealth,
+    Checkpoint,
+    Conflict,
+    Finding,
+    TreeEntry,
+)
+from engine.workspaces.checkpoints.changes import ChangeKind, FileDelta
 from tui.app import SwarmApp
-from tui.draft import Draft
-from tui.show import terminal
+from tui.formatting import symbols
+from tui.models.draft import Draft
 
 S = Status
 WIDE, NARROW = (120, 40), (80, 24)
@@ -50,15 +58,15 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("LC_CTYPE", raising=False)
-    terminal.unicode_ok.cache_clear()
+    symbols.unicode_ok.cache_clear()
     time.tzset()
     yield
     monkeypatch.undo()
-    terminal.unicode_ok.cache_clear()
+    symbols.unicode_ok.cache_clear()
     time.tzset()
 
 
-def busy(ui: Ui | None = None) -> FakeEngine:
+def busy(ui: UiSettings | None = None) -> FakeEngine:
     """A handful of runs, one of each sort."""
     engine = FakeEngine(ui)
     engine.add("1qj8a0k2m4", "Write the docs for the store", project="docs")
@@ -84,11 +92,11 @@ def busy(ui: Ui | None = None) -> FakeEngine:
     engine.add("1qj8a4t6b2", "Tidy up the templates")
     engine.now += 5
     engine.doctor.findings = [
-        Finding("codex", Health.OK, "Codex 0.163.0 at /usr/local/bin/codex"),
-        Finding("codex auth.credentials", Health.FAIL, "not logged in", "Run `codex login`."),
-        Finding("git", Health.OK, "git version 2.47.1"),
-        Finding("database", Health.OK, "12 runs, 3,480 events, 2.1 MiB"),
-        Finding("disk", Health.WARNING, "1.2 GiB free at /home/you", "Free some space."),
+        Finding("codex", CheckHealth.OK, "Codex 0.163.0 at /usr/local/bin/codex"),
+        Finding("codex auth.credentials", CheckHealth.FAIL, "not logged in", "Run `codex login`."),
+        Finding("git", CheckHealth.OK, "git version 2.47.1"),
+        Finding("database", CheckHealth.OK, "12 runs, 3,480 events, 2.1 MiB"),
+        Finding("disk", CheckHealth.WARNING, "1.2 GiB free at /home/you", "Free some space."),
     ]
     return engine
 
@@ -198,22 +206,24 @@ def test_the_patterns(snap_compare: Compare, size: tuple[int, int]) -> None:
     engine = busy()
     texts = (("look", "ls"), ("edit", "src/dates.py, tests/test_dates.py"), ("check", "pytest -q"))
     steps = tuple(PatternStep(kind, text) for kind, text in texts)
-    found = (Variable("path", "src/dates.py"), Variable("name", "parse_date"))
+    found = (PatternVariable("path", "src/dates.py"), PatternVariable("name", "parse_date"))
     goal, outcome = "Fix `parse_date` in src/dates.py", "2 files changed (+30 -4)"
     runs, used = ("1qj8a0k2m4", "1qj8a2c3d5"), ("1qj8a3v1n8",)
     engine.patterns = FakePatterns()
     engine.patterns.known = [
-        Known(
+        StoredPattern(
             "p4f5a0506e",
             Pattern(goal, steps, found, outcome),
             0.0,
             True,
             runs,
             used,
-            Rate(1, 1),
-            Rate(3, 2),
+            SuccessRate(1, 1),
+            SuccessRate(3, 2),
         ),
-        Known("p30c43f79e", Pattern("[/red] Write \x1b[31mdocs", steps[:1]), 0.0, runs=runs[:1]),
+        StoredPattern(
+            "p30c43f79e", Pattern("[/red] Write \x1b[31mdocs", steps[:1]), 0.0, runs=runs[:1]
+        ),
     ]
 
     async def prepare(pilot: Pilot[None]) -> None:
@@ -258,10 +268,10 @@ def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
     }
     engine.measured = Changes(
         (
-            FileDelta("README.md", Kind.MODIFIED, 4, 1),
-            FileDelta("tui/cli.py", Kind.ADDED, 64, 0),
-            FileDelta("tui/old.py", Kind.DELETED, 0, 31),
-            FileDelta("tui/main.py", Kind.RENAMED, 2, 2, "tui/start.py"),
+            FileDelta("README.md", ChangeKind.MODIFIED, 4, 1),
+            FileDelta("tui/cli.py", ChangeKind.ADDED, 64, 0),
+            FileDelta("tui/old.py", ChangeKind.DELETED, 0, 31),
+            FileDelta("tui/main.py", ChangeKind.RENAMED, 2, 2, "tui/start.py"),
         )
     )
 
@@ -280,7 +290,7 @@ def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 def test_a_failed_run_in_the_light(snap_compare: Compare) -> None:
-    app = app_on(busy(Ui(theme="swarm-light")))
+    app = app_on(busy(UiSettings(theme="swarm-light")))
     assert snap_compare(app, terminal_size=WIDE, run_before=on_run(FAILED))
 
 
@@ -325,7 +335,7 @@ def test_a_quiet_run_and_marked_lines(snap_compare: Compare, size: tuple[int, in
 def test_codex_is_missing(snap_compare: Compare) -> None:
     engine = FakeEngine()
     error = user_error("CODEX_CLI_MISSING")
-    engine.doctor.findings = [Finding("codex", Health.FAIL, error.message, error.recovery)]
+    engine.doctor.findings = [Finding("codex", CheckHealth.FAIL, error.message, error.recovery)]
     assert snap_compare(app_on(engine), terminal_size=NARROW)
 
 
@@ -390,8 +400,8 @@ def overlapping() -> FakeEngine:
     applied = Applied("edits", "/home/you/project", 2, 4, engine.now)
     engine.happen(FAILED, CheckpointTaken(4, "done", "ref"), Notice("info", "applied", applied))
     engine.outcomes = {
-        THREADED: Outcome(("docs/store.md", "tui/cli.py", "tui/new.py")),
-        LIVE: Outcome((), (Clash("tui/cli.py", "has uncommitted changes here"),)),
+        THREADED: ApplyResult(("docs/store.md", "tui/cli.py", "tui/new.py")),
+        LIVE: ApplyResult((), (Conflict("tui/cli.py", "has uncommitted changes here"),)),
     }
     engine.points = [
         Checkpoint(0, "", "", "baseline", engine.now - 300),
@@ -432,7 +442,7 @@ def test_neither_colour_nor_unicode(
 ) -> None:
     for name, value in (("TERM", "linux"), ("LANG", "C"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
-    terminal.unicode_ok.cache_clear()
+    symbols.unicode_ok.cache_clear()
     app = app_on(busy())
     app.draft = Draft(prompt="Do it", folder="/home/you/project")
     assert snap_compare(app, terminal_size=NARROW, run_before=on_run(FAILED, *keys))

@@ -7,7 +7,7 @@ from fake_engine import WIDE, FakeEngine, app_on, four_runs, screen_of
 from textual.pilot import Pilot
 
 from tui.app import SwarmApp
-from tui.widgets.splitters import NAME, Shares
+from tui.widgets.base.splitters import NAME, SplitShares
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_frames_are_dragged_and_stay(engine: FakeEngine) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert widths(app)[0] == 80
-    shares = engine.memory.recall(NAME, Shares)
+    shares = engine.memory.recall(NAME, SplitShares)
     assert shares and set(shares.of) == {"runs", "log"}
     again = app_on(engine)
     async with again.run_test(size=WIDE) as pilot:

@@ -13,12 +13,12 @@ from fake_engine import WIDE, choose, painted, plain, shown, toasts
 from support import played, supervising
 from textual.pilot import Pilot
 
+from engine.config.paths import Paths
 from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import As, Engine
-from engine.paths import Paths
+from engine.engine import ApplyMode, Engine
 from tui.app import SwarmApp
-from tui.screens.apply import Apply
-from tui.screens.details import Details
+from tui.screens.apply import ApplyDialog
+from tui.screens.details import RunDetails
 
 LIMIT_S = 30
 
@@ -79,14 +79,14 @@ async def test_edits_come_home_and_again_only_what_is_new(engine: Engine, source
         await sees(pilot, lambda: toasts(app))
         assert "2 files edited" in toasts(app)[0]
         assert (source / "a.txt").read_text() == "two\n"
-        assert not isinstance(app.screen, Apply)
+        assert not isinstance(app.screen, ApplyDialog)
         await sees(pilot, lambda: engine.view.runs[run.id].is_applied)
         assert "⇡ a title" in shown(app)
         await pilot.press("a")
         await sees(pilot, lambda: "nothing new" in plain(app))
         await pilot.press("ctrl+s")  # there is nothing to do
         await pilot.pause()
-        assert isinstance(app.screen, Apply)
+        assert isinstance(app.screen, ApplyDialog)
         await pilot.press("escape")
 
         await engine.resume(run.id, "sim: write a.txt three")
@@ -163,7 +163,7 @@ async def test_several_stop_at_the_first_that_does_not_fit(engine: Engine, sourc
         assert "nothing was changed: a.txt" in plain(app)
         await pilot.press("ctrl+s")
         await pilot.pause()
-        assert not isinstance(app.screen, Apply)
+        assert not isinstance(app.screen, ApplyDialog)
         assert "3 marked" in shown(app)  # they are still to be dealt with
 
 
@@ -179,7 +179,7 @@ async def test_overlapping_runs_are_flagged_until_one_is_applied(
         assert "⇄ first" in shown(app)
         assert "⇄ second" in shown(app)
         assert f"overlaps with {second.id}: a.txt" in plain(app)
-        await engine.workspaces.take_home(second.id, As.EDITS)
+        await engine.workspaces.take_home(second.id, ApplyMode.EDITS)
         await sees(pilot, lambda: "⇄" not in shown(app))
         assert "⇡ second" in shown(app)
 
@@ -200,7 +200,7 @@ async def test_all_about_a_run_and_back_to_a_checkpoint(engine: Engine, source: 
         await pilot.press("G")
         await sees(pilot, lambda: "+1 −1 in 1 file" in shown(app))
         assert "attempt 1" in shown(app)
-        assert isinstance(app.screen, Details)
+        assert isinstance(app.screen, RunDetails)
         page = app.screen.page
         lines = [row.fact.checkpoint for row in page._rows]
         page.move_cursor(lines.index(0))
@@ -212,4 +212,4 @@ async def test_all_about_a_run_and_back_to_a_checkpoint(engine: Engine, source: 
         await sees(pilot, lambda: file.read_text() == "one\n")
         await sees(pilot, lambda: any("takes that back" in toast for toast in toasts(app)))
         await pilot.press("escape")
-        assert not isinstance(app.screen, Details)
+        assert not isinstance(app.screen, RunDetails)

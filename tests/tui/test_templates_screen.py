@@ -12,17 +12,17 @@ from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, plai
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from engine.domain.model import Achieved, RunSpec, Sandbox
+from engine.config.paths import Paths
+from engine.domain.model import RunSpec, Sandbox, TemplateStats
 from engine.engine import Consent
-from engine.paths import Paths
 from engine.store.store import Store
-from engine.templates import Templates
+from engine.templates.service import Templates
 from engine.trust import Trust
-from tui.draft import Choices, Draft
+from tui.formatting.numbers import length, tokens
+from tui.models.draft import Draft, FormChoices
 from tui.screens.new_run import NewRun
 from tui.screens.template_choice import TemplateChoice
 from tui.screens.templates import TemplatesScreen
-from tui.show.figures import length, tokens
 
 MINE = """description: Says a word
 params:
@@ -45,8 +45,8 @@ verify: test -d {{ where }}
 class Figures:
     """The store's part: what was achieved."""
 
-    async def achieved(self) -> dict[str, Achieved]:
-        return {"mine": Achieved(4, 4, 3, 125.0, 12_000)}
+    async def achieved(self) -> dict[str, TemplateStats]:
+        return {"mine": TemplateStats(4, 4, 3, 125.0, 12_000)}
 
 
 class Trusting:
@@ -168,7 +168,7 @@ async def test_the_form_asks_for_parameters_as_what_they_are(engine: FakeEngine,
     assert (spec.verify, spec.sandbox) == ("test -d docs", Sandbox.READ_ONLY)
     words = "swarm-tui run -t typed -p loud=yes -p tone=low -p where=docs --empty Now."
     assert app.clipboard == words
-    choices = engine.memory.recall("new-run", Choices)
+    choices = engine.memory.recall("new-run", FormChoices)
     assert choices
     assert choices.given == {"typed": {"loud": "yes", "tone": "low", "where": "docs"}}
     assert Draft.begin(choices).template == ""

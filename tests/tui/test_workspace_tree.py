@@ -21,9 +21,9 @@ from engine.domain.errors import user_error
 from engine.domain.events import FileChange
 from engine.domain.text import printable_name
 from engine.engine import Changes, TreeEntry
-from engine.workspace.changes import FileDelta, Kind
-from engine.workspace.tree import list_files, list_folder, sizes_of
-from tui.widgets.workspace_tree import WorkspaceTree
+from engine.workspaces.checkpoints.changes import ChangeKind, FileDelta
+from engine.workspaces.files.tree import list_files, list_folder, sizes_of
+from tui.widgets.files.workspace_tree import WorkspaceTree
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Host(BareApp):
     def compose(self) -> ComposeResult:
         yield self.files_tree
 
-    def on_workspace_tree_opened(self, message: WorkspaceTree.Opened) -> None:
+    def on_workspace_tree_opened(self, message: WorkspaceTree.FileOpened) -> None:
         self.opened.append(message.path)
 
 
@@ -302,7 +302,7 @@ async def test_hostile_names_keep_the_columns(width: int) -> None:
 
 
 def delta(path: str, kind: str, insertions: int = 0, deletions: int = 0) -> FileDelta:
-    return FileDelta(path, Kind(kind), insertions, deletions)
+    return FileDelta(path, ChangeKind(kind), insertions, deletions)
 
 
 async def test_measured_changes_are_marked_with_their_lines_wherever_they_are() -> None:

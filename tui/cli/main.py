@@ -7,42 +7,75 @@ from collections.abc import Sequence
 
 import click
 
-from tui.cli import COMPLETE, failure, output
-from tui.cli.lazy import Lazy, LazyGroup
-from tui.cli.options import Settings, everywhere, examples
+from tui.cli import COMPLETE
+from tui.cli.support import failure, output
+from tui.cli.support.lazy import LazyCommand, LazyGroup
+from tui.cli.support.options import GlobalOptions, everywhere, examples
 
 COMMANDS = {
-    "run": Lazy("tui.cli.run:run", "Start a run and follow it to its end"),
-    "batch": Lazy("tui.cli.batch:batch", "Start many runs at once, and see what came of them"),
-    "ls": Lazy("tui.cli.listing:ls", "List runs, newest first"),
-    "show": Lazy("tui.cli.listing:show", "Show all about one run"),
-    "search": Lazy("tui.cli.search:search", "Search what all runs said and did"),
-    "watch": Lazy("tui.cli.watch:watch", "Follow runs until they have ended"),
-    "logs": Lazy("tui.cli.logs:logs", "Print what a run did, or what its agent wrote"),
-    "cancel": Lazy("tui.cli.cancel:cancel", "Stop runs"),
-    "retry": Lazy("tui.cli.retry:retry", "Start the next attempt of ended runs and follow it"),
-    "resume": Lazy("tui.cli.resume:resume", "Continue the thread of an ended run with a message"),
-    "wait": Lazy("tui.cli.wait:wait", "Wait until runs have ended"),
-    "pause": Lazy("tui.cli.queue:pause", "Start nothing more from the queue"),
-    "unpause": Lazy("tui.cli.queue:unpause", "Let the queue go on"),
-    "slots": Lazy("tui.cli.queue:slots", "Print or set how many runs may be active at a time"),
-    "supervise": Lazy("tui.cli.supervise:supervise", "Work off the queue without a screen"),
-    "doctor": Lazy("tui.cli.doctor:doctor", "Look at what runs need, and say what to do"),
-    "config": Lazy("tui.cli.settings:config", "Print, find or check the settings"),
-    "files": Lazy("tui.cli.files:files", "List a folder of a run's workspace"),
-    "get": Lazy("tui.cli.files:get", "Fetch a file from a run's workspace"),
-    "artifacts": Lazy("tui.cli.files:artifacts", "List the files a run saved"),
-    "diff": Lazy("tui.cli.changes:diff", "Show what a run changed"),
-    "apply": Lazy("tui.cli.changes:apply", "Put what runs changed into their source"),
-    "restore": Lazy("tui.cli.changes:restore", "Put a workspace back to a checkpoint"),
-    "templates": Lazy("tui.cli.templates:templates", "List, show, make and check run templates"),
-    "patterns": Lazy("tui.cli.patterns:patterns", "List, show, edit and share what worked"),
-    "webhooks": Lazy("tui.cli.webhooks:webhooks", "List and test who is told of events"),
-    "completion": Lazy("tui.cli.completion:completion", "Make your shell complete what you type"),
-    "du": Lazy("tui.cli.disk:du", "Say what takes room"),
-    "cleanup": Lazy("tui.cli.cleanup:cleanup", "Delete workspaces, into a trash that gives back"),
-    "serve": Lazy("tui.cli.serve:serve", "Show the dashboard in a browser on this machine"),
-    "demo": Lazy("tui.cli.demo:demo", "Show it all with simulated runs on a throw-away home"),
+    "run": LazyCommand("tui.cli.commands.run:run", "Start a run and follow it to its end"),
+    "batch": LazyCommand(
+        "tui.cli.commands.batch:batch", "Start many runs at once, and see what came of them"
+    ),
+    "ls": LazyCommand("tui.cli.commands.ls:ls", "List runs, newest first"),
+    "show": LazyCommand("tui.cli.commands.ls:show", "Show all about one run"),
+    "search": LazyCommand("tui.cli.commands.search:search", "Search what all runs said and did"),
+    "watch": LazyCommand("tui.cli.commands.watch:watch", "Follow runs until they have ended"),
+    "logs": LazyCommand(
+        "tui.cli.commands.logs:logs", "Print what a run did, or what its agent wrote"
+    ),
+    "cancel": LazyCommand("tui.cli.commands.cancel:cancel", "Stop runs"),
+    "retry": LazyCommand(
+        "tui.cli.commands.retry:retry", "Start the next attempt of ended runs and follow it"
+    ),
+    "resume": LazyCommand(
+        "tui.cli.commands.resume:resume", "Continue the thread of an ended run with a message"
+    ),
+    "wait": LazyCommand("tui.cli.commands.wait:wait", "Wait until runs have ended"),
+    "pause": LazyCommand("tui.cli.commands.queue:pause", "Start nothing more from the queue"),
+    "unpause": LazyCommand("tui.cli.commands.queue:unpause", "Let the queue go on"),
+    "slots": LazyCommand(
+        "tui.cli.commands.queue:slots", "Print or set how many runs may be active at a time"
+    ),
+    "supervise": LazyCommand(
+        "tui.cli.commands.supervise:supervise", "Work off the queue without a screen"
+    ),
+    "doctor": LazyCommand(
+        "tui.cli.commands.doctor:doctor", "Look at what runs need, and say what to do"
+    ),
+    "config": LazyCommand("tui.cli.commands.config:config", "Print, find or check the settings"),
+    "files": LazyCommand("tui.cli.commands.files:files", "List a folder of a run's workspace"),
+    "get": LazyCommand("tui.cli.commands.files:get", "Fetch a file from a run's workspace"),
+    "artifacts": LazyCommand("tui.cli.commands.files:artifacts", "List the files a run saved"),
+    "diff": LazyCommand("tui.cli.commands.changes:diff", "Show what a run changed"),
+    "apply": LazyCommand(
+        "tui.cli.commands.changes:apply", "Put what runs changed into their source"
+    ),
+    "restore": LazyCommand(
+        "tui.cli.commands.changes:restore", "Put a workspace back to a checkpoint"
+    ),
+    "templates": LazyCommand(
+        "tui.cli.commands.templates:templates", "List, show, make and check run templates"
+    ),
+    "patterns": LazyCommand(
+        "tui.cli.commands.patterns:patterns", "List, show, edit and share what worked"
+    ),
+    "webhooks": LazyCommand(
+        "tui.cli.commands.webhooks:webhooks", "List and test who is told of events"
+    ),
+    "completion": LazyCommand(
+        "tui.cli.support.completion:completion", "Make your shell complete what you type"
+    ),
+    "du": LazyCommand("tui.cli.commands.du:du", "Say what takes room"),
+    "cleanup": LazyCommand(
+        "tui.cli.commands.cleanup:cleanup", "Delete workspaces, into a trash that gives back"
+    ),
+    "serve": LazyCommand(
+        "tui.cli.commands.serve:serve", "Show the dashboard in a browser on this machine"
+    ),
+    "demo": LazyCommand(
+        "tui.cli.commands.demo:demo", "Show it all with simulated runs on a throw-away home"
+    ),
 }
 
 
@@ -84,7 +117,7 @@ def group(ctx: click.Context) -> int | None:
     """Run a swarm of Codex agents; without a command, open the dashboard."""
     if ctx.invoked_subcommand is not None:
         return None
-    from tui.cli.dashboard import open_dashboard
+    from tui.cli.commands.dashboard import open_dashboard
 
     return open_dashboard()
 
@@ -92,9 +125,9 @@ def group(ctx: click.Context) -> int | None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (by default this process's) and give the exit code."""
     output.prepare()
-    settings = Settings()
+    settings = GlobalOptions()
     if COMPLETE in os.environ:
-        from tui.cli import completion
+        from tui.cli.support import completion
 
         return completion.answer(group)
     try:

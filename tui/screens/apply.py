@@ -16,25 +16,25 @@ from textual.widgets import Button, Label, Static
 from engine.domain import lifecycle
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Workspace
-from engine.engine import As, Outcome
-from tui import show
-from tui.cells import clean, crop
+from engine.engine import ApplyMode, ApplyResult
+from tui import formatting
+from tui.formatting.applied import committed
 from tui.screens.dialog import Dialog
-from tui.show.applying import committed
-from tui.toast import app_of, tell
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.segments import Segments
+from tui.terminal.cells import clean, crop
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.status.toast import app_of, tell
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
-WAYS = (As.EDITS, As.COMMIT, As.MERGE, As.PATCH)
+WAYS = (ApplyMode.EDITS, ApplyMode.COMMIT, ApplyMode.MERGE, ApplyMode.PATCH)
 WORDS = ("edits", "commit", "merge", "patch")
 MEANINGS = {
-    As.EDITS: "Plain edits in the working tree; nothing is committed.",
-    As.COMMIT: "A commit on the run's own branch; your files stay as they are.",
-    As.MERGE: "A commit on the run's branch, merged into the current branch.",
-    As.PATCH: "A patch file beside the run; your files stay as they are.",
+    ApplyMode.EDITS: "Plain edits in the working tree; nothing is committed.",
+    ApplyMode.COMMIT: "A commit on the run's own branch; your files stay as they are.",
+    ApplyMode.MERGE: "A commit on the run's branch, merged into the current branch.",
+    ApplyMode.PATCH: "A patch file beside the run; your files stay as they are.",
 }
 SHOWN = 4
 """Files that are named of each run."""
@@ -43,11 +43,11 @@ NOT_TRIED = "Not tried: the one before it did not fit."
 
 
 @dataclass(slots=True)
-class Row:
+class ApplyRow:
     """What is known of taking one run home."""
 
     run: Run
-    told: Outcome | None = None
+    told: ApplyResult | None = None
     error: UserError | None = None
     done: str = ""
     """What was done, in words."""
@@ -55,7 +55,7 @@ class Row:
     """Whether one before it did not fit."""
 
 
-class Apply(Dialog[bool]):
+class ApplyDialog(Dialog[bool]):
     """Looks first, in the background; then takes the runs home one after another.
 
     It stops at the first that does not fit, and says which were applied and which were not. Answers
@@ -63,7 +63,7 @@ class Apply(Dialog[bool]):
     """
 
     DEFAULT_CSS = """
-    Apply {
+    ApplyDialog {
         .box { width: 92; padding: 1 2 0 2; }
         .row { height: 1; margin-bottom: 1; }
         .name { width: 12; color: $secondary; }
@@ -95,7 +95,7 @@ class Apply(Dialog[bool]):
     def __init__(self, engine: Engine, runs: Sequence[Run]) -> None:
         super().__init__()
         self._engine = engine
-        self._rows = [Row(run) for run in runs]
+        self._rows = [ApplyRow(run) for run in runs]
         self._message = ""
         self._is_busy = False
         self._is_over = False
@@ -103,31 +103,31 @@ class Apply(Dialog[bool]):
     def compose(self) -> ComposeResult:
         """Lay the dialog out."""
         many = len(self._rows) > 1
-        what = f"{len(self._rows)} runs" if many else crop(show.title(self._rows[0].run), 60)
+        what = f"{len(self._rows)} runs" if many else crop(formatting.title(self._rows[0].run), 60)
         with Vertical(classes="box") as box:
             box.border_title = Content(f"Apply · {what}")
             box.border_subtitle = Content("^s apply · ← → how · esc back")
             with Horizontal(classes="row"):
-                yield Label(Content("As"), classes="name")
-                yield Segments(WORDS, 0, id="how")
+                yield Label(Content("ApplyMode"), classes="name")
+                yield SegmentedControl(WORDS, 0, id="how")
             yield Static(id="meaning")
             with VerticalScroll(id="found", can_focus=False):
                 yield Static(id="rows")
             yield PromptArea("", id="message", placeholder="The commit's message")
             yield Static(id="end")
             with Horizontal(classes="buttons"):
-                yield Button(Content("Apply"), id="apply", compact=True, disabled=True)
+                yield Button(Content("ApplyDialog"), id="apply", compact=True, disabled=True)
 
     def on_mount(self) -> None:
         """Begin with the harmless way, and look."""
-        self.query_one(Segments).focus()
+        self.query_one(SegmentedControl).focus()
         if len(self._rows) == 1:
             self.run_worker(self._suggest, group="message")
         self._check()
 
     @property
-    def _how(self) -> As:
-        return WAYS[self.query_one(Segments).chosen]
+    def _how(self) -> ApplyMode:
+        return WAYS[self.query_one(SegmentedControl).chosen]
 
     async def _suggest(self) -> None:
         """Offer the agent's own words as the commit's message."""
@@ -140,12 +140,12 @@ class Apply(Dialog[bool]):
 
     # Looking
 
-    @on(Segments.Changed)
+    @on(SegmentedControl.Changed)
     def _check(self) -> None:
         """Look anew, the way that is chosen now."""
         if self._is_over or self._is_busy:
             return
-        commits = self._how in (As.COMMIT, As.MERGE)
+        commits = self._how in (ApplyMode.COMMIT, ApplyMode.MERGE)
         self.set_class(commits and len(self._rows) == 1, "-with-message")
         self.query_one("#meaning", Static).update(Content(MEANINGS[self._how]))
         for row in self._rows:
@@ -196,18 +196,20 @@ class Apply(Dialog[bool]):
         if failed or len(self._rows) > 1:
             self._draw()
             return
-        tell(app_of(self), f"{show.title(self._rows[0].run)}: {self._rows[0].done}", stays=True)
+        tell(
+            app_of(self), f"{formatting.title(self._rows[0].run)}: {self._rows[0].done}", stays=True
+        )
         self.dismiss(True)
 
-    async def _take(self, run: Run, how: As, message: str) -> str:
-        if how is As.PATCH:
+    async def _take(self, run: Run, how: ApplyMode, message: str) -> str:
+        if how is ApplyMode.PATCH:
             path = await self._engine.workspaces.save_patch(run.id)
             return f"patch saved: {path}. `git apply` takes it."
         done = await self._engine.workspaces.take_home(run.id, how, message=message)
         if not done.files:
             return "nothing was new."
         count = _files(len(done.files))
-        if how is As.EDITS:
+        if how is ApplyMode.EDITS:
             source = run.workspace.source if run.workspace else ""
             return f"{count} edited in {clean(source or '', 200)}; nothing is committed."
         return f"{count} {committed(done, how)}."
@@ -225,7 +227,7 @@ class Apply(Dialog[bool]):
         first = self._rows[0]
         comes = any(row.told and row.told.fits and row.told.files for row in self._rows)
         waits = any(row.told is None and row.error is None for row in self._rows)
-        self.button.label = Content("Close" if self._is_over else "Apply")
+        self.button.label = Content("Close" if self._is_over else "ApplyDialog")
         # With several, those before the first that does not fit can come.
         usable = comes and not waits and not first.error and bool(first.told and first.told.fits)
         self.button.disabled = not (self._is_over or (usable and not self._is_busy))
@@ -243,12 +245,12 @@ class Apply(Dialog[bool]):
             return "One after another, up to the first that does not fit; each was checked alone."
         return ""
 
-    def _describe(self, row: Row) -> list[Content]:
+    def _describe(self, row: ApplyRow) -> list[Content]:
         run = row.run
-        counts = show.changed(run)
+        counts = formatting.changed(run)
         head = Content.assemble(
-            (f"{show.glyph(run.status)} ", show.TONES[show.run_tone(run)]),
-            (crop(show.title(run), 40), "bold"),
+            (f"{formatting.glyph(run.status)} ", formatting.TONES[formatting.run_tone(run)]),
+            (crop(formatting.title(run), 40), "bold"),
             (f"  {run.id}", "$secondary"),
             (f"  {counts}", "$foreground"),
             ("  still at work" if _is_at_work(run) else "", "$warning"),
@@ -260,14 +262,14 @@ class Apply(Dialog[bool]):
 
     def _where(self, run: Run, place: Workspace) -> str:
         source = place.source or ""
-        if self._how is As.PATCH:
+        if self._how is ApplyMode.PATCH:
             return str(self._engine.paths.run(run.id))
-        if self._how is As.EDITS or place.branch is None:
+        if self._how is ApplyMode.EDITS or place.branch is None:
             return source
-        then = ", then the current branch" if self._how is As.MERGE else ""
+        then = ", then the current branch" if self._how is ApplyMode.MERGE else ""
         return f"{source}, branch {place.branch}{then}"
 
-    def _state(self, row: Row) -> list[Content]:
+    def _state(self, row: ApplyRow) -> list[Content]:
         if row.is_left:
             return [_line("warn", NOT_TRIED)]
         if row.done:
@@ -307,4 +309,4 @@ def _files(count: int) -> str:
 
 
 def _line(tone: str, text: str) -> Content:
-    return Content.styled(f"  {clean(text, 1000)}", show.TONES[tone])
+    return Content.styled(f"  {clean(text, 1000)}", formatting.TONES[tone])

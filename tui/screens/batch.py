@@ -11,25 +11,25 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
 
-from engine.domain.batch import Swarm, standing
+from engine.domain.batch import Batch, standing
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
-from engine.domain.ranking import Task, tasks
+from engine.domain.ranking import RankedTask, tasks
 from engine.domain.text import printable_name
 from tui import commands
-from tui.places import absolute, here
-from tui.screens.deleting import Deleting
-from tui.screens.live import LiveScreen, Wanted
-from tui.toast import app_of, attempt, tell
-from tui.widgets.batch_runs import BatchHead, BatchRuns
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.pace import Pace
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from tui.models.named_paths import absolute, here
+from tui.screens.deleting import WorkspaceDeletion
+from tui.screens.live import CodeRequested, LiveScreen
+from tui.widgets.base.throttle import Throttle
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.runs.batch_runs import BatchHead, BatchRuns
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Engine
+    from engine.engine import Engine, EventBatch
 
 
 class BatchScreen(LiveScreen):
@@ -54,9 +54,9 @@ class BatchScreen(LiveScreen):
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._swarm: Swarm | None = None
-        self._pace = Pace(self, self._show)
-        self._deleting = Deleting(self, self._say, self._show)
+        self._swarm: Batch | None = None
+        self._pace = Throttle(self, self._show)
+        self._deleting = WorkspaceDeletion(self, self._say, self._show)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -80,7 +80,7 @@ class BatchScreen(LiveScreen):
 
     def open(self, batch: str) -> None:
         """Show this batch."""
-        self._swarm = Swarm(batch, batch)
+        self._swarm = Batch(batch, batch)
         self._show()
         self._look(batch)
 
@@ -93,7 +93,7 @@ class BatchScreen(LiveScreen):
             return
         self._show()
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Take in what happened."""
         super().take(batch)
         runs, swarm = self.engine.view.runs, self._swarm
@@ -111,7 +111,7 @@ class BatchScreen(LiveScreen):
         return self.engine.view.batch(self._swarm.id) if self._swarm else []
 
     @property
-    def _tasks(self) -> list[Task]:
+    def _tasks(self) -> list[RankedTask]:
         return tasks(self._runs)
 
     def _show(self) -> None:
@@ -129,7 +129,7 @@ class BatchScreen(LiveScreen):
     # What is allowed
 
     @property
-    def _chosen_task(self) -> Task | None:
+    def _chosen_task(self) -> RankedTask | None:
         """The task of the chosen run."""
         chosen = self.listed.chosen
         return next((task for task in self._tasks if chosen in task.runs), None)
@@ -185,21 +185,21 @@ class BatchScreen(LiveScreen):
     def action_changes(self) -> None:
         """Show what the run changed."""
         if run := self.listed.chosen:
-            self.post_message(Wanted("changes", run.id))
+            self.post_message(CodeRequested("changes", run.id))
 
     def action_compare(self) -> None:
         """Show the runs of the task side by side."""
-        from tui.screens.side_by_side import SideBySide
+        from tui.screens.side_by_side import RunComparison
 
         if task := self._chosen_task:
-            app_of(self).push_screen(SideBySide(self.engine, task, self.clock))
+            app_of(self).push_screen(RunComparison(self.engine, task, self.clock))
 
     def action_apply(self) -> None:
         """Take the best run of each task home, after a look at what would come."""
-        from tui.screens.apply import Apply
+        from tui.screens.apply import ApplyDialog
 
         if winners := self._winners:
-            app_of(self).push_screen(Apply(self.engine, winners))
+            app_of(self).push_screen(ApplyDialog(self.engine, winners))
 
     def action_drop(self) -> None:
         """Delete the workspaces of the runs that did not win, after a question."""
@@ -225,7 +225,7 @@ class BatchScreen(LiveScreen):
 
     def action_cancel(self) -> None:
         """Cancel what is live, after a question."""
-        from tui.screens.confirm import Choice, Confirm
+        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
         batch = self._swarm.id if self._swarm else ""
         live = sum(run.status not in FINISHED for run in self._runs)
@@ -236,15 +236,17 @@ class BatchScreen(LiveScreen):
                 self.run_worker(attempt(app_of(self), work), group="ask")
 
         choices = [
-            Choice("cancel", "c", "cancel them", is_danger=True),
-            Choice("stay", "s", "stay"),
+            ConfirmChoice("cancel", "c", "cancel them", is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
         ]
         text = "Their workspaces stay as they are."
-        app_of(self).push_screen(Confirm(f"Cancel {_counted(live)}?", text, choices), answered)
+        app_of(self).push_screen(
+            ConfirmDialog(f"Cancel {_counted(live)}?", text, choices), answered
+        )
 
     def action_export(self) -> None:
         """Write the results into a file: Markdown, CSV or JSON, by its ending."""
-        from tui.screens.write import Write, Writing
+        from tui.screens.write import WriteDialog, WriteRequest
 
         swarm = self._swarm
         if swarm is None:
@@ -259,10 +261,10 @@ class BatchScreen(LiveScreen):
             tell(app_of(self), f"Wrote {printable_name(str(path))}")
 
         hint = f"A file that ends in .md, .csv or .json, as a path from {here()}."
-        writing = Writing(
+        writing = WriteRequest(
             "Export the results", f"{swarm.id}.md", hint, "Write it", export, is_line=True
         )
-        app_of(self).push_screen(Write(writing))
+        app_of(self).push_screen(WriteDialog(writing))
 
     def action_older(self) -> None:
         """Show the batch before this one."""

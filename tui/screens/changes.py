@@ -16,20 +16,20 @@ from engine.domain.errors import UserError
 from engine.domain.events import ChangesMeasured, Event, FilesChanged
 from engine.domain.text import printable_name
 from engine.engine import Comparison, FileDelta
-from tui import commands, show
-from tui.cells import clean
-from tui.code.document import read_diff, side_by_side, unified
+from tui import commands, formatting
+from tui.models.code.document import read_diff, side_by_side, unified
 from tui.screens.allowed import allows
 from tui.screens.code import CodeScreen
-from tui.screens.live import Wanted
-from tui.toast import app_of, attempt
-from tui.widgets.changed_files import NOTHING, ChangedFiles, in_words
-from tui.widgets.diff_panes import DiffPanes
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.top_bar import TopBar
+from tui.screens.live import CodeRequested
+from tui.terminal.cells import clean
+from tui.widgets.code.diff_panes import DiffPanes
+from tui.widgets.files.changed_files import NOTHING, ChangedFiles, in_words
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, attempt
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Engine
+    from engine.engine import Engine, EventBatch
 
 COMPARING = "Comparing …"
 NEWER = "the workspace changed meanwhile: r looks again"
@@ -106,7 +106,7 @@ class ChangesScreen(CodeScreen):
         files = self._comparison.changes.files
         self._show_files(files, NOTHING, path)
         if path and must_be_there and path not in {file.path for file in files}:
-            self.post_message(Wanted("file", self.run_id, path))
+            self.post_message(CodeRequested("file", self.run_id, path))
 
     def _show_files(
         self, files: Sequence[FileDelta], empty_text: str, path: str | None = None
@@ -126,7 +126,9 @@ class ChangesScreen(CodeScreen):
         if self._comparison:
             changes = self._comparison.changes
             count = len(changes.files)
-            parts.append(f"{count} file{'' if count == 1 else 's'} {show.changes(changes.total)}")
+            parts.append(
+                f"{count} file{'' if count == 1 else 's'} {formatting.changes(changes.total)}"
+            )
             if changes.left_out:
                 parts.append(f"{len(changes.left_out)} could not be read")
         return " · ".join([*parts, self.run_title])
@@ -140,7 +142,7 @@ class ChangesScreen(CodeScreen):
             if measured.files and measured != self._comparison.changes.total:
                 self._tell_newer(is_newer=True)
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Say so where the workspace is no longer as it is shown; nothing moves by itself."""
         super().take(batch)
         if any(event.run == self.run_id and self._is_news(event) for event in batch.events):
@@ -165,8 +167,8 @@ class ChangesScreen(CodeScreen):
 
     # One file
 
-    @on(ChangedFiles.Chosen)
-    def _chosen(self, event: ChangedFiles.Chosen) -> None:
+    @on(ChangedFiles.FileSelected)
+    def _chosen(self, event: ChangedFiles.FileSelected) -> None:
         self._show_diff(event.file, at_end=self._begins_at_end)
         self._begins_at_end = False
 
@@ -229,11 +231,11 @@ class ChangesScreen(CodeScreen):
         """Show the whole file as it is now."""
         file = self.files.file
         if file:
-            self.post_message(Wanted("file", self.run_id, file.path))
+            self.post_message(CodeRequested("file", self.run_id, file.path))
 
     async def action_since(self) -> None:
         """Ask for the checkpoint to compare with."""
-        from tui.screens.pick import Pick
+        from tui.screens.pick import PickDialog
 
         found = await attempt(app_of(self), self.engine.workspaces.checkpoints(self.run_id))
         if not found:
@@ -244,9 +246,11 @@ class ChangesScreen(CodeScreen):
                 self._since = found[place].n
                 self.action_refresh()
 
-        words = [f"{one.n:>4}  {show.time_of_day(one.at)}  {clean(one.message)}" for one in found]
+        words = [
+            f"{one.n:>4}  {formatting.time_of_day(one.at)}  {clean(one.message)}" for one in found
+        ]
         place = next((n for n, one in enumerate(found) if one.n == self._since), 0)
-        app_of(self).push_screen(Pick("Changes since checkpoint …", words, place), chosen)
+        app_of(self).push_screen(PickDialog("Changes since checkpoint …", words, place), chosen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what needs a file where there is none, and what needs a home."""
@@ -262,10 +266,10 @@ class ChangesScreen(CodeScreen):
 
     def action_apply(self) -> None:
         """Take the run's changes home, after a look at what would come."""
-        from tui.screens.apply import Apply
+        from tui.screens.apply import ApplyDialog
 
         if run := self.engine.view.runs.get(self.run_id):
-            app_of(self).push_screen(Apply(self.engine, [run]))
+            app_of(self).push_screen(ApplyDialog(self.engine, [run]))
 
     # Panes
 

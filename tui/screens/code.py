@@ -10,11 +10,11 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 
 from engine.domain.model import Run
-from tui import commands, show
-from tui.cells import clean, crop
+from tui import commands, formatting
 from tui.screens.live import LiveScreen
-from tui.toast import app_of
-from tui.widgets.code_view import CodeView
+from tui.terminal.cells import clean, crop
+from tui.widgets.code.code_view import CodeView
+from tui.widgets.status.toast import app_of
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -45,7 +45,7 @@ class CodeScreen(LiveScreen):
     @property
     def run_title(self) -> str:
         """The run's title, short."""
-        return crop(clean(show.title(self.run)), 50) if self.run else self.run_id
+        return crop(clean(formatting.title(self.run)), 50) if self.run else self.run_id
 
     def carrier(self, scope: str) -> DOMNode | None:
         """Give who carries out the commands of a scope here."""

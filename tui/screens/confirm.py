@@ -14,11 +14,11 @@ from textual.widgets import Button, Static
 
 from engine.domain.record import record
 from tui.screens.dialog import Dialog
-from tui.toast import app_of
+from tui.widgets.status.toast import app_of
 
 
 @record
-class Choice:
+class ConfirmChoice:
     """One answer: its id, the key that gives it, its words."""
 
     id: str
@@ -27,14 +27,14 @@ class Choice:
     is_danger: bool = False
 
 
-class Confirm(Dialog[str]):
+class ConfirmDialog(Dialog[str]):
     """Asks; answers with the id of the choice, or None for `esc`.
 
     The `default` has the focus: the last choice where nothing else is said, the harmless one.
     """
 
     def __init__(
-        self, title: str, text: str, choices: Sequence[Choice], default: str | None = None
+        self, title: str, text: str, choices: Sequence[ConfirmChoice], default: str | None = None
     ) -> None:
         super().__init__()
         self._heading, self._text, self._choices = title, text, choices
@@ -76,7 +76,7 @@ class Confirm(Dialog[str]):
             self.focus_next()
 
 
-class Waiting(Dialog[None]):
+class ExitDialog(Dialog[None]):
     """Says what the program waits for before it ends; `q` ends it without waiting."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+q", "stop_waiting", show=False)]

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.worker import Worker
 
-from tui import show
-from tui.cells import clean, crop
-from tui.screens.confirm import Choice, Confirm
+from tui import formatting
+from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 from tui.screens.live import LiveScreen
-from tui.toast import app_of, attempt, tell
+from tui.terminal.cells import clean, crop
+from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Cleaned, Entry, Plan, Wish
+    from engine.engine import CleanupFilter, CleanupItemResult, CleanupPlan, TrashEntry
 
 SHOWN, MARGIN = 4, 12
 
 
-class Say(Protocol):
+class ProgressCallback(Protocol):
     """Shows how far it is, in words, and in percent where that is known."""
 
     def __call__(self, text: str, percent: float | None = None, /) -> None:
@@ -28,10 +28,10 @@ class Say(Protocol):
         ...
 
 
-class Deleting:
+class WorkspaceDeletion:
     """Deletes for one screen; `say` is told how far it is, and "" when there is nothing to say."""
 
-    def __init__(self, screen: LiveScreen, say: Say, done: Callable[[], None]) -> None:
+    def __init__(self, screen: LiveScreen, say: ProgressCallback, done: Callable[[], None]) -> None:
         self._screen = screen
         self._say = say
         self._done = done
@@ -57,9 +57,9 @@ class Deleting:
 
         With `sessions`, the paths are Codex's session files.
         """
-        from engine.engine import Wish
+        from engine.engine import CleanupFilter
 
-        wish = Wish(
+        wish = CleanupFilter(
             runs=frozenset(runs),
             paths=frozenset(paths),
             artefacts_only=artefacts_only,
@@ -68,12 +68,12 @@ class Deleting:
         if (wish.runs or wish.paths) and self._is_free():
             self._planning = self._run(self._plan(wish))
 
-    def undo(self, entries: Sequence[Entry] = (), *, run: str | None = None) -> None:
+    def undo(self, entries: Sequence[TrashEntry] = (), *, run: str | None = None) -> None:
         """Bring back these; else what was deleted last, of a run or of all."""
         if self._is_free():
             self._run(self._undo(entries, run))
 
-    def empty(self, entries: Sequence[Entry] | None = None) -> None:
+    def empty(self, entries: Sequence[TrashEntry] | None = None) -> None:
         """Remove for good what is in the trash, or these, after a question."""
         if entries != [] and self._is_free():
             self._run(self._ask_empty(entries))
@@ -96,7 +96,7 @@ class Deleting:
 
     # Deleting
 
-    async def _plan(self, wish: Wish) -> None:
+    async def _plan(self, wish: CleanupFilter) -> None:
         def looked(count: int, of: int) -> None:
             words = f"looking for work that is nowhere else: {count} of {of}"
             self._say(words, 100 * count / of)
@@ -122,17 +122,17 @@ class Deleting:
 
         title = "Delete what can be made again?" if wish.artefacts_only else f"Delete {plan.noun}s?"
         words = _words(plan, app.size.width - MARGIN)
-        app.push_screen(Confirm(title, words, choices, default=choices[0].id), answered)
+        app.push_screen(ConfirmDialog(title, words, choices, default=choices[0].id), answered)
 
-    async def _again(self, wish: Wish) -> None:
+    async def _again(self, wish: CleanupFilter) -> None:
         plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
         if plan:
             await self._clean(plan, wish)
 
-    async def _clean(self, plan: Plan, wish: Wish) -> None:
+    async def _clean(self, plan: CleanupPlan, wish: CleanupFilter) -> None:
         count = 0
 
-        def told(one: Cleaned) -> None:
+        def told(one: CleanupItemResult) -> None:
             nonlocal count
             count += 1
             words = f"deleting: {count} of {len(plan.take)}, {crop(clean(one.item.title), 40)}"
@@ -148,13 +148,13 @@ class Deleting:
             return
         failed = [one for one in report.cleaned if one.failure]
         done = _counted(len(report.cleaned) - len(failed), plan.noun)
-        words = f"{done} deleted, {show.size(report.freed)}"
+        words = f"{done} deleted, {formatting.size(report.freed)}"
         words += "" if plan.is_for_good else ": in the trash, u brings back what went last"
         words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
 
-    async def _undo(self, entries: Sequence[Entry], run: str | None) -> None:
+    async def _undo(self, entries: Sequence[TrashEntry], run: str | None) -> None:
         self._say("bringing back what was deleted")
         for entry in entries:
             await attempt(app_of(self._screen), self._back(entry))
@@ -162,7 +162,7 @@ class Deleting:
             await attempt(app_of(self._screen), self._last_back(run))
         self._done()
 
-    async def _back(self, entry: Entry) -> None:
+    async def _back(self, entry: TrashEntry) -> None:
         await self._screen.engine.disk.restore(entry)
         self._tell_back([entry])
 
@@ -175,14 +175,14 @@ class Deleting:
             run = None
         self._tell_back(await disk.undo(run))
 
-    def _tell_back(self, entries: Sequence[Entry]) -> None:
+    def _tell_back(self, entries: Sequence[TrashEntry]) -> None:
         first = clean(entries[0].title, 100) or entries[0].run
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         tell(app_of(self._screen), f"Back: {first}{more}")
 
     # The trash
 
-    async def _ask_empty(self, some: Sequence[Entry] | None) -> None:
+    async def _ask_empty(self, some: Sequence[TrashEntry] | None) -> None:
         entries = some or await attempt(app_of(self._screen), self._screen.engine.disk.trash())
         if not entries:
             tell(app_of(self._screen), "The trash is empty.")
@@ -204,28 +204,33 @@ class Deleting:
         only = sum(entry.is_only_here for entry in entries)
         text += f"\nWhat {_counted(only)} of them hold is nowhere else." if only else ""
         word, title = ("remove", "Remove for good?") if some else ("empty it", "Empty the trash?")
-        choices = [Choice("empty", "e", word, is_danger=True), Choice("stay", "s", "stay")]
-        app_of(self._screen).push_screen(Confirm(title, text, choices), answered)
+        choices = [
+            ConfirmChoice("empty", "e", word, is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
+        ]
+        app_of(self._screen).push_screen(ConfirmDialog(title, text, choices), answered)
 
 
-def _choices(plan: Plan, *, can_force: bool) -> list[Choice]:
-    choices: list[Choice] = []
+def _choices(plan: CleanupPlan, *, can_force: bool) -> list[ConfirmChoice]:
+    choices: list[ConfirmChoice] = []
     if plan.take:
-        choices.append(Choice("delete", "d", f"delete {len(plan.take)}"))
-    choices.append(Choice("stay", "s", "stay"))
+        choices.append(ConfirmChoice("delete", "d", f"delete {len(plan.take)}"))
+    choices.append(ConfirmChoice("stay", "s", "stay"))
     if can_force:
-        choices.append(Choice("all", "a", "also what is nowhere else", is_danger=True))
+        choices.append(ConfirmChoice("all", "a", "also what is nowhere else", is_danger=True))
     return choices
 
 
-def _words(plan: Plan, width: int) -> str:
+def _words(plan: CleanupPlan, width: int) -> str:
     lines: list[str] = []
     for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
         if items:
-            size = show.size(sum(item.size for item in items))
+            size = formatting.size(sum(item.size for item in items))
             lines.append(f"{name}: {_counted(len(items), plan.noun)}, {size}")
         for item in items[:SHOWN]:
-            line = f"{show.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
+            line = (
+                f"{formatting.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
+            )
             lines.append(crop(line, width))
         if len(items) > SHOWN:
             lines.append(f"            … and {len(items) - SHOWN} more")
@@ -237,12 +242,12 @@ def _words(plan: Plan, width: int) -> str:
     return "\n".join([*lines, where] if plan.take else lines)
 
 
-def _reasons(plan: Plan) -> str:
+def _reasons(plan: CleanupPlan) -> str:
     reasons = list(dict.fromkeys(item.why for item in plan.keep))
     return "; ".join(reasons[:3]) or f"there is no {plan.noun}."
 
 
-def _first(failed: list[Cleaned]) -> str:
+def _first(failed: list[CleanupItemResult]) -> str:
     error = failed[0].failure
     return error.message if error else ""
 

@@ -17,12 +17,12 @@ from engine.domain.activity import activity
 from engine.domain.errors import UserError
 from engine.domain.events import ArtifactSaved
 from engine.domain.model import Run
-from tui import show
-from tui.cells import clean, crop
-from tui.screens.confirm import Choice, Confirm
+from tui import formatting
+from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 from tui.screens.dialog import Dialog
-from tui.toast import app_of, attempt, tell
-from tui.widgets.fact_list import Fact, FactList
+from tui.terminal.cells import clean, crop
+from tui.widgets.base.property_list import Property, PropertyList
+from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
     from engine.engine import Checkpoint, Engine
@@ -32,13 +32,13 @@ MEASURED = 20
 KINDS = ("status", "error", "artifact")
 
 
-class Details(Dialog[None]):
+class RunDetails(Dialog[None]):
     """Everything that `swarm-tui show` tells, and what lies on the disk; kept current."""
 
     DEFAULT_CSS = """
-    Details {
+    RunDetails {
         .box { width: 104; height: 90%; padding: 0; border: none; }
-        FactList { height: 1fr; background: $surface; }
+        PropertyList { height: 1fr; background: $surface; }
     }
     """
 
@@ -48,19 +48,19 @@ class Details(Dialog[None]):
         Binding("enter", "restore", "restore"),
     ]
 
-    page = getters.query_one(FactList)
+    page = getters.query_one(PropertyList)
 
     def __init__(self, engine: Engine, run_id: str, clock: Callable[[], float]) -> None:
         super().__init__()
         self._engine, self._run_id, self._clock = engine, run_id, clock
-        self._stored: list[Fact] = []
-        self._points: list[Fact] = []
+        self._stored: list[Property] = []
+        self._points: list[Property] = []
         self._read_at: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Lay the page out."""
         with Vertical(classes="box"):
-            yield FactList(title=f"Details · {crop(show.title(self._run), 60)}")
+            yield PropertyList(title=f"Details · {crop(formatting.title(self._run), 60)}")
 
     def on_mount(self) -> None:
         """Begin at the top, and go on with the run."""
@@ -88,14 +88,14 @@ class Details(Dialog[None]):
         run, now = self._run, self._clock()
         doing = activity(run, now, self._engine.position(run.id))
         overlaps = self._engine.view.radar.overlaps(run.id)
-        tones = {"status": show.run_tone(run), "overlaps": "warn", "changes": "good"}
+        tones = {"status": formatting.run_tone(run), "overlaps": "warn", "changes": "good"}
         facts = [
-            Fact(name, text, tones.get(name, "plain"))
-            for name, text in show.facts(run, now, doing, overlaps)
+            Property(name, text, tones.get(name, "plain"))
+            for name, text in formatting.facts(run, now, doing, overlaps)
         ]
         if run.error:
             error = run.error
-            facts.append(Fact(error.code, f"{error.message}\n{error.recovery}", "bad"))
+            facts.append(Property(error.code, f"{error.message}\n{error.recovery}", "bad"))
         self.page.show([*facts, *self._stored, *self._points])
 
     async def _read(self) -> None:
@@ -104,13 +104,13 @@ class Details(Dialog[None]):
         except UserError:
             return
         tried = [
-            Fact(f"attempt {n}", text, show.tone(status))
-            for n, text, status in show.attempts(events)
+            Property(f"attempt {n}", text, formatting.tone(status))
+            for n, text, status in formatting.attempts(events)
         ]
         saved = {e.body.path: e.body.bytes for e in events if isinstance(e.body, ArtifactSaved)}
         folder = self._engine.paths.run(self._run_id)
         kept = [
-            Fact("artifact", f"{folder / path} ({show.size(count)})")
+            Property("artifact", f"{folder / path} ({formatting.size(count)})")
             for path, count in saved.items()
         ]
         self._stored = tried + kept
@@ -129,19 +129,23 @@ class Details(Dialog[None]):
                 done = await workspaces.changes(self._run_id, before.n, point.n)
                 total = done.total
                 count = f"{total.files} file{'' if total.files == 1 else 's'}"
-                counts[point.n] = f"{show.changes(total) or 'nothing'} in {count}"
+                counts[point.n] = f"{formatting.changes(total) or 'nothing'} in {count}"
                 self._list(points, counts)
         except UserError as error:
-            self._points = [Fact("checkpoints", error.message, "dim")]
+            self._points = [Property("checkpoints", error.message, "dim")]
             self._draw()
 
     def _list(self, points: list[Checkpoint], counts: dict[int, str]) -> None:
         self._points = [
-            Fact(
+            Property(
                 f"checkpoint {point.n}"[:12],
                 " · ".join(
                     text
-                    for text in (show.time_of_day(point.at), clean(point.message), counts[point.n])
+                    for text in (
+                        formatting.time_of_day(point.at),
+                        clean(point.message),
+                        counts[point.n],
+                    )
                     if text
                 ),
                 "busy",
@@ -171,11 +175,11 @@ class Details(Dialog[None]):
                 self.run_worker(partial(self._restore, n), group="restore")
 
         choices = [
-            Choice("restore", "b", "put it back", is_danger=True),
-            Choice("stay", "s", "stay"),
+            ConfirmChoice("restore", "b", "put it back", is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
         ]
         text = "What the workspace is now is kept as a checkpoint first: that takes it back."
-        app_of(self).push_screen(Confirm(f"Back to checkpoint {n}?", text, choices), answered)
+        app_of(self).push_screen(ConfirmDialog(f"Back to checkpoint {n}?", text, choices), answered)
 
     async def _restore(self, n: int) -> None:
         done = await attempt(app_of(self), self._engine.workspaces.restore(self._run_id, n))

@@ -14,23 +14,23 @@ from textual.dom import DOMNode
 from textual.worker import Worker
 
 from engine.domain.lifecycle import FINISHED
-from tui import commands, show
-from tui.screens.deleting import Deleting
+from tui import commands, formatting
+from tui.screens.deleting import WorkspaceDeletion
 from tui.screens.live import LiveScreen
-from tui.toast import app_of, attempt, tell
-from tui.widgets.disk_heading import DiskHeading
-from tui.widgets.disk_rows import SORTS, TABS
-from tui.widgets.disk_tree import DiskTree
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.pace import Pace
-from tui.widgets.pane_tabs import PaneTabs
-from tui.widgets.top_bar import TopBar
-from tui.widgets.working import Working
+from tui.widgets.base.pane_tabs import PaneTabs
+from tui.widgets.base.throttle import Throttle
+from tui.widgets.disk.disk_heading import DiskHeading
+from tui.widgets.disk.disk_rows import SORTS, TABS
+from tui.widgets.disk.disk_tree import DiskTree
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.progress_line import ProgressLine
+from tui.widgets.status.toast import app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.engine import Engine, Entry, Unsaved, Usage
+    from engine.engine import DiskUsage, Engine, TrashEntry, UnsavedWork
 
 
 class DiskScreen(LiveScreen):
@@ -47,12 +47,12 @@ class DiskScreen(LiveScreen):
     places = getters.query_one(DiskTree)
     tabs = getters.query_one(PaneTabs)
     heading = getters.query_one(DiskHeading)
-    working = getters.query_one(Working)
+    working = getters.query_one(ProgressLine)
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._deleting = Deleting(self, self._say, self._deleted)
-        self._pace = Pace(self, self._show)
+        self._deleting = WorkspaceDeletion(self, self._say, self._deleted)
+        self._pace = Throttle(self, self._show)
         self._looking: Worker[None] | None = None
         self._is_looking = False
         self._progress: tuple[str, float | None] = ("", None)
@@ -65,7 +65,7 @@ class DiskScreen(LiveScreen):
         yield PaneTabs(tuple(TABS))
         yield DiskHeading()
         yield DiskTree(self.clock)
-        yield Working("x stops")
+        yield ProgressLine("x stops")
         yield KeyBar()
 
     def on_screen_resume(self) -> None:
@@ -111,7 +111,7 @@ class DiskScreen(LiveScreen):
         self._looked_enough()
         await self._look_for_work()
 
-    def _told(self, one: Usage) -> None:
+    def _told(self, one: DiskUsage) -> None:
         self.places.model.tell(one)
         self._pace.ask()
 
@@ -130,10 +130,10 @@ class DiskScreen(LiveScreen):
         self.places.renew()
         model = self.places.model
         total = model.total()
-        parts = [f"Disk usage · {show.size(model.bytes(total))}"]
+        parts = [f"Disk usage · {formatting.size(model.bytes(total))}"]
         if total.rebuildable:
-            parts.append(f"{show.size(total.rebuildable)} can be made again")
-        parts.append(f"{show.size(self._free)} free")
+            parts.append(f"{formatting.size(total.rebuildable)} can be made again")
+        parts.append(f"{formatting.size(self._free)} free")
         parts.append(f"by {model.sort}{', reversed' if model.is_reversed else ''}")
         if self._is_looking:
             parts.append("measuring …")
@@ -151,7 +151,7 @@ class DiskScreen(LiveScreen):
             if run and run.status in FINISHED and self._looked_at.get(path) != run.seq:
                 wanted[path] = run.seq
 
-        def found(path: str, what: Unsaved) -> None:
+        def found(path: str, what: UnsavedWork) -> None:
             self.places.model.states[path] = what
             self._looked_at[path] = wanted[path]
             self._pace.ask()
@@ -165,15 +165,15 @@ class DiskScreen(LiveScreen):
             self.run_worker(partial(self._look_inside, path), group="inside")
 
     async def _look_inside(self, path: Path) -> None:
-        found: list[Usage] = []
+        found: list[DiskUsage] = []
         await attempt(app_of(self), self.engine.disk.inside(path, found.append))
         self.places.model.tell_inside(path, found)
         self.places.renew()
 
     # Tabs and order
 
-    @on(PaneTabs.Chosen)
-    def _tab_clicked(self, event: PaneTabs.Chosen) -> None:
+    @on(PaneTabs.PaneSelected)
+    def _tab_clicked(self, event: PaneTabs.PaneSelected) -> None:
         self._go(event.pane)
 
     def action_next_tab(self) -> None:
@@ -235,7 +235,7 @@ class DiskScreen(LiveScreen):
             tell(app_of(self), words, is_warning=True)
         return found
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[TrashEntry]:
         model = self.places.model
         return model.entries_of(self._chosen()) if model.tab == "trash" else []
 

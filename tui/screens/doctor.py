@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
 
-from engine.doctor import Finding, Health
+from engine.doctor import CheckHealth, Finding
 from engine.domain.errors import UserError, user_error
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.screens.live import LiveScreen
-from tui.toast import app_of, attempt, tell
-from tui.widgets.findings import Findings
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.lists.findings import Findings
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -70,7 +70,7 @@ class DoctorScreen(LiveScreen):
 
     @property
     def _has_orphans(self) -> bool:
-        return any(one.name == ORPHANS and one.health is not Health.OK for one in self._found)
+        return any(one.name == ORPHANS and one.health is not CheckHealth.OK for one in self._found)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey the ending of processes where there are none."""
@@ -92,25 +92,28 @@ class DoctorScreen(LiveScreen):
     async def _look(self) -> None:
         found = await attempt(app_of(self), self.engine.doctor.examine())
         self._found = self._found if found is None else [*found, *_keys(self.engine)]
-        bad = sum(one.health is not Health.OK for one in self._found)
+        bad = sum(one.health is not CheckHealth.OK for one in self._found)
         self.findings.set_title(f"Doctor · {f'{bad} to look at' if bad else 'all well'}")
         self.findings.show([_here(one) for one in self._found])
         self.refresh_bindings()
 
     def action_end(self) -> None:
         """End what is left of runs that have ended, after a question."""
-        from tui.screens.confirm import Choice, Confirm
+        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
         def answered(choice: str | None) -> None:
             if choice == "end":
                 self.run_worker(self._end, group="end")
 
-        choices = [Choice("end", "e", "end them", is_danger=True), Choice("stay", "s", "stay")]
+        choices = [
+            ConfirmChoice("end", "e", "end them", is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
+        ]
         text = (
             "Processes of runs that have ended are still alive: an engine died before it could "
             "end them. No live run loses anything."
         )
-        app_of(self).push_screen(Confirm("End what is left?", text, choices), answered)
+        app_of(self).push_screen(ConfirmDialog("End what is left?", text, choices), answered)
 
     async def _end(self) -> None:
         count = await attempt(app_of(self), self.engine.doctor.end_orphans())
@@ -127,11 +130,11 @@ def _keys(engine: Engine) -> list[Finding]:
     """Find what is wrong with the user's own keys: only the dashboard knows its commands."""
     way_out = "Mend it in the settings; all names are in the help (?)."
     _, problems = checked_keymap(engine.config.ui.keys)
-    return [Finding("keys", Health.WARNING, problem, way_out) for problem in problems]
+    return [Finding("keys", CheckHealth.WARNING, problem, way_out) for problem in problems]
 
 
 def _here(found: Finding) -> Finding:
     """Say the way out as it is here, where the doctor says it for the command line."""
-    if found.name != ORPHANS or found.health is Health.OK:
+    if found.name != ORPHANS or found.health is CheckHealth.OK:
         return found
     return Finding(found.name, found.health, found.message, "x ends them, after a question.")

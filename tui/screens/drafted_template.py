@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable, printable_name
-from tui.draft import Draft
-from tui.places import here
+from tui.models.draft import Draft
+from tui.models.named_paths import here
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Filled, Template, Templates
+    from engine.engine import Engine, RenderedTemplate, Template, Templates
 
 
 async def templates_for(
@@ -68,11 +68,11 @@ class DraftedTemplate:
             return printable(error.message)
         return None
 
-    def filled(self) -> Filled | None:
+    def filled(self) -> RenderedTemplate | None:
         """Give what it comes to, where it comes to anything."""
         with suppress(UserError):
             return self._fill(self.usable) if self.usable else None
         return None
 
-    def _fill(self, template: Template) -> Filled:
+    def _fill(self, template: Template) -> RenderedTemplate:
         return self._templates.preview(template, self._draft.given.get(template.name, {}))

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.toast import app_of
+from tui.widgets.status.toast import app_of
 
 
 class FaultScreen(Screen[None]):

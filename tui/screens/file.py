@@ -12,19 +12,19 @@ from textual.content import Content
 from engine.domain.errors import UserError
 from engine.domain.events import Body, FilesChanged
 from engine.domain.text import printable_name
-from engine.engine import Look
-from tui import show
-from tui.cells import clean
-from tui.code import binary
-from tui.code.document import Document, read_text
+from engine.engine import FilePreview
+from tui import formatting
+from tui.models.code import binary
+from tui.models.code.document import CodeDocument, read_text
 from tui.screens.code import CodeScreen
-from tui.toast import focus_now
-from tui.widgets.code_view import CodeView
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.top_bar import TopBar
+from tui.terminal.cells import clean
+from tui.widgets.code.code_view import CodeView
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import focus_now
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch
+    from engine.engine import EventBatch
 
 MOST_BYTES = 4 * 1024**2
 """What is read of a file: nobody scrolls further, and an editor opens the rest."""
@@ -85,7 +85,7 @@ class FileScreen(CodeScreen):
         else:
             await self.code.show(path, document)
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Say so where the file is no longer as it is shown."""
         super().take(batch)
         for event in batch.events:
@@ -99,14 +99,14 @@ def _touches(body: Body, path: str) -> bool:
     return any(change.path == path for change in changes)
 
 
-def _read_in(found: Look) -> tuple[str, Document | None]:
+def _read_in(found: FilePreview) -> tuple[str, CodeDocument | None]:
     """Give what there is to say of a file, and its lines, if it has any."""
     if found.is_link:
         target = clean(printable_name(found.data.decode("utf-8", "surrogateescape")))
         return f"a link to {target}, which is not followed", None
     if not found.is_file:
         return "neither a file nor a folder", None
-    size = show.size(found.size_bytes)
+    size = formatting.size(found.size_bytes)
     if not found.data:
         return size, None
     if binary.is_binary(found.data):
@@ -115,7 +115,7 @@ def _read_in(found: Look) -> tuple[str, Document | None]:
         return f"{binary.kind(found.data)} · {size}", document
     if found.size_bytes > len(found.data):
         head = found.data[: found.data.rfind(b"\n") + 1] or found.data
-        return f"the first {show.size(len(head))} of {size} · {THE_REST}", read_text(head)
+        return f"the first {formatting.size(len(head))} of {size} · {THE_REST}", read_text(head)
     document = read_text(found.data)
     count = len(document.lines)
     if document.is_shortened:

@@ -14,15 +14,15 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from engine.domain.errors import UserError
-from engine.domain.search import MAX_TEXT, Found, pattern, words
+from engine.domain.search import MAX_TEXT, SearchResult, pattern, words
 from tui import commands
-from tui.screens.live import LiveScreen, WantedEvent
-from tui.toast import app_of, focus_now
-from tui.widgets.hit_list import HitList
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.text_input import TextInput
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from tui.screens.live import EventRequested, LiveScreen
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.forms.text_input import TextInput
+from tui.widgets.lists.hit_list import HitList
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, focus_now
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -104,16 +104,16 @@ class FindScreen(LiveScreen):
                 patience_s=PATIENCE_S,
             )
         except UserError as error:
-            found = Found()
+            found = SearchResult()
             nothing = error.code == "INPUT_INVALID"
             self.hits.empty_text = NOTHING_YET if nothing else f"{error.message} {error.recovery}"
         else:
             self.hits.empty_text = NOT_FOUND
         self._show(found, keep=keep)
 
-    def _show(self, found: Found, *, keep: bool) -> None:
+    def _show(self, found: SearchResult, *, keep: bool) -> None:
         self.hits.show(found.hits, self.clock(), keep=keep)
-        self.hits.set_title(f"Found {len(found.hits)}{' and more' if found.more else ''}")
+        self.hits.set_title(f"SearchResult {len(found.hits)}{' and more' if found.more else ''}")
         behind = f"{found.behind} events not looked through yet" if found.behind else ""
         self.hits.border_subtitle = behind
         if found.behind:
@@ -126,13 +126,13 @@ class FindScreen(LiveScreen):
     def _submitted(self) -> None:
         self.action_open()
 
-    @on(HitList.Opened)
+    @on(HitList.HitOpened)
     def action_open(self) -> None:
         """Go to the event in the log of its run."""
         hit = self.hits.chosen
         if hit:
             lit = pattern(words(_split(self.typed.value)[0]))
-            self.post_message(WantedEvent(hit.run, hit.seq, lit))
+            self.post_message(EventRequested(hit.run, hit.seq, lit))
 
     def action_next(self) -> None:
         """Go to the next place."""

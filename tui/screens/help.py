@@ -26,11 +26,11 @@ FILTERS = (
 )
 
 
-class Help(Dialog[None]):
+class HelpScreen(Dialog[None]):
     """The keys by group, the user's own where they were changed."""
 
     DEFAULT_CSS = """
-    Help {
+    HelpScreen {
         .box { width: 108; max-width: 100%; padding: 0 1; }
         VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
         Horizontal { height: auto; }

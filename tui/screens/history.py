@@ -9,8 +9,8 @@ from textual.widgets.option_list import Option
 
 from engine.domain.model import Run
 from engine.domain.text import one_line
-from tui.cells import clean, crop
-from tui.screens.search import Search
+from tui.screens.search import SearchDialog
+from tui.terminal.cells import clean, crop
 
 LIMIT = 200
 WIDTH = 68
@@ -22,7 +22,7 @@ def prompts(runs: Iterable[Run]) -> list[str]:
     return list(dict.fromkeys(run.spec.prompt for run in latest))[:LIMIT]
 
 
-class History(Search[str]):
+class PromptHistory(SearchDialog[str]):
     """Answers with a prompt, or None."""
 
     PLACEHOLDER = "Words of the prompt"

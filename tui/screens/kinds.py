@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from engine.domain.kinds import KINDS, Kind
+from engine.domain.kinds import KINDS, EventKind
 from tui.screens.dialog import Dialog
 
 NAME_WIDTH = 11
 
 
-class KindChoice(Dialog[Kind]):
+class KindChoice(Dialog[EventKind]):
     """Answers with the kind chosen, or None."""
 
     DEFAULT_CSS = """
@@ -37,7 +37,7 @@ class KindChoice(Dialog[Kind]):
         Binding("k", "step(-1)", show=False),
     ]
 
-    def __init__(self, chosen: Kind) -> None:
+    def __init__(self, chosen: EventKind) -> None:
         super().__init__()
         self._chosen = chosen
 
@@ -62,6 +62,6 @@ class KindChoice(Dialog[Kind]):
         self.dismiss(KINDS[event.option_index])
 
 
-def _option(kind: Kind) -> Option:
+def _option(kind: EventKind) -> Option:
     name = kind.name.ljust(NAME_WIDTH)
     return Option(Content.assemble((name, "$accent"), (kind.meaning, "$secondary")))

@@ -16,10 +16,10 @@ from textual.timer import Timer
 
 from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
-from tui.widgets.top_bar import Queue, TopBar
+from tui.widgets.status.top_bar import QueueState, TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Engine
+    from engine.engine import Engine, EventBatch
 
 
 TICK_S, REST_S = 1.0, 10.0
@@ -31,7 +31,7 @@ DISK_S = 20
 
 
 @dataclass
-class Wanted(Message):
+class CodeRequested(Message):
     """The user wants to see something of a run, on the screen that is made for it."""
 
     mode: str
@@ -40,14 +40,14 @@ class Wanted(Message):
 
 
 @dataclass
-class BatchWanted(Message):
+class BatchRequested(Message):
     """The user wants to see a batch."""
 
     batch: str
 
 
 @dataclass
-class WantedEvent(Message):
+class EventRequested(Message):
     """The user wants to see an event in the log of its run, with some words lit up."""
 
     run_id: str
@@ -56,7 +56,7 @@ class WantedEvent(Message):
 
 
 @dataclass
-class ToEdit(Message):
+class EditRequested(Message):
     """The user wants to edit a file of their own; `then` is done when the editor is closed."""
 
     path: Path
@@ -64,7 +64,7 @@ class ToEdit(Message):
 
 
 @dataclass
-class ToStart(Message):
+class StartRequested(Message):
     """The user wants to start a run from a template."""
 
     template: str
@@ -105,7 +105,7 @@ class LiveScreen(Screen[None]):
         self._news_at = max((run.last_event_at for run in runs), default=0.0)
         self._wind()
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""
         self.top_bar.count(self.engine.view.runs, batch.runs)
         self.top_bar.hear(batch.events)
@@ -139,7 +139,7 @@ class LiveScreen(Screen[None]):
     def tell_queue(self) -> None:
         """Show how the queue stands."""
         fault = self.engine.lookout.problem or faults_words(self.engine.faults)
-        self.top_bar.tell(Queue(self.engine.slots, self.engine.pause, self.clock(), fault))
+        self.top_bar.tell(QueueState(self.engine.slots, self.engine.pause, self.clock(), fault))
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine tells of it."""

@@ -17,24 +17,24 @@ from textual.worker import Worker
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind
 from engine.domain.text import printable
-from tui import commands, show
-from tui.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
-from tui.cells import clean, crop
-from tui.draft import AGENTS, KINDS, SOURCE
+from tui import commands, formatting
+from tui.formatting import draft as show_draft
+from tui.models.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
+from tui.models.draft import AGENTS, KINDS, SOURCE
 from tui.screens.dialog import Dialog
 from tui.screens.trust import question
-from tui.show import draft as show_draft
-from tui.toast import app_of, focus_now, tell
-from tui.widgets.command_line import CommandLine
-from tui.widgets.in_order import settled
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.run_fields import KIND_WORDS
-from tui.widgets.run_options import RunOptions
-from tui.widgets.segments import Segments
-from tui.widgets.text_input import TextInput
+from tui.terminal.cells import clean, crop
+from tui.widgets.base.key_order import settled
+from tui.widgets.forms.command_line import CommandLine
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.run_fields import KIND_WORDS
+from tui.widgets.forms.run_options import RunOptions
+from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.forms.text_input import TextInput
+from tui.widgets.status.toast import app_of, focus_now, tell
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, Consent, Engine, Order
+    from engine.engine import BatchPlan, BatchRequest, Consent, Engine
 
 PAUSE_S = 0.3
 """So long nothing is typed before files are read and everything is checked."""
@@ -93,7 +93,7 @@ class NewBatch(Dialog[str]):
             box.border_title = Content("New batch")
             box.border_subtitle = Content("^s start · ^o options · ^l copy · esc back")
             with VerticalScroll(id="fields", can_focus=False):
-                yield from _row("Template", Segments(self._templates, 0, id="template"))
+                yield from _row("Template", SegmentedControl(self._templates, 0, id="template"))
                 with Horizontal(classes="row", id="prompt-row"):
                     yield Static(Content("Prompt"), classes="name")
                     hint = "Put behind the template's; {{ name }} stands for a column"
@@ -101,9 +101,9 @@ class NewBatch(Dialog[str]):
                 for id, label, hint in LINES:
                     text = TextInput(draft.text(id), placeholder=hint, id=id)
                     yield from _row(label, text)
-                agent = Segments(AGENTS, AGENTS.index(draft.run.agent), id="agent")
+                agent = SegmentedControl(AGENTS, AGENTS.index(draft.run.agent), id="agent")
                 yield from _row("Agent", agent)
-                kind = Segments(KIND_WORDS, KINDS.index(draft.run.kind), id="kind")
+                kind = SegmentedControl(KIND_WORDS, KINDS.index(draft.run.kind), id="kind")
                 yield from _row("Workspace", kind)
                 is_run = draft.run.kind is WorkspaceKind.FROM_RUN
                 source = draft.run.earlier if is_run else draft.run.folder
@@ -117,7 +117,7 @@ class NewBatch(Dialog[str]):
 
     def on_mount(self) -> None:
         """Begin with the template, as soon as it is known which there are."""
-        self.query_one("#template", Segments).focus()
+        self.query_one("#template", SegmentedControl).focus()
         self.run_worker(self._find_templates, group="templates")
         self._check()
 
@@ -127,11 +127,11 @@ class NewBatch(Dialog[str]):
         names = [name for name, each in known.items() if not each.problem]
         self._templates = (NONE, *names)
         chosen = names.index(self._draft.template) + 1 if self._draft.template in names else 0
-        self.query_one("#template", Segments).offer(self._templates, chosen)
+        self.query_one("#template", SegmentedControl).offer(self._templates, chosen)
 
     @on(TextArea.Changed)
     @on(Input.Changed)
-    @on(Segments.Changed)
+    @on(SegmentedControl.Changed)
     def _check(self) -> None:
         """Take in what was typed, and look at what would come of it."""
         if self not in app_of(self).screen_stack:
@@ -173,7 +173,7 @@ class NewBatch(Dialog[str]):
             source.value = run.earlier if run.kind is WorkspaceKind.FROM_RUN else run.folder
 
     def _chosen(self, id: str) -> int:
-        return self.query_one(f"#{id}", Segments).chosen
+        return self.query_one(f"#{id}", SegmentedControl).chosen
 
     # What would start
 
@@ -189,10 +189,10 @@ class NewBatch(Dialog[str]):
             self._say(_told(plan, size, self._engine.disk.free(), consents))
             self.query_one("#start", Button).disabled = False
 
-    def _order(self) -> Order:
+    def _order(self) -> BatchRequest:
         return self._draft.order(self._engine.config.codex.sandbox, self._clock())
 
-    async def _planned(self, order: Order, *, may_fetch: bool = True) -> BatchPlan:
+    async def _planned(self, order: BatchRequest, *, may_fetch: bool = True) -> BatchPlan:
         """Return the plan, checked; what is to be trusted is asked about at the start."""
         swarms = self._engine.swarms
         plan = await swarms.plan(order)
@@ -279,17 +279,17 @@ def _told(
     """Say how many would start, which are the first, and what they take."""
     titles = [each.spec.title for each in plan.planned]
     count = f"{len(titles)} run{'' if len(titles) == 1 else 's'}"
-    disk = "of unknown size" if size is None else f"up to {show.size(size)} on disk"
+    disk = "of unknown size" if size is None else f"up to {formatting.size(size)} on disk"
     lines = [crop(clean(title, 200), 90) for title in titles[:NAMED]]
     more = f"\n  and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
     named = "".join(f"\n  {line}" for line in lines) + more
-    where = f" · {disk}, {show.size(free)} are free" if size != 0 else ""
+    where = f" · {disk}, {formatting.size(free)} are free" if size != 0 else ""
     asked = [crop(clean(line, 200), 70) for each in consents for line in each.lines()[:1]]
     asks = f"\n  asks first: it {asked[0]}" if asked else ""
     return Content.assemble((count, "bold"), where, (asks, "$warning"), (named, "$secondary"))
 
 
-def _row(name: str, field: Input | Segments) -> ComposeResult:
+def _row(name: str, field: Input | SegmentedControl) -> ComposeResult:
     with Horizontal(classes="row"):
         yield Static(Content(name), classes="name")
         yield field

@@ -22,21 +22,21 @@ from engine.domain.errors import UserError
 from engine.domain.model import Agent, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable
 from tui import commands
-from tui.draft import Draft
+from tui.formatting import draft as show_draft
+from tui.models.draft import Draft
 from tui.screens.dialog import Dialog
 from tui.screens.drafted_template import DraftedTemplate
 from tui.screens.start_run import StartRun
-from tui.show import draft as show_draft
-from tui.toast import app_of, tell
-from tui.widgets.ask_line import AskLine
-from tui.widgets.in_order import settled
-from tui.widgets.nearest import Nearest
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.run_fields import RunFields
-from tui.widgets.segments import Segments
+from tui.widgets.base.key_order import settled
+from tui.widgets.forms.ask_line import AskLine
+from tui.widgets.forms.pattern_suggestion import PatternSuggestion
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.run_fields import RunFields
+from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.status.toast import app_of, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Source
+    from engine.engine import Engine, SourceInfo
 
 STAND_IN = "Or choose the simulated agent."
 PROBLEMS = 3
@@ -80,12 +80,12 @@ class NewRun(Dialog[str]):
         self._starting = False
         self._looked_at: object = None
         self._refusal: UserError | None = None
-        self._source: Source | None = None
+        self._source: SourceInfo | None = None
         self._files: tuple[WorkspaceSpec, Sequence[str]] | None = None
         self._template = DraftedTemplate(engine, draft)
         self._showing = asyncio.Lock()
         key = " ".join(commands.keys_of(commands.BY_ID["form.learn"], keymap)[:1])
-        self._nearest = Nearest(engine.patterns.near, key)
+        self._nearest = PatternSuggestion(engine.patterns.near, key)
 
     # The fields
 
@@ -117,7 +117,7 @@ class NewRun(Dialog[str]):
 
     @on(TextArea.Changed)
     @on(Input.Changed)
-    @on(Segments.Changed)
+    @on(SegmentedControl.Changed)
     def _check(self) -> None:
         """Take in what was typed, and say what it means and what is missing."""
         if not self._is_open:
@@ -187,7 +187,7 @@ class NewRun(Dialog[str]):
         chosen = self._draft.template or next(reversed(self._draft.given), "")
         app_of(self).push_screen(TemplateChoice(await self._template.all(), chosen), picked)
 
-    @on(AskLine.Asked)
+    @on(AskLine.ChoiceRequested)
     async def _template_asked(self) -> None:
         await self.action_template()
 
@@ -252,7 +252,7 @@ class NewRun(Dialog[str]):
 
     def action_history(self) -> None:
         """Begin from an earlier prompt."""
-        from tui.screens.history import History, prompts
+        from tui.screens.history import PromptHistory, prompts
 
         def picked(prompt: str | None) -> None:
             if prompt is not None:
@@ -265,7 +265,7 @@ class NewRun(Dialog[str]):
 
         earlier = prompts(self._engine.view.runs.values())
         if earlier:
-            app_of(self).push_screen(History(earlier), picked)
+            app_of(self).push_screen(PromptHistory(earlier), picked)
         else:
             tell(app_of(self), "There are no earlier prompts yet.")
 

@@ -14,16 +14,16 @@ from textual.dom import DOMNode
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import iso
-from engine.domain.messages import Answer, Delivery, State
-from tui import commands, show
+from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
+from tui import commands, formatting
 from tui.screens.live import LiveScreen
-from tui.toast import Told, app_of, attempt, tell
-from tui.widgets.delivery_list import Chosen, DeliveryList, ReceiverList
-from tui.widgets.fact_list import Fact, FactList
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.line_view import LineView
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.property_list import Property, PropertyList
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.lists.delivery_list import DeliveryList, DeliverySelected, ReceiverList
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import ToastRecord, app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -66,14 +66,14 @@ class NotificationsScreen(LiveScreen):
 
     receivers = getters.query_one(ReceiverList)
     deliveries = getters.query_one(DeliveryList)
-    facts = getters.query_one("#delivery", FactList)
-    history = getters.query_one("#history", FactList)
+    facts = getters.query_one("#delivery", PropertyList)
+    history = getters.query_one("#history", PropertyList)
 
     def __init__(
         self,
         engine: Engine,
         clock: Callable[[], float] = time.time,
-        told: Sequence[Told] = (),
+        told: Sequence[ToastRecord] = (),
     ) -> None:
         super().__init__(engine, clock)
         self._told = told
@@ -85,8 +85,8 @@ class NotificationsScreen(LiveScreen):
         yield ReceiverList(title="Receivers", empty_text=NOBODY)
         with Container(id="told"):
             yield DeliveryList(title="Deliveries", empty_text="Nothing was told yet.")
-            yield FactList(title="Delivery", id="delivery")
-        yield FactList(title="Told here", id="history")
+            yield PropertyList(title="Delivery", id="delivery")
+        yield PropertyList(title="Told here", id="history")
         yield TooSmall()
         yield KeyBar()
 
@@ -118,10 +118,12 @@ class NotificationsScreen(LiveScreen):
         if found is not None:
             self.receivers.show(found)
         await self._look_at_deliveries()
-        self.history.show([Fact(show.time_of_day(it.at), it.text, it.tone) for it in self._told])
+        self.history.show(
+            [Property(formatting.time_of_day(it.at), it.text, it.tone) for it in self._told]
+        )
 
-    @on(Chosen)
-    async def _chosen(self, _: Chosen) -> None:
+    @on(DeliverySelected)
+    async def _chosen(self, _: DeliverySelected) -> None:
         self._show_facts()
         await self._look_at_deliveries()
 
@@ -131,7 +133,7 @@ class NotificationsScreen(LiveScreen):
         if receiver is None:
             self.deliveries.show([])
             return
-        states = [State.PARKED] if self._parked_only else []
+        states = [DeliveryState.PARKED] if self._parked_only else []
         found = self.engine.notifications.deliveries(
             receiver=receiver.name, states=states, limit=MOST
         )
@@ -211,25 +213,27 @@ class NotificationsScreen(LiveScreen):
         await app_of(self).run_action("app.runs")
 
 
-def _facts(one: Delivery) -> list[Fact]:
-    tone = {State.DELIVERED: "good", State.PARKED: "bad"}.get(one.state, "warn")
+def _facts(one: Delivery) -> list[Property]:
+    tone = {DeliveryState.DELIVERED: "good", DeliveryState.PARKED: "bad"}.get(one.state, "warn")
     times = f"{one.tries} time{'' if one.tries == 1 else 's'}"
     facts = [
-        Fact("state", one.state.value, tone),
-        Fact("answer", _answer(one.answer)),
-        Fact(
+        Property("state", one.state.value, tone),
+        Property("answer", _answer(one.answer)),
+        Property(
             "tried",
             f"{times}, last {iso(one.tried_at)}" if one.tried_at and one.tries else "not yet",
         ),
-        Fact("next try", iso(one.due) if one.state is State.WAITING and one.due else ""),
-        Fact("event", f"{one.topic} at {iso(one.at)}"),
-        Fact("about", one.subject),
-        Fact("id", one.message),
+        Property(
+            "next try", iso(one.due) if one.state is DeliveryState.WAITING and one.due else ""
+        ),
+        Property("event", f"{one.topic} at {iso(one.at)}"),
+        Property("about", one.subject),
+        Property("id", one.message),
     ]
     return [fact for fact in facts if fact.text]
 
 
-def _answer(answer: Answer | None) -> str:
+def _answer(answer: DeliveryResult | None) -> str:
     if answer is None:
         return ""
     return f"{answer.text} ({answer.took_s:.2f} s)" if answer.took_s else answer.text

@@ -10,10 +10,10 @@ from textual.widgets.option_list import Option
 
 from engine.domain.model import Run
 from engine.engine import Template
-from tui import show
-from tui.cells import clean, fit
+from tui import formatting
 from tui.commands import Command, keys_of
-from tui.screens.search import Search
+from tui.screens.search import SearchDialog
+from tui.terminal.cells import clean, fit
 
 NAME_WIDTH = 36
 ID_WIDTH = 16
@@ -73,17 +73,17 @@ class RunEntry:
     def words(self) -> str:
         """By which it is found."""
         run = self.run
-        return f"{show.title(run)} {run.id} {show.word(run.status)} {clean(run.spec.project, 80)}"
+        return f"{formatting.title(run)} {run.id} {formatting.word(run.status)} {clean(run.spec.project, 80)}"
 
     def draw(self) -> Content:
         """Draw it as the list does, its status in words."""
         run = self.run
-        status = f"{show.glyph(run.status)} {show.word(run.status)}"
+        status = f"{formatting.glyph(run.status)} {formatting.word(run.status)}"
         return Content.assemble(
-            (fit(show.title(run), NAME_WIDTH - 1), "$foreground"),
+            (fit(formatting.title(run), NAME_WIDTH - 1), "$foreground"),
             " ",
             (fit(run.id, ID_WIDTH), "$faint"),
-            (status, show.style(run.status)),
+            (status, formatting.style(run.status)),
         )
 
 
@@ -91,7 +91,7 @@ Entry = CommandEntry | TemplateEntry | RunEntry
 Templates = Callable[[], Awaitable[Mapping[str, Template]]]
 
 
-class Palette(Search[Entry]):
+class Palette(SearchDialog[Entry]):
     """Answers with what was chosen, or None; `templates` are looked for when it is open."""
 
     PLACEHOLDER = "A command, a run, a template"

@@ -13,19 +13,19 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.dom import DOMNode
 
-from engine.domain.pattern import Known
-from engine.files import expanded
-from tui import commands, show
-from tui.screens.live import LiveScreen, ToEdit
-from tui.toast import app_of, attempt, tell
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.pattern_list import PatternList
-from tui.widgets.template_list import TemplateText
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from engine.domain.pattern import StoredPattern
+from engine.system.files import expanded
+from tui import commands, formatting
+from tui.screens.live import EditRequested, LiveScreen
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.lists.pattern_list import PatternList
+from tui.widgets.lists.template_list import TemplateText
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Engine
+    from engine.engine import Engine, EventBatch
 
 
 class PatternsScreen(LiveScreen):
@@ -70,7 +70,7 @@ class PatternsScreen(LiveScreen):
         self.listed.focus()
         self.look()
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Look again when a run has ended."""
         super().take(batch)
         ended = len(self.engine.view.runs), len(self.engine.view.live)
@@ -89,11 +89,11 @@ class PatternsScreen(LiveScreen):
         if found is not None:
             self.listed.show(found, choose)
 
-    @on(PatternList.Chosen)
+    @on(PatternList.PatternSelected)
     def _show(self) -> None:
         known = self.listed.chosen
         if known:
-            self.text.show(f"Pattern {known.id}", show.pattern_lines(known))
+            self.text.show(f"Pattern {known.id}", formatting.pattern_lines(known))
         else:
             self.text.show("Pattern", [])
         self.refresh_bindings()
@@ -105,12 +105,12 @@ class PatternsScreen(LiveScreen):
         if known := self.listed.chosen:
             self.run_worker(self._edit(known), group="edit", exclusive=True)
 
-    async def _edit(self, known: Known) -> None:
+    async def _edit(self, known: StoredPattern) -> None:
         patterns = self.engine.patterns
         path = await attempt(app_of(self), patterns.begin_edit(known.id))
         if path:
             taken = partial(self._do, lambda: patterns.end_edit(known.id, path), "Kept")
-            self.post_message(ToEdit(path, taken))
+            self.post_message(EditRequested(path, taken))
 
     def action_import(self) -> None:
         """Take a pattern in from a file."""
@@ -143,13 +143,15 @@ class PatternsScreen(LiveScreen):
         button: str,
         send: Callable[[str], Awaitable[None]],
     ) -> None:
-        from tui.screens.write import Write, Writing
+        from tui.screens.write import WriteDialog, WriteRequest
 
-        app_of(self).push_screen(Write(Writing(heading, text, hint, button, send, is_line=True)))
+        app_of(self).push_screen(
+            WriteDialog(WriteRequest(heading, text, hint, button, send, is_line=True))
+        )
 
     def action_remove(self) -> None:
         """Remove the pattern, after a question."""
-        from tui.screens.confirm import Choice, Confirm
+        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
         known = self.listed.chosen
         if known is None:
@@ -160,20 +162,23 @@ class PatternsScreen(LiveScreen):
                 self.run_worker(self._do(lambda: patterns.remove(known.id), "Removed"))
 
         patterns = self.engine.patterns
-        choices = [Choice("remove", "d", "remove it", is_danger=True), Choice("stay", "s", "stay")]
+        choices = [
+            ConfirmChoice("remove", "d", "remove it", is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
+        ]
         text = f"{known.pattern.goal}\n\nu brings it back. No run loses anything."
-        app_of(self).push_screen(Confirm("Remove this pattern?", text, choices), answered)
+        app_of(self).push_screen(ConfirmDialog("Remove this pattern?", text, choices), answered)
 
     async def action_undo(self) -> None:
         """Bring back the pattern that was removed last."""
         await self._do(self.engine.patterns.bring_back, "Back")
 
-    async def _do(self, what: Callable[[], Awaitable[Known]], word: str) -> None:
+    async def _do(self, what: Callable[[], Awaitable[StoredPattern]], word: str) -> None:
         known = await attempt(app_of(self), what())
         if known:
             self._done(known, word)
 
-    def _done(self, known: Known, word: str) -> None:
+    def _done(self, known: StoredPattern, word: str) -> None:
         tell(app_of(self), f"{word}: {known.pattern.goal[:80]}")
         self.look(known.id)
 

@@ -15,11 +15,11 @@ from textual.widgets.option_list import Option
 from tui.screens.dialog import Dialog
 
 
-class Pick(Dialog[int]):
+class PickDialog(Dialog[int]):
     """Answers with the place of the line that was picked, or None."""
 
     DEFAULT_CSS = """
-    Pick {
+    PickDialog {
         .box { padding: 1 1; }
         OptionList {
             height: auto; max-height: 16; border: none; background: $surface;

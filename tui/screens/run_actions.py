@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run
-from tui import show
-from tui.cells import clean, crop
+from tui import formatting
 from tui.screens import allowed
 from tui.screens.allowed import OF_MARKS, STATUSES
 from tui.screens.live import LiveScreen
-from tui.toast import app_of, attempt, tell
+from tui.terminal.cells import clean, crop
+from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from tui.screens.deleting import Deleting
-    from tui.screens.write import Writing
+    from tui.screens.deleting import WorkspaceDeletion
+    from tui.screens.write import WriteRequest
 
 
 class RunActions(LiveScreen):
@@ -26,7 +26,7 @@ class RunActions(LiveScreen):
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._writings: dict[tuple[str, str], Writing] = {}
+        self._writings: dict[tuple[str, str], WriteRequest] = {}
         """What was written for runs and not sent yet."""
 
     @property
@@ -54,10 +54,10 @@ class RunActions(LiveScreen):
         """Say how far the deleting of workspaces is; empty when there is nothing to say."""
 
     @cached_property
-    def _deleting(self) -> Deleting:
-        from tui.screens.deleting import Deleting
+    def _deleting(self) -> WorkspaceDeletion:
+        from tui.screens.deleting import WorkspaceDeletion
 
-        return Deleting(self, self.deleting, lambda: None)
+        return WorkspaceDeletion(self, self.deleting, lambda: None)
 
     # What is allowed
 
@@ -101,15 +101,18 @@ class RunActions(LiveScreen):
     def _confirm(
         self, title: str, text: str, yes: tuple[str, str], act: Callable[[], None]
     ) -> None:
-        from tui.screens.confirm import Choice, Confirm
+        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
         def answered(choice: str | None) -> None:
             if choice == "yes":
                 act()
 
         key, label = yes
-        choices = [Choice("yes", key, label, is_danger=True), Choice("stay", "s", "stay")]
-        app_of(self).push_screen(Confirm(title, text, choices), answered)
+        choices = [
+            ConfirmChoice("yes", key, label, is_danger=True),
+            ConfirmChoice("stay", "s", "stay"),
+        ]
+        app_of(self).push_screen(ConfirmDialog(title, text, choices), answered)
 
     def action_cancel_run(self) -> None:
         """Cancel the run; more than one only after a question."""
@@ -193,7 +196,7 @@ class RunActions(LiveScreen):
         words: Callable[[Run], tuple[str, str, str]],
         send: Callable[[str, str], Awaitable[Run]],
     ) -> None:
-        from tui.screens.write import Write, Writing
+        from tui.screens.write import WriteDialog, WriteRequest
 
         runs = self._targets(action)
         if not runs:
@@ -201,7 +204,7 @@ class RunActions(LiveScreen):
         key = (title, " ".join(run.id for run in runs))
         if key not in self._writings:
             text, hint, button = words(runs[0])
-            which = show.title(runs[0]) if len(runs) == 1 else f"{len(runs)} runs"
+            which = formatting.title(runs[0]) if len(runs) == 1 else f"{len(runs)} runs"
             waiting = [run.id for run in runs]
 
             async def to_each(said: str) -> None:
@@ -210,7 +213,7 @@ class RunActions(LiveScreen):
                     waiting.pop(0)
 
             heading = f"{title} · {crop(which, 60)}"
-            self._writings[key] = Writing(heading, text, hint, button, to_each)
+            self._writings[key] = WriteRequest(heading, text, hint, button, to_each)
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -218,13 +221,13 @@ class RunActions(LiveScreen):
                 if self.marked():
                     self.unmark()
 
-        app_of(self).push_screen(Write(self._writings[key]), answered)
+        app_of(self).push_screen(WriteDialog(self._writings[key]), answered)
 
     # Taking home, looking closely
 
     def action_apply_run(self) -> None:
         """Take the changes home, after a look at what would come."""
-        from tui.screens.apply import Apply
+        from tui.screens.apply import ApplyDialog
 
         if runs := self._targets("apply_run"):
 
@@ -232,14 +235,14 @@ class RunActions(LiveScreen):
                 if is_done:
                     self.unmark()
 
-            app_of(self).push_screen(Apply(self.engine, runs), closed)
+            app_of(self).push_screen(ApplyDialog(self.engine, runs), closed)
 
     def action_details(self) -> None:
         """Show all about the run."""
-        from tui.screens.details import Details
+        from tui.screens.details import RunDetails
 
         if run := self.run:
-            app_of(self).push_screen(Details(self.engine, run.id, self.clock))
+            app_of(self).push_screen(RunDetails(self.engine, run.id, self.clock))
 
     def action_delete_workspace(self) -> None:
         """Delete the workspace, after a question."""
@@ -258,5 +261,5 @@ class RunActions(LiveScreen):
 
 
 def _names(runs: Sequence[Run], limit: int = 3) -> str:
-    names = ", ".join(crop(show.title(run), 40) for run in runs[:limit])
+    names = ", ".join(crop(formatting.title(run), 40) for run in runs[:limit])
     return f"{names} and {len(runs) - limit} more" if len(runs) > limit else names

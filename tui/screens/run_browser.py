@@ -11,13 +11,13 @@ from textual.widgets import Input
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run
-from tui.arrangement import Arrangement
+from tui.models.grouped_runs import GroupedRuns
+from tui.models.list_options import Grouping, ListOptions, SortOrder
 from tui.screens.run_actions import RunActions
-from tui.selection import Grouping, Selection, Sort
-from tui.widgets.marked_list import MarkedList
-from tui.widgets.pane_tabs import PaneTabs
-from tui.widgets.panes import Panes
-from tui.widgets.run_list import RunList
+from tui.widgets.base.marked_list import MarkedList
+from tui.widgets.base.pane_tabs import PaneTabs
+from tui.widgets.runs.panes import Panes
+from tui.widgets.runs.run_list import RunList
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -37,8 +37,8 @@ class RunBrowser(RunActions):
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._selection = Selection()
-        self._arrangement = Arrangement(self._selection, engine.view.runs)
+        self._selection = ListOptions()
+        self._arrangement = GroupedRuns(self._selection, engine.view.runs)
         self._expected: str | None = None
         self._trouble = ""
 
@@ -97,7 +97,7 @@ class RunBrowser(RunActions):
     def tick(self) -> None:
         """Let the clocks go on, and the order with them where it depends on the time."""
         super().tick()
-        if self._selection.sort is Sort.ELAPSED:
+        if self._selection.sort is SortOrder.ELAPSED:
             self.update_list({run.id for run in self.engine.view.active()})
 
     def rearrange(self) -> None:
@@ -105,7 +105,7 @@ class RunBrowser(RunActions):
         before = self._arrangement
         is_same = before.selection.grouping is self._selection.grouping
         folded = before.folded if is_same else ()
-        self._arrangement = Arrangement(
+        self._arrangement = GroupedRuns(
             self._selection, self.engine.view.runs, self.clock(), folded
         )
         self.panes.run_list.show(self._arrangement)
@@ -162,7 +162,7 @@ class RunBrowser(RunActions):
 
     # What the user wants to see
 
-    def select(self, selection: Selection) -> None:
+    def select(self, selection: ListOptions) -> None:
         """Show other runs, or the same in another order."""
         self._selection = selection
         self.rearrange()

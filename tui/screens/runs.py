@@ -12,24 +12,24 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.kinds import Kind
+from engine.domain.kinds import EventKind
 from tui import commands
-from tui.screens.live import BatchWanted, Wanted, WantedEvent
+from tui.models.list_options import ListOptions
+from tui.screens.live import BatchRequested, CodeRequested, EventRequested
 from tui.screens.run_browser import RunBrowser
-from tui.selection import Selection
-from tui.toast import app_of
-from tui.widgets.event_log import EventLog
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.log_pane import LogPane
-from tui.widgets.pane_tabs import PaneTabs
-from tui.widgets.panes import PANES, WIDE, Panes
-from tui.widgets.run_list import RunList
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
-from tui.widgets.workspace_tree import WorkspaceTree
+from tui.widgets.base.pane_tabs import PaneTabs
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.files.workspace_tree import WorkspaceTree
+from tui.widgets.log.event_log import EventLog
+from tui.widgets.log.log_pane import LogPane
+from tui.widgets.runs.panes import PANES, WIDE, Panes
+from tui.widgets.runs.run_list import RunList
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Batch, Engine
+    from engine.engine import Engine, EventBatch
 
 STEP = 4.0
 """How much of the screen's width the list gains or loses at a time, in percent."""
@@ -105,7 +105,7 @@ class RunsScreen(RunBrowser):
 
     # What happens
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""
         super().take(batch)
         self.panes.pulses.hear(batch.by_run)
@@ -165,18 +165,20 @@ class RunsScreen(RunBrowser):
     def action_changes(self) -> None:
         """Show what the run changed."""
         if self.run:
-            self.post_message(Wanted("changes", self.run.id))
+            self.post_message(CodeRequested("changes", self.run.id))
 
     def action_batch(self) -> None:
         """Show the batch of the run, or of those under the heading."""
         if batch := self.chosen_batch:
-            self.post_message(BatchWanted(batch))
+            self.post_message(BatchRequested(batch))
 
-    @on(WorkspaceTree.Opened)
-    def _opened(self, event: WorkspaceTree.Opened) -> None:
+    @on(WorkspaceTree.FileOpened)
+    def _opened(self, event: WorkspaceTree.FileOpened) -> None:
         run_id = event.tree.run_id
         if run_id:
-            self.post_message(Wanted("changes" if event.change else "file", run_id, event.path))
+            self.post_message(
+                CodeRequested("changes" if event.change else "file", run_id, event.path)
+            )
 
     # Panes
 
@@ -184,11 +186,11 @@ class RunsScreen(RunBrowser):
     def _moved(self) -> None:
         self.tabs.light(self.panes.pane)
 
-    @on(PaneTabs.Chosen)
-    def _tab_clicked(self, event: PaneTabs.Chosen) -> None:
+    @on(PaneTabs.PaneSelected)
+    def _tab_clicked(self, event: PaneTabs.PaneSelected) -> None:
         self.panes.go(event.pane)
 
-    @on(RunList.Opened)
+    @on(RunList.RunOpened)
     def action_log(self) -> None:
         """Go to the log."""
         self.panes.go("log")
@@ -237,19 +239,19 @@ class RunsScreen(RunBrowser):
         pane.show_all_runs(not pane.shows_all_runs)
         self.panes.go("log")
 
-    def show_event(self, wanted: WantedEvent) -> None:
+    def show_event(self, wanted: EventRequested) -> None:
         """Show an event in the log of its run, whatever the list was narrowed to."""
         if not self.panes.run_list.move_to(wanted.run_id):
-            self.select(Selection())
+            self.select(ListOptions())
             self.clear_filter()
             self.panes.run_list.move_to(wanted.run_id)
         self.panes.go("log")
         self.panes.chosen.show_event(wanted.run_id, wanted.seq, wanted.lit)
 
-    @on(EventLog.Opened)
-    def _file_named(self, event: EventLog.Opened) -> None:
+    @on(EventLog.EventOpened)
+    def _file_named(self, event: EventLog.EventOpened) -> None:
         """Show what became of a file that the log names."""
-        self.post_message(Wanted("changes", event.run, event.path))
+        self.post_message(CodeRequested("changes", event.run, event.path))
 
     @on(LogPane.KindAsked)
     def _kind_asked(self) -> None:
@@ -257,7 +259,7 @@ class RunsScreen(RunBrowser):
 
         pane = self.panes.chosen.log_pane
 
-        def chosen(kind: Kind | None) -> None:
+        def chosen(kind: EventKind | None) -> None:
             if kind:
                 pane.choose_kind(kind)
 

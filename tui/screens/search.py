@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.screens.dialog import Dialog
-from tui.widgets.text_input import TextInput
+from tui.widgets.forms.text_input import TextInput
 
 T = TypeVar("T")
 MOST_SHOWN = 200
@@ -24,11 +24,11 @@ MOST_COMPARED = 500
 """So many are looked at for letters that only are alike: that takes its time."""
 
 
-class Search(Dialog[T], Generic[T]):
+class SearchDialog(Dialog[T], Generic[T]):
     """Answers with what was picked, or None; subclasses say what there is, and what it means."""
 
     DEFAULT_CSS = """
-    Search {
+    SearchDialog {
         align: center top;
         .box { margin-top: 2; padding: 0; border: round $accent; }
         TextInput { margin: 0 1; background: $surface; }

@@ -11,20 +11,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from engine.domain.errors import UserError
-from engine.domain.ranking import Task
+from engine.domain.ranking import RankedTask
+from tui.formatting import batches
 from tui.screens.dialog import Dialog
-from tui.show import batches
-from tui.widgets.run_table import RunTable
+from tui.widgets.runs.run_table import RunTable
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-class SideBySide(Dialog[None]):
+class RunComparison(Dialog[None]):
     """Shows at once what is known; what each run changed is looked up one after the other."""
 
     DEFAULT_CSS = """
-    SideBySide {
+    RunComparison {
         .box { width: 100%; height: 90%; padding: 0; border: none; }
         RunTable { height: 1fr; background: $surface; }
     }
@@ -38,7 +38,7 @@ class SideBySide(Dialog[None]):
 
     table = getters.query_one(RunTable)
 
-    def __init__(self, engine: Engine, task: Task, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, task: RankedTask, clock: Callable[[], float]) -> None:
         super().__init__()
         self._engine, self._compared, self._clock = engine, task, clock
         self._files: dict[str, dict[str, str]] = {}

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.model import RunSpec
-from tui.draft import Draft
-from tui.toast import app_of
+from tui.models.draft import Draft
+from tui.widgets.status.toast import app_of
 
 if TYPE_CHECKING:
     from textual.widget import Widget

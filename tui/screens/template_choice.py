@@ -8,15 +8,15 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from engine.engine import Template
-from tui.cells import clean, crop, fit
-from tui.screens.search import Search
+from tui.screens.search import SearchDialog
+from tui.terminal.cells import clean, crop, fit
 
 NAME_WIDTH = 18
 WIDTH = 68
 NONE = "no template"
 
 
-class TemplateChoice(Search[str]):
+class TemplateChoice(SearchDialog[str]):
     """Answers with a template's name, empty for none; or None where nothing was picked."""
 
     PLACEHOLDER = "Template"

@@ -13,17 +13,17 @@ from textual.containers import Container
 from textual.dom import DOMNode
 
 from engine.domain.errors import UserError
-from engine.domain.model import Achieved
+from engine.domain.model import TemplateStats
 from engine.engine import Template
 from tui import commands
+from tui.formatting.options import of_template
 from tui.screens.drafted_template import templates_for
-from tui.screens.live import LiveScreen, ToEdit, ToStart
-from tui.show.options import of_template
-from tui.toast import app_of, attempt, tell
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.template_list import TemplateList, TemplateText
-from tui.widgets.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.top_bar import TopBar
+from tui.screens.live import EditRequested, LiveScreen, StartRequested
+from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
+from tui.widgets.lists.template_list import TemplateList, TemplateText
+from tui.widgets.status.key_bar import KeyBar
+from tui.widgets.status.toast import app_of, attempt, tell
+from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -56,7 +56,7 @@ class TemplatesScreen(LiveScreen):
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         super().__init__(engine, clock)
         self._known: Mapping[str, Template] = {}
-        self._achieved: Mapping[str, Achieved] = {}
+        self._achieved: Mapping[str, TemplateStats] = {}
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
@@ -98,7 +98,7 @@ class TemplatesScreen(LiveScreen):
             self._known, self._achieved = known, achieved
             self.listed.show(list(known.values()), achieved)
 
-    @on(TemplateList.Chosen)
+    @on(TemplateList.TemplateSelected)
     def _preview(self) -> None:
         template = self.listed.chosen
         if template:
@@ -128,7 +128,7 @@ class TemplatesScreen(LiveScreen):
         """Ask for the parameters, and whatever else a new run can have, and start it."""
         template = self.listed.chosen
         if template and not template.problem:
-            self.post_message(ToStart(template.name))
+            self.post_message(StartRequested(template.name))
 
     def action_edit(self) -> None:
         """Open the file in the user's editor; what is saved is picked up."""
@@ -136,18 +136,18 @@ class TemplatesScreen(LiveScreen):
         if template and template.is_built_in:
             tell(app_of(self), "It is built in: a makes one of your own, which can extend it.")
         elif template:
-            self.post_message(ToEdit(template.path))
+            self.post_message(EditRequested(template.path))
 
     def action_new(self) -> None:
         """Make a template of the user's own and open it."""
-        from tui.screens.write import Write, Writing
+        from tui.screens.write import WriteDialog, WriteRequest
 
         async def make(name: str) -> None:
-            self.post_message(ToEdit(await self.engine.templates.new(name.strip())))
+            self.post_message(EditRequested(await self.engine.templates.new(name.strip())))
 
         hint = "Its name: small letters, digits, - and _. The editor opens then."
-        writing = Writing("New template", "", hint, "Make it", make, is_line=True)
-        app_of(self).push_screen(Write(writing))
+        writing = WriteRequest("New template", "", hint, "Make it", make, is_line=True)
+        app_of(self).push_screen(WriteDialog(writing))
 
     async def action_back(self) -> None:
         """Go back to the runs."""

@@ -9,11 +9,11 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui.screens.search import Search
-from tui.toast import app_of
+from tui.screens.search import SearchDialog
+from tui.widgets.status.toast import app_of
 
 
-class Themes(Search[str]):
+class ThemeChoice(SearchDialog[str]):
     """Answers with a theme's name, or None, which leaves the one there was."""
 
     PLACEHOLDER = "Theme"

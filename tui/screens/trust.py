@@ -7,17 +7,17 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.engine import Consent
-from tui.screens.confirm import Choice, Confirm
-from tui.show import consent as shown
+from tui.formatting import trust_request as shown
+from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
 ROWS, COLUMNS = 7, 70
 """What a page may take: the dialog fits a terminal of 24 rows, its buttons included."""
 
 
-class TrustQuestion(Confirm):
+class TrustQuestion(ConfirmDialog):
     """Asks about what is listed, a page at a time; Space shows the next page."""
 
-    def __init__(self, consent: Consent, choices: list[Choice]) -> None:
+    def __init__(self, consent: Consent, choices: list[ConfirmChoice]) -> None:
         self._consent, self._page = consent, 0
         self._pages = shown.pages(consent, ROWS, COLUMNS)
         super().__init__("Trust what the repository asks for?", self._words(), choices)
@@ -40,12 +40,12 @@ class TrustQuestion(Confirm):
         super().on_key(event)
 
 
-def question(consent: Consent, *, may_go_without: bool = True) -> Confirm:
+def question(consent: Consent, *, may_go_without: bool = True) -> ConfirmDialog:
     """Make the dialog; its answers are `trust`, `without`, and `back` or None."""
     choices = [
-        Choice("trust", "t", "trust it and start"),
-        Choice("without", "w", "start without it"),
-        Choice("back", "b", "back"),
+        ConfirmChoice("trust", "t", "trust it and start"),
+        ConfirmChoice("without", "w", "start without it"),
+        ConfirmChoice("back", "b", "back"),
     ]
     if not may_go_without:
         del choices[1]

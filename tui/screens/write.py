@@ -16,12 +16,12 @@ from textual.widgets import Button, Input, Static, TextArea
 from engine.domain.errors import UserError
 from engine.domain.text import printable
 from tui.screens.dialog import Dialog
-from tui.widgets.prompt_area import PromptArea
-from tui.widgets.text_input import TextInput
+from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.text_input import TextInput
 
 
 @dataclass(slots=True)
-class Writing:
+class WriteRequest:
     """What is asked for: words around it, what was written so far, and who takes it."""
 
     heading: str
@@ -34,11 +34,11 @@ class Writing:
     """A name or a path, which `enter` hands over, not a text of several lines."""
 
 
-class Write(Dialog[str]):
+class WriteDialog(Dialog[str]):
     """Answers with the text once it was taken, or None; what was written stays in `writing`."""
 
     DEFAULT_CSS = """
-    Write {
+    WriteDialog {
         .box { width: 92; padding: 1 2 0 2; }
         PromptArea { height: 10; margin-bottom: 0; }
         #hint { height: auto; min-height: 1; max-height: 4; color: $secondary; margin-top: 1; }
@@ -49,7 +49,7 @@ class Write(Dialog[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s,ctrl+enter", "send", "send")]
 
-    def __init__(self, writing: Writing) -> None:
+    def __init__(self, writing: WriteRequest) -> None:
         super().__init__()
         self._writing = writing
         self._sending = False

@@ -1,0 +1,143 @@
+"""What Codex says about its own installation: version, login, settings, network."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from engine.agents.codex.sandbox_refusals import refusal
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import one_line
+from engine.system.environment import codex_environment
+
+TIMEOUT_S = 20.0
+OLDEST = (0, 100, 0)
+"""`exec --json` as this program knows it; older ones speak differently."""
+
+
+class CodexCheck(msgspec.Struct):
+    """One check of Codex's own; status is `ok`, `warning` or `fail`."""
+
+    status: str = ""
+    summary: str = ""
+    remediation: str | None = None
+    details: object = None
+
+
+class _Report(msgspec.Struct):
+    checks: dict[str, CodexCheck] = {}
+
+
+async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a short command without input, and return exit code and stdout; raises `UserError`.
+
+    Its environment is that of Codex, unless another is given.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=codex_environment() if env is None else env,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise user_error("CODEX_CLI_MISSING", f"{argv[0]} cannot be run: {error}") from error
+    try:
+        stdout, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    except BaseException as error:
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            return 124, ""
+        raise
+    return process.returncode or 0, stdout.decode("utf-8", "replace")
+
+
+async def version(codex: str) -> str:
+    """Give the version of the Codex at the path `codex`; raises `UserError`."""
+    _, text = await output([codex, "--version"])
+    found = re.search(r"\d+\.\d+\.\d+\S*", text)
+    if not found:
+        raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not tell its version.")
+    if tuple(int(part) for part in re.findall(r"\d+", found[0])[:3]) < OLDEST:
+        raise user_error("CODEX_TOO_OLD", f"This Codex CLI is too old: {found[0]}.")
+    return found[0]
+
+
+async def checks(codex: str, env: dict[str, str] | None = None) -> dict[str, CodexCheck]:
+    """Give the checks of `codex doctor --json` by their ids; empty where it has none."""
+    _, text = await output([codex, "doctor", "--json"], env)
+    try:
+        report = msgspec.json.decode(text, type=_Report)
+    except msgspec.MsgspecError:
+        return {}
+    return report.checks
+
+
+async def sandbox_error(codex: str) -> str:
+    """Return why no command can start in Codex's sandbox; empty where one can."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            codex,
+            "sandbox",
+            "true",
+            env=codex_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"{codex} cannot be run: {error}"
+    try:
+        _, stderr = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    except BaseException as error:
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            return f"no command ended in it within {TIMEOUT_S:.0f} s"
+        raise
+    if process.returncode == 0:
+        return ""
+    text = stderr.decode("utf-8", "replace")
+    said = text.strip().splitlines()
+    return refusal(text) or one_line(said[-1]) if said else f"exit code {process.returncode}"
+
+
+async def login(codex: str, env: dict[str, str] | None = None) -> UserError | None:
+    """Say why Codex cannot log in, or None where it can or where it cannot be told.
+
+    `codex login status` knows only OpenAI's own provider; `codex doctor` knows them all.
+    """
+    found = await checks(codex, env)
+    if _failed(found, "config.load"):
+        check = found["config.load"]
+        what = f"{one_line(check.summary)}{_place(check)}"
+        return user_error("CODEX_CONFIG_INVALID", f"Codex cannot read its settings: {what}.")
+    if _failed(found, "auth.credentials"):
+        return user_error("CODEX_AUTH_REQUIRED")
+    return None
+
+
+def _place(check: CodexCheck) -> str:
+    """Give the place in a file that a check names, where it does."""
+    if not isinstance(check.details, dict):
+        return ""
+    details = cast("dict[object, object]", check.details)
+    parts = [one_line(str(details[key])) for key in ("file", "line", "column") if key in details]
+    return f" ({':'.join(parts)})" if parts else ""
+
+
+def _failed(found: dict[str, CodexCheck], name: str) -> bool:
+    return name in found and found[name].status == "fail"

@@ -1,0 +1,169 @@
+"""Codex's session files of the runs here: whose each is, and whether it is of use any more.
+
+Codex keeps a thread as `sessions/<year>/<month>/<day>/rollout-<time>-<thread>.jsonl` in its home,
+which is the user's: only what is certain to be ours is ever named, and nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from engine.agents.codex.compressed_rollout import SUFFIX, first_line
+from engine.agents.codex.rollout import ARCHIVE
+from engine.config.paths import Paths
+from engine.disk.scan.scanner import FolderSize
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, WorkspaceKind
+
+HEAD_BYTES = 1024**2
+HEADS = 10_000
+"""How many first lines of compressed sessions are kept: to read one, a program is started."""
+THREAD_CHARACTERS = 36
+BY_HAND_S = 60.0
+"""What was written so long after a run's end, the user wrote with Codex itself."""
+BLOCK_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFile:
+    """A session file; `run` is None where the run that it was of is not known any more."""
+
+    path: Path
+    run: Run | None
+    figures: FolderSize
+    state: str
+    """Why it stays or may go, in words."""
+    may_go: bool
+
+
+class _Payload(msgspec.Struct):
+    cwd: str = ""
+    session_id: str = ""
+    """The thread that began it all, where this is a sub-agent's."""
+    parent_thread_id: str = ""
+
+
+class _Head(msgspec.Struct):
+    payload: _Payload
+
+
+_decode = msgspec.json.Decoder(_Head).decode
+
+
+class SessionFiles:
+    """Tells whose a session is; `in_trash` are the places of workspaces that can come back."""
+
+    def __init__(self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]) -> None:
+        self._workspaces = paths.workspaces
+        self._in_trash = in_trash
+        self._by_id = {run.id: run for run in runs}
+        self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
+        self._by_path = {
+            run.workspace.path: run
+            for run in self._by_id.values()
+            if run.workspace and run.workspace.kind is not WorkspaceKind.IN_PLACE
+        }
+
+    def find(self, home: Path) -> Iterator[SessionFile]:
+        """Give the sessions in a Codex home that are of runs here. Blocking; follows no link."""
+        for path in _rollouts(home):
+            if found := self.one(path):
+                yield found
+
+    def one(self, path: Path) -> SessionFile | None:
+        """Say whose one session file is; None where it is not of a run here. Blocking."""
+        thread = path.name.removesuffix(SUFFIX).removesuffix(".jsonl")[-THREAD_CHARACTERS:]
+        run, folder = self._by_thread.get(thread), None
+        head = _head(path) if run is None else None
+        if head and (run := self._of_root(head)):
+            thread = run.thread_id or thread  # a sub-agent's: it goes and stays with the run's
+        elif run is None:
+            folder = Path(head.cwd) if head else None
+            if folder is None or not self._is_ours(folder):
+                return None
+            run = self._by_path.get(str(folder)) or self._by_id.get(folder.name.partition("-")[0])
+        try:
+            info = path.lstat()
+        except OSError:
+            return None
+        is_file = stat.S_ISREG(info.st_mode)
+        return self._told(path, run, thread, folder, info) if is_file else None
+
+    def _of_root(self, head: _Payload) -> Run | None:
+        """Return the run whose thread started the sub-agent that a session is of."""
+        return self._by_thread.get(head.session_id) or self._by_thread.get(head.parent_thread_id)
+
+    def _told(
+        self, path: Path, run: Run | None, thread: str, folder: Path | None, info: os.stat_result
+    ) -> SessionFile:
+        kept = self._kept(run, thread, folder, info.st_mtime)
+        gone = (
+            "of an earlier thread" if run and run.thread_id != thread else "its workspace is gone"
+        )
+        disk = info.st_blocks * BLOCK_BYTES
+        figures = FolderSize(disk, info.st_size, 0 if kept else disk, 1, info.st_mtime)
+        words = kept or (gone if run else "of no run that is known")
+        return SessionFile(path, run, figures, words, not kept)
+
+    def _kept(self, run: Run | None, thread: str, folder: Path | None, touched: float) -> str:
+        """Say why a session stays; empty where nothing speaks for it."""
+        if run is None:
+            return "its workspace is there" if folder and os.path.lexists(folder) else ""
+        if run.status not in FINISHED:
+            return f"is {run.status}"
+        if touched > (run.finished_at or run.created_at) + BY_HAND_S:
+            return "was gone on with by hand"
+        if run.thread_id == thread and self._can_come_back(run):
+            return "can be resumed"
+        return ""
+
+    def _can_come_back(self, run: Run) -> bool:
+        path = run.workspace.path if run.workspace else ""
+        return path in self._in_trash or (bool(path) and os.path.lexists(path))
+
+    def _is_ours(self, folder: Path) -> bool:
+        """Say whether a folder is where a workspace is or was."""
+        return folder.parent.parent == self._workspaces and ".." not in folder.parts
+
+
+def _rollouts(home: Path) -> Iterator[Path]:
+    yield from (path for path in _entries(home / ARCHIVE) if path.name.startswith("rollout-"))
+    for year in _entries(home / "sessions"):
+        for month in _entries(year):
+            for day in _entries(month):
+                yield from (path for path in _entries(day) if path.name.startswith("rollout-"))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        if folder.is_symlink():
+            return []
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not entry.is_symlink())
+    except OSError:
+        return []
+
+
+def _head(path: Path) -> _Payload | None:
+    """Return what a session's first line says; None where it is damaged or cannot be read."""
+    try:
+        if path.suffix == SUFFIX:
+            info = path.lstat()
+            return _compressed_head(path, info.st_ino, info.st_mtime_ns, info.st_size)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            return _decode(file.readline(HEAD_BYTES)).payload
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+
+
+@lru_cache(HEADS)
+def _compressed_head(path: Path, _inode: int, _modified_ns: int, _size: int) -> _Payload:
+    return _decode(first_line(path, HEAD_BYTES)).payload

@@ -1,0 +1,418 @@
+"""Codex's lines become events of the run; here Codex's words end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+import msgspec
+
+from engine.agents.codex.parsing import (
+    CodexItem,
+    CodexLine,
+    TokenUsage,
+    UnreadableLine,
+    parse,
+    unreadable,
+)
+from engine.agents.codex.rollout import (
+    AgentSlept,
+    AgentsSeen,
+    CommandRefused,
+    ContextCompacted,
+    Record,
+    TokenCount,
+)
+from engine.agents.codex.sandbox_refusals import refusal
+from engine.domain.activity import clock
+from engine.domain.events import (
+    Body,
+    FileChange,
+    LimitsSeen,
+    Notice,
+    PlanChanged,
+    Progressed,
+    Raw,
+    Step,
+    UsageCounted,
+)
+from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
+from engine.domain.projection import NETWORK_WAIT
+from engine.domain.reasons import Subject
+from engine.domain.secrets import hide
+from engine.domain.text import one_line, printable, printable_name
+
+COMPACTED = "the conversation filled the context window: Codex went on with a summary of it"
+SLEEP = "clock.sleep"
+MAX_AGENTS, THREAD_LIMIT = 1000, 100
+TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
+EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
+_SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
+SPLIT_LIMIT = 10_000  # characters of a command that is taken apart; `shlex` is slow
+_WORD = re.compile(r"[\w./-]+")
+_COMPACTION = "Heads up: Long threads and multiple compactions"
+_CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
+
+
+class AgentCursor(msgspec.Struct, omit_defaults=True):
+    """How far a sub-agent's rollout was read, and what it has used."""
+
+    offset: int = 0
+    usage: Usage = Usage()
+
+
+class Cursor(msgspec.Struct, omit_defaults=True):
+    """How far an attempt's output was taken in, and what must be known to go on from there."""
+
+    offset: int = 0
+    thread_id: str | None = None
+    turn: str = ""
+    failure: str = ""
+    last_error: str = ""
+    held: str = ""
+    """An `error` line that may turn out to be the announcement of `turn.failed`."""
+    percent: int = EXECUTING_PERCENT
+    plan: tuple[PlanItem, ...] = ()
+    usage_before: Usage = Usage()
+    """What the run had used on other threads, before this one."""
+    thread_usage: Usage = Usage()
+    context_window: int | None = None
+    windows: tuple[LimitWindow, ...] = ()
+    rollout_offset: int = 0
+    agents: dict[str, AgentCursor] = {}
+    """The thread's sub-agents, by thread."""
+    refused: str = ""
+    """What the sandbox said when it could not start a command."""
+    compactions: tuple[int, int] = (0, 0)
+    """How many compactions the rollout recorded, and how many stdout reported."""
+    worked: bool = False
+    """Whether a command or an edit was carried out."""
+    open: dict[str, tuple[str, str]] = {}
+    """Kind and text of the steps that have begun, by item."""
+    verdict: ErrorInfo | None = None
+    """Why we ended it, if we did."""
+
+
+class Translator:
+    """Turns one attempt's lines into events, keeping its cursor; `root` is the workspace's path."""
+
+    def __init__(self, cursor: Cursor, root: str) -> None:
+        self.cursor = cursor
+        self._root = root.rstrip("/") + "/"
+
+    def translate(self, raw: bytes) -> list[Body]:
+        """Give the events of one line (without its newline); most lines give one, some none."""
+        line = parse(raw)
+        if held := self.cursor.held:
+            self.cursor.held = ""
+        if isinstance(line, UnreadableLine):
+            return [*_notices(held), Raw(line.data)]
+        if line.type == "turn.failed":
+            bodies = self._turn(line)
+            return [*_notices("" if held == self.cursor.failure else held), *bodies]
+        bodies = self._known(line, raw)
+        return [*_notices(held), *bodies] if held else bodies
+
+    def _known(self, line: CodexLine, raw: bytes) -> list[Body]:
+        match line.type:
+            case "item.started" | "item.updated" | "item.completed" if line.item:
+                return self._item(line.item, line.type, raw)
+            case "thread.started" if line.thread_id:
+                return self._thread(line)
+            case "turn.started" | "turn.completed":
+                return self._turn(line)
+            case "error":
+                return self._transient(line)
+            case _:
+                return [Raw(unreadable(raw).data)]
+
+    def _thread(self, line: CodexLine) -> list[Body]:
+        thread = printable(line.thread_id or "", 100)
+        if thread != self.cursor.thread_id:
+            self.cursor.thread_id = thread
+            self.cursor.usage_before += self._threads_usage()
+            self.cursor.thread_usage = Usage()
+            self.cursor.agents = {}
+        details = {"thread_id": thread}
+        return [Progressed(Stage.EXECUTING, "thinking", self.cursor.percent, details)]
+
+    def _turn(self, line: CodexLine) -> list[Body]:
+        self.cursor.turn = line.type.removeprefix("turn.")
+        if line.error:
+            self.cursor.failure = hide(printable(line.error.message, TEXT_LIMIT))
+        bodies: list[Body] = [] if line.type == "turn.started" else self.close_steps()
+        if line.usage:
+            bodies += self._usage(line.usage, self.cursor.context_window)
+        return bodies
+
+    def close_steps(self, *, is_told: bool = True) -> list[Body]:
+        """Return the events that close all open steps, with a notice of each if `is_told`."""
+        bodies: list[Body] = []
+        for kind, text in self.cursor.open.values():
+            command = text if kind == "command" else None
+            bodies.append(Step("tool", kind, "failed", text, command))
+            if is_told and kind != "sleep":
+                bodies.append(Notice("warning", f"still running when the turn ended: {text}"))
+        self.cursor.open = {}
+        return bodies
+
+    def recorded(self, record: Record) -> list[Body]:
+        """Return the events of a record of the thread's own rollout, as far as it is new."""
+        match record:
+            case TokenCount():
+                return self._counted(record)
+            case AgentsSeen():
+                self._meet(record)
+                return []
+            case AgentSlept():
+                return self._slept(record)
+            case ContextCompacted():
+                return self._compacted(recorded=1)
+            case CommandRefused():
+                return self._refused(record)
+
+    def recorded_by_agent(self, thread: str, record: Record) -> list[Body]:
+        """Return the events of a record of a sub-agent's rollout, as far as it is new."""
+        if isinstance(record, AgentsSeen):
+            self._meet(record)
+        if isinstance(record, CommandRefused):
+            return self._refused(record)
+        if not isinstance(record, TokenCount) or not record.usage:
+            return []
+        used = record.usage
+        usage = Usage(used.input_tokens, used.cached_input_tokens, used.output_tokens)
+        agent = self.cursor.agents[thread]
+        if _total(usage) <= _total(agent.usage):
+            return []
+        agent.usage = usage
+        return [self._usage_counted()]
+
+    def _meet(self, seen: AgentsSeen) -> None:
+        for thread in seen.threads:
+            known = thread == self.cursor.thread_id or len(self.cursor.agents) >= MAX_AGENTS
+            if not known and len(thread) <= THREAD_LIMIT:
+                self.cursor.agents.setdefault(thread, AgentCursor())
+
+    def _refused(self, record: CommandRefused) -> list[Body]:
+        # A command that is refused at once has no item: only the rollout shows it.
+        self.cursor.refused = self.cursor.refused or record.reason
+        return []
+
+    def _compacted(self, recorded: int = 0, told: int = 0) -> list[Body]:
+        """Return the notice of a compaction, which Codex may report twice: here and there."""
+        known = max(self.cursor.compactions)
+        before = self.cursor.compactions
+        self.cursor.compactions = (before[0] + recorded, before[1] + told)
+        return [Notice("info", COMPACTED)] if max(self.cursor.compactions) > known else []
+
+    def _slept(self, slept: AgentSlept) -> list[Body]:
+        if slept.seconds is None:
+            _, text = self.cursor.open.pop(SLEEP, ("", ""))
+            return [Step("tool", "sleep", "completed", text)] if text else []
+        text = f"sleeping for {clock(slept.seconds)}"
+        self.cursor.open[SLEEP] = ("sleep", text)
+        return [Step("tool", "sleep", "started", text)]
+
+    def _threads_usage(self) -> Usage:
+        return sum((agent.usage for agent in self.cursor.agents.values()), self.cursor.thread_usage)
+
+    def _usage_counted(self) -> UsageCounted:
+        total = self.cursor.usage_before + self._threads_usage()
+        return UsageCounted(total.input, total.cached, total.output, self.cursor.context_window)
+
+    def _counted(self, count: TokenCount) -> list[Body]:
+        bodies: list[Body] = []
+        if count.usage:
+            bodies += self._usage(count.usage, count.context_window)
+        if count.windows and count.windows != self.cursor.windows:
+            self.cursor.windows = count.windows
+            bodies.append(LimitsSeen(count.windows))
+        return bodies
+
+    def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
+        usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
+        if _total(usage) <= _total(self.cursor.thread_usage):
+            usage = self.cursor.thread_usage  # the rollout tells later what stdout told already
+        context_window = context_window or self.cursor.context_window
+        known = (self.cursor.thread_usage, self.cursor.context_window)
+        if (usage, context_window) == known and usage != Usage():
+            return []
+        self.cursor.thread_usage, self.cursor.context_window = usage, context_window
+        return [self._usage_counted()]
+
+    def _transient(self, line: CodexLine) -> list[Body]:
+        text = hide(printable(line.message or "", TEXT_LIMIT))
+        self.cursor.last_error = text
+        found = text.find(NETWORK_WAIT)
+        if found >= 0:
+            return [Notice("warning", text[found:], subject=Subject.NETWORK)]
+        if text.startswith("Reconnecting"):
+            return [Notice("warning", text)]
+        # Codex says why a turn fails twice, here and in `turn.failed`: told once, there.
+        self.cursor.held = text
+        return []
+
+    def _item(self, item: CodexItem, kind: str, raw: bytes) -> list[Body]:
+        if item.type != "error":
+            self.cursor.last_error = ""  # the agent got over it
+        match item.type:
+            case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
+                return self._step(item, kind)
+            case "collab_tool_call":
+                return self._step(item, kind)
+            case "agent_message" | "reasoning":
+                role = "assistant" if item.type == "agent_message" else "reasoning"
+                text = printable(item.text or "", TEXT_LIMIT)
+                return [Step(role, "message", "completed", text)] if kind != "item.started" else []
+            case "todo_list":
+                return self._plan(item)
+            case "error":
+                return self._warning(hide(printable(item.message or "", TEXT_LIMIT)))
+            case _:
+                return [Raw(unreadable(raw).data)]
+
+    def _warning(self, text: str) -> list[Body]:
+        if text.startswith(_COMPACTION):
+            return self._compacted(told=1)
+        return [Notice("warning", text)]
+
+    def _step(self, item: CodexItem, kind: str) -> list[Body]:
+        if kind == "item.updated":
+            return []
+        is_command = item.type == "command_execution"
+        step = _command(item, _phase(item, kind)) if is_command else self._tool(item, kind)
+        if step.phase == "started":
+            self.cursor.open[item.id] = (step.kind, step.text)
+        else:
+            self.cursor.open.pop(item.id, None)
+            self._judge(step)
+        return [step]
+
+    def _judge(self, step: Step) -> None:
+        """Take note whether a command could start at all."""
+        if reason := _refused(step):
+            self.cursor.refused = self.cursor.refused or reason
+        elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
+            self.cursor.worked = True
+
+    def _plan(self, item: CodexItem) -> list[Body]:
+        items = tuple(
+            PlanItem(printable(todo.text, 1000), todo.completed) for todo in item.items or ()
+        )
+        if items == self.cursor.plan:
+            return []
+        self.cursor.plan = items
+        bodies: list[Body] = [PlanChanged(items)]
+        done = sum(todo.completed for todo in items)
+        if items:
+            span = EXECUTED_PERCENT - EXECUTING_PERCENT
+            percent = EXECUTING_PERCENT + span * done // len(items)
+            if percent > self.cursor.percent:
+                self.cursor.percent = percent
+                message = f"{done} of {len(items)} steps done"
+                bodies.append(Progressed(Stage.EXECUTING, message, percent))
+        return bodies
+
+    def _tool(self, item: CodexItem, kind: str) -> Step:
+        phase = _phase(item, kind)
+        match item.type:
+            case "file_change":
+                changes = self._changes(item)
+                text = ", ".join([change.path for change in changes])
+                return Step("tool", "file_change", phase, printable(text, 1000), changes=changes)
+            case "mcp_tool_call":
+                text = f"{one_line(item.server or '?')}.{one_line(item.tool or '?')}"
+                return Step("tool", "mcp", phase, text)
+            case "collab_tool_call":
+                waits = item.tool == "wait" or None
+                return Step("tool", "agent", phase, _agent_words(item), waits=waits)
+            case _:
+                return Step("tool", "web_search", phase, one_line(item.query or ""))
+
+    def _changes(self, item: CodexItem) -> tuple[FileChange, ...]:
+        return tuple(
+            [
+                FileChange(
+                    printable_name(change.path.removeprefix(self._root)),
+                    _CHANGES.get(change.kind, "modified"),
+                )
+                for change in item.changes or ()
+            ]
+        )
+
+
+_AGENT_WORDS = {
+    "spawn_agent": "starting a sub-agent",
+    "send_input": "telling a sub-agent",
+    "resume_agent": "resuming a sub-agent",
+    "wait": "waiting for sub-agents",
+    "close_agent": "closing a sub-agent",
+}
+
+
+def _agent_words(item: CodexItem) -> str:
+    tool = item.tool or "?"
+    words = _AGENT_WORDS.get(tool, f"sub-agents: {one_line(tool)}")
+    return f"{words}: {one_line(item.prompt)}" if item.prompt else words
+
+
+def _total(usage: Usage) -> int:
+    return usage.input + usage.output
+
+
+def _notices(text: str) -> list[Body]:
+    return [Notice("warning", text)] if text else []
+
+
+def _phase(item: CodexItem, kind: str) -> str:
+    if kind == "item.started":
+        return "started"
+    return "failed" if item.status == "failed" else "completed"
+
+
+def _command(item: CodexItem, phase: str) -> Step:
+    command = printable(item.command or "", TEXT_LIMIT)
+    output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
+    text = one_line(_unwrapped(command))
+    return Step("tool", "command", phase, text, command, item.exit_code, output)
+
+
+def _refused(step: Step) -> str:
+    """Return why the sandbox did not start a command; empty where it did."""
+    is_failed = step.kind == "command" and step.phase == "failed"
+    return refusal(step.output or "") if is_failed else ""
+
+
+def _unwrapped(command: str) -> str:
+    """Give what Codex runs through a shell without the shell around it."""
+    # As Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long.
+    shell, _, script = command.partition(" -lc ")
+    if shell in _SHELLS:
+        if script[:1] == "'" and 1 < script.find("'", 1) == len(script) - 1:
+            return script[1:-1]
+        if _WORD.fullmatch(script):
+            return script
+    is_long = len(command) > SPLIT_LIMIT
+    if is_long or not command.startswith("/") or " -" not in command[:40]:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    is_shell = len(words) == 3 and os.path.basename(words[0]) in ("sh", "bash", "zsh", "dash")  # noqa: PTH119  a name, not a file
+    return words[2] if is_shell and words[1] in ("-c", "-lc") else command
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Cursor).decode
+
+
+def cursor_text(cursor: Cursor) -> str:
+    """Write a cursor for the store."""
+    return _encode(cursor).decode()
+
+
+def cursor_from(text: str) -> Cursor:
+    """Read a stored cursor."""
+    return _decode(text)

@@ -1,0 +1,1 @@
+"""Batches: requested, planned, started and summed up."""

@@ -1,0 +1,28 @@
+"""A batch as it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.domain.model import RunSpec, WorkspaceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """What a batch is to be made of."""
+
+    spec: RunSpec
+    """What holds for all its runs; prompt and title may name columns: `{{ city }}`."""
+    said: frozenset[str] = frozenset()
+    """The fields of it that the user said: they come before a template's."""
+    template: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    file: Path | None = None
+    matrix: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    count: int = 1
+    name: str | None = None
+    budget_tokens: int | None = None
+    usual: Callable[[Path], WorkspaceSpec] | None = None
+    """Gives the workspace for a repository that a row names, where no kind was asked for."""

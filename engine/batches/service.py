@@ -1,0 +1,356 @@
+"""The batches of a home: planned, checked as a whole, started in one go, and looked at as one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.batches.request import BatchRequest
+from engine.config.paths import Paths
+from engine.domain import nearest
+from engine.domain.base_name import PULL
+from engine.domain.batch import Batch, BatchSummary, PlannedRun, standing
+from engine.domain.batch_json import export
+from engine.domain.consent import Consent, TrustRequest
+from engine.domain.errors import UserError, user_error
+from engine.domain.lifecycle import FINISHED, LIVE
+from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
+from engine.domain.reasons import Cause
+from engine.domain.text import one_line, printable_name
+from engine.execution.base_refs import hold_bases
+from engine.execution.journal import Journal
+from engine.execution.requested_files import RequestedFiles
+from engine.preflight import check_texts
+from engine.store.store import Store
+from engine.system.environment import requested_environment
+from engine.system.output_file import write_output
+from engine.templates import template_sources
+from engine.templates.service import Templates
+from engine.templates.template import Template
+from engine.trust import Trust, with_guard
+from engine.workspaces.create.create import root_of
+from engine.workspaces.sources import SourceInspector
+
+if TYPE_CHECKING:
+    from engine.batches.trust_requests import BatchFile
+
+NAMED = 8
+RETRIED = (Status.FAILED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """A batch that could be started: what it would be, and its runs."""
+
+    swarm: Batch
+    planned: tuple[PlannedRun, ...]
+    requests: tuple[TrustRequest, ...] = ()
+    """What its templates and its file ask for, where they came from a repository."""
+
+
+class Batches:
+    """Everything about batches; every method raises `UserError`."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        store: Store,
+        journal: Journal,
+        templates: Templates,
+        trust: Trust,
+        sources: SourceInspector,
+        check: Callable[[RunSpec, bool], Awaitable[RunSpec]],
+    ) -> None:
+        self._paths, self._store, self._journal = paths, store, journal
+        self._templates, self._trust, self._sources = templates, trust, sources
+        self._check = check
+
+    # Before it starts
+
+    async def plan(self, order: BatchRequest) -> BatchPlan:
+        """Read and fill in all that is asked for; nothing is written, and nothing trusted."""
+        return await asyncio.to_thread(self._plan, order)
+
+    def _plan(self, order: BatchRequest) -> BatchPlan:
+        from engine.batches import planning as orders  # Jinja and YAML take their time to import
+        from engine.batches import trust_requests
+        from engine.templates import loading as templates
+
+        root = self._templates.repository_of(order.spec.workspace)
+        known = templates.load(template_sources.files(self._templates.folder, root))
+        file = self._file(order)
+        flow, rows = (file.flow, file.rows) if file else (None, ())
+        is_foreign = file and self._templates.is_foreign(file.path, root)
+        planned = orders.planned(order, known, rows, flow, file if is_foreign else None)
+        requests = self._requests(order, planned, known)
+        if file and is_foreign:
+            watch = self._templates.watchdog
+            requests.append(trust_requests.of_file(file, order, planned, known, watch, root))
+        swarm = Batch(
+            "",
+            _name(order, flow.name if flow else None),
+            order.template,
+            made_of=_made_of(order),
+            budget_tokens=order.budget_tokens,
+        )
+        return BatchPlan(swarm, tuple(planned), tuple(requests))
+
+    def _file(self, order: BatchRequest) -> BatchFile | None:
+        from engine.batches import planning as orders
+        from engine.batches import rows
+        from engine.batches.trust_requests import BatchFile
+
+        if order.file is None:
+            return None
+        text = rows.read_file(order.file)
+        return BatchFile(order.file, text, *orders.parse(order.file, text))
+
+    def _requests(
+        self, order: BatchRequest, planned: Sequence[PlannedRun], known: Mapping[str, Template]
+    ) -> list[TrustRequest]:
+        """Return what the templates of a batch ask for."""
+        from engine.batches import trust_requests
+
+        used: dict[str, list[PlannedRun]] = {}
+        for each in planned:
+            used.setdefault(each.spec.template or "", []).append(each)
+        found = [
+            trust_requests.of_template(
+                known[name],
+                order.spec,
+                order.said,
+                self._templates.watchdog,
+                roots=trust_requests.roots_of(runs),
+                rendered=_guarded(runs),
+                cwds=trust_requests.cwds_of(runs),
+            )
+            for name, runs in sorted(used.items())
+            if name
+        ]
+        return [request for request in found if request]
+
+    async def consents(self, plan: BatchPlan) -> list[Consent]:
+        """Give what has to be trusted first, each once."""
+        found = list[Consent | None](await self._trust.missing(plan.requests))
+        for spec in _places(plan):
+            found.append(await self._trust.asked(spec))
+        return list({each.digest: each for each in found if each}.values())
+
+    async def check(
+        self, plan: BatchPlan, *, ask_later: bool = False, may_fetch: bool = True
+    ) -> BatchPlan:
+        """Check every run as it would be checked alone, and give them as they would be started.
+
+        With `ask_later` it is no obstacle that something is not trusted yet. Without `may_fetch`
+        no network is used: bases are taken as they were fetched last.
+        """
+        requests = plan.requests
+        consents = await (self._trust.look if ask_later else self._trust.require)(requests)
+        _check_places(plan)
+        known: dict[object, RunSpec] = {}
+        pinned: dict[WorkspaceSpec, WorkspaceSpec] = {}
+        roots: dict[WorkspaceSpec, str] = {}
+        checked: list[PlannedRun] = []
+        for each in plan.planned:
+            wish = pinned.get(each.spec.workspace, each.spec.workspace)
+            wish = wish if may_fetch else _offline(wish)
+            spec = replace(each.spec, preparation=WorkspaceSetup(), env={}, workspace=wish)
+            check_texts(spec)
+            if each.starts_from is not None:
+                spec = replace(spec, workspace=WorkspaceSpec())
+            if (key := _place(spec)) not in known:
+                known[key] = await self._check(spec, ask_later)
+                pinned[each.spec.workspace] = known[key].workspace
+            files: list[Mapping[str, str]] = []
+            if each.spec.preparation.guarded:
+                wish = each.spec.workspace
+                if wish not in roots:
+                    roots[wish] = str(await asyncio.to_thread(root_of, wish) or "")
+                files = [consent.programs.get(roots[wish], {}) for consent in consents]
+            checked.append(replace(each, spec=_as_checked(each, known[key], files)))
+        return replace(plan, planned=tuple(checked))
+
+    async def size(self, plan: BatchPlan) -> int | None:
+        """Estimate the bytes that all its workspaces take at first; None: it cannot be said."""
+        sizes: dict[object, int | None] = {}
+        total = 0
+        for each in plan.planned:
+            spec = each.spec
+            if (key := spec.workspace) not in sizes:
+                sizes[key] = await self._sources.size(spec.workspace, spec.preparation.ignore)
+            size = sizes[key]
+            if size is None:
+                return None
+            total += size
+        return total
+
+    async def start(self, plan: BatchPlan) -> tuple[Batch, list[Run]]:
+        """Check a batch once more and queue all its runs in one go: all of them, or none."""
+        plan = await self.check(plan)
+        files = RequestedFiles(self._paths, requested_environment())
+        done = await files.queue(
+            lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep), self._store
+        )
+        runs = list(done.runs.values())
+        await hold_bases(self._journal, runs)
+        return await self.find(runs[0].spec.batch or ""), runs
+
+    # What there is
+
+    async def all(self) -> list[Batch]:
+        """Give all batches, newest first."""
+        return await self._store.batches()
+
+    async def find(self, name: str) -> Batch:
+        """Give the batch that `name` means: its id, a unique prefix of it, or `@last`."""
+        known = await self._store.batches()
+        exact = [each for each in known if each.id == name]
+        found = exact or [each for each in known if name and each.id.startswith(name)]
+        if name == "@last":
+            found = known[:1]
+        if len(found) == 1:
+            return found[0]
+        shown = printable_name(name[:60])
+        if not found:
+            meant = nearest.hint(name, [each.id for each in known])
+            raise user_error("BATCH_NOT_FOUND", f"There is no batch `{shown}`.{meant}")
+        listed = ", ".join(each.id for each in found[:NAMED])
+        more = " and more" if len(found) > NAMED else ""
+        raise user_error("BATCH_NOT_FOUND", f"`{shown}` could mean {listed}{more}.")
+
+    async def runs(self, batch: str) -> list[Run]:
+        """Give the runs of a batch in the order they were made, straight from the store."""
+        return (await self._store.runs(batch=batch))[::-1]
+
+    async def standing(self, batch: str, slots: int) -> BatchSummary:
+        """Say what a batch has come to, straight from the store."""
+        return standing(await self.runs(batch), time.time(), slots)
+
+    async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
+        """Give the runs whose workspaces can go: those that ended, none of `kept` or applied."""
+        if not kept:
+            return frozenset()
+        stays = {run.id for run in kept}
+        return frozenset(
+            run.id
+            for run in await self.runs(batch)
+            if run.status in FINISHED and run.id not in stays and not run.is_applied
+        )
+
+    async def export(self, swarm: Batch, kind: str, path: Path, slots: int) -> Path:
+        """Write the results of a batch into a file: `md`, `csv` or `json`."""
+        runs, now = await self.runs(swarm.id), time.time()
+        text = export(kind, swarm, standing(runs, now, slots), runs, now)
+        await asyncio.to_thread(write_output, path, text.encode("utf-8", "replace"))
+        return path
+
+    # What can be done
+
+    async def set_budget(self, batch: str, tokens: int | None) -> None:
+        """Let its runs use so many tokens together, from now on."""
+        await self._store.set_budget(batch, tokens)
+
+    async def to_retry(self, batch: str) -> list[Run]:
+        """Give the runs of it that failed, and then those that were cancelled because of them."""
+        runs = await self.runs(batch)
+        failed = [run for run in runs if run.status in RETRIED]
+        vain = [
+            run for run in runs if run.status is Status.CANCELLED and run.cause is Cause.DEPENDENCY
+        ]
+        return [*failed, *vain]
+
+    async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
+        """Cancel what of it has not ended, those that wait first, so that none of them starts."""
+        live = [run for run in await self.runs(batch) if run.status in LIVE]
+        done: list[Run] = []
+        for run in sorted(live, key=lambda run: run.status is not Status.QUEUED):
+            with suppress(UserError):  # it may have ended in this moment
+                done.append(await cancel(run.id))
+        return done
+
+
+def _name(order: BatchRequest, flow: str | None) -> str:
+    stem = order.file.stem if order.file else ""
+    named = order.name or flow or order.template or stem or order.spec.title
+    return one_line(named, 60) or "batch"
+
+
+def _made_of(order: BatchRequest) -> str:
+    parts = [printable_name(order.file.name)] if order.file else []
+    parts += [f"{key}={','.join(values)}" for key, values in order.matrix.items()]
+    parts += [f"{order.count} times"] if order.count > 1 else []
+    return one_line(" × ".join(parts), 200)
+
+
+def _check_places(plan: BatchPlan) -> None:
+    """Refuse several runs that would work in one folder at once; those of a flow take turns."""
+    free = [each.spec.workspace for each in plan.planned if not each.after]
+    often = Counter(it.source for it in free if it.kind is WorkspaceKind.IN_PLACE)
+    for source, count in often.items():
+        if count > 1:
+            raise user_error(
+                "BATCH_INVALID",
+                f"{count} runs would work in {printable_name(source or '')} itself at once.",
+                "Give each a worktree or a copy, or a folder of its own by `repository`.",
+            )
+
+
+def _offline(wish: WorkspaceSpec) -> WorkspaceSpec:
+    """Return a workspace whose base needs no network; a pull request is left out."""
+    is_pull = PULL.fullmatch(wish.base or "")
+    return replace(wish, base=None if is_pull else wish.base, fetch=False)
+
+
+def _place(spec: RunSpec) -> tuple[object, ...]:
+    """Give what of a run has to be checked on the disk; many of a batch have it in common."""
+    return (
+        spec.workspace,
+        spec.project,
+        spec.agent,
+        spec.codex_bin,
+        spec.with_setup,
+        spec.after,
+        spec.learn_from,
+        spec.output_schema,
+        spec.schema_file,
+        spec.images,
+        spec.add_dirs,
+    )
+
+
+def _as_checked(each: PlannedRun, done: RunSpec, files: Sequence[Mapping[str, str]]) -> RunSpec:
+    """Return a run with what was found out for all runs that are made in the same place."""
+    spec = each.spec
+    # What was found at an earlier look at the plan is not what was trusted.
+    asked = replace(spec.preparation, trusted={})
+    return replace(
+        spec,
+        workspace=done.workspace if each.starts_from is None else spec.workspace,
+        project=done.project
+        if spec.project == Path(done.workspace.source or "").name
+        else spec.project,
+        preparation=with_guard(done.preparation, asked, files),
+        env={**done.env, **spec.env},
+        after=done.after,
+        learn_from=done.learn_from,
+        output_schema=done.output_schema,
+        schema_file=done.schema_file,
+        images=done.images,
+        add_dirs=done.add_dirs,
+        lesson=done.lesson,
+    )
+
+
+def _guarded(planned: Sequence[PlannedRun]) -> tuple[str, ...]:
+    return tuple({text: None for each in planned for text in each.spec.preparation.guarded})
+
+
+def _places(plan: BatchPlan) -> Sequence[RunSpec]:
+    own = [each.spec for each in plan.planned if each.starts_from is None]
+    return list({_place(spec): spec for spec in own}.values())

@@ -1,0 +1,1 @@
+"""Settings, their types, the files they come from, and the paths of a home."""

@@ -1,0 +1,396 @@
+"""The settings: one YAML file, every key optional, every mistake named with its line."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from engine.config import yaml_file
+from engine.config.addresses import Address, Url
+from engine.config.values import BranchName, Duration, EventName, PathInside, Size, WebhookName
+from engine.domain import codex_secrets
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Sandbox
+from engine.domain.text import printable_name
+from engine.system import environment
+
+Positive = Annotated[int, Meta(ge=1, le=1000)]
+MOST = 10**9
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Seconds = Annotated[float, Meta(ge=0, le=MOST)]
+LIMIT_BYTES = 1024**2
+HIDDEN = "…"
+
+
+def _says(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class CodexSettings(_Section, frozen=True):
+    """How Codex is started."""
+
+    bin: Annotated[
+        str | None, _says("the Codex executable; else PATH, else the Python package")
+    ] = None
+    model: Annotated[str | None, _says("the model; else Codex's own choice")] = None
+    sandbox: Annotated[Sandbox, _says("what commands may do")] = Sandbox.WORKSPACE_WRITE
+    config: Annotated[
+        dict[str, Any], _says("Codex settings, as with `codex -c`; secrets by variable only")
+    ] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse secrets: everybody on the machine can see the arguments of Codex."""
+        if name := codex_secrets.exposed(self.config):
+            raise ValueError(
+                f"`codex.config.{printable_name(name)}` looks like a secret, and arguments are "
+                f"visible in the process list. {codex_secrets.ADVICE}."
+            )
+
+
+class QueueSettings(_Section, frozen=True):
+    """How the queue starts runs."""
+
+    per_project: Annotated[Positive | None, _says("runs of one project at a time")] = None
+    stagger_s: Annotated[Seconds, _says("seconds between two starts, about")] = 0.5
+
+
+class WatchdogSettings(_Section, frozen=True):
+    """When a run counts as stalled, and what is done then."""
+
+    silent_s: Annotated[Seconds, _says("seconds without a sign of life; a command may take 3×")] = (
+        300
+    )
+    first_event_s: Annotated[Seconds, _says("seconds until Codex must have said something")] = 60
+    action: Annotated[
+        Literal["notice", "resume", "fail"],
+        _says("tell only; end it and go on in the same thread; or end it with RUN_STALLED"),
+    ] = "notice"
+
+
+class WorkspaceSettings(_Section, frozen=True):
+    """How workspaces are made."""
+
+    copy_limit: Annotated[Size, _says("the largest folder that is copied")] = Size(2 * 1024**3)
+    setup: Annotated[
+        tuple[str, ...], _says("commands run in every new worktree and copy, trusted or not")
+    ] = ()
+    setup_limit: Annotated[Duration, _says("how long all of them together may take")] = Duration(
+        15 * 60
+    )
+    branch: Annotated[
+        BranchName,
+        _says("branches of runs; where `swarm` is a branch itself, `swarm-{run}` is taken"),
+    ] = BranchName("swarm/{run}")
+    copy_files: Annotated[
+        tuple[PathInside, ...],
+        _says("files brought along that git does not carry, or `ignore` names; `*` is allowed"),
+    ] = (PathInside(".env"),)
+    env: Annotated[dict[str, str], _says("variables of every run: `{NODE_ENV: test}`")] = {}
+    ignore: Annotated[
+        tuple[str, ...], _says("what copies leave out: patterns as in `.gitignore`")
+    ] = (
+        # Caches, and environments whose scripts lead back into the source.
+        "__pycache__/",
+        ".venv/",
+        ".tox/",
+        ".nox/",
+        ".mypy_cache/",
+        ".pytest_cache/",
+        ".ruff_cache/",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse variables that no run can get."""
+        _check_env(self.env)
+
+
+class ProjectSettings(_Section, frozen=True):
+    """How the workspaces of one project are made, where that differs."""
+
+    setup: tuple[str, ...] | None = None
+    setup_limit: Duration | None = None
+    copy_files: tuple[PathInside, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    env: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse variables that no run can get."""
+        _check_env(self.env or {})
+
+
+def _check_env(env: dict[str, str]) -> None:
+    if problem := environment.problem_in(env):
+        raise ValueError(f"{problem}.")
+
+
+class RepositorySettings(_Section, frozen=True):
+    """What a repository's own file may say."""
+
+    workspace: ProjectSettings = ProjectSettings()
+
+
+class WebhookSettings(_Section, frozen=True):
+    """A receiver of events."""
+
+    name: WebhookName
+    url: Url
+    events: tuple[EventName, ...] = ()
+    secret_env: str | None = None
+    secret_keyring: bool = False
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether what is sent is signed."""
+        return bool(self.secret_env or self.secret_keyring)
+
+    def __post_init__(self) -> None:
+        """Refuse two places for one secret."""
+        if self.secret_env and self.secret_keyring:
+            raise ValueError("a hook has `secret_env` or `secret_keyring`, not both")
+
+
+class NotificationSettings(_Section, frozen=True):
+    """How people are told."""
+
+    bell: Annotated[
+        bool,
+        _says(
+            "ring the terminal's bell, and tell the desktop, when a run needs you or a batch ends"
+        ),
+    ] = True
+    apprise: Annotated[
+        tuple[Address, ...],
+        _says("Apprise addresses of people, with the `notify` extra: [webhooks.md](webhooks.md)"),
+    ] = ()
+    events: Annotated[
+        tuple[EventName, ...],
+        _says("what they are told; of a batch only its end, and no pause of your own"),
+    ] = (
+        EventName("run.failed"),
+        EventName("run.stalled"),
+        EventName("queue.paused"),
+        EventName("batch.finished"),
+    )
+
+
+class CleanupSettings(_Section, frozen=True):
+    """What is cleaned up, and when."""
+
+    auto: Annotated[
+        bool, _says("clean up without being asked, every hour; never work that is nowhere else")
+    ] = False
+    older_than: Annotated[Duration, _says("only what ended longer ago, with `auto`")] = Duration(
+        30 * 86400
+    )
+    keep: Annotated[Count, _says("runs of a project that always stay, with `auto`")] = 20
+    budget: Annotated[
+        Size,
+        _says(
+            "disk space of the home, without its trash, above which you are warned; with `auto`, "
+            "the oldest go until it fits"
+        ),
+    ] = Size(50 * 1024**3)
+    trash_days: Annotated[Count, _says("days until the trash is emptied")] = 7
+    trash_size: Annotated[Size, _says("what the trash may hold; the oldest go first")] = Size(
+        20 * 1024**3
+    )
+    events_days: Annotated[
+        Count | None,
+        _says("days after a run's end until all but its last 200 events are dropped; else never"),
+    ] = None
+    rebuildable: Annotated[tuple[str, ...], _says("folders that can be made again, by name")] = (
+        "node_modules",
+        "target",
+        ".venv",
+        "venv",
+        "__pycache__",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+        ".gradle",
+        ".next",
+        ".cache",
+    )
+    disposable: Annotated[
+        tuple[str, ...],
+        _says(
+            "files and folders that are no work where git ignores them, by name or pattern; others "
+            "that an agent changed keep a workspace from being cleaned up"
+        ),
+    ] = (
+        *("dist", "build", "out", "coverage", "htmlcov"),
+        *(".coverage", "*.log", "*.tmp", "*.o", "*.class", "*.egg-info", "*.tsbuildinfo"),
+    )
+
+    @property
+    def worthless(self) -> tuple[str, ...]:
+        """All names of ignored files and folders that are no work."""
+        return (*self.rebuildable, *self.disposable)
+
+
+class UiSettings(_Section, frozen=True):
+    """How the dashboard looks and which keys it takes."""
+
+    theme: Annotated[str, _says("`swarm-dark`, `swarm-light` or one of Textual's")] = "swarm-dark"
+    keys: Annotated[dict[str, str], _says("own keys by command: `{run.cancel: x}`")] = {}
+    columns: Annotated[
+        tuple[str, ...], _says("columns of the run list, in order, as far as there is room")
+    ] = (
+        "status",
+        "title",
+        "project",
+        "progress",
+        "activity",
+        "elapsed",
+        "tokens",
+        "changes",
+        "age",
+    )
+
+
+def _slots() -> int:
+    return max(2, os.cpu_count() or 2)
+
+
+class Config(_Section, frozen=True):
+    """All settings, with their defaults."""
+
+    slots: Annotated[Positive, _says("runs at a time; default: as many as processors")] = (
+        msgspec.field(default_factory=_slots)
+    )
+    spare: Annotated[
+        tuple[str, ...],
+        _says("words in the command lines of processes that outlive a run, as `GradleDaemon`"),
+    ] = ()
+    grace_s: Annotated[Seconds, _says("seconds from SIGTERM to SIGKILL")] = 5.0
+    codex: CodexSettings = CodexSettings()
+    queue: QueueSettings = QueueSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    projects: Annotated[
+        dict[str, ProjectSettings],
+        _says(
+            "own `setup`, `setup_limit`, `copy_files`, `ignore`, `env` of a project: "
+            "`{shop: {setup: [npm ci]}}`"
+        ),
+    ] = {}
+    webhooks: Annotated[
+        tuple[WebhookSettings, ...],
+        _says(
+            "receivers of events, each `{name, url, events, secret_env}`: "
+            "[webhooks.md](webhooks.md)"
+        ),
+    ] = ()
+    notify: NotificationSettings = NotificationSettings()
+    cleanup: CleanupSettings = CleanupSettings()
+    ui: UiSettings = UiSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse two hooks of one name."""
+        names = [hook.name for hook in self.webhooks]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two webhooks are called `{twice}`.")
+        # Programs that are started from now on do not get them.
+        environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
+        environment.reserve_for_codex(codex_secrets.variables(self.codex.config))
+
+
+def load(path: Path) -> Config:
+    """Read the settings at `path`; a missing file gives the defaults.
+
+    Raises `UserError` CONFIG_INVALID, naming file, line and the nearest valid key.
+    """
+    return parse(read(path), shown(path))
+
+
+def read(path: Path) -> str:
+    """Return the text of a settings file; a missing one is empty. Raises `UserError`.
+
+    Only a regular file is read: a pipe or a device could block or never end.
+    """
+    try:
+        with open(path, "rb", opener=_open) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if not is_regular and str(path) != os.devnull:
+                raise _unreadable(path, "It is not a regular file")
+            content = file.read(LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if len(content) > LIMIT_BYTES:
+        raise _unreadable(path, "It is larger than 1 MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "It is not UTF-8") from error
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return user_error("CONFIG_INVALID", f"{shown(path)} cannot be read: {reason}.")
+
+
+def shown(path: Path) -> str:
+    """Return a path as it may be shown."""
+    return printable_name(str(path))
+
+
+def parse(text: str, name: str) -> Config:
+    """Read settings from `text`; `name` stands in errors for the file."""
+    return yaml_file.parse(text, name, Config)
+
+
+def parse_repository(text: str, name: str) -> RepositorySettings:
+    """Read a repository's own settings, as `parse` does."""
+    return yaml_file.parse(text, name, RepositorySettings)
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Give all settings as JSON values, lengths of time in seconds and sizes in bytes.
+
+    Addresses and variables may hold secrets, and are only hinted at.
+    """
+    return _without_values(msgspec.to_builtins(config, enc_hook=_number))
+
+
+def _without_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Put `…` in the place of the values of all variables."""
+    for section in (values["workspace"], *values["projects"].values()):
+        section["env"] = section["env"] and dict.fromkeys(section["env"], HIDDEN)
+    return values
+
+
+def _number(value: object) -> object:
+    if isinstance(value, Duration):
+        return float(value)
+    if isinstance(value, Address):
+        return value.shown
+    return int(value) if isinstance(value, Size) else str(value)
+
+
+def text(config: Config) -> str:
+    """Write all settings as the file that would set them; secrets are only hinted at."""
+    import yaml
+
+    values = _without_values(msgspec.to_builtins(config, enc_hook=_word))
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, Address):
+        return value.shown
+    return value.written() if isinstance(value, (Duration, Size)) else str(value)

@@ -1,0 +1,300 @@
+"""Workspaces cleaned up: planned, then taken one by one; what is nowhere else is kept beside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from engine.config.locks import lock_for, locked
+from engine.config.paths import Paths
+from engine.config.settings import Config
+from engine.disk import rebuildable
+from engine.disk.backup import keep
+from engine.disk.cleanup_plan import CleanupCandidate, CleanupFilter, CleanupItem, CleanupPlan, plan
+from engine.disk.current_workspaces import standing
+from engine.disk.scan.scanner import FolderScanner, FolderSize
+from engine.disk.trash import Trash, TrashEntry
+from engine.disk.unsaved import UnsavedWork, unsaved
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.events import ArtifactSaved, Body, Notice
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run
+from engine.domain.text import size
+from engine.store.store import Store
+from engine.workspaces.create.origin import OriginCache
+from engine.workspaces.service import Tell
+
+LOOKS_AT_ONCE = 4
+LOOKS_ASIDE = 2
+"""At once while nobody waits for them, but perhaps for a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupItemResult:
+    """What became of one item of a plan: bytes freed or put aside, or why it stays."""
+
+    item: CleanupItem
+    freed: int = 0
+    entry: str = ""
+    """The trash's entry, where it can come back."""
+    failure: UserError | None = None
+
+
+@dataclass(slots=True)
+class CleanupReport:
+    """What a clean-up did."""
+
+    cleaned: list[CleanupItemResult] = field(default_factory=list[CleanupItemResult])
+    stopped: bool = False
+
+    @property
+    def freed(self) -> int:
+        """The bytes that went, to the trash or for good."""
+        return sum(one.freed for one in self.cleaned)
+
+
+class WorkspaceCleanup:
+    """Takes workspaces away; every method raises `UserError`."""
+
+    def __init__(
+        self, paths: Paths, config: Config, store: Store, trash: Trash, tell: Tell
+    ) -> None:
+        self._paths = paths
+        self._config = config
+        self._store = store
+        self._trash = trash
+        self._tell = tell
+
+    # What would go
+
+    async def plan(
+        self, wish: CleanupFilter, looked: Callable[[int, int], None] | None = None
+    ) -> CleanupPlan:
+        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+
+        `looked` is told how many of how many workspaces have been looked at.
+        """
+        runs = await standing(self._store, self._paths)
+        turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, OriginCache()
+
+        async def look(run: Run) -> CleanupCandidate:
+            nonlocal count
+            async with turn:
+                candidate = await self._candidate(run, scanner, wish, asked)
+            count += 1
+            if looked:
+                looked(count, len(runs))
+            return candidate
+
+        async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
+            candidates = await asyncio.gather(*(look(run) for run in runs))
+        return plan(candidates, wish, time.time())
+
+    async def _candidate(
+        self, run: Run, scanner: FolderScanner, wish: CleanupFilter, asked: OriginCache
+    ) -> CleanupCandidate:
+        assert run.workspace
+        unmeasured = CleanupCandidate(run)
+        found = plan([unmeasured], replace(wish, artefacts_only=False, keep=0), time.time())
+        if not found.take and not found.keep:
+            return unmeasured  # nobody asked for it
+        if found.take and wish.artefacts_only:
+            return await self._rebuildable(run, scanner)
+        figures = FolderSize()
+        async for told in scanner.measure(Path(run.workspace.path)):
+            figures = told.figures
+        bare = CleanupCandidate(run, figures.disk, figures.rebuildable)
+        if not found.take:
+            return bare  # it stays, whatever is in it
+        worthless = self._config.cleanup.worthless
+        lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
+        return replace(bare, unsaved=lost.words, branch=lost.branch or "")
+
+    async def _rebuildable(self, run: Run, scanner: FolderScanner) -> CleanupCandidate:
+        try:
+            folders = await rebuildable.find(
+                run, self._paths, self._config.cleanup.rebuildable, scanner
+            )
+        except UserError as error:
+            return CleanupCandidate(run, problem=error.message.rstrip("."))
+        except OSError as error:
+            return CleanupCandidate(run, problem=os_failure(error).message.rstrip("."))
+        size_bytes = sum(one.size for one in folders)
+        return CleanupCandidate(run, size_bytes, size_bytes, folders=folders)
+
+    async def look(self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]) -> None:
+        """Tell of each of these workspaces, of runs that ended, what in it is nowhere else."""
+        turn, asked = asyncio.Semaphore(LOOKS_ASIDE), OriginCache()
+
+        async def look(run: Run, path: str) -> None:
+            async with turn:
+                told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
+
+        runs = await standing(self._store, self._paths)
+        ended = {run.workspace.path: run for run in runs if run.workspace and _has_ended(run)}
+        wanted = (path for path in paths if path in ended)
+        await asyncio.gather(*(look(ended[path], path) for path in wanted))
+
+    async def unsaved(self, run: Run) -> UnsavedWork:
+        """Say what of a run's work is nowhere else."""
+        return await unsaved(run, self._paths, self._config.cleanup.worthless)
+
+    # What goes
+
+    async def clean(
+        self,
+        planned: CleanupPlan,
+        wish: CleanupFilter,
+        told: Callable[[CleanupItemResult], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        why: str = "",
+    ) -> CleanupReport:
+        """Carry a plan out, one workspace after another; a failure is told, and the rest goes on.
+
+        Each is looked at again just before: what has changed since the plan was made counts.
+        """
+        report, together = CleanupReport(), secrets.token_hex(4)
+        for item in planned.take:
+            if stop():
+                report.stopped = True
+                break
+            try:
+                if planned.artefacts_only:
+                    cleaned = await self._strip(item, why)
+                else:
+                    cleaned = await self._clean(item, wish, why, together)
+            except UserError as error:
+                cleaned = CleanupItemResult(item, failure=error)
+            except OSError as error:
+                cleaned = CleanupItemResult(item, failure=os_failure(error))
+            report.cleaned.append(cleaned)
+            if told:
+                told(cleaned)
+        return report
+
+    async def _clean(
+        self, item: CleanupItem, wish: CleanupFilter, why: str, together: str
+    ) -> CleanupItemResult:
+        unsaved_too = wish.including_unsaved
+        entry = await self.delete(
+            item.run,
+            item.path,
+            why,
+            including_unsaved=unsaved_too,
+            needs_patch=True,
+            together=together,
+        )
+        return CleanupItemResult(item, item.size, entry.id)
+
+    async def _strip(self, item: CleanupItem, why: str) -> CleanupItemResult:
+        run = await self.standing(item.run, item.path)
+        assert run.workspace
+        # An attempt that begins now waits for this lock before it uses the workspace.
+        async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
+            check_ended(await self.standing(run.id, run.workspace.path))
+            done = await rebuildable.strip(run, self._paths, item.folders)
+        await self.note(run, _said(f"removed what can be made again: {size(done.freed)}", why))
+        failure = user_error("WORKSPACE_BUSY", f"{done.kept[0]}.") if done.kept else None
+        return CleanupItemResult(item, done.freed, failure=failure)
+
+    async def delete(
+        self,
+        run: str,
+        path: str | None = None,
+        why: str = "",
+        *,
+        including_unsaved: bool = True,
+        needs_patch: bool = False,
+        together: str = "",
+    ) -> TrashEntry:
+        """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
+
+        `path` names one that a fresh start left; None: the one the run has now. Without
+        `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED. With
+        `needs_patch` so does one of whose changes no patch can be kept.
+        """
+        async with self._trash.alone():
+            known = await self.standing(run, path)
+            check_ended(known)
+            if not _is_there(known):  # another clean-up was quicker
+                raise user_error("WORKSPACE_MISSING")
+            lost = await self.unsaved(known)
+            if lost and not including_unsaved:
+                raise user_error("WORK_UNSAVED", f"The run {run} is kept: {lost.words}.")
+            kept, is_whole = await keep(known, self._paths, lost, needs_patch=needs_patch)
+            bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
+            words = _said(f"workspace moved to the trash{_staying(lost)}", why)
+            await self.note(known, words, bodies, trash=True)
+            try:
+                return await self._trash.put(
+                    known,
+                    is_only_here=not is_whole,
+                    keeps_branch=lost.branch is not None,
+                    together=together,
+                )
+            except BaseException:
+                if _is_there(known):
+                    await asyncio.shield(self.note(known, "workspace still there", trash=False))
+                raise
+
+    # The run that is meant
+
+    async def run(self, run: str) -> Run:
+        """Give a run as it is stored."""
+        found = await self._store.runs(ids=[run])
+        if not found:
+            raise user_error("RUN_NOT_FOUND", f"There is no run {run}.")
+        return found[0]
+
+    async def standing(self, run: str, path: str | None) -> Run:
+        """Give a run with the workspace at `path` as its own."""
+        known = await self.run(run)
+        if path is None or (known.workspace and known.workspace.path == path):
+            return known
+        for one in await standing(self._store, self._paths, [known]):
+            if one.workspace and one.workspace.path == path:
+                return one
+        raise user_error("WORKSPACE_MISSING")
+
+    async def note(
+        self, run: Run, words: str, first: Sequence[Body] = (), *, trash: bool | None = None
+    ) -> None:
+        """Write down what was done with a workspace; `trash`: whether it is there from now on.
+
+        What a fresh start left behind says nothing about the workspace that the run has now.
+        """
+
+        def told(known: Run) -> list[Body]:
+            if trash is not False:
+                check_ended(known)
+            its_own = known.workspace == run.workspace
+            return [*first, Notice("info", words, trash=trash if its_own else None)]
+
+        await self._tell(run.id, told)
+
+
+def _has_ended(run: Run) -> bool:
+    return run.status in FINISHED
+
+
+def check_ended(run: Run) -> None:
+    """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
+    if not _has_ended(run):
+        raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
+
+
+def _staying(lost: UnsavedWork) -> str:
+    return f", the branch {lost.branch} stays" if lost.branch else ""
+
+
+def _said(words: str, why: str) -> str:
+    return f"{words}: {why}" if why else words
+
+
+def _is_there(run: Run) -> bool:
+    return run.workspace is not None and os.path.lexists(run.workspace.path)

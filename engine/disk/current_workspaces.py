@@ -1,0 +1,59 @@
+"""The workspaces that stand: what each run has now, and what its fresh starts left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.config.paths import Paths
+from engine.disk import locations
+from engine.domain.model import Run, WorkspaceKind
+from engine.domain.projection import fold
+from engine.store.store import Store
+
+
+async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None) -> list[Run]:
+    """Give the runs whose workspace is there, one for each workspace; of `runs`, or of all.
+
+    One that a fresh start left comes as the run it was.
+    """
+    known = list(await store.runs() if runs is None else runs)
+    found = await asyncio.to_thread(locations.workspaces, paths, known)
+    there = {place.path: place.run for place in found}
+    by_id = {run.id: run for run in known}
+    now = [run for run in known if _is_there(run)]
+    own = {Path(run.workspace.path) for run in now if run.workspace}
+    left = [(path, by_id[run]) for path, run in there.items() if run and path not in own]
+    earlier = [await _as_it_was(store, run, path) for path, run in left]
+    return [*now, *(run for run in earlier if run)]
+
+
+def _is_there(run: Run) -> bool:
+    workspace = run.workspace
+    return (
+        workspace is not None
+        and workspace.kind is not WorkspaceKind.IN_PLACE
+        and Path(workspace.path).is_dir()
+    )
+
+
+async def _as_it_was(store: Store, run: Run, path: Path) -> Run | None:
+    then, found = Run(run.id, run.spec, run.created_at), None
+    for event in await store.events(run.id, kinds=["progress", "status", "checkpoint", "notice"]):
+        then = fold(then, [event])
+        if then.workspace and then.workspace.path == str(path):
+            found = then
+        elif found:
+            break
+    if found is None:
+        return None
+    return replace(
+        run,
+        workspace=found.workspace,
+        baseline=found.baseline,
+        checkpoint=found.checkpoint,
+        applied=found.applied,
+        in_trash=False,
+    )

@@ -1,0 +1,116 @@
+"""The folders of a home that take room, and what each belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from engine.agents.codex.sessions import SessionFile
+from engine.config.paths import Paths
+from engine.domain.model import Run
+
+
+class LocationKind(StrEnum):
+    """What takes room."""
+
+    WORKSPACE = "workspace"
+    FILES = "files"
+    """A run's own files: what Codex said, checkpoints, artifacts."""
+    DATABASE = "database"
+    TRASH = "trash"
+    CODEX = "codex"
+    """Codex's own home, which is the user's: looked at, and no more."""
+    ROLLOUT = "rollout"
+    """A session file there of a run here, known or not; it counts in the sessions, too."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLocation:
+    """A folder or file; `run` is empty where no run is known that it belongs to."""
+
+    kind: LocationKind
+    path: Path
+    name: str
+    run: str = ""
+    project: str = ""
+    state: str = ""
+    """Of a session file: why it stays or may go."""
+    may_go: bool = False
+
+
+def find(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
+    """List the places of a home. Blocking; never follows a link."""
+    known = {run.id: run for run in runs}
+    places = workspaces(paths, known.values())
+    for path in _folders(paths.home / "runs"):
+        project = known[path.name].spec.project if path.name in known else ""
+        places.append(
+            DiskLocation(LocationKind.FILES, path, path.name, _known(path.name, known), project)
+        )
+    for path in _folders(paths.trash):
+        run = path.name.rpartition("-")[2]
+        places.append(DiskLocation(LocationKind.TRASH, path, path.name, _known(run, known)))
+    taken = {paths.workspaces, paths.home / "runs", paths.trash}
+    for path in _entries(paths.home):
+        if path not in taken:
+            is_database = path.name.startswith(paths.database.name)
+            kind = LocationKind.DATABASE if is_database else LocationKind.OTHER
+            places.append(DiskLocation(kind, path, path.name))
+    return places
+
+
+def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
+    """List the workspaces that stand, those that fresh starts left behind too. Blocking."""
+    known = {run.id: run for run in runs}
+    owners = {run.workspace.path: run.id for run in known.values() if run.workspace}
+    places: list[DiskLocation] = []
+    for project in _folders(paths.workspaces):
+        for path in _folders(project):
+            # A fresh start makes `<run>-<attempt>` beside `<run>`.
+            run = owners.get(str(path)) or _known(path.name.partition("-")[0], known)
+            places.append(DiskLocation(LocationKind.WORKSPACE, path, path.name, run, project.name))
+    return places
+
+
+def of_codex(home: Path) -> list[DiskLocation]:
+    """List what Codex keeps in its home, the sessions by the year. Blocking."""
+    places: list[DiskLocation] = []
+    for path in _entries(home):
+        if path.name == "sessions":
+            years = (
+                DiskLocation(LocationKind.CODEX, y, f"sessions/{y.name}") for y in _entries(path)
+            )
+            places += years
+        else:
+            places.append(DiskLocation(LocationKind.CODEX, path, path.name))
+    return places
+
+
+def of_session(one: SessionFile) -> DiskLocation:
+    """Give the place that a session file is."""
+    run, project = (one.run.id, one.run.spec.project) if one.run else ("", "")
+    return DiskLocation(
+        LocationKind.ROLLOUT, one.path, one.path.name, run, project, one.state, one.may_go
+    )
+
+
+def _known(name: str, runs: Mapping[str, Run]) -> str:
+    return name if name in runs else ""
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not entry.is_symlink())
+    except OSError:
+        return []
+
+
+def _folders(folder: Path) -> list[Path]:
+    if folder.is_symlink():
+        return []
+    return [path for path in _entries(folder) if path.is_dir()]

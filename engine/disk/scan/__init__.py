@@ -1,0 +1,1 @@
+"""The size of folders, measured in processes of their own."""

@@ -1,0 +1,151 @@
+"""How much room folders take: measured by processes of their own, told while they look."""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from engine.system.child_files import path_of
+
+WORKERS = 2
+"""More do not help once the system knows the folders, and keys would wait for them."""
+Sizes = tuple[int, int]
+_PROGRAM = Path(__file__).with_name("scan_worker.py")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSize:
+    """What a folder takes, so far or in all; a file with several names in it counts once."""
+
+    disk: int = 0
+    """Bytes on disk."""
+    apparent: int = 0
+    """Bytes that the files say they have."""
+    rebuildable: int = 0
+    """Bytes on disk below folders that can be made again: `node_modules` and the like."""
+    entries: int = 0
+    newest: float = 0.0
+    """When a file that cannot be made again was last changed."""
+    unread: int = 0
+    """Folders that could not be looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """News of a measurement: of the whole, or with a `name`, of what lies directly in it."""
+
+    path: Path
+    figures: FolderSize
+    done: bool
+    name: str | None = None
+    is_folder: bool = True
+    is_rebuildable: bool = False
+    error: str | None = None
+    linked: dict[tuple[int, int], Sizes] = field(default_factory=dict[tuple[int, int], Sizes])
+    """Files with other names too, by device and inode: their bytes on disk and apparent
+    ones may count elsewhere."""
+
+
+class FolderScanner:
+    """Measures folders; open as a context, which ends its processes."""
+
+    def __init__(self, rebuildable: Sequence[str] = (), workers: int = WORKERS) -> None:
+        self.workers = workers
+        self._rebuildable = list(rebuildable)
+        self._free: asyncio.Queue[asyncio.subprocess.Process | None] = asyncio.Queue()
+        self._all: list[asyncio.subprocess.Process] = []
+        for _ in range(workers):
+            self._free.put_nowait(None)  # started when first needed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        for worker in self._all:
+            with suppress(ProcessLookupError):
+                worker.kill()
+        for worker in self._all:
+            await worker.wait()
+
+    async def measure(self, path: Path, *, inside: bool = False) -> AsyncGenerator[ScanProgress]:
+        """Measure a folder, telling a few times a second; the last has `done`.
+
+        With `inside`, tell each thing that lies directly in it first. Nothing is followed out of
+        the folder, and one that cannot be read is told with its `error`.
+        """
+        worker = await self._free.get()
+        try:
+            if worker is None or worker.returncode is not None:
+                worker = await self._started()
+            async for told in self._ask(worker, path, inside=inside):
+                yield told
+                if told.done:
+                    self._free.put_nowait(worker)
+                    worker = None
+                    return
+        finally:
+            if worker is not None:  # left in the middle of an answer, or it broke
+                with suppress(ProcessLookupError):
+                    worker.kill()
+                self._free.put_nowait(None)
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            str(path_of(_PROGRAM)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath},
+        )
+        self._all.append(worker)
+        return worker
+
+    async def _ask(
+        self, worker: asyncio.subprocess.Process, path: Path, *, inside: bool
+    ) -> AsyncGenerator[ScanProgress]:
+        assert worker.stdin
+        assert worker.stdout
+        ask = {"path": str(path), "inside": inside, "rebuildable": self._rebuildable}
+        asked = marshal.dumps(ask)
+        worker.stdin.write(len(asked).to_bytes(4, "big") + asked)
+        await worker.stdin.drain()
+        try:
+            while True:
+                size = int.from_bytes(await worker.stdout.readexactly(4), "big")
+                yield _told(path, marshal.loads(await worker.stdout.readexactly(size)))
+        except asyncio.IncompleteReadError as error:
+            raise OSError(f"The measuring of {path} broke off.") from error
+
+
+def _told(path: Path, said: dict[str, Any]) -> ScanProgress:
+    names = FolderSize.__dataclass_fields__
+    return ScanProgress(
+        path,
+        FolderSize(**{name: said[name] for name in names}),
+        said["done"],
+        said.get("name"),
+        said.get("folder", True),
+        said.get("is_rebuildable", False),
+        said.get("error"),
+        {
+            (device, inode): (disk, apparent)
+            for device, inode, disk, apparent in said.get("linked", ())
+        },
+    )

@@ -1,0 +1,308 @@
+"""What faces may ask about disk space: what uses it, what a clean-up would take, the trash."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.agents.codex.command import user_codex_home
+from engine.config.paths import Paths
+from engine.config.settings import Config
+from engine.disk import locations
+from engine.disk.cleanup import CleanupItemResult, CleanupReport, WorkspaceCleanup
+from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
+from engine.disk.locations import DiskLocation, LocationKind
+from engine.disk.scan.scanner import FolderScanner, FolderSize
+from engine.disk.session_cleanup import SessionCleanup
+from engine.disk.trash import Trash, TrashEntry
+from engine.disk.unsaved import UnsavedWork
+from engine.domain.errors import UserError, user_error
+from engine.store.store import USED, Store
+from engine.workspaces.files import removal
+from engine.workspaces.files.removal import RemovalResult
+from engine.workspaces.service import Tell
+
+COUNTED = (LocationKind.WORKSPACE, LocationKind.FILES, LocationKind.DATABASE, LocationKind.OTHER)
+"""What `cleanup.budget` is for: the trash has a bound of its own, Codex's home is the user's."""
+UNDO_S = 3600.0
+"""How long what was deleted can come back, however little room there is for it."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """What a place takes, so far or in all."""
+
+    place: DiskLocation
+    figures: FolderSize
+    done: bool
+    error: str | None = None
+
+
+class Disk:
+    """The disk space of one home; every method raises `UserError`."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        tell: Tell,
+        check_config: Callable[[], None],
+    ) -> None:
+        self._check_config = check_config
+        self._paths = paths
+        self._config = config
+        self._store = store
+        self._trash = Trash(paths)
+        self._sizes: dict[str, int] = {}
+        """What entries of the trash take, in bytes: nothing changes in there."""
+        self.sessions = SessionCleanup(paths, store, self._trash, tell)
+        self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, tell)
+        self.delete = self.cleaning.delete
+
+    # Looking
+
+    def free(self) -> int:
+        """Give the free bytes of the file system that the home is on."""
+        return shutil.disk_usage(self._paths.home).free
+
+    async def measure(
+        self,
+        told: Callable[[DiskUsage], None] = lambda _: None,
+        kinds: Collection[LocationKind] = frozenset(LocationKind),
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
+    ) -> int:
+        """Measure everything, telling what each place takes again and again until it is `done`.
+
+        `looked` is told how many of how many places were measured. To be cancelled at any time. A
+        file with names in several places counts in one of them. Gives what `cleanup.budget` is held
+        against, in bytes, and remembers it for the warning.
+        """
+        used: dict[Path, int] = {}
+        done, linked = 0, set[tuple[int, int]]()
+
+        def counted(one: DiskUsage) -> None:
+            nonlocal done
+            if one.place.kind in COUNTED:
+                used[one.place.path] = one.figures.disk
+            told(one)
+            if one.done:
+                done += 1
+                looked(done, total)
+
+        runs = await self._store.runs()
+        found = await asyncio.to_thread(locations.find, self._paths, runs)
+        if LocationKind.CODEX in kinds:
+            found += await asyncio.to_thread(locations.of_codex, user_codex_home())
+        found = [place for place in found if place.kind in kinds]
+        total, waiting = len(found), iter(found)
+        async with (
+            FolderScanner(self._config.cleanup.rebuildable) as scanner,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(scanner.workers):
+                group.create_task(_measure(scanner, waiting, linked, counted))
+        if LocationKind.ROLLOUT in kinds:
+            for one in await self.sessions.find():
+                told(DiskUsage(locations.of_session(one), one.figures, done=True))
+        with suppress(UserError):  # on a full disk it goes without
+            await self._store.change_setting(USED, lambda _: str(sum(used.values())))
+        return sum(used.values())
+
+    async def inside(self, path: Path, told: Callable[[DiskUsage], None]) -> None:
+        """Measure what lies directly in a folder of a place, one by one."""
+        async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
+            async for one in scanner.measure(path, inside=True):
+                if one.name is not None:
+                    place = DiskLocation(LocationKind.OTHER, path / one.name, one.name)
+                    told(DiskUsage(place, one.figures, done=True))
+
+    async def unsaved(self, run: str, path: str | None = None) -> UnsavedWork:
+        """Say what of a run's work is nowhere else; false where all of it is somewhere else, too.
+
+        `path` names a workspace that a fresh start left; None: the one the run has now.
+        """
+        return await self.cleaning.unsaved(await self.cleaning.standing(run, path))
+
+    async def look_for_work(
+        self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
+    ) -> None:
+        """Tell of many workspaces, by path, what of the work in them is nowhere else.
+
+        For those of runs that ended; what the same repository says of all is asked for once.
+        """
+        await self.cleaning.look(paths, told)
+
+    # Cleaning up
+
+    async def plan(
+        self, wish: CleanupFilter, looked: Callable[[int, int], None] | None = None
+    ) -> CleanupPlan:
+        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+
+        `looked` is told how many of how many workspaces have been looked at.
+        """
+        if wish.sessions:
+            return await self.sessions.plan(wish)
+        return await self.cleaning.plan(wish, looked)
+
+    async def clean(
+        self,
+        planned: CleanupPlan,
+        wish: CleanupFilter,
+        told: Callable[[CleanupItemResult], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        why: str = "",
+    ) -> CleanupReport:
+        """Carry a plan out, one item after another; a failure is told, and the rest goes on.
+
+        A mistake in the settings refuses it: they decide what may be deleted.
+        """
+        self._check_config()
+        if planned.sessions:
+            return await self.sessions.clean(planned, told, stop)
+        return await self.cleaning.clean(planned, wish, told, stop, why)
+
+    # The trash
+
+    async def trash(self) -> list[TrashEntry]:
+        """Give what is in the trash, the newest first."""
+        return await asyncio.to_thread(self._trash.list)
+
+    async def restore(self, entry: TrashEntry) -> None:
+        """Bring a workspace back to where it was."""
+        async with self._trash.alone():
+            await self._trash.restore(entry)
+            try:
+                run = await self.cleaning.run(entry.run)
+                its_own = run.workspace is not None and run.workspace.path == entry.path
+                words = "workspace brought back from the trash"
+                await self.cleaning.note(run, words, trash=False if its_own else None)
+            except UserError as error:  # it is back, whether or not anybody knows the run
+                _log.warning("restored %s, but not noted: %s", entry.id, error.message)
+
+    async def undo(self, run: str | None = None) -> list[TrashEntry]:
+        """Bring back what went to the trash last: of one run, or all that went there together.
+
+        What cannot come back stays there; the others come, and then its error is raised.
+        """
+        entries = [one for one in await self.trash() if run in (None, one.run)]
+        if not entries:
+            whose = f"nothing of the run {run}" if run else "nothing"
+            raise user_error("INPUT_INVALID", f"The trash holds {whose}.", "It cannot be undone.")
+        last = entries[0]
+        if run is None and last.together:
+            entries = [one for one in entries if one.together == last.together]
+        else:
+            entries = [last]
+        failures: list[UserError] = []
+        for entry in entries:
+            try:
+                await self.restore(entry)
+            except UserError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return entries
+
+    async def empty(
+        self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Remove entries of the trash for good, and give how many could be.
+
+        A mistake in the settings refuses it, as it does a clean-up.
+        """
+        self._check_config()
+        count = 0
+        for entry in entries:
+            if stop():
+                break
+            async with self._trash.alone():
+                gone = await asyncio.to_thread(self._trash.doom, entry)
+            done = await _remove(gone, stop)
+            await self._trash.release_base(entry)
+            count += not (done.left or done.stopped)
+        return count
+
+    async def tend(self, *, expire: bool = True) -> int:
+        """Repair the trash after a crash, and empty what is too old or too much; return how many.
+
+        What is nowhere else stays until the user empties it. Without `expire`, all of it stays, as
+        where a mistake in the settings leaves unknown how long it is wanted.
+        """
+        async with self._trash.alone():
+            await self._trash.mend()
+            for run in await self._store.runs():
+                if run.in_trash and run.workspace and Path(run.workspace.path).is_dir():
+                    # A crash came between the word and the deed.
+                    await self.cleaning.note(run, "workspace still there", trash=False)
+        for gone in await asyncio.to_thread(self._trash.doomed):
+            await _remove(gone)
+        if not expire or self._is_mistaken():
+            return 0
+        entries = [one for one in await self.trash() if not one.is_only_here]
+        return await self.empty(await self._too_much(entries, time.time()))
+
+    def _is_mistaken(self) -> bool:
+        try:
+            self._check_config()
+        except UserError:
+            return True
+        return False
+
+    async def _too_much(self, entries: Sequence[TrashEntry], now: float) -> list[TrashEntry]:
+        """Give the entries, newest first, that are too old or find no room any more."""
+        limits = self._config.cleanup
+        oldest, room = now - limits.trash_days * 86_400, limits.trash_size
+        going: list[TrashEntry] = []
+        async with FolderScanner() as scanner:
+            for entry in entries:
+                if entry.at < oldest:
+                    going.append(entry)
+                    continue
+                room -= await self._size(scanner, entry)
+                if room < 0 and entry.at < now - UNDO_S:
+                    going.append(entry)
+        return going
+
+    async def _size(self, scanner: FolderScanner, entry: TrashEntry) -> int:
+        if entry.id not in self._sizes:
+            async for told in scanner.measure(self._trash.content(entry)):
+                self._sizes[entry.id] = told.figures.disk
+        return self._sizes[entry.id]
+
+
+async def _remove(path: Path, stop: Callable[[], bool] = lambda: False) -> RemovalResult:
+    """Remove a folder in a thread, which ends with whoever waits for it."""
+    left = False
+    try:
+        return await asyncio.to_thread(removal.remove, path, lambda: left or stop())
+    finally:
+        left = True
+
+
+async def _measure(
+    scanner: FolderScanner,
+    waiting: Iterator[DiskLocation],
+    linked: set[tuple[int, int]],
+    told: Callable[[DiskUsage], None],
+) -> None:
+    for place in waiting:
+        async for one in scanner.measure(place.path):
+            figures = one.figures
+            again = [sizes for key, sizes in one.linked.items() if key in linked]
+            if again:
+                figures = replace(
+                    figures,
+                    disk=figures.disk - sum(disk for disk, _ in again),
+                    apparent=figures.apparent - sum(apparent for _, apparent in again),
+                )
+            linked.update(one.linked)
+            told(DiskUsage(place, figures, one.done, one.error))

@@ -1,0 +1,121 @@
+"""Codex's session files of runs that cannot go on any more: planned, then removed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.agents.codex.command import user_codex_home
+from engine.agents.codex.sessions import SessionFile, SessionFiles
+from engine.config.paths import Paths
+from engine.disk.cleanup import CleanupItemResult, CleanupReport
+from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan, ago, largest_first
+from engine.disk.trash import Trash
+from engine.domain.errors import user_error
+from engine.domain.events import Notice
+from engine.domain.text import size
+from engine.store.store import Store
+from engine.workspaces.files import removal
+from engine.workspaces.service import Tell
+
+
+class SessionCleanup:
+    """Removes session files for good; every method raises `UserError`.
+
+    Never one that a run can be resumed from, nor one that the user went on with, nor any other
+    thing in Codex's home.
+    """
+
+    def __init__(self, paths: Paths, store: Store, trash: Trash, tell: Tell) -> None:
+        self._paths = paths
+        self._store = store
+        self._trash = trash
+        self._tell = tell
+
+    async def find(self) -> list[SessionFile]:
+        """Give the session files of the runs here, those of the simulated agent's, too."""
+        runs = await self._store.runs()
+
+        def look() -> list[SessionFile]:
+            in_trash = {entry.path for entry in self._trash.list()}
+            sessions = SessionFiles(self._paths, runs, in_trash)
+            homes = (user_codex_home(), self._paths.simulated_codex_home)
+            return [one for home in homes for one in sessions.find(home)]
+
+        return await asyncio.to_thread(look)
+
+    async def plan(self, wish: CleanupFilter) -> CleanupPlan:
+        """Say which session files would go and which stay, and why; `wish.paths` are theirs."""
+        now = time.time()
+        take: list[CleanupItem] = []
+        keep: list[CleanupItem] = []
+        for one in await self.find():
+            if _wanted(one, wish):
+                age_s = max(0.0, now - one.figures.newest)
+                goes = one.may_go and age_s >= wish.older_than_s
+                (take if goes else keep).append(_item(one, ago(age_s)))
+        return CleanupPlan(largest_first(take), largest_first(keep), sessions=True)
+
+    async def clean(
+        self,
+        planned: CleanupPlan,
+        told: Callable[[CleanupItemResult], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> CleanupReport:
+        """Remove what was planned, as far as it may still go; a failure is told, the rest goes on.
+
+        A run that begins its next attempt meanwhile keeps its session.
+        """
+        report = CleanupReport()
+        for item in planned.take:
+            if stop():
+                report.stopped = True
+                break
+            cleaned = await self._clean(item)
+            report.cleaned.append(cleaned)
+            if told:
+                told(cleaned)
+        return report
+
+    async def _clean(self, item: CleanupItem) -> CleanupItemResult:
+        async with self._trash.alone():  # nothing comes back from there meanwhile
+            runs = await self._store.runs(ids=[item.run]) if item.run else []
+            in_trash = {entry.path for entry in await asyncio.to_thread(self._trash.list)}
+            look = SessionFiles(self._paths, runs, in_trash)
+            found = await asyncio.to_thread(look.one, Path(item.path))
+            if found is None or not found.may_go:
+                why = found.state if found else "is gone"
+                failure = user_error("INPUT_INVALID", f"The session of {item.title} stays: {why}.")
+                return CleanupItemResult(item, failure=failure)
+            done = await asyncio.to_thread(removal.remove, found.path)
+        if done.left:
+            message = f"The system refused: {done.left[0]}."
+            return CleanupItemResult(
+                item, failure=user_error("INTERNAL", message, "Check that file.")
+            )
+        if found.run:
+            words = f"removed a Codex session that cannot go on: {size(item.size)}"
+            await self._tell(found.run.id, lambda _: [Notice("info", words)])
+        return CleanupItemResult(item, item.size)
+
+
+def _wanted(one: SessionFile, wish: CleanupFilter) -> bool:
+    run, project, status = (
+        (one.run.id, one.run.spec.project, one.run.status) if one.run else ("", None, None)
+    )
+    return (
+        (not wish.runs or run in wish.runs)
+        and (not wish.paths or str(one.path) in wish.paths)
+        and (not wish.statuses or status in wish.statuses)
+        and wish.project in (None, project)
+    )
+
+
+def _item(one: SessionFile, age: str) -> CleanupItem:
+    run, title, project = (
+        (one.run.id, one.run.spec.title, one.run.spec.project) if one.run else ("", "", "")
+    )
+    why = f"{one.state}, last written {age} ago"
+    return CleanupItem(run, title or one.path.name, project, one.figures.disk, why, str(one.path))

@@ -1,0 +1,42 @@
+"""What is noted of a workspace in the trash: enough to bring it back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.domain.model import Workspace, WorkspaceKind
+
+
+class TrashEntry(msgspec.Struct, frozen=True):
+    """Something in the trash."""
+
+    id: str
+    run: str
+    project: str
+    title: str
+    path: str
+    """Where it was."""
+    kind: str
+    at: float
+    """When it was put there, in seconds since 1970."""
+    source: str | None = None
+    branch: str | None = None
+    tip: str | None = None
+    """The commit its branch stood at."""
+    detached: str | None = None
+    """The commit it had checked out, where that was not its branch."""
+    is_only_here: bool = False
+    """Whether it holds work that is nowhere else, not even as a patch beside the run."""
+    together: str = ""
+    """The same for all that one clean-up took: they come back together."""
+    keeps_branch: bool = False
+    """Whether its branch stays in the repository: it alone holds commits that were applied."""
+    upstream: tuple[tuple[str, str], ...] = ()
+    """What the repository's settings said of its branch: names and values."""
+    is_settled: bool = False
+    """Whether the repository it came from has forgotten it."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that it was."""
+        return Workspace(self.path, WorkspaceKind.read(self.kind), self.source, self.branch)

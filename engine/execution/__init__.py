@@ -1,0 +1,1 @@
+"""Runs at work: the queue, supervisors, output, events and faults."""

@@ -1,0 +1,364 @@
+"""Live attempts followed: their spool files become events, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.agents.codex.rollout import Record, Rollout, TokenCount
+from engine.agents.codex.translation import Cursor, Translator, cursor_from, cursor_text
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, Notice
+from engine.domain.transient import transient
+from engine.execution.faults import Faults
+from engine.execution.local.process import AttemptProcess, ProcessEnd, census
+from engine.store.appending import AppendRequest
+from engine.system.files import LineReader
+
+TICK_S, MAX_TICK_S = 0.05, 0.8
+CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
+LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
+RETRY_S = 1.0
+ROLLOUT_S = 2.0
+CENSUS_S = 5.0
+
+_TOLD = b'"turn.completed"'
+
+Commit = Callable[[Sequence[AppendRequest]], Awaitable[object]]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class FollowedAttempt:
+    """One attempt that is followed; `done` tells how it ended, once all it said is stored."""
+
+    run: str
+    process: AttemptProcess
+    translator: Translator
+    spool: LineReader
+    stored: str | None
+    done: asyncio.Future[ProcessEnd]
+    codex_home: Path
+    bodies: list[Body] = field(default_factory=list)
+    moved: bool = False
+    rollout: Rollout | None = None
+    agents: dict[str, Rollout] = field(default_factory=dict[str, Rollout])
+
+    @property
+    def cursor(self) -> Cursor:
+        """What is known of the attempt."""
+        return self.translator.cursor
+
+    @property
+    def verdict(self) -> UserError | None:
+        """Why it was ended by us, if so; stored, for the engine that may have to finish it."""
+        info = self.cursor.verdict
+        return user_error(info.code, info.message, info.recovery) if info else None
+
+    @verdict.setter
+    def verdict(self, verdict: UserError | None) -> None:
+        self.cursor.verdict = verdict.info if verdict else None
+        self.moved |= verdict is not None
+
+    def read(self) -> int:
+        """Take in the next lines, and give how many."""
+        lines = self.spool.lines()
+        if _TOLD in b"".join(lines[-2:]):
+            self.read_rollout()  # it knows more of the tokens that are now told at last
+        translate, bodies = self.translator.translate, self.bodies
+        for line in lines:
+            if line:
+                bodies += translate(line)
+        if not lines and (missing := self.spool.cut_off()):
+            said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
+            self.bodies.append(Notice("warning", said))
+        self._move()
+        return len(lines)
+
+    def read_rest(self) -> None:
+        """Take in a last line that was cut short."""
+        if rest := self.spool.rest():
+            self.bodies += self.translator.translate(rest)
+        self._move()
+
+    def end(self) -> None:
+        """Take in all that is left, once the process has ended."""
+        self.read_rest()
+        self.read_rollout(to_end=True)
+        if self.cursor.open:
+            self.bodies += self.translator.close_steps(is_told=False)  # its end says why
+            self.moved = True
+
+    def read_rollout(self, *, to_end: bool = False, in_vain: bool = True) -> None:
+        """Take in what the rollout file counted; it is Codex's own, and may be no good."""
+        thread = self.cursor.thread_id
+        if thread and self.rollout is None:
+            self.rollout = Rollout(self.codex_home, thread, self.cursor.rollout_offset)
+        if not self.rollout:
+            return
+        for record in self._records(self.rollout, to_end=to_end, in_vain=in_vain):
+            self.bodies += self.translator.recorded(record)
+        if self.cursor.rollout_offset != self.rollout.offset:
+            self.cursor.rollout_offset = self.rollout.offset
+            self.moved = True
+        read: set[str] = set()
+        while unread := self.cursor.agents.keys() - read:  # agents start others in turn
+            read |= unread
+            for name in unread:
+                self._read_agent(name, to_end=to_end, in_vain=in_vain)
+
+    def _read_agent(self, name: str, *, to_end: bool, in_vain: bool) -> None:
+        cursor = self.cursor.agents[name]
+        rollout = self.agents.get(name)
+        if rollout is None:
+            rollout = self.agents[name] = Rollout(self.codex_home, name, cursor.offset)
+        for record in self._records(rollout, to_end=to_end, in_vain=in_vain):
+            self.bodies += self.translator.recorded_by_agent(name, record)
+        if cursor.offset != rollout.offset:
+            cursor.offset = rollout.offset
+            self.moved = True
+
+    def _records(self, rollout: Rollout, *, to_end: bool, in_vain: bool) -> list[Record]:
+        """Return what is new in a rollout; of its token counts, only the latest."""
+        is_behind = True
+        found: list[Record] = []
+        while is_behind:
+            try:
+                found += rollout.read(in_vain=in_vain)
+            except OSError as error:
+                _log.warning("run %s: no token counts: %s", self.run, error)
+                break
+            is_behind = to_end and rollout.behind
+        # Running totals: the latest holds what the others said.
+        counts = [record for record in found if isinstance(record, TokenCount)]
+        latest = [count for count in counts if count.usage][-1:] or counts[-1:]
+        return [*(record for record in found if not isinstance(record, TokenCount)), *latest]
+
+    def close(self) -> None:
+        """Close its files."""
+        self.spool.close()
+        for rollout in (self.rollout, *self.agents.values()):
+            if rollout:
+                rollout.close()
+
+    def _move(self) -> None:
+        self.moved |= self.cursor.offset != self.spool.offset
+        self.cursor.offset = self.spool.offset
+
+
+Taken = list[tuple[FollowedAttempt, AppendRequest]]
+"""What one transaction stores, of whom."""
+
+
+class OutputFollower:
+    """One poller for all attempts: every tick is one transaction, whatever the number of runs."""
+
+    def __init__(self, commit: Commit, faults: Faults | None = None) -> None:
+        self._commit = commit
+        self._faults = faults or Faults()
+        self._followed: dict[str, FollowedAttempt] = {}
+        self._turn = 0
+        self._next_rollouts = self._next_census = 0.0
+        self._storing: asyncio.Task[None] | None = None
+        self._is_late = False
+        """Whether the store could not take what was read."""
+        self._wanted = asyncio.Event()
+
+    def follow(
+        self, run: str, process: AttemptProcess, stored: str | None, root: str, codex_home: Path
+    ) -> FollowedAttempt:
+        """Follow an attempt from its stored cursor on; `root` is the workspace's path."""
+        cursor = cursor_from(stored) if stored else Cursor()
+        following = FollowedAttempt(
+            run=run,
+            process=process,
+            translator=Translator(cursor, root),
+            spool=LineReader(process.folder.stdout, cursor.offset),
+            stored=stored,
+            done=asyncio.get_running_loop().create_future(),
+            codex_home=codex_home,
+        )
+        self._followed[run] = following
+        self._wanted.set()
+        return following
+
+    def forget(self, run: str) -> None:
+        """Follow it no longer."""
+        following = self._followed.pop(run, None)
+        if following:
+            following.close()
+
+    def _let_go(self, following: FollowedAttempt) -> None:
+        """Follow this attempt no longer; the run's next one may be followed by now."""
+        if self._followed.get(following.run) is following:
+            self.forget(following.run)
+
+    async def run(self) -> None:
+        """Poll for ever, while there is something to follow."""
+        try:
+            while True:
+                await self._tick()
+        finally:
+            # What is being written is written: after a fault, this goes on from there.
+            if self._storing:
+                await asyncio.gather(self._storing, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        if not self._followed:
+            self._wanted.clear()
+            await self._wanted.wait()
+        await self._record_processes()
+        busy, endings = self._read()
+        try:
+            await self._stored()
+            self._storing = asyncio.create_task(self._store(self._taken(), endings))
+            if not busy:
+                await self._stored()
+            if self._is_late:
+                self._is_late = False
+                self._faults.clear("database")
+        except UserError as error:
+            # Nothing is lost: what was not stored is kept, and tried again.
+            self._is_late = True
+            self._faults.record("database", error)
+            await asyncio.sleep(RETRY_S)
+        # In a flood the next lines are read while the last ones are being written.
+        await asyncio.sleep(0 if busy else self._pause_s())
+
+    async def _record_processes(self) -> None:
+        """Look now and then which processes there are: those that lose their parent stay known."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._next_census:
+            return
+        self._next_census = clock() + CENSUS_S
+        try:
+            seen = await asyncio.to_thread(census.look, time.monotonic())
+        except OSError as error:
+            _log.warning("the processes of the runs were not recorded: %s", error)
+            return
+        for following in self._followed.values():
+            following.process.record(seen)
+
+    def _pause_s(self) -> float:
+        """Give how long to wait: of many runs, those who look see only some, a little later."""
+        return min(MAX_TICK_S, TICK_S * max(1.0, len(self._followed) / CROWD))
+
+    def _read(self) -> tuple[bool, list[tuple[FollowedAttempt, ProcessEnd]]]:
+        """Read what there is; say if there may be more, and which attempts have ended."""
+        budget = LINES_A_TICK
+        count = self._rollouts_due()
+        endings: list[tuple[FollowedAttempt, ProcessEnd]] = []
+        for following in self._in_turn():
+            try:
+                read = 0
+                if budget > 0 and not following.bodies:
+                    read = following.read()
+                    budget -= read
+                    if count:
+                        following.read_rollout(in_vain=False)
+                # Who still speaks is asked now and then only; a descendant may speak for ever.
+                ending = None if read and not count else following.process.ending()
+                if ending and not following.spool.behind:
+                    following.end()
+                    endings.append((following, ending))
+            except Exception as error:  # its supervisor's affair, and nobody else's
+                self._give_up(following, error)
+        return budget <= 0, endings
+
+    def _give_up(self, following: FollowedAttempt, error: Exception) -> None:
+        if not following.done.done():
+            following.done.set_exception(error)
+            following.done.exception()  # who closes in this moment does not ask for it
+        self._let_go(following)
+
+    def _rollouts_due(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        due = now >= self._next_rollouts
+        if due:
+            self._next_rollouts = now + ROLLOUT_S
+        return due
+
+    def _in_turn(self) -> list[FollowedAttempt]:
+        """Give all, each time beginning with another: no flood starves the others."""
+        followed = list(self._followed.values())
+        self._turn = (self._turn + 1) % max(1, len(followed))
+        return followed[self._turn :] + followed[: self._turn]
+
+    def _taken(self) -> Taken:
+        """Take what is to be stored next; it is given back where that fails."""
+        taken: Taken = []
+        failed: list[tuple[FollowedAttempt, Exception]] = []
+        for it in self._followed.values():
+            if it.moved:
+                try:
+                    cursor = cursor_text(it.cursor)
+                except Exception as error:
+                    failed.append((it, error))
+                    continue
+                taken.append((it, AppendRequest(it.run, it.bodies, None, None, cursor, it.stored)))
+                it.bodies, it.moved = [], False
+        for it, error in failed:
+            self._give_up(it, error)
+        return taken
+
+    async def _stored(self) -> None:
+        """Wait until what was taken is stored; raises `UserError` where it is not."""
+        storing, self._storing = self._storing, None
+        if storing:
+            await storing
+
+    async def _store(self, taken: Taken, endings: list[tuple[FollowedAttempt, ProcessEnd]]) -> None:
+        try:
+            if taken:
+                await self._commit([entry for _, entry in taken])
+                _mark_stored(taken)
+        except BaseException as error:
+            _give_back(taken)
+            if not isinstance(error, Exception) or transient(error):
+                raise
+            await self._store_apart(taken)
+        for following, ending in endings:
+            if not following.done.done():
+                following.done.set_result(ending)
+            self._let_go(following)
+
+    async def _store_apart(self, taken: Taken) -> None:
+        """Store each run's part by itself, after a fault: it is that run's, and no other's."""
+        of_store: Exception | None = None
+        for following, entry in taken:
+            del following.bodies[: len(entry.bodies)]
+            try:
+                await self._commit([entry])
+                _mark_stored([(following, entry)])
+            except BaseException as error:
+                _give_back([(following, entry)])
+                if not isinstance(error, Exception):
+                    raise
+                if is_of_store(error):
+                    of_store = error  # tried again later, with what else comes by then
+                else:
+                    self._give_up(following, error)
+        if of_store:
+            raise of_store
+
+
+def _mark_stored(taken: Taken) -> None:
+    for following, entry in taken:
+        following.stored = entry.cursor
+
+
+def _give_back(taken: Taken) -> None:
+    for following, entry in taken:
+        following.bodies[:0] = entry.bodies
+        following.moved = True
+
+
+def is_of_store(error: Exception) -> bool:
+    """Return whether a fault says nothing about a run: the store cannot be written at all."""
+    return transient(error) is not None or (
+        isinstance(error, UserError) and error.entry.stops_store
+    )

@@ -1,0 +1,1 @@
+"""Processes and folders on this machine."""

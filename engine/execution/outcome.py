@@ -1,0 +1,209 @@
+"""What an attempt's end means for the run: the end, or another attempt."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.agents.codex import failures
+from engine.agents.codex.limit_resets import resets_at
+from engine.agents.codex.translation import Cursor
+from engine.config.paths import AttemptFolder
+from engine.config.settings import WatchdogSettings
+from engine.domain.activity import elapsed_s
+from engine.domain.errors import UserError, reported, user_error
+from engine.domain.events import (
+    ArtifactSaved,
+    Body,
+    ErrorRaised,
+    Notice,
+    Progressed,
+    StatusChanged,
+    status_change,
+)
+from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
+from engine.domain.reasons import Cause, WaitingFor
+from engine.domain.requests import GO_ON, check_failed
+from engine.domain.text import printable
+from engine.execution.local.process import ProcessEnd
+from engine.system.files import open_regular
+
+NAMED = 10  # processes in a notice
+STDERR_TAIL_BYTES = 16_384
+BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
+STALL_RESUMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What comes next: last events of the attempt, what another is to do, a pause for all."""
+
+    bodies: list[Body]
+    ask: AttemptRequest | None = None
+    pause: Pause | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the run has succeeded with it."""
+        return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
+
+
+def failure(ending: ProcessEnd, cursor: Cursor, stderr: Path) -> UserError | None:
+    """Give why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
+    if ending.exit_code == 0 and cursor.turn == "completed":
+        return _refused(cursor)
+    if cursor.turn == "failed":
+        return failures.from_turn(cursor.failure)
+    said = tail(stderr)
+    if ending.disk_full or "No space left on device" in said:
+        return reported("DISK_FULL")
+    if ending.exit_code is None:
+        return user_error("RUN_INTERRUPTED")
+    return failures.from_exit(ending.exit_code, said, cursor.last_error)
+
+
+def _refused(cursor: Cursor) -> UserError | None:
+    if not cursor.refused or cursor.worked:
+        return None
+    return user_error(
+        "SANDBOX_UNUSABLE", f"No command could start in Codex's sandbox: {cursor.refused}"
+    )
+
+
+def left_behind(
+    processes: Mapping[int, str], survivors: Mapping[int, str], folder: AttemptFolder
+) -> list[Body]:
+    """Tell what Codex left: processes that had to be ended, and its last message."""
+    bodies: list[Body] = []
+    if processes:
+        plural = "" if len(processes) == 1 else "es"
+        said = f"ended {len(processes)} process{plural} that Codex left behind"
+        said = f"{said}: {_names(processes)}"
+        bodies.append(Notice("warning", said))
+    bodies += not_ended(survivors)
+    path = folder.last_message
+    if path.is_file() and (size_bytes := path.stat().st_size):
+        bodies.append(ArtifactSaved(str(path.relative_to(folder.path.parent)), size_bytes))
+    return bodies
+
+
+def not_ended(processes: Mapping[int, str]) -> list[Body]:
+    """Return the notice of processes that the system did not let us end."""
+    if not processes:
+        return []
+    plural = "" if len(processes) == 1 else "es"
+    said = f"{len(processes)} process{plural} could not be ended: {_names(processes)}"
+    return [Notice("warning", said)]
+
+
+def _names(processes: Mapping[int, str]) -> str:
+    names = [f"{printable(name, 50)} ({pid})" for pid, name in processes.items()]
+    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def what_next(
+    run: Run,
+    error: UserError | None,
+    exit_code: int | None,
+    settings: WatchdogSettings,
+    now: float,
+    again: AttemptRequest | None = None,
+) -> NextStep:
+    """Decide what follows an attempt that nobody cancelled and that ended with `error`, or well.
+
+    `again` is what another attempt would have to do, see `go_on`.
+    """
+    if error is None and run.spec.verify:
+        return NextStep([StatusChanged(Status.VERIFYING, exit_code=exit_code)])
+    if error is None:
+        return _complete(run, exit_code, now)
+    if error.entry.is_limit:
+        return _wait_for_limit(run, error, exit_code, now, again)
+    if error.entry.is_retried and run.retries_used < run.spec.retries:
+        return _again(run, error, exit_code, now, again)
+    resumes = settings.action == "resume" and run.retries_used < STALL_RESUMES
+    if error.code == "RUN_STALLED" and resumes:
+        return _again(run, error, exit_code, now, again)
+    interrupted = error.code == "RUN_INTERRUPTED"
+    status = Status.INTERRUPTED if interrupted else Status.FAILED
+    ended = status_change(status, Cause.ERROR, code=error.code, exit_code=exit_code)
+    return NextStep([ErrorRaised(error.info), ended])
+
+
+def after_check(run: Run, error: UserError | None, output: str, now: float) -> NextStep:
+    """Decide what follows the check of what the agent did: the end, or the agent hears of it."""
+    if error is None:
+        return _complete(run, None, now)
+    if run.retries_used >= run.spec.retries:
+        failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+        return NextStep([ErrorRaised(error.info), failed])
+    said = check_failed(run, error.info, output)
+    ask = AttemptRequest(said if run.thread_id else f"{run.spec.prompt}\n\n{said}", resume=True)
+    told = Notice("warning", f"the check failed: {error.message}")
+    return NextStep([told, _retry(run, error)], ask)
+
+
+def _complete(run: Run, exit_code: int | None, now: float) -> NextStep:
+    elapsed = round(elapsed_s(run, now), 3)
+    done = Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=elapsed)
+    return NextStep([done, StatusChanged(Status.SUCCEEDED, exit_code=exit_code)])
+
+
+def _wait_for_limit(
+    run: Run, error: UserError, exit_code: int | None, now: float, again: AttemptRequest | None
+) -> NextStep:
+    until = resets_at(error.message, run.limits, run.limit_hits, now)
+    told = Notice("warning", error.message)
+    queued = status_change(
+        Status.QUEUED, Cause.LIMIT, code=error.code, exit_code=exit_code, not_before=until
+    )
+    words = f"waiting for the limit to reset ({error.code})"
+    return NextStep([told, queued], again, Pause(words, until, WaitingFor.LIMIT))
+
+
+def _again(
+    run: Run, error: UserError, exit_code: int | None, now: float, again: AttemptRequest | None
+) -> NextStep:
+    wait_s = min(BACKOFF_S * 2.0 ** min(run.retries_used, 10), BACKOFF_MAX_S) * random.uniform(
+        0.75, 1.25
+    )
+    told = Notice("warning", f"{error.message} Trying again in {wait_s:.0f} s.")
+    return NextStep([told, _retry(run, error, exit_code, now + wait_s)], again)
+
+
+def _retry(
+    run: Run, error: UserError, exit_code: int | None = None, not_before: float | None = None
+) -> StatusChanged:
+    return status_change(
+        Status.QUEUED,
+        Cause.AUTOMATIC_RETRY,
+        code=error.code,
+        number=run.retries_used + 1,
+        exit_code=exit_code,
+        not_before=not_before,
+    )
+
+
+def go_on(ask: AttemptRequest | None, cursor: Cursor) -> AttemptRequest | None:
+    """Say what another attempt does: go on in the thread, or where it had none yet, all of it.
+
+    The run may know a thread of an earlier attempt, which has not heard what this one was asked.
+    """
+    if cursor.thread_id and cursor.turn:
+        return AttemptRequest(GO_ON, resume=True)
+    return replace(ask, fresh=False) if ask else None
+
+
+def tail(path: Path) -> str:
+    """Give the end of a file as text; nothing where there is none."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - STDERR_TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,115 @@
+"""A lost or damaged database rebuilt from the folders of the runs.
+
+Nothing is deleted: a damaged database is kept aside. What is there already stays as it is, so that
+it does no harm to recover twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config.paths import Paths
+from engine.domain.errors import UserError, user_error
+from engine.execution import run_records
+from engine.execution.run_rebuilding import RebuiltRun, rebuild
+from engine.execution.supervisor_lock import SupervisorLock
+from engine.store.connect import set_aside
+from engine.store.store import Store, open_store
+
+WAIT_S = 10.0
+"""How long a supervisor may take to notice that its database is lost, and to let go."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was rebuilt: the runs, and the folders of which nothing could be made."""
+
+    runs: int = 0
+    events: int = 0
+    unreadable: tuple[str, ...] = ()
+    aside: Path | None = None
+    """Where the damaged database was put, if there was one."""
+
+
+async def recover(paths: Paths, wait_s: float = WAIT_S) -> RecoveryReport:
+    """Rebuild what the database lacks of the runs; raises `UserError`.
+
+    Refused while another engine supervises the home.
+    """
+    paths.prepare()
+    ownership = SupervisorLock(paths.lock)
+    await _take(ownership, paths, wait_s)
+    try:
+        aside = await _set_aside_if_lost(paths)
+        async with open_store(paths.database, is_new=True) as store:
+            return await _rebuild_all(store, paths, aside)
+    finally:
+        ownership.give_up()
+
+
+async def _take(ownership: SupervisorLock, paths: Paths, wait_s: float) -> None:
+    until = time.monotonic() + wait_s
+    while not ownership.take():
+        # A supervisor of a lost database ends by itself.
+        if time.monotonic() >= until or await _is_well(paths):
+            holder = f"process {ownership.holder}" if ownership.holder else "another program"
+            message = f"This home is in use: {holder} supervises it."
+            kill = f" (`kill {ownership.holder}`)" if ownership.holder else ""
+            recovery = f"End that program first{kill}; its agents go on without it."
+            raise user_error("DATABASE_LOCKED", message, recovery)
+        await asyncio.sleep(min(0.1, wait_s))
+
+
+async def _is_well(paths: Paths) -> bool:
+    try:
+        async with open_store(paths.database) as store:
+            await store.check()
+            await run_records.check_behind(paths, store)
+    except UserError as error:
+        if not error.entry.is_recoverable:
+            raise
+        return False
+    return True
+
+
+async def _set_aside_if_lost(paths: Paths) -> Path | None:
+    """Move a damaged database out of the way, and give where it is."""
+    if await _is_well(paths):
+        return None
+    if paths.database.is_dir():
+        raise user_error("DATABASE_UNUSABLE", f"{paths.database} is a folder.")
+    return await asyncio.to_thread(set_aside, paths.database)
+
+
+async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> RecoveryReport:
+    known = {run.id for run in await store.runs()}
+    runs = events = 0
+    unreadable: list[str] = []
+    for folder in await asyncio.to_thread(run_records.folders, paths):
+        if folder.name in known:
+            continue
+        made = await asyncio.to_thread(_rebuilt, folder, paths)
+        if made is None:
+            unreadable.append(folder.name)
+            run_records.put_aside(folder)
+            continue
+        await store.put_back(made.run, made.events, made.asks, made.cursors)
+        for run in await store.runs(ids=[folder.name]):
+            with suppress(OSError):  # the old record stays; the next change of the run writes one
+                await asyncio.to_thread(run_records.RunRecords(paths).rewrite, run)
+        runs, events = runs + 1, events + len(made.events)
+    return RecoveryReport(runs, events, tuple(unreadable), aside)
+
+
+def _rebuilt(folder: Path, paths: Paths) -> RebuiltRun | None:
+    try:
+        return rebuild(folder, paths)
+    except Exception:  # whatever is in that folder, the other runs are rebuilt
+        _log.exception("%s cannot be rebuilt", folder)
+        return None

@@ -1,0 +1,214 @@
+"""Which queued run starts next, and who carries each active one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
+
+from engine.domain.errors import UserError, entry_of
+from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
+from engine.domain.model import Agent, Pause, Run, Status
+from engine.domain.projection import View
+from engine.domain.queue import QueueRules, hopeless, next_run, paused
+from engine.domain.reasons import Cause, WaitingFor
+from engine.domain.stamp import TransitionError
+from engine.domain.transient import transient
+from engine.execution.run_task import RunTask
+from engine.execution.supervisor import SupervisorContext
+from engine.execution.task_tree import FinalError
+from engine.store.appending import AppendRequest
+
+TICK_S, IDLE_S = 1.0, 5.0
+LOOK_S = 1.0
+AUTH_FAILURES = 2
+
+
+class Scheduler:
+    """Starts queued runs while slots are free, and gives every active run a supervisor."""
+
+    def __init__(
+        self,
+        view: View,
+        tools: SupervisorContext,
+        rules: Callable[[], QueueRules],
+        check_login: Callable[[Run], Awaitable[UserError | None]],
+        still_there: Callable[[], None],
+        keep_time: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._view = view
+        self._tools = tools
+        self._rules = rules
+        self._check_login = check_login
+        self._still_there = still_there
+        self._keep_time = keep_time
+        self._faults = tools.tasks.faults
+        self._login_checked = False
+        self._auth_failures = 0
+        self._carried: dict[str, RunTask] = {}
+        self._wake = asyncio.Event()
+
+    def saw(self, runs: Iterable[str]) -> None:
+        """Take note that these runs changed, or with none, that the rules did."""
+        for run_id in runs:
+            if carried := self._carried.get(run_id):
+                carried.see(self._view.runs[run_id])
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Schedule until cancelled; what is live then stays alive, for the next engine."""
+        while True:
+            await self._check_home()
+            self._wake.clear()
+            # Here, where no run starts meanwhile: one that starts after a gap has not skipped it.
+            with self._faults.guard("clock"):
+                await self._keep_time()
+            self._carry_active()
+            if await self._started_next():
+                # Starts are spread: Codex's own start is the heaviest moment of a run.
+                stagger_s = self._tools.config.queue.stagger_s
+                await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
+                continue
+            with suppress(TimeoutError):
+                # Not wait_for: before Python 3.12 it loses a cancel that meets the wake.
+                async with asyncio.timeout(TICK_S if self._view.live else IDLE_S):
+                    await self._wake.wait()
+
+    async def look_after(self) -> None:
+        """Have every run looked after, for ever: all at one moment, to wake for each costs more."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = self._tools.clock.now()
+            for run_id, carried in list(self._carried.items()):
+                carried.look(self._view.runs[run_id], now)
+
+    async def _check_home(self) -> None:
+        """Check that the home is what it was; if not, end all supervision.
+
+        Its agents live on, for whoever finds them again; only one that was removed ends them, too.
+        """
+        try:
+            self._still_there()
+        except UserError as error:
+            if error.code == "HOME_REMOVED":
+                for carried in self._carried.values():
+                    await carried.abandon()
+            raise FinalError(error) from error
+
+    def _carry_active(self) -> None:
+        """Give every active run a supervisor: also those another engine left."""
+        for run in self._view.active():
+            if run.id not in self._carried:
+                self._carried[run.id] = carried = RunTask(run, self._tools)
+                carried.start(partial(self._carried_to_end, run.id))
+
+    def _carried_to_end(self, run_id: str) -> None:
+        self._carried.pop(run_id, None)
+        run = self._view.runs[run_id]
+        if run.status is Status.SUCCEEDED:
+            self._auth_failures = 0
+        elif run.error and entry_of(run.error.code).is_login:
+            self._auth_failures += 1
+        self._wake.set()
+
+    async def _started_next(self) -> bool:
+        try:
+            started = await self._start_next()
+        except UserError as error:
+            self._faults.record("start of runs", error)
+            return False
+        self._faults.clear("start of runs")
+        return started
+
+    async def _start_next(self) -> bool:
+        """Start the next run if one may start, and tell whether one was started."""
+        with self._faults.guard("queue"):
+            await self._drop_hopeless()
+        with self._faults.guard("budgets"):
+            await self._drop_unaffordable()
+        await self._pause_refused()
+        await self._end_pause()
+        run = next_run(self._view, self._rules(), self._tools.clock.now())
+        if run is None or len(self._carried) >= self._rules().slots:
+            return False
+        if not await self._login_holds(run):
+            return False
+        with suppress(TransitionError):
+            await self._tools.commit([AppendRequest(run.id, decide=_prepare)])
+        self._carry_active()
+        return True
+
+    async def _end_pause(self) -> None:
+        """Let the queue go on when the time of a pause has come."""
+        pause = self._rules().pause
+        if pause is None:
+            return
+        self._login_checked = False
+        if not paused(pause, self._tools.clock.now()):
+            await self._tools.pause(None)
+
+    async def _pause_refused(self) -> None:
+        """Pause the queue when one run after the other was refused the login."""
+        if self._auth_failures >= AUTH_FAILURES:
+            words = f"{AUTH_FAILURES} runs in a row were refused the login"
+            await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN))
+            self._auth_failures, self._login_checked = 0, False
+
+    async def _login_holds(self, run: Run) -> bool:
+        """Check the login once, before the first start; where it does not hold, the run fails.
+
+        It costs no workspace and no process, and whoever waits for the run is told at once.
+        """
+        if run.spec.agent is not Agent.CODEX:
+            return True
+        if self._login_checked:
+            return True
+        error: UserError | None = None
+        with self._faults.guard("login check"):
+            error = await self._check_login(run)
+        if self._faults.is_failing("login check"):
+            return True  # nothing is known: Codex itself reports it, and the next run checks again
+        if error and transient(error):
+            raise error  # not Codex's fault: the queue waits
+        if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
+            return True  # the one it names is its own affair: it fails, and the others go on
+        if error:
+            failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+            with suppress(TransitionError):
+                await self._tools.commit([AppendRequest(run.id, [ErrorRaised(error.info), failed])])
+            self._auth_failures += error.entry.is_login
+            return False
+        self._login_checked = True
+        return True
+
+    async def _drop_hopeless(self) -> None:
+        """Cancel queued runs that wait for one that ended without success."""
+        for run in self._view.queue():
+            other = hopeless(self._view, run) if run.spec.after else None
+            if other:
+                gone = status_change(Status.CANCELLED, Cause.DEPENDENCY, run=other)
+                with suppress(TransitionError):
+                    await self._tools.commit([AppendRequest(run.id, [gone])])
+
+    async def _drop_unaffordable(self) -> None:
+        """Fail queued runs of batches that have used up their budget."""
+        budgets = self._tools.budgets
+        await budgets.look()
+        if not any(budgets.exceeded(run) for run in self._view.queue()):
+            return
+        await budgets.look(at_once=True)  # it may have been raised a moment ago
+        for run in self._view.queue():
+            if error := budgets.exceeded(run):
+                failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+                with suppress(TransitionError):
+                    await self._tools.commit(
+                        [AppendRequest(run.id, [ErrorRaised(error.info), failed])]
+                    )
+
+
+def _prepare(run: Run) -> list[Body]:
+    if run.status is not Status.QUEUED:
+        raise TransitionError(run.status)
+    return [StatusChanged(Status.PREPARING)]

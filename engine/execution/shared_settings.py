@@ -1,0 +1,112 @@
+"""What all processes of one home share beside the runs: how many slots, and whether to wait."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from engine.domain.fault import Fault
+from engine.domain.messages import Message, of_pause
+from engine.domain.model import Pause
+from engine.domain.open_enum import unknown_allowed
+from engine.store.appending import WORKED_IN
+from engine.store.store import Store
+from engine.system.environment import distrust
+
+_log = logging.getLogger(__name__)
+_SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
+_decode = msgspec.json.Decoder(Pause).decode
+_decode_faults = msgspec.json.Decoder(tuple[Fault, ...]).decode
+
+
+class SharedSettings:
+    """The queue's settings, kept in the database; `refresh` after anybody may have changed them."""
+
+    def __init__(self, store: Store, slots: int) -> None:
+        self._store = store
+        self._default_slots = slots
+        self.slots = slots
+        self.pause: Pause | None = None
+        self.faults: tuple[Fault, ...] = ()
+        """What fails in the engine that supervises, as it told last."""
+
+    async def refresh(self) -> bool:
+        """Take over what is stored, and tell whether it is news."""
+        before = (self.slots, self.pause, self.faults)
+        stored = await self._store.settings()
+        names = (name for name in stored if name.startswith(WORKED_IN))
+        distrust(json.loads(name.removeprefix(WORKED_IN)) for name in names)
+        self.slots = _number(stored.get(_SLOTS)) or self._default_slots
+        self.pause = _pause(stored.get(_PAUSE))
+        self.faults = _faults(stored.get(_FAULTS))
+        return before != (self.slots, self.pause, self.faults)
+
+    async def set_slots(self, slots: int) -> None:
+        """Keep a number of slots, for all processes and for later."""
+        await self._store.change_setting(_SLOTS, lambda _: str(slots))
+        await self.refresh()
+
+    async def set_faults(self, faults: tuple[Fault, ...]) -> None:
+        """Show to all processes what fails in this one, which supervises."""
+        if _shown(faults) == _shown(self.faults):
+            return
+        text = msgspec.json.encode(faults).decode() if faults else None
+        await self._store.change_setting(_FAULTS, lambda _: text)
+        self.faults = faults
+
+    async def set_pause(self, pause: Pause | None) -> None:
+        """Pause the queue as the user asks, or with None let it go on."""
+        await self.change_pause(lambda _: pause, by_user=True)
+
+    async def change_pause(
+        self, decide: Callable[[Pause | None], Pause | None], *, by_user: bool = False
+    ) -> None:
+        """Make of the pause, as it is stored at that moment, what `decide` makes of it."""
+
+        def change(text: str | None) -> str | None:
+            pause = decide(_pause(text))
+            return None if pause is None else msgspec.json.encode(pause).decode()
+
+        def tells(before: str | None, after: str | None) -> Message | None:
+            if before is not None or after is None:
+                return None  # another reason or a later end is no news
+            from secrets import token_hex
+
+            key, now = token_hex(8), time.time()
+            return of_pause(_decode(after), key, now, by_user=by_user)
+
+        await self._store.change_setting(_PAUSE, change, tells)
+        await self.refresh()
+
+
+def _shown(faults: tuple[Fault, ...]) -> list[tuple[str, str]]:
+    """Return what tells others something: not how often each came by now."""
+    return [(fault.task, fault.passing or fault.error) for fault in faults]
+
+
+def _number(text: str | None) -> int | None:
+    """Read the number of slots; one that cannot be read is none."""
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _pause(text: str | None) -> Pause | None:
+    """Read the pause of the queue; one that cannot be read holds nothing up."""
+    try:
+        with unknown_allowed():
+            return _decode(text) if text else None
+    except msgspec.MsgspecError:
+        _log.warning("the stored pause of the queue cannot be read")
+        return None
+
+
+def _faults(text: str | None) -> tuple[Fault, ...]:
+    """Read the faults that another process told of; another version may have written them."""
+    try:
+        with unknown_allowed():
+            return _decode_faults(text) if text else ()
+    except msgspec.MsgspecError:
+        return ()

@@ -1,0 +1,83 @@
+"""A workspace's set-up commands, run before the agent starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+
+from engine.config.paths import AttemptFolder
+from engine.domain.activity import clock
+from engine.domain.errors import reported, user_error
+from engine.domain.events import Body, Progressed
+from engine.domain.model import Run, Stage, Workspace, WorkspaceSetup
+from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
+from engine.workspaces.create.working_folder import working_folder
+
+Say = Callable[[Sequence[Body]], Awaitable[None]]
+
+
+class SetupStage(StageCommands):
+    """Runs the set-up commands of one attempt."""
+
+    def __init__(
+        self,
+        folder: AttemptFolder,
+        grace_s: float,
+        base: Callable[[], Mapping[str, str]],
+        say: Say,
+    ) -> None:
+        super().__init__("set-up", folder.setup, grace_s, base)
+        self._say = say
+
+    async def set_up(self, run: Run, workspace: Workspace, stop: Callable[[], bool]) -> bool:
+        """Run the commands to their end; False where `stop` said so first.
+
+        Then their processes are still alive: `end` ends them. Raises `UserError`.
+        """
+        wanted, details = run.spec.preparation, {**asdict(workspace), "is_set_up": False}
+        said = run.doing
+        if run.is_set_up or run.workspace != workspace:
+            said = _doing(wanted, 1)
+            await self._say([Progressed(Stage.WORKSPACE_PREP, said, 0, details)])
+
+        async def at(place: int) -> None:
+            nonlocal said
+            if (doing := _doing(wanted, place)) not in ("", said):
+                said = doing
+                await self._say([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
+
+        folder = await asyncio.to_thread(working_folder, workspace)
+        done = await self.run(wanted.setup, folder, wanted.setup_limit_s, stop, at)
+        if done is None:
+            return False
+        await self._say(done.bodies)
+        self._judge(done, wanted)
+        return True
+
+    def _judge(self, done: CommandsResult, wanted: WorkspaceSetup) -> None:
+        """Raise `UserError` unless the commands ended well."""
+        if done.exit_code == 0:
+            return
+        if done.disk_full:
+            raise reported("DISK_FULL")
+        words = self.said()
+        said = f":\n{words}" if words else "."
+        if done.is_late:
+            raise user_error(
+                "SETUP_FAILED",
+                f"The set-up took longer than its limit of {clock(wanted.setup_limit_s)}{said}",
+                "Raise workspace.setup_limit in the settings and start a new run, or mend what "
+                "hangs, see `swarm-tui logs --setup`, and retry.",
+            )
+        how = "vanished" if done.exit_code is None else f"failed with exit {done.exit_code}"
+        command = shown(wanted.setup, done.place)
+        raise user_error(
+            "SETUP_FAILED", f"{f'`{command}`' if command else 'The set-up'} {how}{said}"
+        )
+
+
+def _doing(wanted: WorkspaceSetup, place: int) -> str:
+    command, count = shown(wanted.setup, place), len(wanted.setup)
+    which = f" ({place} of {count})" if count > 1 else ""
+    return command and f"set-up{which}: {command}"

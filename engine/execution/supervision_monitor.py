@@ -1,0 +1,124 @@
+"""Whether somebody supervises the runs of a home, as an engine that does not sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.domain.errors import UserError
+from engine.domain.lifecycle import ACTIVE
+from engine.domain.model import Run
+from engine.execution.supervisor_lock import SupervisorLock
+from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
+
+LOOK_S = 1.0
+ABSENT_S = 3.0
+"""How long nobody may hold the lock before it is reported: engines hand over to each other."""
+
+
+class SupervisionMonitor:
+    """Looks every second who supervises, while `is_needed`; `changed` is called at each change."""
+
+    def __init__(
+        self,
+        ownership: SupervisorLock,
+        is_needed: Callable[[], bool],
+        changed: Callable[[], None],
+    ) -> None:
+        self.problem = ""
+        """Why the runs are not supervised, in words; empty while they are."""
+        self.since: float | None = None
+        """Until when they were supervised, in seconds since 1970; None while they are."""
+        self._ownership = ownership
+        self._is_needed = is_needed
+        self._changed = changed
+        self._absent_since: float | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Look once."""
+        if self._ownership.held or not self._is_needed():
+            self._absent_since = None
+            self._show("", 0.0)
+            return
+        try:
+            holder = await asyncio.to_thread(read_holder, self._ownership.path)
+        except UserError as error:
+            self._show(error.message, 0.0)
+            return
+        if not holder.is_alive:
+            self._show(*self._absent())
+            return
+        self._absent_since = None
+        self._show(holder.problem, holder.beat_age_s or 0.0)
+
+    def _absent(self) -> tuple[str, float]:
+        now = time.monotonic()
+        self._absent_since = self._absent_since or now
+        absent_s = now - self._absent_since
+        return (
+            unsupervised(LockHolder(HolderState.ABSENT)) if absent_s >= ABSENT_S else "",
+            absent_s,
+        )
+
+    def _show(self, problem: str, age_s: float) -> None:
+        if problem == "":
+            self.since = None
+        elif self.since is None:
+            self.since = time.time() - age_s
+        if (problem == "") != (self.problem == ""):
+            self.problem = problem
+            self._changed()
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionState:
+    """Whether the runs of a home are supervised at the moment."""
+
+    problem: str = ""
+    """Why not, in words; empty while they are."""
+    until: float = math.inf
+    """The last sign of supervision, in seconds since 1970; infinite while they are."""
+
+    def stands(self, run: Run) -> bool:
+        """Return whether the clock of this run stands still."""
+        return run.status in ACTIVE and self.until < math.inf
+
+    def time_of(self, run: Run, now: float) -> float:
+        """Return the time at which to show a run: nothing is known of it after that."""
+        # What a run reported last was seen by a supervisor, too.
+        return min(now, max(self.until, run.last_event_at)) if self.stands(run) else now
+
+
+def supervision_state(path: Path) -> SupervisionState:
+    """Return how a home is supervised, whose supervisor lock is at `path`."""
+    try:
+        holder = read_holder(path)
+    except UserError as error:
+        return SupervisionState(f"{error.message} {error.recovery}".strip())
+    problem = unsupervised(holder)
+    if not problem:
+        return SupervisionState()
+    if holder.is_alive:
+        return SupervisionState(problem, time.time() - (holder.beat_age_s or 0.0))
+    with suppress(OSError):
+        return SupervisionState(problem, path.stat().st_mtime)  # of the last heartbeat
+    return SupervisionState(problem, 0.0)
+
+
+def unsupervised(holder: LockHolder) -> str:
+    """Return why runs that are left to do are not supervised; empty where they are."""
+    if holder.is_alive:
+        return holder.problem
+    return "No process supervises the runs that are left to do: `swarm-tui supervise` does."

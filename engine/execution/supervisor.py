@@ -1,0 +1,404 @@
+"""One run carried from where it stands to its end: prepare, run, done.
+
+Each step begins with what the database and the disk say, so that it does not matter which engine
+did the steps before it: a run that another engine left is carried on the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from engine.agents.codex.command import codex_home
+from engine.agents.codex.translation import cursor_from, cursor_text
+from engine.config import run_environment
+from engine.config.paths import AttemptFolder, Paths
+from engine.config.settings import Config
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.events import (
+    Body,
+    ErrorRaised,
+    Notice,
+    Progressed,
+    StatusChanged,
+    status_change,
+)
+from engine.domain.fault import error_line
+from engine.domain.lifecycle import ACTIVE
+from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
+from engine.domain.reasons import Cause, Subject
+from engine.domain.stamp import TransitionError
+from engine.domain.transient import transient
+from engine.execution import outcome as endings
+from engine.execution import task_tree, watchdog
+from engine.execution.budgets import Budgets
+from engine.execution.follower import FollowedAttempt, OutputFollower
+from engine.execution.local.process import NOBODY, AttemptProcess, ProcessEnd
+from engine.execution.local.watcher import WorkspaceWatcher
+from engine.execution.stages import agent
+from engine.execution.stages.checkpoint import Checkpointer
+from engine.execution.stages.learn import PatternRecorder
+from engine.execution.stages.verify import VerifyStage
+from engine.execution.stages.workspace import WorkspaceStage
+from engine.execution.task_tree import TaskTree
+from engine.store.appending import AppendRequest, Committed
+from engine.store.store import Store
+from engine.system.clock import Clock
+
+RETRY_S = 1.0
+LAST_CHECKPOINT_S = 60.0
+"""How long the last checkpoint of a run may take that is given up."""
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorContext:
+    """What every supervisor works with; `commit` stores entries and tells everybody."""
+
+    paths: Paths
+    config: Config
+    store: Store
+    commit: Callable[[Sequence[AppendRequest]], Awaitable[Committed]]
+    pause: Callable[[Pause | None], Awaitable[None]]
+    follower: OutputFollower
+    watcher: WorkspaceWatcher
+    checkpoints: asyncio.Semaphore
+    """How many checkpoints are taken at a time."""
+    budgets: Budgets
+    tasks: TaskTree
+    """Where the tasks of runs are started."""
+    clock: Clock
+
+
+class RunSupervisor:
+    """Carries one run; `poke` it when the run changed from outside."""
+
+    def __init__(self, run: Run, tools: SupervisorContext) -> None:
+        self._run = run
+        self._attempt = run.attempt
+        self._tools = tools
+        self._poked = asyncio.Event()
+        self._prepared = False
+        self._process: AttemptProcess | None = None
+        self._following: FollowedAttempt | None = None
+        self._cpu_s = 0.0
+        self._limits = watchdog.of_run(run, tools.config.watchdog)
+        with_run = (tools.config.grace_s, lambda: self._run, self._append)
+        self._preparing = WorkspaceStage(tools.paths, *with_run, tools.store)
+        self._verifying = VerifyStage(tools.paths, self._folder, *with_run)
+        self._remembering = Checkpointer(
+            tools.paths,
+            tools.checkpoints,
+            self._append,
+            tools.tasks,
+            tools.config.cleanup.rebuildable,
+        )
+        self._learning = PatternRecorder(tools.store, self._append)
+
+    def poke(self, run: Run) -> None:
+        """Tell that the run is now as given."""
+        if run.seq < self._run.seq:
+            return
+        changed = (run.status, run.cause) != (self._run.status, self._run.cause)
+        self._run = run
+        if changed:
+            self._poked.set()
+
+    def look(self, now: float) -> None:
+        """Look after the run; costs little, for mostly there is nothing to be done about it."""
+        run, following = self._run, self._following
+        if run.status is not Status.RUNNING or following is None:
+            return
+        self._remembering.look(run, self._tools.watcher.seen(run.id))
+        if (
+            following.verdict
+            or watchdog.is_odd(run, now, self._limits)
+            or self._tools.budgets.exceeded(run)
+        ):
+            self._poked.set()
+
+    async def abandon(self) -> None:
+        """End the run's processes at once: there is no home any more to keep what they do."""
+        await self._preparing.abandon()
+        await self._verifying.end(0, lambda: True)
+        if self._process:
+            await self._process.stop(0)
+
+    async def carry(self) -> None:
+        """Carry the run's attempt until it has ended; raises what is a fault in this program."""
+        steps = {
+            Status.PREPARING: self._prepare,
+            Status.RUNNING: self._work,
+            Status.VERIFYING: self._verify,
+            Status.CANCELLING: self._stop,
+        }
+        try:
+            while self._run.status in ACTIVE and self._run.attempt == self._attempt:
+                self._poked.clear()
+                try:
+                    await steps[self._run.status]()
+                except (UserError, OSError) as error:
+                    if transient(error):
+                        raise  # says nothing about the run: it is carried on in a moment
+                    await self._fail(error if isinstance(error, UserError) else os_failure(error))
+        finally:
+            self._preparing.release()
+            self._verifying.release()
+            await self._remembering.close()
+            self._tools.follower.forget(self._run.id)
+            self._tools.watcher.forget(self._run.id)
+            if self._process:
+                self._process.release()
+
+    # The steps
+
+    async def _prepare(self) -> None:
+        run = self._run
+        ask = await self._ask()
+        made = await self._preparing.workspace(run, fresh=bool(ask and ask.fresh))
+        if made is None:
+            return
+        await asyncio.to_thread(agent.write_prompt, self._folder, agent.told(run, ask))
+        earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
+        cursor = agent.first_cursor(run, ask, map(cursor_from, earlier))
+        # A fresh start in place gets a new baseline where the old one is lost.
+        is_new = bool(ask and ask.fresh and run.has_unknown_changes)
+        details = {**asdict(made.workspace), **({"is_new": True} if is_new else {})}
+        await self._say(
+            *(Notice("info", notice) for notice in made.notices),
+            Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, details),
+        )
+        # Everything that the run changes is measured against what it starts from.
+        remembered = await self._remembering.begin(self._run, self._is_cancelled)
+        if remembered is None:
+            return
+        self._prepared = True
+        # Settled before anything starts: who takes over finds the attempt's place from the start.
+        notices = await asyncio.to_thread(agent.notices, self._run, self._tools.paths)
+        started = [*remembered, *notices, StatusChanged(Status.RUNNING)]
+        await self._append(started, cursor=cursor_text(cursor))
+
+    async def _work(self) -> None:
+        following = await self._follow(may_start=True)
+        assert following is not None
+        ending = await self._ended_or_poked(following)
+        if ending is not None:
+            await self._finish(following, ending)
+        elif self._run.status is Status.RUNNING:
+            await self._check(following)
+
+    async def _check(self, following: FollowedAttempt) -> None:
+        """See what is the matter with a run that is at work, and do something about it."""
+        now, settings = self._tools.clock.now(), self._limits
+        quiet = watchdog.is_quiet(self._run, now, settings)
+        cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
+        idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
+        stalled = watchdog.stall(self._run, now, settings, idle=idle)
+        if stalled and not self._run.stalled:
+            await self._say(Notice("warning", stalled, subject=Subject.STALLED))
+        # Once spoken it stands: what an agent says while it is stopped is no sign of life.
+        if not following.verdict:
+            spent = self._tools.budgets.exceeded(self._run)
+            following.verdict = spent or watchdog.verdict(self._run, now, settings, stalled)
+        if following.verdict:
+            await following.process.stop(self._tools.config.grace_s)
+
+    async def _verify(self) -> None:
+        verdict = await self._verifying.verify(
+            self._run, lambda: self._run.status is not Status.VERIFYING
+        )
+        if verdict:
+            now = self._tools.clock.now()
+            after = endings.after_check(self._run, verdict.error, verdict.output, now)
+            if after.is_success:
+                await self._learning.learn(self._run)
+            await self._append(after.bodies, ask=after.ask)
+
+    async def _stop(self) -> None:
+        await self._verifying.cancel()
+        following = await self._follow(may_start=False)
+        if following is None:
+            await self._preparing.end()
+            await self._say(self._cancelled())
+            return
+        grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
+        stopping = asyncio.create_task(following.process.stop(grace_s))
+        try:
+            # A second, harder request cuts the grace time short.
+            ending = await self._ended_or_poked(following)
+            if ending is None:
+                return
+            await stopping
+        finally:
+            stopping.cancel()
+        await asyncio.to_thread(following.process.folder.sync)
+        await self._remember()
+        await self._say(
+            *endings.not_ended(following.process.survivors),
+            self._cancelled(ending.exit_code),
+        )
+
+    async def _finish(self, following: FollowedAttempt, ending: ProcessEnd) -> None:
+        left = await following.process.sweep()
+        folder = following.process.folder
+        await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
+        error = endings.failure(ending, following.cursor, folder.stderr)
+        error = (following.verdict or error) if error else None
+        bodies = endings.left_behind(
+            {} if following.verdict else left, following.process.survivors, folder
+        )
+        await self._remember()
+        again = endings.go_on(await self._ask(), following.cursor)
+        following_up = endings.what_next(
+            self._run, error, ending.exit_code, self._limits, self._tools.clock.now(), again
+        )
+        if pause := following_up.pause:
+            await self._stored(lambda: self._tools.pause(pause))
+        if following_up.is_success:
+            await self._learning.learn(self._run)
+        await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
+
+    async def _remember(self) -> None:
+        """Take the last checkpoint; a fault in that takes nothing from how the run ended."""
+        try:
+            await self._remembering.finish(self._run, self._is_killed)
+        except Exception as error:
+            _log.exception("run %s: no last checkpoint", self._run.id)
+            await self._say(Notice("warning", f"no last checkpoint: {error_line(error)}"))
+
+    async def _fail(self, error: UserError) -> None:
+        if self._tools.store.place:
+            # Files that are missed with the home itself say nothing about the run.
+            self._tools.store.place.check()
+        # Where it is not known whether anything was started, it is found by its mark.
+        started = self._process or AttemptProcess(self._folder, NOBODY, None)
+        await started.stop(0 if self._is_killed() else self._tools.config.grace_s)
+        if self._process:
+            await self._remember()
+        if self._run.status is Status.CANCELLING:
+            await self._say(self._cancelled())
+            return
+        failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
+        await self._say(ErrorRaised(error.info), failed)
+
+    async def give_up(self, fault: BaseException) -> None:
+        """End a run that met the same fault again and again: its processes, a checkpoint, why."""
+        run, folder = self._run, self._folder
+        if run.status not in ACTIVE or run.attempt != self._attempt:
+            return
+        grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
+        # Found by their marks alone: nothing else of the run may be in order.
+        for one in (folder.setup, folder.verify, folder):
+            await AttemptProcess(one, NOBODY, None).stop(grace_s)
+        try:
+            async with asyncio.timeout(LAST_CHECKPOINT_S):
+                await self._remembering.finish(run, lambda: True)
+        except Exception as error:
+            _log.warning("run %s: no last checkpoint: %s", run.id, error_line(error))
+        finally:
+            await self._remembering.close()
+        run = self._run
+        if run.status is Status.CANCELLING:
+            await self._say(self._cancelled())
+            return
+        message = f"The same fault came {task_tree.BACKOFF.identical} times: {error_line(fault)}."
+        ended = status_change(Status.FAILED, Cause.ERROR, code="INTERNAL")
+        await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
+
+    # What they are made of
+
+    def _is_cancelled(self) -> bool:
+        return self._run.status is Status.CANCELLING
+
+    def _is_killed(self) -> bool:
+        return self._is_cancelled() and self._run.cause is Cause.KILL
+
+    def _cancelled(self, exit_code: int | None = None) -> StatusChanged:
+        """Return the end of a cancelled run, for the cause that it was cancelled for."""
+        reason, cause = self._run.reason, self._run.cause
+        return StatusChanged(Status.CANCELLED, reason=reason, exit_code=exit_code, cause=cause)
+
+    async def _follow(self, *, may_start: bool) -> FollowedAttempt | None:
+        """Follow the attempt's process: the one we have, the one we find, or a new one."""
+        if self._following:
+            return self._following
+        run, tools = self._run, self._tools
+        self._process = await agent.find_or_start(
+            run,
+            await self._ask(),
+            tools.paths,
+            tools.config,
+            new=self._prepared,
+            may_start=may_start,
+        )
+        self._prepared = False
+        if self._process is None:
+            return None
+        self._process.spare = tools.config.spare
+        stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
+        root = run.workspace.path if run.workspace else ""
+        base = await asyncio.to_thread(run_environment.requested, tools.paths, run.id)
+        tools.watcher.watch(run.id, root)
+        self._following = tools.follower.follow(
+            run.id, self._process, stored, root, codex_home(run.spec, tools.paths, base)
+        )
+        self._following.done.add_done_callback(lambda _: self._poked.set())
+        return self._following
+
+    async def _ended_or_poked(self, following: FollowedAttempt) -> ProcessEnd | None:
+        if not following.done.done():
+            await self._poked.wait()  # its end pokes too
+        self._poked.clear()
+        return following.done.result() if following.done.done() else None
+
+    @property
+    def _folder(self) -> AttemptFolder:
+        return self._tools.paths.attempt(self._run.id, self._run.attempt)
+
+    async def _ask(self) -> AttemptRequest | None:
+        run = self._run
+        return await self._stored(lambda: self._tools.store.ask(run.id, run.attempt))
+
+    async def _say(self, *bodies: Body) -> None:
+        await self._append(bodies)
+
+    async def _append(
+        self,
+        bodies: Sequence[Body],
+        *,
+        cursor: str | None = None,
+        ask: AttemptRequest | None = None,
+    ) -> None:
+        entry = AppendRequest(self._run.id, bodies, cursor=cursor, ask=ask)
+        try:
+            done = await self._stored(lambda: self._tools.commit([entry]))
+        except TransitionError:
+            # Somebody was quicker, with a cancel for instance: go on from what is stored.
+            (run,) = await self._stored(lambda: self._tools.store.runs(ids=[entry.run]))
+        else:
+            run = done.runs[entry.run]
+        # While we waited, a poke may have told of a later change.
+        if run.seq >= self._run.seq:
+            self._run = run
+
+    async def _stored(self, do: Callable[[], Awaitable[T]]) -> T:
+        """Ask the store until it can do what is asked: its faults are none of the run's."""
+        faults, waited = self._tools.tasks.faults, False
+        while True:
+            try:
+                done = await do()
+            except UserError as error:
+                if not error.entry.stops_store:
+                    raise
+                waited = True
+                faults.record("database", error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                if waited:
+                    faults.clear("database")
+                return done

@@ -1,0 +1,76 @@
+"""Runs that show no sign of life, take too long or use too much: seen early, told by reason."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import msgspec
+
+from engine.config.settings import WatchdogSettings
+from engine.domain.activity import clock, elapsed_s
+from engine.domain.errors import UserError, user_error
+from engine.domain.model import Run, Stage
+from engine.domain.projection import NETWORK_WAIT
+from engine.domain.reasons import Occupation
+
+STALLED = "stalled: "
+COMMAND_FACTOR = 3
+"""A command may work in silence; it is pointed out after this many times `silent_s`."""
+
+
+def of_run(run: Run, settings: WatchdogSettings) -> WatchdogSettings:
+    """Give what holds for a run: the settings, and what was asked for it alone."""
+    wish = {name: value for name, value in asdict(run.spec.watchdog).items() if value is not None}
+    return msgspec.structs.replace(settings, **wish) if wish else settings
+
+
+def is_quiet(run: Run, now: float, settings: WatchdogSettings) -> bool:
+    """Say whether the run has said nothing for so long that its processes are to be looked at."""
+    return now - run.last_sign_at > settings.silent_s / 2
+
+
+def is_odd(run: Run, now: float, settings: WatchdogSettings) -> bool:
+    """Say whether the run is to be looked at more closely: mostly it is not."""
+    stalled = stall(run, now, settings, idle=False)
+    is_over = bool(stalled) or verdict(run, now, settings, stalled) is not None
+    return is_over or is_quiet(run, now, settings)
+
+
+def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> str:
+    """Say why the run looks stalled at `now`, or nothing.
+
+    `idle` tells that its processes used no processor time since the last look.
+    """
+    if run.stage is not Stage.EXECUTING:
+        waited_s = now - run.doing_since  # since Codex was started: not the workspace's making
+        return _told("no first event", waited_s, waited_s > settings.first_event_s)
+    busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
+    if run.occupation is Occupation.NETWORK:
+        return _told(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
+    if run.occupation is Occupation.WAIT:
+        return ""  # at most for as long as the agent asked: Codex ends such a wait
+    if run.open_items:
+        long = busy_s > settings.silent_s * COMMAND_FACTOR
+        return _told(run.doing, busy_s, long, idle=idle)
+    return _told("silent", silent_s, silent_s > settings.silent_s, idle=idle)
+
+
+def _told(what: str, for_s: float, long: bool, *, idle: bool = False) -> str:
+    if not long:
+        return ""
+    return f"{STALLED}{what} for {clock(for_s)}{', using no processor time' if idle else ''}"
+
+
+def verdict(run: Run, now: float, settings: WatchdogSettings, stalled: str) -> UserError | None:
+    """Say why the run must be ended at `now`: its time, its tokens, or the watchdog's action."""
+    spec = run.spec
+    if spec.timeout_s is not None and elapsed_s(run, now) > spec.timeout_s:
+        limit = clock(spec.timeout_s)
+        return user_error("RUN_TIMED_OUT", f"The run reached its time limit of {limit}.")
+    used = run.usage.input + run.usage.output
+    if spec.budget_tokens is not None and used > spec.budget_tokens:
+        message = f"The run used {used} tokens, more than its budget of {spec.budget_tokens}."
+        return user_error("BUDGET_EXCEEDED", message)
+    if stalled and settings.action != "notice":
+        return user_error("RUN_STALLED", f"The run was {stalled}.")
+    return None

@@ -1,0 +1,177 @@
+"""The parts of an engine that not every command needs: imported when they are asked for first.
+
+Half of what a command line waits for is imports, and a list of runs knows nothing of workspaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from engine.config.paths import Paths
+from engine.config.preferences import Preferences
+from engine.config.settings import Config
+from engine.domain.errors import UserError
+from engine.domain.events import Body
+from engine.domain.fault import Fault
+from engine.domain.model import AttemptRequest, Run, RunSpec
+from engine.execution.journal import Journal
+from engine.search import HistorySearch
+from engine.store.store import Store
+
+if TYPE_CHECKING:
+    from engine.batches.service import Batches
+    from engine.disk.service import Disk
+    from engine.doctor import Doctor
+    from engine.notifications.service import Notifications
+    from engine.patterns.service import Patterns
+    from engine.templates.service import Templates
+    from engine.trust import Trust
+    from engine.workspaces.service import Workspaces
+    from engine.workspaces.sources import SourceInspector
+
+WHERE = {
+    "engine.disk.cleanup": ("CleanupItemResult", "CleanupReport"),
+    "engine.domain.consent": ("Consent",),
+    "engine.disk.service": ("DiskUsage",),
+    "engine.doctor": ("Finding", "CheckHealth", "DiskSpace"),
+    "engine.batches.request": ("BatchRequest",),
+    "engine.batches.matrix": ("read_matrix",),
+    "engine.templates.parameters": ("Parameter",),
+    "engine.templates.template": ("RenderedTemplate", "Template"),
+    "engine.notifications.service": ("ReceiverHealth", "ReceiverStatus"),
+    "engine.execution.recovery": ("RecoveryReport", "recover"),
+    "engine.execution.background": (
+        "BackgroundProcess",
+        "start_if_needed",
+    ),
+    "engine.execution.supervisor_status": ("LockHolder", "read_holder"),
+    "engine.execution.supervision_monitor": ("SupervisionState", "supervision_state"),
+    "engine.workspaces.sources": ("SourceInfo",),
+    "engine.batches.service": ("BatchPlan",),
+    "engine.templates.service": ("Templates",),
+    "engine.disk.trash_entry": ("TrashEntry",),
+    "engine.disk.scan.scanner": ("FolderSize",),
+    "engine.disk.locations": ("DiskLocation", "LocationKind"),
+    "engine.disk.cleanup_plan": ("CleanupItem", "CleanupPlan", "CleanupFilter"),
+    "engine.disk.unsaved": ("UnsavedWork",),
+    "engine.workspaces.apply.apply": ("ApplyMode", "ApplyResult"),
+    "engine.workspaces.checkpoints.changes": ("Changes", "FileDelta"),
+    "engine.workspaces.checkpoints.checkpoints": ("Checkpoint",),
+    "engine.workspaces.checkpoints.comparison": ("Comparison",),
+    "engine.workspaces.apply.three_way": ("Conflict",),
+    "engine.workspaces.files.tree": ("FilePreview", "TreeEntry"),
+}
+"""Where the words come from that faces know from `engine.engine`, and that are imported late."""
+
+MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
+
+
+class LazyServices:
+    """What an engine offers beside its own commands."""
+
+    def __init__(self, paths: Paths, config: Config, store: Store) -> None:
+        self.paths = paths
+        self.config = config
+        self.config_error: UserError | None = None
+        """The mistake in the settings file; while there is one, no run can be started."""
+        self._store = store
+        self.memory = Preferences(store)
+        self.search = HistorySearch(store)
+
+    _journal: Journal
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What fails at the moment."""
+        raise NotImplementedError
+
+    def check_config(self) -> None:
+        """Raise the mistake in the settings file, if there is one."""
+        if self.config_error:
+            raise self.config_error
+
+    async def find(self, name: str) -> Run:
+        """Give the run that a name means."""
+        raise NotImplementedError
+
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
+        """Check a wish for a run."""
+        raise NotImplementedError
+
+    async def _change(
+        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: AttemptRequest | None = None
+    ) -> Run:
+        raise NotImplementedError
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """What runs need, looked at."""
+        from engine.doctor import Doctor
+
+        return Doctor(self.paths, self.config, self._store, lambda: self.faults)
+
+    @cached_property
+    def workspaces(self) -> Workspaces:
+        """The folders agents work in."""
+        from engine.workspaces.service import Workspaces
+
+        return Workspaces(self.paths, self.find, self._change)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """What of repositories the user has trusted."""
+        from engine.trust import Trust
+
+        return Trust(self._store, self.config)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The run templates."""
+        from engine.templates.service import Templates
+
+        return Templates(self.paths, self._store, self.trust, self.config.watchdog)
+
+    @cached_property
+    def disk(self) -> Disk:
+        """What takes room, and how to get it back."""
+        from engine.disk.service import Disk
+
+        return Disk(self.paths, self.config, self._store, self._change, self.check_config)
+
+    @cached_property
+    def sources(self) -> SourceInspector:
+        """Where workspaces may come from."""
+        from engine.workspaces.sources import SourceInspector
+
+        return SourceInspector(self.paths, self.find)
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """What worked, to learn from."""
+        from engine.patterns.service import Patterns
+
+        return Patterns(self.paths, self._store, self.find)
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        """Who is told of what, and what came of it."""
+        from engine.notifications.service import Notifications
+
+        return Notifications(self.config, self._store)
+
+    @cached_property
+    def swarms(self) -> Batches:
+        """Runs launched together."""
+        from engine.batches.service import Batches
+
+        return Batches(
+            self.paths,
+            self._store,
+            self._journal,
+            self.templates,
+            self.trust,
+            self.sources,
+            self.check,
+        )

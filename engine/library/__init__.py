@@ -1,1 +1,0 @@
-"""What is kept for use again: run templates."""

@@ -1,0 +1,1 @@
+"""Messages to receivers outside: webhooks and Apprise addresses."""

@@ -1,0 +1,55 @@
+"""A message in words, for people: a title and what there is to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.domain.messages import MessageTopic
+from engine.domain.text import one_line
+
+Data = Mapping[str, Any]
+
+
+def words(topic: str, data: Data) -> tuple[str, str]:
+    """Give title and text of a message, each safe to show."""
+    return _WORDS[topic](data)
+
+
+def _run(what: str) -> Callable[[Data], tuple[str, str]]:
+    def told(data: Data) -> tuple[str, str]:
+        error: Data = data["error"] or {}
+        why: str = error.get("message") or data["activity"] or ""
+        label = " (simulated)" if data["agent"] == "simulated" else ""
+        title = one_line(data["title"], 100) or data["id"]
+        project = one_line(data["project"], 60)
+        lines = [f"{project} · {data['id']}{label}", one_line(why, 300)]
+        return f"{what}: {title}", "\n".join(line for line in lines if line)
+
+    return told
+
+
+def _paused(data: Data) -> tuple[str, str]:
+    until = f", until {data['until']}" if data["until"] else ""
+    return "The queue is paused", f"{one_line(data['reason'], 200)}{until}"
+
+
+def _batch(data: Data) -> tuple[str, str]:
+    counts: Mapping[str, int] = data["counts"]
+    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return f"Batch {one_line(data['id'], 100)} has ended", told
+
+
+def _test(data: Data) -> tuple[str, str]:
+    return "swarm-tui", data["text"]
+
+
+_WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
+    MessageTopic.RUN_SUCCEEDED: _run("Succeeded"),
+    MessageTopic.RUN_FAILED: _run("Failed"),
+    MessageTopic.RUN_CANCELLED: _run("Cancelled"),
+    MessageTopic.RUN_STALLED: _run("Stalled"),
+    MessageTopic.QUEUE_PAUSED: _paused,
+    MessageTopic.BATCH_FINISHED: _batch,
+    MessageTopic.TEST: _test,
+}

@@ -1,1 +1,0 @@
-"""Messages brought to receivers outside: webhooks, and people by way of Apprise."""

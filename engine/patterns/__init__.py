@@ -1,0 +1,1 @@
+"""Patterns of what worked, for later runs."""

@@ -1,0 +1,59 @@
+"""What a run needs, checked before it costs anything: no row, no workspace, no process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from engine.agents.codex.command import find_codex
+from engine.config.settings import Config
+from engine.domain import codex_secrets
+from engine.domain.errors import user_error
+from engine.domain.model import Agent, RunSpec
+from engine.domain.requests import check_known
+from engine.system.environment import problem_in
+from engine.workspaces.create import create
+
+
+def check_spec(spec: RunSpec, config: Config, home: Path) -> RunSpec:
+    """Check a wish for a run and return it with its base pinned; raises `UserError`.
+
+    It looks at the disk: call it in a thread.
+    """
+    check_texts(spec)
+    if spec.agent is Agent.CODEX:
+        find_codex(spec.codex_bin, config.codex.bin)
+    ignore = spec.preparation.ignore
+    limit = config.workspace.copy_limit
+    return replace(spec, workspace=create.check(spec.workspace, limit, home, ignore))
+
+
+def check_texts(spec: RunSpec) -> None:
+    """Check what can be checked without a look at the disk; raises `UserError`."""
+    check_known(spec)
+    codex_secrets.check(spec.codex_config)
+    if not spec.prompt.strip():
+        raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
+    wish = spec.workspace
+    texts = (spec.prompt, spec.title, spec.project, wish.source or "", wish.base or "")
+    if not all(map(_is_utf8, texts)):
+        raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
+    for name, value in (
+        ("time limit", spec.timeout_s),
+        ("token budget", spec.budget_tokens),
+        ("check's limit", spec.verify_limit_s),
+    ):
+        if value is not None and value <= 0:
+            raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
+    if problem := problem_in(spec.env):
+        raise user_error("INPUT_INVALID", f"A variable is refused: {problem}.")
+    if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
+        raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""What moves: processes, their output, the queue."""

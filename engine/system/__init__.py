@@ -1,0 +1,1 @@
+"""The operating system: clocks, files, folders, programs, environment variables."""

@@ -1,0 +1,1 @@
+"""Run templates: found, read, checked and rendered."""

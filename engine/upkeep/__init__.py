@@ -1,1 +1,0 @@
-"""Disk space: what uses it, what can go, and how it comes back."""

@@ -1,1 +1,0 @@
-"""The folders agents work in."""

@@ -1,0 +1,1 @@
+"""Changes applied to the source: edits, commit, merge or patch."""

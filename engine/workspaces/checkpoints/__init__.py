@@ -1,0 +1,1 @@
+"""Checkpoints of a workspace, and the changes between them."""

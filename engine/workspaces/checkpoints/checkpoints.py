@@ -1,0 +1,536 @@
+"""States of a workspace remembered, compared and brought back, the same way for every kind.
+
+A git directory of our own beside the run's files holds them; the workspace is only its work tree.
+So neither the agent nor the user's repository sees any of it, and it does not matter whether the
+agent commits. Files that the workspace's `.gitignore` names are no part of it: they are neither
+remembered nor measured nor touched; nor is anything called `.git`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.config.locks import locked, to_the_end
+from engine.config.paths import private_folder
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.model import Workspace, WorkspaceKind
+from engine.domain.text import one_line, printable_name
+from engine.system.durable import sync_tree
+from engine.system.files import real_path
+from engine.workspaces.apply import file_transaction
+from engine.workspaces.checkpoints import (
+    changes,
+    owned_objects,
+    patches,
+    rebuildable,
+    repair,
+    snapshot,
+)
+from engine.workspaces.checkpoints.changes import DIFF, Changes, FileSides, is_submodule
+from engine.workspaces.checkpoints.checkpoint_refs import (
+    BASELINE,
+    Checkpoint,
+    CheckpointRefs,
+    has_baseline,
+)
+from engine.workspaces.checkpoints.comparison import Comparison
+from engine.workspaces.checkpoints.damage import damage_named, is_damaged, unknown_changes
+from engine.workspaces.checkpoints.snapshot import Snapshot
+from engine.workspaces.create import made_from
+from engine.workspaces.create.origin import OriginCache, origin
+from engine.workspaces.create.worktree import clear, registration
+from engine.workspaces.files.rooted_dir import RootedDir, is_control, sync_files
+from engine.workspaces.git import gitlinks, objects
+from engine.workspaces.git.contents import Content, contents, grouped
+from engine.workspaces.git.folder_trees import SUBMODULE
+from engine.workspaces.git.git import Git
+from engine.workspaces.git.ignored_above import ignored_above, place_of
+from engine.workspaces.git.index import IndexedFiles, IndexEntry, indexed_files
+from engine.workspaces.git.repository import Repository, make_private, object_format_of
+from engine.workspaces.git.user_git_config import UserGitConfig
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What `restore` did: the files it changed, and the checkpoint that takes it back."""
+
+    files: tuple[str, ...]
+    undo: Checkpoint
+    kept: tuple[str, ...] = ()
+    """Files below control folders (`.codex`, …) and commits of nested repositories: never put back,
+    whatever was remembered."""
+
+
+class Checkpoints:
+    """The remembered states of one run's workspace; every method raises `UserError`."""
+
+    def __init__(
+        self, folder: Path, workspace: Workspace, repository: Repository | None, who: UserGitConfig
+    ) -> None:
+        self.root = Path(workspace.path)
+        self.is_worktree = _is_worktree(workspace)
+        """Whether the workspace stands for a repository's whole working tree."""
+        self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
+        self.repository = repository
+        """The repository that the workspace came from, if it is still there."""
+        self._place_in_repository = place_of(workspace, repository)
+        self.user = who
+        # Names that would be `.git` on other systems are left out before git sees them; what is
+        # left is only odd, and is to be remembered like anything else.
+        odd_names = ("core.protectNTFS=false", "core.protectHFS=false")
+        self.git = Git(folder, settings=(*who.settings, *odd_names))
+        self._lock = folder / "swarm.lock"
+        self._points = CheckpointRefs(self.git)
+        self._is_new = self._is_synced = False
+        self._folders: frozenset[bytes] | None = None
+        """The folders of the baseline that can be made again, once they are known."""
+        self._indexed: tuple[file_transaction.Mark, IndexedFiles] | None = None
+        self._first: dict[bytes, IndexEntry] | None = None
+        """The submodules of the baseline, once they are known."""
+
+    @classmethod
+    async def open(
+        cls, folder: Path, workspace: Workspace, asked: OriginCache | None = None
+    ) -> Checkpoints:
+        """Open the store of a run at `folder`, outside the workspace.
+
+        Who opens many of them gives each what was `asked` for those before. Raises `UserError`
+        CHANGES_UNKNOWN where it holds no baseline: a damaged store is never begun again.
+        """
+        asked = asked or OriginCache()
+        repository = await origin(workspace, asked)
+        if not await asyncio.to_thread(has_baseline, folder):
+            await _repair(folder, repository)
+        who = await asked.config(repository, folder.parent)
+        self = cls(folder, workspace, repository, who)
+        if owned_objects.alternates(folder).exists():
+            await self._repay(workspace)
+        return self
+
+    @classmethod
+    async def make(
+        cls, folder: Path, workspace: Workspace, names: Collection[str] = ()
+    ) -> Checkpoints:
+        """Make the store of a run at `folder`, whose first checkpoint will be the baseline.
+
+        Folders of these `names` that come later can be made again: they are no part of it.
+        Whatever is there was begun before and never reported: it is removed.
+        """
+        private_folder(folder.parent)
+        await asyncio.to_thread(clear, folder)
+        asked = OriginCache()
+        repository = await origin(workspace, asked)
+        who = await asked.config(repository, folder.parent)
+        self = cls(folder, workspace, repository, who)
+        self._is_new = True
+        private_folder(folder)
+        async with locked(self._lock):
+            make_private(folder, repository, borrows=False)
+            rebuildable.keep_names(folder, names)
+            gitlinks.note_links(folder)
+            await made_from.note(folder, workspace, repository)
+            expected = _prime(workspace, repository)
+            if repository and expected:
+                await snapshot.prime(
+                    self.git,
+                    repository.objects,
+                    expected,
+                    may_link=_may_link(workspace),
+                    is_sparse=bool((await self._index_files()).skipped),
+                )
+        return self
+
+    async def _repay(self, workspace: Workspace) -> None:
+        """Make a store of an earlier version own the objects that it borrows, if they are there."""
+        objects = self.repository.objects if self.repository else None
+        async with locked(self._lock):
+            try:
+                await owned_objects.repay(self.git, objects, may_link=_may_link(workspace))
+            except (UserError, OSError) as error:  # what needs one that is missing says so
+                _log.warning("%s still borrows objects: %s", self.git.git_dir, error)
+
+    @property
+    def object_format(self) -> str:
+        """The hash that object ids are made with."""
+        return object_format_of(self.git.git_dir)
+
+    # Remembering
+
+    async def take(self, message: str) -> Checkpoint:
+        """Remember the workspace as it is; the last checkpoint itself where nothing has changed."""
+        async with self._held(), self._named():
+            return await self._take(message)
+
+    async def list(self) -> list[Checkpoint]:
+        """Give all checkpoints in order."""
+        async with self._named():
+            return await self._points.list()
+
+    async def point(self, n: int) -> Checkpoint:
+        """Give checkpoint `n`, if there is one."""
+        return await self._points.point(n)
+
+    async def _take(self, message: str) -> Checkpoint:
+        started = time.time()
+        found = await self.list()
+        if not self._is_new and not (found and found[0].n == BASELINE):
+            raise unknown_changes(self.git.git_dir)
+        last = (found or [None])[-1]
+        now = await self._snapshot()
+        if last and last.tree == now.tree:
+            await self._sync(last.at)  # whoever took it may have been killed just then
+            return replace(last, left_out=now.left_out, rebuildable=now.rebuildable)
+        n = last.n + 1 if last else BASELINE
+        words = one_line(message) or "checkpoint"
+        sha = await snapshot.commit(self.git, now.tree, words)
+        taken = Checkpoint(
+            n, sha, now.tree, words, left_out=now.left_out, rebuildable=now.rebuildable
+        )
+        await self._points.add(taken)
+        self._is_new = False
+        self._is_synced = False
+        await asyncio.to_thread(repair.remember, self.git.git_dir, n, sha)
+        await self._sync(started if last else 0.0)
+        return taken
+
+    async def _sync(self, since: float) -> None:
+        """Write the store through to the disk, before anybody is told of a checkpoint.
+
+        git itself syncs no folder, and old ones no ref.
+        """
+        if not self._is_synced:
+            await asyncio.to_thread(sync_tree, self.git.git_dir, since)
+            self._is_synced = True
+
+    async def verify(self) -> None:
+        """Raise `UserError` CHANGES_UNKNOWN unless all of the baseline is there."""
+        if await is_damaged(self.git):
+            raise unknown_changes(self.git.git_dir)
+
+    async def sync_work(self, n: int) -> None:
+        """Write the files of the workspace that changed up to checkpoint `n` to the disk.
+
+        Raises OSError where the disk refuses.
+        """
+        changed = [pair.path for pair in await self.pairs(BASELINE, n)]
+        await asyncio.to_thread(sync_files, self.root, changed)
+
+    # Comparing
+
+    async def changes(self, since: int = BASELINE, until: int | None = None) -> Changes:
+        """Measure what changed from one checkpoint to another, or to the workspace as it is."""
+        return (await self.compare(since, until)).changes
+
+    async def compare(self, since: int = BASELINE, until: int | None = None) -> Comparison:
+        """Hold one checkpoint against another, or against the workspace as it is."""
+        async with self._named():
+            old, new, left_out = await self.trees(since, until)
+            return await Comparison.between(self.git, old, new, left_out)
+
+    async def write_diff(
+        self,
+        file: BinaryIO,
+        since: int = BASELINE,
+        until: int | None = None,
+        paths: Sequence[str] = (),
+    ) -> None:
+        """Write the unified diff of all or some files; raises `UserError` PATCH_TOO_LARGE."""
+        async with self._written():
+            old, new, _ = await self.trees(since, until)
+            await patches.write_diff(self.git, (old, new), paths, file)
+
+    async def write_patch(
+        self, file: BinaryIO | None, since: int = BASELINE, until: int | None = None
+    ) -> tuple[list[FileSides], tuple[str, ...]]:
+        """Write a patch that git can apply; raises `UserError` PATCH_TOO_LARGE.
+
+        Without a file it is only measured. Returns what it changes, and the files that could not
+        be read.
+        """
+        async with self._written():
+            old, new, left_out = await self.trees(since, until)
+            return await patches.write_patch(self.git, (old, new), file), left_out
+
+    @asynccontextmanager
+    async def _written(self) -> AsyncGenerator[None]:
+        async with self._named():
+            try:
+                yield
+            except OSError as error:
+                raise os_failure(error) from error
+
+    async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[FileSides]:
+        """Give both sides of each changed file, renames as a file gone and a file come."""
+        old, new, _ = await self.trees(since, until)
+        return await self.between(old, new)
+
+    async def counted(self) -> list[bytes]:
+        """List the files that count as the workspace's own: all that would be remembered now."""
+        now = await self.now()
+        return [*now.files, *map(os.fsencode, now.left_out)]
+
+    async def content(self, path: str, at: int | None = None) -> bytes | None:
+        """Give a file as it was at a checkpoint, or is; None where it was not there."""
+        tree = await self._tree(at) if at is not None else (await self.now()).tree
+        found = await objects.tree(self.git, tree, [os.fsencode(path)])
+        entry = found.get(os.fsencode(path))
+        return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
+
+    async def trees(
+        self, since: int = BASELINE, until: int | None = None
+    ) -> tuple[str, str, tuple[str, ...]]:
+        """Give the trees of two checkpoints (None: as it is), and what could not be read."""
+        if until is not None:
+            return await self._tree(since), await self._tree(until), ()
+        old, now = await asyncio.gather(self._tree(since), self.now())
+        return old, now.tree, now.left_out
+
+    async def now(self) -> Snapshot:
+        """Take in the workspace as it is, without a checkpoint."""
+        async with self._held():
+            return await self._snapshot()
+
+    async def _snapshot(self) -> Snapshot:
+        return await snapshot.take(
+            self.git, self.root, self._index_files, self._ignored, self._rebuildable, self._links
+        )
+
+    async def _ignored(self, paths: Collection[bytes]) -> frozenset[bytes]:
+        """Return which of these files a pattern above the workspace's folder makes git ignore."""
+        top = self.repository.top if self.repository else None
+        if not (top and self._place_in_repository and paths):
+            return frozenset()
+        return await ignored_above(self.git, top, self._place_in_repository, paths)
+
+    async def _rebuildable(self, paths: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return which of these files are in a folder that can be made again, and in which."""
+        names = rebuildable.names_of(self.git.git_dir)
+        if self._is_new or not names:
+            return {}
+        found = {path: rebuildable.rebuildable_above(path, names, ()) for path in paths}
+        if any(found.values()) and self._folders is None:
+            tree = await self._tree(BASELINE)
+            self._folders = await rebuildable.folders_in(self.git, tree, names)
+        there = self._folders or frozenset[bytes]()
+        above = {path: rebuildable.rebuildable_above(path, names, there) for path in paths}
+        return {path: folder for path, folder in above.items() if folder}
+
+    async def _index_files(self) -> IndexedFiles:
+        """Return the files in the index of the workspace's files, as far as it can be read."""
+        index = await asyncio.to_thread(self._index)
+        if index is None:
+            return IndexedFiles()
+        git_dir, prefix, mark = index
+        if self._indexed is None or self._indexed[0] != mark:
+            found = await self._read_index(git_dir, prefix)
+            if self._is_new and self.is_worktree and self.repository:
+                # What the user has staged may have been brought along, and counts as well.
+                staged = await self._read_index(self.repository.git_dir, b"")
+                found = found._replace(tracked=found.tracked | staged.tracked)
+            self._indexed = mark, found
+        return self._indexed[1]
+
+    async def _read_index(self, git_dir: Path, prefix: bytes) -> IndexedFiles:
+        try:
+            return await indexed_files(self.git, git_dir, prefix)
+        except (UserError, OSError) as error:  # an agent may have damaged it
+            _log.warning("%s: the index cannot be read: %s", git_dir, error)
+            return IndexedFiles()
+
+    def _index(self) -> tuple[Path, bytes, file_transaction.Mark] | None:
+        """Find the index of the workspace's files: its git directory and its place in there."""
+        git_dir, prefix = self.root / ".git", b""
+        if self.is_worktree and self.repository:
+            git_dir = registration(self.repository, self.root) or git_dir
+        elif self.is_in_place and self.repository and self.repository.top:
+            git_dir = self.repository.git_dir
+            inside = os.fsencode(real_path(self.root).relative_to(real_path(self.repository.top)))
+            prefix = b"" if inside == b"." else inside + b"/"
+        if git_dir.is_symlink() or not (git_dir / "index").is_file():
+            return None
+        mark = file_transaction.mark((git_dir / "index").lstat())
+        return (git_dir, prefix, mark) if mark else None
+
+    async def _links(self, nested: Collection[bytes]) -> dict[bytes, str]:
+        """Return the commits of the submodules and of other repositories in the workspace."""
+        if not await asyncio.to_thread(gitlinks.are_noted, self.git.git_dir):
+            return {}
+        index = await self.submodules()
+        length = 64 if self.object_format == "sha256" else 40
+        bases = self.git_bases
+        return await asyncio.to_thread(gitlinks.links_of, self.root, nested, index, bases, length)
+
+    async def submodules(self) -> Mapping[bytes, IndexEntry]:
+        """Return the submodules that the index of the workspace has now.
+
+        Where the index is gone or damaged, it is those of the baseline: none was removed.
+        """
+        found = (await self._index_files()).submodules
+        if found is not None or self._is_new or self.repository is None:
+            return found or {}
+        if self._first is None:
+            tree = await objects.tree(self.git, await self._tree(BASELINE))
+            self._first = {
+                gitlinks.repository_path(path): IndexEntry(*entry, True, False, False)
+                for path, entry in tree.items()
+                if entry[0] == SUBMODULE
+            }
+        return self._first
+
+    @property
+    def git_bases(self) -> tuple[Path, ...]:
+        """Return where a `.git` file in the workspace may point to, besides the workspace."""
+        is_shared = self.repository and (self.is_worktree or self.is_in_place)
+        return (self.repository.common_dir,) if self.repository and is_shared else ()
+
+    async def _tree(self, n: int) -> str:
+        return (await self._points.point(n)).tree
+
+    async def between(self, old: str, new: str) -> list[FileSides]:
+        """Give both sides of each file that differs between two trees."""
+        if old == new:
+            return []
+        async with self._named():
+            out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
+        return changes.parse_pairs(out)
+
+    # Bringing back
+
+    async def restore(self, n: int) -> RestoreResult:
+        """Put the workspace back to checkpoint `n`, all or nothing; ignored files stay.
+
+        What it was before is remembered first. Raises `UserError` WORKSPACE_BUSY where an ignored
+        file or a folder that cannot be entered stands in the way, or the workspace changes
+        meanwhile.
+        """
+        async with self._held(), self._named():
+            target = await self._tree(n)
+            journal = self.git.git_dir / "swarm-placing.json"
+            await asyncio.to_thread(file_transaction.recover, self.root, journal)
+            undo = await self._take(f"before going back to checkpoint {n}")
+            if undo.left_out:
+                shown = printable_name(undo.left_out[0])
+                raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
+            found = await self.between(undo.tree, target)
+            pairs = [pair for pair in found if not _stays(pair)]
+            await self._place(pairs, journal)
+        kept = tuple(os.fsdecode(pair.path) for pair in found if _stays(pair))
+        return RestoreResult(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept)
+
+    async def _place(self, pairs: list[FileSides], journal: Path) -> None:
+        await asyncio.to_thread(_must_be_free, self.root, pairs)
+        moving = file_transaction.FileTransaction(self.root, journal)
+        outside = (await self._index_files()).skipped
+        try:
+            by_path = {pair.path: pair for pair in pairs}
+            files = {pair.path: pair.new for pair in pairs}
+            async with aclosing(grouped(self.git, files)) as groups:
+                async for group, folder in groups:
+                    wanted = (entry[1] for entry in group.values() if entry)
+                    data = await contents(self.git, wanted, folder)
+                    some = [by_path[path] for path in group]
+                    await to_the_end(asyncio.to_thread(_stage, moving, some, data, outside))
+            await to_the_end(asyncio.to_thread(moving.place))
+        except file_transaction.ConcurrentChange as error:
+            raise _in_the_way(error.path) from error
+        finally:
+            moving.finish()
+
+    async def pack(self) -> None:
+        """Pack the store tightly, when the run has ended or every hundred checkpoints."""
+        async with self._held():
+            await asyncio.to_thread(owned_objects.release_packs, self.git.git_dir)
+            await self.git.run("repack", "-a", "-d", "-l", "-q")
+            await self.git.run("prune", "--expire=now")
+
+    def _named(self) -> AbstractAsyncContextManager[None]:
+        """Name damage to the baseline, where there is one."""
+        return nullcontext() if self._is_new else damage_named(self.git)
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncGenerator[None]:
+        if self.root.is_symlink() or not self.root.is_dir():
+            raise user_error("WORKSPACE_MISSING")
+        async with locked(self._lock):
+            try:
+                yield
+            except OSError as error:
+                raise os_failure(error) from error
+
+
+async def _repair(folder: Path, repository: Repository | None) -> None:
+    """Make a damaged store whole again; raises `UserError` where that cannot be."""
+    if not folder.is_dir():
+        raise unknown_changes(folder)
+    async with locked(folder / "swarm.lock"):
+        try:
+            if not await repair.repaired(folder, repository):
+                raise unknown_changes(folder)
+        except OSError as error:
+            raise os_failure(error) from error
+
+
+def _stays(pair: FileSides) -> bool:
+    """Return whether a path is never put back: in a control folder, or another repository."""
+    return is_control(pair.path) or is_submodule(pair)
+
+
+def _must_be_free(root: Path, pairs: list[FileSides]) -> None:
+    going = {pair.path for pair in pairs if pair.old}
+    with RootedDir(root) as below:
+        for pair in pairs:
+            if pair.new and (found := file_transaction.obstacle(below, pair.path, going)):
+                raise _in_the_way(found)
+
+
+def _stage(
+    moving: file_transaction.FileTransaction,
+    pairs: list[FileSides],
+    data: Mapping[str, Content],
+    outside: frozenset[bytes],
+) -> None:
+    with RootedDir(moving.root) as below:
+        for pair in pairs:
+            before = below.stat(pair.path) if pair.old else None
+            if pair.old and before is None and pair.path not in outside:
+                raise _in_the_way(pair.path)
+            mode, oid = pair.new or (None, "")
+            moving.add(pair.path, before, mode, data.get(oid, b""))
+
+
+def _in_the_way(path: bytes) -> Exception:
+    name = printable_name(os.fsdecode(path))
+    return user_error(
+        "WORKSPACE_BUSY",
+        f"{name} is in the way, or changed meanwhile: nothing was put back.",
+        "Wait until nothing works in the workspace, move that file away, then try again.",
+    )
+
+
+def _may_link(workspace: Workspace) -> bool:
+    """Return whether no agent can write the source's packs: a link is the same file."""
+    return workspace.kind is not WorkspaceKind.IN_PLACE
+
+
+def _is_worktree(workspace: Workspace) -> bool:
+    return workspace.kind is WorkspaceKind.WORKTREE or workspace.branch is not None
+
+
+def _prime(workspace: Workspace, repository: Repository | None) -> str | None:
+    """Name the tree that the workspace was most likely made from."""
+    if repository is None or repository.head is None:
+        return None
+    if _is_worktree(workspace) or repository.top is None or not workspace.source:
+        return f"{repository.head}^{{tree}}"
+    inside = real_path(workspace.source).relative_to(real_path(repository.top))
+    return f"{repository.head}:{'' if str(inside) == '.' else inside}"

@@ -1,0 +1,1 @@
+"""Workspaces created, of every kind."""

@@ -1,0 +1,55 @@
+"""Folders that an agent may write, kept apart from what makes us and Codex do things.
+
+In our home, our settings or Codex's home an agent would write what runs outside its sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.config import paths
+from engine.domain.errors import user_error
+from engine.domain.text import printable_name
+from engine.system.files import real_path
+
+_MODULES = Path(__file__).resolve().parents[1]
+_PYTHON = Path(sys.prefix).resolve()
+"""Our own modules, and the environment with all that they import."""
+
+
+def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
+    """Raise `UserError` WORKSPACE_UNSAFE where a folder lies in one of ours, or contains one.
+
+    `may_contain`: it is not worked in, and only may not lie in one of them. Links are resolved.
+    """
+    real = real_path(folder)
+    for what, place in _protected(home):
+        there = real_path(place)
+        if real == there or real.is_relative_to(there):
+            raise _unsafe(folder, f"lies in {what}")
+        if not may_contain and there.is_relative_to(real):
+            raise _unsafe(folder, f"contains {what}")
+    if not may_contain and (
+        real.is_relative_to(_MODULES) or any(at.is_relative_to(real) for at in (_MODULES, _PYTHON))
+    ):
+        raise _unsafe(folder, "holds the program of swarm-tui")
+
+
+def _protected(home: Path) -> Iterator[tuple[str, Path]]:
+    config = paths.find().config
+    yield "the home of swarm-tui", home
+    yield "the settings of swarm-tui", config
+    yield "the templates of swarm-tui", config.parent / "templates"
+    if config.parent.name == paths.APP:
+        yield "the settings of swarm-tui", config.parent
+    yield "the home of Codex", Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+
+
+def _unsafe(folder: Path, why: str) -> Exception:
+    name = printable_name(str(folder))
+    return user_error(
+        "WORKSPACE_UNSAFE", f"{name} {why}: an agent there could change what runs as you."
+    )

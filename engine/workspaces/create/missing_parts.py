@@ -1,0 +1,98 @@
+"""Everything of its source that a workspace lacks: told in one notice."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.domain.text import printable_name
+from engine.workspaces.create.submodule_checkout import Filled
+from engine.workspaces.git.repository import Repository
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a workspace lacks; paths are relative to its top."""
+
+    uncommitted: int = 0
+    is_brought: bool = False
+    """Whether uncommitted files come along."""
+    nested: Sequence[bytes] = ()
+    """Repositories in the source that it does not track."""
+    ignored: Sequence[bytes] = ()
+    """Ignored files and folders, the latter with a `/`."""
+    submodules: Filled = field(default_factory=Filled)
+    pointers: int = 0
+    """Files of Git LFS whose content is not there."""
+    outside: int = 0
+    """Files outside the cone of a sparse checkout."""
+    is_shallow: bool = False
+    is_partial: bool = False
+
+    def notice(self, target: Path) -> str:
+        """Return all of it in one line; empty where nothing is missing. Blocking.
+
+        Ignored files that were copied to `target` afterwards are not missing.
+        """
+        missing = [path for path in self.ignored if not os.path.lexists(target / os.fsdecode(path))]
+        parts = [*self._of_files(missing), *self._of_submodules(), *self._of_objects()]
+        return f"not in the workspace: {'; '.join(parts)}" if parts else ""
+
+    def _of_files(self, ignored: Sequence[bytes]) -> Iterable[str]:
+        if self.uncommitted and not self.is_brought:
+            files = _count(self.uncommitted, "uncommitted file")
+            yield f"{files} of the source (--include-uncommitted brings them along)"
+        if self.nested:
+            yield f"{_count(len(self.nested), 'nested repository')} ({_names(self.nested)})"
+        if ignored:
+            words = f"{_count(len(ignored), 'ignored path')} ({_names(ignored)})"
+            yield f"{words}, which workspace.copy_files can name"
+        if self.pointers:
+            files = _count(self.pointers, "file")
+            yield f"the content of {files} of Git LFS (`git lfs pull` fetches it)"
+        if self.outside:
+            files = _count(self.outside, "file")
+            yield f"{files} outside the sparse checkout (`git sparse-checkout add` brings them)"
+
+    def _of_submodules(self) -> Iterable[str]:
+        found = self.submodules
+        if found.empty:
+            some = " ".join(shlex.quote(path) for path in found.empty[:SHOWN] if path.isprintable())
+            command = f"git submodule update --init --recursive -- {some}"
+            if len(found.empty) > SHOWN or not some:
+                command = "git submodule update --init --recursive"
+            count = _count(len(found.empty), "submodule")
+            yield f"{count} ({_names(found.empty)}; `{command}` fills them)"
+        if found.moved:
+            yield f"the commit that the source has checked out of {_names(found.moved)}"
+        if found.uncommitted:
+            yield f"{_count(found.uncommitted, 'uncommitted file')} of submodules"
+
+    def _of_objects(self) -> Iterable[str]:
+        if self.is_shallow:
+            yield "older history (the source is shallow; `git fetch --unshallow` fetches it)"
+        if self.is_partial:
+            yield "objects that the source, a partial clone, has not fetched"
+
+
+def objects_lacking(found: Repository) -> tuple[bool, bool]:
+    """Return whether a repository is shallow, and whether it is a partial clone. Blocking."""
+    is_partial = any(found.objects.joinpath("pack").glob("*.promisor"))
+    return (found.common_dir / "shallow").is_file(), is_partial
+
+
+def _count(count: int, noun: str) -> str:
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun.removesuffix('y')}ies" if noun.endswith("ry") else f"{count} {noun}s"
+
+
+def _names(paths: Iterable[str | bytes]) -> str:
+    found = sorted(map(os.fsdecode, paths))
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(printable_name(path) for path in found[:SHOWN]) + more

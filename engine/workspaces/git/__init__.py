@@ -1,0 +1,1 @@
+"""Git: every call of it, and the settings and stores it reads."""

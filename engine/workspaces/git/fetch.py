@@ -1,0 +1,188 @@
+"""Refs fetched from a remote: the only place that lets git use the network, on explicit request.
+
+The network part runs in a private git directory with the user's own settings (credentials, ssh,
+proxies): nothing that the repository's settings define has an effect, except the remote's address.
+What came is then taken into the repository from there, as a local fetch without hooks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from engine.domain.errors import UserError, user_error
+from engine.domain.text import printable_name
+from engine.workspaces.git.git import Git
+from engine.workspaces.git.repository import PULLS, Repository, private_git
+
+LIMIT_S = 120.0
+FETCHED = "refs/swarm/fetched"
+SEEDS = 2000
+"""Refs that the remote is told of, so that it sends only what is new."""
+_FLAGS = (
+    *("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
+    *("--no-auto-gc", "--no-prune"),
+)
+_SETTINGS = (
+    *("core.hooksPath=/dev/null", "core.alternateRefsCommand=true", "core.pager=cat"),
+    *("gc.auto=0", "maintenance.auto=false", "fetch.writeCommitGraph=false"),
+)
+_PROTOCOLS = ("https", "ssh", "file")
+_KEPT = re.compile(
+    r"(?i)(https|all|no)_proxy|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|GIT_SSL_CA(INFO|PATH)"
+    r"|GIT_SSH(_COMMAND|_VARIANT)?|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME"
+)
+_PASSWORD = re.compile(r"://[^/\s@]*@")
+
+
+async def pull_request(repository: Repository, remote: str | None, number: str, home: Path) -> str:
+    """Fetch a pull request and return the ref that it is at; raises `UserError`."""
+    remote, url = await _remote(repository, remote)
+    there = f"{PULLS}{remote}/{number}"
+    await _fetch(repository, url, f"refs/pull/{number}/head", f"+{there}", home)
+    return there
+
+
+async def update(repository: Repository, name: str, home: Path) -> str:
+    """Fetch a branch or tag and return the ref to start from; raises `UserError`.
+
+    A branch of the user's own never moves: where it is only behind, its upstream is returned.
+    """
+    remotes = await _remotes(repository)
+    branch = await _local_branch(repository, name)
+    if branch:
+        upstream = await _upstream(repository, branch)
+        there = upstream or f"refs/remotes/{_default(remotes)}/{branch[len('refs/heads/') :]}"
+        await _track(repository, there, remotes, home)
+        is_behind = await repository.git.ask("merge-base", "--is-ancestor", branch, there)
+        return there if is_behind.code == 0 else branch
+    if name in ("HEAD", "@"):
+        raise user_error("BASE_INVALID", "HEAD is detached: --fetch needs a branch or a tag.")
+    if await _exists(repository, tag := f"refs/tags/{name.removeprefix('refs/tags/')}"):
+        _, url = await _remote(repository, None)
+        await _fetch(repository, url, tag, tag, home)
+        return tag
+    short = name.removeprefix("refs/remotes/")
+    of = next((one for one in remotes if short.startswith(f"{one}/")), None)
+    there = f"refs/remotes/{short}" if of else f"refs/remotes/{_default(remotes)}/{short}"
+    await _track(repository, there, remotes, home)
+    return there
+
+
+async def _track(repository: Repository, there: str, remotes: dict[str, str], home: Path) -> None:
+    """Fetch the branch that a remote-tracking ref stands for."""
+    short = there.removeprefix("refs/remotes/")
+    of = next((one for one in remotes if short.startswith(f"{one}/")), None)
+    if of is None:
+        raise _failed(f"{printable_name(there)} belongs to no remote with an address")
+    await _fetch(repository, remotes[of], f"refs/heads/{short[len(of) + 1 :]}", f"+{there}", home)
+
+
+async def _fetch(repository: Repository, url: str, ref: str, into: str, home: Path) -> None:
+    """Fetch one ref of a remote `into` a ref of the repository."""
+    address = _address(repository, url)
+    with private_git(home, repository) as private:
+        await _seed(repository, private)
+        git = replace(private, users_settings=True, settings=_SETTINGS, env=_environment())
+        try:
+            words = (*_FLAGS, "--", address, f"+{ref}:{FETCHED}")
+            answer = await git.ask("fetch", *words, limit_s=LIMIT_S)
+        except UserError as error:
+            raise _failed(error.message.rstrip(".")) from error
+        if answer.code:
+            raise _failed(f"{printable_name(ref)} of {_shown(url)}: {_shown(answer.complaint)}")
+        local = replace(repository.git, env={"GIT_ALLOW_PROTOCOL": "file"})
+        sign, there = ("+", into[1:]) if into.startswith("+") else ("", into)
+        words = (*_FLAGS, "--", str(private.git_dir), f"{sign}{FETCHED}:{there}")
+        answer = await local.ask("fetch", *words)
+    if answer.code:
+        raise _failed(f"{printable_name(there)} was not updated: {_shown(answer.complaint)}")
+
+
+async def _seed(repository: Repository, private: Git) -> None:
+    """Give a private git directory refs, and the end of a shallow history, of the repository."""
+    words = ("for-each-ref", f"--count={SEEDS}", "--sort=-creatordate")
+    out = await repository.git.run(*words, "--format=%(objectname) refs/seed/%(objectname)")
+    lines = sorted(set(out.splitlines()), key=lambda line: line.split(b" ")[1])
+    packed = b"# pack-refs with: sorted \n" + b"".join(line + b"\n" for line in lines)
+    (private.git_dir / "packed-refs").write_bytes(packed)
+    shallow = repository.common_dir / "shallow"
+    if shallow.is_file():
+        (private.git_dir / "shallow").write_bytes(shallow.read_bytes())
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"}
+    ssh = {} if kept.keys() & {"GIT_SSH", "GIT_SSH_COMMAND"} else {"GIT_SSH_COMMAND": _SSH}
+    return {**ssh, **kept, **quiet, "GIT_ALLOW_PROTOCOL": ":".join(_PROTOCOLS)}
+
+
+_SSH = "ssh -o BatchMode=yes"
+
+
+def _address(repository: Repository, url: str) -> str:
+    """Return the address to fetch from; raises `UserError` for one that names a program."""
+    scheme, has_scheme, _ = url.partition("://")
+    is_local = not has_scheme and ":" not in url.split("/", 1)[0]
+    if not url.isprintable() or url.startswith("-") or re.match(r"[\w+.-]+::", url):
+        raise _failed(f"{_shown(url)} is not an address of a repository")
+    if has_scheme and scheme.lower() not in _PROTOCOLS:
+        raise _failed(f"{_shown(url)} is not an address of https, ssh or file")
+    return str((repository.top or repository.common_dir) / url) if is_local else url
+
+
+async def _remotes(repository: Repository) -> dict[str, str]:
+    """Return the remotes by name, long names first: one may begin like another."""
+    ask = repository.git.ask("config", "-z", "--get-regexp", r"^remote\..*\.url$")
+    out = (await ask).out.decode("utf-8", "surrogateescape")
+    found: dict[str, str] = {}
+    for entry in out.split("\0"):
+        key, newline, url = entry.partition("\n")
+        if newline and url:
+            found.setdefault(key.removeprefix("remote.").removesuffix(".url"), url)
+    return dict(sorted(found.items(), key=lambda one: -len(one[0])))
+
+
+def _default(remotes: dict[str, str]) -> str:
+    if "origin" in remotes or not remotes:
+        return "origin"
+    if len(remotes) > 1:
+        raise _failed(f"name the remote: {', '.join(map(printable_name, sorted(remotes)))}")
+    return next(iter(remotes))
+
+
+async def _remote(repository: Repository, name: str | None) -> tuple[str, str]:
+    remotes = await _remotes(repository)
+    name = name or _default(remotes)
+    if name not in remotes:
+        raise _failed(f"there is no remote {printable_name(name)}")
+    return name, remotes[name]
+
+
+async def _local_branch(repository: Repository, name: str) -> str | None:
+    if name in ("HEAD", "@"):
+        return repository.branch
+    full = f"refs/heads/{name.removeprefix('refs/heads/')}"
+    return full if await _exists(repository, full) else None
+
+
+async def _upstream(repository: Repository, branch: str) -> str | None:
+    out = await repository.git.run("for-each-ref", "--format=%(refname) %(upstream)", branch)
+    lines = (line.partition(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
+    found = next((upstream for ref, _, upstream in lines if ref == branch), "")
+    return found if found.startswith("refs/remotes/") else None
+
+
+async def _exists(repository: Repository, ref: str) -> bool:
+    return (await repository.git.ask("show-ref", "--verify", "-q", ref)).code == 0
+
+
+def _shown(text: str) -> str:
+    return printable_name(_PASSWORD.sub("://", text))
+
+
+def _failed(what: str) -> UserError:
+    return user_error("FETCH_FAILED", f"Nothing was fetched: {what}.")

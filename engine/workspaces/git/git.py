@@ -1,0 +1,328 @@
+"""The only place that runs git, so that nothing a repository contains can make it run anything.
+
+Two rules carry that. Work on files (reading them in, checking them out, comparing) is done with a
+private git directory of ours, whose settings are ours alone; see `repository.make_private`. What
+must be done in the user's own repository (its refs, its worktrees) is plumbing that neither reads
+nor writes files, and the settings below take away what even that could start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.domain.errors import UserError, user_error
+from engine.system import programs
+from engine.system.code_variables import without_unsafe
+from engine.system.environment import is_distrusted, trusted_path, workspace_environment
+from engine.workspaces.files.special_files import unreadable
+from engine.workspaces.git import process_watch
+from engine.workspaces.git.config_files import Setting, hooks_disabled, in_environment
+from engine.workspaces.git.git_errors import (
+    git_failure,
+    late,
+    start_failure,
+    talkative,
+    telling_line,
+)
+
+LIMIT_S = 300.0
+LIMIT_BYTES = 512 * 1024**2
+STDERR_BYTES = 64 * 1024
+CHUNK = 256 * 1024
+
+NOBODY = ("swarm-tui", "swarm-tui@localhost")
+
+_SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.untrackedCache=false",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.sshCommand=false",
+    "core.gitProxy=",
+    "core.askPass=",
+    "core.editor=false",
+    "core.pager=cat",
+    "core.alternateRefsCommand=true",
+    "core.quotePath=true",
+    "credential.helper=",
+    "protocol.allow=never",
+    "protocol.ext.allow=never",
+    "submodule.recurse=false",
+    "diff.external=",
+    "diff.ignoreSubmodules=all",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.splitIndex=false",
+    # In the user's repository, too: a file that git streams is not in memory, twice or thrice.
+    "core.bigFileThreshold=16m",
+    "worktree.useRelativePaths=false",
+    "safe.bareRepository=explicit",
+    # Since 2.55; `git_settings` disables each hook that it finds, also for 2.54.
+    *(f"hook.{event}.enabled=false" for event in ("reference-transaction", "post-checkout")),
+    *(f"hook.{event}.enabled=false" for event in ("post-index-change", "pre-auto-gc")),
+)
+# What of the user's environment git may read, to read the user's settings.
+_USERS = re.compile(r"GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|PARAMETERS|KEY_\d+|VALUE_\d+)")
+# What git needs of the environment; everything else, each GIT_* above all, stays out.
+_KEPT = (
+    *("HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "DEVELOPER_DIR"),
+    "GIT_ATTR_NOSYSTEM",
+)
+_FIXED = {
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # a partial clone fetches what it lacks: older gits stop here
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_EDITOR": "false",
+    "GIT_ASKPASS": "false",
+    "GIT_PAGER": "cat",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitResult:
+    """What git said: its exit code, its output, and one printable line of its complaint."""
+
+    code: int
+    out: bytes
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Git on one git directory; `files` is the folder its work tree is, if it needs one."""
+
+    git_dir: Path
+    files: Path | None = None
+    index: Path | None = None
+    settings: Sequence[str] = ()
+    programs: Sequence[Setting] = ()
+    """Settings that hold commands of the user, passed where no list of processes shows them."""
+    users_settings: bool = False
+    """Read the user's own settings and none of ours: for reading settings, and for `fetch`."""
+    watched: bool = False
+    """Whether git opens files of the work tree, which a stranger can write."""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    async def run(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes | int = b"",
+        stdout: int | None = None,
+        limit_s: float = LIMIT_S,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> bytes:
+        """Run git and return its output; raises `UserError` where it fails: see `git_errors`.
+
+        `stdin` is what it reads, or an open file, which this closes. With `stdout`, an open file
+        that stays open, the output goes there.
+        """
+        answer = await self.ask(
+            *arguments, stdin=stdin, stdout=stdout, limit_s=limit_s, limit_bytes=limit_bytes
+        )
+        if answer.code:
+            raise failure(arguments[0], answer)
+        return answer.out
+
+    async def ask(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes | int = b"",
+        stdout: int | None = None,
+        limit_s: float = LIMIT_S,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> GitResult:
+        """Run git and give whatever it said; raises `UserError` where it cannot be run to its end.
+
+        Cancelled, late or too talkative, git and all it started are killed. A git that a signal
+        ended is an error: its exit code is no answer to a question.
+        """
+        process = await _whole(self._start(arguments, stdin, stdout))
+        try:
+            async with asyncio.timeout(limit_s):
+                feed = stdin if isinstance(stdin, bytes) else b""
+                answer = await self._answer(process, feed, limit_bytes)
+        except TimeoutError:
+            raise late(arguments[0], limit_s) from None
+        finally:
+            await _end(process)
+        if answer.code < 0:
+            raise failure(arguments[0], answer)
+        return answer
+
+    async def _start(
+        self, arguments: Sequence[str | bytes], stdin: bytes | int, stdout: int | None
+    ) -> asyncio.subprocess.Process:
+        """Start git; an open file for `stdin` is closed here, also where that fails."""
+        if self.git_dir.is_symlink() or self.git_dir.is_file():  # git would follow it
+            if isinstance(stdin, int):
+                os.close(stdin)
+            raise unreadable(self.git_dir, "is not a folder any more")
+        handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
+        try:
+            return await asyncio.create_subprocess_exec(
+                _executable(),
+                *self._options(),
+                *arguments,
+                stdin=handle if stdin else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.files or self.git_dir,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise start_failure(error, self.git_dir, self.files) from error
+        finally:
+            if isinstance(stdin, int):
+                os.close(stdin)
+
+    async def _answer(
+        self, process: asyncio.subprocess.Process, feed: bytes, limit_bytes: int
+    ) -> GitResult:
+        """Let git work; raises `UserError` WORKSPACE_UNSAFE where it cannot get past a file."""
+        if not self.watched or self.files is None:
+            return await _talk(process, feed, limit_bytes)
+        process_watch.limit_memory(process.pid)
+        talking = asyncio.ensure_future(_talk(process, feed, limit_bytes))
+        watching = asyncio.ensure_future(process_watch.watch(process.pid, self.files))
+        try:
+            await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
+            if not talking.done():
+                watching.result()
+            answer = talking.result()
+        finally:
+            for one in (talking, watching):
+                one.cancel()
+            await asyncio.gather(talking, watching, return_exceptions=True)
+        if answer.code:  # out of memory, perhaps
+            await asyncio.to_thread(process_watch.look, self.files)
+        return answer
+
+    def _options(self) -> list[str]:
+        lines = self.settings if self.users_settings else (*_SETTINGS, *self.settings)
+        return [part for line in lines for part in ("-c", line)]
+
+    def _environment(self) -> dict[str, str]:
+        ours = workspace_environment()
+        env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
+        env["PATH"] = trusted_path()
+        if self.users_settings:
+            del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
+            env |= {name: value for name, value in os.environ.items() if _USERS.fullmatch(name)}
+        if self.watched:
+            env |= process_watch.ENVIRONMENT
+        env["GIT_DIR"] = str(self.git_dir)
+        if self.files:
+            env["GIT_WORK_TREE"] = str(self.files)
+        if self.index:
+            env["GIT_INDEX_FILE"] = str(self.index)
+        disabled = hooks_disabled(self.git_dir)  # which also checks the settings, to read them
+        if not self.users_settings:
+            env |= in_environment((*disabled, *self.programs))
+        return without_unsafe({**env, **self.env}, is_distrusted)
+
+
+def identity(author: tuple[str, str], committer: tuple[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that makes commits of these people, (name, address) each."""
+    committer = committer or author
+    return {
+        "GIT_AUTHOR_NAME": author[0],
+        "GIT_AUTHOR_EMAIL": author[1],
+        "GIT_COMMITTER_NAME": committer[0],
+        "GIT_COMMITTER_EMAIL": committer[1],
+    }
+
+
+def failure(command: str | bytes, answer: GitResult) -> UserError:
+    """Return the error for a command that git refused."""
+    return git_failure(command, answer.code, answer.complaint)
+
+
+async def _whole(
+    start: Coroutine[Any, Any, asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """Wait for a process to be started; cancelled meanwhile, end it with all it started."""
+    starting = asyncio.ensure_future(start)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if not starting.exception():
+            await _end(starting.result())
+        raise
+
+
+def _executable() -> str:
+    found = programs.find("git")
+    if not found:
+        raise user_error("GIT_MISSING")
+    return found
+
+
+async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit_bytes: int) -> GitResult:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_feed(process.stdin, stdin))
+        out = group.create_task(_collect(process, process.stdout, limit_bytes, strict=True))
+        err = group.create_task(_collect(process, process.stderr, STDERR_BYTES, strict=False))
+    code = await process.wait()
+    if len(out.result()) > limit_bytes:
+        raise talkative(limit_bytes)
+    return GitResult(code, out.result(), telling_line(err.result()))
+
+
+async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
+    if pipe is None:
+        return
+    with suppress(BrokenPipeError, ConnectionResetError):  # git says itself why it stopped reading
+        for start in range(0, len(data), CHUNK):
+            pipe.write(data[start : start + CHUNK])
+            await pipe.drain()
+        pipe.close()
+        await pipe.wait_closed()
+
+
+async def _collect(
+    process: asyncio.subprocess.Process,
+    pipe: asyncio.StreamReader | None,
+    limit_bytes: int,
+    *,
+    strict: bool,
+) -> bytes:
+    """Read a pipe to its end; past the limit `strict` ends git, else the rest is dropped."""
+    found = bytearray()
+    if pipe is None:  # it writes into a file
+        return b""
+    while chunk := await pipe.read(CHUNK):
+        if len(found) <= limit_bytes:
+            found += chunk
+        elif strict:
+            _kill(process)
+    return bytes(found)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        _kill(process)
+        await asyncio.shield(process.wait())
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

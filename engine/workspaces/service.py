@@ -1,0 +1,404 @@
+"""What faces may ask of the workspaces: look, read, compare, take home, put back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.config import run_environment
+from engine.config.paths import Paths, private_folder
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
+from engine.domain.lifecycle import ACTIVE
+from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
+from engine.domain.requests import check_not_deleted
+from engine.domain.text import one_line, printable, printable_name
+from engine.system.files import open_regular
+from engine.workspaces.apply import apply
+from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
+from engine.workspaces.checkpoints.changes import Changes
+from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, has_baseline
+from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints, RestoreResult
+from engine.workspaces.checkpoints.comparison import Comparison
+from engine.workspaces.checkpoints.measured import measured, touched
+from engine.workspaces.create.create import branch_of
+from engine.workspaces.create.shell_guard import ShellGuard, guard_of
+from engine.workspaces.create.working_folder import working_folder
+from engine.workspaces.create.worktree import unblocked
+from engine.workspaces.files.tree import (
+    FilePreview,
+    TreeEntry,
+    list_files,
+    list_folder,
+    look_at,
+    must_be_there,
+    read_file,
+    sizes_of,
+)
+from engine.workspaces.git import repository
+
+READ_LIMIT_BYTES = 64 * 1024**2
+MESSAGE_BYTES = 20_000
+TAKEN = "taken home"
+
+
+Tell = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
+"""Appends to a run's events what is decided on the run as it is stored."""
+
+_log = logging.getLogger(__name__)
+
+
+class Workspaces:
+    """The workspaces of one home; every method raises `UserError`."""
+
+    def __init__(self, paths: Paths, find: Callable[[str], Awaitable[Run]], tell: Tell) -> None:
+        self._paths = paths
+        self._find = find
+        self._tell = tell
+        self._looked_at: tuple[tuple[Path, Workspace], Checkpoints] | None = None
+
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
+        """List one folder of a run's workspace, folders first; never follows a link out of it.
+
+        Without `sizes` nothing in it is looked at: a huge folder is listed several times as fast.
+        """
+        known = await self._find(run)
+        if known.workspace is None:
+            return []
+        return await asyncio.to_thread(list_folder, Path(_of(known).path), path, sizes=sizes)
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        """Give the sizes in bytes of files in a run's workspace, of those that are there."""
+        known = await self._find(run)
+        if known.workspace is None:
+            return {}
+        return await asyncio.to_thread(sizes_of, Path(_of(known).path), paths)
+
+    async def files(self, run: str) -> list[TreeEntry]:
+        """List the files of a run's workspace without those tools keep for themselves, bounded."""
+        known = await self._find(run)
+        if known.workspace is None:
+            return []
+        return await asyncio.to_thread(list_files, Path(_of(known).path))
+
+    async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
+        """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
+        return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
+
+    async def look(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> FilePreview:
+        """Say what lies at a path of a run's workspace, with at most `limit_bytes` of a file."""
+        return await asyncio.to_thread(look_at, await self._root(run), path, limit_bytes)
+
+    async def place(self, run: str, path: str = "") -> Path:
+        """Give where a file, or the workspace itself, lies on this disk, if it is still there.
+
+        For programs of the user's own; what a link leads to has no place.
+        """
+        root = await self._root(run)
+        await asyncio.to_thread(must_be_there, root, path)
+        return root / path
+
+    async def working_folder(self, run: str) -> Path:
+        """Return the folder of a run's workspace where its agent works, and a shell is opened."""
+        workspace = _of(await self._find(run))
+        await asyncio.to_thread(must_be_there, Path(workspace.path), "")
+        return await asyncio.to_thread(working_folder, workspace)
+
+    async def shell_guard(self, run: str) -> ShellGuard:
+        """Return what keeps git harmless in a shell or an editor in a run's workspace."""
+        return await guard_of(_of(await self._find(run)))
+
+    async def environment(self, run: str) -> dict[str, str]:
+        """Return the environment of a program that the user opens on this terminal for a run."""
+        known = await self._find(run)
+        try:
+            return await asyncio.to_thread(run_environment.of_terminal, self._paths, known)
+        except OSError as error:
+            raise os_failure(error) from error
+
+    async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
+        """Measure what a run changed, from one checkpoint to another or to now."""
+        async with self._noted(run):
+            return await (await self._look_at(run, until)).changes(since, until)
+
+    async def compare(
+        self, run: str, since: int = BASELINE, until: int | None = None
+    ) -> Comparison:
+        """Hold a checkpoint of a run against another or against now, to look at file by file."""
+        async with self._noted(run):
+            return await (await self._look_at(run, until)).compare(since, until)
+
+    async def write_diff(
+        self,
+        run: str,
+        file: BinaryIO,
+        since: int = BASELINE,
+        until: int | None = None,
+        paths: Sequence[str] = (),
+    ) -> None:
+        """Write the unified diff of what a run changed, of all or some files, into an open file."""
+        async with self._noted(run):
+            await (await self._look_at(run, until)).write_diff(file, since, until, paths)
+
+    async def checkpoints(self, run: str) -> list[Checkpoint]:
+        """Give a run's checkpoints in order; the first is the workspace as it was made."""
+        async with self._noted(run):
+            return await (await self._look_at(run, BASELINE)).list()
+
+    async def restore(self, run: str, n: int) -> RestoreResult:
+        """Put a workspace back to a checkpoint, after remembering it as it is."""
+        known = await self._find(run)
+        if known.status in ACTIVE:
+            raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
+        async with self._noted(run):
+            store = await self._open(run)
+            done = await store.restore(n)
+        undo = done.undo
+        try:
+            changes = await store.changes()
+            counted = changes.total, touched(changes)
+
+            def told(known: Run) -> list[Body]:
+                is_new = known.checkpoint != undo.n
+                kept = [CheckpointTaken(undo.n, undo.message, undo.ref)] if is_new else []
+                count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
+                words = f"put back to checkpoint {n}: {count}{_kept_words(done.kept)}"
+                return [*kept, Notice("info", words), *measured(known, *counted)]
+
+            await self._tell(known.id, told)
+        except UserError as error:  # it is done, whether or not it can be written down
+            _log.warning("run %s: put back, but not noted: %s", run, error.message)
+        return done
+
+    async def take_home(
+        self,
+        run: str,
+        how: ApplyMode,
+        *,
+        to: str | None = None,
+        message: str = "",
+        check: bool = False,
+        patch: BinaryIO | None = None,
+    ) -> ApplyResult:
+        """Put a run's changes into its source, or into `to`; `check` only tells what would happen.
+
+        A patch is written into the open file `patch`.
+        A conflict changes nothing: APPLY_CONFLICT, or with `check`, clashes in the outcome.
+        """
+        known = await self._find(run)
+        workspace = _of(known)
+        target = to or await self.home_of(known)
+        if target is None:
+            message = f"The run {known.id} has no source to put its changes into."
+            raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
+        if to is None and how is not ApplyMode.PATCH:
+            await asyncio.to_thread(_check_source, known.id, Path(target))
+        words = message or await self.message(known.id)
+        # A copy and a folder itself have no branch of their own until a commit is to go on one.
+        branch = workspace.branch or (
+            await _new_branch(known, Path(target)) if how is ApplyMode.COMMIT else None
+        )
+        wish = ApplyRequest(Path(target), how, branch=branch, message=words, patch=patch)
+        async with self._noted(known.id):
+            store = await self._open(known.id)
+            if check:
+                return await apply.check(store, wish, self._paths.home)
+            if how is ApplyMode.PATCH:
+                return await apply.apply(store, wish, self._paths.home)
+            # What was taken stays known: what comes later is measured against it.
+            taken = await store.take(TAKEN)
+            wish = replace(wish, until=taken.n)
+            done = await apply.apply(store, wish, self._paths.home)
+        await self._tell_applied(known, wish, done, taken)
+        return replace(done, left_out=taken.left_out)
+
+    async def home_of(self, run: Run) -> str | None:
+        """Give the folder that a run's changes belong in: its source, or that of the run before.
+
+        Only a run that was asked to start from one still to come says which that was.
+        """
+        seen: set[str] = set()
+        while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN:
+            earlier = run.spec.workspace.source or ""
+            if "/" in earlier or run.id in seen:
+                return None
+            seen.add(run.id)
+            run = await self._find(earlier)
+        return run.workspace.source if run.workspace else None
+
+    async def save_patch(self, run: str) -> Path:
+        """Save what a run changed as a patch that git can apply, among its artifacts."""
+        known = await self._find(run)
+        path = self._paths.run(known.id) / "changes.patch"
+        with _saving(path) as file:
+            await self.take_home(known.id, ApplyMode.PATCH, patch=file)
+        size_bytes = path.stat().st_size
+        await self._tell(known.id, lambda _: [ArtifactSaved(path.name, size_bytes)])
+        return path
+
+    async def message(self, run: str) -> str:
+        """Give the words for a run's commit: its title, then what the agent said at last."""
+        known = await self._find(run)
+        title = one_line(known.spec.title) or known.id
+        path = self._paths.attempt(known.id, known.attempt).last_message
+        said = printable(await asyncio.to_thread(_beginning, path)).strip()
+        return f"{title}\n\n{said}" if said else title
+
+    async def _tell_applied(
+        self, run: Run, wish: ApplyRequest, done: ApplyResult, taken: Checkpoint
+    ) -> None:
+        applied = Applied(
+            wish.how.value,
+            str(wish.to),
+            len(done.files),
+            taken.n,
+            time.time(),
+            done.commit,
+            done.branch,
+        )
+
+        def told(known: Run) -> list[Body]:
+            if known.is_applied and not done.files:
+                return []
+            new = known.checkpoint != taken.n
+            bodies: list[Body] = [CheckpointTaken(taken.n, TAKEN, taken.ref)] if new else []
+            count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
+            how = "edits" if wish.how is ApplyMode.EDITS else f"a {wish.how.value}"
+            words = f"applied as {how}: {count} in {printable_name(str(wish.to))}"
+            return [*bodies, Notice("info", words, applied)]
+
+        try:
+            await self._tell(run.id, told)
+        except UserError as error:  # it is done, whether or not it can be written down
+            _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
+
+    async def _root(self, run: str) -> Path:
+        known = await self._find(run)
+        return Path(_of(known).path)
+
+    async def _look_at(self, run: str, until: int | None) -> Checkpoints:
+        """Open what is remembered of a run, to look only: who looks, looks again and again.
+
+        Until it is another run's turn, git is not asked anew whose settings count.
+        """
+        store = await self._store(run, until)
+        if self._looked_at is None or self._looked_at[0] != store:
+            self._looked_at = None
+            self._looked_at = store, await Checkpoints.open(*store)
+        elif not await asyncio.to_thread(has_baseline, store[0]):
+            self._looked_at = None
+            return await self._look_at(run, until)  # which finds out what became of it
+        return self._looked_at[1]
+
+    async def _open(self, run: str) -> Checkpoints:
+        return await Checkpoints.open(*await self._store(run))
+
+    @asynccontextmanager
+    async def _noted(self, run: str) -> AsyncGenerator[None]:
+        """Note that a run's checkpoints are damaged, for whoever shows it."""
+        try:
+            yield
+        except UserError as error:
+            if error.code == "CHANGES_UNKNOWN":
+                await self._note_store(run, error.message.rstrip("."), lost=True)
+            raise
+
+    async def _note_store(self, run: str, words: str, *, lost: bool) -> None:
+        known = await self._find(run)
+        if known.store_lost == lost or not known.baseline:
+            return
+        level = "warning" if lost else "info"
+        try:
+            await self._tell(known.id, lambda _: [Notice(level, words, store_lost=lost)])
+        except UserError as error:
+            _log.warning("run %s: %s, but not noted: %s", known.id, words, error.message)
+
+    async def check(self, known: Run) -> Run:
+        """Return a run as it is after a quick look whether its checkpoints are there.
+
+        What is found is noted; the work of an hour is not measured for it.
+        """
+        if not known.baseline or known.workspace is None:
+            return known
+        folder = self._paths.checkpoints(known.id, known.workspace.path)
+        if await asyncio.to_thread(has_baseline, folder) != known.store_lost:
+            return known
+        with suppress(UserError):  # what was found is noted
+            async with self._noted(known.id):
+                await (await Checkpoints.open(folder, known.workspace)).verify()
+            await self._note_store(known.id, "its checkpoints are whole again", lost=False)
+        return await self._find(known.id)
+
+    async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:
+        """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""
+        known = await self._find(run)
+        workspace = known.workspace if until is not None and known.workspace else _of(known)
+        if not known.baseline:
+            raise user_error("CHANGES_UNKNOWN")
+        return self._paths.checkpoints(known.id, workspace.path), workspace
+
+
+async def _new_branch(run: Run, target: Path) -> str:
+    """Return the name of the branch for a run that has none yet; raises `UserError`."""
+    name = branch_of(run.spec.preparation.branch, run.id)
+    found = await repository.find(target)
+    return await unblocked(found.git, name) if found else name
+
+
+def _check_source(run: str, source: Path) -> None:
+    """Raise `UserError` SOURCE_MOVED where a run's source is not a folder any more. Blocking."""
+    if source.is_dir():
+        return
+    name = printable_name(str(source))
+    raise user_error(
+        "SOURCE_MOVED",
+        f"The source of the run {run}, {name}, was moved, renamed or deleted.",
+        f"Name its new place with `swarm-tui apply {run} --to DIR`, or take the changes with "
+        "`--as patch`.",
+    )
+
+
+def _kept_words(kept: Sequence[str]) -> str:
+    if not kept:
+        return ""
+    more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
+    return f"; left as it is, a control folder or repository: {printable_name(kept[0])}{more}"
+
+
+def _of(run: Run) -> Workspace:
+    """Give a run's workspace; raises `UserError` where it has none, or only in the trash."""
+    if run.workspace is None:
+        raise user_error("WORKSPACE_MISSING")
+    check_not_deleted(run)
+    return run.workspace
+
+
+def _beginning(path: Path) -> str:
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read(MESSAGE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _saving(path: Path) -> Generator[BinaryIO]:
+    """Open a file that takes the place of another one when it is whole."""
+    private_folder(path.parent)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+        fresh.replace(path)
+    except OSError as error:
+        raise os_failure(error) from error
+    finally:
+        fresh.unlink(missing_ok=True)

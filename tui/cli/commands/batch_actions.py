@@ -1,0 +1,218 @@
+"""`swarm-tui batch cancel | retry | apply | drop`: what can be done with a batch as one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.commands.changes import HOW
+from tui.cli.support import output
+from tui.cli.support.options import (
+    BatchParam,
+    ChoiceParam,
+    FolderParam,
+    RunParam,
+    TextParam,
+    TokensParam,
+    everywhere,
+    examples,
+    full_option,
+    json_option,
+)
+
+if TYPE_CHECKING:
+    from engine.domain.batch import Batch
+    from engine.domain.model import Run
+    from engine.engine import Engine
+
+
+@click.command(epilog=examples("batch cancel @last", "batch cancel nightly --kill"))
+@click.argument("name", metavar="BATCH", type=BatchParam())
+@click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
+@json_option("Print the run objects.")
+@everywhere()
+def cancel(name: str, kill: bool, as_json: bool) -> int:
+    """Stop what of a batch has not ended; workspaces stay."""
+    from tui.cli.support import session
+
+    return session.start(_cancel(name, kill=kill, as_json=as_json))
+
+
+async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
+    from engine.domain.lifecycle import LIVE
+    from engine.domain.run_json import run_json
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        done = await engine.swarms.cancel(swarm.id, lambda run: engine.cancel(run, kill=kill))
+        if any(run.status in LIVE for run in done):
+            session.go_on(engine.paths)  # somebody has to end them
+    if as_json:
+        output.say_json([run_json(run, time.time()) for run in done])
+    else:
+        output.say("\n".join(f"{run.id} {run.status}" for run in done) or "nothing to cancel")
+    return 0
+
+
+@click.command(epilog=examples("batch retry @last", "batch retry nightly --total-budget 2M"))
+@click.argument("name", metavar="BATCH", type=BatchParam())
+@click.option("--fresh", is_flag=True, help="Start over, in new workspaces and new threads.")
+@click.option(
+    "--total-budget", type=TokensParam(), metavar="TOKENS", help="Let all together use so many."
+)
+@click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@full_option
+@json_option("Print one event object a line, or with --detach the run objects; nothing else.")
+@everywhere()
+def retry(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+    """Start the runs of a batch that failed again, and those that waited for them in vain."""
+    from tui.cli.support import session
+
+    return session.start(_retry(name, asked, as_json=as_json))
+
+
+async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
+    from tui.cli.support import foreground, session
+    from tui.cli.support.batch_follow import follow_batch
+
+    there = not asked["detach"]
+    async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
+        swarm = await engine.swarms.find(name)
+        if asked["total_budget"]:
+            await engine.swarms.set_budget(swarm.id, asked["total_budget"])
+            swarm = await engine.swarms.find(swarm.id)
+        found = await engine.swarms.to_retry(swarm.id)
+        since = {run.id: run.seq for run in found}
+        queued = [await engine.retry(run.id, fresh=asked["fresh"]) for run in found]
+        if not queued:
+            output.say_aside("nothing to retry")
+        elif not there:
+            await foreground.detach(engine, queued, as_json=as_json)
+        else:
+            return await follow_batch(
+                engine, swarm, queued, since, as_json=as_json, full=asked["full"]
+            )
+    return 0
+
+
+@click.command(
+    epilog=examples("batch apply @last --check", "batch apply @last", "batch apply @last --drop")
+)
+@click.argument("name", metavar="BATCH", type=BatchParam())
+@click.option(
+    "--run", "runs", type=RunParam(), multiple=True, metavar="RUN", help="This one, not the best."
+)
+@click.option(
+    "--as",
+    "how",
+    type=ChoiceParam(HOW),
+    default="edits",
+    help="edits (default), a commit on the run's branch, a merge, or a patch, as `apply` does",
+)
+@click.option("--to", type=FolderParam(), metavar="DIR", help="Another folder than the source.")
+@click.option("--message", "-m", type=TextParam(), default="", help="The commit's message.")
+@click.option(
+    "--check", is_flag=True, help="Only tell whether each would apply; exit code 1 if not."
+)
+@click.option("--drop", is_flag=True, help="Then delete the workspaces of all others (asks).")
+@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
+@json_option("Print one object for each run.")
+@everywhere()
+def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+    """Take the best run of each task home: what succeeded, ranked as `batch show` does."""
+    from tui.cli.support import session
+
+    if asked["drop"] and asked["check"]:
+        raise click.UsageError("--check changes nothing: it does not go with --drop.")
+    return session.start(_apply(name, asked, as_json=as_json))
+
+
+async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
+    from tui.cli.commands.changes import apply_all
+    from tui.cli.support import session
+
+    async with session.open_engine(strict=asked["drop"]) as engine:
+        swarm = await engine.swarms.find(name)
+        chosen = await _chosen(engine, swarm, asked["runs"])
+        fits = await apply_all(engine, chosen, asked, as_json=as_json)
+        if fits and asked["drop"]:
+            how = {"dry_run": False, "yes": asked["yes"], "as_json": as_json}
+            return await _drop(engine, swarm, chosen, **how)
+    return 0 if fits else 1
+
+
+async def _chosen(engine: Engine, swarm: Batch, names: tuple[str, ...]) -> list[Run]:
+    """Give the runs to be taken home; raises `UserError` where there are none."""
+    from engine.domain.errors import user_error
+    from engine.domain.ranking import tasks
+    from tui.cli.support import session
+
+    if names:
+        found = await session.find_all(engine, names)
+        for run in found:
+            if run.spec.batch != swarm.id:
+                message = f"The run {run.id} is not of the batch {swarm.id}."
+                raise user_error("INPUT_INVALID", message)
+        return found
+    winners = [task.winner for task in tasks(await engine.swarms.runs(swarm.id))]
+    found = [run for run in winners if run and run.changes.files]
+    if not found:
+        raise user_error(
+            "INPUT_INVALID",
+            f"No run of the batch {swarm.id} has won with a change: nothing to apply.",
+            f"See `swarm-tui batch show {swarm.id}`; --run RUN takes one all the same.",
+        )
+    return found
+
+
+@click.command(epilog=examples("batch drop @last --dry-run", "batch drop @last --force"))
+@click.argument("name", metavar="BATCH", type=BatchParam())
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
+@json_option("Print what was deleted as one object.")
+@everywhere()
+def drop(name: str, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Delete the workspaces of the runs that did not win their task, into the trash.
+
+    Work of theirs that is nowhere else goes, too: `cleanup --undo RUN` brings it back. Winners and
+    what was applied stay.
+    """
+    from tui.cli.support import session
+
+    return session.start(_drop_asked(name, dry_run=dry_run, yes=yes, as_json=as_json))
+
+
+async def _drop_asked(name: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+    from engine.domain.ranking import tasks
+    from tui.cli.support import session
+
+    async with session.open_engine(strict=not dry_run) as engine:
+        swarm = await engine.swarms.find(name)
+        kept = [task.winner for task in tasks(await engine.swarms.runs(swarm.id)) if task.winner]
+        return await _drop(engine, swarm, kept, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+async def _drop(
+    engine: Engine, swarm: Batch, kept: Sequence[Run], *, dry_run: bool, yes: bool, as_json: bool
+) -> int:
+    """Delete the workspaces of all others, after a question; nothing where none was kept."""
+    from engine.engine import CleanupFilter, CleanupPlan, CleanupReport
+    from tui.cli.commands.cleanup import agreed, clean_up, plan_json, tell_plan
+    from tui.cli.support.failure import EXIT_CANCELLED
+
+    losers = await engine.swarms.losers(swarm.id, kept)
+    wish = CleanupFilter(runs=losers, including_unsaved=True)
+    plan = await engine.disk.plan(wish) if losers else CleanupPlan()
+    if not as_json:
+        tell_plan(plan)
+    if dry_run or not plan.take:
+        if as_json:
+            output.say_json(plan_json(plan, CleanupReport()))
+        return 0
+    if not yes and not agreed(f"Delete {len(plan.take)} workspaces of {swarm.id}?"):
+        return EXIT_CANCELLED
+    return await clean_up(engine, plan, wish, as_json=as_json)

@@ -1,0 +1,205 @@
+"""`swarm-tui batch ls | show | compare | report`: what came of batches."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.batch import Batch
+from engine.domain.batch_json import FORMATS, batch_json, export, results_json
+from engine.domain.errors import UserError
+from tui.cli.support import output
+from tui.cli.support.options import (
+    BatchParam,
+    ChoiceParam,
+    FileParam,
+    everywhere,
+    examples,
+    json_option,
+)
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.domain.ranking import RankedTask
+    from engine.engine import Engine
+    from tui.formatting.batches import Files
+
+
+async def told_json(engine: Engine, swarm: Batch) -> dict[str, Any]:
+    """Give a batch as the JSON object of the contract."""
+    return batch_json(swarm, await engine.swarms.standing(swarm.id, engine.slots))
+
+
+@click.command(epilog=examples("batch ls", "batch ls --json"))
+@json_option("Print the batch objects as one JSON array.")
+@everywhere()
+def ls(as_json: bool) -> int:
+    """List the batches, newest first."""
+    from tui.cli.support import session
+
+    return session.start(_ls(as_json=as_json))
+
+
+async def _ls(*, as_json: bool) -> int:
+    from tui.cli.commands.ls import COLOURS
+    from tui.cli.support import session
+    from tui.formatting import batches
+
+    async with session.open_engine() as engine:
+        known = await engine.swarms.all()
+        found = [(each, await engine.swarms.standing(each.id, engine.slots)) for each in known]
+    if as_json:
+        output.say_json([batch_json(swarm, so_far) for swarm, so_far in found])
+        return 0
+    width = max((len(swarm.id) for swarm in known), default=0)
+    lines = [
+        [(f"{swarm.id:<{width}}  ", "plain"), *batches.standing(swarm, so_far, 12)]
+        for swarm, so_far in found
+    ]
+    output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
+    if not found:
+        output.say_aside(
+            "There are no batches yet: `swarm-tui batch --help` shows how to start one."
+        )
+    return 0
+
+
+@click.command(epilog=examples("batch show @last", "batch show nightly --json"))
+@click.argument("name", metavar="BATCH", type=BatchParam(), default="@last")
+@json_option("Print the batch object with its tasks and their runs.")
+@everywhere()
+def show(name: str, as_json: bool) -> int:
+    """Show where a batch stands, and its runs, the best of each task first.
+
+    Who succeeded, its check included, comes before who did not; then who changed something, then
+    the smaller change, then fewer tokens.
+    """
+    from tui.cli.support import session
+
+    return session.start(_show(name, as_json=as_json))
+
+
+async def _show(name: str, *, as_json: bool) -> int:
+    from tui.cli.support import session
+    from tui.cli.support.batch_follow import tell_results
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        runs = await engine.swarms.runs(swarm.id)
+        so_far = await engine.swarms.standing(swarm.id, engine.slots)
+        slots = engine.slots
+    if as_json:
+        output.say_json(results_json(swarm, so_far, runs, time.time()))
+    else:
+        tell_results(swarm, runs, slots)
+    return 0
+
+
+@click.command(
+    epilog=examples("batch report @last -o results.md", "batch report @last --format csv")
+)
+@click.argument("name", metavar="BATCH", type=BatchParam(), default="@last")
+@click.option(
+    "--format",
+    "kind",
+    type=ChoiceParam(FORMATS),
+    help="md, csv or json.  [default: by FILE's ending, else md]",
+)
+@click.option("-o", "--output", "file", type=FileParam(), metavar="FILE", help="Write it there.")
+@everywhere()
+def report(name: str, kind: str | None, file: str | None) -> int:
+    """Write the results of a batch: a line for each run, with what it was given."""
+    from tui.cli.support import session
+
+    by_name = Path(file or "").suffix.removeprefix(".").lower()
+    kind = kind or (by_name if by_name in FORMATS else "md")
+    return session.start(_report(name, kind, file))
+
+
+async def _report(name: str, kind: str, file: str | None) -> int:
+    from tui.cli.support import session
+    from tui.cli.support.named_paths import absolute
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        found = await engine.swarms.runs(swarm.id)
+        runs = [await engine.workspaces.check(run) for run in found]
+        if file:
+            path = await engine.swarms.export(swarm, kind, absolute(file), engine.slots)
+            output.say(str(path))
+            return 0
+        so_far = await engine.swarms.standing(swarm.id, engine.slots)
+    output.say(export(kind, swarm, so_far, runs, time.time()).rstrip("\n"))
+    return 0
+
+
+@click.command(epilog=examples("batch compare @last"))
+@click.argument("name", metavar="BATCH", type=BatchParam(), default="@last")
+@json_option("Print the tasks, each with its runs and what they changed.")
+@everywhere()
+def compare(name: str, as_json: bool) -> int:
+    """Put the runs of each task side by side, the best on the left, with the files they changed."""
+    from tui.cli.support import session
+
+    return session.start(_compare(name, as_json=as_json))
+
+
+async def _compare(name: str, *, as_json: bool) -> int:
+    from engine.domain.ranking import tasks
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        swarm = await engine.swarms.find(name)
+        runs = await engine.swarms.runs(swarm.id)
+        found = tasks([await engine.workspaces.check(run) for run in runs])
+        told: list[dict[str, Any]] = []
+        for task in found:
+            files = {run.id: await _files(engine, run) for run in task.runs}
+            if as_json:
+                told.append(_task_json(task, files))
+            else:
+                output.say("\n".join([*_side_by_side(task, files), ""]))
+    if as_json:
+        output.say_json(told)
+    return 0
+
+
+async def _files(engine: Engine, run: Run) -> dict[str, str]:
+    """Give the files that a run changed, each with its lines."""
+    from tui.formatting import batches
+
+    try:
+        return batches.lines_of((await engine.workspaces.changes(run.id)).files)
+    except UserError:  # it has no workspace, or no longer
+        return {}
+
+
+def _changes_json(run: Run, files: Files) -> dict[str, str] | None:
+    return None if run.has_unknown_changes else dict(files.get(run.id, {}))
+
+
+def _task_json(task: RankedTask, files: Files) -> dict[str, Any]:
+    return {
+        "given": task.given,
+        "winner": task.winner.id if task.winner else None,
+        "runs": [
+            {"run": run.id, "status": run.status.value, "changes": _changes_json(run, files)}
+            for run in task.runs
+        ],
+    }
+
+
+def _side_by_side(task: RankedTask, files: Files) -> list[str]:
+    from tui.formatting import batches
+    from tui.terminal.cells import crop, fit
+
+    rows = batches.side_by_side(task, files, time.time())
+    width = min(44, max(len(name) for name, _ in rows))
+    return [
+        f"{fit(crop(name, width), width)}  "
+        + "  ".join(fit(text, batches.BESIDE) for text, _ in cells)
+        for name, cells in rows
+    ]

@@ -1,0 +1,252 @@
+"""`cleanup`: room freed without losing anything, from a plan that says what goes and what stays."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.text import printable_name
+from tui.cli.support import failure, output
+from tui.cli.support.options import (
+    STATUSES,
+    DurationParam,
+    RunParam,
+    TextParam,
+    everywhere,
+    examples,
+    has_ended,
+    json_option,
+)
+from tui.terminal.cells import clean
+
+if TYPE_CHECKING:
+    from engine.engine import (
+        CleanupFilter,
+        CleanupItem,
+        CleanupItemResult,
+        CleanupPlan,
+        CleanupReport,
+        Engine,
+        TrashEntry,
+    )
+
+
+@click.command(
+    epilog=examples(
+        "cleanup --older-than 7d --dry-run",
+        "cleanup --status failed --status cancelled",
+        "cleanup --artefacts-only --force",
+        "cleanup @last --undo",
+    )
+)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(has_ended))
+@click.option(
+    "--older-than",
+    type=DurationParam(may_be_zero=True),
+    metavar="DUR",
+    help="Only runs that ended at least so long ago, such as 7d, 12h or 90 (seconds); "
+    "0: all that have ended.",
+)
+@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only runs that are so.")
+@click.option("--project", type=TextParam(), metavar="P", help="Only runs of this project.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Leave the newest N of each project.",
+)
+@click.option(
+    "--artefacts-only",
+    is_flag=True,
+    help="Take only what can be made again (node_modules and the like), for good.",
+)
+@click.option(
+    "--including-unsaved",
+    is_flag=True,
+    help="Take work that is nowhere else, too; a patch of it is kept with the run.",
+)
+@click.option(
+    "--codex",
+    is_flag=True,
+    help="Take Codex's session files of runs here that cannot go on, for good.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--force", is_flag=True, help="Do not ask.")
+@click.option(
+    "--undo", is_flag=True, help="Bring back what the last clean-up took, or what of RUN went last."
+)
+@click.option("--empty-trash", is_flag=True, help="Remove for good what is in the trash.")
+@json_option("Print the plan, and what was done, as one object.")
+@everywhere()
+def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+    """Delete workspaces of runs that have ended, into the trash; --undo brings them back.
+
+    Of all runs, or only of those named.
+
+    Never a live run, never a folder that was worked in in place, and no work that is nowhere else:
+    it says what it leaves, and why. The exit code is 1 if something could not be deleted.
+    """
+    from tui.cli.support import session
+
+    return session.start(_cleanup(asked, as_json=as_json))
+
+
+async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
+    from engine.engine import CleanupFilter, CleanupReport
+    from tui.cli.support import session
+
+    deletes = not (asked["dry_run"] or asked["undo"])
+    async with session.open_engine(strict=deletes) as engine:
+        runs = [(await engine.find(name)).id for name in asked["runs"]]
+        if asked["undo"]:
+            back = [one for run in runs or [None] for one in await engine.disk.undo(run)]
+            return _tell_entries(back, as_json=as_json)
+        if asked["empty_trash"]:
+            return await _empty(engine, asked, runs, as_json=as_json)
+        wish = CleanupFilter(
+            runs=frozenset(runs),
+            older_than_s=asked["older_than"] or 0.0,
+            statuses=frozenset(asked["statuses"]),
+            project=asked["project"],
+            keep=asked["keep"],
+            artefacts_only=asked["artefacts_only"],
+            including_unsaved=asked["including_unsaved"],
+            sessions=asked["codex"],
+        )
+        plan = await engine.disk.plan(wish)
+        if not as_json:
+            tell_plan(plan)
+        if asked["dry_run"] or not plan.take:
+            if as_json:
+                output.say_json(plan_json(plan, CleanupReport()))
+            return 0
+        if not asked["force"] and not agreed(f"Delete {_counted(len(plan.take), plan.noun)}?"):
+            return failure.EXIT_CANCELLED
+        return await clean_up(engine, plan, wish, as_json=as_json)
+
+
+async def clean_up(engine: Engine, plan: CleanupPlan, wish: CleanupFilter, *, as_json: bool) -> int:
+    """Do what was planned, say what became of it, and give the exit code."""
+    from tui import formatting
+    from tui.cli.support import session
+
+    stopped: list[signal.Signals] = []
+    with session.stops(stopped.append):
+        told = None if as_json else _tell_cleaned
+        report = await engine.disk.clean(plan, wish, told, stop=lambda: bool(stopped))
+    failed = [one for one in report.cleaned if one.failure]
+    if as_json:
+        output.say_json(plan_json(plan, report))
+    else:
+        done = _counted(len(report.cleaned) - len(failed), plan.noun)
+        where = "for good" if plan.is_for_good else "in the trash; --undo brings them back"
+        output.say(f"{done}, {formatting.size(report.freed)}: {where}")
+    if report.stopped:
+        return failure.EXIT_CANCELLED
+    return failure.EXIT_FAILED if failed else 0
+
+
+async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_json: bool) -> int:
+    entries = [one for one in await engine.disk.trash() if not runs or one.run in runs]
+    if not as_json:
+        output.say("\n".join(f"{one.run}  {one.title}" for one in entries) or "The trash is empty.")
+    count = 0
+    if entries and not asked["dry_run"]:
+        if not asked["force"] and not agreed(f"Remove {_counted(len(entries))} for good?"):
+            return failure.EXIT_CANCELLED
+        count = await engine.disk.empty(entries)
+    if as_json:
+        output.say_json({"trash": [_entry_json(one) for one in entries], "removed": count})
+    return 0 if asked["dry_run"] or count == len(entries) else failure.EXIT_FAILED
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal; without one, nobody can agree."""
+    from engine.domain.errors import user_error
+
+    if not (sys.stdin.isatty() and output.is_terminal(sys.stderr)):
+        message = "Nobody is there to be asked."
+        raise user_error("INPUT_INVALID", message, "Say --force, or --dry-run to see the plan.")
+    return click.confirm(question, err=True)
+
+
+def tell_plan(plan: CleanupPlan) -> None:
+    """Say what would go and what stays."""
+    from tui import formatting
+
+    for name, items in (("would go", plan.take), ("stay", plan.keep)):
+        if items:
+            size = formatting.size(sum(item.size for item in items))
+            output.say(f"{name}: {_counted(len(items), plan.noun)}, {size}")
+        for item in items:
+            title = clean(item.title, 200)
+            output.say(f"{formatting.size(item.size):>12}  {_run(item)}  {title}: {item.why}")
+            for folder in item.folders:
+                output.say(f"{formatting.size(folder.size):>14}  {printable_name(folder.path)}")
+    if not plan.take:
+        output.say("There is nothing to delete.")
+
+
+def _run(item: CleanupItem) -> str:
+    return item.run or "-"  # a session of no run that is known
+
+
+def _tell_cleaned(one: CleanupItemResult) -> None:
+    from tui import formatting
+
+    if one.failure:
+        output.say(f"{'kept':>12}  {one.item.run or '-'}  {one.failure.message}")
+    else:
+        output.say(f"{formatting.size(one.freed):>12}  {one.item.run or '-'}  deleted")
+
+
+def _tell_entries(entries: list[TrashEntry], *, as_json: bool) -> int:
+    if as_json:
+        output.say_json({"restored": [_entry_json(entry) for entry in entries]})
+    else:
+        output.say("\n".join(f"{entry.run} is back: {entry.path}" for entry in entries))
+    return 0
+
+
+def plan_json(plan: CleanupPlan, report: CleanupReport) -> dict[str, Any]:
+    """Give a plan, and what was done of it, as data."""
+    return {
+        "take": [_item_json(item) for item in plan.take],
+        "keep": [_item_json(item) for item in plan.keep],
+        "size": plan.size,
+        "cleaned": [_cleaned_json(one) for one in report.cleaned],
+        "freed": report.freed,
+        "stopped": report.stopped,
+    }
+
+
+def _item_json(item: CleanupItem) -> dict[str, Any]:
+    folders = [{"path": printable_name(one.path), "size": one.size} for one in item.folders]
+    return {**asdict(item), "folders": folders}
+
+
+def _cleaned_json(one: CleanupItemResult) -> dict[str, Any]:
+    error = one.failure.info if one.failure else None
+    return {
+        "run": one.item.run or None,
+        "path": one.item.path,
+        "freed": one.freed,
+        "entry": one.entry or None,
+        "error": asdict(error) if error else None,
+    }
+
+
+def _entry_json(entry: TrashEntry) -> dict[str, Any]:
+    from engine.domain.events import iso
+
+    names = ("id", "run", "project", "title", "path", "kind", "source", "branch", "is_only_here")
+    return {**{name: getattr(entry, name) for name in names}, "at": iso(entry.at)}
+
+
+def _counted(count: int, noun: str = "workspace") -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,129 @@
+"""The dashboard, opened from the command line: signals, terminal, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import select
+import signal
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from engine.domain.errors import user_error
+from engine.engine import Engine
+from tui.cli.support import failure, output, session
+from tui.cli.support.suspend import hands_over
+from tui.terminal import splash
+
+if TYPE_CHECKING:
+    from tui.app import SwarmApp
+
+SERVER_S = 1.0
+"""From one look whether `serve` is still there to the next."""
+Opening = Callable[[], AbstractAsyncContextManager[Engine]]
+
+
+def require_terminal() -> None:
+    """Refuse where nobody could see the dashboard or type."""
+    if not (has_terminal() or in_browser()):
+        raise user_error("NOT_A_TERMINAL")
+
+
+def in_browser() -> bool:
+    """Say whether `serve` started this process, to be shown by it."""
+    return os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:")
+
+
+def has_terminal() -> bool:
+    """Say whether a dashboard can be shown."""
+    return output.is_terminal(sys.stdin, sys.stdout)
+
+
+def run_dashboard() -> int:
+    """Do what `swarm-tui` does where nothing else is typed, and give the exit code."""
+    output.prepare()
+    try:
+        return open_dashboard()
+    except KeyboardInterrupt:
+        return failure.EXIT_CANCELLED
+    except Exception as error:
+        return failure.report(error, as_json=False, debug=False)
+
+
+def open_dashboard() -> int:
+    """Open the dashboard on the user's home and stay until it is left."""
+    require_terminal()
+    return session.start(_open())
+
+
+async def _open() -> int:
+    seen = asyncio.Event()
+
+    def opening() -> AbstractAsyncContextManager[Engine]:
+        return session.open_engine(follow=True, supervise=True, after=seen.wait)
+
+    return await show(opening, seen=seen.set)
+
+
+@asynccontextmanager
+async def _told(opening: Opening) -> AsyncGenerator[Engine]:
+    """Open an engine; where that fails, the screen is free for what there is to say."""
+    try:
+        async with opening() as engine:
+            yield engine
+    finally:
+        splash.leave()
+
+
+async def show(
+    opening: Opening,
+    beside: Callable[[Engine], Awaitable[object]] | None = None,
+    *,
+    goes_on: bool = True,
+    seen: Callable[[], object] | None = None,
+) -> int:
+    """Show the dashboard on an engine, with something `beside` it that ends with it.
+
+    When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
+    says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
+    called as soon as there is something to be seen.
+    """
+    for name in ("COLUMNS", "LINES"):  # the terminal knows its size: an exported one may be stale
+        os.environ.pop(name, None)
+    gc.disable()  # what is made before the first paint stays: to look through it stops the world
+    from tui.app import SwarmApp  # brings Textual: only those pay for it who look at it
+
+    def painted() -> None:
+        session.collect_garbage()
+        if seen:
+            seen()
+
+    loop = asyncio.get_running_loop()
+    async with _told(opening) as engine:
+        app = SwarmApp(engine, goes_on=goes_on, seen=painted)
+        app.contain_faults()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, app.exit)
+        tasks = engine.tasks.branch()
+        if beside:
+            tasks.start("demo", lambda: beside(engine))
+        if in_browser():
+            tasks.start("browser window", lambda: _leave_with_server(app))
+        try:
+            with hands_over(engine, app.stop_process) if goes_on else nullcontext():
+                await app.run_async()
+        finally:
+            await tasks.close()
+    return app.return_code or 0
+
+
+async def _leave_with_server(app: SwarmApp) -> None:
+    """Close the dashboard when `serve` is gone, however it ended: nobody sees it any more."""
+    server = select.poll()
+    server.register(sys.stdin.fileno(), 0)  # told without asking: that the other end is closed
+    while not server.poll(0):  # noqa: ASYNC110  nobody tells that it was killed
+        await asyncio.sleep(SERVER_S)
+    app.exit()

@@ -1,0 +1,111 @@
+"""`swarm-tui demo`: everything at work, on a home that is thrown away afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import click
+
+from engine.config.paths import Paths
+from engine.config.settings import Config
+from engine.domain.errors import UserError
+from engine.domain.model import Run
+from engine.engine import Changes, Engine
+from tui.cli.support import log_file, output
+from tui.cli.support.failure import EXIT_CANCELLED
+from tui.cli.support.options import everywhere, examples
+from tui.cli.support.plain_lines import PlainLines
+from tui.cli.support.summaries import headline
+from tui.formatting import title
+from tui.terminal.cells import fit
+
+SLOTS = 4
+GRACE_S = 1.0
+NAME = 26
+
+
+@click.command(epilog=examples("demo", "demo | grep notice"))
+@everywhere()
+def demo() -> int:
+    """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.
+
+    On a terminal the dashboard shows them; otherwise they are followed as plain lines, and the exit
+    code is 0 if all ended as scripted. Nothing of yours is read or changed, no model is asked.
+    """
+    from tui.cli.commands import dashboard
+    from tui.cli.support import session
+
+    with tempfile.TemporaryDirectory(prefix="swarm-tui-demo-", ignore_cleanup_errors=True) as home:
+        work = _dashboard(Path(home)) if dashboard.has_terminal() else _lines(Path(home))
+        return session.start(work)
+
+
+async def _dashboard(home: Path) -> int:
+    from tui.cli.commands import dashboard
+    from tui.cli.support import demo_script
+
+    scenes: dict[str, demo_script.DemoRun] = {}
+
+    async def play(engine: Engine) -> None:
+        if not scenes:  # not after a fault of the script: the runs are there already
+            scenes.update(await demo_script.start(engine))
+        await demo_script.direct(engine, scenes)
+
+    return await dashboard.show(lambda: _engine(home), play, goes_on=False)
+
+
+async def _lines(home: Path) -> int:
+    from tui.cli.support import demo_script
+    from tui.cli.support.follow import RunFollower
+    from tui.cli.support.foreground import carry
+
+    async with _engine(home) as engine:
+        scenes = await demo_script.start(engine)
+        over = asyncio.get_running_loop().create_future()
+        director = engine.tasks.start(
+            "demo", lambda: demo_script.direct(engine, scenes), give_up=lambda _: _cancel(engine)
+        )
+        director.when_done(lambda: over.done() or over.set_result(None))
+        runs = [engine.view.runs[run_id] for run_id in scenes]
+        follower = RunFollower(engine, runs, until=over)
+        if (await carry(engine, follower, _DemoLines(_name), may_leave=False)).used:
+            return EXIT_CANCELLED
+    if faults := demo_script.faults(follower.runs, scenes):
+        output.say("\n".join(["Not as scripted:", *faults]))
+        return 1
+    output.say(f"All {len(scenes)} runs ended as scripted.")
+    return 0
+
+
+@asynccontextmanager
+async def _engine(home: Path) -> AsyncGenerator[Engine]:
+    """Open an engine on the throw-away home; nothing of its runs is left when it closes."""
+    paths = Paths(home, home / "config.yaml")
+    log_file.keep(paths)
+    async with Engine.open(paths, Config(slots=SLOTS, grace_s=GRACE_S), supervise=True) as engine:
+        try:
+            yield engine
+        finally:
+            await _cancel(engine)
+            await engine.settle()
+
+
+async def _cancel(engine: Engine) -> None:
+    """Kill the runs: without the script nobody cancels the one that never ends."""
+    for run in list(engine.view.runs.values()):
+        with suppress(UserError):  # it has ended
+            await engine.cancel(run.id, kill=True)
+
+
+class _DemoLines(PlainLines):
+    def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
+        """Say how each run ended; where its files were is of no use any more."""
+        output.say("\n".join(headline(run) for run in runs.values()))
+
+
+def _name(run: Run) -> str:
+    return fit(title(run), NAME)

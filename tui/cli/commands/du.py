@@ -1,0 +1,94 @@
+"""`du`: what takes room."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.support import output
+from tui.cli.support.options import TextParam, everywhere, examples, json_option
+
+if TYPE_CHECKING:
+    from engine.engine import DiskUsage
+
+SHOWN = 10
+KINDS = {
+    "workspace": "workspaces",
+    "files": "run files",
+    "database": "database",
+    "trash": "trash",
+    "other": "other",
+    "codex": "Codex's own home",
+    "rollout": "sessions of runs here (count above, or in other)",
+}
+
+
+@click.command(epilog=examples("du", "du --project api --all", "du --json"))
+@click.option("--project", type=TextParam(), metavar="P", help="Only what belongs to this project.")
+@click.option("--all", "whole", is_flag=True, help=f"Every run, not only the {SHOWN} largest.")
+@json_option("Print all places with their sizes in bytes, as one object.")
+@everywhere()
+def du(project: str | None, whole: bool, as_json: bool) -> int:
+    """Say what takes room: workspaces, run files, database, trash, Codex's own home."""
+    from tui.cli.support import session
+
+    return session.start(_du(project, whole=whole, as_json=as_json))
+
+
+async def _du(project: str | None, *, whole: bool, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        found: dict[Any, DiskUsage] = {}
+
+        def told(one: DiskUsage) -> None:
+            found[one.place] = one
+
+        await engine.disk.measure(told)
+        free = engine.disk.free()
+        titles = {run.id: run.spec.title for run in await engine.runs()}
+    all_of_it = [one for one in found.values() if project in (None, one.place.project)]
+    if as_json:
+        output.say_json({"places": [_place_json(one) for one in all_of_it], "free": free})
+    else:
+        _tell_usage(all_of_it, free, titles, whole=whole)
+    return 0
+
+
+def _place_json(one: DiskUsage) -> dict[str, Any]:
+    place = one.place
+    return {
+        "kind": place.kind,
+        "path": str(place.path),
+        "run": place.run or None,
+        "project": place.project or None,
+        **asdict(one.figures),
+        "state": place.state or None,
+        "error": one.error,
+    }
+
+
+def _tell_usage(found: list[DiskUsage], free: int, titles: dict[str, str], *, whole: bool) -> None:
+    from tui import formatting
+
+    for kind, name in KINDS.items():
+        places = [one for one in found if one.place.kind == kind]
+        if not places:
+            continue
+        disk = sum(one.figures.disk for one in places)
+        again = sum(one.figures.rebuildable for one in places)
+        more = f"  {formatting.size(again)} of it can be made again" if again else ""
+        output.say(f"{formatting.size(disk):>10}  {name}{more}")
+        largest = sorted(places, key=lambda one: -one.figures.disk)
+        shown = largest if whole else largest[:SHOWN]
+        for one in shown:
+            label = one.place.run or one.place.name
+            title = titles.get(one.place.run, "")
+            words = "  ".join(w for w in (one.place.project, label, title, one.place.state) if w)
+            output.say(f"{formatting.size(one.figures.disk):>20}  {words}")
+        if len(shown) < len(largest):
+            rest = sum(one.figures.disk for one in largest[len(shown) :])
+            output.say(f"{formatting.size(rest):>20}  {len(largest) - len(shown)} more (--all)")
+    output.say(f"{formatting.size(free):>10}  free")

@@ -1,0 +1,118 @@
+"""`swarm-tui retry`: the next attempt of runs that have ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli.support import output
+from tui.cli.support.options import (
+    BatchParam,
+    RunParam,
+    TextParam,
+    everywhere,
+    examples,
+    full_option,
+    has_ended,
+    json_option,
+    read_stdin,
+)
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import Engine
+
+
+@click.command(
+    epilog=examples(
+        "retry @last",
+        "retry --failed --detach",
+        "retry --failed --batch nightly",
+        "retry 0f3 --fresh --prompt 'Try it in Rust'",
+    )
+)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(has_ended))
+@click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
+@click.option("--batch", type=BatchParam(), metavar="BATCH", help="With --failed: only of a batch.")
+@click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
+@click.option(
+    "--prompt",
+    type=TextParam(),
+    metavar="TEXT",
+    help="Ask for this instead, in a new thread in the same workspace; - reads it from stdin.",
+)
+@click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@full_option
+@json_option("Print one event object a line, or with --detach the run objects; nothing else.")
+@everywhere()
+def retry(
+    runs: tuple[str, ...],
+    failed: bool,
+    batch: str | None,
+    fresh: bool,
+    prompt: str | None,
+    detach: bool,
+    full: bool,
+    as_json: bool,
+) -> int:
+    """Start the next attempt of runs that have ended, and follow it as `run` does.
+
+    It goes on in the run's workspace and Codex thread, unless --fresh or --prompt say otherwise.
+    """
+    from tui.cli.support import session
+
+    if bool(runs) == failed:
+        raise click.UsageError("Name the runs to retry, or give --failed.")
+    if batch and not failed:
+        raise click.UsageError("--batch goes with --failed.")
+    prompt = read_stdin() if prompt == "-" else prompt
+    work = _retry(runs, batch, fresh, prompt, detach=detach, full=full, as_json=as_json)
+    return session.start(work)
+
+
+async def _retry(
+    names: tuple[str, ...],
+    batch: str | None,
+    fresh: bool,
+    prompt: str | None,
+    *,
+    detach: bool,
+    full: bool,
+    as_json: bool,
+) -> int:
+    from tui.cli.support import foreground, session
+
+    if prompt is not None and not prompt.strip():
+        raise click.UsageError("--prompt is empty.")
+    async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
+        found = await _ended(engine, names, batch)
+        queued = [await engine.retry(run.id, prompt=prompt, fresh=fresh) for run in found]
+        if not queued:
+            output.say_aside("nothing to retry")
+        elif detach:
+            await foreground.detach(engine, queued, as_json=as_json)
+        else:
+            since = {run.id: run.seq for run in found}
+            return await foreground.carry_or_leave(
+                engine, queued, since, as_json=as_json, full=full
+            )
+    return 0
+
+
+async def _ended(engine: Engine, names: tuple[str, ...], batch: str | None) -> list[Run]:
+    """Find the runs that are named, which must have ended, or all that failed."""
+    from engine.domain.errors import user_error
+    from engine.domain.lifecycle import FINISHED
+    from engine.domain.model import Status
+    from tui.cli.support import session
+
+    if batch:
+        return await engine.swarms.to_retry((await engine.swarms.find(batch)).id)
+    if not names:
+        return (await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED]))[::-1]
+    found = await session.find_all(engine, names)
+    for run in found:
+        if run.status not in FINISHED:
+            raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    return found

@@ -1,0 +1,123 @@
+"""`swarm-tui search`: words in the history of all runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from engine.domain.events import iso
+from engine.domain.search import SearchHit, SearchResult
+from tui.cli.support import output
+from tui.cli.support.options import (
+    STATUSES,
+    NumberParam,
+    ProjectParam,
+    TextParam,
+    everywhere,
+    examples,
+    json_option,
+)
+
+LATEST = 50
+TITLE = 24
+
+
+@click.command(
+    epilog=examples("search date parser", 'search "no such file" --status failed', "search 'pars*'")
+)
+@click.argument("words", metavar="WORDS...", nargs=-1, type=TextParam(), required=True)
+@click.option("--project", type=ProjectParam(), help="Only runs of this project.")
+@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
+@click.option(
+    "-n",
+    "--limit",
+    type=NumberParam(min=1, max=1000),
+    default=LATEST,
+    show_default=True,
+    help="At most so many places.",
+)
+@json_option("Print what was found as one JSON object.")
+@everywhere()
+def search(words: tuple[str, ...], as_json: bool, **wanted: Any) -> int:  # noqa: ANN401
+    """Search prompts, messages, commands and outputs of all runs, the latest places first.
+
+    All words have to be there, in any order; several in one argument are a phrase, and a word that
+    ends with * stands for all that begin so. Of a long output its beginning and end are searched.
+    """
+    from tui.cli.support import session
+
+    text = " ".join(f'"{word}"' if _is_phrase(word) else word for word in words)
+    return session.start(_search(text, wanted, as_json=as_json))
+
+
+def _is_phrase(word: str) -> bool:
+    return '"' not in word and len(word.split()) > 1
+
+
+async def _search(text: str, wanted: dict[str, Any], *, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        found = await engine.search.find(text, **wanted)
+    if as_json:
+        output.say_json(_found_json(found))
+        return 0
+    output.say_styled(_lines(found.hits, time.time()))
+    if found.behind:
+        output.say_aside(f"{found.behind} events are not in the index yet: search again.")
+    if output.is_terminal(sys.stderr) and (not found.hits or found.more):
+        output.say_aside(
+            "There are more: -n NUMBER shows them." if found.more else "Nothing was found."
+        )
+    return 0
+
+
+def _found_json(found: SearchResult) -> dict[str, Any]:
+    hits = [
+        {
+            "run": hit.run,
+            "title": hit.title,
+            "project": hit.project,
+            "status": hit.status.value,
+            "seq": hit.seq,
+            "at": iso(hit.at),
+            "what": hit.what,
+            "text": hit.text,
+            "marks": [list(mark) for mark in hit.marks],
+        }
+        for hit in found.hits
+    ]
+    return {"hits": hits, "more": found.more, "behind": found.behind}
+
+
+def _lines(hits: Sequence[SearchHit], now: float) -> Iterator[Iterable[tuple[str, str | None]]]:
+    from tui import formatting
+    from tui.terminal.cells import clean, fit
+
+    titles = [clean(hit.title, 200) for hit in hits]
+    width = min(TITLE, max((len(title) for title in titles), default=0))
+    seq_width = max((len(str(hit.seq)) for hit in hits), default=1)
+    for hit, title in zip(hits, titles, strict=True):
+        about = f"{hit.run} {hit.seq:>{seq_width}}  "
+        lead = f"{formatting.age(now - hit.at):>3}  {formatting.hit_word(hit):<9}  {fit(title, width)}  "
+        room = _room(len(about) + len(lead))
+        yield [
+            (about, None),
+            (lead, "bright_black"),
+            *(
+                (text, "yellow" if found else None)
+                for text, found in formatting.hit_parts(hit, room)
+            ),
+        ]
+
+
+def _room(used: int) -> int:
+    """Give the cells left for the text on a terminal; in a pipe nothing is cut."""
+    if not output.is_terminal(sys.stdout):
+        return 10_000
+    return max(30, shutil.get_terminal_size().columns - used)

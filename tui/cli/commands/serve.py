@@ -1,0 +1,117 @@
+"""`swarm-tui serve`: the dashboard in a browser on this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import click
+
+from tui.cli.support import output
+from tui.cli.support.options import NumberParam, everywhere, examples
+
+PORT = 8000
+
+
+@click.command(epilog=examples("serve", "serve --port 0"))
+@click.option(
+    "--port",
+    type=NumberParam(0, 65535),
+    default=PORT,
+    help="0: any that is free.",
+    show_default=True,
+)
+@everywhere()
+def serve(port: int) -> int:
+    """Show the dashboard in a browser on this machine, at the address that this prints.
+
+    The address opens it once, within five minutes; press Enter for a new one. Whoever opens it can
+    do what you can. It listens on a loopback address only. Closing the page or this command leaves
+    runs running. From elsewhere: `ssh -L 8000:HOST:8000` with the HOST of the address, then open
+    localhost:8000 instead of it. Needs this package's `serve` extra.
+    """
+    from engine.domain.errors import user_error
+    from tui.cli.support import session
+
+    if find_spec("textual_serve") is None:
+        raise user_error("SERVE_MISSING")
+    return session.start(session.unless_stopped(_serve(port)))
+
+
+async def _serve(port: int) -> int:
+    import asyncio
+
+    from tui.cli.support import session
+    from tui.cli.web import server
+    from tui.cli.web.access import WebAccess
+
+    async with session.open_engine():
+        pass  # a mistake in the home or the settings is reported here, not on an empty page
+    door, *kept = _bind(port)
+    access = WebAccess()
+    listener = await server.listen(door, access)
+    host, port = door.getsockname()
+
+    def tell() -> None:
+        output.say(f"The dashboard: http://{host}:{port}/#{access.new_token()}")
+
+    try:
+        tell()
+        output.say(
+            "It opens once, within 5 minutes. Enter: a new address. Ctrl-C ends this; runs go on."
+        )
+        with _on_enter(tell):
+            await asyncio.Event().wait()
+    finally:
+        await listener.close()
+        for each in kept:
+            each.close()
+    return 0
+
+
+@contextmanager
+def _on_enter(do: Callable[[], None]) -> Generator[None]:
+    """Call `do` for each line on stdin, while this process is in the foreground."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    handle = 0
+
+    def read() -> None:
+        try:
+            # In the background, reading would stop this process.
+            is_ours = not os.isatty(handle) or os.tcgetpgrp(handle) == os.getpgrp()
+            data = os.read(handle, 4096) if is_ours else b""
+        except OSError:
+            data = b""
+        if not data:
+            loop.remove_reader(handle)
+        elif b"\n" in data:
+            do()
+
+    try:
+        loop.add_reader(handle, read)
+    except OSError:  # a file or none at all: it holds no keys
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_reader(handle)
+
+
+def _bind(port: int) -> list[socket.socket]:
+    from engine.domain.errors import user_error
+    from tui.cli.web.connections import bind
+
+    try:
+        return bind(port)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        why = "is in use" if error.errno == errno.EADDRINUSE else "is not for you to use"
+        raise user_error("PORT_UNAVAILABLE", f"The port {port} {why}.") from None

@@ -1,0 +1,120 @@
+"""`swarm-tui wait`: until runs have ended, for scripts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli.support import failure, output
+from tui.cli.support.options import (
+    DurationParam,
+    RunParam,
+    batch_option,
+    everywhere,
+    examples,
+    json_option,
+)
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import Engine
+
+
+@click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
+@click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam())
+@click.option("--all", "everything", is_flag=True, help="Every run that has not ended by now.")
+@batch_option
+@click.option("--timeout", type=DurationParam(), help="Wait no longer than this: exit code 124.")
+@json_option("Print the run objects at the end as one JSON array.")
+@everywhere()
+def wait(
+    runs: tuple[str, ...],
+    everything: bool,
+    batch: str | None,
+    timeout: float | None,
+    as_json: bool,
+) -> int:
+    """Wait until runs have ended, and tell by the exit code how.
+
+    0: all succeeded, 1: one failed, 124: the time was over, 130: cancelled, or Ctrl-C.
+    """
+    from tui.cli.support import session
+
+    if [bool(runs), everything, batch is not None].count(True) != 1:
+        raise click.UsageError("Name the runs to wait for, or give --all or --batch.")
+    return session.start(session.unless_stopped(_wait(runs, batch, timeout, as_json=as_json)))
+
+
+async def _wait(
+    names: tuple[str, ...], batch: str | None, limit_s: float | None, *, as_json: bool
+) -> int:
+    import asyncio
+
+    from tui.cli.support import session
+    from tui.cli.support.attendant import attended
+    from tui.cli.support.follow import exit_code
+
+    in_time = True
+    async with session.open_engine(follow=True) as engine:
+        live = [engine.view.runs[run_id] for run_id in sorted(engine.view.live)]
+        if batch:
+            found = await session.of_batch(engine, batch)
+        else:
+            found = await session.find_all(engine, names) or live
+        runs = {run.id: run for run in found}
+        try:
+            async with asyncio.timeout(limit_s):
+                await attended(engine, _ended(engine, runs, quiet=as_json))
+        except TimeoutError:
+            in_time = False
+    if as_json:
+        _tell_json(engine, runs.values())
+    if not in_time:
+        _tell_open(runs.values())
+        return failure.EXIT_TIMED_OUT
+    return exit_code(runs.values())
+
+
+async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
+    """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
+    from engine.domain.activity import clock, elapsed_s
+    from engine.domain.lifecycle import LIVE
+    from tui.cli.support.fault_news import FaultNews
+    from tui.cli.support.summaries import full_title
+
+    batches, faults = engine.batches(), FaultNews(engine)
+    left = set(runs)
+    while True:
+        for line in faults.lines():
+            output.say_aside(line)
+        for run_id in sorted(left):
+            run = runs[run_id] = engine.view.runs.get(run_id, runs[run_id])
+            if run.status in LIVE:
+                continue
+            left.discard(run_id)
+            if not quiet:
+                took = clock(elapsed_s(run, run.last_event_at))
+                output.say(f"{run.id} {run.status} after {took} · {full_title(run)}")
+        if not left:
+            return
+        engine.check_works()
+        await anext(batches)
+
+
+def _tell_json(engine: Engine, runs: Iterable[Run]) -> None:
+    from tui.cli.support import waiting
+
+    now = time.time()
+    waits = waiting.of_view(engine.view, engine.pause, now)
+    output.say_json([waiting.told_json(run, now, waits) for run in runs])
+
+
+def _tell_open(runs: Iterable[Run]) -> None:
+    from engine.domain.lifecycle import LIVE
+
+    for run in runs:
+        if run.status in LIVE:
+            output.say_aside(f"{run.id} is still {run.status}")

@@ -1,0 +1,213 @@
+"""`swarm-tui webhooks`: who is told what happens here, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.support import argument_completion, output
+from tui.cli.support.options import (
+    ChoiceParam,
+    NumberParam,
+    TextParam,
+    everywhere,
+    examples,
+    json_option,
+)
+
+if TYPE_CHECKING:
+    from engine.domain.messages import Delivery, DeliveryResult
+    from engine.engine import Engine, ReceiverStatus
+
+WHAT = ("list", "test", "deliveries", "retry")
+STATES = ("waiting", "delivered", "parked")
+MOST = 10_000
+TONES = {
+    "ok": "green",
+    "delivered": "green",
+    "failing": "yellow",
+    "waiting": "yellow",
+    "parked": "red",
+}
+
+
+@click.command(
+    epilog=examples(
+        "webhooks",
+        "webhooks test ci",
+        "webhooks deliveries --state parked",
+        "webhooks retry ci",
+    )
+)
+@click.argument("what", type=ChoiceParam(WHAT), default="list", metavar="[WHAT]")
+@click.argument(
+    "names",
+    nargs=-1,
+    type=TextParam(),
+    metavar="[NAME]...",
+    shell_complete=argument_completion.receivers,
+)
+@click.option("--state", type=ChoiceParam(STATES), metavar="STATE", help="For deliveries.")
+@click.option("--limit", type=NumberParam(1, MOST), default=50, metavar="N", help="For deliveries.")
+@click.option("--all", "everything", is_flag=True, help="For retry: all that was parked.")
+@json_option("Print JSON: an array of receivers, tests or deliveries; with retry, how many.")
+@everywhere()
+def webhooks(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+    """List who is told of events, test them, list their deliveries, or send parked ones again.
+
+    NAME is a webhook of the settings, or apprise:1 for the first Apprise address; for retry also
+    the id of a message. What fails is tried again for a day, then parked.
+    """
+    from tui.cli.support import session
+
+    if what == "list" and names:
+        raise click.UsageError("list takes no name.")
+    if what == "retry" and bool(names) == asked["everything"]:
+        raise click.UsageError("retry takes receivers and messages, or --all.")
+    return session.start(_webhooks(what, names, asked, as_json=as_json))
+
+
+async def _webhooks(
+    what: str, names: Sequence[str], asked: dict[str, Any], *, as_json: bool
+) -> None:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        if what == "test":
+            await _test(engine, names, as_json=as_json)
+        elif what == "deliveries":
+            await _deliveries(engine, names, asked, as_json=as_json)
+        elif what == "retry":
+            await _retry(engine, names, as_json=as_json)
+        else:
+            found = await engine.notifications.receivers()
+            if as_json:
+                output.say_json([receiver_json(one) for one in found])
+            else:
+                _tell(found)
+
+
+async def _test(engine: Engine, names: Sequence[str], *, as_json: bool) -> None:
+    """Send a test to each; the first failure is raised when all were tried."""
+    from engine.domain.errors import UserError
+
+    names = names or [one.name for one in await engine.notifications.receivers()]
+    answers: dict[str, DeliveryResult] = {}
+    failures: list[UserError] = []
+    for name in names:
+        try:
+            answers[name] = await engine.notifications.test(name)
+        except UserError as error:
+            failures.append(error)
+    if not as_json:
+        for name, answer in answers.items():
+            output.say(f"{name}: {answer.text} ({answer.took_s:.2f} s)")
+    if failures:
+        raise failures[0]
+    if as_json:
+        told = [{"receiver": name, "answer": asdict(one)} for name, one in answers.items()]
+        output.say_json(told)
+    elif not names:
+        output.say("There are no receivers in the settings.")
+
+
+async def _deliveries(
+    engine: Engine, names: Sequence[str], asked: dict[str, Any], *, as_json: bool
+) -> None:
+    from engine.domain.messages import DeliveryState
+
+    states = [DeliveryState(asked["state"])] if asked["state"] else []
+    found: list[Delivery] = []
+    for name in names or [None]:
+        found += await engine.notifications.deliveries(
+            receiver=name, states=states, limit=asked["limit"]
+        )
+    if as_json:
+        output.say_json([delivery_json(one) for one in found])
+    else:
+        _tell_deliveries(found)
+
+
+async def _retry(engine: Engine, names: Sequence[str], *, as_json: bool) -> None:
+    from tui.cli.support import session
+
+    known = {one.name for one in await engine.notifications.receivers()}
+    count = 0 if names else await engine.notifications.retry()
+    for name in names:
+        of = {"message": name} if name not in known and name.startswith("msg_") else {"name": name}
+        count += await engine.notifications.retry(**of)
+    await session.see_to_what_is_left(engine)
+    if as_json:
+        output.say_json({"again": count})
+    else:
+        output.say(f"{count} {'delivery is' if count == 1 else 'deliveries are'} tried again")
+
+
+def receiver_json(one: ReceiverStatus) -> dict[str, Any]:
+    """Give a receiver as the JSON object of the public contract."""
+    return {
+        "name": one.name,
+        "kind": "apprise" if one.is_for_people else "webhook",
+        "address": one.address,
+        "events": list(one.topics),
+        "signed": one.is_signed,
+        "state": one.condition.value,
+        "waiting": one.waiting,
+        "parked": one.parked,
+        "last": one.last and delivery_json(one.last),
+    }
+
+
+def delivery_json(one: Delivery) -> dict[str, Any]:
+    """Give a delivery as the JSON object of the public contract."""
+    from engine.domain.events import iso
+
+    return {
+        "id": one.message,
+        "type": one.topic,
+        "at": iso(one.at),
+        "subject": one.subject,
+        "receiver": one.receiver,
+        "state": one.state.value,
+        "tries": one.tries,
+        "tried_at": one.tried_at and iso(one.tried_at),
+        "next_at": iso(one.due) if one.due and one.state == "waiting" else None,
+        "answer": one.answer and asdict(one.answer),
+    }
+
+
+def _tell(found: Sequence[ReceiverStatus]) -> None:
+    if not found:
+        output.say("There are no receivers in the settings.")
+        return
+    width = max(len(one.name) for one in found)
+    lines: list[list[tuple[str, str | None]]] = []
+    for one in found:
+        counts = {"waiting": one.waiting, "parked": one.parked}
+        told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        unsigned = "" if one.is_signed or one.is_for_people else "  (not signed)"
+        lines.append([
+            (f"{one.name:<{width}}  ", None),
+            (f"{one.condition.value:<8}", TONES[one.condition.value]),
+            (f"{one.address}{unsigned}  {told}", None),
+        ])  # fmt: skip
+        lines.append([(f"{'':<{width}}  {', '.join(one.topics)}", None)])
+    output.say_styled(lines)
+
+
+def _tell_deliveries(found: Sequence[Delivery]) -> None:
+    from tui.formatting import time_of_day
+
+    lines: list[list[tuple[str, str | None]]] = []
+    for one in found:
+        tries = "" if one.tries == 1 else f" ({one.tries} tries)"
+        said = f"{one.answer.text}{tries}" if one.answer else ""
+        lines.append([
+            (f"{time_of_day(one.at)}  {one.receiver:<12}  {one.topic:<14}  ", None),
+            (f"{one.state.value:<9}", TONES[one.state.value]),
+            (f"  {one.message}  {said}", None),
+        ])  # fmt: skip
+    output.say_styled(lines)

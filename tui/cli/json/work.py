@@ -1,0 +1,88 @@
+"""A run's files and changes, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from tui.cli.json.base import Count, Path, Shape, Time
+
+
+class EntryJson(Shape):
+    """A file or folder of a workspace."""
+
+    path: str
+    name: Annotated[str, Meta(description="safe to show")]
+    is_folder: bool
+    is_link: bool
+    size_bytes: Count | None
+
+
+class ArtifactJson(Shape):
+    """A file that a run saved."""
+
+    path: Annotated[str, Meta(description="absolute")]
+    bytes: Count
+
+
+class ChangedFileJson(Shape):
+    """A file or submodule that a run changed; binary files count no lines."""
+
+    path: Path
+    old_path: Annotated[str | None, Meta(description="where it was renamed")]
+    change: Annotated[str, Meta(pattern="^(added|modified|deleted|renamed|mode)$")]
+    insertions: Count
+    deletions: Count
+    binary: bool
+    type: Annotated[str, Meta(pattern="^(file|link|submodule)$")]
+    old_commit: Annotated[str | None, Meta(description="of a submodule or nested repository")]
+    commit: Annotated[str | None, Meta(description="of a submodule or nested repository")]
+
+
+class DiffJson(Shape):
+    """What a run changed; left_out names what could not be read."""
+
+    files: Count
+    insertions: Count
+    deletions: Count
+    changes: list[ChangedFileJson]
+    left_out: list[str]
+
+
+class ConflictJson(Shape):
+    """A file that keeps a run's changes from being applied."""
+
+    path: Path
+    why: str
+
+
+class AppliedJson(Shape):
+    """What became of one run's changes."""
+
+    run: str
+    applied: bool
+    fits: bool
+    files: list[Path]
+    submodules_left: Annotated[list[Path], Meta(description="whose commit edits do not bring")]
+    conflicts: list[ConflictJson]
+    commit: str | None
+    branch: str | None
+    merged_into: Annotated[str | None, Meta(description="the branch that a merge went into")]
+    signed: Annotated[bool | None, Meta(description="null where no commit was made")]
+    hooks_run: Annotated[bool | None, Meta(description="null where no commit was made")]
+
+
+class CheckpointJson(Shape):
+    """A state of a workspace that can be put back."""
+
+    n: Count
+    at: Time
+    stage: str
+
+
+class RestoredJson(Shape):
+    """What was put back; undo is the checkpoint that takes it back."""
+
+    files: list[Path]
+    undo: Count

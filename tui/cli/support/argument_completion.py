@@ -1,0 +1,71 @@
+"""What a shell is offered for a name that means one thing or another, by the word before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Offers = list["CompletionItem[str]"]
+
+
+def bases(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the branches and tags of the repository."""
+    from tui.cli.support import completion
+
+    return completion.bases(ctx.params.get("worktree") or ".", typed)
+
+
+def subfolders(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the folders of the repository, or of the folder that is copied or worked in."""
+    from tui.cli.support import completion
+
+    given = (ctx.params.get(name) for name in ("copy", "in_place", "worktree"))
+    return completion.subfolders(next(filter(None, given), "."), typed)
+
+
+def lessons(_: click.Context, __: click.Parameter, typed: str) -> Offers:
+    """Offer what can be learned from: patterns, and the runs that succeeded."""
+    from engine.domain.model import Status
+    from tui.cli.support import completion
+
+    return [
+        *completion.patterns(typed),
+        *completion.runs(typed, (), lambda run: run.status is Status.SUCCEEDED),
+    ]
+
+
+def pattern_or_file(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer patterns, or files where one is imported."""
+    from click.shell_completion import CompletionItem
+
+    from tui.cli.support import completion
+
+    what = ctx.params.get("what")
+    if what == "import":
+        return [CompletionItem(typed, type="file")]
+    return [] if what in ("list", "undo") else completion.patterns(typed)
+
+
+def template_or_file(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer templates; to be checked, also files."""
+    from click.shell_completion import CompletionItem
+
+    from tui.cli.support import completion
+
+    what = ctx.params.get("what")
+    known = completion.templates(typed) if what in ("show", "check") else []
+    return [*known, CompletionItem(typed, type="file")] if what == "check" else known
+
+
+def receivers(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the receivers that are not on the line yet."""
+    from tui.cli.support import completion
+
+    taken: tuple[str, ...] = ctx.params.get("names") or ()
+    if ctx.params.get("what") == "list":
+        return []
+    return [one for one in completion.receivers(typed) if one.value not in taken]

@@ -1,0 +1,114 @@
+"""How runs ended, and what can be typed next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from engine.domain.activity import clock, elapsed_s
+from engine.domain.errors import entry_of
+from engine.domain.model import Run, Status, WorkspaceKind
+from engine.domain.text import printable_name
+from tui import formatting
+from tui.cli.support import output
+from tui.cli.support.changed_tree import TreeLeaf, tree
+
+if TYPE_CHECKING:
+    from engine.engine import Changes
+
+MAX_FILES = 30
+MAX_NAMED = 4
+"""Runs that a command to type next names one by one."""
+
+
+def full_title(run: Run) -> str:
+    """Give a run's title, with the label of a simulated one."""
+    label = formatting.label(run)
+    return f"{formatting.title(run)} ({label})" if label else formatting.title(run)
+
+
+def headline(run: Run) -> str:
+    """Say in one line how a run ended."""
+    took = clock(elapsed_s(run, run.last_event_at))
+    return f"{run.id} {formatting.word(run.status)} after {took} · {full_title(run)}"
+
+
+def details(run: Run, changes: Changes | None = None) -> list[str]:
+    """Say what a run used and changed, where its files are and what to type next."""
+    lines: list[str] = []
+    if run.usage.input or run.usage.output:
+        used = f"{formatting.tokens(run.usage.input)} tokens in · {formatting.tokens(run.usage.output)} out"
+        lines.append(f"  {used}")
+    if run.has_unknown_changes:
+        lines.append("  the changes of this run are unknown")
+    elif run.changes.files:
+        lines.append(f"  {output.counted(run.changes.files)} {formatting.changes(run.changes)}")
+        lines += [f"    {line}" for line in _files(changes)]
+    if run.workspace:
+        lines.append(f"  workspace: {printable_name(run.workspace.path)}")
+    return [*lines, *(f"  next: {words}" for words in next_steps(run))]
+
+
+def _files(changes: Changes | None) -> list[str]:
+    if changes is None:
+        return []
+    minus = formatting.sign("−", "-")
+    leaves = [
+        TreeLeaf(
+            file.path,
+            file.kind.value,
+            "submodule"
+            if file.is_submodule
+            else "binary"
+            if file.binary
+            else f"+{file.insertions} {minus}{file.deletions}",
+        )
+        for file in changes.files
+    ]
+    return tree(leaves, MAX_FILES)
+
+
+def next_steps(run: Run) -> list[str]:
+    """Give the commands that are of use now."""
+    steps: list[str] = []
+    error = entry_of(run.error.code if run.error else "")
+    if run.status in (Status.FAILED, Status.INTERRUPTED):
+        steps.append(f"logs {run.id}{' --stderr' if error.has_stderr else ''}")
+    if run.changes.files and not run.has_unknown_changes:
+        steps.append(f"diff {run.id}")
+    if run.status is Status.SUCCEEDED:
+        if run.changes.files and _has_source(run):
+            steps.append(f"apply {run.id}")
+        steps += [f"resume {run.id}"] if steps else [f"show {run.id}"]
+    elif error.is_resumable:
+        steps.append(f"resume {run.id}")
+    elif not error.is_final:
+        steps.append(f"retry {run.id}")
+    return [f"swarm-tui {step}" for step in steps]
+
+
+def _has_source(run: Run) -> bool:
+    return run.workspace is not None and run.workspace.kind in (
+        WorkspaceKind.WORKTREE,
+        WorkspaceKind.COPY,
+    )
+
+
+def together(runs: Mapping[str, Run]) -> list[str]:
+    """Say in a few lines how several runs ended, and what to type next."""
+    counted = Counter(run.status for run in runs.values())
+    order = dict.fromkeys([*Status, *counted])
+    lines = [" · ".join(f"{counted[status]} {status}" for status in order if counted[status])]
+    good = [run.id for run in runs.values() if run.status is Status.SUCCEEDED and run.changes.files]
+    bad = [run.id for run in runs.values() if run.status is not Status.SUCCEEDED]
+    return lines + [
+        f"  next: swarm-tui {command} {' '.join(ids)}"
+        for command, ids in (("retry", bad), ("apply", good))
+        if 0 < len(ids) <= MAX_NAMED
+    ]
+
+
+def reason(run: Run) -> Iterable[str]:
+    """Say in a line why a run failed and what to do, if it did."""
+    return () if run.error is None else (f"  {run.error.code}: {run.error.message}",)

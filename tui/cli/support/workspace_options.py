@@ -1,0 +1,105 @@
+"""Where a run works: the flags that choose its workspace, and what holds without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from engine.domain.base_name import HEADS
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.domain.run_options import WORKSPACE, WORKSPACE_OPTIONS
+from engine.system.files import real_path
+from tui.cli.support.named_paths import absolute, here
+from tui.cli.support.options import FolderParam, RunParam
+from tui.cli.support.run_options import values_of, with_flags
+from tui.models.run_defaults import default_workspace, workspace_from
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+KINDS = {
+    "worktree": WorkspaceKind.WORKTREE,
+    "copy": WorkspaceKind.COPY,
+    "empty": WorkspaceKind.EMPTY,
+    "from_run": WorkspaceKind.FROM_RUN,
+    "in_place": WorkspaceKind.IN_PLACE,
+}
+
+
+def workspace_options(function: Function) -> Function:
+    """Add the flags that choose a workspace."""
+    folder = FolderParam()
+    function = click.option(
+        "--trust",
+        is_flag=True,
+        help="Trust what the repository's .swarm/config.yaml, the template and the file of the "
+        "batch ask for, as they are now.",
+    )(function)
+    function = with_flags(function, WORKSPACE_OPTIONS)
+    for option in reversed(
+        (
+            click.option(
+                "--worktree",
+                type=folder,
+                is_flag=False,
+                flag_value=".",
+                metavar="[REPO]",
+                help="Work in a git worktree, on a branch of its own (the default in a repository; "
+                "without REPO, put it after the prompt).",
+            ),
+            click.option("--copy", type=folder, metavar="DIR", help="Work in a copy of DIR."),
+            click.option("--empty", is_flag=True, help="Work in a fresh, empty folder."),
+            click.option(
+                "--from-run",
+                type=RunParam(),
+                metavar="RUN",
+                help="Work in a copy of an earlier run's workspace as it stands.",
+            ),
+            click.option(
+                "--in-place",
+                type=folder,
+                metavar="DIR",
+                help="Work in DIR itself; it is never cleaned up.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Return the workspace that was asked for; raises click.UsageError where it cannot be."""
+    chosen = [name for name in KINDS if asked[name]]
+    if len(chosen) > 1:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise click.UsageError(f"{flags} exclude each other.")
+    wish = _chosen(chosen[0], asked) if chosen else default_workspace(here())
+    wish = with_options(wish, asked)
+    of_worktree = [option for option in WORKSPACE_OPTIONS if option.worktree_only]
+    if wish.kind is not WorkspaceKind.WORKTREE and any(asked[each.key] for each in of_worktree):
+        *flags, last = [each.flag for each in of_worktree]
+        raise click.UsageError(f"{', '.join(flags)} and {last} go with a worktree.")
+    if wish.include_uncommitted and wish.base not in HEADS:
+        raise click.UsageError("--include-uncommitted goes with the base HEAD only.")
+    return wish
+
+
+def _chosen(name: str, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    kind, value = KINDS[name], asked[name]
+    if kind is WorkspaceKind.EMPTY:
+        return WorkspaceSpec()
+    return WorkspaceSpec(kind, value if kind is WorkspaceKind.FROM_RUN else str(absolute(value)))
+
+
+def with_options(wish: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Return a workspace with what the flags say about it."""
+    values = values_of(asked).items()
+    given = {k.removeprefix(WORKSPACE): v for k, v in values if k.startswith(WORKSPACE)}
+    return replace(wish, **given)
+
+
+def usual(folder: Path, asked: Mapping[str, Any]) -> WorkspaceSpec:
+    """Return the workspace for a folder that a row of a batch names."""
+    return with_options(workspace_from(real_path(here() / folder)), asked)

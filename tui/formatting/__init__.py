@@ -1,0 +1,83 @@
+"""How a fact looks: the only place that decides glyphs, words, tones and figures."""
+
+from engine.domain.text import size
+from tui.formatting.events import EventLine, change_letter, change_sign, change_tone, event_line
+from tui.formatting.hits import hit_parts, hit_word
+from tui.formatting.limits import clock_time, limits, window_name
+from tui.formatting.numbers import (
+    age,
+    ago,
+    bar,
+    bar_parts,
+    changed,
+    changes,
+    length,
+    sparkline,
+    time_of_day,
+    tokens,
+)
+from tui.formatting.patterns import pattern_lines, rate
+from tui.formatting.properties import applied, attempts, facts, overlap
+from tui.formatting.runs import (
+    GLYPHS,
+    TONES,
+    figure,
+    flag,
+    glyph,
+    is_stalled,
+    label,
+    run_tone,
+    style,
+    tag,
+    title,
+    tone,
+    trouble,
+    word,
+)
+from tui.formatting.symbols import sign, unicode_ok
+
+__all__ = [
+    "GLYPHS",
+    "TONES",
+    "EventLine",
+    "age",
+    "ago",
+    "applied",
+    "attempts",
+    "bar",
+    "bar_parts",
+    "change_letter",
+    "change_sign",
+    "change_tone",
+    "changed",
+    "changes",
+    "clock_time",
+    "event_line",
+    "facts",
+    "figure",
+    "flag",
+    "glyph",
+    "hit_parts",
+    "hit_word",
+    "is_stalled",
+    "label",
+    "length",
+    "limits",
+    "overlap",
+    "pattern_lines",
+    "rate",
+    "run_tone",
+    "sign",
+    "size",
+    "sparkline",
+    "style",
+    "tag",
+    "time_of_day",
+    "title",
+    "tokens",
+    "tone",
+    "trouble",
+    "unicode_ok",
+    "window_name",
+    "word",
+]

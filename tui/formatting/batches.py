@@ -1,0 +1,184 @@
+"""How a batch looks: where it stands in a line, and what its runs have come to, the best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.domain.activity import elapsed_s
+from engine.domain.batch import Batch, BatchSummary
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, Status
+from engine.domain.ranking import RankedTask
+from engine.domain.text import printable_name
+from tui.formatting.numbers import bar_parts, changed, length, tokens
+from tui.formatting.runs import glyph, tone, word
+from tui.formatting.symbols import sign
+from tui.terminal.cells import clean, crop, fit
+
+if TYPE_CHECKING:
+    from engine.engine import FileDelta
+
+Part = tuple[str, str]
+BAR = 24
+COLUMNS = {"": 4, "run": 10, "status": 11, "changes": 12, "files": 5, "tokens": 7, "took": 7}
+TITLE = 24
+"""Cells that a title needs at least: where there are fewer, columns are left out."""
+LEFT_OUT = ("files", "took", "run", "tokens")
+"""Columns that are left out where there is no room, in this order."""
+BESIDE = 16
+"""Cells of a run's column, side by side."""
+Files = Mapping[str, Mapping[str, str]]
+"""What each run changed, by its id: paths, and how many lines of each."""
+
+
+def counted(so_far: BatchSummary) -> list[Part]:
+    """Write how many runs have which status, the good ones first."""
+    known: list[Status] = [Status.SUCCEEDED, *Status, *(so_far.counts or {})]
+    order = dict.fromkeys(known)
+    return [
+        (f"{so_far.of(status)} {word(status)}", tone(status))
+        for status in order
+        if so_far.of(status)
+    ]
+
+
+def figures(swarm: Batch, so_far: BatchSummary) -> list[Part]:
+    """Write pass rate, tokens, budget and the time that is left."""
+    parts: list[Part] = []
+    if so_far.pass_rate is not None:
+        rate = so_far.pass_rate
+        look = "good" if rate == 1 else "bad" if rate < 0.5 else "warn"
+        parts.append((f"{rate:.0%} passed", look))
+    used = f"{tokens(so_far.tokens)} tokens" if so_far.tokens else ""
+    if swarm.budget_tokens is not None:
+        used = f"{tokens(so_far.tokens)} of {tokens(swarm.budget_tokens)} tokens"
+    is_over = swarm.budget_tokens is not None and so_far.tokens > swarm.budget_tokens
+    if used:
+        parts.append((used, "bad" if is_over else "dim"))
+    if so_far.finished_at is not None and so_far.started_at is not None:
+        parts.append((length(so_far.finished_at - so_far.started_at), "dim"))
+    elif so_far.left_s is not None:
+        parts.append((f"about {length(so_far.left_s)} left", "dim"))
+    return parts
+
+
+def joined(parts: Iterable[Part]) -> list[Part]:
+    """Put dots between parts."""
+    found: list[Part] = []
+    for part in parts:
+        found += [(" · ", "dim"), part] if found else [part]
+    return found
+
+
+def progress(so_far: BatchSummary, width: int = BAR) -> list[Part]:
+    """Write how far a batch is: bar and counts."""
+    before, full, after = bar_parts(so_far.percent, width)
+    good = so_far.live == 0 and so_far.pass_rate == 1
+    bar = [(before, "dim"), (full, "good" if good else "live"), (after, "dim")]
+    percent = (f" {so_far.percent:>3}%  ", "plain")
+    return [*bar, percent, *joined(counted(so_far))]
+
+
+def standing(swarm: Batch, so_far: BatchSummary, width: int = BAR) -> list[Part]:
+    """Write where a batch stands: bar, counts, figures."""
+    told = [(" · ", "dim"), *joined(figures(swarm, so_far))]
+    return [*progress(so_far, width), *(told if len(told) > 1 else [])]
+
+
+def heading(swarm: Batch, so_far: BatchSummary) -> list[Part]:
+    """Write what a batch is."""
+    template = f"template {swarm.template}" if swarm.template else ""
+    runs = f"{so_far.runs} run{'' if so_far.runs == 1 else 's'}"
+    said = " · ".join(clean(text, 200) for text in (template, swarm.made_of, runs) if text)
+    return [(swarm.id, "plain"), (f"  {said}", "dim")]
+
+
+def columns(width: int) -> list[tuple[str, int]]:
+    """Give the columns that have room beside the title, each with its width."""
+    out = 0
+    while True:
+        found = [(name, cells) for name, cells in COLUMNS.items() if name not in LEFT_OUT[:out]]
+        if out == len(LEFT_OUT) or sum(cells + 2 for _, cells in found) + TITLE <= width:
+            return found
+        out += 1
+
+
+def heads(width: int) -> str:
+    """Write the names of the columns of `row`."""
+    return "".join(fit(name, cells + 2) for name, cells in columns(width)) + "title"
+
+
+def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool) -> list[Part]:
+    """Write how a run of a batch came off, on a line of so many cells."""
+    used = run.usage.input + run.usage.output
+    texts = {
+        "": (f"{sign('★', '*') if won else ' '}{place if ranked else '':>2}", "good"),
+        "run": (run.id, "plain"),
+        "status": (f"{glyph(run.status)} {word(run.status)}", tone(run.status)),
+        "changes": (changed(run) or "-", "plain"),
+        "files": ("-" if run.has_unknown_changes else str(run.changes.files or "-"), "plain"),
+        "tokens": (tokens(used) if used else "-", "dim"),
+        "took": (length(elapsed_s(run, now)), "dim"),
+    }
+    parts = [(fit(texts[name][0], cells + 2), texts[name][1]) for name, cells in columns(width)]
+    why = f"  {run.error.code}" if run.error else ""
+    return [*parts, (clean(run.spec.title, 200), "plain"), (why, "bad")]
+
+
+def given(task: RankedTask) -> str:
+    """Say what the runs of a task were given."""
+    said = ", ".join(f"{name}={clean(value, 60)}" for name, value in task.given.items())
+    return crop(said, 120) or "the same task"
+
+
+def ranked(
+    found: Sequence[RankedTask], now: float, width: int
+) -> Iterator[tuple[list[Part], Run | None]]:
+    """Write all runs, the best of each task first, under what they were given; with each its run.
+
+    Where no task has several runs, there is nothing to rank.
+    """
+    several = any(len(task.runs) > 1 for task in found)
+    for task in found:
+        if several and len(found) > 1:
+            yield [(given(task), "live")], None
+        for place, run in enumerate(task.runs, start=1):
+            won = several and run is task.winner
+            is_ranked = several and run.status in FINISHED
+            yield row(run, place, now, width, won=won, ranked=is_ranked), run
+
+
+def lines_of(changed: Iterable[FileDelta]) -> dict[str, str]:
+    """Give the paths of changed files, each with how many lines changed."""
+    return {
+        printable_name(file.path): "binary"
+        if file.binary
+        else f"+{file.insertions} {sign('−', '-')}{file.deletions}"
+        for file in changed
+    }
+
+
+def side_by_side(task: RankedTask, files: Files, now: float) -> list[tuple[str, list[Part]]]:
+    """Write the runs of a task side by side, the best on the left: rows of a name and cells."""
+    runs = task.runs
+    used = [tokens(run.usage.input + run.usage.output) for run in runs]
+    rows: list[tuple[str, list[Part]]] = [
+        (
+            given(task),
+            [
+                (f"{sign('★', '*') if run is task.winner else ' '} {run.id}", "plain")
+                for run in runs
+            ],
+        ),
+        ("status", [(f"{glyph(run.status)} {word(run.status)}", tone(run.status)) for run in runs]),
+        ("changes", [(changed(run) or "-", "plain") for run in runs]),
+        ("tokens", [(text, "dim") for text in used]),
+        ("took", [(length(elapsed_s(run, now)), "dim") for run in runs]),
+    ]
+    paths = sorted({path for changed in files.values() for path in changed})
+    rows += [
+        (clean(path), [(files.get(run.id, {}).get(path, ""), "good") for run in runs])
+        for path in paths
+    ]
+    return rows

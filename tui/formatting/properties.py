@@ -1,0 +1,136 @@
+"""All about one run, as names and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.domain.activity import clock, elapsed_s
+from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run, Status, WorkspaceSpec
+from engine.domain.radar import Overlap
+from tui.formatting.numbers import changed
+from tui.formatting.runs import title, word
+from tui.terminal.cells import clean
+
+PATHS = 5
+"""Paths that are named of an overlap."""
+
+
+def facts(
+    run: Run, now: float, doing: str, overlaps: Sequence[Overlap] = ()
+) -> list[tuple[str, str]]:
+    """Give what is known of a run by name, in lines; what there is nothing to say of is left out.
+
+    `doing` is its activity in words.
+    """
+    spec, usage, place = run.spec, run.usage, run.workspace
+    times = [
+        ("created", run.created_at),
+        ("started", run.started_at),
+        ("finished", run.finished_at),
+    ]
+    used = f"{usage.input} in ({usage.cached} cached), {usage.output} out"
+    found = [
+        ("id", run.id),
+        ("title", title(run)),
+        ("status", word(run.status)),
+        ("activity", doing),
+        *_limits(run, now),
+        ("progress", f"{run.percent}%"),
+        ("elapsed", clock(elapsed_s(run, now))),
+        ("attempt", str(run.attempt)),
+        ("checkpoint", str(run.checkpoint or "")),
+        *((name, iso(at)) for name, at in times if at is not None),
+        ("agent", spec.agent.value),
+        ("project", spec.project),
+        ("template", spec.template or ""),
+        ("batch", spec.batch or ""),
+        ("given", ", ".join(f"{name}={value}" for name, value in spec.given.items())),
+        ("model", spec.model or ""),
+        ("sandbox", spec.sandbox.value),
+        ("workspace", f"{place.path} ({place.kind})" if place else ""),
+        ("folder", (place.cwd if place else spec.workspace.cwd) or ""),
+        ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
+        ("source", (place.source or "") if place else ""),
+        ("branch", (place.branch or "") if place else ""),
+        ("base", base(spec.workspace)),
+        ("images", "\n".join(spec.images)),
+        ("add folders", "\n".join(spec.add_dirs)),
+        ("schema", "the answer must fit one" if spec.output_schema else ""),
+        ("thread", run.thread_id or ""),
+        ("tokens", used if usage.input or usage.output else ""),
+        ("changes", changed(run)),
+        ("applied", applied(run)),
+        ("overlaps", "\n".join(overlap(one) for one in overlaps)),
+        ("exit code", "" if run.exit_code is None else str(run.exit_code)),
+        ("learned from", spec.learn_from or ""),
+        ("told first", spec.lesson),
+        ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
+        ("prompt", spec.prompt.strip()),
+        ("result", run.result or ""),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def base(wish: WorkspaceSpec) -> str:
+    """Return the commit that a run starts from, with the name it was given."""
+    return (
+        f"{clean(wish.base or 'HEAD', 250)} ({wish.base_commit[:12]})" if wish.base_commit else ""
+    )
+
+
+def applied(run: Run) -> str:
+    """Say what of the run was taken home, and whether there is more by now."""
+    done = run.applied
+    if done is None:
+        return ""
+    how = f"as {'edits' if done.how == 'edits' else f'a {done.how}'}"
+    commit = f", {done.commit[:10]}" if done.commit else ""
+    more = "" if run.is_applied else "; it has changed since"
+    return f"{how} to {done.to}{commit}, {iso(done.at)}{more}"
+
+
+def overlap(one: Overlap) -> str:
+    """Say with which run another one overlaps, and where."""
+    named = ", ".join(clean(path, 100) for path in one.paths[:PATHS])
+    more = f" and {len(one.paths) - PATHS} more" if len(one.paths) > PATHS else ""
+    return f"{one.run}: {named}{more}"
+
+
+def attempts(events: Iterable[Event]) -> list[tuple[int, str, Status]]:
+    """Give a run's attempts by number, how each ended and how long it took."""
+    begun: dict[int, float] = {}
+    codes: dict[int, str] = {}
+    found: dict[int, tuple[int, str, Status]] = {}
+    for event in events:
+        body, n = event.body, event.attempt
+        if isinstance(body, ErrorRaised):
+            codes[n] = body.error.code
+        if not isinstance(body, StatusChanged):
+            continue
+        if body.status is Status.PREPARING:
+            begun[n] = event.at
+        over = body.status in FINISHED and n in begun
+        took = f" after {clock(event.at - begun[n])}" if over else ""
+        reason = codes.get(n) or clean(body.reason, 200)
+        why = f" · {reason}" if reason else ""
+        found[n] = (n, f"{word(body.status)}{took}{why}", body.status)
+    return list(found.values())
+
+
+def _limits(run: Run, now: float) -> list[tuple[str, str]]:
+    """Say what the run was allowed, and how full the plan's windows were when it last heard."""
+    spec = run.spec
+    windows: list[str] = []
+    for window in run.limits:
+        left = "" if window.resets_at is None else f", resets in {clock(window.resets_at - now)}"
+        windows.append(f"{window.name} {window.used_percent:g}% used{left}")
+    return [
+        ("time limit", "" if spec.timeout_s is None else clock(spec.timeout_s)),
+        ("budget", "" if spec.budget_tokens is None else f"{spec.budget_tokens} tokens"),
+        ("retries", f"{run.retries_used} of {spec.retries} used" if spec.retries else ""),
+        ("priority", str(spec.priority or "")),
+        ("after", ", ".join(spec.after)),
+        ("limits", "\n".join(windows)),
+    ]

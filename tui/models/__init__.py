@@ -1,0 +1,1 @@
+"""State of screens that is no widget: grouped runs, filters, drafts."""

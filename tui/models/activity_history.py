@@ -1,0 +1,64 @@
+"""How busy each run was lately: its events counted by stretches of time, for sparklines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from engine.domain.events import Event, StatusChanged
+from engine.domain.lifecycle import FINISHED
+
+STRETCH_S = 4.0
+"""The length of time that one bar of a sparkline stands for."""
+STRETCHES = 32
+"""How many are remembered of a run."""
+
+
+class ActivityHistory:
+    """Counts what it hears; runs that have ended are kept as they were, live ones beat on."""
+
+    def __init__(self) -> None:
+        self._beats: dict[str, deque[tuple[int, int]]] = {}
+        self._ended: dict[str, int] = {}
+
+    def hear(self, events: Mapping[str, Sequence[Event]]) -> None:
+        """Take in what happened, run by run and in order."""
+        for run, heard in events.items():
+            beats = self._beats.setdefault(run, deque(maxlen=STRETCHES))
+            first, last = int(heard[0].at // STRETCH_S), int(heard[-1].at // STRETCH_S)
+            if first == last:
+                _beat(beats, first, len(heard))
+            else:
+                for event in heard:
+                    _beat(beats, int(event.at // STRETCH_S), 1)
+            for event in heard:
+                if isinstance(event.body, StatusChanged):
+                    self._turned(run, event.body, int(event.at // STRETCH_S))
+
+    def _turned(self, run: str, body: StatusChanged, at: int) -> None:
+        if body.status in FINISHED:
+            self._ended[run] = at
+        else:
+            self._ended.pop(run, None)
+
+    def lately(self, run_id: str, now: float, count: int) -> Sequence[int]:
+        """Give the events of the last `count` stretches until now, or until the run ended."""
+        beats = self._beats.get(run_id)
+        if not beats:
+            return ()
+        last = self._ended.get(run_id, int(now // STRETCH_S))
+        found = [0] * count
+        for at, number in reversed(beats):
+            place = count - 1 - (last - at)
+            if place < 0:
+                break
+            found[min(place, count - 1)] += number
+        return found
+
+
+def _beat(beats: deque[tuple[int, int]], at: int, count: int) -> None:
+    """Count events of a stretch; those that come late count for the last one."""
+    if beats and beats[-1][0] >= at:
+        beats[-1] = (beats[-1][0], beats[-1][1] + count)
+    else:
+        beats.append((at, count))

@@ -1,0 +1,132 @@
+"""A batch as it is being written: what was typed, what is wrong with it, the same as a command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.domain.batch import MOST_RUNS
+from engine.domain.model import Sandbox
+from tui.models import parsing
+from tui.models.draft import Draft
+from tui.models.fields import FIELDS
+from tui.models.named_paths import absolute
+
+if TYPE_CHECKING:
+    from engine.engine import BatchRequest
+
+LINES = (
+    ("params", "Parameters", "path=src style=short: for all runs"),
+    ("file", "Rows from", "none · a .csv, .jsonl or .yaml file, or a flow of steps"),
+    ("matrix", "Matrix", "none · path=src,lib model=a,b: all combinations"),
+    ("count", "Copies", "1 · each so many times, the best of them wins"),
+    ("name", "Name", "the template's or the file's"),
+    ("verify", "Check", "the template's · a command that decides"),
+    ("total-budget", "Total budget", "none · 500k, 2M tokens for all together"),
+)
+"""The lines to type: their ids, labels and hints."""
+LABELS = {id: label for id, label, _ in LINES}
+OPTIONS = tuple(each for each in FIELDS if each.name not in ("title", *LABELS))
+"""The options of a run that hold for all of them; it makes their titles itself."""
+
+
+@dataclass(slots=True)
+class BatchDraft:
+    """What was typed so far; `run` says how each run is to be done."""
+
+    run: Draft
+    template: str | None = None
+    typed: dict[str, str] = field(default_factory=dict[str, str])
+
+    def text(self, id: str) -> str:
+        """Give what stands on a line."""
+        return self.typed.get(id, "").strip()
+
+    def problems(self, now: float) -> Iterator[tuple[str, str]]:
+        """Give the id of each field that cannot be as it is, and a sentence about it."""
+        if not (self.template or self.run.prompt.strip() or self.text("file")):
+            yield "prompt", "Choose a template, say what is to be done, or name a file."
+        for id, problem in self.run.problems(now):
+            if id != "prompt":
+                yield id, problem
+        for id in ("params", "matrix"):
+            try:
+                self.pairs(id)
+            except ValueError as error:
+                yield id, f"{LABELS[id]}: {error}."
+        try:
+            self.count()
+        except ValueError as error:
+            yield "count", f"Copies: {error}."
+        try:
+            self.budget()
+        except ValueError as error:
+            yield "total-budget", f"Total budget: {error}."
+
+    def pairs(self, id: str) -> dict[str, str]:
+        """Read words of the form KEY=VALUE; raises ValueError."""
+        found: dict[str, str] = {}
+        try:
+            words = shlex.split(self.text(id))
+        except ValueError:
+            raise ValueError("a quote has no end") from None
+        for word in words:
+            key, equals, value = word.partition("=")
+            if not key or not equals:
+                raise ValueError("KEY=VALUE is needed, with spaces between them")
+            found[key] = value
+        return found
+
+    def count(self) -> int:
+        """Read how many copies; raises ValueError."""
+        text = self.text("count") or "1"
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_RUNS):
+            raise ValueError(f"a number from 1 to {MOST_RUNS} is needed")
+        return int(text)
+
+    def budget(self) -> int | None:
+        """Read what all may use together; raises ValueError."""
+        text = self.text("total-budget")
+        return parsing.tokens(text) if text else None
+
+    def order(self, sandbox: Sandbox, now: float) -> BatchRequest:
+        """Give what is asked for; raises ValueError, and `UserError` for the matrix."""
+        from engine.engine import BatchRequest, read_matrix
+
+        spec = self.run.spec(sandbox, now)
+        said = self.run.said() - {"title"} | ({"verify"} if self.text("verify") else set[str]())
+        spec = replace(spec, title="", verify=self.text("verify") or spec.verify)
+        file = self.text("file")
+        return BatchRequest(
+            spec,
+            frozenset(said),
+            self.template,
+            self.pairs("params"),
+            Path(absolute(file)) if file else None,
+            read_matrix([f"{key}={value}" for key, value in self.pairs("matrix").items()]),
+            self.count(),
+            self.text("name") or None,
+            self.budget(),
+        )
+
+    def command_line(self) -> str:
+        """Write the command line that would do the same."""
+        words = ["swarm-tui", "batch"]
+        if self.template:
+            words += ["-t", self.template]
+        for word in shlex.split(self.text("params")):
+            words += ["-p", word]
+        if self.text("file"):
+            words += ["--from", self.text("file")]
+        for word in shlex.split(self.text("matrix")):
+            words += ["--matrix", word]
+        for id in ("count", "name", "verify", "total-budget"):
+            if self.text(id):
+                words += [f"--{id}", self.text(id)]
+        rest = self.run.command()[2:]
+        prompt = rest.pop()
+        words += [word for word in rest if word != "--"]
+        return shlex.join([*words, *([prompt] if prompt.strip() else [])])

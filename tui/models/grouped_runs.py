@@ -1,0 +1,268 @@
+"""The runs shown, in order and in groups, kept current at the cost of what changed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engine.domain.activity import elapsed_s
+from engine.domain.lifecycle import ACTIVE, FINISHED
+from engine.domain.model import Run, Status
+from tui.models.list_options import Grouping, Key, ListOptions, group_order, needs_me
+
+ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED})
+"""How runs end by themselves."""
+
+
+class _Place(NamedTuple):
+    """Where a run stands, and what it counts as there."""
+
+    group: str
+    key: Key
+    status: Status
+    percent: int
+    needs_me: bool
+    tokens: int
+    took_s: float | None
+    """How long it took, of one that has ended by itself."""
+
+
+@dataclass(slots=True, eq=False)
+class RunGroup:
+    """Runs under one heading, and what they amount to."""
+
+    name: str
+    keys: list[Key] = field(default_factory=list[Key])
+    statuses: Counter[Status] = field(default_factory=Counter[Status])
+    percents: int = 0
+    """The sum of the percentages; a run that has ended counts as done."""
+    needy: int = 0
+    tokens: int = 0
+    took_s: float = 0.0
+    newest: float = 0.0
+    """When the newest run that ever was in the group was made."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def percent(self) -> int:
+        """How far the runs have come, on average."""
+        return self.percents // max(1, len(self.keys))
+
+    @property
+    def ended(self) -> int:
+        """How many have ended by themselves."""
+        return sum(self.statuses[status] for status in ENDED)
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Which part of those has succeeded, 0 to 1; None while none has ended."""
+        return self.statuses[Status.SUCCEEDED] / self.ended if self.ended else None
+
+    @property
+    def left_s(self) -> float | None:
+        """About how long it takes still, as many at a time as now; None where nothing tells."""
+        active = sum(self.statuses[status] for status in ACTIVE)
+        left = active + self.statuses[Status.QUEUED]
+        if not (active and self.ended):
+            return None
+        return (left - active / 2) * self.took_s / self.ended / active
+
+    def count(self, place: _Place, by: int) -> None:
+        """Count a run in, or out."""
+        self.statuses[place.status] += by
+        self.percents += by * place.percent
+        self.needy += by * place.needs_me
+        self.tokens += by * place.tokens
+        self.took_s += by * (place.took_s or 0.0)
+        self.newest = max(self.newest, -place.key[2])
+
+
+class GroupedRuns:
+    """Lines of a list: headings (a `RunGroup`) and runs (an id).
+
+    `runs` are all runs as they are now; the arrangement hears of changes by `update`. To move a run
+    costs two searches in sorted keys, however many runs there are.
+    """
+
+    def __init__(
+        self,
+        selection: ListOptions,
+        runs: Mapping[str, Run],
+        now: float = 0.0,
+        folded: Iterable[str] = (),
+    ) -> None:
+        self.selection = selection
+        self.runs = runs
+        self.folded = set(folded)
+        self._now = now
+        self._is_wanted = selection.test()
+        self._places: dict[str, _Place] = {}
+        self._groups: dict[str, RunGroup] = {}
+        self._order: list[RunGroup] = []
+        self._starts: list[int] = []
+        self._start_of: dict[str, int] = {}
+        self._count = 0
+        self._is_laid_out = False
+        for run in runs.values():
+            if self._is_wanted(run):
+                place = self._places[run.id] = self._place(run)
+                group = self._group(place.group)
+                group.keys.append(place.key)
+                group.count(place, 1)
+        for group in self._groups.values():
+            group.keys.sort()
+
+    # What changes
+
+    def update(self, ids: Iterable[str], now: float) -> bool:
+        """Take in runs as they are now, and say whether lines came, went or changed places."""
+        self._now = now
+        moved = [self._update(run_id) for run_id in ids]
+        if not any(moved):
+            return False
+        self._is_laid_out = False
+        return True
+
+    def fold(self, name: str) -> None:
+        """Fold a group, or unfold it."""
+        self.folded ^= {name}
+        self._is_laid_out = False
+
+    def _update(self, run_id: str) -> bool:
+        run = self.runs.get(run_id)
+        new = self._place(run) if run and self._is_wanted(run) else None
+        old = self._places.get(run_id)
+        if new == old:
+            return False
+        if new and old and new[:2] == old[:2]:
+            self._places[run_id] = new
+            group = self._groups[new.group]
+            group.count(old, -1)
+            group.count(new, 1)
+            return False
+        if old:
+            self._take_out(run_id, old)
+        if new:
+            self._places[run_id] = new
+            group = self._group(new.group)
+            insort(group.keys, new.key)
+            group.count(new, 1)
+        return True
+
+    def _take_out(self, run_id: str, place: _Place) -> None:
+        del self._places[run_id]
+        group = self._groups[place.group]
+        del group.keys[bisect_left(group.keys, place.key)]
+        group.count(place, -1)
+        if not group.keys:
+            del self._groups[place.group]
+
+    def _place(self, run: Run) -> _Place:
+        selection = self.selection
+        percent = 100 if run.status in FINISHED else run.percent
+        key = selection.key(run, self._now)
+        used = run.usage.input + run.usage.output
+        took_s = elapsed_s(run, self._now) if run.status in ENDED else None
+        group = selection.group(run)
+        return _Place(group, key, run.status, percent, needs_me(run), used, took_s)
+
+    def _group(self, name: str) -> RunGroup:
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = RunGroup(name)
+        return group
+
+    # What is shown
+
+    @property
+    def has_headings(self) -> bool:
+        """Whether the runs stand under headings."""
+        return self.selection.grouping is not Grouping.NONE
+
+    @property
+    def run_count(self) -> int:
+        """How many runs are shown, those in folded groups included."""
+        return len(self._places)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._places
+
+    def __len__(self) -> int:
+        self._lay_out()
+        return self._count
+
+    def __getitem__(self, line: int) -> RunGroup | str:
+        """Give what stands on a line."""
+        self._lay_out()
+        place = bisect_right(self._starts, line) - 1
+        group = self._order[place]
+        offset = line - self._starts[place] - self.has_headings
+        return group if offset < 0 else self._id(group, offset)
+
+    def ids(self) -> Iterator[str]:
+        """Give the ids of all runs shown, in order, those in folded groups included."""
+        self._lay_out()
+        for group in self._order:
+            yield from self.ids_of(group)
+
+    def ids_of(self, group: RunGroup) -> Sequence[str]:
+        """Give the ids of a group's runs, in order."""
+        keys = reversed(group.keys) if self.selection.is_reversed else group.keys
+        return [key[-1] for key in keys]
+
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Give the run on a line, or the runs under the heading there."""
+        found = self[line]
+        return [found] if isinstance(found, str) else self.ids_of(found)
+
+    def group_of(self, run_id: str) -> str:
+        """Give the name of the group a shown run is in."""
+        return self._places[run_id].group
+
+    def line_of(self, run_id: str) -> int | None:
+        """Give the line of a run, its group's heading where that is folded, None if not shown."""
+        place = self._places.get(run_id)
+        if place is None:
+            return None
+        if self.has_headings and place.group in self.folded:
+            return self.heading_of(place.group)
+        keys = self._groups[place.group].keys
+        offset = bisect_left(keys, place.key)
+        if self.selection.is_reversed:
+            offset = len(keys) - 1 - offset
+        start = self.heading_of(place.group)
+        return None if start is None else start + self.has_headings + offset
+
+    def heading_of(self, name: str) -> int | None:
+        """Give the line a group begins on; None where there is no such group."""
+        self._lay_out()
+        return self._start_of.get(name)
+
+    def _id(self, group: RunGroup, offset: int) -> str:
+        keys = group.keys
+        return keys[len(keys) - 1 - offset if self.selection.is_reversed else offset][-1]
+
+    def _lay_out(self) -> None:
+        """Put the groups in order and find where each begins."""
+        if self._is_laid_out:
+            return
+        grouping = self.selection.grouping
+        self._order = sorted(
+            self._groups.values(),
+            key=lambda group: group_order(grouping, group.name, group.newest, len(group)),
+        )
+        self._starts, at = [], 0
+        for group in self._order:
+            self._starts.append(at)
+            is_folded = self.has_headings and group.name in self.folded
+            at += self.has_headings + (0 if is_folded else len(group))
+        self._start_of = {
+            group.name: start for group, start in zip(self._order, self._starts, strict=True)
+        }
+        self._count = at
+        self._is_laid_out = True

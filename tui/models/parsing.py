@@ -1,0 +1,69 @@
+"""What people type for lengths of time, numbers of tokens and moments, read the same everywhere."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from engine.domain.run_options import MAX_RETRIES
+from engine.domain.text import printable_name
+
+MAX_TOKENS = 10**12
+
+
+def duration(text: str, *, may_be_zero: bool = False) -> float:
+    """Read a length of time such as 90s, 5m or 12h in seconds; raises ValueError."""
+    from engine.config.values import Duration  # takes 30 ms to import
+
+    seconds = float(Duration.parse(text))
+    if seconds <= 0 and not may_be_zero:
+        raise ValueError("it must be longer than nothing")
+    return seconds
+
+
+def tokens(text: str) -> int:
+    """Read a number of tokens such as 50000, 200k or 1.5M; raises ValueError."""
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([kM]?)", text.strip())
+    number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]] if found else 0
+    if number < 1 or number != int(number) or number > MAX_TOKENS:
+        raise ValueError(
+            f"{printable_name(text)!r} is no number of tokens: one such as 50000, 200k or 1.5M "
+            "is needed"
+        )
+    return int(number)
+
+
+def moment(text: str, now: float) -> float:
+    """Read a moment to come, in seconds since 1970: HH:MM, ISO 8601, or +30m; raises ValueError.
+
+    Without a zone it is the user's own time, and HH:MM is the next such moment.
+    """
+    text = text.strip()
+    if text.startswith("+"):
+        return now + duration(text[1:])
+    try:
+        clock = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+        at = _next(int(clock[1]), int(clock[2]), now) if clock else _iso(text)
+    except (ValueError, OverflowError, OSError):
+        allowed = "HH:MM, a date and time such as 2031-05-04T18:30, or +30m"
+        raise ValueError(f"{printable_name(text)!r} is no time: {allowed} is needed") from None
+    if at <= now:
+        raise ValueError(f"{printable_name(text)!r} has passed")
+    return at
+
+
+def retries(text: str) -> int:
+    """Read how often to try again; raises ValueError."""
+    if not re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII) or int(text) > MAX_RETRIES:
+        raise ValueError(f"a number from 0 to {MAX_RETRIES} is needed")
+    return int(text)
+
+
+def _next(hour: int, minute: int, now: float) -> float:
+    today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    at = today.timestamp()
+    return at if at > now else (today + timedelta(days=1)).timestamp()
+
+
+def _iso(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

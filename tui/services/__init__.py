@@ -1,0 +1,1 @@
+"""Parts of the application that no screen owns: alerts, theme, external programs."""

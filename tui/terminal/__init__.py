@@ -1,0 +1,1 @@
+"""The terminal: driver, first frame, ASCII, cell widths."""

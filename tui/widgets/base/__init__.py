@@ -1,0 +1,1 @@
+"""Widgets that others build on."""

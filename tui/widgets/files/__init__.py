@@ -1,0 +1,1 @@
+"""Widgets that show the files of a workspace."""

@@ -1,0 +1,1 @@
+"""Widgets to type and choose in."""

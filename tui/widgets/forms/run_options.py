@@ -1,0 +1,77 @@
+"""The options of runs that are being written: seldom set, so they can be folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Label
+
+from engine.domain.model import Sandbox
+from engine.domain.run_options import Kind, RunOption
+from tui.models.draft import SANDBOXES, Draft
+from tui.models.fields import YES
+from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.forms.text_input import TextInput
+
+
+class RunOptions(Vertical):
+    """Writes the sandbox and what stands in `fields` into a draft."""
+
+    DEFAULT_CSS = """
+    RunOptions { height: auto; display: none; }
+    """
+
+    def __init__(self, draft: Draft, fields: Sequence[RunOption], usual: Sandbox) -> None:
+        super().__init__(id="options")
+        self._draft, self._fields = draft, fields
+        self._usual = usual
+
+    def compose(self) -> ComposeResult:
+        """Lay the options out."""
+        chosen = SANDBOXES.index(self._draft.sandbox or self._usual)
+        with Horizontal(classes="row"):
+            yield Label(Content("Sandbox"), classes="name")
+            yield SegmentedControl(SANDBOXES, chosen, id="sandbox")
+        for each in self._fields:
+            with Horizontal(id=f"row-{each.name}", classes="row"):
+                yield Label(Content(each.label), classes="name")
+                yield self._field(each)
+
+    @property
+    def sandbox(self) -> SegmentedControl:
+        """The choice of a sandbox, the first of the options."""
+        return self.query_one("#sandbox", SegmentedControl)
+
+    def usually(self, sandbox: Sandbox) -> None:
+        """Take another sandbox for the one that holds where none is chosen."""
+        self._usual = sandbox
+        self.sandbox.choose(SANDBOXES.index(self._draft.sandbox or sandbox))
+
+    def take_in(self) -> None:
+        """Write into the draft what stands here."""
+        chosen = SANDBOXES[self.sandbox.chosen]
+        self._draft.sandbox = None if chosen is self._usual else chosen
+        self._draft.typed = {each.name: self._typed(each) for each in self._fields}
+
+    def show(self, wrong: Container[str], hints: Mapping[str, str]) -> None:
+        """Mark the fields that are wrong, disable those without use, and show what counts else."""
+        for each in self._fields:
+            field = self.query_one(f"#{each.name}")
+            field.disabled = not self._draft.applies(each)
+            if isinstance(field, TextInput):
+                field.set_class(each.name in wrong, "-wrong")
+                field.placeholder = hints.get(each.name, each.hint)
+
+    def _field(self, option: RunOption) -> TextInput | SegmentedControl:
+        text = self._draft.text(option)
+        if option.kind is Kind.FLAG:
+            return SegmentedControl(("no", YES), int(text == YES), id=option.name)
+        return TextInput(text, placeholder=option.hint, id=option.name)
+
+    def _typed(self, option: RunOption) -> str:
+        if option.kind is Kind.FLAG:
+            return YES if self.query_one(f"#{option.name}", SegmentedControl).chosen else ""
+        return self.query_one(f"#{option.name}", TextInput).value

@@ -1,0 +1,1 @@
+"""Lists of templates, patterns, receivers and findings."""

@@ -1,0 +1,122 @@
+"""The receivers, and the deliveries to one of them, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from rich.segment import Segment
+from textual.message import Message
+from textual.strip import Strip
+
+from engine.domain.messages import Delivery
+from engine.engine import ReceiverStatus
+from tui import formatting
+from tui.terminal.cells import clean, fit
+from tui.widgets.base.line_view import LineView
+
+NAME, STATE, TIME, TOPIC = 14, 9, 8, 14
+LOOKS = {
+    "ok": ("✓", "+", "good"),
+    "delivered": ("✓", "+", "good"),
+    "failing": ("!", "!", "warn"),
+    "waiting": ("…", ".", "warn"),
+    "parked": ("✗", "x", "bad"),
+}
+"""The sign and tone of each state of a receiver or a delivery."""
+Item = TypeVar("Item", ReceiverStatus, Delivery)
+
+
+class DeliverySelected(Message):
+    """The cursor is on another receiver or delivery."""
+
+
+class _Items(LineView, Generic[Item]):
+    """A list with a cursor on one of its items."""
+
+    def __init__(self, *, title: str, empty_text: str) -> None:
+        super().__init__(title=title, empty_text=empty_text)
+        self._items: Sequence[Item] = ()
+
+    @property
+    def chosen(self) -> Item | None:
+        """What the cursor is on."""
+        return self._items[self.cursor_line] if self._items else None
+
+    def show(self, items: Sequence[Item]) -> None:
+        """Show these, the cursor on the one it was on."""
+        if items == self._items:
+            return
+        before = self.chosen and self.key(self.chosen)
+        keys = [self.key(item) for item in items]
+        place = keys.index(before) if before in keys else min(self.cursor_line, len(keys) - 1)
+        self._items = items
+        self.forget_strips()
+        self.set_lines(len(items), cursor=place)
+        self.show_line(self.cursor_line)
+        self.post_message(DeliverySelected())
+
+    def cursor_moved(self) -> None:
+        """Tell which one is chosen now."""
+        self.post_message(DeliverySelected())
+
+    def key(self, item: Item) -> str:
+        """Give what tells an item from the others."""
+        raise NotImplementedError
+
+    def parts(self, item: Item) -> list[tuple[str, str]]:
+        """Give an item's line in pieces, each with its tone."""
+        raise NotImplementedError
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw one item."""
+        cursor = line == self.cursor_line
+        segments = [Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live"))]
+        segments += [Segment(text, self.look(tone)) for text, tone in self.parts(self._items[line])]
+        return self.strip(segments, width, cursor=cursor)
+
+
+def _state(state: str) -> tuple[str, str]:
+    glyph, plain, tone = LOOKS.get(state, ("?", "?", "dim"))
+    return f"{formatting.sign(glyph, plain)} {fit(state, STATE)} ", tone
+
+
+class ReceiverList(_Items[ReceiverStatus]):
+    """Who is told, and how that goes."""
+
+    def key(self, item: ReceiverStatus) -> str:
+        """Give its name."""
+        return item.name
+
+    def parts(self, item: ReceiverStatus) -> list[tuple[str, str]]:
+        """Give name, state, what is left to do, and the address."""
+        counts = {"waiting": item.waiting, "parked": item.parked}
+        left = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        unsigned = "" if item.is_signed or item.is_for_people else "not signed  "
+        return [
+            (f"{fit(clean(item.name, 80), NAME)} ", "plain"),
+            _state(item.condition.value),
+            (f"{left}  " if left else "", "warn"),
+            (unsigned, "warn"),
+            (clean(item.address, 200), "dim"),
+        ]
+
+
+class DeliveryList(_Items[Delivery]):
+    """What was told, when, and what was answered."""
+
+    def key(self, item: Delivery) -> str:
+        """Give the message and its receiver."""
+        return f"{item.message} {item.receiver}"
+
+    def parts(self, item: Delivery) -> list[tuple[str, str]]:
+        """Give time, event, subject, state and answer."""
+        tries = f" ({item.tries} tries)" if item.tries > 1 else ""
+        said = clean(item.answer.text, 300) if item.answer else ""
+        return [
+            (f"{fit(formatting.time_of_day(item.at), TIME)} ", "dim"),
+            (f"{fit(clean(item.topic, 40), TOPIC)} ", "plain"),
+            _state(item.state.value),
+            (f"{fit(clean(item.subject, 80), 11)} ", "dim"),
+            (f"{said}{tries}", "plain"),
+        ]

@@ -1,0 +1,263 @@
+"""A log of events: it follows the end until the reader scrolls up, and then stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from engine.domain.errors import UserError
+from engine.domain.events import Event
+from tui import commands
+from tui.widgets.base.line_view import MOVES
+from tui.widgets.base.throttle import Throttle
+from tui.widgets.log.event_feed import EventFeed, HistoryPage, HistorySource, Numbered
+from tui.widgets.log.event_window import LogPosition
+from tui.widgets.log.log_line import segments
+from tui.widgets.log.range_view import RangeView
+
+NOTHING = "Nothing has happened yet."
+
+
+class EventLog(RangeView):
+    """The events of a run, or of all, a few pages of them at a time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("log")]
+
+    class EventOpened(Message):
+        """The reader wants to see a file that an event is about, as the event names it."""
+
+        def __init__(self, run: str, path: str) -> None:
+            super().__init__()
+            self.run, self.path = run, path
+
+    class Grown(Message):
+        """There is more to read than before."""
+
+    def __init__(
+        self,
+        *,
+        title: str = "Log",
+        empty_text: str = NOTHING,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
+        self._pace = Throttle(self, self._flush)
+
+    # What is shown
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run shown; None too where it is all of them."""
+        return self.feed.run if self.feed else None
+
+    async def open(self, history: HistorySource) -> None:
+        """Show the end of a log; what is appended meanwhile is not lost.
+
+        What was shown before stays until then: an empty log in between would only flicker.
+        """
+        left = self.window
+        self._close()
+        self.feed = EventFeed(history)
+        self._left = left
+        await self._load(HistoryPage.LAST)
+
+    def close(self) -> None:
+        """Show nothing."""
+        self._close()
+        self.forget_strips()
+        self.set_lines(0, cursor=0, top=0)
+
+    def _close(self) -> None:
+        self.end_range()
+        self.feed = self._left = None
+        self.follow_end(True)
+        self.say("")
+
+    def _leave(self) -> None:
+        """Show no longer what was shown before the log at hand."""
+        if self._left:
+            self._left = None
+            self.forget_strips()
+            self.styles_changed()
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Take in what happened; events that do not belong here and known ones are skipped."""
+        if self.feed is None:
+            return
+        self.feed.hear(events)
+        if self.feed.has_news:
+            self._pace.ask()
+
+    def _flush(self) -> None:
+        feed = self.feed
+        if feed is None or feed.loading in (
+            HistoryPage.FIRST,
+            HistoryPage.LAST,
+            HistoryPage.AROUND,
+        ):
+            return  # the page's arrival does it
+        with self.steady():
+            is_whole = feed.take(following=self.following)
+        self._count_waiting()
+        if is_whole:
+            self.near_edge()
+            self.post_message(self.Grown())
+        elif feed.loading is None:
+            self._fetch(
+                HistoryPage.LAST if self.following and feed.is_direct else HistoryPage.NEWER
+            )
+
+    def _count_waiting(self) -> None:
+        if self.feed and not self.following:
+            self.waiting = self.feed.since(self.read_seq)
+
+    # Pages
+
+    def _fetch(self, page: HistoryPage) -> None:
+        self.run_worker(partial(self._load, page), group="event-log")
+
+    async def _load(self, page: HistoryPage, number: int = 0) -> None:
+        feed = self.feed
+        if feed is None:
+            return
+        try:
+            found = await feed.fetch(page, number)
+        except UserError as error:
+            self._leave()
+            self.say(f"{error.message} {error.recovery}")
+            return
+        if found is not None and feed is self.feed:
+            self._arrived(feed, page, found)
+
+    def _arrived(self, feed: EventFeed, page: HistoryPage, found: list[Numbered]) -> None:
+        self._leave()
+        if page in (HistoryPage.FIRST, HistoryPage.LAST, HistoryPage.AROUND):
+            self.follow_end(page is HistoryPage.LAST)
+        with self.steady():
+            feed.arrived(page, found)
+            is_later = page in (HistoryPage.LAST, HistoryPage.NEWER)
+            if is_later and not feed.take(following=self.following) and feed.is_direct:
+                feed.give_up_gap()
+        if page is HistoryPage.FIRST:
+            self.move_cursor(0)
+        self._count_waiting()
+        if feed.has_news:
+            self._pace.ask()
+        if self.following and not feed.has_end:
+            self._fetch(HistoryPage.LAST)  # more came than fits between here and the end
+        else:
+            self.near_edge()
+        self.post_message(self.Grown())
+
+    def near_edge(self) -> None:
+        """Fetch the page the reader comes near to."""
+        feed = self.feed
+        if feed is None or feed.loading or not feed.window.entries:
+            return
+        top = self.scroll_offset.y
+        if not feed.has_start and top < self.page:
+            self._fetch(HistoryPage.OLDER)
+        elif not feed.has_end and top + 2 * self.page >= self.line_count:
+            self._fetch(HistoryPage.NEWER)
+
+    # What the reader asks for
+
+    @property
+    def here_seq(self) -> int:
+        """The number of the event under the cursor; 0 where there is none."""
+        place = self.window.place(self.cursor_line)
+        return place.seq if place else 0
+
+    async def go_to(self, number: int) -> None:
+        """Put the cursor on the event numbered `number`, on the line that is lit, if one is."""
+        if self.window.find(number) is None:
+            await self._load(HistoryPage.AROUND, number)
+        entry = self.window.find(number)
+        if entry is None:
+            return
+        self.follow_end(False)
+        line = self._lit_line(number)
+        if line is None and not entry.is_open and self.window.can_unfold(entry):
+            self.forget_strips()
+            with self.steady():
+                self.window.toggle(entry)
+            line = self._lit_line(number)
+        line = (self.window.line_of(LogPosition(number, 0)) if line is None else line) or 0
+        if line not in self.visible_lines():
+            self.scroll_to(y=line - self.page // 3, animate=False, force=True)
+        self.move_cursor(line)
+        self.follow_end(False)  # the last line, too, is what the reader came for
+
+    def _lit_line(self, number: int) -> int | None:
+        entry, lit = self.window.find(number), self.lines_look.lit
+        for index, row in enumerate(entry.rows if entry and lit else ()):
+            if lit and lit.search(row.text):
+                return self.window.line_of(LogPosition(number, index))
+        return None
+
+    def action_follow(self) -> None:
+        """Go to the end and stay there."""
+        self.end_range()
+        if self.has_end:
+            self.follow_end(True)
+            self.go_to_end()
+        else:
+            self._fetch(HistoryPage.LAST)
+
+    def action_cursor_bottom(self) -> None:
+        """Go to the end and follow it."""
+        if self.is_ranging and self.has_end:
+            super().action_cursor_bottom()
+        else:
+            self.action_follow()
+
+    def action_cursor_top(self) -> None:
+        """Go to the first event."""
+        if self.feed and not self.feed.has_start and not self.is_ranging:
+            self._fetch(HistoryPage.FIRST)
+        else:
+            super().action_cursor_top()
+
+    def action_unfold(self) -> None:
+        """Open the file that the line is about; else unfold its event, or fold it."""
+        if not self.line_count:
+            return
+        entry, row, _ = self.window.at(self.here)
+        if row.path:
+            self.post_message(self.EventOpened(entry.run, row.path))
+            return
+        if not self.window.can_unfold(entry):
+            return
+        self.forget_strips()
+        self.follow_end(False)
+        with self.steady():
+            self.window.toggle(entry)
+        self.move_cursor(self.window.line_of(LogPosition(entry.seq, 0)) or 0)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the click is; a double click unfolds."""
+        line = self.line_at(event)
+        if line is None:
+            return
+        self.move_cursor(line)
+        if event.chain == 2:
+            self.action_unfold()
+
+    # Drawing
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw one line of the window."""
+        entry, row, place = self.window.at(line)
+        cursor, ranged = line == self.cursor_line, line in self.range_lines
+        key = (place, width, cursor, ranged)
+        bar = "busy" if ranged else "live" if cursor else ""
+        drawn = segments(self, self.lines_look, entry, row, width, bar=bar)
+        return self.kept(key) or self.keep(key, self.strip(drawn, width, cursor=cursor or ranged))

@@ -1,0 +1,99 @@
+"""One line of the log: time, run, sign, kind and text, in columns that fit the width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from rich.segment import Segment
+from rich.style import Style
+
+from engine.domain.record import record
+from tui import formatting
+from tui.terminal.cells import crop, fit
+from tui.widgets.base.styled_scroll_view import StyledScrollView
+from tui.widgets.log.event_window import LogRow, WindowEntry
+
+WITH_TIME, WITH_KIND = 44, 96
+"""From these widths on a line has room for its time, and for its kind in words."""
+
+KIND, NAME, SHORT_NAME, TIME = 8, 14, 9, 8
+TIMES = ("clock", "since", "off")
+"""How a line tells its time: the time of day, the time since the run was made, or not at all."""
+
+_LOUD = frozenset({"dim", "bad", "warn"})
+"""Tones that colour the text too; the others colour the sign alone."""
+
+
+@record
+class LogStyle:
+    """How the lines of a log look: the columns asked for, and the words that are lit."""
+
+    times: str = TIMES[0]
+    name_of: Callable[[str], str] | None = None
+    """Names the run of each line."""
+    began_of: Callable[[str], float] | None = None
+    """Tells when a run was made."""
+    lit: re.Pattern[str] | None = None
+
+    def text_width(self, width: int) -> int:
+        """Give the cells that are left for the text of a line `width` cells wide."""
+        return max(8, width - self.indent(width) - 1)
+
+    def indent(self, width: int) -> int:
+        """Give the cells before the text."""
+        time = TIME + 1 if self.has_time(width) else 0
+        name = self.name_width(width) + 1 if self.name_of else 0
+        kind = KIND + 1 if width >= WITH_KIND else 0
+        return 2 + time + name + 2 + kind
+
+    def name_width(self, width: int) -> int:
+        """Give the cells for the name of the run."""
+        return NAME if width >= WITH_KIND else SHORT_NAME
+
+    def has_time(self, width: int) -> bool:
+        """Say whether there is room for the time, and a wish to see it."""
+        return width >= WITH_TIME and self.times != "off"
+
+    def time(self, entry: WindowEntry) -> str:
+        """Write the time of an event."""
+        if self.times == "since" and self.began_of:
+            return fit(
+                f"+{formatting.length(entry.at - self.began_of(entry.run))}", TIME, right=True
+            )
+        return formatting.time_of_day(entry.at)
+
+
+def segments(
+    view: StyledScrollView, look: LogStyle, entry: WindowEntry, row: LogRow, width: int, *, bar: str
+) -> Iterator[Segment]:
+    """Draw one row of an event; `bar` is the tone of the bar before it, if it has one."""
+    yield Segment(formatting.sign("▌ ", "| ") if bar else "  ", view.look(bar or "plain"))
+    line = entry.line
+    if row.hangs:
+        rule = "" if line.prose else formatting.sign("│ ", "| ")
+        yield Segment(" " * (look.indent(width) - 2 - len(rule)) + rule, view.look("faint"))
+    else:
+        if look.has_time(width):
+            yield Segment(f"{look.time(entry)} ", view.look("faint"))
+        if look.name_of:
+            yield Segment(
+                f"{fit(look.name_of(entry.run), look.name_width(width))} ", view.look("busy")
+            )
+        yield Segment(f"{line.glyph} ", view.look(line.tone))
+        if width >= WITH_KIND:
+            yield Segment(f"{fit(line.kind, KIND)} ", view.look("dim"))
+    tone = row.tone if row.tone in _LOUD else "plain"
+    text = crop(row.text, look.text_width(width), formatting.sign("…", "~"))
+    yield from _lit(text, look.lit, view.look(tone), view)
+
+
+def _lit(
+    text: str, lit: re.Pattern[str] | None, style: Style, view: StyledScrollView
+) -> Iterator[Segment]:
+    at = 0
+    for found in lit.finditer(text) if lit else ():
+        yield Segment(text[at : found.start()], style)
+        yield Segment(found.group(), view.lit())
+        at = found.end()
+    yield Segment(text[at:], style)

@@ -1,0 +1,190 @@
+"""The chosen run: header, progress, log and files, kept current from the batches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import getters
+from textual.app import ComposeResult
+
+from engine.domain.errors import UserError
+from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChanged
+from engine.domain.model import Run, Status
+from tui import formatting
+from tui.widgets.base.containers import TransparentHorizontal, TransparentVertical
+from tui.widgets.base.throttle import Throttle
+from tui.widgets.files.files_pane import FilesPane
+from tui.widgets.files.workspace_tree import WorkspaceTree
+from tui.widgets.log.event_log import EventLog
+from tui.widgets.log.log_pane import LogPane
+from tui.widgets.runs.plan_view import PlanView
+from tui.widgets.runs.run_columns import QueuePosition
+from tui.widgets.runs.run_header import RunHeader
+from tui.widgets.runs.run_progress import RunProgress
+
+if TYPE_CHECKING:
+    from engine.engine import Engine, EventBatch
+
+PULSE_EVENTS = 2_000
+"""Past events that the line of beats begins with."""
+
+
+class ChosenRun(TransparentVertical):
+    """Shows one run; the last one chosen wins, however fast the cursor moves."""
+
+    DEFAULT_CSS = """
+    ChosenRun {
+        width: 1fr;
+        & > Horizontal { height: 1fr; }
+        &.-none { visibility: hidden; }
+        LogPane { width: 3fr; height: 1fr; }
+        FilesPane { width: 2fr; }
+    }
+    """
+
+    header = getters.query_one(RunHeader)
+    progress = getters.query_one(RunProgress)
+    plan = getters.query_one(PlanView)
+    log_pane = getters.query_one(LogPane)
+    log_view = getters.query_one(EventLog)
+    files_pane = getters.query_one(FilesPane)
+    files = getters.query_one(WorkspaceTree)
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float],
+        wait: Callable[[Run], QueuePosition],
+    ) -> None:
+        super().__init__()
+        self._engine, self._clock, self._wait = engine, clock, wait
+        self.run_id: str | None = None
+        self._opened: str | None = None
+        self._folder: tuple[object, ...] | None = None
+        self._is_opening = False
+        self._may_open = False
+        self._pace = Throttle(self, lambda: self.tick(self._clock()))
+        self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay the parts out."""
+        yield RunHeader()
+        yield RunProgress()
+        yield PlanView()
+        with TransparentHorizontal():
+            yield LogPane(self._engine.history, self._name_of, self._began_of)
+            yield FilesPane()
+
+    @property
+    def run(self) -> Run | None:
+        """The run as it is now."""
+        return self._engine.view.runs.get(self.run_id or "")
+
+    def _name_of(self, run_id: str) -> str:
+        run = self._engine.view.runs.get(run_id)
+        return formatting.title(run) if run else run_id
+
+    def _began_of(self, run_id: str) -> float:
+        run = self._engine.view.runs.get(run_id)
+        return run.created_at if run else 0.0
+
+    def choose(self, run_id: str | None) -> None:
+        """Show another run."""
+        self.run_id = run_id
+        self.set_class(run_id is None, "-none")
+        self.tick(self._clock())
+        self._bring_up()
+
+    def begin(self) -> None:
+        """Open what is chosen, from now on; the first paint does not wait for it."""
+        self._may_open = True
+        self._bring_up()
+
+    def show_event(self, run_id: str, seq: int, lit: re.Pattern[str] | None) -> None:
+        """Show an event in the log of a run, as soon as that is open."""
+        self._wanted = (run_id, seq, lit)
+        self.choose(run_id)
+        if not self._is_opening:
+            self.run_worker(self._go_to_wanted, group="open")
+
+    async def _go_to_wanted(self) -> None:
+        if self._wanted and self._wanted[0] == self._opened:
+            (_, seq, lit), self._wanted = self._wanted, None
+            await self.log_pane.go_to(seq, lit)
+
+    def tick(self, now: float) -> None:
+        """Let the clocks go on."""
+        run = self.run
+        overlaps = self._engine.view.radar.overlaps(run.id) if run and run.overlaps else ()
+        self.header.show(run, now, overlaps)
+        self.progress.show(run, now, self._wait(run) if run else QueuePosition())
+        self.plan.show(run.plan if run else (), self.size.height)
+
+    def on_resize(self) -> None:
+        """Let the plan have the room there is."""
+        self.tick(self._clock())
+
+    def toggle_plan(self) -> None:
+        """Show the plan whole, or hide it."""
+        self.plan.toggle()
+        self.tick(self._clock())
+
+    def take(self, batch: EventBatch) -> None:
+        """Take in what happened to the run."""
+        run = self.run
+        if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
+            self._pace.ask()
+        if self.log_pane.shows_all_runs:
+            self.log_view.append(batch.events)
+        if self.run_id in batch.runs:
+            self._hear(batch.by_run.get(self.run_id or "", []))
+            self._bring_up()
+
+    def _hear(self, events: list[Event]) -> None:
+        if self._opened != self.run_id:
+            return
+        self.progress.beat(event.at for event in events)
+        if not self.log_pane.shows_all_runs:
+            self.log_view.append(events)
+        changes: list[FileChange] = []
+        for event in events:
+            if isinstance(event.body, FilesChanged):
+                changes += event.body.changes
+        if changes:
+            self.files.files_changed(changes)
+        elif any(isinstance(event.body, ChangesMeasured) for event in events):
+            self.files.ask_again()  # what was seen to change may not be all
+
+    def _bring_up(self) -> None:
+        """Open what is chosen, unless that is under way."""
+        run = self.run
+        is_current = self._opened == self.run_id and self._folder == _folder(run)
+        if run and self._may_open and not is_current and not self._is_opening:
+            self._is_opening = True
+            self.run_worker(self._open, group="open")
+
+    async def _open(self) -> None:
+        try:
+            while (run := self.run) and (self._opened, self._folder) != (run.id, _folder(run)):
+                if self._opened != run.id:
+                    self._opened, self._folder = run.id, None
+                    await self.log_pane.open(run.id)
+                    await self._begin_pulse(run.id)
+                await self._go_to_wanted()
+                self._folder = _folder(run)
+                await self.files.open(run.id, self._engine.workspaces)
+        finally:
+            self._is_opening = False
+
+    async def _begin_pulse(self, run_id: str) -> None:
+        try:
+            self.progress.begin(await self._engine.history(run_id).times(PULSE_EVENTS))
+        except UserError:
+            self.progress.begin(())  # the log says what is wrong
+
+
+def _folder(run: Run | None) -> tuple[object, ...] | None:
+    """Tell the folder that is shown from another, and from itself once it is in the trash."""
+    return (run.id, run.workspace, run.in_trash) if run else None

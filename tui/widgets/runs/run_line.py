@@ -1,0 +1,38 @@
+"""One line of the run list: cursor, mark, and the columns that found room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.segment import Segment
+
+from engine.domain.model import Run
+from tui import formatting
+from tui.widgets.base.line_view import LineView
+from tui.widgets.runs.run_columns import GAP, Column, RowContext
+
+MARGIN = 3
+"""Cells of a line that no column takes: cursor and mark before them, a space after."""
+
+
+def segments(
+    view: LineView,
+    columns: Sequence[tuple[Column, int]],
+    run: Run,
+    moment: RowContext,
+    *,
+    cursor: bool,
+    marked: bool,
+) -> Iterator[Segment]:
+    """Draw the line of a run."""
+    yield Segment(formatting.sign("▌", "|") if cursor else " ", view.look("live"))
+    yield Segment(formatting.sign("◆", "*") if marked else " ", view.look("warn"))
+    for index, (column, cells) in enumerate(columns):
+        if index:
+            yield Segment(" " * GAP)
+        for text, tone in column.cell(run, moment, cells):
+            style = view.look(tone)
+            if cursor and column.name == "title":
+                style += view.strong()
+            if text:
+                yield Segment(text, style)

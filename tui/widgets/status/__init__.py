@@ -1,0 +1,1 @@
+"""Bars, toasts and progress."""
