@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def page(note: str) -> str:
     text += ["", "## Event", "", "One of these, told apart by `type`; `run` and `seq` name it.", ""]
     text += ["| type | what |", "|---|---|"]
     for kind, shape in shapes.EVENTS.items():
-        name = shape.__name__
+        name = shape.__name__.removesuffix("Json")
         text.append(f"| `{kind}` | {_type({'$ref': REF + name})}: {_first(defs[name])} |")
     for name in sorted(defs, key=lambda name: (name.endswith("Event"), name)):
         if name != "Event":
@@ -74,12 +75,19 @@ def page(note: str) -> str:
 
 def _components() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     named = {**shapes.DOCUMENTS, **shapes.LINES, "": shapes.ErrorJson, "event": shapes.Event}
-    found, defs = msgspec.json.schema_components(named.values(), ref_template=REF + "{name}")
+    found, defs = _published(
+        msgspec.json.schema_components(named.values(), ref_template=REF + "{name}")
+    )
     schema = dict(zip(named, found, strict=True))
     defs["Event"] = event = schema["event"]
     pick = {name: {"$ref": f"{REF}Event"} if one == event else one for name, one in schema.items()}
     documents = {name: pick[name] for name in shapes.DOCUMENTS}
     return documents, {name: pick[name] for name in shapes.LINES}, defs
+
+
+def _published(schemas: Any) -> Any:  # noqa: ANN401  any JSON
+    """Return schemas with the public names of their shapes: without the suffix of the classes."""
+    return json.loads(re.sub(r"\b([A-Z]\w+)Json\b", r"\1", json.dumps(schemas)))
 
 
 def _section(name: str, schema: dict[str, Any]) -> Iterator[str]:

@@ -47,16 +47,16 @@ from engine.system.open_files import raise_limit
 if TYPE_CHECKING:
     from engine.batches.matrix import read_matrix
     from engine.batches.request import BatchRequest
-    from engine.batches.service import BatchPlan as BatchPlan
+    from engine.batches.service import BatchPlan
     from engine.disk.cleanup import CleanupItemResult, CleanupReport
     from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan
     from engine.disk.locations import DiskLocation, LocationKind
-    from engine.disk.scan.scanner import FolderSize
     from engine.disk.service import DiskUsage
     from engine.disk.trash_entry import TrashEntry
     from engine.disk.unsaved import UnsavedWork
     from engine.doctor import CheckHealth, DiskSpace, Finding
     from engine.domain.consent import Consent
+    from engine.domain.folder_size import FolderSize
     from engine.domain.messages import Subscription as Interest
     from engine.execution.background import BackgroundProcess, start_if_needed
     from engine.execution.recovery import RecoveryReport, recover
@@ -77,47 +77,47 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApplyMode",
-    "BackgroundProcess",
-    "EventBatch",
-    "BatchPlan",
-    "EventStream",
-    "Changes",
-    "Checkpoint",
-    "Conflict",
-    "CleanupItemResult",
-    "Comparison",
-    "ReceiverHealth",
-    "Consent",
-    "Engine",
-    "TrashEntry",
-    "FolderSize",
-    "FileDelta",
-    "RenderedTemplate",
-    "Finding",
-    "CheckHealth",
-    "EventHistory",
-    "LockHolder",
-    "CleanupItem",
-    "FilePreview",
-    "BatchRequest",
     "ApplyResult",
-    "Parameter",
-    "DiskLocation",
-    "LocationKind",
+    "BackgroundProcess",
+    "BatchPlan",
+    "BatchRequest",
+    "Changes",
+    "CheckHealth",
+    "Checkpoint",
+    "CleanupFilter",
+    "CleanupItem",
+    "CleanupItemResult",
     "CleanupPlan",
+    "CleanupReport",
+    "Comparison",
+    "Conflict",
+    "Consent",
+    "DiskLocation",
+    "DiskSpace",
+    "DiskUsage",
+    "Engine",
+    "EventBatch",
+    "EventHistory",
+    "EventStream",
+    "FileDelta",
+    "FilePreview",
+    "Finding",
+    "FolderSize",
+    "LocationKind",
+    "LockHolder",
+    "Parameter",
+    "ReceiverHealth",
     "ReceiverStatus",
     "RecoveryReport",
-    "CleanupReport",
+    "RenderedTemplate",
     "SourceInfo",
-    "DiskSpace",
     "SupervisionState",
     "TaskTree",
     "Template",
     "Templates",
+    "TrashEntry",
     "TreeEntry",
     "UnsavedWork",
-    "DiskUsage",
-    "CleanupFilter",
     "read_holder",
     "read_matrix",
     "recover",
@@ -141,7 +141,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
     if name not in MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(MODULE_OF[name])
-    return getattr(module, "CleanupPlan" if name == "BatchPlan" else name)
+    return getattr(module, name)
 
 
 class Engine(LazyServices):
@@ -441,7 +441,7 @@ class Engine(LazyServices):
 
         One that has none yet is waited for: its id stands there until it has.
         """
-        from engine.trust import with_guard
+        from engine.trust.service import with_guard
 
         earlier = await self.find(spec.workspace.source or "")
         made = with_guard(earlier.spec.preparation, spec.preparation)

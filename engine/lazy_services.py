@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.templates.service import Templates
-    from engine.trust import Trust
+    from engine.trust.service import Trust
     from engine.workspaces.service import Workspaces
     from engine.workspaces.sources import SourceInspector
 
@@ -52,7 +52,7 @@ WHERE = {
     "engine.batches.service": ("BatchPlan",),
     "engine.templates.service": ("Templates",),
     "engine.disk.trash_entry": ("TrashEntry",),
-    "engine.disk.scan.scanner": ("FolderSize",),
+    "engine.domain.folder_size": ("FolderSize",),
     "engine.disk.locations": ("DiskLocation", "LocationKind"),
     "engine.disk.cleanup_plan": ("CleanupItem", "CleanupPlan", "CleanupFilter"),
     "engine.disk.unsaved": ("UnsavedWork",),
@@ -122,7 +122,7 @@ class LazyServices:
     @cached_property
     def trust(self) -> Trust:
         """What of repositories the user has trusted."""
-        from engine.trust import Trust
+        from engine.trust.service import Trust
 
         return Trust(self._store, self.config)
 

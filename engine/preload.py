@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 async def preload(*, with_receivers: bool) -> None:
     """Import and read everything; what cannot be imported is logged, and fails where it is used."""
-    for program in (SIMULATED, Path(scanner.__file__).with_name("scan_worker.py")):
+    for program in (SIMULATED, Path(scanner.__file__).with_name("worker.py")):
         await asyncio.to_thread(child_files.hold, program)
     await asyncio.sleep(AFTER_S)
     await import_all(modules(with_receivers=with_receivers))

@@ -25,7 +25,7 @@ SHORT = {
     "tui/cli/support/attendant.py": "a command's own work, awaited in the same function",
     "tui/cli/support/foreground.py": "a command's own work, a question, a cancel: all awaited",
     "tui/cli/support/follow.py": "the next batch of events, awaited in the same function",
-    "tui/cli/support/suspend.py": "one hand-over of a few seconds, cancelled where the command ends",
+    "tui/cli/support/suspend.py": "one hand-over of seconds, cancelled where the command ends",
     "tui/cli/support/session.py": "a command's own work, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""

@@ -572,7 +572,7 @@ def test_unusual_items_come_first() -> None:
 
 def test_watchdog_wishes_are_held_against_the_settings() -> None:
     from engine.config.settings import WatchdogSettings
-    from engine.templates.loosening import looser
+    from engine.trust.loosening import looser
 
     base = RunSpec("x", "x", "p")
     check: Callable[..., list[str]] = lambda **wish: [  # noqa: E731

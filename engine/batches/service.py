@@ -33,7 +33,7 @@ from engine.system.output_file import write_output
 from engine.templates import template_sources
 from engine.templates.service import Templates
 from engine.templates.template import Template
-from engine.trust import Trust, with_guard
+from engine.trust.service import Trust, with_guard
 from engine.workspaces.create.create import root_of
 from engine.workspaces.sources import SourceInspector
 
@@ -116,12 +116,13 @@ class Batches:
     ) -> list[TrustRequest]:
         """Return what the templates of a batch ask for."""
         from engine.batches import trust_requests
+        from engine.templates import trust_request
 
         used: dict[str, list[PlannedRun]] = {}
         for each in planned:
             used.setdefault(each.spec.template or "", []).append(each)
         found = [
-            trust_requests.of_template(
+            trust_request.of_template(
                 known[name],
                 order.spec,
                 order.said,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,84 +17,16 @@ from engine.domain.model import RunSpec
 from engine.domain.run_options import COLUMNS, value_of
 from engine.domain.text import printable_name
 from engine.system.files import real_path
-from engine.templates.loosening import command, looser, own_base
-from engine.templates.loosening import commands as judged
-from engine.templates.template import Template, fields_of
+from engine.templates.template import Template, own_base
+from engine.templates.trust_request import project_of
+from engine.trust.loosening import commands as judged
+from engine.trust.loosening import looser
 from engine.workspaces.create.create import root_of
 from engine.workspaces.create.working_folder import chosen
 
-TEMPLATE = "TEMPLATE_NOT_TRUSTED"
 FILE = "BATCH_NOT_TRUSTED"
 FEW_RUNS = 100
 """So many runs a file may ask for without a question."""
-_MARKERS = (".git/HEAD", ".hg", ".svn", ".jj", ".swarm")
-
-
-def project_of(file: Path) -> Path | None:
-    """Return the nearest folder above a file that is the top of a project, if there is one."""
-    return next((at for at in file.parents if _is_project(at)), None)
-
-
-def _is_project(folder: Path) -> bool:
-    # A linked worktree has a file in the place of the folder `.git`.
-    is_linked = (folder / ".git").is_file()
-    return is_linked or any(os.path.lexists(folder / name) for name in _MARKERS)
-
-
-def of_template(
-    template: Template,
-    spec: RunSpec,
-    said: Collection[str],
-    usual: WatchdogSettings,
-    *,
-    roots: Sequence[str] = (),
-    rendered: Sequence[str] = (),
-    cwds: Sequence[str] = (),
-) -> TrustRequest | None:
-    """Return what a repository's template asks for where `spec` is what the user did; or None.
-
-    `roots` are the folders where its command runs, `rendered` the command with what the user gave.
-    """
-    if not template.foreign:
-        return None
-    file = template.foreign[0].path
-    # The repository's own `.swarm` counts also where a run works from a part of it.
-    places = tuple(dict.fromkeys((*roots, str(file.parents[2]))))
-    said = frozenset(said)
-    fields = fields_of(template.keys)
-    wanted = {field: value for field, value in fields.items() if field not in said}
-    wanted["env"] = {k: v for k, v in fields.get("env", {}).items() if k not in spec.env}
-    items = list(looser(wanted, own_base(spec, template.own, said), usual, places))
-    if template.displaced:
-        where = template.displaced.layer.value
-        text = f"takes the place of the template `{template.name}` that is {where}"
-        items.append(TrustItem(TrustConcern.LEAVES, text))
-    commands: list[str] = []
-    if template.has_foreign_verify and "verify" not in said:
-        parts = dict(_verify_parts(template, places[0]))
-        items += parts.values()
-        commands += parts
-    return TrustRequest(
-        str(file),
-        TEMPLATE,
-        tuple((str(each.path), each.text) for each in template.foreign),
-        tuple(items),
-        tuple(commands),
-        tuple(rendered) if commands else (),
-        places,
-        tuple(cwds),
-    )
-
-
-def _verify_parts(template: Template, root: str) -> Iterator[tuple[str, TrustItem]]:
-    """Return the texts that a verify command is made of, and how each is shown."""
-    verify = template.keys.option("verify") or ""
-    yield verify, command(verify, root)
-    for name in template.verify_names:
-        default = template.params[name].default
-        if default not in (None, ""):
-            concern = command(str(default), root).concern
-            yield str(default), TrustItem(concern, f"with {name} {printable_name(str(default))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.config import settings
 from engine.config.paths import Paths, private_folder
@@ -18,12 +19,14 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.fault import SETTINGS
 from engine.domain.record import record
 from engine.domain.text import one_line
-from engine.execution.faults import Faults
 from engine.system.durable import write_synced
 
 CHECK_S = 2.0
 """From one check whether the file has changed to the next."""
 WARNING_LENGTH = 600
+if TYPE_CHECKING:
+    from engine.execution.faults import Faults
+
 _log = logging.getLogger(__name__)
 
 

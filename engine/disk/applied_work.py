@@ -26,10 +26,10 @@ from engine.workspaces.checkpoints import owned_objects
 from engine.workspaces.checkpoints.changes import FileSides, is_submodule
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
-from engine.workspaces.checkpoints.scan import git_mode
 from engine.workspaces.create.origin import OriginCache
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
+from engine.workspaces.git.file_record import git_mode
 from engine.workspaces.git.objects import Entry
 from engine.workspaces.git.repository import Repository
 from engine.workspaces.git.user_git_config import user_git_config

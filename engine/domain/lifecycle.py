@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.domain.model import Status
+from engine.domain.model import Run, Status
 
 S = Status
 FOLLOWS: dict[Status, frozenset[Status]] = {
@@ -37,3 +37,8 @@ CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
 def may_follow(previous: Status, following: Status) -> bool:
     """Say whether a run in `previous` may go on to `following`."""
     return following in FOLLOWS.get(previous, ())  # an unknown one is left alone
+
+
+def is_stalled(run: Run) -> bool:
+    """Return whether a run is at work and shows no sign of it."""
+    return bool(run.stalled) and run.status in ACTIVE

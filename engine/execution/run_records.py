@@ -1,6 +1,6 @@
 """What is known of each run, kept a second time in its folder: `run.json`.
 
-The database alone is the truth. The record is for the day when it is lost (`engine.execution.recovery`).
+The database alone is the truth. The record is for the day when it is lost (`execution/recovery`).
 """
 
 from __future__ import annotations

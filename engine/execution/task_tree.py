@@ -1,6 +1,6 @@
 """The tree of long-lived tasks: each under one supervisor, which restarts what fails.
 
-An exception is recorded at once (`engine.execution.faults`), and the task starts again after a while:
+An exception is recorded at once (`execution/faults`), and the task starts again after a while:
 longer after each fault in a row, short again after it worked well for some time.
 """
 

@@ -135,7 +135,7 @@ def _most_filled(text: str, values: Mapping[str, Any]) -> int:
 
 
 def holds(condition: str, value: object) -> bool:
-    """Say whether a condition on `value` holds, such as `0 < value <= 50`; raises `TemplateTextError`."""
+    """Return whether a condition such as `0 < value <= 50` holds; raises `TemplateTextError`."""
     return render(f"{{% if {condition} %}}1{{% endif %}}", {"value": value}) == "1"
 
 

@@ -19,7 +19,7 @@ from engine.templates import template_sources
 from engine.templates.parameters import Value
 from engine.templates.template import RenderedTemplate, Template
 from engine.templates.template_sources import NAME
-from engine.trust import Trust, with_guard
+from engine.trust.service import Trust, with_guard
 from engine.workspaces.create.create import root_of, top_of
 from engine.workspaces.create.working_folder import chosen
 
@@ -76,7 +76,7 @@ class Templates:
 
     def is_foreign(self, file: Path, source: Path | None) -> bool:
         """Return whether a file that was named is a project's or an agent's, not the user's own."""
-        from engine.batches.trust_requests import project_of
+        from engine.templates.trust_request import project_of
 
         above = (
             self._home,
@@ -142,13 +142,13 @@ class Templates:
         given: Mapping[str, Value] | None = None,
     ) -> TrustRequest | None:
         """Return what a repository's template asks for, if anything; raises `UserError`."""
-        from engine.batches import trust_requests
+        from engine.templates import trust_request
 
         filled = self.preview(template, given) if given is not None else None
         verify = filled.verify if filled else None
         places = [spec.workspace, *([filled.placed(spec.workspace)] if filled else [])]
         root = root_of(spec.workspace)
-        return trust_requests.of_template(
+        return trust_request.of_template(
             template,
             spec,
             said,

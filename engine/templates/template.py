@@ -13,7 +13,7 @@ from msgspec import Struct
 from engine.config.values import Duration
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WatchdogOverride, WorkspaceKind, WorkspaceSpec
-from engine.domain.run_options import WORKSPACE
+from engine.domain.run_options import WORKSPACE, with_values
 from engine.templates.option_keys import fields_of as option_fields
 from engine.templates.option_keys import with_options
 from engine.templates.parameters import Parameter
@@ -147,3 +147,9 @@ class RenderedTemplate:
             wanted["preparation"] = replace(spec.preparation, guarded=guarded)
         prompt = f"{self.prompt}\n\n{spec.prompt}" if spec.prompt.strip() else self.prompt
         return replace(spec, prompt=prompt, template=self.name, **wanted)
+
+
+def own_base(spec: RunSpec, own: TemplateFile, said: frozenset[str]) -> RunSpec:
+    """Return the run as the user's own part of a template has it: what that limits, counts."""
+    kept = {k: v for k, v in fields_of(own).items() if k not in said}
+    return with_values(spec, {**kept, "env": {**kept.get("env", {}), **spec.env}})

@@ -70,11 +70,13 @@ def test_a_diff_is_read_by_its_counts_not_by_what_lines_look_like() -> None:
 def test_lines_below_each_other_and_beside_each_other() -> None:
     document = read_diff(DIFF)
     assert unified(document) == [
-        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, -1), DiffRow(2, -1), DiffRow(-1, 3), DiffRow(4, 4), DiffRow(5, -1),
+        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, -1), DiffRow(2, -1), DiffRow(-1, 3),
+        DiffRow(4, 4), DiffRow(5, -1),
         DiffRow(-1, 6), DiffRow(-1, 7), DiffRow(-1, -1, 1), DiffRow(8, -1),
     ]  # fmt: skip
     assert side_by_side(document) == [
-        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, 3), DiffRow(2, -1), DiffRow(4, 4), DiffRow(5, 6), DiffRow(-1, 7),
+        DiffRow(-1, -1, 0), DiffRow(0, 0), DiffRow(1, 3), DiffRow(2, -1), DiffRow(4, 4),
+        DiffRow(5, 6), DiffRow(-1, 7),
         DiffRow(-1, -1, 1), DiffRow(8, -1),
     ]  # fmt: skip
     added = read_diff(b"@@ -0,0 +1,2 @@\n+a\n+b\n")

@@ -17,7 +17,7 @@ from engine.domain.model import RunSpec, Sandbox, TemplateStats
 from engine.engine import Consent
 from engine.store.store import Store
 from engine.templates.service import Templates
-from engine.trust import Trust
+from engine.trust.service import Trust
 from tui.formatting.numbers import length, tokens
 from tui.models.draft import Draft, FormChoices
 from tui.screens.new_run import NewRun

@@ -11,7 +11,7 @@ from scenes import scene
 from test_gitlinks import EVERY_KIND, FILE, initialise, library, newer, source, update
 
 from engine.workspaces.apply.apply import ApplyMode, apply
-from engine.workspaces.checkpoints.scan import IN_MEMORY_BYTES
+from engine.workspaces.git.file_record import IN_MEMORY_BYTES
 
 __all__ = ["library", "source"]
 BY_COMMIT = pytest.mark.parametrize("how", [ApplyMode.COMMIT, ApplyMode.MERGE])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.activity import is_quiet
-from engine.domain.lifecycle import ACTIVE
+from engine.domain.lifecycle import is_stalled
 from engine.domain.model import Agent, Run, Stage, Status
 from engine.domain.record import record
 from tui.formatting.symbols import sign
@@ -66,11 +66,6 @@ def tone(status: Status) -> str:
 def run_tone(run: Run) -> str:
     """Give the name of a run's tone: its status's, or a warning where it is stalled."""
     return "warn" if is_stalled(run) else tone(run.status)
-
-
-def is_stalled(run: Run) -> bool:
-    """Say whether a run is at work and gives no sign of it."""
-    return bool(run.stalled) and run.status in ACTIVE
 
 
 def flag(run: Run) -> tuple[str, str, str] | None:

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from engine.domain.activity import elapsed_s
 from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.lifecycle import is_stalled
 from engine.domain.model import Run, Status
 from engine.domain.record import record
-from tui import formatting
 from tui.models.filters import Test, compile_filter
 
 NEEDS_ME = UNSUCCESSFUL
@@ -19,7 +19,7 @@ NEEDS_ME = UNSUCCESSFUL
 
 def needs_me(run: Run) -> bool:
     """Say whether a run waits for the user: it failed, vanished, or is stalled."""
-    return run.status in NEEDS_ME or formatting.is_stalled(run)
+    return run.status in NEEDS_ME or is_stalled(run)
 
 
 URGENCY = {

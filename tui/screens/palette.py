@@ -73,7 +73,8 @@ class RunEntry:
     def words(self) -> str:
         """By which it is found."""
         run = self.run
-        return f"{formatting.title(run)} {run.id} {formatting.word(run.status)} {clean(run.spec.project, 80)}"
+        status, project = formatting.word(run.status), clean(run.spec.project, 80)
+        return f"{formatting.title(run)} {run.id} {status} {project}"
 
     def draw(self) -> Content:
         """Draw it as the list does, its status in words."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, is_stalled
 from engine.domain.model import Pause, Run
 from engine.domain.reasons import WaitingFor
 from engine.domain.text import one_line
@@ -57,7 +57,7 @@ class AlertTracker:
         (self._needy.add if needy else self._needy.discard)(run.id)
         if not is_news or run.spec.batch:  # of a batch, its end is told
             return ""
-        what = "stalled" if formatting.is_stalled(run) else formatting.word(run.status)
+        what = "stalled" if is_stalled(run) else formatting.word(run.status)
         return f"{formatting.title(run)}: {what}"
 
     def _ended(

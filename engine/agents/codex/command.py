@@ -18,7 +18,6 @@ from engine.config.settings import Config
 from engine.domain import codex_secrets
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec, Workspace, WorkspaceKind
-from engine.execution.local.process_marks import MARK, mark
 from engine.system import environment, programs
 from engine.system.child_files import path_of
 
@@ -83,11 +82,12 @@ def command(
     workspace: Workspace | None = None,
     base: Mapping[str, str] | None = None,
     of_commands: Mapping[str, str] | None = None,
+    reserved: Mapping[str, str] | None = None,
 ) -> AgentCommand:
     """Return the command of one attempt, which continues `thread` where there is one.
 
     `base` is the environment of the run, or our own. `of_commands` are variables for the agent's
-    commands, not for Codex itself.
+    commands, not for Codex itself. No setting takes `reserved`, ours, away from the commands.
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
@@ -114,7 +114,7 @@ def command(
     # Codex reads them; the commands of its agent find them empty.
     settings += _passed(dict.fromkeys(sorted(secrets), ""))
     # Last, so that no policy of the user's own takes these away from the commands.
-    settings += _passed({**of_run, MARK: mark(folder)})
+    settings += _passed({**of_run, **(reserved or {})})
     for setting in settings:
         options += ["-c", setting]
     argv += [*options, *([thread] if thread else []), "-"]

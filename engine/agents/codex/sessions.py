@@ -18,7 +18,7 @@ import msgspec
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
 from engine.config.paths import Paths
-from engine.disk.scan.scanner import FolderSize
+from engine.domain.folder_size import FolderSize
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
 

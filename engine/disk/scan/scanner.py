@@ -14,29 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.domain.folder_size import FolderSize
 from engine.system.child_files import path_of
 
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
 Sizes = tuple[int, int]
-_PROGRAM = Path(__file__).with_name("scan_worker.py")
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSize:
-    """What a folder takes, so far or in all; a file with several names in it counts once."""
-
-    disk: int = 0
-    """Bytes on disk."""
-    apparent: int = 0
-    """Bytes that the files say they have."""
-    rebuildable: int = 0
-    """Bytes on disk below folders that can be made again: `node_modules` and the like."""
-    entries: int = 0
-    newest: float = 0.0
-    """When a file that cannot be made again was last changed."""
-    unread: int = 0
-    """Folders that could not be looked into."""
+_PROGRAM = Path(__file__).with_name("worker.py")
 
 
 @dataclass(frozen=True, slots=True)

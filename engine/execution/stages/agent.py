@@ -19,6 +19,7 @@ from engine.domain.model import Agent, AttemptRequest, Run
 from engine.domain.text import printable
 from engine.execution.local import process
 from engine.execution.local.process import AttemptProcess
+from engine.execution.local.process_marks import MARK, mark
 from engine.system.durable import write_synced
 from engine.system.environment import separate_agents_code
 from engine.workspaces.create.working_folder import working_folder
@@ -65,7 +66,16 @@ async def _start(
     base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
     thread = thread_to_resume(run, ask)
     what = command(
-        run.spec, config, paths, run.id, folder, thread, run.workspace, base, of_commands
+        run.spec,
+        config,
+        paths,
+        run.id,
+        folder,
+        thread,
+        run.workspace,
+        base,
+        of_commands,
+        reserved={MARK: mark(folder)},
     )
     cwd = await asyncio.to_thread(working_folder, run.workspace)
     if run.spec.output_schema:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from engine.workspaces.apply.line_endings import LineEndings
 from engine.workspaces.checkpoints.changes import FileSides, is_submodule
-from engine.workspaces.checkpoints.scan import git_mode
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git.contents import Content, is_same
+from engine.workspaces.git.file_record import git_mode
 from engine.workspaces.git.objects import Entry
 from engine.workspaces.git.repository import Repository
 

@@ -20,8 +20,8 @@ from engine.workspaces.apply.line_endings import LaidOut, LineEndings
 from engine.workspaces.apply.three_way import CONTROLLED, Conflict, JoinResult
 from engine.workspaces.apply.working_files import WorkingFiles, working_files
 from engine.workspaces.checkpoints.changes import FileSides, file_sides, is_submodule
-from engine.workspaces.checkpoints.scan import FILE, LINK
 from engine.workspaces.files.rooted_dir import RootedDir, is_control
+from engine.workspaces.git.file_record import FILE, LINK
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.index import IndexEntry, hide
 from engine.workspaces.git.objects import Entry

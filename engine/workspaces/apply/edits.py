@@ -19,10 +19,10 @@ from engine.workspaces.apply.working_files import index_of, working_files
 from engine.workspaces.checkpoints.changes import FileSides
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.checkpoints.owned_objects import seeing
-from engine.workspaces.checkpoints.scan import git_mode
 from engine.workspaces.files.rooted_dir import RootedDir, is_control
 from engine.workspaces.git import objects
 from engine.workspaces.git.contents import Content, contents, grouped, id_below, store_file
+from engine.workspaces.git.file_record import git_mode
 from engine.workspaces.git.objects import Entry
 from engine.workspaces.git.repository import Repository
 from engine.workspaces.git.user_git_config import UserGitConfig, user_git_config

@@ -18,7 +18,6 @@ from tempfile import TemporaryFile, mkdtemp
 from engine.domain.text import one_line
 from engine.workspaces.apply.three_way import Conflict
 from engine.workspaces.checkpoints.changes import FileSides
-from engine.workspaces.checkpoints.scan import EXECUTABLE, FILE, LINK
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
 from engine.workspaces.git.contents import (
@@ -30,6 +29,7 @@ from engine.workspaces.git.contents import (
     opened,
     save,
 )
+from engine.workspaces.git.file_record import EXECUTABLE, FILE, LINK
 from engine.workspaces.git.folder_trees import SUBMODULE
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.objects import Entry

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engine.workspaces.checkpoints.changes import FileSides
-from engine.workspaces.checkpoints.scan import IN_MEMORY_BYTES
 from engine.workspaces.git import objects
+from engine.workspaces.git.file_record import IN_MEMORY_BYTES
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.objects import Entry
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine.workspaces.apply.line_endings import CHANGED, CONFLICT, Held, LineEndings
 from engine.workspaces.checkpoints.changes import FileSides
-from engine.workspaces.checkpoints.scan import EXECUTABLE, FILE, LINK, git_mode
 from engine.workspaces.files.rooted_dir import RootedDir
+from engine.workspaces.git.file_record import EXECUTABLE, FILE, LINK, git_mode
 from engine.workspaces.git.folder_trees import SUBMODULE
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.index import IndexEntry, copy_index, index_entries

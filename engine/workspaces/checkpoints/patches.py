@@ -20,9 +20,9 @@ from engine.domain.text import printable_name, size
 from engine.workspaces.checkpoints import changes
 from engine.workspaces.checkpoints.changes import DIFF, FileSides, is_submodule
 from engine.workspaces.checkpoints.comparison import PATCH, quoted_name, show_links
-from engine.workspaces.checkpoints.scan import IN_MEMORY_BYTES
 from engine.workspaces.git import objects
 from engine.workspaces.git.contents import piped
+from engine.workspaces.git.file_record import IN_MEMORY_BYTES
 from engine.workspaces.git.folder_trees import SUBMODULE
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.gitlinks import entry_path

@@ -12,35 +12,25 @@ import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.workspaces.files.rooted_dir import RootedDir, is_gits
 from engine.workspaces.files.walk import SANDBOX, is_sandbox
+from engine.workspaces.git.file_record import (
+    IN_MEMORY_BYTES,
+    LARGEST_BYTES,
+    FileRecord,
+    git_mode,
+)
 from engine.workspaces.git.git import Git, failure
 from engine.workspaces.git.pack import object_id
 
-FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
-LARGEST_BYTES = 1024**3
-IN_MEMORY_BYTES = 16 * 1024**2
 HOLES_BYTES = 8 * 1024**3
 """Holes of large files that one look takes in: a file of them takes no room, but hours to read."""
 NESTED = 16  # repositories inside repositories that are looked into
 _CLOSED = re.compile(r"warning: could not open directory '(.+/)'")
 _TICK_NS = 20_000_000  # a change within one tick of the file system's clock leaves no trace
 _COARSE_TICK_NS = 2_000_000_000
-
-
-class FileRecord(NamedTuple):
-    """A file as it was when its content was read."""
-
-    mode: int
-    oid: str
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-    inode: int
 
 
 @dataclass(slots=True)
@@ -116,16 +106,6 @@ def look(
 
 def _marks(info: os.stat_result) -> tuple[int, int, int, int]:
     return info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino
-
-
-@cache
-def git_mode(mode: int) -> int:
-    """Give git's mode for the system's mode; 0 for what is no regular file and no link."""
-    if stat.S_ISLNK(mode):
-        return LINK
-    if not stat.S_ISREG(mode):
-        return 0
-    return EXECUTABLE if mode & stat.S_IXUSR else FILE
 
 
 class FileReader:

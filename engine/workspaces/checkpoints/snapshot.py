@@ -14,16 +14,10 @@ import msgspec
 
 from engine.domain.errors import UserError
 from engine.workspaces.checkpoints import owned_objects
-from engine.workspaces.checkpoints.scan import (
-    FileReader,
-    FileRecord,
-    ScanResult,
-    counts,
-    listing,
-    look,
-)
+from engine.workspaces.checkpoints.scan import FileReader, ScanResult, counts, listing, look
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
+from engine.workspaces.git.file_record import FileRecord
 from engine.workspaces.git.folder_trees import FOLDER, SUBMODULE, above, trees
 from engine.workspaces.git.git import NOBODY, Git, identity
 from engine.workspaces.git.gitlinks import entry_path, repository_path

@@ -15,7 +15,7 @@ from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.system.files import real_path
 
-_MODULES = Path(__file__).resolve().parents[1]
+_MODULES = Path(__file__).resolve().parents[2]
 _PYTHON = Path(sys.prefix).resolve()
 """Our own modules, and the environment with all that they import."""
 

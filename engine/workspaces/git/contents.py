@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from engine.workspaces.checkpoints.scan import IN_MEMORY_BYTES
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
+from engine.workspaces.git.file_record import IN_MEMORY_BYTES
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.objects import Entry
 from engine.workspaces.git.pack import file_id, object_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.workspaces.checkpoints.scan import FileRecord
+from engine.workspaces.git.file_record import FileRecord
 
 FOLDER, SUBMODULE = 0o040000, 0o160000
 Entry = tuple[int, str]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from engine.workspaces.checkpoints.scan import IN_MEMORY_BYTES, LARGEST_BYTES
+from engine.workspaces.git.file_record import IN_MEMORY_BYTES, LARGEST_BYTES
 from engine.workspaces.git.folder_trees import FOLDER, SUBMODULE, above
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.git_errors import object_missing

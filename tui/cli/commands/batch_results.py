@@ -44,8 +44,8 @@ def ls(as_json: bool) -> int:
 
 
 async def _ls(*, as_json: bool) -> int:
-    from tui.cli.commands.ls import COLOURS
     from tui.cli.support import session
+    from tui.cli.support.colours import COLOURS
     from tui.formatting import batches
 
     async with session.open_engine() as engine:

@@ -14,6 +14,7 @@ from engine.domain.fault import faults_words
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from tui.cli.support import output
+from tui.cli.support.colours import COLOURS
 from tui.cli.support.options import (
     STATUSES,
     BatchParam,
@@ -34,14 +35,6 @@ LATEST = 50
 STANDS = "?"
 """Marks the time of a run that nobody supervises."""
 HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
-COLOURS = {
-    "good": "green",
-    "bad": "red",
-    "warn": "yellow",
-    "live": "blue",
-    "busy": "cyan",
-    "dim": "bright_black",
-}
 
 
 @click.command(

@@ -13,6 +13,7 @@ from engine.domain.events import iso
 from engine.domain.pattern import StoredPattern
 from engine.system.files import expanded
 from tui.cli.support import argument_completion, output
+from tui.cli.support.colours import COLOURS
 from tui.cli.support.named_paths import here
 from tui.cli.support.options import (
     ChoiceParam,
@@ -159,8 +160,5 @@ def _show(known: StoredPattern) -> None:
     from tui import formatting
 
     output.say_styled(
-        [[(text, _COLOURS.get(tone))] for text, tone in formatting.pattern_lines(known)]
+        [[(text, COLOURS.get(tone))] for text, tone in formatting.pattern_lines(known)]
     )
-
-
-_COLOURS = {"dim": "bright_black", "live": "blue", "good": "green", "bad": "red", "busy": "cyan"}

@@ -104,7 +104,8 @@ def _lines(hits: Sequence[SearchHit], now: float) -> Iterator[Iterable[tuple[str
     seq_width = max((len(str(hit.seq)) for hit in hits), default=1)
     for hit, title in zip(hits, titles, strict=True):
         about = f"{hit.run} {hit.seq:>{seq_width}}  "
-        lead = f"{formatting.age(now - hit.at):>3}  {formatting.hit_word(hit):<9}  {fit(title, width)}  "
+        age = formatting.age(now - hit.at)
+        lead = f"{age:>3}  {formatting.hit_word(hit):<9}  {fit(title, width)}  "
         room = _room(len(about) + len(lead))
         yield [
             (about, None),

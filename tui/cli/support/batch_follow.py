@@ -87,7 +87,7 @@ class _Lines(PlainLines):
 
 def tell_results(swarm: Batch, runs: Sequence[Run], slots: int) -> None:
     """Print where a batch stands and how its runs came off, the best of each task first."""
-    from tui.cli.commands.ls import COLOURS
+    from tui.cli.support.colours import COLOURS
     from tui.formatting import batches
 
     now = time.time()

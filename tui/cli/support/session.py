@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 YOUNG = 2_000
 """Objects made before garbage is looked for among them; most are gone by then without that."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PROGRAM = Path(__file__).resolve().parents[2] / "swarm_tui.py"
+PROGRAM = Path(__file__).resolve().parents[3] / "swarm_tui.py"
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 

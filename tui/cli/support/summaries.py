@@ -38,8 +38,8 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
     """Say what a run used and changed, where its files are and what to type next."""
     lines: list[str] = []
     if run.usage.input or run.usage.output:
-        used = f"{formatting.tokens(run.usage.input)} tokens in · {formatting.tokens(run.usage.output)} out"
-        lines.append(f"  {used}")
+        given, made = map(formatting.tokens, (run.usage.input, run.usage.output))
+        lines.append(f"  {given} tokens in · {made} out")
     if run.has_unknown_changes:
         lines.append("  the changes of this run are unknown")
     elif run.changes.files:

@@ -21,7 +21,9 @@ class PatternSuggestion(Static):
     """A line below the prompt, there only while something is near; `near` finds it."""
 
     DEFAULT_CSS = """
-    PatternSuggestion { height: 1; display: none; color: $secondary; text-wrap: nowrap; margin-bottom: 1; }
+    PatternSuggestion {
+        height: 1; display: none; color: $secondary; text-wrap: nowrap; margin-bottom: 1;
+    }
     """
 
     def __init__(self, near: Callable[[str], Awaitable[Sequence[StoredPattern]]], key: str) -> None:

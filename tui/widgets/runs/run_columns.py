@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from engine.config.settings import UiSettings
 from engine.domain import lifecycle
 from engine.domain.activity import activity, clock, elapsed_s, ordinal
+from engine.domain.lifecycle import is_stalled
 from engine.domain.model import Pause, Run, Status, Usage
 from engine.domain.record import record
 from tui import formatting
@@ -163,7 +164,7 @@ def _attempt(run: Run, moment: RowContext, width: int) -> list[Part]:
 
 def words(run: Run, now: float, wait: QueuePosition) -> str:
     """Say what a run is doing, or what it waits for."""
-    if formatting.is_stalled(run):
+    if is_stalled(run):
         return run.stalled
     return activity(run, now, wait.position, after=wait.after, pause=wait.pause)
 

@@ -23,7 +23,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSetup
 from engine.domain.text import one_line, printable_name
 from engine.store.store import Store
-from engine.templates.loosening import commands, variables
+from engine.trust.loosening import commands, variables
 from engine.workspaces.create.create import root_of
 from engine.workspaces.create.working_folder import chosen
 from engine.workspaces.files.named_files import NamedFiles, RecordLimitError, record

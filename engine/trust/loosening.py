@@ -10,10 +10,8 @@ from engine.domain import base_name
 from engine.domain.activity import clock
 from engine.domain.consent import TrustConcern, TrustItem, runs
 from engine.domain.model import RunSpec, Sandbox, WatchdogOverride
-from engine.domain.run_options import with_values
 from engine.domain.text import printable_name
 from engine.system.files import real_path
-from engine.templates.template import TemplateFile, fields_of
 from engine.workspaces.files.command_words import leaves_folder, uses_network
 from engine.workspaces.files.named_files import ALL_CHARACTERS
 
@@ -88,12 +86,6 @@ def variables(wanted: Mapping[str, str], usual: Mapping[str, str]) -> Iterator[T
             yield TrustItem(
                 TrustConcern.COMMAND, f"sets the variable {name} to {printable_name(value)}"
             )
-
-
-def own_base(spec: RunSpec, own: TemplateFile, said: frozenset[str]) -> RunSpec:
-    """Return the run as the user's own part of a template has it: what that limits, counts."""
-    kept = {k: v for k, v in fields_of(own).items() if k not in said}
-    return with_values(spec, {**kept, "env": {**kept.get("env", {}), **spec.env}})
 
 
 def command(text: str, root: str) -> TrustItem:

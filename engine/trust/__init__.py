@@ -1,0 +1,1 @@
+"""Trust: what a repository asks for, and what the user agreed to."""

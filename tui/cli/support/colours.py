@@ -1,0 +1,10 @@
+"""Colours of the tones on the command line."""
+
+COLOURS = {
+    "good": "green",
+    "bad": "red",
+    "warn": "yellow",
+    "live": "blue",
+    "busy": "cyan",
+    "dim": "bright_black",
+}
