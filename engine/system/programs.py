@@ -32,9 +32,16 @@ def find(name: str, base: Mapping[str, str] | None = None) -> str | None:
     """
     if os.sep in name:
         return shutil.which(name) if Path(name).is_absolute() else None
-    folders = trusted_path(base).split(os.pathsep)
-    found = (shutil.which(name, path=folder) for folder in folders)
-    return next((path for path in found if path and not is_distrusted(path)), None)
+    return find_in(trusted_path(base), name)
+
+
+def find_in(path: str, name: str) -> str | None:
+    """Return the absolute path of a program in the folders of a trusted path; None if missing."""
+    first = shutil.which(name, path=path)
+    if first is None or not is_distrusted(first):
+        return first
+    found = (shutil.which(name, path=folder) for folder in path.split(os.pathsep))
+    return next((one for one in found if one and not is_distrusted(one)), None)
 
 
 def editor() -> list[str]:

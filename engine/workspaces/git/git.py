@@ -175,16 +175,17 @@ class Git:
                 os.close(stdin)
             raise unreadable(self.git_dir, "is not a folder any more")
         handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
+        path = trusted_path()
         try:
             return await asyncio.create_subprocess_exec(
-                _executable(),
+                _executable(path),
                 *self._options(),
                 *arguments,
                 stdin=handle if stdin else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=self.files or self.git_dir,
-                env=self._environment(),
+                env=self._environment(path),
                 start_new_session=True,
             )
         except OSError as error:
@@ -219,10 +220,10 @@ class Git:
         lines = self.settings if self.users_settings else (*_SETTINGS, *self.settings)
         return [part for line in lines for part in ("-c", line)]
 
-    def _environment(self) -> dict[str, str]:
-        ours = workspace_environment()
-        env = {name: ours[name] for name in _KEPT if name in ours} | _FIXED
-        env["PATH"] = trusted_path()
+    def _environment(self, path: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        env = workspace_environment(base=kept) | _FIXED
+        env["PATH"] = path
         if self.users_settings:
             del env["GIT_CONFIG_NOSYSTEM"], env["GIT_CONFIG_GLOBAL"]
             env |= {name: value for name, value in os.environ.items() if _USERS.fullmatch(name)}
@@ -269,8 +270,8 @@ async def _whole(
         raise
 
 
-def _executable() -> str:
-    found = programs.find("git")
+def _executable(path: str) -> str:
+    found = programs.find_in(path, "git")
     if not found:
         raise user_error("GIT_MISSING")
     return found
