@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -47,6 +48,7 @@ KEYS = {"SETTINGS", "SUPERVISOR_LOCK", "WORKED_IN", "LEFT"}
 """Names of tasks, settings and groups of commands."""
 TEXTS = {"reason", "notice", "doing", "stalled", "why", "passing", "recovery"}
 """Attributes that hold a text for people."""
+TWO_WORDS = re.compile(r"[A-Za-z] [A-Za-z]")
 METHODS = {"startswith", "endswith", "find", "index", "partition", "removeprefix", "removesuffix"}
 
 
@@ -72,7 +74,7 @@ def imported(tree: ast.Module, known: Mapping[str, set[str]]) -> set[str]:
 def is_sentence(node: ast.expr, named: Collection[str]) -> bool:
     match node:
         case ast.Constant(value=str() as text):
-            return len(text.split()) > 1
+            return bool(TWO_WORDS.search(text))
         case ast.Tuple(elts=elements) | ast.Set(elts=elements) | ast.List(elts=elements):
             return any(is_sentence(one, named) for one in elements)
         case ast.Name(id=name):
@@ -124,7 +126,7 @@ def test_no_sentence_decides() -> None:
         "run.reason == KILL",
         "body.reason.startswith(AUTO_RETRY)",
         "run.status is CANCELLED and run.reason.endswith(VAIN)",
-        "notice.text.startswith('stalled: now')",
+        "notice.text.startswith('not ready')",
         "item.why.startswith(live)",
         "words in ('has uncommitted changes', 'x')",
         "run.doing == network",
