@@ -85,7 +85,7 @@ def pages() -> dict[Path, str]:
 def workspaces() -> str:
     """Return the page of workspaces with the table that the tests of shapes check."""
     tests = HERE.parent / "tests"
-    sys.path[:0] = [str(tests), str(tests / "workspace")]
+    sys.path[:0] = [str(tests), str(tests / "workspaces")]
     shapes = importlib.import_module("repository_shapes")
     page = (HERE / "workspaces.md").read_text("utf-8")
     before, begin, rest = page.partition("<!-- Shapes: written by `make docs` -->\n")

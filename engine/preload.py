@@ -21,7 +21,10 @@ from engine.disk.scan import scanner
 from engine.system import child_files
 
 AFTER_S, GAP_S = 0.3, 0.002
-CHILDREN = ("engine.agents.simulated", "engine.disk.scan_")
+CHILDREN = (
+    "engine.agents.simulated",
+    *(f"engine.disk.scan.{name}" for name in ("team", "totals", "worker")),
+)
 """Programs of their own, which no supervisor imports."""
 OTHERS = ("yaml", "psutil", "platformdirs", "jinja2", "statistics", "difflib", "secrets")
 RECEIVERS = ("httpx2", "standardwebhooks")

@@ -18,7 +18,7 @@ from pathlib import Path
 from engine import preload
 from engine.config.settings import load
 from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
-from engine.engine import Engine, Wish
+from engine.engine import Engine, CleanupFilter
 from engine.config.paths import Paths
 
 
@@ -44,7 +44,7 @@ async def main(home, source):
                 run = await engine.find(run.id)
                 changes = await engine.workspaces.service.changes(run.id)
                 print(run.status, run.checkpoint, changes.total.files, run.error)
-            plan = await engine.disk.service.plan(Wish())
+            plan = await engine.disk.service.plan(CleanupFilter())
             await engine.disk.service.measure()
             while not await engine.notifications.service.deliveries():
                 await asyncio.sleep(0.05)
@@ -90,7 +90,7 @@ import asyncio, sys
 from pathlib import Path
 from engine.engine import Engine
 from engine.config.paths import Paths
-from tui import preload
+from tui.screens import preload
 from tui.app import SwarmApp
 
 KEYS = ("n", "N", "t", "question_mark", "colon", "2", "3", "4", "5", "6", "ctrl+f")

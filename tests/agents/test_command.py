@@ -20,6 +20,7 @@ from engine.config.settings import CodexSettings, Config
 from engine.domain import codex_secrets
 from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, Sandbox, Workspace, WorkspaceKind
+from engine.execution.local.process_marks import MARK, mark
 
 
 def executable(path: Path) -> str:
@@ -115,9 +116,10 @@ def test_no_setting_names_a_codex_in_the_current_folder(
 def made(
     paths: Paths, run: RunSpec, codex: CodexSettings | None = None, thread: str | None = None
 ) -> AgentCommand:
-    return command(
-        run, Config(codex=codex or CodexSettings()), paths, "abc", paths.attempt("abc", 2), thread
-    )
+    folder = paths.attempt("abc", 2)
+    config = Config(codex=codex or CodexSettings())
+    reserved = {MARK: mark(folder)}
+    return command(run, config, paths, "abc", folder, thread, reserved=reserved)
 
 
 def options(what: AgentCommand) -> tuple[list[str], list[str]]:

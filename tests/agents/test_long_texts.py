@@ -10,7 +10,7 @@ import sys
 
 READ = r"""
 import json
-from engine.agents.codex import failures, limits
+from engine.agents.codex import failures, limit_resets
 from engine.agents.codex.translation import Cursor, Translator
 from engine.domain import batch_json, causes, text
 from engine.domain.events import Event
@@ -21,7 +21,7 @@ for piece in ("Model provider `", "401 ", "\x1b[0", "\x9b ", "try again in 1 day
     told = piece * (N // len(piece))
     failures.from_turn(told)
     failures.from_exit(1, told, told)
-    limits.resets_at(told, (), 0, 1.8e9)
+    limit_resets.resets_at(told, (), 0, 1.8e9)
     causes.general(told)
     text.visible(told)
     batch_json._as_text(told)

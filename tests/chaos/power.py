@@ -34,11 +34,11 @@ LOAD = """
 import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from engine.config.settings import Config, Queue
+from engine.config.settings import Config, QueueSettings
 from engine.domain.events import CheckpointTaken
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, RunSpec, Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import As, Engine
+from engine.engine import ApplyMode, Engine
 from engine.config.paths import Paths
 
 disk = Path(sys.argv[2])
@@ -61,7 +61,7 @@ async def queue(engine, number):
 
 async def main():
     tasks = set()
-    config = Config(slots=3, queue=Queue(stagger_s=0))
+    config = Config(slots=3, queue=QueueSettings(stagger_s=0))
     async with Engine.open(paths, config, supervise=True) as engine:
         batches, number = engine.batches(0), 0
         while True:
@@ -84,7 +84,7 @@ async def main():
 
 
 async def home(engine, run):
-    done = await engine.workspaces.service.take_home(run, As.EDITS)
+    done = await engine.workspaces.service.take_home(run, ApplyMode.EDITS)
     report("applied", run, *done.files)
 
 

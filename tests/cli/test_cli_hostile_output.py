@@ -122,7 +122,7 @@ def test_invisible_characters_are_removed_from_sentences_and_shown_in_content() 
 
 def test_content_on_a_terminal_is_escaped(here: Path) -> None:
     code = (
-        "from tui.cli import output; output.prepare();"
+        "from tui.cli.support import output; output.prepare();"
         r"output.say_content(b'\x1b]52;c;aGVsbG8=\x07\x1b[31mred\xc2\x9b2J\xe2\x80\x8bz\xff\n')"
     )
     opened = Terminal(here, ["-c", code], {"PYTHONPATH": str(ROOT)}, command=[sys.executable])

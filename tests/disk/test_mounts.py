@@ -23,13 +23,13 @@ source = ["-t", "tmpfs", "none"] if kind == "tmpfs" else ["--bind", str(other)]
 subprocess.run(["mount", *source, str(place)], check=True)
 (place / "precious").write_text("mine" * 5000)
 
-from engine.disk.scan.scanner import Scanner
+from engine.disk.scan.scanner import FolderScanner
 from engine.workspaces.files.removal import remove
 from engine.workspaces.create.worktree import clear
 
 
 async def measured():
-    async with Scanner() as scanner:
+    async with FolderScanner() as scanner:
         return [told async for told in scanner.measure(tree)][-1].figures.apparent
 
 

@@ -23,8 +23,8 @@ from engine.execution.supervisor_lock import SupervisorLock
 HOLD = """
 import sys, time
 from pathlib import Path
-from engine.execution.supervisor_lock import Ownership
-assert Ownership(Path(sys.argv[1])).take()
+from engine.execution.supervisor_lock import SupervisorLock
+assert SupervisorLock(Path(sys.argv[1])).take()
 print("held", flush=True)
 time.sleep(600)
 """

@@ -29,13 +29,13 @@ MARGIN_S = 20.0
 PROCESS = """
 import asyncio, sys
 from pathlib import Path
-from engine.config.settings import Config, Queue
-from engine.engine import Engine, Health
+from engine.config.settings import Config, QueueSettings
+from engine.engine import Engine, CheckHealth
 from engine.config.paths import Paths
 
 async def main():
     what, run, paths = sys.argv[1], sys.argv[2], Paths(Path(sys.argv[3]), Path(sys.argv[4]))
-    config = Config(slots=4, queue=Queue(stagger_s=0), grace_s=0.5)
+    config = Config(slots=4, queue=QueueSettings(stagger_s=0), grace_s=0.5)
     async with Engine.open(paths, config, follow=False, supervise=what == "supervise") as engine:
         print("ready", flush=True)
         if what == "supervise":

@@ -160,8 +160,8 @@ async def test_the_exit_status_survives_its_starter(attempt: AttemptFolder) -> N
 import asyncio, time
 from pathlib import Path
 from engine.config.paths import AttemptFolder
-from engine.execution import marks, process
-from engine.execution.local.process_family import Family
+from engine.execution.local import process, process_marks
+from engine.execution.local.process_family import ProcessFamily
 folder = AttemptFolder(Path({str(attempt.path)!r}))
 asyncio.run(process.start(folder, ["/bin/sh", "-c", {text!r}], {{}}, folder.path))
 time.sleep(300)

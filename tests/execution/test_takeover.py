@@ -38,13 +38,14 @@ GOOD_WAY = [Status.QUEUED, Status.PREPARING, Status.RUNNING, Status.SUCCEEDED]
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path
-from engine.config.settings import Config, Queue
+from engine.config.settings import Config, QueueSettings
 from engine.engine import Engine
 from engine.config.paths import Paths
 
 async def main():
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
-    async with Engine.open(paths, Config(slots=4, queue=Queue(stagger_s=0)), supervise=True):
+    config = Config(slots=4, queue=QueueSettings(stagger_s=0))
+    async with Engine.open(paths, config, supervise=True):
         print("ready", flush=True)
         await asyncio.sleep(600)
 

@@ -21,7 +21,7 @@ from engine.domain.model import Agent, RunSpec, Workspace, WorkspaceKind
 from engine.system import environment, programs
 from engine.system.child_files import path_of
 
-SIMULATED = Path(__file__).parent / "simulated" / "__main__.py"
+SIMULATED = Path(__file__).parents[1] / "simulated" / "__main__.py"
 PLAN_ON = "tools.update_plan={enabled=true}"
 """Codex's plan tool is off by default; its plan is the honest source of a progress bar."""
 
