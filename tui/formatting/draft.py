@@ -92,7 +92,8 @@ def does(
     """Say in words what the run will do."""
     who = "The simulated agent" if draft.agent is Agent.SIMULATED else "Codex"
     folder = crop(clean(absolute(draft.folder)), FOLDER_WIDTH)
-    start = f" of {clean(source.branch, 40)}" if source and source.branch else ""
+    base = draft.text(BY_NAME["base"]) or (source.branch if source else "")
+    start = f" of {clean(base, 40)}" if base else ""
     left = " without what is uncommitted there" if source and source.uncommitted else ""
     if draft.include_uncommitted:
         left = " with what is uncommitted there" if left else ""

@@ -47,7 +47,7 @@ HIGH = 30
 """Rows from which there is room for empty ones."""
 BELOW = 8
 """Rows around the fields, where there is room."""
-OPTIONS_FROM = 48
+OPTIONS_FROM = 45
 """Rows of the screen from which the options have room."""
 
 
