@@ -11,7 +11,7 @@ import pytest
 import repos
 from typed import Swarm
 
-from tui.cli import shapes
+from tui.cli import json as shapes
 
 SIM = ("--agent", "simulated")
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}, "why": {"type": "string"}}}
@@ -112,8 +112,8 @@ def test_shells_complete_folders_of_the_repository(swarm: Swarm, shop: Path) -> 
 def test_nothing_is_copied_of_a_folder_that_holds_the_home_folder(
     swarm: Swarm, tmp_path: Path, place: str
 ) -> None:
-    from tui.draft import Draft
-    from tui.run_defaults import default_workspace
+    from tui.models.draft import Draft
+    from tui.models.run_defaults import default_workspace
 
     home = tmp_path / "users" / "me"
     home.mkdir(parents=True)
