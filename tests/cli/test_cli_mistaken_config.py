@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pseudo import Opener
-from support import spec
+from support import LIMIT_S, spec
 from typed import Detacher, Swarm
 
 from engine.config import config_file
@@ -295,7 +295,7 @@ async def test_an_engine_reports_a_mistake_made_while_it_supervises(
 ) -> None:
     monkeypatch.setattr(config_file, "CHECK_S", 0.02)
     paths.config.write_text("slots: 7\n")
-    async with Engine.open(paths, supervise=True) as engine, asyncio.timeout(20):
+    async with Engine.open(paths, supervise=True) as engine, asyncio.timeout(LIMIT_S):
         batches = engine.batches(0)
 
         def words() -> str:

@@ -26,8 +26,8 @@ from tui.widgets.status.top_bar import TopBar
 
 PROGRAM = Path(faulty.__file__)
 ALWAYS = float("inf")
-EACH_S = 20.0
-"""How long it may take until a fault is shown, and until it is over."""
+EACH_S, ALL_S = LIMIT_S, 4 * LIMIT_S
+"""How long it may take until a fault is shown, and until it is over; and all of them together."""
 OF_RUNS = frozenset({"run", "checkpoint"})
 """Tasks that begin with each run."""
 NEEDS = {"whole screen": ("screen", "whole screen")}
@@ -64,7 +64,7 @@ async def alone(faulty: Faulty, work: Callable[[], Awaitable[object]]) -> None:
         CURRENT.set(faulty)
         await work()
 
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(ALL_S):
         await asyncio.create_task(begin())
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support import LIMIT_S
 
 from engine.config.paths import Paths
 from engine.domain.events import Body, Notice
@@ -56,7 +57,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
             run = replace(run, tool_steps=run.tool_steps + 1)
             ours.look(run, seen)
             await asyncio.sleep(0)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LIMIT_S):
                 await turn.acquire()
             turn.release()
             await asyncio.sleep(0)

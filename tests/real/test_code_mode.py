@@ -19,7 +19,6 @@ from engine.config.settings import WatchdogSettings
 from engine.domain.events import Notice, Step
 from engine.domain.model import Status
 
-pytestmark = pytest.mark.timeout(90)
 MODEL = "gpt-6-sol"
 NPM_S = 20.0
 

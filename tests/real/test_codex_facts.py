@@ -57,8 +57,6 @@ from loopback import (
 
 from engine.agents.codex.rollout import find
 
-pytestmark = pytest.mark.timeout(90)
-
 Json = dict[str, Any]
 
 WRITE = ("-s", "workspace-write")

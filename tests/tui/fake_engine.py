@@ -56,7 +56,7 @@ from tui.widgets.base.throttle import FLUSH_S, Throttle
 S = Status
 WIDE, NARROW = (120, 40), (80, 24)
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
-LIMIT_S = 30
+LIMIT_S = 60
 MOMENTS = 200
 
 

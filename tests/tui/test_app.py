@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
@@ -238,7 +239,7 @@ async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
             await pilot.press("tab", "right", "ctrl+s")
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
             await until(pilot, lambda: "✓ succeeded" in shown(app) and "1 done" in shown(app))
-            await asyncio.wait_for(files_show(app, "a.txt"), 10)
+            await asyncio.wait_for(files_show(app, "a.txt"), LIMIT_S)
 
             await engine.start(RunSpec("sim: hang", "Hang", "demo", agent=Agent.SIMULATED))
             await until(pilot, lambda: S.RUNNING in status_of(engine))

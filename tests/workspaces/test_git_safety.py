@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import repos
+from support import LIMIT_S
 
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
@@ -286,7 +287,7 @@ async def test_a_cancelled_git_is_killed_with_all_it_started(
     stand_in: Path, tmp_path: Path
 ) -> None:
     task = asyncio.create_task(Git(tmp_path).run("status"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while not (tmp_path / "child").exists():
             assert not task.done(), task
             await asyncio.sleep(0.01)
