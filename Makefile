@@ -36,11 +36,12 @@ demo: $(READY) ## Show it all with simulated runs on a throw-away home
 test: $(READY) ## Run all tests (ARGS="-k name": some)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(READY) ## Check format, lint, types and import directions
+check: $(READY) ## Check format, lint, types, import directions and language
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
+	@$(BIN)/python tests/language.py
 
 chaos: $(READY) ## Inject 1,000 faults and kill 200 engines; count what was lost (ARGS="--faults 50")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
@@ -69,11 +70,11 @@ soak-short: $(READY) ## The same in five minutes
 bench-compare: $(BENCH) ## Measure, and show an earlier result beside it (BEFORE=file)
 	@$(BIN)/python -m benchmarks --against $(BEFORE) $(ARGS)
 
-format: $(READY) ## Format the code and mend what can be mended
+format: $(READY) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-snapshots: $(READY) ## Make the dashboard's snapshots anew, after looking at the changes
+snapshots: $(READY) ## Make the dashboard's snapshots again, after looking at the changes
 	@$(BIN)/python -m pytest -n auto tests/tui --snapshot-update $(ARGS)
 
 docs: $(READY) ## Write the reference pages and pictures from the code
