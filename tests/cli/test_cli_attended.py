@@ -86,6 +86,39 @@ def test_a_stopped_supervisor_is_reported_and_never_doubled(
     assert swarm("wait", run).code == 130
 
 
+def test_a_stopped_supervisor_is_reported_by_every_command_that_needs_one(
+    detached: Detacher, swarm: Swarm, terminal: Opener, paths: Paths, here: Path
+) -> None:
+    run = detached(HANG)
+    while swarm("ls", "--json").json[0]["status"] != "running":
+        pass
+    pid = _supervisor(paths)
+    rows = here / "rows.csv"
+    rows.write_text("prompt\nsim: say one\n")
+    simulated = ("--empty", "--agent", "simulated", "--detach")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for words in (
+            ("run", *simulated, "sim: say hi"),
+            ("batch", "start", *simulated, "--from", str(rows)),
+            ("cancel", run),
+        ):
+            done = swarm(*words)
+            assert f"process {pid}) is stopped" in done.err, (words, done.out, done.err)
+            assert f"kill -CONT {pid}" in done.err, words
+        shown = terminal()
+        shown.until("is stopped: no run is supervised")
+        shown.type(b"q")
+        shown.until("not finished")
+        shown.type(b"l")
+        shown.end()
+        assert read_holder(paths.lock).pid == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert swarm("wait", run).code == 130
+    assert swarm("wait", "--all").code in (0, 130)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_clocks_of_runs_that_nobody_supervises_stand_still(
     detached: Detacher, swarm: Swarm, paths: Paths, number: signal.Signals
