@@ -341,6 +341,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "DISK_READ_ONLY": CatalogueEntry(
         "The file system can only be read.", "Mount it so that it can be written, then try again."
     ),
+    "FILE_NOT_PERMITTED": CatalogueEntry(
+        "The system refuses access to a file or folder.",
+        "Check its owner, its permissions and whether it is immutable, then try again.",
+    ),
     "DATABASE_LOCKED": CatalogueEntry(
         "Another program keeps the database locked.",
         "Close the program that holds swarm.db open, then try again.",
@@ -473,4 +477,7 @@ def os_failure(error: OSError) -> UserError:
     if error.errno == errno.EROFS:
         name = f"{error.filename} cannot be written" if error.filename else ""
         return user_error("DISK_READ_ONLY", name and f"{name}: the file system is read-only.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        name = f"{error.filename}: " if error.filename else ""
+        return user_error("FILE_NOT_PERMITTED", f"{name}{error.strerror}.")
     return user_error("INTERNAL", f"The system refused: {error}.", "Check the file it names.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import repos
@@ -203,6 +205,30 @@ async def test_later_checkpoint_that_fails_is_repeated(paths: Paths, git: FakeGi
         await until(engine, lambda: "repeated later" in engine.view.runs[run.id].notice)
         await until(engine, lambda: engine.view.runs[run.id].checkpoint == 1)
         assert engine.view.runs[run.id].status is Status.RUNNING
+        await engine.cancel(run.id, kill=True)
+        await settled(engine)
+        assert engine.view.runs[run.id].changes.files == 1
+
+
+async def test_store_that_may_not_be_written_is_named_and_the_checkpoint_repeated(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, is_refusing = os.open, False
+
+    def refused(path: Any, *given: Any, **named: Any) -> int:
+        if is_refusing and str(path).endswith("swarm.lock"):  # as of an immutable folder
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        return real(path, *given, **named)
+
+    monkeypatch.setattr("engine.config.locks.os.open", refused)
+    async with supervising(paths) as engine:
+        run = await engine.start(spec("say ready", "wait 0.2", "write a.txt 1", "wait 60"))
+        await until(engine, lambda: engine.view.runs[run.id].status is Status.RUNNING)
+        is_refusing = True
+        await until(engine, lambda: "repeated later" in engine.view.runs[run.id].notice)
+        assert "swarm.lock: Operation not permitted" in engine.view.runs[run.id].notice
+        is_refusing = False
+        await until(engine, lambda: engine.view.runs[run.id].checkpoint == 1)
         await engine.cancel(run.id, kill=True)
         await settled(engine)
         assert engine.view.runs[run.id].changes.files == 1

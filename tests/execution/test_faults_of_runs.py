@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,6 +21,7 @@ from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Event
 from engine.domain.model import Run, Status
 from engine.domain.projection import View
+from engine.domain.reasons import Condition
 from engine.domain.transient import from_message, transient
 from engine.engine import Engine
 from engine.execution import fault_reporter, follower, outcome, supervisor, task_tree
@@ -149,6 +152,45 @@ async def test_what_the_machine_lacks_is_waited_for_and_ends_no_run(
     for of_run in events:
         said = [body.text for body in of_type(of_run, "step") if body.role == "assistant"]
         assert said == ["one", "two"]
+
+
+async def test_refused_threads_and_processes_in_the_middle_of_runs_end_none(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fault_reporter, "PAUSE_S", 0.1)
+    is_refusing = False
+    in_thread, new_child = asyncio.to_thread, subprocess.Popen.__init__
+
+    async def to_thread(*given: Any, **named: Any) -> Any:
+        if is_refusing:
+            raise RuntimeError("can't start new thread")
+        return await in_thread(*given, **named)
+
+    def child(*given: Any, **named: Any) -> None:
+        if is_refusing:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        new_child(*given, **named)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    monkeypatch.setattr(subprocess.Popen, "__init__", child)
+    async with supervising(paths, slots=2) as engine:
+        lines = ("write a.txt one", "numbered 40 every=0.02", "write b.txt two")
+        runs = [await engine.start(spec(*lines)) for _ in range(2)]
+        for run in runs:
+            await until(engine, lambda run=run: engine.view.runs[run.id].thread_id)
+        runs.append(await engine.start(spec("say late")))
+        is_refusing = True
+        await until(engine, lambda: engine.pause)
+        assert engine.pause.reason == Condition.PROCESSES
+        is_refusing = False
+        await settled(engine)
+        ended = [engine.view.runs[run.id] for run in runs]
+        events = [await engine.events(run.id) for run in runs[:2]]
+        await becomes(lambda: not engine.faults)
+    assert [(run.status, run.attempt) for run in ended] == [(Status.SUCCEEDED, 1)] * 3
+    for of_run in events:
+        said = [body.text for body in of_type(of_run, "step") if body.role == "assistant"]
+        assert said == [f"n {n}" for n in range(1, 41)]
 
 
 async def test_the_queue_shows_what_it_waits_for_and_goes_on_by_itself(
