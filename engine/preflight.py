@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from engine.agents.codex.command import find_codex
 from engine.config.settings import Config
@@ -11,6 +13,8 @@ from engine.domain import codex_secrets
 from engine.domain.errors import user_error
 from engine.domain.model import Agent, RunSpec
 from engine.domain.requests import check_known
+from engine.domain.run_option import problem_of, value_of
+from engine.domain.run_options import RUN_OPTIONS
 from engine.system.environment import problem_in
 from engine.workspaces.create import create
 
@@ -34,21 +38,27 @@ def check_texts(spec: RunSpec) -> None:
     codex_secrets.check(spec.codex_config)
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
-    wish = spec.workspace
-    texts = (spec.prompt, spec.title, spec.project, wish.source or "", wish.base or "")
-    if not all(map(_is_utf8, texts)):
+    if not all(map(_is_utf8, _texts(spec))):
         raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
-    for name, value in (
-        ("time limit", spec.timeout_s),
-        ("token budget", spec.budget_tokens),
-        ("check's limit", spec.verify_limit_s),
-    ):
-        if value is not None and value <= 0:
-            raise user_error("INPUT_INVALID", f"The {name} must be more than nothing.")
+    for option in RUN_OPTIONS:
+        value = value_of(spec, option)
+        if value is not None and (problem := problem_of(option, value)):
+            raise user_error("INPUT_INVALID", f"{option.flag}: {problem}.")
     if problem := problem_in(spec.env):
         raise user_error("INPUT_INVALID", f"A variable is refused: {problem}.")
     if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
         raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
+
+
+def _texts(spec: RunSpec) -> Iterator[str]:
+    """Return the prompt and the texts of all options; variables may hold any bytes."""
+    yield from (spec.prompt, spec.workspace.source or "")
+    for option in RUN_OPTIONS:
+        value = value_of(spec, option)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from cast("tuple[str, ...]", value)
 
 
 def _is_utf8(text: str) -> bool:

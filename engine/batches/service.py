@@ -22,6 +22,8 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
 from engine.domain.reasons import Cause
+from engine.domain.run_option import value_of, with_values
+from engine.domain.run_options import FOUND_OUT
 from engine.domain.text import one_line, printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
@@ -316,12 +318,8 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.agent,
         spec.codex_bin,
         spec.with_setup,
-        spec.after,
-        spec.learn_from,
         spec.output_schema,
-        spec.schema_file,
-        spec.images,
-        spec.add_dirs,
+        *(value_of(spec, option) for option in FOUND_OUT),
     )
 
 
@@ -330,20 +328,16 @@ def _as_checked(each: PlannedRun, done: RunSpec, files: Sequence[Mapping[str, st
     spec = each.spec
     # What was found at an earlier look at the plan is not what was trusted.
     asked = replace(spec.preparation, trusted={})
+    found = {option.sets: value_of(done, option) for option in FOUND_OUT}
     return replace(
-        spec,
+        with_values(spec, found),
         workspace=done.workspace if each.starts_from is None else spec.workspace,
         project=done.project
         if spec.project == Path(done.workspace.source or "").name
         else spec.project,
         preparation=with_guard(done.preparation, asked, files),
         env={**done.env, **spec.env},
-        after=done.after,
-        learn_from=done.learn_from,
         output_schema=done.output_schema,
-        schema_file=done.schema_file,
-        images=done.images,
-        add_dirs=done.add_dirs,
         lesson=done.lesson,
     )
 

@@ -6,94 +6,8 @@ docs/options.md are derived from this table. A new option is one row here, and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Any
-
-from engine.domain.model import Agent, RunSpec, Sandbox
-from engine.domain.open_enum import OpenEnum
-
-MAX_RETRIES = 100
-WORKSPACE = "workspace."
-"""The beginning of `sets` where an option sets a field of the workspace."""
-
-
-class Kind(Enum):
-    """The value of an option: how it is typed, written in YAML, checked and completed."""
-
-    TEXT = auto()
-    TITLE = auto()
-    PROJECT = auto()
-    COMMAND = auto()
-    CHOICE = auto()
-    FLAG = auto()
-    YES_NO = auto()
-    """A flag with a `--no-` twin; neither leaves it to the default."""
-    NUMBER = auto()
-    COUNT = auto()
-    DURATION = auto()
-    TOKENS = auto()
-    TIME = auto()
-    REF = auto()
-    SUBFOLDER = auto()
-    VARIABLES = auto()
-    SETTINGS = auto()
-    FILE = auto()
-    FILES = auto()
-    FOLDERS = auto()
-    PROGRAM = auto()
-    RUNS = auto()
-    LESSON = auto()
-
-
-REPEATED = (Kind.VARIABLES, Kind.SETTINGS, Kind.FILES, Kind.FOLDERS, Kind.RUNS)
-"""Kinds of which a run can have several values, one a flag."""
-PATHS = (Kind.FILE, Kind.FILES, Kind.FOLDERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOption:
-    """One option: a flag, and where it says so a field of the forms, a key and a column."""
-
-    name: str
-    """Its flag without the dashes, and the id of its field."""
-    sets: str
-    """The field of `RunSpec` that it sets, or of its workspace: `workspace.base`."""
-    kind: Kind
-    help: str
-    metavar: str | None = None
-    choices: type[OpenEnum] | None = None
-    default: str | int | None = None
-    flag: str = ""
-    """The flag, where that is not the name behind two dashes."""
-    key: str = ""
-    """Its name in Python and YAML, where that is not the name with underscores."""
-    label: str = ""
-    """Its label in the forms; without one it has no field there."""
-    hint: str = ""
-    """The default and examples, shown in the empty field."""
-    shown: str = ""
-    """How a value of a template is shown; otherwise with the key before it."""
-    is_kept: bool = False
-    """Whether the form keeps it for the next run."""
-    in_files: bool = False
-    """Whether templates and steps of flows have it as a key."""
-    is_column: bool = False
-    """Whether a column of a batch sets it."""
-    worktree_only: bool = False
-
-    def __post_init__(self) -> None:
-        """Fill in what follows from the name."""
-        object.__setattr__(self, "flag", self.flag or f"--{self.name}")
-        object.__setattr__(self, "key", self.key or self.name.replace("-", "_"))
-        object.__setattr__(self, "shown", self.shown or f"{self.key}: {{}}")
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether the flag can be given several times."""
-        return self.kind in REPEATED
-
+from engine.domain.model import Agent, Sandbox
+from engine.domain.run_option import PATHS, Kind, RunOption
 
 TASK_OPTIONS = (
     RunOption(
@@ -342,29 +256,8 @@ AGENT_OPTIONS = (
 RUN_OPTIONS = TASK_OPTIONS + WORKSPACE_OPTIONS + AGENT_OPTIONS
 FILE_OPTIONS = tuple(option for option in RUN_OPTIONS if option.in_files)
 COLUMNS = tuple(option for option in RUN_OPTIONS if option.is_column)
+FOUND_OUT = tuple(
+    option for option in RUN_OPTIONS if option.kind in (*PATHS, Kind.RUNS, Kind.LESSON)
+)
+"""Options whose values are others once they were checked: read, resolved, found by a prefix."""
 BY_NAME = {option.name: option for option in RUN_OPTIONS}
-
-
-def with_values(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
-    """Return `spec` with these values, by the fields that options set."""
-    inside = {
-        name.removeprefix(WORKSPACE): value
-        for name, value in values.items()
-        if name.startswith(WORKSPACE)
-    }
-    own = {name: value for name, value in values.items() if not name.startswith(WORKSPACE)}
-    if inside:
-        own["workspace"] = replace(own.get("workspace", spec.workspace), **inside)
-    return replace(spec, **own)
-
-
-def value_of(spec: RunSpec, option: RunOption) -> Any:  # noqa: ANN401  any option's value
-    """Return the value that an option has in `spec`."""
-    if option.sets.startswith(WORKSPACE):
-        return getattr(spec.workspace, option.sets.removeprefix(WORKSPACE))
-    return getattr(spec, option.sets)
-
-
-def is_given(value: object) -> bool:
-    """Return whether a value of an option was given: zero and an empty text count."""
-    return value is not None and value is not False and value not in ((), {})

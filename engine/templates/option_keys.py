@@ -14,7 +14,8 @@ from msgspec import Struct
 from engine.config.values import Duration
 from engine.domain import base_name
 from engine.domain.errors import user_error
-from engine.domain.run_options import FILE_OPTIONS, MAX_RETRIES, PATHS, Kind, RunOption
+from engine.domain.run_option import PATHS, Kind, RunOption, problem_of
+from engine.domain.run_options import FILE_OPTIONS
 from engine.system.environment import current_folder, problem_in
 
 S = TypeVar("S", bound=Struct)
@@ -97,10 +98,6 @@ def problems(keys: Struct) -> dict[str, str]:
 
 def _problem(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
     match option.kind:
-        case Kind.DURATION | Kind.TOKENS if value <= 0:
-            return "it must be more than nothing"
-        case Kind.COUNT if not 0 <= value <= MAX_RETRIES:
-            return f"0 to {MAX_RETRIES} is allowed"
         case Kind.REF if not base_name.is_possible(value):
             return "no commit can have this name"
         case Kind.VARIABLES:
@@ -110,4 +107,4 @@ def _problem(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option'
             is_odd = any(not path.strip() or "\0" in path for path in paths)
             return "a path is empty, or holds a NUL" if is_odd else ""
         case _:
-            return ""
+            return problem_of(option, value)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from engine.config.values import Duration
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WatchdogOverride, WorkspaceKind, WorkspaceSpec
-from engine.domain.run_options import WORKSPACE, with_values
+from engine.domain.run_option import WORKSPACE, with_values
 from engine.templates.option_keys import fields_of as option_fields
 from engine.templates.option_keys import with_options
 from engine.templates.parameters import Parameter

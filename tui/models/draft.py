@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.domain.base_name import HEADS, PULL
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
-from engine.domain.run_options import BY_NAME, WORKSPACE, RunOption
+from engine.domain.run_option import WORKSPACE, RunOption
+from engine.domain.run_options import BY_NAME
 from tui.models import fields
 from tui.models.fields import FIELDS
 from tui.models.named_paths import absolute, here

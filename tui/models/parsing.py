@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from engine.domain.run_options import MAX_RETRIES
+from engine.domain.run_option import MAX_RETRIES
 from engine.domain.text import printable_name
 
 MAX_TOKENS = 10**12

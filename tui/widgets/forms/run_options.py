@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Label
 
 from engine.domain.model import Sandbox
-from engine.domain.run_options import Kind, RunOption
+from engine.domain.run_option import Kind, RunOption
 from tui.models.draft import SANDBOXES, Draft
 from tui.models.fields import YES
 from tui.widgets.forms.segmented_control import SegmentedControl
