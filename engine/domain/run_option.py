@@ -50,7 +50,7 @@ PATHS = (Kind.FILE, Kind.FILES, Kind.FOLDERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOption:
-    """One option: a flag, and where it says so a field of the forms, a key and a column."""
+    """One option: a flag, and optionally a field of the forms, a key in files, a column."""
 
     name: str
     """Its flag without the dashes, and the id of its field."""
@@ -87,7 +87,7 @@ class RunOption:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether the flag can be given several times."""
+        """Return whether the flag can be given several times."""
         return self.kind in REPEATED
 
 
@@ -117,7 +117,7 @@ def is_given(value: object) -> bool:
 
 
 def problem_of(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
-    """Return why a number is out of its bounds; empty where it is not, or is no number."""
+    """Return why a number is out of its bounds; empty where it is within them."""
     if option.kind in (Kind.DURATION, Kind.TOKENS) and value <= 0:
         return "it must be more than nothing"
     if option.kind is Kind.COUNT and not 0 <= value <= MAX_RETRIES:
