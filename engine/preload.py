@@ -20,7 +20,9 @@ from engine.agents.codex.command import SIMULATED
 from engine.disk.scan import scanner
 from engine.system import child_files
 
-AFTER_S, GAP_S = 0.3, 0.002
+AFTER_S = 2.0
+"""Rest before that: a run that ends sooner needs little of it, and importing takes 0.4 s."""
+GAP_S = 0.002
 CHILDREN = (
     "engine.agents.simulated",
     *(f"engine.disk.scan.{name}" for name in ("team", "totals", "worker")),

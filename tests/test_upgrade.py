@@ -23,9 +23,10 @@ from engine.config.paths import Paths
 
 
 async def main(home, source):
+    preload.AFTER_S = 0
     paths = Paths(home, home / "config.yaml")
     async with Engine.open(paths, load(paths.config), supervise=True) as engine:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(60):
             # The engine holds the lock for a moment before it begins to import.
             wanted = set(preload.modules(with_receivers=True))
             while engine.tasks.get("imports") or not wanted <= sys.modules.keys():
@@ -42,11 +43,11 @@ async def main(home, source):
             await engine.settle()
             for run in made:
                 run = await engine.find(run.id)
-                changes = await engine.workspaces.service.changes(run.id)
+                changes = await engine.workspaces.changes(run.id)
                 print(run.status, run.checkpoint, changes.total.files, run.error)
-            plan = await engine.disk.service.plan(CleanupFilter())
-            await engine.disk.service.measure()
-            while not await engine.notifications.service.deliveries():
+            plan = await engine.disk.plan(CleanupFilter())
+            await engine.disk.measure()
+            while not await engine.notifications.deliveries():
                 await asyncio.sleep(0.05)
             print("tried", len(plan.take) + len(plan.keep))
 
@@ -135,5 +136,5 @@ def test_the_package_goes_and_an_open_dashboard_shows_all_its_screens(tmp_path: 
         shutil.rmtree(package)
         out, err = dashboard.communicate("go on\n", timeout=LIMIT_S)
     assert (loaded, err[-3000:], dashboard.returncode) == ("loaded\n", "", 0)
-    assert set(out.split()) >= {"NewRun", "NewBatch", "TemplatesScreen", "Help", "Palette"}
+    assert set(out.split()) >= {"NewRun", "NewBatch", "TemplatesScreen", "HelpScreen", "Palette"}
     assert set(out.split()) >= {"FindScreen", "DiskScreen", "PatternsScreen", "DoctorScreen"}

@@ -84,7 +84,7 @@ async def main():
 
 
 async def home(engine, run):
-    done = await engine.workspaces.service.take_home(run, ApplyMode.EDITS)
+    done = await engine.workspaces.take_home(run, ApplyMode.EDITS)
     report("applied", run, *done.files)
 
 
