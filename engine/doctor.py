@@ -1,4 +1,4 @@
-"""What may keep runs from working on this machine, and what to do about each."""
+"""Diagnosis: problems of this machine that keep runs from working, and a fix for each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OLDEST_GIT = (2, 31)
 
 
 class CheckHealth(StrEnum):
-    """How a check went."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """What is left on a disk, and whether that is little; what the home took when last measured."""
+    """The space left on a disk, and whether it is low; the home's usage when last measured."""
 
     free_bytes: int
     is_low: bool
@@ -63,7 +63,7 @@ class DiskSpace:
 
     @property
     def is_over(self) -> bool:
-        """Whether more than the budget is used."""
+        """Return whether more than the budget is used."""
         return bool(self.budget_bytes) and self.used_bytes > self.budget_bytes
 
 
@@ -111,15 +111,15 @@ class Doctor:
         return [_holder(holder, absent="none is needed: no run is left to do")]
 
     async def _receivers(self) -> list[Finding]:
-        """Look at those who are to be told of events; nothing where there are none."""
+        """Check the receivers of notifications; an empty list where there are none."""
         count = len(self._config.webhooks) + len(self._config.notify.apprise)
         found = await problems(self._config, self._store.deliveries)
         if not found and count:
-            return [_ok("webhooks", f"{count} receiver{'' if count == 1 else 's'} to tell")]
+            return [_ok("webhooks", f"{count} receiver{'' if count == 1 else 's'} set up")]
         return [Finding("webhooks", CheckHealth.WARNING, *problem) for problem in found]
 
     async def space(self) -> DiskSpace | None:
-        """Give the space left on the home's disk; None where it cannot be told."""
+        """Return the space left on the home's disk; None: unknown."""
         try:
             space = await asyncio.to_thread(_space, self._paths)
             used = (await self._store.settings()).get(USED, "0")
@@ -146,7 +146,7 @@ class Doctor:
         return ended, [orphan for orphan in left if orphan.run not in known]
 
     async def end_orphans(self) -> int:
-        """End what `orphans` finds, and give how many runs that were."""
+        """End the processes that `orphans` finds, and return the number of their runs."""
         found = await self.orphans()
         for orphan in found:
             await orphans.end(self._paths, orphan, self._config.grace_s, self._config.spare)
@@ -156,7 +156,7 @@ class Doctor:
 async def examine_without_database(
     paths: Paths, config: Config, error: UserError, codex_bin: str | None = None
 ) -> list[Finding]:
-    """Look at all that needs no database; `error` says why there is none."""
+    """Check all that needs no database; `error` is the reason why there is none."""
 
     async def supervisor() -> list[Finding]:
         holder = await asyncio.to_thread(read_holder, paths.lock)
@@ -314,7 +314,7 @@ def _terminal() -> list[Finding]:
 
 
 def _supervision(faults: Sequence[Fault]) -> Finding:
-    """Look at what the tasks tell that supervise the runs."""
+    """Check the supervision for faults of its tasks."""
     if not faults:
         return _ok("supervision", "no fault is known of what supervises the runs")
     message = "\n".join(fault_words(fault) for fault in faults)

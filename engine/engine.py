@@ -132,7 +132,7 @@ TAKEN_S = 1.5
 """How long a process that does not stand by tries for the lock."""
 OWED_S = 0.2
 ESSENTIAL = ("journal", "supervision", "scheduler", "follower")
-"""Tasks without which runs get nowhere, or nobody hears of it."""
+"""Tasks without which runs do not progress, or do so unseen."""
 RADAR_RUNS = 1000
 
 
@@ -209,22 +209,22 @@ class Engine(LazyServices):
 
     @property
     def slots(self) -> int:
-        """How many runs may be active at a time."""
+        """The number of runs that may be active at a time."""
         return self._shared.slots
 
     @property
     def pause(self) -> Pause | None:
-        """Why the queue starts nothing, and until when; None while it goes on."""
+        """The pause of the queue; None while it is running."""
         return self._shared.pause
 
     @property
     def supervises(self) -> bool:
-        """Whether this engine, and no other, runs what is queued."""
+        """Return whether this engine, and no other, runs what is queued."""
         return self._ownership.held
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What fails at the moment: here, and in the engine that supervises this home."""
+        """Current faults: of this engine, and of the engine that supervises this home."""
         own = self.tasks.faults.current
         if self.supervises:
             return own
@@ -249,7 +249,7 @@ class Engine(LazyServices):
     # What happens
 
     def batches(self, interval_s: float = 0.05) -> EventStream:
-        """Give what happens from now on, one batch at most every `interval_s` seconds."""
+        """Return a stream of future events, one batch at most every `interval_s` seconds."""
         return self._bus.batches(interval_s)
 
     async def events(
@@ -261,14 +261,14 @@ class Engine(LazyServices):
         limit: int = -1,
         kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Give a run's stored events in order: after `after`, or the last ones before `before`.
+        """Return a run's stored events in order: after `after`, or the last ones before `before`.
 
         `kinds` are the types wanted; none named means all.
         """
         return await self._store.events(run, after=after, before=before, limit=limit, kinds=kinds)
 
     def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
-        """Give a way through the stored events of a run, or of all runs as one stream."""
+        """Return a way through the stored events of a run, or of all runs as one stream."""
         return self._store.history(run, kind)
 
     async def runs(
@@ -279,15 +279,15 @@ class Engine(LazyServices):
         batch: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        """Give the runs that match, newest first, straight from the store."""
+        """Return the runs that match, newest first, straight from the store."""
         return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
 
     async def radar(self) -> OverlapDetector:
-        """Give which of the latest runs change the same files, straight from the store."""
+        """Return which of the latest runs change the same files, straight from the store."""
         return View(await self._store.runs(limit=RADAR_RUNS)).radar
 
     async def find(self, name: str) -> Run:
-        """Give the run that `name` means: a unique prefix of its id, or `@last`.
+        """Return the run that `name` means: a unique prefix of its id, or `@last`.
 
         Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
         """
@@ -315,7 +315,7 @@ class Engine(LazyServices):
         return (await self._store.runs(ids=ids))[0]
 
     def position(self, run: str) -> int | None:
-        """Give a queued run's place in the queue, from 1."""
+        """Return a queued run's place in the queue, from 1."""
         for place, queued in enumerate(self.view.queue(), start=1):
             if queued.id == run:
                 return place
@@ -335,9 +335,9 @@ class Engine(LazyServices):
         return run
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
-        """Check a wish for a run, and give it with the path of the run it goes on from.
+        """Check a requested run; return it with the path of the run that it goes on from.
 
-        With `ask_later` it is no obstacle that its repository is not trusted yet.
+        With `ask_later`, missing trust in its repository is not an error.
         """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
@@ -366,7 +366,7 @@ class Engine(LazyServices):
         return await self._change(run, lambda current: requests.cancel(current, kill=kill))
 
     async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
-        """Cancel those of the runs that can be, in one step; gives them as they are now."""
+        """Cancel those of the runs that can be, in one step; return their new state."""
 
         def decide(current: Run) -> Sequence[Body]:
             try:
@@ -395,7 +395,7 @@ class Engine(LazyServices):
         """Continue a finished run's Codex thread with a message."""
         found = await self.find(run)
         if not message.strip():
-            raise user_error("INPUT_INVALID", "The message is empty.", "Say what is to be done.")
+            raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
         await self._check_again(found)
         ask = AttemptRequest(message, resume=True)
         return await self._change(found.id, lambda current: requests.resume(current, message), ask)
@@ -408,27 +408,27 @@ class Engine(LazyServices):
         self._publish((), set())
 
     async def set_pause(self, pause: Pause | None) -> None:
-        """Let the queue start nothing more, or with None, go on; live runs are not touched."""
+        """Pause the queue, or with None, resume it; live runs are not touched."""
         await self._shared.set_pause(pause)
         self._publish((), set())
 
     async def stop_supervising(self) -> None:
-        """Let another process supervise the runs, which go on; `supervise_again` ends that."""
+        """Leave the supervision of runs to another process; `supervise_again` ends that."""
         if self._supervising:
             self._supervising.cancel()
             await self._supervising.wait()
 
     def supervise_again(self) -> None:
-        """Supervise as soon as nobody else does, in an engine that was opened for that."""
+        """Supervise as soon as no other process does, in an engine that was opened for that."""
         if self._supervising and self._supervising.is_done:
             self._begin_to_supervise(None)
 
     async def is_needed(self) -> bool:
-        """Say whether something is left to do for whoever supervises: a run, or a message."""
+        """Return whether the supervisor has something left to do: a run, or a message."""
         return bool(await self.runs(statuses=LIVE, limit=1) or await self.notifications.owed())
 
     async def settle(self) -> None:
-        """Wait until no run is queued or active; raises `UserError` if nobody can see to that."""
+        """Wait until no run is queued or active; raises `UserError` if no process can do that."""
         batches = self._bus.batches(0)
         while self.view.live:
             self.check_works()
@@ -529,7 +529,7 @@ class Engine(LazyServices):
 
 
 def _wishes(config: Config) -> Sequence[Interest]:
-    """Give who wants to be told of what; where nobody does, nothing is imported for it."""
+    """Return the receivers' subscriptions; without receivers, nothing is imported."""
     if not (config.webhooks or config.notify.apprise):
         return ()
     from engine.notifications.receivers import wishes
@@ -553,8 +553,8 @@ async def supervise(
 ) -> None:
     """Supervise a home until nothing is left to do there; raises `UserError`.
 
-    Where somebody else does, stand by to take over, or without `standby`, return within a second.
-    Each engine works within the context that `around` makes of it.
+    If another process supervises it, stand by to take over, or without `standby`, return within
+    a second. Each engine works within the context that `around` makes of it.
     """
     while True:
         async with Engine.open(paths, config, supervise=True) as engine:
@@ -562,11 +562,11 @@ async def supervise(
                 if not (standby or await _supervises_soon(engine)):
                     return
                 await engine.settle()
-                # What is to be told is tried for a day; a run that is queued meanwhile is started.
+                # Messages are tried for a day; a run that is queued meanwhile is started.
                 while await engine.notifications.owed():
                     await asyncio.sleep(OWED_S)
                     await engine.settle()
-        # Whoever queued a run in the meantime saw the lock held, and started nobody: look again.
+        # A process that queued a run saw the lock held, and started no supervisor: look again.
         async with Engine.open(paths, config, follow=False) as engine:
             if not await engine.is_needed():
                 return

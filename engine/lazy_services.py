@@ -69,7 +69,7 @@ MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
 
 
 class LazyServices:
-    """What an engine offers beside its own commands."""
+    """Services of an engine beside its own commands."""
 
     def __init__(self, paths: Paths, config: Config, store: Store) -> None:
         self.paths = paths
@@ -84,7 +84,7 @@ class LazyServices:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What fails at the moment."""
+        """Current faults."""
         raise NotImplementedError
 
     def check_config(self) -> None:
@@ -93,7 +93,7 @@ class LazyServices:
             raise self.config_error
 
     async def find(self, name: str) -> Run:
-        """Give the run that a name means."""
+        """Return the run that a name means."""
         raise NotImplementedError
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
@@ -107,7 +107,7 @@ class LazyServices:
 
     @cached_property
     def doctor(self) -> Doctor:
-        """What runs need, looked at."""
+        """Diagnosis of all that runs need."""
         from engine.doctor import Doctor
 
         return Doctor(self.paths, self.config, self._store, lambda: self.faults)
@@ -121,7 +121,7 @@ class LazyServices:
 
     @cached_property
     def trust(self) -> Trust:
-        """What of repositories the user has trusted."""
+        """The repositories' files that the user has trusted."""
         from engine.trust.service import Trust
 
         return Trust(self._store, self.config)
@@ -135,28 +135,28 @@ class LazyServices:
 
     @cached_property
     def disk(self) -> Disk:
-        """What takes room, and how to get it back."""
+        """Disk usage, and how to free space."""
         from engine.disk.service import Disk
 
         return Disk(self.paths, self.config, self._store, self._change, self.check_config)
 
     @cached_property
     def sources(self) -> SourceInspector:
-        """Where workspaces may come from."""
+        """The possible sources of workspaces."""
         from engine.workspaces.sources import SourceInspector
 
         return SourceInspector(self.paths, self.find)
 
     @cached_property
     def patterns(self) -> Patterns:
-        """What worked, to learn from."""
+        """Patterns of what worked, to learn from."""
         from engine.patterns.service import Patterns
 
         return Patterns(self.paths, self._store, self.find)
 
     @cached_property
     def notifications(self) -> Notifications:
-        """Who is told of what, and what came of it."""
+        """Receivers of notifications, and their deliveries."""
         from engine.notifications.service import Notifications
 
         return Notifications(self.config, self._store)

@@ -37,9 +37,9 @@ def check_texts(spec: RunSpec) -> None:
     check_known(spec)
     codex_secrets.check(spec.codex_config)
     if not spec.prompt.strip():
-        raise user_error("INPUT_INVALID", "The prompt is empty.", "Say what is to be done.")
+        raise user_error("INPUT_INVALID", "The prompt is empty.", "Describe the task.")
     if not all(map(_is_utf8, _texts(spec))):
-        raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.")
+        raise user_error("INPUT_INVALID", "The input holds bytes that are not UTF-8.")
     for option in RUN_OPTIONS:
         value = value_of(spec, option)
         if value is not None and (problem := problem_of(option, value)):

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class HistorySearch:
-    """Finds words in prompts, messages, commands and outputs of all runs."""
+    """Search for words in prompts, messages, commands and outputs of all runs."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class HistorySearch:
         as_typed: bool = False,
         patience_s: float = PATIENCE_S,
     ) -> SearchResult:
-        """Give the latest places where all the words are; `as_typed`: the last one may go on.
+        """Return the latest places where all the words are; `as_typed`: the last one may go on.
 
         Before that the index is brought up to date, for `patience_s` at most. Raises `UserError`.
         """
@@ -72,7 +72,7 @@ class HistorySearch:
                 _log.warning("the index of the history waits: %s", error.message)
 
     async def _catch_up(self, patience_s: float) -> int:
-        """Index for so long at most; say how many events are left."""
+        """Index for at most `patience_s` seconds; return the number of events left."""
         deadline = time.monotonic() + patience_s
         while (behind := await self._store.search_behind()) and time.monotonic() < deadline:
             try:

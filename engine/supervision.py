@@ -1,4 +1,4 @@
-"""What the one engine does that supervises a home: it runs what is queued, and all around it."""
+"""Supervision of a home by its one supervising engine: the queue, and all around it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKPOINTS = 2
 
 
 class Supervision:
-    """Supervises a home while no other engine does; `pause` pauses the queue for a cause."""
+    """Supervision of a home while no other engine does it; `pause` pauses the queue for a cause."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Supervision:
         self._reporter.notify()
 
     async def run(self, after: Callable[[], Awaitable[object]] | None) -> None:
-        """Supervise this home as soon as nobody else does, and not before `after`."""
+        """Supervise this home as soon as no other process does, and not before `after`."""
         while not self._took_over():  # noqa: ASYNC110  the kernel frees the lock without a word
             await asyncio.sleep(OWNER_RETRY_S)
         try:
@@ -150,7 +150,7 @@ class Supervision:
             self._tasks.faults.record("faults", error)
 
     async def _rebuild_unreadable(self) -> None:
-        """Have the state of each run rebuilt that cannot be read: writing to it does that."""
+        """Rebuild the state of each run that cannot be read: writing to it does that."""
         notice = Notice("warning", "the stored state was unreadable: rebuilt from the events")
         for run in list(self._view.runs.values()):
             if is_unreadable(run):

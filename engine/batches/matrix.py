@@ -1,4 +1,4 @@
-"""What each run of a batch is given: the rows of a file times a matrix."""
+"""Values of each run of a batch: the rows of a file times a matrix."""
 
 from __future__ import annotations
 

@@ -29,20 +29,19 @@ from engine.templates.rendering import TemplateTextError
 from engine.templates.template import Template
 
 SPECIAL = ("repository", "source", "title", "prompt", *(option.key for option in COLUMNS))
-"""Columns that say how a run is to be done, where the template has no parameter of that name."""
+"""Columns that set options of a run, where the template has no parameter of that name."""
 TITLE, GIVEN = 272, 200
 PLACEHOLDER = re.compile(r"(?<!\{)\{\{-?\s*[^\W\d]\w*\s*(\||-?\}\})|\{%-?\s*raw\b")
-"""What nobody writes into a prompt but to have it filled in; other braces are code."""
+"""Braces that always mean a variable; other braces are code."""
 LITERALLY = (
-    "Give it by --matrix, --from or -p. Braces that are meant as they stand go between "
-    "{% raw %} and {% endraw %}."
+    "Set it with --matrix, --from or -p. Literal braces go between {% raw %} and {% endraw %}."
 )
 SOURCES = (WorkspaceKind.WORKTREE, WorkspaceKind.COPY, WorkspaceKind.IN_PLACE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """What runs are made of: the steps to go through for each cell."""
+    """Parts that runs are made of: the steps to go through for each cell."""
 
     order: BatchRequest
     known: Mapping[str, Template]
@@ -106,7 +105,7 @@ def _linked(
 
 
 def _at(what: _Filled, cell: InputRow, step: WorkflowStep | None) -> RunSpec:
-    """Fill a run in; what goes wrong with a cell is told with where that stands."""
+    """Return the run spec of a cell; an error names the place of the cell."""
     try:
         return _spec(what, cell, step)
     except UserError as error:
@@ -151,10 +150,10 @@ def _spec(what: _Filled, cell: InputRow, step: WorkflowStep | None) -> RunSpec:
 def _params(
     template: Template, values: Mapping[str, str], step: WorkflowStep | None
 ) -> dict[str, Any]:
-    """Give a template what it asks for: in a flow only that, else all, so that no name is lost."""
+    """Return the values for a template: in a flow its own parameters, else all, to find typos."""
     names = template.params
     if step is None:
-        # An empty cell says nothing, except where nothing is what it usually has.
+        # An empty cell sets nothing, except where the parameter's default is empty.
         return {k: v for k, v in values.items() if v or k not in names or names[k].default == ""}
     own = {
         k: _rendered(v, values, f"`{k}`") if isinstance(v, str) else v
@@ -174,7 +173,7 @@ def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
 
 
 def _placed(spec: RunSpec, special: Mapping[str, str], order: BatchRequest) -> RunSpec:
-    """Let a row set options, the repository among them; its paths are taken from here."""
+    """Return the spec with the options that a row sets; its paths are relative to this folder."""
     given = {option: special.get(option.key) for option in COLUMNS}
     spec = with_values(spec, {k.sets: from_text(k, text) for k, text in given.items() if text})
     named = special.get("repository") or special.get("source")

@@ -11,12 +11,12 @@ from engine.domain.model import RunSpec, WorkspaceSpec
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What a batch is to be made of."""
+    """A request for a batch."""
 
     spec: RunSpec
     """What holds for all its runs; prompt and title may name columns: `{{ city }}`."""
     said: frozenset[str] = frozenset()
-    """The fields of it that the user said: they come before a template's."""
+    """The fields that the user set: they come before a template's."""
     template: str | None = None
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     file: Path | None = None
@@ -25,4 +25,4 @@ class BatchRequest:
     name: str | None = None
     budget_tokens: int | None = None
     usual: Callable[[Path], WorkspaceSpec] | None = None
-    """Gives the workspace for a repository that a row names, where no kind was asked for."""
+    """Returns the workspace for a repository in a row, where no kind was requested."""

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[^\W\d]\w{0,59}")
 
 @dataclass(frozen=True, slots=True)
 class InputRow:
-    """What one row says, by column; `where` it stands, as it can be shown."""
+    """A row of values by column; `where` is its place, ready to be shown."""
 
     values: Mapping[str, str]
     where: str = ""
@@ -41,7 +41,7 @@ def read_file(path: Path) -> str:
         raise invalid(f"{name}: a file that ends in {', '.join(KINDS)} is needed.")
     try:
         if not path.is_file():
-            what = "it is no file" if path.exists() else "there is no such file"
+            what = "it is not a file" if path.exists() else "there is no such file"
             raise invalid(f"{name}: {what}.")
         content = read_named(path, LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -53,11 +53,11 @@ def read_file(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise invalid(f"{name}:{line}: this is no UTF-8.") from error
+        raise invalid(f"{name}:{line}: this is not UTF-8.") from error
 
 
 def rows(path: Path, text: str) -> list[InputRow]:
-    """Give the rows that `text`, the content of `path`, holds; raises `UserError`, naming one."""
+    """Return the rows that `text`, the content of `path`, holds; raises `UserError`, naming one."""
     name, kind = printable_name(path.name), KINDS[path.suffix.lower()]
     reader = {"CSV": _csv, "JSON lines": _json_lines, "YAML": _yaml}[kind]
     found: list[InputRow] = []
@@ -79,7 +79,7 @@ def listed(values: Iterable[object], name: str, lines: Sequence[int]) -> list[In
 
 
 def invalid(what: str, recovery: str = "") -> UserError:
-    """Make the error that says what is wrong, and where."""
+    """Return the error for an invalid row file."""
     return user_error(INVALID, what, recovery)
 
 
@@ -117,7 +117,7 @@ def _json_lines(text: str, name: str) -> Iterator[InputRow]:
         try:
             value = json.loads(line, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
-            what = one_line(str(error), 200) or "this is no JSON"
+            what = one_line(str(error), 200) or "this is not JSON"
             raise invalid(f"{where}: {what}.") from error
         yield row_of(value, where)
 
@@ -148,14 +148,14 @@ def row_of(value: object, where: str) -> InputRow:
 
 
 def key_of(key: object, where: str) -> str:
-    """Give a column's name; raises `UserError` where it is none."""
+    """Return a column's name; raises `UserError` where it is none."""
     if not isinstance(key, str) or not _NAME.fullmatch(key):
         raise invalid(f"{where}: `{_shown(key)}` is no name of letters, digits and `_`.")
     return key
 
 
 def text_of(key: object, value: object, where: str) -> str:
-    """Give a value as text; raises `UserError` where it is none that a parameter could have."""
+    """Return a value as text; raises `UserError` where it is none that a parameter could have."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, (str, int, float)):
@@ -167,7 +167,7 @@ def text_of(key: object, value: object, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise invalid(f"{where}: `{_shown(key)}`: this is no UTF-8.") from None
+        raise invalid(f"{where}: `{_shown(key)}`: this is not UTF-8.") from None
     return text
 
 

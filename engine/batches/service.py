@@ -57,7 +57,7 @@ class BatchPlan:
 
 
 class Batches:
-    """Everything about batches; every method raises `UserError`."""
+    """Service for batches; every method raises `UserError`."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Batches:
         return [request for request in found if request]
 
     async def consents(self, plan: BatchPlan) -> list[Consent]:
-        """Give what has to be trusted first, each once."""
+        """Return the consents that are missing, each once."""
         found = list[Consent | None](await self._trust.missing(plan.requests))
         for spec in _places(plan):
             found.append(await self._trust.asked(spec))
@@ -148,10 +148,10 @@ class Batches:
     async def check(
         self, plan: BatchPlan, *, ask_later: bool = False, may_fetch: bool = True
     ) -> BatchPlan:
-        """Check every run as it would be checked alone, and give them as they would be started.
+        """Return the checked plan, each run checked as if it were started alone.
 
-        With `ask_later` it is no obstacle that something is not trusted yet. Without `may_fetch`
-        no network is used: bases are taken as they were fetched last.
+        With `ask_later`, missing trust is not an error. Without `may_fetch`, no network is
+        used: bases are taken as they were fetched last.
         """
         requests = plan.requests
         consents = await (self._trust.look if ask_later else self._trust.require)(requests)
@@ -180,7 +180,7 @@ class Batches:
         return replace(plan, planned=tuple(checked))
 
     async def size(self, plan: BatchPlan) -> int | None:
-        """Estimate the bytes that all its workspaces take at first; None: it cannot be said."""
+        """Estimate the bytes of all workspaces at the start; None: unknown."""
         sizes: dict[object, int | None] = {}
         total = 0
         for each in plan.planned:
@@ -207,11 +207,11 @@ class Batches:
     # What there is
 
     async def all(self) -> list[Batch]:
-        """Give all batches, newest first."""
+        """Return all batches, newest first."""
         return await self._store.batches()
 
     async def find(self, name: str) -> Batch:
-        """Give the batch that `name` means: its id, a unique prefix of it, or `@last`."""
+        """Return the batch that `name` means: its id, a unique prefix of it, or `@last`."""
         known = await self._store.batches()
         exact = [each for each in known if each.id == name]
         found = exact or [each for each in known if name and each.id.startswith(name)]
@@ -228,15 +228,15 @@ class Batches:
         raise user_error("BATCH_NOT_FOUND", f"`{shown}` could mean {listed}{more}.")
 
     async def runs(self, batch: str) -> list[Run]:
-        """Give the runs of a batch in the order they were made, straight from the store."""
+        """Return the runs of a batch in the order they were made, straight from the store."""
         return (await self._store.runs(batch=batch))[::-1]
 
     async def standing(self, batch: str, slots: int) -> BatchSummary:
-        """Say what a batch has come to, straight from the store."""
+        """Return the summary of a batch, straight from the store."""
         return standing(await self.runs(batch), time.time(), slots)
 
     async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
-        """Give the runs whose workspaces can go: those that ended, none of `kept` or applied."""
+        """Return the runs whose workspaces can go: ended, not in `kept` and not applied."""
         if not kept:
             return frozenset()
         stays = {run.id for run in kept}
@@ -256,11 +256,11 @@ class Batches:
     # What can be done
 
     async def set_budget(self, batch: str, tokens: int | None) -> None:
-        """Let its runs use so many tokens together, from now on."""
+        """Set the token budget that the runs share, from now on."""
         await self._store.set_budget(batch, tokens)
 
     async def to_retry(self, batch: str) -> list[Run]:
-        """Give the runs of it that failed, and then those that were cancelled because of them."""
+        """Return the runs of it that failed, and then those that were cancelled because of them."""
         runs = await self.runs(batch)
         failed = [run for run in runs if run.status in RETRIED]
         vain = [
@@ -300,7 +300,7 @@ def _check_places(plan: BatchPlan) -> None:
             raise user_error(
                 "BATCH_INVALID",
                 f"{count} runs would work in {printable_name(source or '')} itself at once.",
-                "Give each a worktree or a copy, or a folder of its own by `repository`.",
+                "Use for each a worktree or a copy, or a folder of its own by `repository`.",
             )
 
 
@@ -311,7 +311,7 @@ def _offline(wish: WorkspaceSpec) -> WorkspaceSpec:
 
 
 def _place(spec: RunSpec) -> tuple[object, ...]:
-    """Give what of a run has to be checked on the disk; many of a batch have it in common."""
+    """Return the parts of a spec that are checked on disk; many runs of a batch share them."""
     return (
         spec.workspace,
         spec.project,

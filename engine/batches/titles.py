@@ -1,4 +1,4 @@
-"""Titles by which the runs of a batch can be told apart, also where a list has cut them."""
+"""Titles that distinguish the runs of a batch, even where a list has cut them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ USUAL, FIRST, LONGEST = 72, 60, 272
 
 
 def usual(step: str | None, prompt: str) -> str:
-    """Give the title of a run that nobody gave one."""
+    """Return the title of a run without a title of its own."""
     return one_line(f"{step}: {prompt}" if step else prompt, USUAL)
 
 
 class RunTitles:
-    """Gives titles to the runs of a batch, whose `specs` are each made `copies` times.
+    """Titles of the runs of a batch, whose `specs` are each made `copies` times.
 
-    A title that was given and is no other run's stays, with the number of the copy behind it.
-    Otherwise what differs stands first: `n=10 #3 · Fix the flaky test`.
+    A unique title that the user set stays, followed by the number of the copy. Otherwise what
+    differs stands first: `n=10 #3 · Fix the flaky test`.
     """
 
     def __init__(self, specs: Sequence[RunSpec], copies: int) -> None:
@@ -31,7 +31,7 @@ class RunTitles:
         self._has_copies = copies > 1
 
     def of(self, spec: RunSpec, step: str | None, copy: int) -> str:
-        """Give the title of a copy, counted from 1; `step` is the one of a flow that it is."""
+        """Return the title of a copy, counted from 1; `step` is the one of a flow that it is."""
         number = f"#{copy}" if self._has_copies else ""
         is_usual = spec.title == usual(step, spec.prompt)
         if not is_usual and self._often[spec.title] == 1:

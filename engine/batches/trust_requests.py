@@ -1,4 +1,4 @@
-"""What the files of a repository ask for, put together for the one question about them."""
+"""Trust requests of a batch's files, combined into one question."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BatchFile:
 
     @property
     def gives(self) -> frozenset[str]:
-        """The names that it gives values to."""
+        """The names of the values that it sets."""
         found = {name for row in self.rows for name in row.values}
         if self.flow:
             found |= {*self.flow.params, *self.flow.matrix}

@@ -69,7 +69,7 @@ class Workflow:
 
 
 def is_flow(text: str) -> bool:
-    """Say whether a YAML text looks like a flow: a mapping, not a list of rows."""
+    """Return whether a YAML text looks like a flow: a mapping, not a list of rows."""
     kept = (
         line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
     )
@@ -108,7 +108,7 @@ def _check(step: WorkflowStep, steps: Sequence[WorkflowStep], where: str) -> Non
         if other not in names:
             meant = nearest.hint(other, names)
             shown = printable_name(other[:60])
-            raise invalid(f"{where}: `{name}` waits for `{shown}`, which is no step.{meant}")
+            raise invalid(f"{where}: `{name}` waits for `{shown}`, which is not a step.{meant}")
     _check_values(step, f"{where}: `{name}`")
 
 

@@ -11,7 +11,7 @@ from engine.domain.secrets import HIDDEN
 _LONGEST_SHOWN = 12
 """Longer parts of a path are as likely a token as a name."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z._~-]*|v?\d{1,3}|")
-"""A part of a path that is no token, if it is not long."""
+"""A part of a path that is not a token, if it is short."""
 _SHORTEST_HIDDEN = 6
 
 
@@ -29,7 +29,7 @@ class Address(str):
 
     @property
     def shown(self) -> str:
-        """What may be seen of it."""
+        """The part of the address that may be shown."""
         return f"{self.partition('://')[0]}://{HIDDEN}"
 
     def __repr__(self) -> str:
@@ -80,12 +80,12 @@ class Url(Address):
 
     @property
     def has_user(self) -> bool:
-        """Whether it holds a user's name or a password."""
+        """Return whether it holds a user's name or a password."""
         return "@" in urlsplit(str(self)).netloc
 
     @property
     def holds_secret(self) -> bool:
-        """Whether it is not shown whole."""
+        """Return whether it is not shown whole."""
         return self.shown != str(self)
 
     def _parts(self) -> set[str]:

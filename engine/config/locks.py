@@ -24,8 +24,8 @@ T = TypeVar("T")
 async def locked(lock: Path, limit_s: float = LIMIT_S) -> AsyncGenerator[None]:
     """Hold the lock file; raises `UserError` WORKSPACE_BUSY after `limit_s` seconds of waiting.
 
-    Where there can be no lock it raises what the system says. The system lets go of it when this
-    process ends, however it ends.
+    Raises OSError where locks are not possible. The kernel frees the lock when this process
+    ends, however it ends.
     """
     try:
         private_folder(lock.parent)
@@ -69,6 +69,6 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 def lock_for(home: Path, folder: Path) -> Path:
-    """Give the lock file for work on `folder`, which itself is left alone."""
+    """Return the lock file for work on `folder`, which itself is left alone."""
     digest = hashlib.sha256(os.fsencode(real_path(folder))).hexdigest()[:24]
     return home / "locks" / f"{digest}.lock"

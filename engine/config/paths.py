@@ -1,4 +1,4 @@
-"""Where everything lies: the home of runs, the settings, the folders of one run."""
+"""Paths: the home of runs, the settings, the folders of one run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AttemptFolder:
 
     @property
     def prompt(self) -> Path:
-        """What Codex reads on stdin."""
+        """The prompt, which Codex reads on stdin."""
         return self.path / "prompt.md"
 
     @property
@@ -37,7 +37,7 @@ class AttemptFolder:
 
     @property
     def stderr(self) -> Path:
-        """What Codex said beside them."""
+        """The stderr of Codex."""
         return self.path / "stderr.log"
 
     @property
@@ -81,7 +81,7 @@ class StageFolder(AttemptFolder):
 
     @property
     def prompt(self) -> Path:
-        """What the commands read on stdin: nothing."""
+        """The stdin of the commands: empty."""
         return Path(os.devnull)
 
     @property
@@ -96,12 +96,12 @@ class StageFolder(AttemptFolder):
 
     @property
     def step(self) -> Path:
-        """Which command runs, from 1."""
+        """The number of the running command, from 1."""
         return self.path / "step"
 
     @property
     def began(self) -> Path:
-        """When the commands were started, by a clock that no jump or sleep moves."""
+        """The start of the commands, by a clock that no jump or sleep moves."""
         return self.path / "began"
 
 
@@ -129,7 +129,7 @@ class Paths:
 
     @property
     def log(self) -> Path:
-        """What went wrong inside, for reports."""
+        """The log of internal errors, for reports."""
         return self.home / "swarm.log"
 
     @property
@@ -144,39 +144,39 @@ class Paths:
 
     @property
     def trash(self) -> Path:
-        """What was deleted and can still come back."""
+        """Deleted workspaces that can still be restored."""
         return self.home / "trash"
 
     def workspace(self, project: str, run: str) -> Path:
-        """Give the folder an agent works in."""
+        """Return the folder an agent works in."""
         return self.workspaces / safe_name(project) / safe_name(run)
 
     def run(self, run: str) -> Path:
-        """Give the folder of a run's own files."""
+        """Return the folder of a run's own files."""
         return self.home / "runs" / safe_name(run)
 
     def attempt(self, run: str, attempt: int) -> AttemptFolder:
-        """Give the folder of one attempt's files."""
+        """Return the folder of one attempt's files."""
         return AttemptFolder(self.run(run) / f"attempt-{attempt}")
 
     def environment(self, run: str) -> Path:
-        """Give the file with the environment that a run was requested with."""
+        """Return the file with the environment that a run was requested with."""
         return self.run(run) / "environment.json"
 
     def temporary(self, run: str) -> Path:
-        """Give the folder for temporary files of a run's programs."""
+        """Return the folder for temporary files of a run's programs."""
         return self.run(run) / "tmp"
 
     def image(self, run: str, place: int, suffix: str) -> Path:
-        """Give the file with the copy of an image that a run was requested with."""
+        """Return the file with the copy of an image that a run was requested with."""
         return self.run(run) / f"image-{place}{suffix}"
 
     def port(self, run: str) -> Path:
-        """Give the file with the first port of a run's block."""
+        """Return the file with the first port of a run's block."""
         return self.run(run) / "port"
 
     def checkpoints(self, run: str, workspace: str) -> Path:
-        """Give where the checkpoints of a run's workspace are kept, outside the workspace."""
+        """Return where the checkpoints of a run's workspace are kept, outside the workspace."""
         return self.run(run) / "checkpoints" / f"{Path(workspace).name}.git"
 
     def prepare(self) -> None:
@@ -202,7 +202,7 @@ class Paths:
 
 
 def find() -> Paths:
-    """Give the user's paths: SWARM_HOME and SWARM_CONFIG, or the platform's own places."""
+    """Return the user's paths: SWARM_HOME and SWARM_CONFIG, or the platform's own places."""
     home, config = os.environ.get("SWARM_HOME"), os.environ.get("SWARM_CONFIG")
     try:
         Path.home()
@@ -240,7 +240,7 @@ def private_folder(path: Path) -> Path:
 
 
 def safe_name(name: str) -> str:
-    """Give a file name for any `name` at all: one component, never empty, `.` or `..`, bounded.
+    """Return a file name for any `name` at all: one component, never empty, `.` or `..`, bounded.
 
     A name that had to be changed carries a digest of the original, so that two stay two.
     """

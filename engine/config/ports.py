@@ -16,7 +16,7 @@ from engine.system.files import read_regular
 
 BLOCK = 10
 FIRST, END = 20000, 32760
-"""Below the ports that Linux gives to programs that ask for any."""
+"""Below the ports that Linux assigns to programs that ask for any."""
 BLOCKS = (END - FIRST) // BLOCK
 
 
@@ -30,7 +30,7 @@ def assigned(paths: Paths, run: str) -> int | None:
 
 
 async def assign(paths: Paths, run: str, store: StoreReader) -> int | None:
-    """Give a run a block of ports, the one it had if that is free; None where there is none."""
+    """Return a run a block of ports, the one it had if that is free; None where there is none."""
     async with locked(paths.home / "locks" / "ports.lock"):
         live = [other.id for other in await store.runs(statuses=ACTIVE) if other.id != run]
         return await asyncio.to_thread(_assign, paths, run, live)

@@ -1,4 +1,4 @@
-"""What a face remembers for the next time: choices made, nothing whose loss would cost anything."""
+"""Preferences of the faces: choices made, cheap to lose."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class PreferenceStore(Protocol):
-    """Where words are kept by name; the store is one."""
+    """A store of text by name."""
 
     def settings(self) -> Awaitable[dict[str, str]]:
-        """Give all words."""
+        """Return all words."""
         ...
 
     def change_setting(
@@ -41,7 +41,7 @@ class Preferences:
         self._kept = await self._settings.settings()
 
     def recall(self, name: str, kind: type[T]) -> T | None:
-        """Give what was remembered under `name`, or None if nothing of that `kind` was."""
+        """Return the value remembered under `name`; None if there is none of that `kind`."""
         text = self._kept.get(_PREFIX + name)
         try:
             return None if text is None else msgspec.json.decode(text, type=kind)

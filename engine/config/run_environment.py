@@ -1,7 +1,7 @@
-"""The environment of a run: that of the process that requested it, and variables of its own.
+"""The environment of a run: that of the requesting process, and variables of its own.
 
-What was requested lies in a file of the run that only its owner can read. A run of an earlier
-version has none: the environment of the supervising process stands in for it.
+It lies in a file of the run that only its owner can read. A run of an earlier version has none: the
+environment of the supervising process stands in for it.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CodexSettings(_Section, frozen=True):
-    """How Codex is started."""
+    """Settings of how Codex is started."""
 
     bin: Annotated[
         str | None, _says("the Codex executable; else PATH, else the Python package")
@@ -57,27 +57,27 @@ class CodexSettings(_Section, frozen=True):
 
 
 class QueueSettings(_Section, frozen=True):
-    """How the queue starts runs."""
+    """Settings of the queue."""
 
     per_project: Annotated[Positive | None, _says("runs of one project at a time")] = None
     stagger_s: Annotated[Seconds, _says("seconds between two starts, about")] = 0.5
 
 
 class WatchdogSettings(_Section, frozen=True):
-    """When a run counts as stalled, and what is done then."""
+    """Settings of stalled runs: when a run counts as stalled, and the reaction."""
 
     silent_s: Annotated[Seconds, _says("seconds without a sign of life; a command may take 3×")] = (
         300
     )
-    first_event_s: Annotated[Seconds, _says("seconds until Codex must have said something")] = 60
+    first_event_s: Annotated[Seconds, _says("seconds until the first output of Codex")] = 60
     action: Annotated[
         Literal["notice", "resume", "fail"],
-        _says("tell only; end it and go on in the same thread; or end it with RUN_STALLED"),
+        _says("notify only; end it and go on in the same thread; or end it with RUN_STALLED"),
     ] = "notice"
 
 
 class WorkspaceSettings(_Section, frozen=True):
-    """How workspaces are made."""
+    """Settings of how workspaces are made."""
 
     copy_limit: Annotated[Size, _says("the largest folder that is copied")] = Size(2 * 1024**3)
     setup: Annotated[
@@ -114,7 +114,7 @@ class WorkspaceSettings(_Section, frozen=True):
 
 
 class ProjectSettings(_Section, frozen=True):
-    """How the workspaces of one project are made, where that differs."""
+    """Workspace settings of one project, where they differ."""
 
     setup: tuple[str, ...] | None = None
     setup_limit: Duration | None = None
@@ -133,7 +133,7 @@ def _check_env(env: dict[str, str]) -> None:
 
 
 class RepositorySettings(_Section, frozen=True):
-    """What a repository's own file may say."""
+    """Settings that a repository's own file may hold."""
 
     workspace: ProjectSettings = ProjectSettings()
 
@@ -149,7 +149,7 @@ class WebhookSettings(_Section, frozen=True):
 
     @property
     def has_secret(self) -> bool:
-        """Whether what is sent is signed."""
+        """Return whether what is sent is signed."""
         return bool(self.secret_env or self.secret_keyring)
 
     def __post_init__(self) -> None:
@@ -159,12 +159,12 @@ class WebhookSettings(_Section, frozen=True):
 
 
 class NotificationSettings(_Section, frozen=True):
-    """How people are told."""
+    """Settings of notifications."""
 
     bell: Annotated[
         bool,
         _says(
-            "ring the terminal's bell, and tell the desktop, when a run needs you or a batch ends"
+            "ring the terminal's bell, and notify the desktop, when a run needs you or a batch ends"
         ),
     ] = True
     apprise: Annotated[
@@ -173,7 +173,7 @@ class NotificationSettings(_Section, frozen=True):
     ] = ()
     events: Annotated[
         tuple[EventName, ...],
-        _says("what they are told; of a batch only its end, and no pause of your own"),
+        _says("the events that are sent; of a batch only its end, and no pause of your own"),
     ] = (
         EventName("run.failed"),
         EventName("run.stalled"),
@@ -183,7 +183,7 @@ class NotificationSettings(_Section, frozen=True):
 
 
 class CleanupSettings(_Section, frozen=True):
-    """What is cleaned up, and when."""
+    """Settings of the automatic cleanup."""
 
     auto: Annotated[
         bool, _says("clean up without being asked, every hour; never work that is nowhere else")
@@ -224,7 +224,7 @@ class CleanupSettings(_Section, frozen=True):
     disposable: Annotated[
         tuple[str, ...],
         _says(
-            "files and folders that are no work where git ignores them, by name or pattern; others "
+            "git-ignored files and folders that are not work, by name or pattern; others "
             "that an agent changed keep a workspace from being cleaned up"
         ),
     ] = (
@@ -234,12 +234,12 @@ class CleanupSettings(_Section, frozen=True):
 
     @property
     def worthless(self) -> tuple[str, ...]:
-        """All names of ignored files and folders that are no work."""
+        """Names of ignored files and folders that are not work."""
         return (*self.rebuildable, *self.disposable)
 
 
 class UiSettings(_Section, frozen=True):
-    """How the dashboard looks and which keys it takes."""
+    """Settings of the dashboard: its look and its keys."""
 
     theme: Annotated[str, _says("`swarm-dark`, `swarm-light` or one of Textual's")] = "swarm-dark"
     keys: Annotated[dict[str, str], _says("own keys by command: `{run.cancel: x}`")] = {}
@@ -306,7 +306,7 @@ class Config(_Section, frozen=True):
 
 
 def load(path: Path) -> Config:
-    """Read the settings at `path`; a missing file gives the defaults.
+    """Return the settings at `path`; the defaults where the file is missing.
 
     Raises `UserError` CONFIG_INVALID, naming file, line and the nearest valid key.
     """
@@ -360,7 +360,7 @@ def parse_repository(text: str, name: str) -> RepositorySettings:
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Give all settings as JSON values, lengths of time in seconds and sizes in bytes.
+    """Return all settings as JSON values, lengths of time in seconds and sizes in bytes.
 
     Addresses and variables may hold secrets, and are only hinted at.
     """

@@ -1,4 +1,4 @@
-"""What settings are written in: lengths of time, sizes, paths, names; each reads itself."""
+"""Types of setting values: lengths of time, sizes, paths, names; each parses itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Duration(float):
 
     @classmethod
     def parse(cls, value: object) -> Duration:
-        """Read a duration; raises ValueError, saying what is allowed."""
+        """Read a duration; raises ValueError, which names the allowed forms."""
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", str(value))
         if not found or isinstance(value, bool):
             raise ValueError("a duration such as 90s, 5m, 12h or 30d is needed")
@@ -38,7 +38,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, value: object) -> Size:
-        """Read a size; raises ValueError, saying what is allowed."""
+        """Read a size; raises ValueError, which names the allowed forms."""
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
         if not found or isinstance(value, bool) or found[2] not in _UNITS_BYTES:
             raise ValueError("a size such as 500MB or 2GiB is needed")
@@ -103,20 +103,20 @@ class WebhookName(str):
 
     @classmethod
     def parse(cls, value: object) -> WebhookName:
-        """Read a name; raises ValueError, saying what is allowed."""
+        """Read a name; raises ValueError, which names the allowed form."""
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", value):
             raise ValueError("a name of letters, digits, `-` and `_` is needed")
         return cls(value)
 
 
 class EventName(str):
-    """What a receiver can be told, such as `run.failed`."""
+    """The name of an event for a receiver, such as `run.failed`."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, value: object) -> EventName:
-        """Read a name; raises ValueError, saying which is the nearest."""
+        """Read a name; raises ValueError, which names the nearest."""
         if value in TOPICS:
             return cls(value)
         import difflib  # only the wrong pay for it

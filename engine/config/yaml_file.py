@@ -53,7 +53,7 @@ def values_of(text: str, name: str, code: str) -> Any:  # noqa: ANN401  whatever
 
 
 def line_of(text: str, *keys: str) -> int:
-    """Give the line, from 1, on which the value at `keys` begins; as near as can be said."""
+    """Return the line, from 1, of the value at `keys`, or of its nearest known parent."""
     node, line = _nodes(text), 1
     for key in keys:
         found = _child(node, key)
@@ -67,7 +67,7 @@ def line_of(text: str, *keys: str) -> int:
 
 
 def _read(text: str, name: str, code: str) -> tuple[Any, Any]:
-    """Give the values and the nodes, which know their lines."""
+    """Return the values and the nodes, which know their lines."""
     import yaml  # slow to import, and most homes have no such file
 
     try:
@@ -84,7 +84,7 @@ def _read(text: str, name: str, code: str) -> tuple[Any, Any]:
 
 
 def lines_of(text: str, *keys: str) -> list[int]:
-    """Give the lines, from 1, on which the items of the sequence at `keys` begin."""
+    """Return the lines, from 1, on which the items of the sequence at `keys` begin."""
     node = _nodes(text)
     for key in keys:
         _, node = _child(node, key) or (None, None)
@@ -155,7 +155,7 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  a type
 
 
 def _loader() -> Any:  # noqa: ANN401  untyped in its stubs
-    """Give libyaml's loader where PyYAML was built with it: ten times as quick."""
+    """Return libyaml's loader where PyYAML was built with it: ten times as quick."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -191,7 +191,7 @@ def _refuse_treacherous(tree: Any) -> None:  # noqa: ANN401  a YAML node
 
 
 def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401  YAML nodes
-    """Give what stands in a sequence or a mapping, of that the keys too, each once."""
+    """Yield the nodes in a sequence or a mapping, its keys too, each once."""
     seen: set[str] = set()
     for child in node.value:
         if not isinstance(child, tuple):
@@ -227,7 +227,7 @@ def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
 
 
 def _child(node: Any, key: str) -> tuple[Any, Any] | None:  # noqa: ANN401  a YAML node
-    """Give where `key` stands in a mapping or sequence, and what stands there."""
+    """Return the nodes of `key` and its value in a mapping or sequence; None: missing."""
     children: list[Any] = node.value if node else []
     for place, child in enumerate(children):
         if isinstance(child, tuple):
@@ -246,7 +246,7 @@ def _valid_keys(kind: Any, path: list[str]) -> list[str]:  # noqa: ANN401  a typ
 
 
 def _inner(kind: Any, key: str) -> Any:  # noqa: ANN401  types
-    """Give the type of what stands at `key` in a value of the type `kind`; None: not known."""
+    """Return the type of the value at `key` in a value of the type `kind`; None: not known."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     if get_origin(kind) is tuple:
@@ -258,7 +258,7 @@ def _inner(kind: Any, key: str) -> Any:  # noqa: ANN401  types
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401  a type
-    """Give a type without what is annotated to it, and without None."""
+    """Return a type without its annotations and without None."""
     kind = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
     if get_origin(kind) is UnionType:
         return next(each for each in get_args(kind) if each is not type(None))

@@ -245,14 +245,14 @@ class WorkspaceCleanup:
     # The run that is meant
 
     async def run(self, run: str) -> Run:
-        """Give a run as it is stored."""
+        """Return a run as it is stored."""
         found = await self._store.runs(ids=[run])
         if not found:
             raise user_error("RUN_NOT_FOUND", f"There is no run {run}.")
         return found[0]
 
     async def standing(self, run: str, path: str | None) -> Run:
-        """Give a run with the workspace at `path` as its own."""
+        """Return a run with the workspace at `path` as its own."""
         known = await self.run(run)
         if path is None or (known.workspace and known.workspace.path == path):
             return known

@@ -92,7 +92,7 @@ class CleanupPlan:
 
     @property
     def is_for_good(self) -> bool:
-        """Whether what is taken does not go to the trash."""
+        """Return whether what is taken does not go to the trash."""
         return self.artefacts_only or self.sessions
 
     @property
@@ -167,7 +167,7 @@ def _age_s(run: Run, now: float) -> float:
 
 
 def ago(seconds: float) -> str:
-    """Give a time span in words, to the day or hour."""
+    """Return a time span in words, to the day or hour."""
     for size, word in ((DAY_S, "day"), (HOUR_S, "hour")):
         if seconds >= size:
             count = int(seconds / size)

@@ -91,7 +91,7 @@ def of_codex(home: Path) -> list[DiskLocation]:
 
 
 def of_session(one: SessionFile) -> DiskLocation:
-    """Give the place that a session file is."""
+    """Return the place that a session file is."""
     run, project = (one.run.id, one.run.spec.project) if one.run else ("", "")
     return DiskLocation(
         LocationKind.ROLLOUT, one.path, one.path.name, run, project, one.state, one.may_go

@@ -70,7 +70,7 @@ class Disk:
     # Looking
 
     def free(self) -> int:
-        """Give the free bytes of the file system that the home is on."""
+        """Return the free bytes of the file system that the home is on."""
         return shutil.disk_usage(self._paths.home).free
 
     async def measure(
@@ -258,7 +258,7 @@ class Disk:
         return False
 
     async def _too_much(self, entries: Sequence[TrashEntry], now: float) -> list[TrashEntry]:
-        """Give the entries, newest first, that are too old or find no room any more."""
+        """Return the entries, newest first, that are too old or find no room any more."""
         limits = self._config.cleanup
         oldest, room = now - limits.trash_days * 86_400, limits.trash_size
         going: list[TrashEntry] = []

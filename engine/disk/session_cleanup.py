@@ -35,7 +35,7 @@ class SessionCleanup:
         self._tell = tell
 
     async def find(self) -> list[SessionFile]:
-        """Give the session files of the runs here, those of the simulated agent's, too."""
+        """Return the session files of the runs here, those of the simulated agent's, too."""
         runs = await self._store.runs()
 
         def look() -> list[SessionFile]:

@@ -78,7 +78,7 @@ class Trash:
         return entry if entry.id == name and self._is_ours(Path(entry.path)) else None
 
     def content(self, entry: TrashEntry) -> Path:
-        """Give where the workspace of an entry lies."""
+        """Return where the workspace of an entry lies."""
         return self._paths.trash / entry.id / "workspace"
 
     async def put(

@@ -35,7 +35,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def is_empty_worktree(target: Path) -> bool:
-    """Say whether a restore was cut short here, after git had made the folder."""
+    """Return whether a restore was cut short here, after git had made the folder."""
     if target.is_symlink() or not target.is_dir():
         return False
     link = target / ".git"

@@ -112,7 +112,7 @@ async def of_worktrees(workspace: Workspace, found: Repository | None) -> list[U
 
 
 async def _is_shared(refs: list[tuple[str, str]], branch: str, place: Path | None) -> bool:
-    """Say whether a branch stands where another does, and its worktree stands on it: no more."""
+    """Return whether a branch stands where another does, and its worktree stands on it: no more."""
     tip = next((sha for sha, ref in refs if ref == branch), None)
     elsewhere = ("refs/heads/", "refs/remotes/", "refs/tags/", PULLS)
     shared = any(sha == tip and ref != branch and ref.startswith(elsewhere) for sha, ref in refs)
@@ -126,7 +126,7 @@ async def _resolves(git: Git, name: str) -> bool:
 
 
 def modules(folder: Path) -> list[Path]:
-    """Give the repositories of submodules below the `modules` of a git directory. Blocking."""
+    """Return the repositories of submodules below the `modules` of a git directory. Blocking."""
     found: list[Path] = []
     if folder.is_symlink():
         return []
@@ -147,7 +147,7 @@ async def inside(
     *,
     is_taken: bool,
 ) -> list[UnpushedCommits]:
-    """Give those of the repositories in a workspace that hold commits which are nowhere else.
+    """Return those of the repositories in a workspace that hold commits which are nowhere else.
 
     `git_dirs` are a name and a git directory each. With `is_taken`, what the workspace's own has
     checked out was taken home. Raises `UserError`.
@@ -166,7 +166,7 @@ async def inside(
 async def _counterpart(
     workspace: Workspace, name: str, git_dir: ForeignRepository, asked: OriginCache
 ) -> Repository | None:
-    """Give the repository that one in the workspace is a copy of, as far as that can be told."""
+    """Return the repository that one in the workspace is a copy of, as far as that can be told."""
     if not workspace.source:
         return None
     if name and workspace.kind is WorkspaceKind.WORKTREE:
@@ -222,13 +222,13 @@ async def _own(
 
 
 async def head(git: Git) -> str | None:
-    """Give the commit that is checked out."""
+    """Return the commit that is checked out."""
     answer = await git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
 
 
 async def _known(git: Git, mine: set[str], source: Repository, asked: OriginCache) -> set[str]:
-    """Give the commits of both from which all that the source reaches can be told."""
+    """Return the commits of both from which all that the source reaches can be told."""
     tips = {sha for sha, _ in await asked.refs(source)}
     tips.update(filter(None, [source.head]))
     if mine <= tips:
@@ -241,7 +241,7 @@ async def _known(git: Git, mine: set[str], source: Repository, asked: OriginCach
 
 
 async def _have(git: Git, wanted: set[str]) -> set[str]:
-    """Give those of these objects that a repository has."""
+    """Return those of these objects that a repository has."""
     if not wanted:
         return set()
     asked = "".join(f"{sha}\n" for sha in sorted(wanted)).encode()

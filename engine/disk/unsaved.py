@@ -243,7 +243,7 @@ def _foreign(root: Path, git_dir: Path) -> ForeignRepository:
 
 
 async def _is_tree(head: Git | ForeignRepository, tree: str, scratch: Path) -> bool:
-    """Say whether what a git directory has checked out is this tree."""
+    """Return whether what a git directory has checked out is this tree."""
     if isinstance(head, ForeignRepository):
         async with head.opened(scratch) as git:
             return await _is_tree(git, tree, scratch)
@@ -252,5 +252,5 @@ async def _is_tree(head: Git | ForeignRepository, tree: str, scratch: Path) -> b
 
 
 def counted(count: int, what: str) -> str:
-    """Give a number of something in words."""
+    """Return a number of something in words."""
     return f"{count} {what}{'' if count == 1 else 's'}"

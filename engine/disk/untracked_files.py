@@ -91,7 +91,7 @@ def _note_git(root: Path, where: str, found: UntrackedFiles) -> None:
 
 
 def _is_same(below: RootedDir, path: bytes, info: os.stat_result, source: Path | None) -> bool:
-    """Say whether the source has the file as it is."""
+    """Return whether the source has the file as it is."""
     if source is None:
         return False
     try:

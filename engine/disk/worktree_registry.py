@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 async def repository_of(workspace: Workspace) -> Repository | None:
-    """Give the repository that a workspace is registered in, if it is a worktree.
+    """Return the repository that a workspace is registered in, if it is a worktree.
 
     It is the one that stays when worktrees go, not the registration of one of them.
     """

@@ -1,1 +1,1 @@
-"""What a run is: data and rules, no input or output."""
+"""The domain: data and rules of runs, no input or output."""

@@ -1,4 +1,4 @@
-"""What a run is doing now, in words."""
+"""The current activity of a run, in words."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def elapsed_s(run: Run, now: float) -> float:
 
 
 def is_quiet(run: Run, now: float) -> bool:
-    """Say whether a run thinks without a word for longer than usual."""
+    """Return whether a run thinks without a word for longer than usual."""
     is_silent = now - run.last_sign_at >= QUIET_S and not run.open_items
     return run.status in (Status.RUNNING, Status.VERIFYING) and is_silent
 
 
 STEPS_THAT_TELL = 2
-"""Steps of a plan that have to be done before their pace says anything."""
+"""Steps of a plan that have to be done before their pace means anything."""
 
 
 def time_left_s(run: Run, now: float) -> float | None:
@@ -70,7 +70,7 @@ def time_left_s(run: Run, now: float) -> float | None:
 
 
 def paused_words(pause: Pause, now: float) -> str:
-    """Say why the queue is paused, and when it goes on."""
+    """Return the cause of the pause, and when the queue goes on."""
     until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"
     return f"the queue is paused: {pause.reason}{until}"
 
@@ -83,7 +83,7 @@ def activity(
     after: Sequence[str] | None = None,
     pause: Pause | None = None,
 ) -> str:
-    """Say what the run is doing at `now`.
+    """Return the activity of the run at `now`.
 
     Of a queued one: `position` is its place in the queue, from 1, `after` are the runs it still
     waits for (None: not known), `pause` holds the queue.
@@ -104,7 +104,7 @@ def activity(
 
 
 def _held(run: Run, now: float, pause: Pause | None, place: str) -> str:
-    """Say which of a time and a pause holds the run longer, if any does."""
+    """Return the reason that holds the run longer, a time or a pause; empty where none does."""
     not_before = max(run.not_before or 0.0, run.spec.not_before or 0.0)
     if pause and _is_last(pause, max(now, not_before)):
         return f"{paused_words(pause, now)}{place}"

@@ -1,4 +1,4 @@
-"""Names of commits that a run can start from, as far as a look at the name can tell."""
+"""Names of commits that a run can start from, checked without git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch: runs launched together. What was asked for is kept; all else is told by its runs."""
+"""A batch: runs launched together. Only the request is stored; the rest follows from its runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlannedRun:
     """Whose workspace it starts from."""
 
     def as_spec(self, batch: str, made: Sequence[str]) -> RunSpec:
-        """Give what is asked for, now that the ids of the runs made before it are known."""
+        """Return the spec of the run, with the ids of the runs made before it."""
         waits = tuple(dict.fromkeys((*self.spec.after, *(made[place] for place in self.after))))
         spec = replace(self.spec, batch=batch, after=waits)
         if self.starts_from is None:
@@ -49,7 +49,7 @@ class PlannedRun:
 
 @record
 class BatchSummary:
-    """What a batch has come to by now."""
+    """The state of a batch, from its runs."""
 
     runs: int = 0
     counts: Counter[Status] | None = None
@@ -58,30 +58,30 @@ class BatchSummary:
     started_at: float | None = None
     finished_at: float | None = None
     left_s: float | None = None
-    """About how long it will take still; None where nothing tells yet, or it is over."""
+    """About how long it will take still; None where nothing is known yet, or it is over."""
 
     def of(self, *statuses: Status) -> int:
-        """Give how many runs have one of these statuses."""
+        """Return how many runs have one of these statuses."""
         return sum((self.counts or {}).get(status, 0) for status in statuses)
 
     @property
     def ended(self) -> int:
-        """How many have ended by themselves: those cancelled tell nothing."""
+        """The number of runs that ended by themselves, without the cancelled ones."""
         return self.of(Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED)
 
     @property
     def pass_rate(self) -> float | None:
-        """Which part of those that ended has succeeded, 0 to 1; None while none has."""
+        """The part of the ended runs that succeeded, 0 to 1; None while none has ended."""
         return self.of(Status.SUCCEEDED) / self.ended if self.ended else None
 
     @property
     def live(self) -> int:
-        """How many have not ended."""
+        """The number of runs that have not ended."""
         return self.of(*LIVE)
 
     @property
     def tokens(self) -> int:
-        """What was used, in and out."""
+        """The tokens used, in and out."""
         return self.usage.input + self.usage.output
 
 

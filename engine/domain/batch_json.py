@@ -46,7 +46,7 @@ _WWW = re.compile(r"(?i)\b(www)\.")
 
 
 def batch_json(swarm: Batch, so_far: BatchSummary) -> dict[str, Any]:
-    """Give a batch as a JSON object."""
+    """Return a batch as a JSON object."""
     counts = so_far.counts or {}
     return {
         "id": swarm.id,
@@ -74,7 +74,7 @@ def batch_json(swarm: Batch, so_far: BatchSummary) -> dict[str, Any]:
 def results_json(
     swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float
 ) -> dict[str, Any]:
-    """Give a batch with its tasks, and their runs, the best first."""
+    """Return a batch with its tasks, and their runs, the best first."""
     return {
         **batch_json(swarm, so_far),
         "tasks": [
@@ -110,7 +110,7 @@ def export(kind: str, swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], n
 
 
 def _fields(result: object) -> dict[str, str]:
-    """Return the columns of a run's result: one a field, or one for all that is no object."""
+    """Return the columns of a run's result: one for each field, or one if it is not an object."""
     if result is None:
         return {}
     if not isinstance(result, dict):

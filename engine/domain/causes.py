@@ -1,4 +1,4 @@
-"""Why runs failed, said so that runs that failed for the same reason say the same."""
+"""Causes of failed runs in words, the same for the same cause."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.domain.model import ErrorInfo, Run, Status
 from engine.domain.text import one_line
 
 UNSUCCESSFUL = frozenset({Status.FAILED, Status.INTERRUPTED})
-"""How runs end that did not do what they were asked, though nobody stopped them."""
+"""Statuses of runs that ended without success and were not cancelled."""
 
 _LOOKED_AT = 4_000  # characters of a message
 _SAID = 80
@@ -23,7 +23,7 @@ _TESTS = (
 
 _VARIABLE = re.compile(
     r"https?://\S+"
-    r"|(?:[A-Za-z]:)?(?:[\w.~@+-]*[/\\])+(?=[\w.-])"  # the folders of a path; its name says enough
+    r"|(?:[A-Za-z]:)?(?:[\w.~@+-]*[/\\])+(?=[\w.-])"  # the folders of a path; its name is enough
     r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
     r"|\b(?=\w*\d)[0-9a-z]{7,}\b"  # ids and hashes
     r"|\b0x[0-9a-f]+\b"
@@ -33,7 +33,10 @@ _VARIABLE = re.compile(
 
 
 def cause(run: Run) -> str:
-    """Say in a few words why a run failed: `usage limit reached`, `tests failed in test_auth`."""
+    """Return the cause of a failure in a few words.
+
+    For example `usage limit reached` or `tests failed in test_auth`.
+    """
     if run.error is None:
         return one_line(run.reason, _SAID) or "no reason given"
     return _of_error(run.error)
@@ -52,7 +55,7 @@ def _of_error(error: ErrorInfo) -> str:
 
 
 def general(message: str) -> str:
-    """Give the first line of a message without what differs from run to run."""
+    """Return the first line of a message without the parts that differ from run to run."""
     text = one_line(message)
     return one_line(_VARIABLE.sub(_without, text), _SAID).rstrip(" .:,")
 

@@ -1,4 +1,4 @@
-"""What a repository asks for beyond the user's own settings, as data that can be shown."""
+"""A repository's requests beyond the user's own settings, as data that can be shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST = 60
 
 
 class TrustConcern(IntEnum):
-    """What an item is about, the most unusual first."""
+    """The subject of an item, the most unusual first."""
 
     LEAVES = 0
     SANDBOX = 1
@@ -38,7 +38,7 @@ class TrustItem:
 
 @dataclass(frozen=True, slots=True)
 class TrustRequest:
-    """What the files of a repository ask for together, before it is known whether it is trusted."""
+    """The requests of a repository's files together, before its trust is checked."""
 
     file: str
     code: str
@@ -58,7 +58,7 @@ class TrustRequest:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the user has to trust: what a repository asks for, as it is at this moment."""
+    """A request for trust: a repository's requests as they are at this moment."""
 
     file: str
     digest: str

@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a user: one exception, one catalogue."""
+"""Errors for the user: one exception, one catalogue."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DOCS = "docs/errors.md"
 
 @record
 class CatalogueEntry:
-    """What is known of an error by its code alone.
+    """Properties of an error that follow from its code alone.
 
-    `message` and `recovery` are its texts where nothing more precise is known. The rest decides
-    what the program does about it; no other module keeps a set of codes.
+    `message` and `recovery` are its texts where nothing more precise is known. The other fields
+    decide how the program reacts; no other module keeps a set of codes.
     """
 
     message: str
@@ -35,13 +35,13 @@ class CatalogueEntry:
     is_of_agent: bool = False
     """The agent's program, login or settings are not in order; the simulated agent needs none."""
     has_stderr: bool = False
-    """The agent's stderr says more."""
+    """The agent's stderr has details."""
     has_detail: bool = False
-    """It covers different failures, which only the message tells apart."""
+    """It covers different failures, which only the message distinguishes."""
     ends_checkpoints: bool = False
     """Another try at a checkpoint fails with it, too."""
     stops_store: bool = False
-    """Raised by the store, it says nothing about a run: the change is tried again."""
+    """Raised by the store, it is not about a run: the change is tried again."""
     is_of_database: bool = False
     """The database cannot be opened or written."""
     is_damage: bool = False
@@ -82,7 +82,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "CODEX_CONFIG_INVALID": CatalogueEntry(
         "Codex cannot read its settings.",
-        "Mend the place it names in config.toml, then retry.",
+        "Fix the place it names in config.toml, then retry.",
         is_login=True,
         has_detail=True,
         is_of_agent=True,
@@ -99,7 +99,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "API_REFUSED": CatalogueEntry(
         "The model provider refused the request.",
-        "Check the model's name and Codex's settings against what the provider says, then retry.",
+        "Check the model's name and Codex's settings against the provider's answer, then retry.",
         has_detail=True,
     ),
     "RATE_LIMITED": CatalogueEntry(
@@ -143,7 +143,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "WORK_UNSAVED": CatalogueEntry(
         "This work is nowhere else.",
-        "Take it home with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
+        "Apply it with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
     ),
     "CHANGES_UNKNOWN": CatalogueEntry(
         "The changes of this run are unknown: its baseline is missing.",
@@ -152,7 +152,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "APPLY_CONFLICT": CatalogueEntry(
         "The run's changes do not fit: nothing was changed.",
-        "Commit or move away what the named files hold, or take the changes home as a patch or "
+        "Commit or move away what the named files hold, or take the changes as a patch or "
         "a commit on the run's branch.",
     ),
     "PATCH_TOO_LARGE": CatalogueEntry(
@@ -228,7 +228,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "SETUP_FAILED": CatalogueEntry(
         "The workspace could not be set up.",
-        "Read what was said with `swarm-tui logs --setup`, mend it, then retry: the set-up runs "
+        "Read the output with `swarm-tui logs --setup`, fix it, then retry: the set-up runs "
         "again in the same folder.",
         has_detail=True,
     ),
@@ -261,7 +261,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "SOURCE_NOT_FOUND": CatalogueEntry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": CatalogueEntry("No such run.", "List the runs with `swarm-tui ls`."),
-    "RUN_AMBIGUOUS": CatalogueEntry("Several runs match.", "Give more characters of the id."),
+    "RUN_AMBIGUOUS": CatalogueEntry("Several runs match.", "Use more characters of the id."),
     "RUN_NOT_CANCELLABLE": CatalogueEntry(
         "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
     ),
@@ -289,7 +289,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "VERIFY_FAILED": CatalogueEntry(
         "The verify command failed.",
-        "Read its output with `swarm-tui logs --verify`, then retry: the agent hears what it said.",
+        "Read its output with `swarm-tui logs --verify`, then retry: the agent gets the output.",
         is_resumable=True,
         has_detail=True,
     ),
@@ -302,27 +302,28 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "BATCH_NOT_FOUND": CatalogueEntry("No such batch.", "List them with `swarm-tui batch ls`."),
     "BATCH_INVALID": CatalogueEntry(
         "The batch cannot be started as it is: nothing was started.",
-        "Mend the place named, then try again; --dry-run only checks.",
+        "Fix the place named, then try again; --dry-run only checks.",
     ),
     "TEMPLATE_NOT_FOUND": CatalogueEntry(
         "No such template.", "List them with `swarm-tui templates`."
     ),
     "TEMPLATE_INVALID": CatalogueEntry(
-        "The template cannot be used.", "Mend it; `swarm-tui templates check` names the line."
+        "The template cannot be used.", "Fix it; `swarm-tui templates check` names the line."
     ),
     "TEMPLATE_NOT_TRUSTED": CatalogueEntry(
         "The repository has a template of its own that you have not trusted.",
         "Read it in .swarm/templates; if you trust it, start the run with --trust.",
     ),
     "TEMPLATE_PARAM_MISSING": CatalogueEntry(
-        "The template needs a parameter.", "Give it with -p KEY=VALUE."
+        "The template needs a parameter.", "Set it with -p KEY=VALUE."
     ),
     "PATTERN_NOT_FOUND": CatalogueEntry("No such pattern.", "List them with `swarm-tui patterns`."),
     "PATTERN_INVALID": CatalogueEntry(
-        "This is no pattern.", "Mend the line named; `swarm-tui patterns export` shows the form."
+        "This is not a valid pattern.",
+        "Fix the line named; `swarm-tui patterns export` shows the form.",
     ),
     "CONFIG_INVALID": CatalogueEntry(
-        "The settings cannot be used.", "Mend the line named, or remove it for the default."
+        "The settings cannot be used.", "Fix the line named, or remove it for the default."
     ),
     "NOT_SUPERVISED": CatalogueEntry(
         "No process supervises the runs of this home, and none can be started.",
@@ -431,7 +432,7 @@ def entry_of(code: str) -> CatalogueEntry:
 
 
 class UserError(Exception):
-    """Something the user can understand and mend: what happened, what to do, a stable code."""
+    """An error that the user can fix: the problem, the fix, a stable code."""
 
     is_reported = False
     """Whether a program of the run reported it, which has ended: it is too late to wait."""
@@ -457,7 +458,7 @@ class UserError(Exception):
 
 
 def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
-    """Make the catalogue's error for `code`; what is given says it more precisely."""
+    """Return the catalogue's error for `code`, with a more precise `message` or `recovery`."""
     entry = CATALOGUE[code]
     docs_url = f"{DOCS}#{code.lower()}"
     return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)
@@ -471,7 +472,7 @@ def reported(code: str) -> UserError:
 
 
 def os_failure(error: OSError) -> UserError:
-    """Give the error for what the operating system refused."""
+    """Return the error for a failed system call."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return user_error("DISK_FULL")
     if error.errno == errno.EROFS:

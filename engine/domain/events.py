@@ -16,8 +16,8 @@ from engine.domain.record import record
 class StatusChanged:
     """The run went from one status to another; `exit_code` is Codex's, where it ended.
 
-    A queued run does not start before `not_before` (seconds since 1970). `cause` tells programs why
-    it changed, `reason` people.
+    A queued run does not start before `not_before` (seconds since 1970). `cause` is the reason
+    for programs, `reason` for people.
     """
 
     type: ClassVar[str] = "status"
@@ -51,7 +51,7 @@ class FileChange:
 
 @record
 class Step:
-    """Something the agent did or said; `waits`: it only waits, for as long as it asked to."""
+    """A step or message of the agent; `waits`: it only waits, for as long as it asked to."""
 
     type: ClassVar[str] = "step"
     role: str
@@ -79,7 +79,7 @@ class PlanChanged:
 
 @record
 class FilesChanged:
-    """What the watcher saw change in the workspace, coalesced."""
+    """Changes that the watcher saw in the workspace, coalesced."""
 
     type: ClassVar[str] = "files"
     changes: tuple[FileChange, ...]
@@ -123,13 +123,14 @@ class LimitsSeen:
 
 @record
 class Notice:
-    """Worth knowing, not a failure; `level` is `info` or `warning`, `subject` what it is about.
+    """A fact for the user that is not a failure; `level` is `info` or `warning`.
 
-    `applied` says what was taken home, `trash` whether the workspace is in the trash from now on,
-    where that is what is worth knowing. `uncheckpointed`: the last checkpoint could not be taken.
-    `store_lost`: whether the store of its checkpoints is damaged.
-    `skipped_s`: seconds that passed on the wall clock and do not count: the machine slept, or the
-    clock was moved. Negative: it was moved back, and the times of events go back with it.
+    `subject` is the kind of fact where something is decided by it. `applied` are the changes
+    that were applied. `trash`: whether the workspace is in the trash from now on.
+    `uncheckpointed`: the last checkpoint failed. `store_lost`: whether the store of its
+    checkpoints is damaged. `skipped_s`: seconds that passed on the wall clock and do not count:
+    the machine slept, or the clock was moved. Negative: it was moved back, and the times of
+    events go back with it.
     """
 
     type: ClassVar[str] = "notice"
@@ -164,7 +165,7 @@ class ArtifactSaved:
 
 @record
 class ErrorRaised:
-    """Why the run failed, and the way out."""
+    """The error of a failed run: the problem and the fix."""
 
     type: ClassVar[str] = "error"
     error: ErrorInfo
@@ -172,7 +173,7 @@ class ErrorRaised:
 
 @record
 class Raw:
-    """Something this version does not know, kept whole."""
+    """A line of the agent that this version does not know, kept whole."""
 
     type: ClassVar[str] = "raw"
     data: Any
@@ -252,7 +253,7 @@ _TIMES = {"not_before", "resets_at", "at"}
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """Give the event as the JSON object of the public contract; absent values are left out."""
+    """Return the event as the JSON object of the public contract; absent values are left out."""
     fields = {name: value for name, value in asdict(event.body).items() if value is not None}
     for holder in (fields, *fields.get("windows", ()), fields.get("applied", {})):
         for name in _TIMES & holder.keys():

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FolderSize:
-    """What a folder takes, so far or in all; a file with several names in it counts once."""
+    """The size of a folder, so far or in all; a file with several names in it counts once."""
 
     disk: int = 0
     """Bytes on disk."""
     apparent: int = 0
-    """Bytes that the files say they have."""
+    """Apparent bytes of the files."""
     rebuildable: int = 0
     """Bytes on disk below folders that can be made again: `node_modules` and the like."""
     entries: int = 0

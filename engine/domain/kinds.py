@@ -1,4 +1,4 @@
-"""Which events a reader wants to see: the kinds a log can be narrowed to."""
+"""Kinds of events that a log can be filtered by."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS: tuple[EventKind, ...] = (
     USUAL,
     EventKind(
         "messages",
-        "what the agent says and thinks",
+        "messages and thoughts of the agent",
         (EventSelector("step", "role", ("assistant", "reasoning")),),
     ),
     EventKind(

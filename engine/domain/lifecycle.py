@@ -1,4 +1,4 @@
-"""Which status may follow which: the only place that says so."""
+"""The allowed changes of a run's status: the only place that decides them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FINISHED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.INTERRUPTED})
 """Nothing more happens to such a run unless the user asks."""
 
 ACTIVE = frozenset({S.PREPARING, S.RUNNING, S.VERIFYING, S.CANCELLING})
-"""Somebody is working on it now, and it holds a slot."""
+"""It is being worked on now, and holds a slot."""
 
 LIVE = ACTIVE | {S.QUEUED}
 """Something is still to happen to it."""
@@ -35,7 +35,7 @@ CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
 
 
 def may_follow(previous: Status, following: Status) -> bool:
-    """Say whether a run in `previous` may go on to `following`."""
+    """Return whether a run in `previous` may go on to `following`."""
     return following in FOLLOWS.get(previous, ())  # an unknown one is left alone
 
 

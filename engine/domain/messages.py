@@ -1,4 +1,4 @@
-"""What is told to receivers outside: which events make a message, and what it says."""
+"""Messages to receivers outside: the events that make one, and its content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUEUE = "queue"
 
 
 class MessageTopic(StrEnum):
-    """What a message can tell; its `type`."""
+    """The topic of a message; its `type`."""
 
     RUN_SUCCEEDED = "run.succeeded"
     RUN_FAILED = "run.failed"
@@ -39,7 +39,7 @@ TOPICS = tuple(topic for topic in MessageTopic if topic is not MessageTopic.TEST
 _ENDS = {
     Status.SUCCEEDED: MessageTopic.RUN_SUCCEEDED,
     Status.FAILED: MessageTopic.RUN_FAILED,
-    # The process vanished without a result: for whoever waits for one, that is a failure.
+    # The process vanished without a result: for a receiver, that is a failure.
     Status.INTERRUPTED: MessageTopic.RUN_FAILED,
     Status.CANCELLED: MessageTopic.RUN_CANCELLED,
 }
@@ -47,7 +47,10 @@ _ENDS = {
 
 @record
 class Message:
-    """One message; `id` tells doubles, those about one `subject` are delivered in order."""
+    """A message to receivers.
+
+    `id` identifies duplicates. Messages about one `subject` are delivered in order.
+    """
 
     id: str
     topic: str
@@ -57,13 +60,13 @@ class Message:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What receivers get, as JSON values."""
+        """The JSON values that receivers get."""
         return {"type": str(self.topic), "timestamp": iso(self.at), "data": self.data}
 
 
 @record
 class Subscription:
-    """What a receiver wants to be told."""
+    """The topics that a receiver subscribes to."""
 
     receiver: str
     topics: frozenset[str]
@@ -71,7 +74,7 @@ class Subscription:
 
 
 class DeliveryState(OpenEnum):
-    """How a delivery stands; a parked one is not tried again unless somebody asks."""
+    """The state of a delivery; a parked one is tried again only on request."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -80,7 +83,7 @@ class DeliveryState(OpenEnum):
 
 @record
 class DeliveryResult:
-    """What came of a try: the status code, if there was an answer, and it in words."""
+    """The result of a try: the status code, if there was an answer, and its words."""
 
     text: str
     code: int | None = None
@@ -104,7 +107,7 @@ class Delivery:
 
 
 def topic_of(body: Body) -> MessageTopic | None:
-    """Give what an event tells receivers, if anything."""
+    """Return the topic of an event's message; None where it makes none."""
     if isinstance(body, StatusChanged):
         return _ENDS.get(body.status)
     if isinstance(body, Notice) and body.subject is Subject.STALLED:
@@ -113,7 +116,7 @@ def topic_of(body: Body) -> MessageTopic | None:
 
 
 def of_run(topic: MessageTopic, event: Event, run: Run) -> Message:
-    """Make the message that an event of a run gives rise to; the id follows from the event."""
+    """Return the message for an event of a run; its id follows from the event."""
     if len(run.spec.prompt) > PROMPT_CHARACTERS:
         prompt = printable(run.spec.prompt, PROMPT_CHARACTERS)
         run = replace(run, spec=replace(run.spec, prompt=prompt))
@@ -139,7 +142,7 @@ def of_test(key: str, at: float) -> Message:
 
 
 def is_wanted(message: Message, wish: Subscription) -> bool:
-    """Say whether a receiver wants a message."""
+    """Return whether a receiver wants a message."""
     if message.topic not in wish.topics:
         return False
     if not wish.is_for_people:

@@ -1,4 +1,4 @@
-"""What a run is: plain data, no behaviour that needs a disk, a process or a screen."""
+"""The data of a run: no behaviour that needs a disk, a process or a screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BASELINE = 0
 
 
 class Status(OpenEnum):
-    """Where a run stands; `lifecycle` says which may follow which."""
+    """The status of a run; `lifecycle` holds the allowed changes."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -41,7 +41,7 @@ class Stage(OpenEnum):
 
 
 class WorkspaceKind(OpenEnum):
-    """Where the folder an agent works in comes from."""
+    """The kind of source of a workspace."""
 
     EMPTY = "empty"
     COPY = "copy"
@@ -59,7 +59,7 @@ class Sandbox(OpenEnum):
 
 
 class Agent(OpenEnum):
-    """Who does the work: the real Codex, or the built-in stand-in."""
+    """An agent: the real Codex, or the built-in stand-in."""
 
     CODEX = "codex"
     SIMULATED = "simulated"
@@ -67,7 +67,7 @@ class Agent(OpenEnum):
 
 @record
 class WorkspaceSpec:
-    """What the user asked the workspace to be; `source` is an absolute path or a run id."""
+    """The user's request for a workspace; `source` is an absolute path or a run id."""
 
     kind: WorkspaceKind = WorkspaceKind.EMPTY
     source: str | None = None
@@ -84,7 +84,7 @@ class WorkspaceSpec:
 
 @record
 class WorkspaceSetup:
-    """How a workspace is made ready: taken from the settings when the run was asked for."""
+    """The steps that make a workspace ready, taken from the settings when the run was requested."""
 
     setup: tuple[str, ...] = ()
     """Commands, run one after the other in the new workspace."""
@@ -103,7 +103,7 @@ class WorkspaceSetup:
 
 @record
 class WatchdogOverride:
-    """Where a run counts as stalled otherwise than the settings say; None: as they say."""
+    """Watchdog limits of a run that differ from the settings; None: as set there."""
 
     silent_s: float | None = None
     first_event_s: float | None = None
@@ -112,7 +112,7 @@ class WatchdogOverride:
 
 @record
 class RunSpec:
-    """What the user asked for, kept as it was said."""
+    """The user's request for a run, kept unchanged."""
 
     prompt: str
     title: str
@@ -146,7 +146,7 @@ class RunSpec:
     batch: str | None = None
     """The id of the batch it was launched with."""
     given: dict[str, str] = field(default_factory=dict[str, str])
-    """What tells it from the others of its batch: parameters, and `model`, `repository`, `step`."""
+    """Differences from the rest of its batch: parameters, and `model`, `repository`, `step`."""
     priority: int = 0
     after: tuple[str, ...] = ()
     """Runs that must have succeeded before this one starts."""
@@ -155,12 +155,12 @@ class RunSpec:
     learn_from: str | None = None
     """The pattern of earlier work to learn from; asked for by its id, or by that of a run."""
     lesson: str = ""
-    """What the agent is told of that, before the prompt."""
+    """The text about that for the agent, before the prompt."""
 
 
 @record
 class AttemptRequest:
-    """What an attempt is to do, where that is not simply the run's prompt from its start."""
+    """A request for an attempt that differs from the run's prompt at its start."""
 
     prompt: str
     resume: bool = False
@@ -171,7 +171,7 @@ class AttemptRequest:
 
 @record
 class Pause:
-    """Why the queue starts nothing, and until when (seconds since 1970; None: until asked)."""
+    """A pause of the queue: its cause, and its end (seconds since 1970; None: until asked)."""
 
     reason: str
     until: float | None = None
@@ -200,7 +200,7 @@ class Usage:
 
 @record
 class TemplateStats:
-    """What the runs of one template have come to; the medians are of those that succeeded."""
+    """Statistics of the runs of a template; the medians are of those that succeeded."""
 
     runs: int = 0
     ended: int = 0
@@ -229,7 +229,7 @@ class LimitWindow:
 
 @record
 class ChangeCount:
-    """How much a run changed, against its baseline."""
+    """The size of a run's changes, against its baseline."""
 
     files: int = 0
     insertions: int = 0
@@ -246,7 +246,7 @@ class PlanItem:
 
 @record
 class PlanPace:
-    """When the plan was first seen and with how many steps done, and when one was done last."""
+    """The first sight of a plan, with its steps done then, and the time of its last step done."""
 
     began_at: float
     done_before: int
@@ -277,10 +277,10 @@ class Workspace:
 
 @record
 class Applied:
-    """A run's changes as they were last taken home.
+    """A run's changes as they were last applied.
 
-    `how` is `edits`, `commit` or `merge`, `to` the folder, `checkpoint` what was taken, `files`
-    how many files it changed there.
+    `how` is `edits`, `commit` or `merge`, `to` the folder, `checkpoint` the state applied,
+    `files` the number of files changed there.
     """
 
     how: str
@@ -294,9 +294,9 @@ class Applied:
 
 @dataclass(slots=True)
 class Run:
-    """A run as its events tell it, times in seconds since 1970 (UTC).
+    """A run as its events describe it, times in seconds since 1970 (UTC).
 
-    Only `projection.fold` makes new ones from old; everybody else treats a Run as frozen.
+    Only `projection.fold` makes new ones from old; all other code treats a Run as frozen.
     """
 
     id: str
@@ -364,18 +364,18 @@ class Run:
 
     @property
     def is_applied(self) -> bool:
-        """Whether all that the run has changed so far was taken home."""
+        """Return whether all changes of the run so far were applied."""
         if self.applied is None or self.uncheckpointed or self.has_unknown_changes:
             return False
         return self.applied.checkpoint == self.checkpoint
 
     @property
     def has_unknown_changes(self) -> bool:
-        """Whether there is no baseline, or no longer, that its changes are measured against."""
+        """The baseline of its changes is missing."""
         return self.baseline is False or self.store_lost
 
     def __copy__(self) -> Run:
-        """Give another run that is the same: every batch of events begins with one."""
+        """Return another run that is the same: every batch of events begins with one."""
         return Run(*_all_of(self))
 
 

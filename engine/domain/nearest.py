@@ -1,4 +1,4 @@
-"""What was probably meant, where a name is not known."""
+"""Nearest known names to an unknown one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AKIN, ALMOST = 0.4, 0.8
 
 
 def hint(name: str, known: Iterable[str], cutoff: float = AKIN) -> str:
-    """Give `` Did you mean `x`?`` with the known name that is nearest, or nothing."""
+    """Return `` Did you mean `x`?`` with the known name that is nearest, or nothing."""
     import difflib  # only the wrong pay for it
 
     near = difflib.get_close_matches(name[:LONGEST], list(known), n=1, cutoff=cutoff)

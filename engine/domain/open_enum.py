@@ -13,7 +13,7 @@ _unknown_allowed: ContextVar[bool] = ContextVar("unknown_allowed", default=False
 
 @contextmanager
 def unknown_allowed() -> Generator[None]:
-    """Let unknown values pass where stored data is read; what users type is still checked."""
+    """Allow unknown values in stored data; user input is still checked."""
     token = _unknown_allowed.set(True)
     try:
         yield
@@ -36,7 +36,7 @@ class OpenEnum(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows the value."""
+        """Return whether this version knows the value."""
         return self.value in self.__class__._value2member_map_
 
     @classmethod

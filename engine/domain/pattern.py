@@ -1,6 +1,6 @@
-"""What worked in a run, distilled from its events without asking anybody: a pattern to learn from.
+"""Patterns: the working steps of a successful run, extracted from its events.
 
-Whatever a stream of events holds, extraction gives the same bounded, printable pattern for it.
+Extraction returns the same bounded, printable pattern for the same events, whatever they hold.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.domain.text import one_line, printable
 MAX_GOAL, MAX_TEXT, MAX_OUTCOME = 400, 200, 300
 MAX_STEPS, MAX_LOOKS, MAX_PATHS, MAX_VARIABLES = 24, 4, 6, 24
 MAX_PROMPT = 8_000
-"""Characters of a prompt that tell one task from another."""
+"""Characters of a prompt that distinguish tasks."""
 MAX_LESSON = 2_400
 """Characters that come before the prompt of a run that learns."""
 
@@ -60,7 +60,7 @@ class PatternStep:
 
 @record
 class PatternVariable:
-    """What may be another the next time: a path, a name, a range or a number."""
+    """A variable part of a task: a path, a name, a range or a number."""
 
     kind: str
     value: str
@@ -78,14 +78,14 @@ class Pattern:
     """What the task was started from."""
 
     def said(self) -> str:
-        """Give all its words, to be found by."""
+        """Return all its words, to be found by."""
         parts = (self.goal, *(step.text for step in self.steps), self.template or "")
         return "\n".join((*parts, *(variable.value for variable in self.variables)))
 
 
 @record
 class SuccessRate:
-    """How many runs have succeeded or failed, and how many of them succeeded."""
+    """The number of finished runs, and the number of successes among them."""
 
     ended: int = 0
     succeeded: int = 0
@@ -122,7 +122,7 @@ def extract(run: Run, done: Iterable[Step]) -> Pattern | None:
 
 
 def id_of(goal: str, template: str | None = None) -> str:
-    """Give the id of the pattern of all tasks of a kind: the same words, whatever the variables."""
+    """Return the id of the pattern of tasks of one kind: equal words, whatever the variables."""
     text = printable(goal[:MAX_PROMPT])
     text = _VARIABLE.sub(lambda found: f"<{found.lastgroup}>", text).casefold()
     words = " ".join(re.findall(r"<\w+>|\w+", text))
@@ -173,7 +173,7 @@ def lesson(pattern: Pattern, succeeded: int = 1) -> str:
 
 
 def _told(text: str) -> str:
-    """Keep what a pattern says from ending the block it stands in."""
+    """Return one line of a pattern that cannot close the block around it."""
     return one_line(text, MAX_GOAL).replace("earlier-work", "earlier work")
 
 
@@ -181,7 +181,7 @@ def _told(text: str) -> str:
 
 
 def _steps(done: Iterable[Step]) -> list[PatternStep]:
-    """Give what was done and worked, in order; what was done again stands where it was last."""
+    """Return the steps that worked, in order; a repeated step stands where it was last."""
     found: dict[str, PatternStep] = {}
     failed: set[str] = set()
     for step in done:
@@ -204,7 +204,7 @@ def _worked(step: Step, text: str, failed: set[str]) -> Iterator[PatternStep]:
             if path := one_line(change.path, MAX_TEXT):
                 yield PatternStep(EDIT, path)
     elif step.kind == "command" and text and step.exit_code == 0:
-        # What failed and then passed has told when the work was done.
+        # A check that failed and then passed shows when the work was done.
         is_check = text in failed or _CHECKS.search(text[:MAX_TEXT])
         is_look = _LOOKS.match(text) and ">" not in text
         yield PatternStep(CHECK if is_check else LOOK if is_look else COMMAND, text)

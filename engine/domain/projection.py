@@ -49,7 +49,7 @@ RESULT_CHARACTERS = 64_000
 
 
 def fold(run: Run, events: Iterable[Event]) -> Run:
-    """Give the run as it is after `events`; those it already knows (by `seq`) change nothing."""
+    """Return the run as it is after `events`; those it already knows (by `seq`) change nothing."""
     draft = copy(run)
     for event in events:
         if event.seq <= draft.seq:
@@ -70,7 +70,7 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
 
 
 def _is_ours(notice: Notice) -> bool:
-    """Return whether the engine says it by itself: then it is no sign of life of the agent."""
+    """Return whether the engine wrote the notice: then it is not a sign of life of the agent."""
     return notice.skipped_s is not None or notice.subject is Subject.STALLED
 
 
@@ -240,13 +240,13 @@ def _unguarded(_: str) -> AbstractContextManager[None]:
 
 
 class View:
-    """All runs as their events tell them; faces read it, only `apply` and `put` change it."""
+    """All runs as their events describe them; faces read it, only `apply` and `put` change it."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs: dict[str, Run] = {}
         self.radar = OverlapDetector()
         self.guard: Callable[[str], AbstractContextManager[None]] = _unguarded
-        """What contains the faults of the radar, by its name: nothing, where nobody shows them."""
+        """Guard around the radar, by name; without effect where no face shows faults."""
         self.live: set[str] = set()
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
         self.deleted: set[str] = set()
@@ -256,7 +256,7 @@ class View:
             self.put(run)
 
     def apply(self, events: Iterable[Event]) -> set[str]:
-        """Fold the events in, skipping unknown runs; give the runs that are to be shown anew."""
+        """Fold the events in, skipping unknown runs; return the runs whose display changed."""
         by_run: dict[str, list[Event]] = {}
         for event in events:
             by_run.setdefault(event.run, []).append(event)
@@ -267,20 +267,20 @@ class View:
         return changed
 
     def put(self, run: Run) -> set[str]:
-        """Take in a run that is new here, or known better elsewhere; give what `apply` gives."""
+        """Add a run, or replace an older state of it; return the runs whose display changed."""
         known = self.runs.get(run.id)
         if known is None or known.seq < run.seq:
             return {run.id} | self._set(run)
         return {run.id}
 
     def queue(self) -> list[Run]:
-        """Give the queued runs in the order in which they will start."""
+        """Return the queued runs in the order in which they will start."""
         live = (self.runs[run_id] for run_id in self.live)
         waiting = (run for run in live if run.status is Status.QUEUED)
         return sorted(waiting, key=lambda run: (-run.spec.priority, run.queued_at, run.id))
 
     def batch(self, batch: str) -> list[Run]:
-        """Give the runs of a batch, in the order they were made."""
+        """Return the runs of a batch, in the order they were made."""
         return [self.runs[run_id] for run_id in sorted(self._batches.get(batch, ()))]
 
     @property
@@ -289,7 +289,7 @@ class View:
         return {batch for run_id in self.live if (batch := self.runs[run_id].spec.batch)}
 
     def active(self) -> list[Run]:
-        """Give the runs that somebody works on now."""
+        """Return the runs that are being worked on."""
         live = (self.runs[run_id] for run_id in self.live)
         return [run for run in live if run.status in lifecycle.ACTIVE]
 

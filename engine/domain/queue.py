@@ -1,4 +1,4 @@
-"""Which queued run may start next, and what the others wait for."""
+"""Order of the queue: the next run to start, and what the others wait for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOCK_SLACK_S = 60.0
 
 @record
 class QueueRules:
-    """What the queue keeps to: `slots` runs active at a time, `per_project` of one project."""
+    """The rules of the queue: at most `slots` active runs, `per_project` of one project."""
 
     slots: int
     per_project: int | None = None
@@ -23,7 +23,7 @@ class QueueRules:
 
 
 def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
-    """Give the queued run that may start at `now`, the first in order; None if none may."""
+    """Return the queued run that may start at `now`, the first in order; None if none may."""
     if paused(rules.pause, now):
         return None
     active = view.active()
@@ -38,12 +38,12 @@ def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
 
 
 def paused(pause: Pause | None, now: float) -> bool:
-    """Say whether a pause holds at `now`."""
+    """Return whether a pause holds at `now`."""
     return pause is not None and (pause.until is None or now < pause.until)
 
 
 def waits(view: View, run: Run, now: float) -> bool:
-    """Say whether a queued run waits for a time or for other runs, not only for a slot."""
+    """Return whether a queued run waits for a time or for other runs, not only for a slot."""
     # A limit holds all by its pause: who ends that, holding credits, need not wait for the reset.
     # A clock that stands before the run was put back was itself put back: it may take days to come.
     free = run.cause is Cause.LIMIT or now < run.last_event_at - CLOCK_SLACK_S
@@ -52,13 +52,13 @@ def waits(view: View, run: Run, now: float) -> bool:
 
 
 def unfinished(view: View, run: Run) -> list[str]:
-    """Give the runs that this one waits for and that have not succeeded yet."""
+    """Return the runs that this one waits for and that have not succeeded yet."""
     before = (view.runs.get(run_id) for run_id in run.spec.after)
     return [other.id for other in before if other and other.status is not Status.SUCCEEDED]
 
 
 def hopeless(view: View, run: Run) -> str | None:
-    """Give the run this one waits for in vain: it ended without success, or is not there."""
+    """Return the run that this one cannot wait for: it ended without success, or is missing."""
     for run_id in run.spec.after:
         other = view.runs.get(run_id)
         if other is None or (other.status in FINISHED and other.status is not Status.SUCCEEDED):

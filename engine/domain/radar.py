@@ -1,4 +1,4 @@
-"""Runs of one source that change the same files, known before anybody takes them home."""
+"""Overlaps: runs of one source that change the same files, found before they are applied."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Overlap:
 
 
 class OverlapDetector:
-    """Sees runs one by one, as they change, and costs no more than what changed in them.
+    """Detector of overlaps between runs, fed one run at a time as it changes.
 
-    Of the runs that have ended those count that somebody may still take home.
+    A change costs no more than its size. An ended run counts while it may still be applied.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class OverlapDetector:
         self._now = 0.0
 
     def overlaps(self, run: str) -> list[Overlap]:
-        """Give the runs that change the same files as `run`, sorted."""
+        """Return the runs that change the same files as `run`, sorted."""
         shared = self._shared.get(run, {})
         return [Overlap(other, tuple(sorted(shared[other]))) for other in sorted(shared)]
 
     def count(self, run: str) -> int:
-        """Give how many these are."""
+        """Return how many these are."""
         return len(self._shared.get(run, ()))
 
     def see(self, run: Run) -> set[str]:
-        """Take in a run as it is now, and give the runs for which something else is said now."""
+        """Add the state of a run, and return the runs whose overlaps changed."""
         self._now = max(self._now, run.last_event_at)
         source = run.workspace.source if run.workspace else None
         counts = source is not None and not run.has_unknown_changes and self._counts(run)

@@ -1,4 +1,4 @@
-"""Which of several runs of one task did best."""
+"""Ranking of several runs of one task."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class RankedTask:
 
     @property
     def rest(self) -> tuple[Run, ...]:
-        """Those that did not win, where one did."""
+        """The runs that did not win; empty where none did."""
         return self.runs[1:] if self.winner else ()
 
 
 def tasks(runs: Iterable[Run]) -> list[RankedTask]:
-    """Put the runs that were given the same together, and the best of them first.
+    """Group the runs by task, and rank the runs of each.
 
-    Who succeeded, its check included, comes before who did not; then who changed something; then
-    the smaller change; then who used fewer tokens.
+    Runs that succeeded, with their check, come first; then those that changed something; then
+    those with the smaller change; then those that used fewer tokens.
     """
     found: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
@@ -53,6 +53,6 @@ def _rank(run: Run) -> tuple[int, int, int, int, int, str]:
     changes = run.changes
     lines = changes.insertions + changes.deletions
     used = run.usage.input + run.usage.output
-    # Unknown changes come last: nobody can say that they are small.
+    # Unknown changes come last: they may be large.
     nothing = 2 if run.has_unknown_changes else not changes.files
     return order, nothing, lines, changes.files, used, run.id

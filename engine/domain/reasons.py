@@ -9,7 +9,7 @@ from engine.domain.open_enum import OpenEnum
 
 
 class Cause(OpenEnum):
-    """Why the status of a run changed, where the status alone does not tell."""
+    """The cause of a status change, where the status alone does not show it."""
 
     CANCEL = "cancel"
     KILL = "kill"
@@ -40,14 +40,14 @@ def reason(cause: Cause, *, code: str = "", run: str = "", number: int = 0) -> s
 
 
 class Subject(OpenEnum):
-    """What a notice is about, where something is decided by it."""
+    """The subject of a notice, where something is decided by it."""
 
     STALLED = "stalled"
     NETWORK = "network"
 
 
 class WaitingFor(OpenEnum):
-    """What a queued run, or the whole queue, waits for."""
+    """The obstacle that a queued run, or the whole queue, waits for."""
 
     SLOT = "slot"
     DEPENDENCY = "dependency"
@@ -83,6 +83,6 @@ class Condition(OpenEnum):
 
     @property
     def waiting_for(self) -> WaitingFor:
-        """What the queue waits for meanwhile."""
+        """The obstacle that the queue waits for meanwhile."""
         is_full = self in (Condition.DISK, Condition.QUOTA)
         return WaitingFor.DISK if is_full else WaitingFor.MACHINE

@@ -1,4 +1,4 @@
-"""What the user may ask of a run, as decisions on the run as it is stored: events, or a refusal."""
+"""Requests of the user, decided on the run as it is stored: events, or a refusal."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ The end of its output:
 
 {output}
 
-Find out why, and mend it: the work, not the check. Run the check yourself if you can. Then go on \
+Find out why, and fix it: the work, not the check. Run the check yourself if you can. Then go on \
 with the task until it is done."""
 
 
 def check_failed(run: Run, error: ErrorInfo, output: str = "") -> str:
-    """Say to the agent that its work did not pass, and with which words."""
+    """Return the prompt that reports the failed check to the agent."""
     what, _, said = error.message.partition("\n")
     texts = {"command": run.spec.verify or "", "output": output or said or "(nothing)"}
     indented = {name: indent(text, "    ") for name, text in texts.items()}
@@ -61,7 +61,7 @@ def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
 
 
 def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
-    """Say what a retry does: go on in the thread, or start over where that cannot be or is asked.
+    """Return the request of a retry: resume the thread, or start over where needed or requested.
 
     A `prompt` of its own starts a new thread in the workspace as it stands.
     """
@@ -92,7 +92,7 @@ def check_cancellable(run: Run) -> None:
 
 
 def check_not_deleted(run: Run) -> None:
-    """Refuse what needs a workspace that is in the trash: WORKSPACE_MISSING, with both ways out."""
+    """Raise `UserError` WORKSPACE_MISSING, with both fixes, if the workspace is in the trash."""
     if run.in_trash:
         raise user_error(
             "WORKSPACE_MISSING",

@@ -20,7 +20,7 @@ def run_json(
     after: Sequence[str] = (),
     pause: Pause | None = None,
 ) -> dict[str, Any]:
-    """Give the run as a JSON object at `now` (seconds since 1970).
+    """Return the run as a JSON object at `now` (seconds since 1970).
 
     Of a queued one: `position` is its place in the queue, from 1, `after` are the runs it still
     waits for, `pause` holds the queue.
@@ -79,7 +79,7 @@ def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value
 
 
 def pause_json(pause: Pause | None) -> dict[str, Any] | None:
-    """Give a pause of the queue as a JSON object."""
+    """Return a pause of the queue as a JSON object."""
     return pause and {
         "reason": pause.reason,
         "waiting_for": pause.waiting_for.value,

@@ -1,4 +1,4 @@
-"""What is looked for in the history of all runs, and what was found there."""
+"""Search in the history of all runs: words and hits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_WORDS = 16
 LONGEST, BEFORE = 320, 120
 """Characters of what is shown of a place, and of those before the first word found there."""
 ON, OFF = "\x02", "\x03"
-"""Stand around each word found, in what the store gives."""
+"""Marks around each word found, in the store's text."""
 
 _PIECE = re.compile(r'"([^"]*)"?(\*?)|(\S+)')
 _SPACE = re.compile(r"\s+")
@@ -32,9 +32,9 @@ class SearchWord:
 
 @record
 class SearchHit:
-    """An event that says what was looked for; `seq` 1 and `what` prompt: the run's prompt.
+    """An event that matches a search; `seq` 1 and `what` prompt: the run's prompt.
 
-    `marks` are where the words stand in `text`, from and to.
+    `marks` are the positions of the words in `text`, from and to.
     """
 
     run: str
@@ -80,13 +80,13 @@ def words(text: str, *, as_typed: bool = False) -> tuple[SearchWord, ...]:
 
 
 def pattern(wanted: tuple[SearchWord, ...]) -> re.Pattern[str]:
-    """Give what lights the words up in a line."""
+    """Return the pattern that highlights the words in a line."""
     parts = [r"[\W_]+".join(map(re.escape, re.findall(r"[^\W_]+", word.text))) for word in wanted]
     return re.compile("|".join(part for part in parts if part) or r"(?!)", re.IGNORECASE)
 
 
 def marked(raw: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Give a place as one safe line of bounded length, and where the words found stand in it."""
+    """Return a place as one safe line of bounded length, and where the words found stand in it."""
     text, began = "", -1
     marks: list[tuple[int, int]] = []
     for part in re.split(f"([{ON}{OFF}])", _SPACE.sub(" ", raw).strip()):

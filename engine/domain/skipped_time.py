@@ -9,7 +9,7 @@ from engine.domain.model import Run, Status
 from engine.domain.record import record
 
 STEP_S = 2.0
-"""A smaller gap is drift: it is no event."""
+"""A smaller gap is drift: it does not become an event."""
 
 
 @record

@@ -16,7 +16,7 @@ class TransitionError(Exception):
 
 
 def stamp(run: Run, bodies: Iterable[Body], at: float) -> tuple[list[Event], Run]:
-    """Give the run's next events and the run after them; raises `TransitionError`.
+    """Return the run's next events and the run after them; raises `TransitionError`.
 
     Within an attempt, time never goes back, except by a notice that the clock was moved back.
     """

@@ -1,7 +1,7 @@
 """Outside text made safe to show, once, at the edge.
 
 Agents, files and prompts may hold terminal escape sequences (ECMA-48), bidirectional controls
-(Unicode TR 36, "Trojan Source") and bytes that are no text at all. None of it may reach a screen.
+(Unicode TR 36, "Trojan Source") and bytes that are not text. None of it may reach a screen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 _ESCAPES = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI … final byte: colours, cursor moves
-    # OSC, DCS …: none reaches over the start of another, or a row of them would be read anew each.
+    # OSC, DCS …: none reaches over the start of another: a row of them is read once.
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/]*[0-~]"  # two-character escapes
 )
@@ -36,10 +36,10 @@ _PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Give `text` without anything that could act on a terminal; newlines and tabs stay.
+    """Return `text` without anything that could act on a terminal; newlines and tabs stay.
 
-    Escape sequences vanish, other control characters become U+FFFD. With `limit`, text that is
-    longer in characters is cut, and says by how much.
+    Escape sequences vanish, other control characters become U+FFFD. With `limit`, longer text
+    is cut, and the number of omitted characters is added.
     """
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}… ({len(text) - limit} characters more)"
@@ -50,7 +50,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether a text is ASCII without controls, as most is; much quicker than a search."""
+    """Return whether a text is ASCII without controls, as most is; much quicker than a search."""
     if not text.isascii():
         return False
     return text.isprintable() or not text.encode("ascii").translate(None, _PLAIN)
@@ -73,7 +73,7 @@ def escaped(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """Give the first line of `text` that says something, printable and at most `limit` long."""
+    """Return the first non-empty line of `text`, printable and at most `limit` long."""
     text = text[: limit * 20]
     plain = text.isascii() and text.isprintable()
     for line in [text] if plain else printable(text).splitlines():
@@ -84,7 +84,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def printable_name(name: str) -> str:
-    """Give a file name with every unsafe character written as a backslash escape, unmistakably."""
+    """Return a file name with every unsafe character as a backslash escape, unmistakably."""
     if (name.isascii() and name.isprintable()) or not _UNSAFE_IN_LINE.search(name):
         return name
     return _UNSAFE_IN_LINE.sub(lambda found: _escaped(found[0]), name)
@@ -92,7 +92,7 @@ def printable_name(name: str) -> str:
 
 def _escaped(char: str) -> str:
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as os.fsdecode gives it
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, from os.fsdecode
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
 

@@ -283,7 +283,7 @@ class OutputFollower:
         return due
 
     def _in_turn(self) -> list[FollowedAttempt]:
-        """Give all, each time beginning with another: no flood starves the others."""
+        """Return all, each time beginning with another: no flood starves the others."""
         followed = list(self._followed.values())
         self._turn = (self._turn + 1) % max(1, len(followed))
         return followed[self._turn :] + followed[: self._turn]

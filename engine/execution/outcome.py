@@ -47,12 +47,12 @@ class NextStep:
 
     @property
     def is_success(self) -> bool:
-        """Whether the run has succeeded with it."""
+        """Return whether the run has succeeded with it."""
         return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
 
 
 def failure(ending: ProcessEnd, cursor: Cursor, stderr: Path) -> UserError | None:
-    """Give why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
+    """Return why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
     if ending.exit_code == 0 and cursor.turn == "completed":
         return _refused(cursor)
     if cursor.turn == "failed":
@@ -199,7 +199,7 @@ def go_on(ask: AttemptRequest | None, cursor: Cursor) -> AttemptRequest | None:
 
 
 def tail(path: Path) -> str:
-    """Give the end of a file as text; nothing where there is none."""
+    """Return the end of a file as text; nothing where there is none."""
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -38,7 +38,7 @@ class SupervisorLock:
 
     @property
     def held(self) -> bool:
-        """Whether this engine supervises."""
+        """Return whether this engine supervises."""
         return self._home is not None
 
     @property

@@ -38,7 +38,7 @@ class LockHolder:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is such a process."""
+        """Return whether there is such a process."""
         return self.condition is not HolderState.ABSENT
 
     @property

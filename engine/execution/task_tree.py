@@ -78,7 +78,7 @@ class SupervisedTask:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, for whatever reason."""
+        """Return whether it has ended, for whatever reason."""
         return self._task.done()
 
     def when_done(self, call: Callable[[], object]) -> None:

@@ -30,7 +30,7 @@ def is_quiet(run: Run, now: float, settings: WatchdogSettings) -> bool:
 
 
 def is_odd(run: Run, now: float, settings: WatchdogSettings) -> bool:
-    """Say whether the run is to be looked at more closely: mostly it is not."""
+    """Return whether the run is to be looked at more closely: mostly it is not."""
     stalled = stall(run, now, settings, idle=False)
     is_over = bool(stalled) or verdict(run, now, settings, stalled) is not None
     return is_over or is_quiet(run, now, settings)

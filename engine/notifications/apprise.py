@@ -54,7 +54,7 @@ class AppriseReceiver:
 
 
 def is_there() -> bool:
-    """Say whether Apprise is installed."""
+    """Return whether Apprise is installed."""
     return find_spec("apprise") is not None
 
 

@@ -12,7 +12,7 @@ Data = Mapping[str, Any]
 
 
 def words(topic: str, data: Data) -> tuple[str, str]:
-    """Give title and text of a message, each safe to show."""
+    """Return title and text of a message, each safe to show."""
     return _WORDS[topic](data)
 
 

@@ -10,7 +10,7 @@ from engine.notifications.webhook import WebhookReceiver
 
 
 def receivers(config: Config) -> list[Receiver]:
-    """Give all of them, the webhooks first; an Apprise address is named by its place."""
+    """Return all of them, the webhooks first; an Apprise address is named by its place."""
     hooks: list[Receiver] = [WebhookReceiver(hook) for hook in config.webhooks]
     people: list[Receiver] = [
         AppriseReceiver(f"apprise:{place}", address, config.notify.events)

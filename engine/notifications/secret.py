@@ -17,7 +17,7 @@ SERVICE = "swarm-tui"
 
 
 def secret_of(hook: WebhookSettings) -> str | None:
-    """Give the secret of a hook that has one; raises `UserError`, which does not repeat it."""
+    """Return the secret of a hook that has one; raises `UserError`, which does not repeat it."""
     if hook.secret_env:
         return _checked(hook, os.environ.get(hook.secret_env), f"the variable {hook.secret_env}")
     if hook.secret_keyring:

@@ -80,18 +80,18 @@ class Notifications:
             deliverer.poke()
 
     async def owed(self) -> int:
-        """Give how many messages wait for receivers that there are."""
+        """Return how many messages wait for receivers that there are."""
         return await self._store.deliveries.waiting(self._receivers) if self._receivers else 0
 
     @property
     def has_written(self) -> bool:
-        """Whether this engine has written messages."""
+        """Return whether this engine has written messages."""
         return self._store.outbox.has_written
 
     # For people
 
     async def receivers(self) -> list[ReceiverStatus]:
-        """Give all receivers, and how things stand with each."""
+        """Return all receivers, and how things stand with each."""
         standings = await self._store.deliveries.standings()
         found: list[ReceiverStatus] = []
         for name, receiver in self._receivers.items():
@@ -120,7 +120,7 @@ class Notifications:
         states: Iterable[DeliveryState] = (),
         limit: int = -1,
     ) -> list[Delivery]:
-        """Give the deliveries that match, the newest first."""
+        """Return the deliveries that match, the newest first."""
         if receiver is not None:
             self._find(receiver)
         return await self._store.deliveries.all(receiver=receiver, states=states, limit=limit)

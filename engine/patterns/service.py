@@ -44,7 +44,7 @@ class Patterns:
         return await self._with_rates(await self._store.patterns())
 
     async def find(self, name: str) -> StoredPattern:
-        """Give the pattern of that id, or its unique beginning; raises `UserError`."""
+        """Return the pattern of that id, or its unique beginning; raises `UserError`."""
         known = await self._store.patterns()
         found = [one for one in known if one.id.startswith(name)]
         if len(found) != 1 or not ID.fullmatch(name):
@@ -55,7 +55,7 @@ class Patterns:
         return (await self._with_rates(found))[0]
 
     async def near(self, prompt: str, limit: int = 5) -> list[StoredPattern]:
-        """Give the patterns nearest to a prompt, the nearest first."""
+        """Return the patterns nearest to a prompt, the nearest first."""
         words = _words(prompt)
         if not words:
             return []
@@ -74,7 +74,7 @@ class Patterns:
         return replace(spec, learn_from=known.id, lesson=text)
 
     async def _meant(self, name: str) -> StoredPattern:
-        """Give the pattern that a pattern's or a run's name means."""
+        """Return the pattern that a pattern's or a run's name means."""
         if ID.fullmatch(name):
             return await self.find(name)
         run = await self._find_run(name)
@@ -182,7 +182,7 @@ class Patterns:
 
 
 def _words(text: str) -> list[str]:
-    """Give the words of a prompt that tell something, each once."""
+    """Return the words of a prompt that tell something, each once."""
     found = re.findall(r"[^\W_]+", text[: patterns.MAX_PROMPT].casefold())
     telling = (word for word in found if len(word) >= MIN_LETTERS and not _COMMON.fullmatch(word))
     return list(dict.fromkeys(telling))[:MAX_WORDS]

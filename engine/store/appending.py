@@ -58,7 +58,7 @@ class AppendRequest:
 
     @property
     def is_reported(self) -> bool:
-        """Whether somebody is told of it as done: then a power cut must not undo it.
+        """Return whether somebody is told of it as done: then a power cut must not undo it.
 
         What is read from a spool file is read again; everything else is asked for or decided once.
         """
@@ -154,7 +154,7 @@ class Appender:
 
 
 def _parts(values: list[Any], columns: int) -> Iterable[tuple[str, list[Any]]]:
-    """Give the values in parts that a statement can take, each with its marks."""
+    """Return the values in parts that a statement can take, each with its marks."""
     row = f"({','.join('?' * columns)})"
     for start in range(0, len(values), ROWS * columns):
         part = values[start : start + ROWS * columns]

@@ -162,7 +162,7 @@ def translated(path: Path | None = None) -> Generator[None]:
     except sqlite3.DatabaseError as error:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
     except UnicodeEncodeError as error:
-        raise user_error("INPUT_INVALID", "The input holds bytes that are no UTF-8.") from error
+        raise user_error("INPUT_INVALID", "The input holds bytes that are not UTF-8.") from error
 
 
 def _full(name: Path | str) -> UserError:

@@ -122,7 +122,7 @@ class Deliveries:
         is_tried: bool = False,
         limit: int = -1,
     ) -> list[Delivery]:
-        """Give the deliveries that match, the newest first."""
+        """Return the deliveries that match, the newest first."""
         wanted = list(states) or list(DeliveryState)
         marks = ",".join("?" * len(wanted))
         tried, order = ("AND d.tries > 0", "d.tried_at") if is_tried else ("", "d.message")
@@ -135,7 +135,7 @@ class Deliveries:
         return [_delivery(row) for row in rows]
 
     async def is_gone(self, receiver: str) -> bool:
-        """Say whether a receiver wants nothing more, until somebody lets it be tried again."""
+        """Return whether a receiver wants nothing more, until somebody lets it be tried again."""
         query = f"SELECT 1 FROM {_PARKED} WHERE receiver = ? AND {_GONE} LIMIT 1"
         return bool(await self._read(query, (receiver,)))
 
@@ -147,7 +147,7 @@ class Deliveries:
         return (await self._read(query, names))[0][0]
 
     async def standings(self) -> dict[str, ReceiverSummary]:
-        """Give how things stand with each receiver that has deliveries."""
+        """Return how things stand with each receiver that has deliveries."""
         rows = await self._read(
             "SELECT receiver, sum(state = 'waiting'), sum(state = 'parked'),"
             f" max({_GONE})"

@@ -43,7 +43,7 @@ class EventHistory:
     async def page(
         self, *, after: int = 0, before: int | None = None, limit: int
     ) -> list[tuple[int, Event]]:
-        """Give the first `limit` events numbered above `after`, or the last ones below `before`.
+        """Return the first `limit` events numbered above `after`, or the last ones below `before`.
 
         What is chosen from is read slice by slice, so that other readers get their turn.
         """
@@ -57,7 +57,7 @@ class EventHistory:
         return found if before is None else found[::-1]
 
     async def _slices(self, after: int, before: int | None) -> list[tuple[int, int]]:
-        """Give the stretches to look through, in their order: above a number, up to another."""
+        """Return the stretches to look through, in their order: above a number, up to another."""
         if not self.kind.sorts:
             return [(after, _END) if before is None else (0, before - 1)]
         last = await self.last()
@@ -74,7 +74,7 @@ class EventHistory:
         )
 
     async def matching(self, text: str, *, above: int, upto: int) -> list[int]:
-        """Give the numbers, above `above` up to `upto`, of the events that say `text`.
+        """Return the numbers, above `above` up to `upto`, of the events that say `text`.
 
         Case makes no difference, in ASCII. The work is that of the events between the two.
         """
@@ -92,14 +92,14 @@ class EventHistory:
         return [row[0] for row in rows]
 
     async def last(self) -> int:
-        """Give the number of the newest event of any kind; 0 where there is none."""
+        """Return the number of the newest event of any kind; 0 where there is none."""
         whose = "" if self.run is None else " WHERE e.run = (SELECT key FROM runs WHERE id = ?)"
         values = () if self.run is None else (self.run,)
         rows = await self._read(f"SELECT max({self._number}) FROM events e{whose}", values)
         return rows[0][0] or 0
 
     async def times(self, limit: int) -> list[float]:
-        """Give when the latest `limit` events of a run happened, the newest first."""
+        """Return when the latest `limit` events of a run happened, the newest first."""
         rows = await self._read(
             "SELECT at FROM events WHERE run = (SELECT key FROM runs WHERE id = ?)"
             " ORDER BY seq DESC LIMIT ?",

@@ -31,7 +31,7 @@ class Outbox:
 
     @property
     def is_used(self) -> bool:
-        """Whether anybody wants to be told anything."""
+        """Return whether anybody wants to be told anything."""
         return bool(self._topics)
 
     def tell(

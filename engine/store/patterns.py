@@ -64,7 +64,7 @@ def _index(db: sqlite3.Connection, id: str) -> None:
 
 
 async def known(read: Read, ids: Sequence[str] = ()) -> list[StoredPattern]:
-    """Give the patterns that are kept, those that changed last first; named ones, or all."""
+    """Return the patterns that are kept, those that changed last first; named ones, or all."""
     where = f" AND id IN ({','.join('?' * len(ids))})" if ids else ""
     rows = await read(
         "SELECT id, data, changed_at, is_edited, (SELECT json_group_array(run) FROM"
@@ -107,7 +107,7 @@ async def plain_runs(read: Read) -> list[tuple[str, str, str | None, bool]]:
 
 
 async def of_run(read: Read, run: str) -> str | None:
-    """Give the pattern that a run became part of."""
+    """Return the pattern that a run became part of."""
     rows = await read(
         "SELECT id FROM patterns JOIN pattern_runs ON pattern = key"
         " WHERE run = ? AND removed_at IS NULL ORDER BY changed_at DESC LIMIT 1",
@@ -117,7 +117,7 @@ async def of_run(read: Read, run: str) -> str | None:
 
 
 async def last_removed(read: Read) -> str | None:
-    """Give the pattern that was removed last."""
+    """Return the pattern that was removed last."""
     rows = await read(
         "SELECT id FROM patterns WHERE removed_at IS NOT NULL ORDER BY removed_at DESC LIMIT 1", ()
     )
@@ -125,7 +125,7 @@ async def last_removed(read: Read) -> str | None:
 
 
 async def near(read: Read, words: Sequence[str], limit: int) -> list[str]:
-    """Give the patterns that share most with these words, the nearest first."""
+    """Return the patterns that share most with these words, the nearest first."""
     match = " OR ".join(f'"{word}"' for word in words)
     rows = await read(
         "SELECT p.id FROM search_patterns s JOIN patterns p ON p.key = s.rowid"
@@ -136,7 +136,7 @@ async def near(read: Read, words: Sequence[str], limit: int) -> list[str]:
 
 
 async def steps(read: Read, run: str) -> list[Step]:
-    """Give the last steps of a run that have ended, without their outputs."""
+    """Return the last steps of a run that have ended, without their outputs."""
     rows = await read(
         "SELECT json_remove(data, '$.output') FROM events"
         " WHERE run = (SELECT key FROM runs WHERE id = ?) AND type = 'step'"

@@ -32,13 +32,13 @@ class StoreReader:
         self._reader = reader
 
     async def cursor(self, run: str, attempt: int) -> str | None:
-        """Give the attempt's place in its spool file, as it was last stored."""
+        """Return the attempt's place in its spool file, as it was last stored."""
         query = "SELECT cursor FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
         rows = await self._read(query, (run, attempt))
         return rows[0][0] if rows else None
 
     async def cursors(self, run: str, before: int) -> list[str]:
-        """Give the cursors of the attempts before attempt `before`, the latest first."""
+        """Return the cursors of the attempts before attempt `before`, the latest first."""
         query = (
             "SELECT cursor FROM attempts JOIN runs ON key = run"
             " WHERE id = ? AND n < ? AND cursor IS NOT NULL ORDER BY n DESC"
@@ -71,7 +71,7 @@ class StoreReader:
         batch: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        """Give the runs that match, newest first; nothing given matches all."""
+        """Return the runs that match, newest first; nothing given matches all."""
         wanted = {"id": list(ids), "status": list(statuses)}
         wanted |= {"project": [project] if project else [], "batch": [batch] if batch else []}
         clauses = [f"{name} IN ({','.join('?' * len(v))})" for name, v in wanted.items() if v]
@@ -83,11 +83,11 @@ class StoreReader:
         return [codec.run_from(*row) for row in rows]
 
     async def batches(self, ids: Iterable[str] = ()) -> list[Batch]:
-        """Give the batches named, or all, newest first."""
+        """Return the batches named, or all, newest first."""
         return batches.read(await self._read(*batches.query(list(ids))))
 
     async def ids_like(self, prefix: str, limit: int) -> list[str]:
-        """Give the newest run ids that start with `prefix`."""
+        """Return the newest run ids that start with `prefix`."""
         query = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?"
         return [row[0] for row in await self._read(query, (prefix, prefix + "~", limit))]
 
@@ -100,7 +100,7 @@ class StoreReader:
         limit: int = -1,
         kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """Give a run's events in order: those after `after`, or the last ones before `before`.
+        """Return a run's events in order: those after `after`, or the last ones before `before`.
 
         `kinds` are the types wanted; none named means all.
         """
@@ -118,7 +118,7 @@ class StoreReader:
         return events if before is None else events[::-1]
 
     async def events_between(self, above: int, limit: int) -> tuple[list[Event], int]:
-        """Give the next events of all runs above id `above`, and the last id among them."""
+        """Return the next events of all runs above id `above`, and the last id among them."""
         rows = await self._read(
             f"SELECT {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
             " WHERE e.id > ? ORDER BY e.id LIMIT ?",
@@ -138,7 +138,7 @@ class StoreReader:
         statuses: Sequence[str] = (),
         limit: int,
     ) -> list[SearchHit]:
-        """Give the latest places where all of the words are, as far as the index has come."""
+        """Return the latest places where all of the words are, as far as the index has come."""
         return await search.search(
             self._read, wanted, project=project, statuses=statuses, limit=limit
         )
@@ -159,27 +159,27 @@ class StoreReader:
         ]
 
     async def plain_runs(self) -> list[tuple[str, str, str | None, bool]]:
-        """Give the latest runs that ended and used no pattern: id, prompt, template, success."""
+        """Return the latest runs that ended and used no pattern: id, prompt, template, success."""
         return await patterns.plain_runs(self._read)
 
     async def pattern_of(self, run: str) -> str | None:
-        """Give the pattern that a run became part of."""
+        """Return the pattern that a run became part of."""
         return await patterns.of_run(self._read, run)
 
     async def last_removed_pattern(self) -> str | None:
-        """Give the pattern that was removed last."""
+        """Return the pattern that was removed last."""
         return await patterns.last_removed(self._read)
 
     async def patterns_near(self, words: Sequence[str], limit: int) -> list[str]:
-        """Give the patterns that share most with these words, the nearest first."""
+        """Return the patterns that share most with these words, the nearest first."""
         return await patterns.near(self._read, words, limit)
 
     async def steps(self, run: str) -> list[Step]:
-        """Give a run's last steps that have ended, without their outputs."""
+        """Return a run's last steps that have ended, without their outputs."""
         return await patterns.steps(self._read, run)
 
     async def last_id(self) -> int:
-        """Give the id of the newest event of all."""
+        """Return the id of the newest event of all."""
         rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
         return rows[0][0]
 
@@ -187,7 +187,7 @@ class StoreReader:
     """SQLite's log, which every change of anybody is written to."""
 
     def touched(self) -> tuple[int, int] | None:
-        """Give when the log was written last, and its size: one call of the system, no question.
+        """Return when the log was written last, and its size: one call of the system, no question.
 
         Two changes within a tick of the clock may look like one: ask for `version` once more then.
         """
@@ -206,7 +206,7 @@ class StoreReader:
         return f"{runs} runs, {events} events, no damage"
 
     async def settings(self) -> dict[str, str]:
-        """Give the settings that all processes share."""
+        """Return the settings that all processes share."""
         return dict(await self._read("SELECT name, value FROM settings"))
 
     place: DatabaseLocation | None = None

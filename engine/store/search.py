@@ -98,7 +98,7 @@ async def search(
     statuses: Sequence[str],
     limit: int,
 ) -> list[SearchHit]:
-    """Give the latest `limit` places where all of the words are, the newest first."""
+    """Return the latest `limit` places where all of the words are, the newest first."""
     match, where, values = _match(wanted), "", []
     if project is not None:
         where, values = " AND r.project = ?", [project]

@@ -206,7 +206,7 @@ class Store(StoreReader):
         return await shrinking.drop_events(self._write, before, kept)
 
     async def version(self) -> int:
-        """Give a number that changes with every commit by anybody else."""
+        """Return a number that changes with every commit by anybody else."""
         if self.place:
             self.place.check()
         with translated():

@@ -160,7 +160,7 @@ class Clock:
 
     @property
     def has_ended_hold(self) -> bool:
-        """Whether a hold is over and still noted."""
+        """Return whether a hold is over and still noted."""
         return 0.0 < self._settled.hold_until <= self._clocks.awake()
 
     def _between(self, fresh: ClockAnchor) -> ClockGap:

@@ -90,7 +90,7 @@ class LineReader:
         self._read_to = offset
 
     def lines(self, limit_bytes: int = CHUNK_BYTES) -> list[bytes]:
-        """Give the lines that have ended since the last call, without their newlines.
+        """Return the lines that have ended since the last call, without their newlines.
 
         A line may have any length; what goes beyond 64 MiB of it is left out of the line.
         """

@@ -30,7 +30,7 @@ class Reserve:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is there."""
+        """Return whether it is there."""
         return self._path.exists()
 
     def keep(self) -> bool:
@@ -43,14 +43,14 @@ class Reserve:
         return _make(self._path, size)
 
     def release(self) -> bool:
-        """Give its room to the database; gives whether there was any to give."""
+        """Return its room to the database; gives whether there was any to give."""
         with suppress(OSError):
             self._path.unlink()
             return True
         return False
 
     def release_if_full(self) -> bool:
-        """Give its room away where there is next to none left."""
+        """Return its room away where there is next to none left."""
         return self._free_bytes() < FULL_BYTES and self.release()
 
     @property

@@ -61,12 +61,12 @@ class ExpansionBudget:
 
 
 def check_file(file: TemplateSource, others: Sequence[TemplateSource]) -> Template:
-    """Give the template that a file is, in the place of one of its name."""
+    """Return the template that a file is, in the place of one of its name."""
     return _loaded(file.name, [*others, file], ExpansionBudget())
 
 
 def find(templates: Mapping[str, Template], name: str) -> Template:
-    """Give the template of that name; raises `UserError`, also where it cannot be used."""
+    """Return the template of that name; raises `UserError`, also where it cannot be used."""
     template = templates.get(name)
     if template is None:
         meant = nearest.hint(name, templates)
@@ -221,7 +221,7 @@ def _chain(
 def _below(
     file: TemplateSource, name: str, files: Sequence[TemplateSource]
 ) -> TemplateSource | None:
-    """Give the file that `name` means in `file`: its own name is the one it stands before."""
+    """Return the file that `name` means in `file`: its own name is the one it stands before."""
     found = [each for each in files if each.name == name]
     if name == file.name and file in found:
         found = found[: found.index(file)]

@@ -93,7 +93,7 @@ class Templates:
         return await asyncio.to_thread(self._load, repository)
 
     async def find(self, name: str, repository: Path | None = None) -> Template:
-        """Give a template; raises `UserError` TEMPLATE_NOT_FOUND or TEMPLATE_INVALID."""
+        """Return a template; raises `UserError` TEMPLATE_NOT_FOUND or TEMPLATE_INVALID."""
         from engine.templates import loading  # Jinja and YAML take their time to import
 
         return loading.find(await self.all(repository), name)

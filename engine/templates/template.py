@@ -66,7 +66,7 @@ class Template:
 
     @property
     def is_built_in(self) -> bool:
-        """Whether it comes with this package."""
+        """Return whether it comes with this package."""
         return self.layer is TemplateLayer.BUILT_IN
 
     @property
@@ -87,7 +87,7 @@ class Template:
 
     @property
     def has_foreign_verify(self) -> bool:
-        """Whether a repository's file wrote its verify command, or a part of it."""
+        """Return whether a repository's file wrote its verify command, or a part of it."""
         parts = ("verify", *(f"params.{name}" for name in self.verify_names))
         origins = [self.origin.get(part) for part in parts]
         return any(file and file.layer is TemplateLayer.REPOSITORY for file in origins)
@@ -133,7 +133,7 @@ class RenderedTemplate:
         return wish if wish.cwd is not None else replace(wish, cwd=self.keys.option("cwd"))
 
     def over(self, spec: RunSpec, said: Collection[str]) -> RunSpec:
-        """Give `spec` as this template has it, except for the fields that the user said.
+        """Return `spec` as this template has it, except for the fields that the user said.
 
         What `spec` has for a prompt is put behind the template's.
         """

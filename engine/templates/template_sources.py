@@ -46,7 +46,7 @@ class TemplateSource:
 
 
 def built_in_folder() -> Path:
-    """Give the folder of the built-in templates: in the package, or beside it in a checkout."""
+    """Return the folder of the built-in templates: in the package, or beside it in a checkout."""
     shipped = _HERE / "_templates"
     return shipped if shipped.is_dir() else _HERE.parent / "templates"
 

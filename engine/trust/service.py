@@ -290,5 +290,5 @@ def with_guard(
 
 
 def _first(*values: T | None) -> T:
-    """Give the first that is set; the last one always is."""
+    """Return the first that is set; the last one always is."""
     return next(value for value in values if value is not None)

@@ -75,7 +75,7 @@ class Workspaces:
         return await asyncio.to_thread(list_folder, Path(_of(known).path), path, sizes=sizes)
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
-        """Give the sizes in bytes of files in a run's workspace, of those that are there."""
+        """Return the sizes in bytes of files in a run's workspace, of those that are there."""
         known = await self._find(run)
         if known.workspace is None:
             return {}
@@ -89,7 +89,7 @@ class Workspaces:
         return await asyncio.to_thread(list_files, Path(_of(known).path))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
-        """Give a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
+        """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
         return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
 
     async def look(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> FilePreview:
@@ -97,7 +97,7 @@ class Workspaces:
         return await asyncio.to_thread(look_at, await self._root(run), path, limit_bytes)
 
     async def place(self, run: str, path: str = "") -> Path:
-        """Give where a file, or the workspace itself, lies on this disk, if it is still there.
+        """Return where a file, or the workspace itself, lies on this disk, if it is still there.
 
         For programs of the user's own; what a link leads to has no place.
         """
@@ -148,7 +148,7 @@ class Workspaces:
             await (await self._look_at(run, until)).write_diff(file, since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
-        """Give a run's checkpoints in order; the first is the workspace as it was made."""
+        """Return a run's checkpoints in order; the first is the workspace as it was made."""
         async with self._noted(run):
             return await (await self._look_at(run, BASELINE)).list()
 
@@ -220,7 +220,7 @@ class Workspaces:
         return replace(done, left_out=taken.left_out)
 
     async def home_of(self, run: Run) -> str | None:
-        """Give the folder that a run's changes belong in: its source, or that of the run before.
+        """Return the folder that a run's changes belong in: its source, or that of the run before.
 
         Only a run that was asked to start from one still to come says which that was.
         """
@@ -373,7 +373,7 @@ def _kept_words(kept: Sequence[str]) -> str:
 
 
 def _of(run: Run) -> Workspace:
-    """Give a run's workspace; raises `UserError` where it has none, or only in the trash."""
+    """Return a run's workspace; raises `UserError` where it has none, or only in the trash."""
     if run.workspace is None:
         raise user_error("WORKSPACE_MISSING")
     check_not_deleted(run)

@@ -157,7 +157,7 @@ def _prefix(folder: Path, top: Path) -> bytes:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Give files of a tree, the upper ones first, never through a link."""
+    """Yield files of a tree, the upper ones first, never through a link."""
     waiting, count = [""], 0
     for place in waiting:
         try:

@@ -95,7 +95,7 @@ def test_a_placeholder_that_nothing_fills_is_refused_and_code_is_not() -> None:
         ("a.jsonl", '{"path": "a"}\n{"path": "a", "path": "b"}\n', "a.jsonl:2: a key stands"),
         ("a.jsonl", '{"path": ["a"]}\n', "a.jsonl:1: `path`: a text, a number or a flag"),
         ("a.jsonl", "[" * 100_000, "a.jsonl:1: "),
-        ("a.jsonl", '{"path": "\\ud800"}', "a.jsonl:1: `path`: this is no UTF-8"),
+        ("a.jsonl", '{"path": "\\ud800"}', "a.jsonl:1: `path`: this is not UTF-8"),
         ("a.yaml", "- {path: a}\n- [b]\n", "a.yaml:2, row 2: names and values are needed"),
         ("a.yaml", "- &a {path: x}\n- *a\n", "a.yaml:2: `*` for what stands elsewhere"),
         ("a.yaml", "- !!python/object:os.system {}\n", "a.yaml:1: "),
@@ -121,8 +121,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for name, said in {
         "big.csv": "larger than 4 MiB",
-        "latin.csv": "latin.csv:2: this is no UTF-8",
-        "folder.csv": "it is no file",
+        "latin.csv": "latin.csv:2: this is not UTF-8",
+        "folder.csv": "it is not a file",
         "none.csv": "there is no such file",
     }.items():
         assert said in refused(asked("x", file=tmp_path / name))
@@ -180,7 +180,7 @@ def test_a_flow_is_put_in_order_for_every_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("from: research", "from: reserch", "waits for `reserch`, which is no step. Did you mean"),
+        ("from: research", "from: reserch", "waits for `reserch`, which is not a step. Did you mean"),
         ("name: research", "name: write", "there are two steps `write`"),
         ("from: research", "from: review", "wait for each other: review, write"),
         ("prompt: Find", "prompts: Find", "unknown key"),

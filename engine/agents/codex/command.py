@@ -37,7 +37,7 @@ class AgentCommand:
 def find_codex(
     named: str | None, configured: str | None, base: Mapping[str, str] | None = None
 ) -> str:
-    """Give the Codex executable's absolute path; raises `UserError` CODEX_CLI_MISSING.
+    """Return the Codex executable's absolute path; raises `UserError` CODEX_CLI_MISSING.
 
     Looked for in this order: `named` (--codex-bin), SWARM_CODEX, `configured` or `codex` on the
     PATH, the Python package `codex_cli_bin`. Variables are those of `base`, or our own.
@@ -147,7 +147,7 @@ def _attached(spec: RunSpec, folder: AttemptFolder, *, is_new: bool) -> list[str
 
 
 def codex_home(spec: RunSpec, paths: Paths, base: Mapping[str, str] | None = None) -> Path:
-    """Give Codex's home for a run: the user's, or the simulated agent's own.
+    """Return Codex's home for a run: the user's, or the simulated agent's own.
 
     `base` is the environment of the run, or our own.
     """

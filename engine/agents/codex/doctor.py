@@ -64,7 +64,7 @@ async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[in
 
 
 async def version(codex: str) -> str:
-    """Give the version of the Codex at the path `codex`; raises `UserError`."""
+    """Return the version of the Codex at the path `codex`; raises `UserError`."""
     _, text = await output([codex, "--version"])
     found = re.search(r"\d+\.\d+\.\d+\S*", text)
     if not found:
@@ -75,7 +75,7 @@ async def version(codex: str) -> str:
 
 
 async def checks(codex: str, env: dict[str, str] | None = None) -> dict[str, CodexCheck]:
-    """Give the checks of `codex doctor --json` by their ids; empty where it has none."""
+    """Return the checks of `codex doctor --json` by their ids; empty where it has none."""
     _, text = await output([codex, "doctor", "--json"], env)
     try:
         report = msgspec.json.decode(text, type=_Report)
@@ -131,7 +131,7 @@ async def login(codex: str, env: dict[str, str] | None = None) -> UserError | No
 
 
 def _place(check: CodexCheck) -> str:
-    """Give the place in a file that a check names, where it does."""
+    """Return the place in a file that a check names, where it does."""
     if not isinstance(check.details, dict):
         return ""
     details = cast("dict[object, object]", check.details)

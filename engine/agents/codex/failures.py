@@ -39,7 +39,7 @@ def from_turn(message: str) -> UserError:
 
 
 def from_exit(exit_code: int | None, stderr: str, last_error: str) -> UserError:
-    """Give the error for a Codex that ended with no word about its turn."""
+    """Return the error for a Codex that ended with no word about its turn."""
     tail = printable(stderr[-STDERR_TAIL * 4 :]).strip()
     found = _matching(_STDERR, stderr, tail) or _matching(_TURN_FAILED, last_error, last_error)
     if found:

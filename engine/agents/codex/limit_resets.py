@@ -27,7 +27,7 @@ LONGEST_S = 32 * 86400.0
 
 
 def resets_at(message: str, windows: Iterable[LimitWindow], hits: int, now: float) -> float:
-    """Give when to try again (seconds since 1970): as said, as the windows tell, or backing off.
+    """Return when to try again (seconds since 1970): as said, as the windows tell, or backing off.
 
     `hits` is how often the run met a limit before, which lengthens the wait where nothing is said.
     """

@@ -152,7 +152,7 @@ class Rollout:
 
     @property
     def behind(self) -> bool:
-        """Say whether the file holds more than was read."""
+        """Return whether the file holds more than was read."""
         return self._spool is not None and self._spool.behind
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ def _spool(path: Path, offset: int) -> LineReader:
 
 
 def _days(thread_id: str) -> Iterator[datetime]:
-    """Give the days on which the thread may have begun, in Codex's local time."""
+    """Yield the days on which the thread may have begun, in Codex's local time."""
     try:
         begun = datetime.fromtimestamp((uuid.UUID(thread_id).int >> 80) / 1000)
     except (ValueError, OverflowError, OSError):

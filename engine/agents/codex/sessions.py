@@ -72,7 +72,7 @@ class SessionFiles:
         }
 
     def find(self, home: Path) -> Iterator[SessionFile]:
-        """Give the sessions in a Codex home that are of runs here. Blocking; follows no link."""
+        """Yield the sessions in a Codex home that are of runs here. Blocking; follows no link."""
         for path in _rollouts(home):
             if found := self.one(path):
                 yield found
@@ -129,7 +129,7 @@ class SessionFiles:
         return path in self._in_trash or (bool(path) and os.path.lexists(path))
 
     def _is_ours(self, folder: Path) -> bool:
-        """Say whether a folder is where a workspace is or was."""
+        """Return whether a folder is where a workspace is or was."""
         return folder.parent.parent == self._workspaces and ".." not in folder.parts
 
 

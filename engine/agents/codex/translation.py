@@ -102,7 +102,7 @@ class Translator:
         self._root = root.rstrip("/") + "/"
 
     def translate(self, raw: bytes) -> list[Body]:
-        """Give the events of one line (without its newline); most lines give one, some none."""
+        """Return the events of one line (without its newline); most lines give one, some none."""
         line = parse(raw)
         if held := self.cursor.held:
             self.cursor.held = ""

@@ -100,7 +100,7 @@ class ExecOptions:
 
     @property
     def has_plan(self) -> bool:
-        """Whether the plan tool was switched on."""
+        """Return whether the plan tool was switched on."""
         table = self.config.get("tools.update_plan", "").replace(" ", "")
         enabled = self.config.get("tools.update_plan.enabled", "")
         return "enabled=true" in table or enabled == "true"

@@ -128,7 +128,7 @@ def directives(prompt: str) -> list[str]:
 
 
 def has_attempts(lines: list[str]) -> bool:
-    """Say whether the script depends on how often it was played."""
+    """Return whether the script depends on how often it was played."""
     return any(line.split(None, 1)[:1] == ["attempt"] for line in lines)
 
 

@@ -74,7 +74,7 @@ class Turn:
         self.emit({"type": f"item.{phase}", "item": item})
 
     def new_id(self) -> str:
-        """Give the next item its number; they begin again with every turn."""
+        """Return the next item its number; they begin again with every turn."""
         self._items += 1
         return f"item_{self._items - 1}"
 

@@ -97,6 +97,6 @@ class FolderTotals:
         self.linked[place] = sizes
 
     def told(self) -> dict[str, float]:
-        """Give the figures by their names."""
+        """Return the figures by their names."""
         names = ("disk", "apparent", "rebuildable", "entries", "newest", "unread")
         return {name: getattr(self, name) for name in names}

@@ -112,7 +112,7 @@ class AttemptProcess:
         return self.pid != NOBODY and carries(self.pid, self._mark)
 
     def members(self) -> list[int]:
-        """Give the pids of everything alive that belongs to the attempt."""
+        """Return the pids of everything alive that belongs to the attempt."""
         return self.record(census.look(time.monotonic()))
 
     def record(self, seen: Mapping[int, ProcessInfo]) -> list[int]:
@@ -131,15 +131,15 @@ class AttemptProcess:
         return [pid for pid in pids if session(pid) == self.pid or not has_word(pid, self.spare)]
 
     def cpu_s(self) -> float:
-        """Give the processor time, in seconds, that its living processes have used."""
+        """Return the processor time, in seconds, that its living processes have used."""
         return sum(cpu_s(pid) for pid in self.members())
 
     def _is_our_child(self) -> bool:
-        """Say whether it is our own child and lives: then its number is nobody else's."""
+        """Return whether it is our own child and lives: then its number is nobody else's."""
         return self._child is not None and self._child.poll() is None
 
     def _leads(self) -> bool:
-        """Say whether the group is still ours: its number may be a stranger's by now."""
+        """Return whether the group is still ours: its number may be a stranger's by now."""
         if self.pid == NOBODY:
             return False
         return self._alive() or any(group(pid) == self.pid for pid in self.members())

@@ -30,7 +30,7 @@ def mark(folder: AttemptFolder) -> str:
 
 
 def marks() -> dict[str, list[int]]:
-    """Give all marks that living processes carry, with their pids."""
+    """Return all marks that living processes carry, with their pids."""
     found: dict[str, list[int]] = {}
     for pid in _pids():
         value = _mark_of(pid)
@@ -93,12 +93,12 @@ def _pids() -> Iterable[int]:
 
 
 def carries(pid: int, value: str) -> bool:
-    """Say whether a process is alive and carries the mark `value`."""
+    """Return whether a process is alive and carries the mark `value`."""
     return _mark_of(pid) == value
 
 
 def _mark_of(pid: int) -> str | None:
-    """Give the mark in a process's environment, as it was started; a dead one has none."""
+    """Return the mark in a process's environment, as it was started; a dead one has none."""
     if sys.platform != "linux":
         return _psutil_mark_of(pid)
     try:
@@ -131,7 +131,7 @@ def _psutil_mark_of(pid: int) -> str | None:
 
 
 def cpu_s(pid: int) -> float:
-    """Give the processor time, in seconds, that a process has used."""
+    """Return the processor time, in seconds, that a process has used."""
     import psutil
 
     try:
@@ -142,7 +142,7 @@ def cpu_s(pid: int) -> float:
 
 
 def group(pid: int) -> int | None:
-    """Give the process group that a process is in, if it is there."""
+    """Return the process group that a process is in, if it is there."""
     try:
         return os.getpgid(pid)
     except OSError:

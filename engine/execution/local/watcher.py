@@ -154,7 +154,7 @@ class WorkspaceWatcher:
         return found
 
     def _inside(self, new: Iterable[str], roots: Iterable[str]) -> Iterable[str]:
-        """Give the files in new folders: some were there before the folder was watched.
+        """Return the files in new folders: some were there before the folder was watched.
 
         A folder made in a new one before that was watched is not yet watched itself: it is new.
         """

@@ -36,7 +36,7 @@ async def find_or_start(
     new: bool,
     may_start: bool,
 ) -> AttemptProcess | None:
-    """Give the process of the run's attempt; None if there is none and none may be started.
+    """Return the process of the run's attempt; None if there is none and none may be started.
 
     `new` says that nobody can have started it yet. Raises `UserError` and OSError.
     """
@@ -89,7 +89,7 @@ async def _start(
 
 
 def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
-    """Give the thread that the attempt continues, if any; raises `UserError` THREAD_NOT_FOUND.
+    """Return the thread that the attempt continues, if any; raises `UserError` THREAD_NOT_FOUND.
 
     Codex takes an id that is no UUID for the name of a new thread (docs/codex.md).
     """
@@ -131,7 +131,7 @@ def write_prompt(folder: AttemptFolder, prompt: str) -> None:
 
 
 def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[Cursor]) -> Cursor:
-    """Give the cursor with which an attempt begins; `earlier` are those before it, latest first.
+    """Return the cursor with which an attempt begins; `earlier` are those before it, latest first.
 
     Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
     """

@@ -61,7 +61,7 @@ class StageCommands:
 
     @property
     def begun(self) -> bool:
-        """Whether this attempt has begun with it, under this engine or another."""
+        """Return whether this attempt has begun with it, under this engine or another."""
         return self._folder.path.is_dir()
 
     async def run(
@@ -114,7 +114,7 @@ class StageCommands:
             self._process.release()
 
     def said(self, lines: int = SHOWN_LINES, characters: int = SAID_CHARACTERS) -> str:
-        """Give the last lines of the log that say something, safe to show."""
+        """Return the last lines of the log that say something, safe to show."""
         said = [line.strip() for line in printable(tail(self._folder.stdout)).splitlines()]
         return "\n".join([line for line in said if line][-lines:])[-characters:]
 

@@ -44,7 +44,7 @@ class WorkspaceStage:
         )
 
     async def workspace(self, run: Run, *, fresh: bool) -> CreatedWorkspace | None:
-        """Give the workspace, ready: the one there is, or a new one where `fresh`.
+        """Return the workspace, ready: the one there is, or a new one where `fresh`.
 
         None where a cancel came in between. Raises `UserError`.
         """
@@ -133,7 +133,7 @@ class WorkspaceStage:
         await asyncio.to_thread(discard, wish, target, self._paths.home)
 
     async def _wish(self, run: Run) -> WorkspaceSpec:
-        """Give the workspace that is asked for, with the path of the run's it starts from."""
+        """Return the workspace that is asked for, with the path of the run's it starts from."""
         wish = run.spec.workspace
         if wish.kind is not WorkspaceKind.FROM_RUN or not wish.source or "/" in wish.source:
             return wish

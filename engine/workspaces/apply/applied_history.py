@@ -40,7 +40,7 @@ class AppliedHistory:
         return BroughtChanges(pairs, earlier)
 
     async def placed(self) -> dict[bytes, Entry]:
-        """Give the files that were put there."""
+        """Return the files that were put there."""
         tree = await self._tree("placed")
         return await objects.tree(self.run.git, tree) if tree else {}
 

@@ -91,7 +91,7 @@ class ApplyResult:
 
     @property
     def fits(self) -> bool:
-        """Whether nothing stands against it."""
+        """Return whether nothing stands against it."""
         return not self.clashes
 
 
@@ -214,7 +214,7 @@ def _names(paths: Iterable[bytes]) -> tuple[str, ...]:
 
 
 async def _root(run: Checkpoints, wish: ApplyRequest, repository: Repository | None) -> Path:
-    """Give the folder that the workspace's root stands for."""
+    """Return the folder that the workspace's root stands for."""
     real = real_path(wish.to)
     if run.is_worktree and repository:
         if repository.top:

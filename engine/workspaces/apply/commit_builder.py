@@ -34,7 +34,7 @@ class CommitBuilder:
     """How commits are signed, where they are."""
 
     async def tree_of(self, commit: str) -> str:
-        """Give a commit's tree."""
+        """Return a commit's tree."""
         return await self._say("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     async def changed_tree(self, commit: str, files: Mapping[bytes, Entry | None]) -> str:
@@ -73,7 +73,7 @@ class CommitBuilder:
         await asyncio.to_thread(sync_tree, self.repository.common_dir / "objects", started)
 
     async def is_ancestor(self, old: str, new: str) -> bool:
-        """Say whether `new` has all of the repository's commits up to `old`."""
+        """Return whether `new` has all of the repository's commits up to `old`."""
         answer = await self.git.ask("merge-base", "--is-ancestor", old, new)
         return answer.code == 0
 

@@ -57,7 +57,7 @@ class BroughtChanges:
     """What files were in commits of the run itself: it has gone on from there."""
 
     def all(self) -> list[FileSides]:
-        """Give the changes, with those that the run has taken back since they were brought."""
+        """Return the changes, with those that the run has taken back since they were brought."""
         known = {pair.path for pair in self.pairs}
         back = [
             FileSides(one.path, one.old, one.old) for one in self.earlier if one.path not in known
@@ -115,7 +115,7 @@ async def _join_one(
 
 
 async def _is_here(git: Git, before: FileSides, mine: Entry | None) -> bool:
-    """Say whether what was brought is still here, but for lines that were changed here since.
+    """Return whether what was brought is still here, but for lines that were changed here since.
 
     Where bringing it again, with the lines here winning, would change something, it was undone.
     """
@@ -157,7 +157,7 @@ async def _merge(
 
 
 def _pick(old: T, mine: T, new: T) -> T | None:
-    """Give the side that changed; None where both did, differently."""
+    """Return the side that changed; None where both did, differently."""
     if mine in (old, new):
         return new
     return mine if new == old else None

@@ -45,7 +45,7 @@ class FileDelta:
 
     @property
     def is_submodule(self) -> bool:
-        """Whether it is the commit of a submodule or of another nested repository."""
+        """Return whether it is the commit of a submodule or of another nested repository."""
         return SUBMODULE in (self.old_mode, self.mode)
 
 

@@ -46,7 +46,7 @@ class CheckpointRefs:
         self._known: dict[int, Checkpoint] = {}
 
     async def list(self) -> list[Checkpoint]:
-        """Give all there are now, in order."""
+        """Return all there are now, in order."""
         fields = "%(refname) %(objectname) %(tree) %(committerdate:unix) %(contents:subject)"
         out = await self._git.run("for-each-ref", f"--format={fields}", f"{REFS}/")
         found: list[Checkpoint] = []
@@ -56,7 +56,7 @@ class CheckpointRefs:
         return sorted(found, key=lambda one: one.n)
 
     async def point(self, n: int) -> Checkpoint:
-        """Give one of them; raises `UserError` INPUT_INVALID where there is none of this number.
+        """Return one of them; raises `UserError` INPUT_INVALID where there is none of this number.
 
         git is asked for those that nobody asked for before.
         """

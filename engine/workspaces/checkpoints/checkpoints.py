@@ -172,12 +172,12 @@ class Checkpoints:
             return await self._take(message)
 
     async def list(self) -> list[Checkpoint]:
-        """Give all checkpoints in order."""
+        """Return all checkpoints in order."""
         async with self._named():
             return await self._points.list()
 
     async def point(self, n: int) -> Checkpoint:
-        """Give checkpoint `n`, if there is one."""
+        """Return checkpoint `n`, if there is one."""
         return await self._points.point(n)
 
     async def _take(self, message: str) -> Checkpoint:
@@ -270,7 +270,7 @@ class Checkpoints:
                 raise os_failure(error) from error
 
     async def pairs(self, since: int = BASELINE, until: int | None = None) -> list[FileSides]:
-        """Give both sides of each changed file, renames as a file gone and a file come."""
+        """Return both sides of each changed file, renames as a file gone and a file come."""
         old, new, _ = await self.trees(since, until)
         return await self.between(old, new)
 
@@ -280,7 +280,7 @@ class Checkpoints:
         return [*now.files, *map(os.fsencode, now.left_out)]
 
     async def content(self, path: str, at: int | None = None) -> bytes | None:
-        """Give a file as it was at a checkpoint, or is; None where it was not there."""
+        """Return a file as it was at a checkpoint, or is; None where it was not there."""
         tree = await self._tree(at) if at is not None else (await self.now()).tree
         found = await objects.tree(self.git, tree, [os.fsencode(path)])
         entry = found.get(os.fsencode(path))
@@ -397,7 +397,7 @@ class Checkpoints:
         return (await self._points.point(n)).tree
 
     async def between(self, old: str, new: str) -> list[FileSides]:
-        """Give both sides of each file that differs between two trees."""
+        """Return both sides of each file that differs between two trees."""
         if old == new:
             return []
         async with self._named():

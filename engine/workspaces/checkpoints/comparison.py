@@ -44,7 +44,7 @@ class Comparison:
         return cls(git, old, new, Changes(changes.parse_changes(out), left_out))
 
     async def diff(self, file: FileDelta) -> bytes:
-        """Give the unified diff of one file alone; raises `UserError`."""
+        """Return the unified diff of one file alone; raises `UserError`."""
         old = os.fsencode(file.old_path or file.path)
         path = os.fsencode(file.path)
         asked = {entry_path(one) for one in (old, path)} if file.is_submodule else {old, path}

@@ -13,7 +13,7 @@ MAX_TOUCHED = 200
 
 
 def touched(changes: Changes) -> tuple[str, ...]:
-    """Give the changed paths, both of a renamed file, no more than a run's row can carry."""
+    """Return the changed paths, both of a renamed file, no more than a run's row can carry."""
     both = ((file.old_path, file.path) for file in changes.files)
     paths = (printable_name(path) for pair in both for path in pair if path is not None)
     return tuple(islice(paths, MAX_TOUCHED))

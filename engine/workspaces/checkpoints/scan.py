@@ -78,7 +78,7 @@ def counts(path: bytes) -> bool:
 
 
 def _closed(complaint: str) -> list[bytes]:
-    """Give the folder that git says it could not open: of several, one is enough to tell."""
+    """Return the folder that git says it could not open: of several, one is enough to tell."""
     found = _CLOSED.match(complaint)
     return [found[1].encode()] if found else []
 

@@ -226,7 +226,7 @@ async def _worktree(
 
 
 def top_of(source: Path) -> Path | None:
-    """Give the working tree of the repository around `source`; None where there is none."""
+    """Return the working tree of the repository around `source`; None where there is none."""
     found = repository.locate(source)
     return found[2] if found else None
 

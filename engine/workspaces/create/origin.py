@@ -30,7 +30,7 @@ class OriginCache:
         self._refs: dict[Path, list[tuple[str, str]]] = {}
 
     async def find(self, folder: Path) -> Repository | None:
-        """Give the repository around a folder, or None."""
+        """Return the repository around a folder, or None."""
         if folder not in self._found:
             self._found[folder] = await repository.find(folder)
         return self._found[folder]
@@ -50,7 +50,7 @@ class OriginCache:
 
 
 async def origin(workspace: Workspace, asked: OriginCache | None = None) -> Repository | None:
-    """Give the repository that outlives a workspace, as its source sees it; None without one.
+    """Return the repository that outlives a workspace, as its source sees it; None without one.
 
     Raises `UserError` where git refuses it.
     """

@@ -231,7 +231,7 @@ def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, Path]]:
 
 
 def _gone(place: Path, workspaces: Iterable[Path]) -> tuple[Path, Path] | None:
-    """Give where a registered worktree of ours was, and its git directory, if it is gone."""
+    """Return where a registered worktree of ours was, and its git directory, if it is gone."""
     try:
         link = place / "gitdir"
         named = read_regular(link, POINTER_BYTES).rstrip(b"\n")
@@ -298,13 +298,13 @@ async def _free_branch(repository: Repository, branch: str, commit: str) -> str:
 
 
 async def tip_of(git: Git, branch: str) -> str | None:
-    """Give the commit a branch stands at; None where there is no such branch."""
+    """Return the commit a branch stands at; None where there is no such branch."""
     answer = await git.ask("rev-parse", "-q", "--verify", f"refs/heads/{branch}^{{commit}}")
     return answer.out.decode("ascii").strip() if answer.code == 0 else None
 
 
 async def is_elsewhere(repository: Repository, branch: str, tip: str) -> bool:
-    """Say whether the commit `tip` can be reached from anything but `branch`."""
+    """Return whether the commit `tip` can be reached from anything but `branch`."""
     if repository.head:
         answer = await repository.git.ask("merge-base", "--is-ancestor", tip, repository.head)
         if answer.code == 0:

@@ -100,7 +100,7 @@ def _piece(piece: str) -> str:
 
 
 def named(root: RootedDir, pattern: str) -> Iterator[bytes]:
-    """Give the relative paths below `root` that `pattern` names, files, links and folders.
+    """Yield the relative paths below `root` that `pattern` names, files, links and folders.
 
     `*`, `?` and `[…]` stand for what one folder holds. No link is followed, and nothing of git's
     own is named.

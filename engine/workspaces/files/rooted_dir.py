@@ -28,7 +28,7 @@ _UNSEEN[0xFEFF] = None
 
 
 def is_gits(path: bytes) -> bool:
-    """Say whether any part of `path` is git's own, on whatever file system."""
+    """Return whether any part of `path` is git's own, on whatever file system."""
     if b"git" not in path.lower() and path.isascii():
         return False
     parts = os.fsdecode(path).translate(_UNSEEN).lower().split("/")
@@ -159,7 +159,7 @@ class RootedDir:
         return os.readlink(name, dir_fd=folder)
 
     def files(self, path: bytes) -> Iterator[bytes]:
-        """Give everything below the folder at `path` that is no folder."""
+        """Yield everything below the folder at `path` that is no folder."""
         waiting = [path]
         while waiting:
             inside = waiting.pop()

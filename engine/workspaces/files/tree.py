@@ -41,12 +41,12 @@ class FilePreview:
 
     @property
     def is_link(self) -> bool:
-        """Whether `data` is where a link points to."""
+        """Return whether `data` is where a link points to."""
         return stat.S_ISLNK(self.mode)
 
     @property
     def is_file(self) -> bool:
-        """Whether `data` is what stands in a file."""
+        """Return whether `data` is what stands in a file."""
         return stat.S_ISREG(self.mode)
 
 
@@ -87,7 +87,7 @@ def list_files(root: Path) -> list[TreeEntry]:
 
 
 def sizes_of(root: Path, paths: Iterable[str]) -> dict[str, int]:
-    """Give the sizes in bytes of those files that are there; raises `UserError`."""
+    """Return the sizes in bytes of those files that are there; raises `UserError`."""
     sizes: dict[str, int] = {}
     try:
         with RootedDir(root) as below:

@@ -45,7 +45,7 @@ class WalkedFolder(NamedTuple):
     """Which of the files are symbolic links."""
 
     def path_of(self, name: str) -> str:
-        """Give the path of something in it."""
+        """Return the path of something in it."""
         return f"{self.path}/{name}" if self.path else name
 
 
@@ -56,7 +56,7 @@ def is_left_alone(path: str) -> bool:
 
 
 def is_sandbox(path: str, size_bytes: int) -> bool:
-    """Say whether a file is one that Codex's sandbox put there for a moment."""
+    """Return whether a file is one that Codex's sandbox put there for a moment."""
     return path in SANDBOX and not size_bytes
 
 

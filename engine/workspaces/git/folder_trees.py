@@ -16,7 +16,7 @@ def trees(
     known: Mapping[bytes, str],
     add: Callable[[bytes], str],
 ) -> dict[bytes, str]:
-    """Give the tree of each folder of these files, by path; that of all of them has an empty one.
+    """Return the tree of each folder of these files, by path; that of all of them has an empty one.
 
     Folders with none of the `changed` files in them keep the trees that are `known`. `add` stores
     one and gives its id.
@@ -43,7 +43,7 @@ def trees(
 
 
 def above(paths: Iterable[bytes]) -> set[bytes]:
-    """Give all folders that these files are in."""
+    """Return all folders that these files are in."""
     found = {b""}
     for path in paths:
         folder = path.rpartition(b"/")[0]

@@ -29,7 +29,7 @@ class IndexEntry(NamedTuple):
 
     @property
     def is_hidden(self) -> bool:
-        """Whether git does not look at the file."""
+        """Return whether git does not look at the file."""
         return self.is_skipped or self.is_assumed
 
 

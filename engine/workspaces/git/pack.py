@@ -24,7 +24,7 @@ _BUFFER = 1024 * 1024
 
 
 def object_id(algorithm: str, data: bytes, kind: str = "blob") -> str:
-    """Give the object id git gives to a file of this content, or to another kind of object."""
+    """Return the object id git gives to a file of this content, or to another kind of object."""
     found = hashlib.new(algorithm, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
     found.update(data)
     return found.hexdigest()

@@ -119,7 +119,7 @@ def _common(git_dir: Path) -> Path:
 
 
 async def find(folder: Path) -> Repository | None:
-    """Give the repository around `folder`, or None; raises `UserError` where git refuses it."""
+    """Return the repository around `folder`, or None; raises `UserError` where git refuses it."""
     found = locate(folder)
     if found is None:
         return None
@@ -260,7 +260,7 @@ def private_git(
     settings: Sequence[str] = (),
     object_format: str = "sha1",
 ) -> Generator[Git]:
-    """Give git on a private git directory that lasts as long as the context."""
+    """Yield git on a private git directory that lasts as long as the context."""
     path = Path(mkdtemp(prefix=".git-", dir=private_folder(parent)))
     try:
         make_private(path, repository, object_format)

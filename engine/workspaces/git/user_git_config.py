@@ -104,17 +104,17 @@ class UserGitConfig:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the working tree is sparse."""
+        """Return whether the working tree is sparse."""
         return "core.sparsecheckout=true" in self.sparse
 
     @property
     def has_modes(self) -> bool:
-        """Whether the mode of a file in the working tree counts."""
+        """Return whether the mode of a file in the working tree counts."""
         return "core.filemode=false" not in self.settings
 
     @property
     def has_links(self) -> bool:
-        """Whether symbolic links are links in the working tree."""
+        """Return whether symbolic links are links in the working tree."""
         return "core.symlinks=false" not in self.settings
 
     @property
