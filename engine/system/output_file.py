@@ -69,7 +69,7 @@ def _write(folder: int, name: bytes, data: bytes, mode: int) -> None:
     with suppress(FileNotFoundError):
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if before and not stat.S_ISREG(before.st_mode):
-        why = "is a link" if stat.S_ISLNK(before.st_mode) else "is no regular file"
+        why = "is a link" if stat.S_ISLNK(before.st_mode) else "is not a regular file"
         raise OSError(errno.EINVAL, why)
     part = f".swarm-{secrets.token_hex(8)}".encode()
     try:

@@ -1,4 +1,4 @@
-"""What faces may ask of the workspaces: look, read, compare, take home, put back."""
+"""Requests of faces to workspaces: list, read, compare, apply, restore."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from engine.workspaces.git import repository
 
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
-TAKEN = "taken home"
+TAKEN = "applied"
 
 
 Tell = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
@@ -93,7 +93,7 @@ class Workspaces:
         return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
 
     async def look(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> FilePreview:
-        """Say what lies at a path of a run's workspace, with at most `limit_bytes` of a file."""
+        """Return a preview of a path of a run's workspace, with at most `limit_bytes` of a file."""
         return await asyncio.to_thread(look_at, await self._root(run), path, limit_bytes)
 
     async def place(self, run: str, path: str = "") -> Path:
@@ -187,10 +187,10 @@ class Workspaces:
         check: bool = False,
         patch: BinaryIO | None = None,
     ) -> ApplyResult:
-        """Put a run's changes into its source, or into `to`; `check` only tells what would happen.
+        """Apply a run's changes to its source, or to `to`; with `check`, only return the result.
 
-        A patch is written into the open file `patch`.
-        A conflict changes nothing: APPLY_CONFLICT, or with `check`, clashes in the outcome.
+        A patch is written into the open file `patch`. A conflict changes nothing:
+        APPLY_CONFLICT, or with `check`, conflicts in the result.
         """
         known = await self._find(run)
         workspace = _of(known)
@@ -222,7 +222,7 @@ class Workspaces:
     async def home_of(self, run: Run) -> str | None:
         """Return the folder that a run's changes belong in: its source, or that of the run before.
 
-        Only a run that was asked to start from one still to come says which that was.
+        A run that waits for another to start from has it from its request.
         """
         seen: set[str] = set()
         while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN:
@@ -244,7 +244,7 @@ class Workspaces:
         return path
 
     async def message(self, run: str) -> str:
-        """Give the words for a run's commit: its title, then what the agent said at last."""
+        """Return the words for a run's commit: its title, then the agent's last message."""
         known = await self._find(run)
         title = one_line(known.spec.title) or known.id
         path = self._paths.attempt(known.id, known.attempt).last_message
@@ -284,9 +284,9 @@ class Workspaces:
         return Path(_of(known).path)
 
     async def _look_at(self, run: str, until: int | None) -> Checkpoints:
-        """Open what is remembered of a run, to look only: who looks, looks again and again.
+        """Open the checkpoints of a run for reading only, and keep them open for repeated reads.
 
-        Until it is another run's turn, git is not asked anew whose settings count.
+        Until another run is opened, git is not asked again for the settings that count.
         """
         store = await self._store(run, until)
         if self._looked_at is None or self._looked_at[0] != store:
@@ -302,7 +302,7 @@ class Workspaces:
 
     @asynccontextmanager
     async def _noted(self, run: str) -> AsyncGenerator[None]:
-        """Note that a run's checkpoints are damaged, for whoever shows it."""
+        """Record damage of a run's checkpoints, so that faces show it."""
         try:
             yield
         except UserError as error:
@@ -321,9 +321,9 @@ class Workspaces:
             _log.warning("run %s: %s, but not noted: %s", known.id, words, error.message)
 
     async def check(self, known: Run) -> Run:
-        """Return a run as it is after a quick look whether its checkpoints are there.
+        """Return a run after a quick check that its checkpoints exist.
 
-        What is found is noted; the work of an hour is not measured for it.
+        Damage is recorded; the work of an hour is not measured for it.
         """
         if not known.baseline or known.workspace is None:
             return known

@@ -1,4 +1,4 @@
-"""What a face may ask of a folder before a run is started from it."""
+"""Requests of faces to a folder before a run is started from it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class SourceInspector:
             return []
 
     async def size(self, spec: WorkspaceSpec, ignore: Sequence[str] = ()) -> int | None:
-        """Estimate the bytes that a workspace would take; None where that cannot be said."""
+        """Estimate the bytes that a workspace would take; None: unknown."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 folder = await self._folder(spec)

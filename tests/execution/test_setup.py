@@ -254,7 +254,7 @@ async def test_the_settings_of_a_project_come_first(paths: Paths, source: Path) 
         assert names == {"a.txt", "own", ".secret"}
         told = [body.text for body in of_type(events, "notice")]
         assert told == [
-            "left out of the copy, as the settings say: .secret, skip",
+            "left out of the copy, by the settings: .secret, skip",
             "brought along: .secret",
         ]
 

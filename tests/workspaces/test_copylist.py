@@ -138,7 +138,7 @@ def test_a_worktree_gets_them_from_the_top_and_copies_in_spite_of_what_is_ignore
     assert repos.git(target, "status", "--porcelain") == ""
     files, told = made(WorkspaceKind.COPY, source, ".env", "node_modules/")
     assert files == {"a", "sub/b", ".env", ".gitignore"}
-    assert told[0] == "left out of the copy, as the settings say: .env, node_modules/"
+    assert told[0] == "left out of the copy, by the settings: .env, node_modules/"
 
 
 def test_what_is_ignored_does_not_count_for_the_size(tmp_path: Path, home: Path) -> None:

@@ -39,7 +39,7 @@ async def arrived(
     if not asked and not links:
         return set()
     staged = await index_files(repository)
-    # Whatever a submodule has checked out stays: only the index tells its commit.
+    # The checkout of a submodule stays: only the index holds its commit.
     moved = {pair.path for pair in links if staged.get(pair.path) == pair.new}
     free = [pair for pair in asked if staged.get(pair.path) in (pair.old, pair.new)]
     gone = [pair for pair in free if pair.new is None]

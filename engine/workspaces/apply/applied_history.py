@@ -1,4 +1,4 @@
-"""What a run has brought to a place before, so that more of it brings only what is new."""
+"""History of what a run applied to a place, so that a later apply adds only what is new."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ REFS = "refs/swarm/home"
 
 @dataclass(frozen=True, slots=True)
 class AppliedHistory:
-    """What one run brought to one place: a folder, and the branch that was current there.
+    """The changes that one run applied to one place: a folder, and its branch at that time.
 
-    Remembered are the run's files as they were then, and the files that were put there for them,
-    which are other ones where they were merged.
+    It holds the run's files as they were then, and the files that were written for them, which
+    differ where they were merged.
     """
 
     run: Checkpoints
@@ -33,7 +33,7 @@ class AppliedHistory:
     branch: str | None
 
     async def bringing(self, old: str, new: str) -> BroughtChanges:
-        """Give what the run changed from tree `old` to `new`, and what of it was brought before."""
+        """Return the run's changes from tree `old` to `new`, and those applied before."""
         pairs = await self.run.between(old, new)
         left = await self._tree("left")
         earlier = await self.run.between(old, left) if left else list[FileSides]()

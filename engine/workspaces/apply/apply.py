@@ -45,7 +45,7 @@ WORKTREES = 6
 
 
 class ApplyMode(StrEnum):
-    """How changes are taken home."""
+    """A way to apply changes."""
 
     EDITS = "edits"
     COMMIT = "commit"
@@ -55,11 +55,12 @@ class ApplyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What is to be taken where.
+    """A request to apply changes.
 
-    `to` is the source, or another folder. `branch` is the short name of the run's branch: commits
-    go there; without one, a merge is a plain commit on the current branch. `since` and `until` are
-    checkpoints, `until` None the workspace as it is. `patch` is the open file a patch goes into.
+    `to` is the source, or another folder. `branch` is the short name of the run's branch:
+    commits go there; without one, a merge is a plain commit on the current branch. `since` and
+    `until` are checkpoints, `until` None the workspace as it is. `patch` is the open file for a
+    patch.
     """
 
     to: Path
@@ -73,7 +74,7 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What was done, or would be: the paths that change in `to`, and what stands against it."""
+    """The result of an apply or of its check: the paths that change in `to`, and the conflicts."""
 
     files: tuple[str, ...] = ()
     clashes: tuple[Conflict, ...] = ()
@@ -97,7 +98,7 @@ class ApplyResult:
 
 @dataclass(frozen=True, slots=True)
 class IncomingChanges:
-    """From which tree to which the run came, and where that may have been brought before.
+    """The trees of the run before and after its changes, and the places of earlier applies.
 
     `here` is the current branch, `aside` the run's own, where it has one.
     """
@@ -109,12 +110,12 @@ class IncomingChanges:
 
 
 async def check(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult:
-    """Say what `apply` would do, and do nothing; raises `UserError` where it cannot be told."""
+    """Return what `apply` would do, and change nothing; raises `UserError`."""
     return await _told(run, wish, home, really=False)
 
 
 async def apply(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult:
-    """Take the changes home, all or none; raises `UserError` APPLY_CONFLICT naming the files.
+    """Apply the changes, all or none; raises `UserError` APPLY_CONFLICT naming the files.
 
     Files with uncommitted changes are never touched, unless they are, byte for byte, what the run
     started from. Locks lie in `home`.
@@ -126,7 +127,7 @@ async def apply(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult
 
 
 def conflict(clashes: Iterable[Conflict]) -> Exception:
-    """Give the error for what stands against taking changes home."""
+    """Return the error for conflicts with the run's changes."""
     found = list(clashes)
     listed = [
         f"{printable_name(clash.path)} ({clash.why})" if clash.path else clash.why
@@ -169,7 +170,7 @@ async def _take(run: Checkpoints, wish: ApplyRequest, home: Path, *, really: boo
             raise user_error(
                 "INPUT_INVALID",
                 f"{name} is in no git repository with commits.",
-                "Take the changes home as edits or as a patch.",
+                "Apply the changes as edits or as a patch.",
             )
         else:
             aside = AppliedHistory(run, root, f"refs/heads/{wish.branch}") if wish.branch else None

@@ -107,7 +107,7 @@ class BranchUpdate:
     async def land(
         self, whole: BuiltCommit, moves: FileMoves, refs: dict[str, tuple[str, str | None]]
     ) -> list[Conflict]:
-        """Do it, all or nothing; gives what changed meanwhile and stopped it."""
+        """Write the commit and the files, all or nothing; return the conflicts that stopped it."""
         if whole.sha == whole.base:
             if refs:
                 await self.shop.move(refs, "swarm-tui: commit")

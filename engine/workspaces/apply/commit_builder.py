@@ -25,7 +25,7 @@ _TREE = 0o040000
 
 @dataclass(frozen=True, slots=True)
 class CommitBuilder:
-    """Where commits are built: the run's store, which sees the repository's objects."""
+    """Builder of commits in the run's store, which sees the repository's objects."""
 
     git: Git
     repository: Repository
@@ -58,7 +58,7 @@ class CommitBuilder:
         return answer.out.decode("ascii").strip()
 
     async def pairs(self, old: str, new: str) -> list[FileSides]:
-        """Give what differs between two trees."""
+        """Return the differences between two trees."""
         out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
         return parse_pairs(out)
 
@@ -80,7 +80,7 @@ class CommitBuilder:
     async def move(self, refs: Mapping[str, tuple[str, str | None]], why: str) -> None:
         """Set all these refs, {name: (new, old)}, or none; raises `UserError` where one has moved.
 
-        An old value of None says that the ref is new.
+        An old value of None means that the ref is new.
         """
         git, started = self.repository.git, time.time()
         env = self.who.identity
@@ -107,7 +107,7 @@ class CommitBuilder:
 
 
 async def follow_branch(git: Git, repository: Repository, workspace: Path, commit: str) -> None:
-    """Let the index of a run's worktree stand at its branch's new commit, if nothing holds it."""
+    """Set the index of a run's worktree to its branch's new commit, if nothing holds it."""
     place = registration(repository, workspace)
     if place and workspace.is_dir():
         # No file is read, to refresh the index: git opens them by name.

@@ -40,9 +40,10 @@ class WorkingFileEdits:
     async def take(
         self, bringing: BroughtChanges, placed: Mapping[bytes, Entry], *, really: bool
     ) -> JoinResult:
-        """Work out which files change and what stands against it; `really`: do it, all or none.
+        """Return the files that change, and the conflicts; with `really`, write all or none.
 
-        `placed` are files that were put here for the run before: as they are, nobody's work.
+        `placed` are files that an earlier apply of the run wrote: unchanged, they hold no
+        work.
         """
         pairs = bringing.all()
         found = await asyncio.to_thread(_found, self.root, pairs, self.run.object_format)

@@ -1,10 +1,10 @@
-"""Files put into a folder all or none, also when this program is killed in the middle.
+"""Transaction of files: all are put into a folder or none, even if this program is killed.
 
-What is new is written aside first (`staging`), and a journal says what is meant. Then what has to
-go is moved aside (never overwritten: it may have changed just now), and the new files are linked
-into its place. The next call finds the journal and takes back what was not finished. The journal
-lies in our home and is bound to the folder's device and inode: nothing that an agent or a
-repository writes is ever taken for ours.
+New files are written aside first (`staging`), and a journal records the plan. Then old files are
+moved aside (never overwritten: they may have changed just now), and the new files are linked into
+their place. The next call finds the journal and reverts an unfinished transaction. The journal lies
+in our home and is bound to the folder's device and inode: nothing that an agent or a repository
+writes is ever taken for ours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Mark = tuple[int, int, int, int]
 
 
 class ConcurrentChange(Exception):
-    """Something in the folder changed while files were put there; everything was taken back."""
+    """A change in the folder during the transaction, which was reverted."""
 
     def __init__(self, path: bytes) -> None:
         super().__init__(os.fsdecode(path))
@@ -46,12 +46,12 @@ class _Step:
 
 
 def mark(info: os.stat_result | None) -> Mark | None:
-    """Give what tells a file from another and from itself after a change."""
+    """Return the mark that distinguishes a file from others, and from itself after a change."""
     return info and (info.st_ino, info.st_size, info.st_mtime_ns, info.st_mode)
 
 
 def obstacle(below: RootedDir, path: bytes, going: set[bytes]) -> bytes | None:
-    """Give what stands in the way of a file at `path` once the files `going` have gone, or None."""
+    """Return the obstacle to a file at `path` once the files `going` are removed, or None."""
     parts = path.split(b"/")
     for count in range(1, len(parts)):
         parent = b"/".join(parts[:count])
@@ -90,7 +90,7 @@ class FileTransaction:
 
     @property
     def paths(self) -> list[bytes]:
-        """What will change."""
+        """The paths that will change."""
         return [os.fsencode(step.path) for step in self._steps]
 
     def add(
@@ -129,7 +129,7 @@ class FileTransaction:
     def place(self, note: str = "") -> None:
         """Put everything into its place, or nothing; raises `ConcurrentChange` or OSError.
 
-        It can be taken back until `finish`; `note` tells `recover` what it was for.
+        It can be reverted until `finish`; `note` is the purpose, for `recover`.
         """
         self._begun = True
         self._staging.sync()  # what the journal speaks of
@@ -208,7 +208,7 @@ class FileTransaction:
         self.finish()
 
     def finish(self) -> None:
-        """Let go of what was replaced: from here on nothing is taken back."""
+        """Drop the replaced files: from here on nothing is reverted."""
         if self._staging.handle < 0:
             return
         self._begun = False
@@ -288,7 +288,7 @@ def _permissions(before: int, mode: int) -> int:
 
 
 def _appear(staged: int, source: str, name: bytes, folder: int) -> None:
-    """Give the staged file its name, never over another; raises FileExistsError."""
+    """Link the staged file to its name, never over another; raises FileExistsError."""
     try:
         os.link(source, name, src_dir_fd=staged, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:

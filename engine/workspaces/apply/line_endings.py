@@ -111,9 +111,9 @@ class GitAttributes:
 
 
 class LineEndings:
-    """Converts files between the store of `git` and the working tree of a repository.
+    """Converter of files between the store of `git` and the working tree of a repository.
 
-    `before` are the attributes of what is there, `after` those of what comes.
+    `before` are the attributes of the present files, `after` those of the coming ones.
     """
 
     def __init__(
@@ -227,9 +227,10 @@ class LineEndings:
                 yield found
 
     async def unlike(self, top: Path, files: Mapping[bytes, Entry]) -> dict[bytes, Held]:
-        """Return which of these files of a working tree have other content than the stored one.
+        """Return the files of a working tree whose content differs from the stored one.
 
-        Each is read: the error tells whether that is known, or a filter is missing to know it.
+        Each is read: its error marks a file whose filter is missing, so that its content is
+        unknown.
         """
         concerned = await self._before.concerned(path for path in files if files[path][0] != LINK)
         missing = self._before.missing(concerned.filters)
@@ -271,7 +272,7 @@ CHANGED = "has uncommitted changes here"
 
 
 def _without_modes(pairs: Iterable[FileSides]) -> list[FileSides]:
-    """Leave out that a file became executable, on a file system that cannot tell."""
+    """Return the pairs without executable bits, for a file system that has none."""
     found: list[FileSides] = []
     for pair in pairs:
         new = pair.new
@@ -307,9 +308,10 @@ def _entry(side: Entry | str | None, before: Entry | None) -> Entry | None:
 async def line_ends(
     git: Git, user: UserGitConfig, head: str | None, coming: Iterable[FileSides]
 ) -> AsyncGenerator[LineEndings]:
-    """Convert files between the working tree and the store, as `head` with `coming` says.
+    """Convert files between the working tree and the store.
 
-    `git` is the run's store, which sees the repository's objects, too. Raises `UserError`.
+    The attributes are those of `head` with `coming`. `git` is the run's store, which sees the
+    repository's objects, too. Raises `UserError`.
     """
     folder = Path(mkdtemp(prefix="attributes-", dir=git.git_dir))
     try:

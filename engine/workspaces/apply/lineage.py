@@ -1,8 +1,7 @@
-"""The commits that a run's workspace made itself, so that they never conflict with what it left.
+"""Lineage: the commits made in a run's workspace, which never conflict with its final state.
 
-Whoever worked in the workspace, agent or user, may have committed, amended, reset, rebased, merged,
-switched or deleted branches there. What it left is the run's last word on every file that these
-commits changed.
+The agent or the user may have committed, amended, reset, rebased, merged, switched or deleted
+branches in the workspace. Its final state decides every file that these commits changed.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ _LOG_BYTES = 16 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a run's commits stand in a repository.
+    """The place of a run's commits in a repository.
 
-    `parent` is what its next commit is built on, where the run has a commit there. `base` is the
-    commit that the workspace was made from, `tip` where its branch stands, `head` what the
-    workspace has checked out. `is_attached`: that is its branch. `is_in_place`: the workspace is
-    the repository's own working tree.
+    `parent` is the parent of its next commit, where the run has a commit there. `base` is the
+    commit that the workspace was made from, `tip` the end of its branch, `head` the commit that
+    the workspace has checked out. `is_attached`: that is its branch. `is_in_place`: the
+    workspace is the repository's own working tree.
     """
 
     base: str | None = None

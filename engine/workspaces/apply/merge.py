@@ -24,7 +24,7 @@ from engine.workspaces.git.user_git_config import UserGitConfig
 
 @dataclass(slots=True)
 class CommitResult:
-    """What a commit or merge changes, or would, and what stands against it."""
+    """The changes of a commit or merge, made or planned, and its conflicts."""
 
     files: list[bytes] = field(default_factory=list[bytes])
     clashes: list[Conflict] = field(default_factory=list[Conflict])
@@ -89,7 +89,7 @@ class Merge:
             await self._shop.deliver(built.sha, await self._shop.tree_of(built.base))
 
     async def _follow(self, commit: str) -> None:
-        """Let the workspace's index follow its branch; another branch's is left alone."""
+        """Update the workspace's index to its branch; the index of another branch stays."""
         if self._own.is_attached:
             await follow_branch(self._shop.git, self._repository, self._workspace, commit)
 
@@ -142,7 +142,7 @@ class Merge:
             raise user_error(
                 "INPUT_INVALID",
                 "A bare repository has no current branch to merge into.",
-                "Take the changes home as a commit or as a patch.",
+                "Apply the changes as a commit or as a patch.",
             )
         return self._repository.top
 

@@ -1,4 +1,4 @@
-"""A private folder for files on their way to a place, and the journal that says what is meant.
+"""A private folder for files on their way to a place, and the journal of the plan.
 
 The journal lies in our home only. The folder lies there, too, where files can be renamed from there
 to their place; else beside the files, under a random name. It is opened once and used by its
@@ -45,7 +45,7 @@ def identity(handle: int) -> Identity:
 
 
 def identity_of(folder: Path) -> Identity:
-    """Return the device and inode of a folder that is no link; raises OSError."""
+    """Return the device and inode of a folder that is not a link; raises OSError."""
     handle = os.open(folder, _FOLDER)
     try:
         return identity(handle)
@@ -93,7 +93,7 @@ class Staging:
 
     @property
     def identity(self) -> Identity:
-        """Its device and inode."""
+        """The folder's device and inode."""
         return identity(self.handle)
 
     def sync(self) -> None:
@@ -127,7 +127,7 @@ def _shares_mount(folder: Path, root: Path) -> bool:
 
 
 def _mount(folder: Path) -> tuple[int, str]:
-    """Return the file system of a folder and, where the system tells, where that is mounted."""
+    """Return the file system of a folder and, where the system shows it, its mount point."""
     handle = os.open(folder, _FOLDER)
     try:
         lines: list[str] = []

@@ -35,7 +35,7 @@ Files = Mapping[bytes, Entry]
 
 @dataclass(frozen=True, slots=True)
 class NestedChanges:
-    """What nested repositories hold of the changes from tree `old` to tree `new`."""
+    """The changes from tree `old` to tree `new` inside nested repositories."""
 
     old: Files
     new: Files
@@ -234,7 +234,7 @@ def _checked_out(root: Path, paths: Iterable[bytes]) -> dict[bytes, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class ModuleCommits:
-    """Brings the commits of submodules into the submodules of a source."""
+    """Transfer of submodules' commits into the submodules of a source."""
 
     run: Checkpoints
     repository: Repository
@@ -319,5 +319,5 @@ async def _carry(git: Git, target: Repository, commit: str) -> None:
 
 
 async def _keep(target: Repository, commit: str) -> None:
-    """Let a branch reach a commit in the source's submodule, so that it stays."""
+    """Create a branch at a commit in the source's submodule, so that the commit stays."""
     await target.git.run("update-ref", f"refs/heads/swarm/{commit[:12]}", commit)

@@ -24,7 +24,7 @@ CONTROLLED = "lies below a control folder: apply it as a commit or as a patch, a
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A file that stands against the run's changes, and why; no path where it is no file."""
+    """A conflict with the run's changes: a file and the reason; no path where it is not a file."""
 
     path: str
     why: str
@@ -34,7 +34,7 @@ class Conflict:
 
 @dataclass(slots=True)
 class JoinResult:
-    """What each file that changes becomes (None: it goes), and what stands against it."""
+    """The new content of each file that changes (None: it is removed), and the conflicts."""
 
     files: dict[bytes, Entry | None] = field(default_factory=dict[bytes, Entry | None])
     clashes: list[Conflict] = field(default_factory=list[Conflict])
@@ -46,9 +46,9 @@ class JoinResult:
 
 @dataclass(frozen=True, slots=True)
 class BroughtChanges:
-    """What a run changed, `pairs`, and the part of it that was brought here before, `earlier`.
+    """The run's changes, `pairs`, and the part of them that was applied here before, `earlier`.
 
-    Both begin with what the run found.
+    Both begin with the files that the run found.
     """
 
     pairs: list[FileSides]

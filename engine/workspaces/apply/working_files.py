@@ -25,7 +25,7 @@ from engine.workspaces.git.user_git_config import UserGitConfig
 
 @dataclass(slots=True)
 class WorkingFiles:
-    """What was found: the files that may not be replaced, each with a reason and an error code."""
+    """The files found that may not be replaced, each with a reason and an error code."""
 
     held: dict[bytes, Held] = field(default_factory=dict[bytes, Held])
     outside: set[bytes] = field(default_factory=set[bytes])

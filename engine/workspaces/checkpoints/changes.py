@@ -1,4 +1,4 @@
-"""What differs between two states of a workspace, as git's plumbing tells it."""
+"""Differences between two states of a workspace, as git's plumbing reports them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.workspaces.git.gitlinks import repository_path
 
 
 class ChangeKind(StrEnum):
-    """What happened to a file."""
+    """The kind of change of a file."""
 
     ADDED = "added"
     MODIFIED = "modified"
@@ -25,10 +25,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileDelta:
-    """One changed file; paths relative to the workspace, as `os.fsdecode` gives them.
+    """One changed file; paths relative to the workspace, as `os.fsdecode` returns them.
 
-    `mode` is git's mode of the file as it is now, 0 where it is gone; binary files count no lines.
-    A submodule, or another nested repository, is at `commit`, and was at `old_commit`.
+    `mode` is git's mode of the file as it is now, 0 where it is gone; binary files count no
+    lines. A submodule, or another nested repository, is at `commit`, and was at `old_commit`.
     """
 
     path: str

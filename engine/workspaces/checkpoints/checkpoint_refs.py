@@ -30,7 +30,7 @@ class Checkpoint:
     left_out: tuple[str, ...] = ()
     """Files that count but could not be read: too large, not permitted, changing all the time."""
     rebuildable: tuple[str, ...] = ()
-    """Folders that are no part of it, because they can be made again."""
+    """Folders that are not part of it, because they can be made again."""
 
     @property
     def ref(self) -> str:
@@ -56,9 +56,9 @@ class CheckpointRefs:
         return sorted(found, key=lambda one: one.n)
 
     async def point(self, n: int) -> Checkpoint:
-        """Return one of them; raises `UserError` INPUT_INVALID where there is none of this number.
+        """Return one of them; raises `UserError` INPUT_INVALID for an unknown number.
 
-        git is asked for those that nobody asked for before.
+        git is asked only for those that were not looked up before.
         """
         path = self._git.git_dir / _KNOWN
         if n not in self._known:
@@ -71,7 +71,7 @@ class CheckpointRefs:
         return self._known[n]
 
     async def add(self, point: Checkpoint) -> None:
-        """Let a commit be the next of them; raises `UserError` where it is not the next."""
+        """Add a commit as the next of them; raises `UserError` where it is not the next."""
         await self._git.run("update-ref", point.ref, point.sha, "0" * len(point.sha))
 
 

@@ -1,9 +1,9 @@
-"""States of a workspace remembered, compared and brought back, the same way for every kind.
+"""Checkpoints: states of a workspace that are stored, compared and restored.
 
 A git directory of our own beside the run's files holds them; the workspace is only its work tree.
-So neither the agent nor the user's repository sees any of it, and it does not matter whether the
-agent commits. Files that the workspace's `.gitignore` names are no part of it: they are neither
-remembered nor measured nor touched; nor is anything called `.git`.
+So neither the agent nor the user's repository sees any of it, and the agent may commit or not.
+Files that the workspace's `.gitignore` names are left out: they are not stored, measured or
+touched; nor is anything called `.git`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What `restore` did: the files it changed, and the checkpoint that takes it back."""
+    """The result of `restore`: the files it changed, and the checkpoint that reverts it."""
 
     files: tuple[str, ...]
     undo: Checkpoint
@@ -104,8 +104,9 @@ class Checkpoints:
     ) -> Checkpoints:
         """Open the store of a run at `folder`, outside the workspace.
 
-        Who opens many of them gives each what was `asked` for those before. Raises `UserError`
-        CHANGES_UNKNOWN where it holds no baseline: a damaged store is never begun again.
+        Callers that open many stores share the cache `asked`. Raises `UserError`
+        CHANGES_UNKNOWN where the store has no baseline: a damaged store is never made
+        again.
         """
         asked = asked or OriginCache()
         repository = await origin(workspace, asked)
@@ -123,8 +124,8 @@ class Checkpoints:
     ) -> Checkpoints:
         """Make the store of a run at `folder`, whose first checkpoint will be the baseline.
 
-        Folders of these `names` that come later can be made again: they are no part of it.
-        Whatever is there was begun before and never reported: it is removed.
+        Folders of these `names` that appear later are left out: they can be made again. An
+        existing store at `folder` was begun before and never reported: it is removed.
         """
         private_folder(folder.parent)
         await asyncio.to_thread(clear, folder)
@@ -156,7 +157,7 @@ class Checkpoints:
         async with locked(self._lock):
             try:
                 await owned_objects.repay(self.git, objects, may_link=_may_link(workspace))
-            except (UserError, OSError) as error:  # what needs one that is missing says so
+            except (UserError, OSError) as error:  # code that needs a missing one raises
                 _log.warning("%s still borrows objects: %s", self.git.git_dir, error)
 
     @property
@@ -188,7 +189,7 @@ class Checkpoints:
         last = (found or [None])[-1]
         now = await self._snapshot()
         if last and last.tree == now.tree:
-            await self._sync(last.at)  # whoever took it may have been killed just then
+            await self._sync(last.at)  # its process may have been killed just then
             return replace(last, left_out=now.left_out, rebuildable=now.rebuildable)
         n = last.n + 1 if last else BASELINE
         words = one_line(message) or "checkpoint"
@@ -204,9 +205,9 @@ class Checkpoints:
         return taken
 
     async def _sync(self, since: float) -> None:
-        """Write the store through to the disk, before anybody is told of a checkpoint.
+        """Sync the store to the disk, before a checkpoint is reported.
 
-        git itself syncs no folder, and old ones no ref.
+        git itself syncs no folder, and old versions no ref.
         """
         if not self._is_synced:
             await asyncio.to_thread(sync_tree, self.git.git_dir, since)
@@ -289,7 +290,7 @@ class Checkpoints:
     async def trees(
         self, since: int = BASELINE, until: int | None = None
     ) -> tuple[str, str, tuple[str, ...]]:
-        """Give the trees of two checkpoints (None: as it is), and what could not be read."""
+        """Return the trees of two checkpoints (None: as it is), and the unreadable paths."""
         if until is not None:
             return await self._tree(since), await self._tree(until), ()
         old, now = await asyncio.gather(self._tree(since), self.now())
@@ -407,11 +408,11 @@ class Checkpoints:
     # Bringing back
 
     async def restore(self, n: int) -> RestoreResult:
-        """Put the workspace back to checkpoint `n`, all or nothing; ignored files stay.
+        """Restore the workspace to checkpoint `n`, all or nothing; ignored files stay.
 
-        What it was before is remembered first. Raises `UserError` WORKSPACE_BUSY where an ignored
-        file or a folder that cannot be entered stands in the way, or the workspace changes
-        meanwhile.
+        Its present state is stored first. Raises `UserError` WORKSPACE_BUSY where an
+        ignored file or a folder that cannot be entered stands in the way, or the workspace
+        changes meanwhile.
         """
         async with self._held(), self._named():
             target = await self._tree(n)

@@ -1,4 +1,4 @@
-"""Checkpoint stores that are damaged: found out, and told from a git that fails for a moment."""
+"""Damage of checkpoint stores, distinguished from a git that fails for a moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.workspaces.git.git import Git
 
 
 def unknown_changes(folder: Path) -> Exception:
-    """Return the error for a run without a baseline, which tells a damaged store from none."""
+    """Return the error for a run without a baseline: the store is damaged, or there is none."""
     if not folder.is_dir():
         return user_error("CHANGES_UNKNOWN")
     message = "The changes of this run are unknown: the store of its checkpoints is damaged."
@@ -33,8 +33,8 @@ async def damage_named(git: Git) -> AsyncGenerator[None]:
 
 
 async def is_damaged(git: Git) -> bool:
-    """Return whether git says that an object of the baseline is missing or broken."""
+    """Return whether git reports an object of the baseline as missing or broken."""
     answer = await git.ask("rev-list", "--objects", "--quiet", f"{REFS}/{BASELINE}")
-    # A git that met a condition that passes says nothing about the store.
+    # A git that met a condition that passes proves nothing about the store.
     is_told = answer.complaint.startswith(("fatal:", "error:"))
     return bool(answer.code) and is_told and from_message(answer.complaint) is None

@@ -1,4 +1,4 @@
-"""What a run's row says of its changes: how many, and which files, as far as it can carry them."""
+"""Measured changes of a run for its row: the count, and the files as far as they fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def touched(changes: Changes) -> tuple[str, ...]:
 
 
 def measured(run: Run, total: ChangeCount, paths: tuple[str, ...]) -> list[ChangesMeasured]:
-    """Give the event that says so, where the run's row says something else."""
+    """Return the event with the measured changes, where the run's row differs."""
     if total == run.changes and paths == run.touched:
         return []
     news = None if paths == run.touched else paths

@@ -129,9 +129,9 @@ def _drop(folder: Path, stem: str) -> None:
 
 
 def release_packs(git_dir: Path) -> None:
-    """Let git pack what it needs of linked packs that the source no longer has. Blocking.
+    """Allow git to pack what it needs of linked packs that the source no longer has. Blocking.
 
-    Until then a pack costs no room here; from then on it is whole here for a part of it.
+    Until then a pack costs no space here; from then on it is whole here for a part of it.
     """
     for keep in (git_dir / "objects" / "pack").glob("*.keep"):
         with suppress(FileNotFoundError):

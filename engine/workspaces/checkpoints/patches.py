@@ -161,7 +161,8 @@ def _is_link(side: Entry | None) -> bool:
 async def _large(git: Git, pairs: Iterable[FileSides]) -> list[FileSides]:
     """Return the changes of large files, those apart whose kind changes.
 
-    What git tells without reading them is left to it: new modes, and plain renames.
+    Changes that git shows without reading the files are left to git: new modes, and plain
+    renames.
     """
     sides = [side for one in pairs for side in (one.old, one.new) if side and _is_file(side)]
     sizes = await objects.sizes(git, (oid for _, oid in sides))

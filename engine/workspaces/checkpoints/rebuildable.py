@@ -1,7 +1,7 @@
-"""Folders that can be made again, such as `node_modules`, which are no part of a run's changes.
+"""Folders that can be made again, such as `node_modules`, which are left out of a run's changes.
 
-Their names are written down when the baseline is taken: what counts stays the same, whatever the
-settings say later. A folder that the baseline has counts as any other.
+Their names are stored with the baseline, so that a later change of the settings has no effect. A
+folder that the baseline has counts as any other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def names_of(git_dir: Path) -> frozenset[bytes]:
 
 
 def first_shown(git_dir: Path) -> bool:
-    """Return whether nobody was told of such folders before; from now on somebody was."""
+    """Return whether such folders were not shown to the user before, and mark them as shown."""
     try:
         (git_dir / _SHOWN).touch(exist_ok=False)
     except FileExistsError:

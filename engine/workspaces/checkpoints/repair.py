@@ -28,7 +28,7 @@ def remember(git_dir: Path, n: int, sha: str) -> None:
 
 
 async def repaired(git_dir: Path, repository: Repository | None) -> bool:
-    """Put back what is missing of a store; gives whether it has its baseline again.
+    """Restore the missing parts of a store; return whether it has its baseline again.
 
     Raises `UserError` where git cannot be run, OSError where nothing can be written.
     """

@@ -1,7 +1,7 @@
-"""What a workspace holds now: which files count, which have changed, what is in them.
+"""A scan of a workspace: the files that count, those that changed, and their content.
 
-git says which files count (it knows `.gitignore`); looking at them and reading them is done here,
-through `RootedDir`: git opens files by name, and an agent may swap a folder for a link meanwhile.
+git lists the files that count (it knows `.gitignore`); they are examined and read here, through
+`RootedDir`: git opens files by name, and an agent may swap a folder for a link meanwhile.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def counts(path: bytes) -> bool:
 
 
 def _closed(complaint: str) -> list[bytes]:
-    """Return the folder that git says it could not open: of several, one is enough to tell."""
+    """Return the folder that git could not open, from its complaint; of several, one is enough."""
     found = _CLOSED.match(complaint)
     return [found[1].encode()] if found else []
 
@@ -109,7 +109,7 @@ def _marks(info: os.stat_result) -> tuple[int, int, int, int]:
 
 
 class FileReader:
-    """Reads changed files; used from one thread."""
+    """Reader of changed files; used from one thread."""
 
     def __init__(self, object_format: str, keep_large: Callable[[int], str]) -> None:
         self._algorithm = object_format
@@ -117,9 +117,9 @@ class FileReader:
         self._holes_left = HOLES_BYTES
 
     def read(self, below: RootedDir, path: bytes) -> tuple[FileRecord | None, bytes | None]:
-        """Read one file, and give its content unless it is large; None twice where it vanished.
+        """Read one file, and return its content unless it is large; None twice where it vanished.
 
-        Raises OSError where it cannot be taken in.
+        Raises OSError where it cannot be stored.
         """
         now_ns = time.time_ns()
         info = below.stat(path)

@@ -39,7 +39,7 @@ class Snapshot:
     files: Collection[bytes]
     left_out: tuple[str, ...]
     rebuildable: tuple[str, ...] = ()
-    """Folders that are no part of it, because they can be made again."""
+    """Folders that are not part of it, because they can be made again."""
 
 
 Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
@@ -51,7 +51,7 @@ Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
 
 
 class ScanState(msgspec.Struct, array_like=True):
-    """What the last look found, so that the next one reads only what has changed."""
+    """The result of the last scan, so that the next one reads only what has changed."""
 
     tree: str | None = None
     files: dict[bytes, FileRecord] = msgspec.field(default_factory=dict[bytes, FileRecord])
@@ -80,7 +80,7 @@ async def prime(
 
 
 def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -> ScanState:
-    """Return the state of a workspace that nobody has looked at, made from a tree.
+    """Return the state of a workspace that was not scanned yet, made from a tree.
 
     A file whose object is missing is known by name alone, as it may be one that git ignores.
     """
@@ -109,11 +109,11 @@ async def take(
     rebuildable: Rebuildable,
     links: Links,
 ) -> Snapshot:
-    """Take in the workspace as it is now; raises `UserError`.
+    """Store the workspace as it is now; raises `UserError`.
 
-    `index_files` returns those that git tracks: they count, also where git would ignore them, and
-    stay where they are absent because the checkout is sparse. `ignored` and `rebuildable` tell
-    which files are no part of it.
+    `index_files` returns the files that git tracks: they count, even where git would ignore
+    them, and stay where they are absent because the checkout is sparse. `ignored` and
+    `rebuildable` are the files that are left out.
     """
     indexed = await index_files()
     state, found, aside = await _look(git, root, indexed.tracked, ignored, rebuildable, links)
@@ -148,7 +148,7 @@ async def _tidy(git: Git) -> None:
 
 
 async def commit(git: Git, tree: str, message: str) -> str:
-    """Make a commit without parents of a tree, and give its id."""
+    """Make a commit without parents of a tree, and return its id."""
     text = message.encode("utf-8", "replace")
     signed = Git(git.git_dir, settings=git.settings, env=identity(NOBODY))
     out = await signed.run("commit-tree", tree, stdin=text)
@@ -178,7 +178,7 @@ async def _look(
         del found.links[repository_path(path)]
     unknown = unknown - aside.keys()
     fresh = {path for path in unknown if counts(path)}
-    # No git stores a file of such a name; it is told, so that nothing hides behind it.
+    # No git stores a file of such a name; it is reported, so that nothing hides behind it.
     found.left_out += sorted(unknown - fresh)
     if fresh:
         await asyncio.to_thread(look, root, fresh, {}, found)
@@ -212,7 +212,7 @@ def _save(git: Git, state: ScanState, commit: str | None = None) -> None:
 
 
 async def _write(git: Git, root: Path, state: ScanState, found: ScanResult) -> ScanState:
-    """Read what changed and put it into the store; gives what is known then."""
+    """Read what changed and put it into the store; return the new state."""
     loop = asyncio.get_running_loop()
     algorithm = _FORMATS[len(state.tree)] if state.tree else await _format(git)
 
@@ -261,7 +261,7 @@ def _link_entries(links: dict[bytes, str]) -> dict[bytes, FileRecord]:
 def _contents(
     pack: Pack, root: Path, state: ScanState, found: ScanResult, reader: FileReader
 ) -> dict[bytes, FileRecord]:
-    """Read what has to be read, and give all files as they are now."""
+    """Read the files that need it, and return all files as they are now."""
     files = dict(found.same)
     known = {seen.oid for seen in state.files.values()}
     with RootedDir(root) as below:

@@ -21,14 +21,14 @@ USUAL = frozenset(WorkspaceSettings().copy_files)
 
 @dataclass(slots=True)
 class CopyReport:
-    """What was brought along, what the list names and is not there, what could not be copied."""
+    """The result of a copy list: the files copied, missing from the source, and not copyable."""
 
     files: list[str] = field(default_factory=list[str])
     missing: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
 
     def notices(self) -> list[str]:
-        """Say it in words."""
+        """Return the report in words."""
         told = (
             ("brought along", self.files),
             ("the copy list names what is not there", self.missing),
@@ -46,11 +46,11 @@ def some(names: Sequence[str]) -> str:
 def bring_listed(
     source: Path, target: Path, patterns: Sequence[str], allowance: CopyAllowance | None = None
 ) -> CopyReport:
-    """Copy what `patterns` name below `source` to where it belongs below `target`.
+    """Copy the files that `patterns` name below `source` to their places below `target`.
 
-    What is there already stays as it is. Links are copied as links, never followed; modes and times
-    are kept; of a folder all files are copied. Raises `UserError` WORKSPACE_TOO_LARGE where the
-    `allowance` does not reach.
+    Existing files stay. Links are copied as links, never followed; modes and times are kept; of
+    a folder all files are copied. Raises `UserError` WORKSPACE_TOO_LARGE where the `allowance`
+    is exceeded.
     """
     brought = CopyReport()
     with RootedDir(source) as there, RootedDir(target) as here:

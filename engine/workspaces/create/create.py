@@ -41,12 +41,12 @@ T = TypeVar("T")
 def check(
     spec: WorkspaceSpec, limit_bytes: int, home: Path, ignore: Sequence[str] = ()
 ) -> WorkspaceSpec:
-    """Check a wish for a workspace before anything is made; raises `UserError`.
+    """Check a request for a workspace before anything is made; raises `UserError`.
 
-    Returns the wish, of a worktree with the commit that it starts from. `home` is where the
-    workspaces are: nothing of it that holds them all can be copied into one. What `ignore` leaves
-    out of a copy does not count. The source of a workspace from a run is the path of that run's
-    workspace. Blocking, and not for a thread with an event loop.
+    Returns the request, of a worktree with the commit that it starts from. `home` is the folder
+    of the workspaces: a folder that holds them all cannot be copied into one. Files that
+    `ignore` leaves out of a copy do not count. The source of a workspace from a run is the path
+    of that run's workspace. Blocking, and not for a thread with an event loop.
     """
     if spec.kind is not WorkspaceKind.WORKTREE and (spec.base or spec.fetch):
         raise user_error("INPUT_INVALID", "Only a worktree starts from a base.", "Use --worktree.")
@@ -119,7 +119,7 @@ def _check_breadth(source: Path, home: Path) -> None:
 
 
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
-    """Make the workspace at `target`, as `make` does, without what there is to tell."""
+    """Make the workspace at `target`, as `make` does, without its notices."""
     return make(spec, target, home, stop).workspace
 
 
@@ -133,12 +133,12 @@ def make(
     limit_bytes: int | None = None,
     branch: str = BRANCH,
 ) -> CreatedWorkspace:
-    """Make the workspace at `target`, anew if an earlier try was cut short; raises `UserError`.
+    """Make the workspace at `target`, again if an earlier try was cut short; raises `UserError`.
 
-    `home` is left out of copies, and so is what `ignore` names. `copy_files` come along from the
-    source of a worktree or copy, whatever else would leave them out. `stop` is asked again and
-    again whether to give up, which raises InterruptedError. Nothing is left of a try that failed.
-    Blocking, and not for a thread with an event loop.
+    `home` is left out of copies, and so are the names in `ignore`. `copy_files` are copied from
+    the source of a worktree or copy, even if other rules leave them out. `stop` is asked
+    repeatedly whether to stop, which raises InterruptedError. Nothing is left of a try that
+    failed. Blocking, and not for a thread with an event loop.
     """
     try:
         made = _made(spec, target, home, stop, ignore, copy_files, limit_bytes, branch)
@@ -297,7 +297,7 @@ def _copied(
         what = "left out of the copy (not readable, no files, mounts)"
         notices.append(f"{what}: {some(copied.left_out)}")
     if copied.ignored:
-        notices.append(f"left out of the copy, as the settings say: {some(sorted(copied.ignored))}")
+        notices.append(f"left out of the copy, by the settings: {some(sorted(copied.ignored))}")
     return CreatedWorkspace(
         Workspace(str(target), WorkspaceKind.COPY, source=str(source)), tuple(notices)
     )
@@ -368,7 +368,7 @@ async def _worktree_of(folder: Path, target: Path) -> repository.Repository | No
 
 
 def _run(work: Coroutine[Any, Any, T], stop: Callable[[], bool]) -> T:
-    """Run it in this thread; where `stop` says so, end it and raise InterruptedError."""
+    """Run it in this thread; where `stop` returns true, end it and raise InterruptedError."""
 
     async def watched() -> T:
         task = asyncio.ensure_future(work)

@@ -1,4 +1,4 @@
-"""How much room a folder takes, and whether a copy of it finds that much."""
+"""The size of a folder, and the check that a copy of it fits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_size(source: Path, limit_bytes: int, ignored: Ignored) -> None:
 
 
 def size_of(folder: Path, ignore: Sequence[str] = ()) -> int:
-    """Give the bytes of the files in a folder, without what `ignore` leaves out."""
+    """Return the bytes of the files in a folder, without what `ignore` leaves out."""
     total = 0
     for entry in _walk(real_path(folder), ignoring(ignore)):
         with suppress(OSError):

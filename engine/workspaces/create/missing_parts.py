@@ -1,4 +1,4 @@
-"""Everything of its source that a workspace lacks: told in one notice."""
+"""Parts of its source that a workspace lacks, reported in one notice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What a workspace lacks; paths are relative to its top."""
+    """The parts that a workspace lacks; paths are relative to its top."""
 
     uncommitted: int = 0
     is_brought: bool = False

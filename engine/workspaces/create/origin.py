@@ -1,7 +1,7 @@
 """The repository that a workspace came from, found in one way.
 
-What was written down when the workspace was made is believed, and what the repository itself knows;
-not what lies in the workspace, where an agent may have put a `.git` of its own since.
+The record made with the workspace is trusted, and the repository's own knowledge; the content of
+the workspace is not, where an agent may have put a `.git` of its own since.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from engine.workspaces.git.user_git_config import UserGitConfig, user_git_config
 
 
 class OriginCache:
-    """What git said of repositories, for the length of one look at many workspaces.
+    """Cache of git's answers about repositories, for one pass over many workspaces.
 
-    They come from few sources: what is the same for all of them is asked once. Every method raises
-    `UserError` where git refuses a repository.
+    They come from few sources: what is the same for all of them is asked once. Every method
+    raises `UserError` where git refuses a repository.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class OriginCache:
         return self._configs[place]
 
     async def refs(self, found: Repository) -> list[tuple[str, str]]:
-        """Give what the refs of a repository stand at: object id and full name."""
+        """Return the refs of a repository: object id and full name."""
         if found.common_dir not in self._refs:
             self._refs[found.common_dir] = await refs(found.git)
         return self._refs[found.common_dir]
@@ -82,7 +82,7 @@ async def _of_earlier(
 ) -> Repository | None:
     """Return the repository of an earlier run's workspace, whichever of the two is still there.
 
-    What lies in a workspace may say anything: only a repository outside all of them is believed,
+    The content of a workspace may be forged: only a repository outside all of them is trusted,
     and only where it has the workspace registered in turn.
     """
     workspaces = Path(workspace.path).parent.parent

@@ -1,7 +1,7 @@
-"""What keeps git harmless in a shell or an editor that the user opens in a workspace.
+"""Guard for git in a shell or an editor that the user opens in a workspace.
 
-A prompt or a plug-in runs git by itself, in the folder it stands in. Settings, filters and hooks of
-a repository that an agent made there would run as the user. Only repositories are used that are the
+A prompt or a plug-in runs git by itself, in the current folder. Settings, filters and hooks of a
+repository that an agent made there would run as the user. Only repositories are used that are the
 user's own; all others are refused as git refuses those of other users, before it reads a setting.
 """
 
@@ -33,7 +33,7 @@ class ShellGuard:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the shell gets beside its environment."""
+        """The variables that the shell gets beside its environment."""
         trusted = {str(self.own), os.path.realpath(self.own)} if self.own else set[str]()
         settings = [
             ("safe.directory", ""),  # takes back what the user's settings allow

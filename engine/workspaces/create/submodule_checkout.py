@@ -1,8 +1,8 @@
 """The submodules of a new worktree, filled from the repositories that the source keeps of them.
 
-Nothing is fetched, and nothing that a repository says is run: of `.gitmodules` and of settings only
-names and paths are read, as data. Each submodule gets a git directory of its own where git makes
-one for a linked worktree (`worktrees/<run>/modules/<name>`), with all objects that its commit
+Nothing is fetched, and no program named by a repository is run: of `.gitmodules` and of settings
+only names and paths are read, as data. Each submodule gets a git directory of its own where git
+makes one for a linked worktree (`worktrees/<run>/modules/<name>`), with all objects that its commit
 needs, so that nothing is shared with the source.
 """
 
@@ -49,7 +49,7 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class SubmoduleCheckout:
-    """Fills the submodules of one worktree; `scratch` is a folder for private git directories."""
+    """Checkout of one worktree's submodules; `scratch` is a folder for private git directories."""
 
     home: Path
     scratch: Path

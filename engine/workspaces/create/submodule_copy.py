@@ -26,10 +26,10 @@ from engine.workspaces.git.user_git_config import UserGitConfig, user_git_config
 
 @dataclass(frozen=True, slots=True)
 class SubmoduleCopy:
-    """Makes git directories for the submodules of a copy.
+    """Git directories for the submodules of a copy.
 
-    `earlier` is the worktree that was copied; `root` is the top of the copy, and `git_dir` its git
-    directory.
+    `earlier` is the worktree that was copied; `root` is the top of the copy, and `git_dir` its
+    git directory.
     """
 
     earlier: Repository

@@ -20,7 +20,7 @@ from engine.workspaces.git.user_git_config import UserGitConfig
 
 @dataclass(frozen=True, slots=True)
 class Uncommitted:
-    """What of a working tree is in no commit, as paths."""
+    """The paths of a working tree with content that is in no commit."""
 
     files: frozenset[bytes] = frozenset()
     """Files that differ from HEAD or are new, without ignored ones."""
@@ -78,9 +78,9 @@ def _hidden(top: Path, entries: dict[bytes, IndexEntry]) -> dict[bytes, IndexEnt
 def bring(
     source: Path, target: Path, paths: AbstractSet[bytes], allowance: CopyAllowance | None = None
 ) -> list[str]:
-    """Make these files in `target` what they are in `source`; gives those that could not be.
+    """Make these files in `target` equal to those in `source`; return those that failed.
 
-    Raises `UserError` WORKSPACE_TOO_LARGE where the `allowance` does not reach.
+    Raises `UserError` WORKSPACE_TOO_LARGE where the `allowance` is exceeded.
     """
     lost: list[str] = []
     with RootedDir(source) as there, RootedDir(target) as here:

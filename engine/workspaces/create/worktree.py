@@ -66,7 +66,7 @@ async def create(
     allowance: CopyAllowance | None = None,
     commit: str | None = None,
 ) -> CreatedWorkspace:
-    """Make a worktree of the repository around `source` at `target`, anew if one was begun there.
+    """Make a worktree of the repository around `source` at `target`, replacing an unfinished one.
 
     `branch` is a short name; where it holds commits of its own, the new one gets a number. It
     starts at `commit`, or at HEAD. Locks lie in `home`. Raises `UserError`.
@@ -109,7 +109,7 @@ async def create(
 async def register(
     repository: Repository, target: Path, branch: str, home: Path, commit: str | None = None
 ) -> tuple[str, Path]:
-    """Register an empty worktree at `target`; gives its branch and the path of its index."""
+    """Register an empty worktree at `target`; return its branch and the path of its index."""
     commit = commit or repository.head
     assert commit
     git = repository.git
@@ -172,10 +172,11 @@ async def remove(
     *,
     kept: str | None = None,
 ) -> bool:
-    """Remove a worktree: its folder, its registration and its branch; says if the branch went.
+    """Remove a worktree: its folder, its registration and its branch.
 
-    A branch with commits that are on no other branch, remote branch or tag stays, unless it stands
-    at the commit `kept`, which the caller has; one that is checked out anywhere stays always.
+    Returns whether the branch was removed. A branch with commits that are on no other branch,
+    remote branch or tag stays, unless it is at the commit `kept`, which the caller has; one
+    that is checked out anywhere stays always.
     """
     async with locked(lock_for(home, repository.common_dir)):
         await _unregister(repository, target)
@@ -212,10 +213,11 @@ async def _branch_of(place: Path, run: str) -> str | None:
 
 
 async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
-    """Drop worktrees below `workspaces` whose folder somebody has removed; gives how many.
+    """Remove registrations below `workspaces` whose folder is gone; return their number.
 
-    Their branches go where they hold nothing of their own. Others, on a disk that is not there
-    today for instance, are none of ours; new ones are left to whoever is making them.
+    Their branches are removed where they hold nothing of their own. Worktrees elsewhere, for
+    instance on a disk that is absent now, are not ours; new ones are left to the process that
+    is making them.
     """
     folder = repository.common_dir / "worktrees"
     found = await asyncio.to_thread(_all_gone, folder, workspaces)

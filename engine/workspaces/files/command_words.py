@@ -38,7 +38,7 @@ SYSTEM = ("/bin/", "/usr/", "/sbin/", "/dev/")
 """Folders of the system: naming a file there is nothing unusual."""
 _PREFIXES = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", "do", "time"])
 _REDEFINED = re.compile(r"PATH\b|\balias\b|\bfunction\b|\(\s*\)|\beval\b|\$\{?_(?!\w)")
-"""What may give the name of such a program another meaning, or its last word to another (`$_`)."""
+"""Shell words that may change a program's meaning, or reuse its last word (`$_`)."""
 _PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 _COMPOUND = re.compile(
     r"(?:^|[;&|\n])[ \t!]*(?:time\s+(?:-p\s+)?)?"
@@ -53,7 +53,7 @@ _FETCHERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CommandWords:
-    """What the words of a command may mean."""
+    """The possible meanings of a command's words."""
 
     run: tuple[str, ...] = ()
     """Words that may name a file that is run."""
@@ -138,7 +138,7 @@ def _split(text: str) -> Iterator[str]:
         lexer.whitespace, lexer.whitespace_split, lexer.commenters = _BLANKS, True, ""
         try:
             yield from lexer
-        except ValueError:  # quotes that do not end: the shell says so, or they are data
+        except ValueError:  # quotes that do not end: the shell reports it, or they are data
             break
     yield from _BETWEEN.split(_QUOTED.sub("", text))
     yield from re.split(r"[ \t\n;|&<>()`\"']+", text)

@@ -29,7 +29,7 @@ SET_IDS = stat.S_ISUID | stat.S_ISGID
 
 @dataclass(slots=True)
 class CopyResult:
-    """What a copy left out: devices and the like, mounts, files that vanished or are forbidden."""
+    """The files that a copy left out: devices and the like, mounts, vanished or forbidden files."""
 
     files: int = 0
     left_out: list[str] = field(default_factory=list[str])
@@ -266,7 +266,7 @@ def _copy_content(source: int, target: int, size_bytes: int) -> None:
 
 
 def _shared(source: int, target: int) -> bool:
-    """Let both files share their blocks until one is written to, where the system can."""
+    """Share the blocks of both files until one is written to; return whether the system can."""
     if sys.platform != "linux":
         return False
     try:
@@ -292,12 +292,12 @@ def shares_blocks(source: Path, folder: Path) -> bool:
 
 
 def _copied_inside(source: int, target: int) -> bool:
-    """Have the kernel copy; False where it cannot, with nothing written."""
+    """Copy within the kernel; return False where it cannot, with nothing written."""
     if not hasattr(os, "copy_file_range"):
         return False
     try:
         count = os.copy_file_range(source, target, _CHUNK)
-        if not count:  # files of /proc and the like say a size and give nothing here
+        if not count:  # files of /proc and the like have a size, but no bytes here
             return False
         while count:
             count = os.copy_file_range(source, target, _CHUNK)

@@ -1,7 +1,7 @@
 """The files of a folder that commands can name, recorded by their content.
 
-What is read is bounded, regular and inside: a link is recorded as one, and where it leads is
-looked up inside the folder only.
+Only bounded, regular files inside are read: a link is recorded as one, and its target is looked up
+inside the folder only.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _SCRIPT = re.compile(
 
 
 class RecordLimitError(Exception):
-    """More is named than can be recorded; the text says what."""
+    """More files are named than can be recorded; the text has the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """What commands name in a folder."""
+    """The files in a folder that commands name."""
 
     files: dict[str, str] = field(default_factory=dict[str, str])
     """Every file found, by its path, with its SHA-256; a link with where it points to."""
@@ -84,7 +84,7 @@ def record(
 
 
 class _Search:
-    """Finds and reads the files below one folder."""
+    """A search for files below one folder, which reads them."""
 
     def __init__(self, below: RootedDir, folders: Sequence[str] = ()) -> None:
         self._begin_in = [os.fsencode(folder) for folder in folders if folder]

@@ -16,11 +16,11 @@ LONGEST = 4096
 
 
 def ignoring(patterns: Sequence[str]) -> Callable[[str, bool], bool]:
-    """Give what says of a relative path, and whether it is a folder, if `patterns` leave it out.
+    """Return a predicate `(path, is_folder) -> bool`, true for a path that `patterns` leave out.
 
     As in `.gitignore`: a `/` before the end ties a pattern to the root, one at the end means
-    folders only, `**` is any number of folders, `!` takes back what came before; the last pattern
-    that fits decides.
+    folders only, `**` is any number of folders, `!` reverts earlier patterns; the last pattern
+    that fits decides. Paths are relative.
     """
     rules = [
         (re.compile(_regex(pattern.removeprefix("!"))), not pattern.startswith("!"))

@@ -1,4 +1,4 @@
-"""Folders removed for good: nothing behind a link or a mount is touched, whoever swaps in what."""
+"""Removal of folders for good: nothing behind a link or a mount is touched, despite swaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFT_SHOWN = 20
 
 @dataclass(slots=True)
 class RemovalResult:
-    """What a removal did: entries removed, and the first of what it had to leave, with why."""
+    """The result of a removal: entries removed, and the first that had to stay, with the reason."""
 
     entries: int = 0
     left: list[str] = field(default_factory=list[str])
@@ -35,9 +35,9 @@ class _Level:
 
 
 def remove(path: Path, stop: Callable[[], bool] = lambda: False) -> RemovalResult:
-    """Remove what lies at `path`; gone already is fine. Blocking; can be taken up again.
+    """Remove the file or folder at `path`; a missing one is fine. Blocking; can be repeated.
 
-    What cannot be removed is left and told, the rest goes all the same.
+    An entry that cannot be removed stays and is reported; the rest is still removed.
     """
     try:
         parent = os.open(path.parent, _FOLDER)
@@ -54,7 +54,7 @@ def remove(path: Path, stop: Callable[[], bool] = lambda: False) -> RemovalResul
 
 
 def mounted_in(path: Path) -> str:
-    """Give the name of what is mounted at or below a folder; empty where nothing is."""
+    """Return the name of a mount at or below a folder; empty where there is none."""
     try:
         parent = os.open(path.parent, _FOLDER)
     except OSError:
@@ -87,7 +87,7 @@ def remove_in(parent: int, name: str, stop: Callable[[], bool] = lambda: False) 
 
 
 def _mount_below(parent: int, name: str) -> str:
-    """Give what is mounted at or below a folder: of the same file system, nothing else shows it."""
+    """Return the mount at or below a folder; only this finds one of the same file system."""
     try:
         top = str(Path(f"/proc/self/fd/{parent}").readlink() / name)
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
@@ -160,7 +160,7 @@ class _Removal:
         return handle
 
     def _empty(self, handle: int) -> list[str]:
-        """Remove what is no folder, and give the folders' names."""
+        """Remove all but folders, and return the folders' names."""
         folders: list[str] = []
         with os.scandir(handle) as entries:
             found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -190,7 +190,7 @@ class _Removal:
 
 
 def _permit(name: str, parent: int) -> None:
-    """Give ourselves leave for a folder, never through a link."""
+    """Set our permissions for a folder, never through a link."""
     if sys.platform != "linux":
         os.chmod(name, 0o700, dir_fd=parent, follow_symlinks=False)
         return

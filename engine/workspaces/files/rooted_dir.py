@@ -91,9 +91,10 @@ class RootedDir:
             os.close(self._open.pop()[1])
 
     def folder(self, path: bytes, *, make: bool = False) -> int:
-        """Open the folder at `path` (made with its parents where `make`), to be closed by nobody.
+        """Return a handle of the folder at `path`, made with its parents where `make`.
 
-        The handle is good until the next call. Raises OSError where that is no folder in here.
+        The handle is good until the next call, and callers do not close it. Raises OSError
+        where `path` is not a folder in here.
         """
         if path == self._at:
             return self._open[-1][1] if self._open else self._top
@@ -128,14 +129,14 @@ class RootedDir:
         return handle
 
     def place(self, path: bytes, *, make: bool = False) -> tuple[bytes, int]:
-        """Give the last part of `path` and its folder's handle, for the `os` calls with dir_fd."""
+        """Return the last part of `path` and its folder's handle, for `os` calls with dir_fd."""
         folder, _, name = path.rpartition(b"/")
         if name in (b"", b".", b".."):
-            raise IsADirectoryError(errno.EISDIR, "is no file name", path)
+            raise IsADirectoryError(errno.EISDIR, "is not a file name", path)
         return name, self.folder(folder, make=make)
 
     def stat(self, path: bytes) -> os.stat_result | None:
-        """Say what lies at `path` itself, or None where nothing in here does."""
+        """Return the status of `path` itself, or None where nothing is there."""
         try:
             name, folder = self.place(path)
             return os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -150,7 +151,7 @@ class RootedDir:
         handle = os.open(name, _FILE, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise OSError(errno.EINVAL, "is no regular file", path)
+            raise OSError(errno.EINVAL, "is not a regular file", path)
         return handle
 
     def link_target(self, path: bytes) -> bytes:
@@ -159,7 +160,7 @@ class RootedDir:
         return os.readlink(name, dir_fd=folder)
 
     def files(self, path: bytes) -> Iterator[bytes]:
-        """Yield everything below the folder at `path` that is no folder."""
+        """Yield everything below the folder at `path` that is not a folder."""
         waiting = [path]
         while waiting:
             inside = waiting.pop()
@@ -193,9 +194,9 @@ MANY = 500
 
 
 def sync_files(root: Path, paths: Collection[bytes]) -> None:
-    """Write files below a folder, and the folders they are in, through to the disk.
+    """Sync files below a folder, and the folders they are in, to the disk.
 
-    What is gone by now is left out. Raises OSError where the disk refuses.
+    Missing files are skipped. Raises OSError where the disk refuses.
     """
     if len(paths) > MANY:
         os.sync()

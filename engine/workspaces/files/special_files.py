@@ -58,9 +58,9 @@ def unreadable(path: Path, why: str) -> Exception:
 
 
 def _read_by_git(below: RootedDir) -> Iterator[tuple[bytes, os.stat_result]]:
-    """Return the files below a folder that git opens without being asked to.
+    """Yield the files below a folder that git opens by itself.
 
-    The folder's own `.git` is none of them: git is told which git directory to use.
+    The folder's own `.git` is left out: git gets the path of its git directory.
     """
     waiting, left = [(b"", False)], ENTRIES
     while waiting and left > 0:

@@ -28,12 +28,12 @@ class TreeEntry(NamedTuple):
     is_folder: bool = False
     is_link: bool = False
     size_bytes: int | None = None
-    """None where nobody looked: in a folder of 100,000 files that takes most of the time."""
+    """None where it was not counted: in a folder of 100,000 files that takes most of the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilePreview:
-    """What lies at a path, its mode and size; of a file the first bytes, of a link the target."""
+    """A preview of a path: its mode and size; of a file the first bytes, of a link the target."""
 
     mode: int
     size_bytes: int
@@ -54,8 +54,8 @@ def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeE
     """List a folder below `root`, folders first, by name; raises `UserError` WORKSPACE_MISSING.
 
     Each part of `path` is opened relative to the one before and never through a link, so that
-    nothing the agent swaps in between leads out of the workspace. What Codex's sandbox puts on top
-    for a moment is left out.
+    nothing the agent swaps in between leads outside the workspace. Temporary mounts of Codex's
+    sandbox are left out.
     """
     try:
         with RootedDir(root) as below, os.scandir(below.folder(os.fsencode(path))) as found:
@@ -72,7 +72,7 @@ def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeE
 def list_files(root: Path) -> list[TreeEntry]:
     """List the files of the whole workspace, near ones first, up to `MAX_FILES` of them.
 
-    What tools keep for themselves (`.git`, `node_modules`, …) is left out. Raises `UserError`.
+    Folders of tools (`.git`, `node_modules`, …) are left out. Raises `UserError`.
     """
     try:
         files = (
@@ -110,7 +110,7 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
 
 
 def look_at(root: Path, path: str, limit_bytes: int) -> FilePreview:
-    """Say what lies at a path below `root`, never through a link; raises `UserError`."""
+    """Return a preview of a path below `root`, never through a link; raises `UserError`."""
     name = os.fsencode(path)
     try:
         with RootedDir(root) as below:

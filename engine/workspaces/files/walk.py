@@ -24,7 +24,7 @@ LEFT_ALONE = frozenset(
         *("target", ".gradle", ".terraform", ".idea", ".direnv"),
     }
 )
-"""Folders of repositories, packages, builds and caches: large, and nobody's work."""
+"""Folders of repositories, packages, builds and caches: large, and not work."""
 
 SANDBOX = frozenset((".agents", ".aws", ".codex", ".git"))
 """What Codex's sandbox puts on top of a workspace, empty, while a command runs."""
@@ -50,7 +50,7 @@ class WalkedFolder(NamedTuple):
 
 
 def is_left_alone(path: str) -> bool:
-    """Say whether a path relative to the workspace is nobody's work: a tool's, or an editor's."""
+    """Return whether a path relative to the workspace is a tool's or an editor's, not work."""
     folder, _, name = path.rpartition("/")
     return bool(_TEMPORARY.search(name)) or not LEFT_ALONE.isdisjoint((*folder.split("/"), name))
 
@@ -61,9 +61,9 @@ def is_sandbox(path: str, size_bytes: int) -> bool:
 
 
 def walk(root: Path, start: str = "") -> Iterator[WalkedFolder]:
-    """Give the folder `start` and those below it, near ones first; what cannot be read is skipped.
+    """Yield the folder `start` and those below it, near ones first; unreadable ones are skipped.
 
-    Raises OSError where `root` itself is no folder.
+    Raises OSError where `root` itself is not a folder.
     """
     waiting = deque([start])
     with RootedDir(root) as below:

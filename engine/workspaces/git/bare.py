@@ -1,4 +1,4 @@
-"""Whether a repository is bare: also a hub, a bare repository with worktrees beside it."""
+"""Check for bare repositories, also hubs: bare repositories with worktrees beside them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRUE = (b"true", b"yes", b"on", b"1")
 
 
 def is_bare(common_dir: Path) -> bool:
-    """Return whether the settings of a repository say that it has no working tree of its own.
+    """Return whether the settings of a repository declare it bare, without a working tree.
 
     They are read as data; those that they include do not count. Blocking.
     """

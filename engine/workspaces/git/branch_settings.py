@@ -1,4 +1,4 @@
-"""What a repository's settings say of one branch: its `[branch "…"]` section."""
+"""A repository's settings of one branch: its `[branch "…"]` section."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Refs fetched from a remote: the only place that lets git use the network, on explicit request.
+"""Refs fetched from a remote: the only use of the network by git, on explicit request.
 
 The network part runs in a private git directory with the user's own settings (credentials, ssh,
 proxies): nothing that the repository's settings define has an effect, except the remote's address.
-What came is then taken into the repository from there, as a local fetch without hooks.
+The result is then copied into the repository from there, as a local fetch without hooks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.workspaces.git.repository import PULLS, Repository, private_git
 LIMIT_S = 120.0
 FETCHED = "refs/swarm/fetched"
 SEEDS = 2000
-"""Refs that the remote is told of, so that it sends only what is new."""
+"""Refs that are announced to the remote, so that it sends only what is new."""
 _FLAGS = (
     *("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
     *("--no-auto-gc", "--no-prune"),
@@ -102,7 +102,7 @@ async def _fetch(repository: Repository, url: str, ref: str, into: str, home: Pa
 
 
 async def _seed(repository: Repository, private: Git) -> None:
-    """Give a private git directory refs, and the end of a shallow history, of the repository."""
+    """Copy refs of the repository, and the end of a shallow history, to a private git directory."""
     words = ("for-each-ref", f"--count={SEEDS}", "--sort=-creatordate")
     out = await repository.git.run(*words, "--format=%(objectname) refs/seed/%(objectname)")
     lines = sorted(set(out.splitlines()), key=lambda line: line.split(b" ")[1])

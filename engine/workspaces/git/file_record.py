@@ -27,7 +27,7 @@ class FileRecord(NamedTuple):
 
 @cache
 def git_mode(mode: int) -> int:
-    """Return git's mode for the system's mode; 0 for what is no regular file and no link."""
+    """Return git's mode for the system's mode; 0 for all but regular files and links."""
     if stat.S_ISLNK(mode):
         return LINK
     if not stat.S_ISREG(mode):

@@ -16,10 +16,10 @@ def trees(
     known: Mapping[bytes, str],
     add: Callable[[bytes], str],
 ) -> dict[bytes, str]:
-    """Return the tree of each folder of these files, by path; that of all of them has an empty one.
+    """Return the tree of each folder of these files, by path; the top has an empty path.
 
-    Folders with none of the `changed` files in them keep the trees that are `known`. `add` stores
-    one and gives its id.
+    Folders with none of the `changed` files in them keep the trees that are `known`. `add`
+    stores one and returns its id.
     """
     stale = above(changed if known else files)
     inside: dict[bytes, dict[bytes, Entry]] = {folder: {} for folder in stale}

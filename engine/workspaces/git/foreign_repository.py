@@ -45,7 +45,7 @@ class ForeignRepository:
 
     @asynccontextmanager
     async def opened(self, scratch: Path) -> AsyncGenerator[Git]:
-        """Give git on a private git directory with what it holds; raises OSError or `UserError`."""
+        """Yield git on a private git directory with the objects; raises OSError or `UserError`."""
         algorithm = await asyncio.to_thread(self._object_format)
         with private_git(scratch, self.source, object_format=algorithm) as git:
             await asyncio.to_thread(self._bring, git.git_dir)
@@ -95,7 +95,7 @@ def _keep_refs_in_tables(git_dir: Path) -> None:
 
 
 def _files(below: RootedDir, top: bytes, folder: bytes) -> Iterator[bytes]:
-    """Give the paths, below `top`, of what is no folder; at most `ENTRIES`."""
+    """Yield the paths, below `top`, of all but folders; at most `ENTRIES`."""
     try:
         found = below.files(top + b"/" + folder)
         for count, path in enumerate(found):

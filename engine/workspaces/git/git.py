@@ -1,9 +1,9 @@
 """The only place that runs git, so that nothing a repository contains can make it run anything.
 
-Two rules carry that. Work on files (reading them in, checking them out, comparing) is done with a
-private git directory of ours, whose settings are ours alone; see `repository.make_private`. What
-must be done in the user's own repository (its refs, its worktrees) is plumbing that neither reads
-nor writes files, and the settings below take away what even that could start.
+Two rules ensure that. Work on files (reading them in, checking them out, comparing) is done with a
+private git directory of ours, whose settings are ours alone; see `repository.make_private`. Work in
+the user's own repository (its refs, its worktrees) is plumbing that neither reads nor writes files,
+and the settings below disable what even that could start.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True)
 class GitResult:
-    """What git said: its exit code, its output, and one printable line of its complaint."""
+    """The result of git: its exit code, its output, and one printable line of its complaint."""
 
     code: int
     out: bytes
@@ -148,10 +148,10 @@ class Git:
         limit_s: float = LIMIT_S,
         limit_bytes: int = LIMIT_BYTES,
     ) -> GitResult:
-        """Run git and give whatever it said; raises `UserError` where it cannot be run to its end.
+        """Run git and return its result; raises `UserError` where it cannot be run to its end.
 
-        Cancelled, late or too talkative, git and all it started are killed. A git that a signal
-        ended is an error: its exit code is no answer to a question.
+        Cancelled, late or too talkative, git and all it started are killed. A git that a
+        signal ended is an error: its exit code is not an answer to a question.
         """
         process = await _whole(self._start(arguments, stdin, stdout))
         try:
@@ -197,7 +197,7 @@ class Git:
     async def _answer(
         self, process: asyncio.subprocess.Process, feed: bytes, limit_bytes: int
     ) -> GitResult:
-        """Let git work; raises `UserError` WORKSPACE_UNSAFE where it cannot get past a file."""
+        """Return git's answer; raises `UserError` WORKSPACE_UNSAFE if a file blocks git."""
         if not self.watched or self.files is None:
             return await _talk(process, feed, limit_bytes)
         process_watch.limit_memory(process.pid)
@@ -291,7 +291,9 @@ async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit_bytes: 
 async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
     if pipe is None:
         return
-    with suppress(BrokenPipeError, ConnectionResetError):  # git says itself why it stopped reading
+    with suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # git reports itself why it stopped reading
         for start in range(0, len(data), CHUNK):
             pipe.write(data[start : start + CHUNK])
             await pipe.drain()

@@ -43,7 +43,7 @@ _KINDS = tuple(
         ),
         (r"not a git repository|no such file or directory", "SOURCE_MOVED", ""),
         (
-            r"tell me who you are|auto-detect email|empty ident|ident name consists|no email was"
+            r"me who you are|auto-detect email|empty ident|ident name consists|no email was"
             r"|no name was",
             "GIT_IDENTITY_MISSING",
             "",
@@ -95,7 +95,7 @@ _KINDS = tuple(
 
 
 def git_failure(command: str | bytes, code: int, complaint: str) -> UserError:
-    """Return the error for a git that ended with an exit code, and said why in one line."""
+    """Return the error for a git that ended with an exit code and one line of complaint."""
     condition = from_message(complaint)
     if condition and condition.errno in (errno.ENOSPC, errno.EDQUOT):
         return user_error("DISK_FULL")
@@ -131,7 +131,7 @@ def telling_line(stderr: bytes) -> str:
 
 
 def _shortened(line: str) -> str:
-    """Return a line with its end, where git says what is wrong with a path, however long that."""
+    """Return a line with its end, where git names the problem of a path, however long that is."""
     text = one_line(line, LINE_CHARACTERS)
     if text == one_line(line, 2 * LINE_CHARACTERS):
         return text

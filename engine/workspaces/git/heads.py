@@ -1,6 +1,6 @@
-"""What the working trees of a repository have checked out.
+"""The branches and commits that the working trees of a repository have checked out.
 
-Read from files, since there may be many. A repository with reftables does not say it in `HEAD`:
+Read from files, since there may be many. A repository with reftables does not name it in `HEAD`:
 git is asked there.
 """
 
@@ -34,7 +34,7 @@ class _WorkingTree:
 
 
 async def checked_out(git_dir: Path) -> str | None:
-    """Return the full name of the branch that is checked out; None where it is no branch."""
+    """Return the full name of the branch that is checked out; None where it is not a branch."""
     return await _branch(git_dir, await asyncio.to_thread(_head_in, git_dir))
 
 
@@ -68,7 +68,7 @@ async def detached(repository: Repository, without: Collection[Path]) -> set[str
 
 
 async def busy_with(repository: Repository) -> str | None:
-    """Say what the user is in the middle of in this working tree, or None."""
+    """Return the user's unfinished operation in this working tree, such as a merge, or None."""
     git_dir = repository.git_dir
     found = next((name for name in _BUSY if (git_dir / name).exists()), None)
     if found is None and await asyncio.to_thread(_head_in, git_dir) == REFTABLE_HEAD:
@@ -106,7 +106,7 @@ def _head_in(git_dir: Path) -> bytes:
 
 
 def _with_files(common_dir: Path) -> list[_WorkingTree]:
-    """Return the working trees without a bare repository, whose HEAD nobody works on. Blocking."""
+    """Return the working trees without a bare repository, whose HEAD is not used. Blocking."""
     trees = _working_trees(common_dir)
     return trees[1:] if is_bare(common_dir) else trees
 

@@ -1,7 +1,7 @@
-"""Files that git ignores because of patterns above the folder that a workspace is of.
+"""Files that git ignores because of patterns above the folder of a workspace.
 
-A run may work in one folder of a repository, or in a copy of it. What the folders above ignore is
-not seen from inside.
+A run may work in one folder of a repository, or in a copy of it. Patterns in the folders above
+cannot be seen from inside.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ async def ignored_above(
     try:
         answer = await at.ask(*words, stdin=b"".join(path + b"\0" for path in asked))
     except UserError as error:
-        _log.warning("%s: ignored files cannot be told: %s", top, error.message)
+        _log.warning("%s: ignored files are not known: %s", top, error.message)
         return frozenset()
     if answer.code > 1:  # a path leads through a link that is in the source alone, for instance
-        _log.warning("%s: ignored files cannot be told: %s", top, answer.complaint)
+        _log.warning("%s: ignored files are not known: %s", top, answer.complaint)
         return frozenset()
     parts = answer.out.split(b"\0")
     found = {

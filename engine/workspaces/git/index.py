@@ -64,7 +64,7 @@ async def index_entries(git: Git) -> dict[bytes, IndexEntry]:
 
 
 async def show_hidden(git: Git, entries: Mapping[bytes, IndexEntry]) -> None:
-    """Let git look at these files of its index; raises `UserError`."""
+    """Clear the bits that hide these files of its index from git; raises `UserError`."""
     await _set_bits(git, entries, "--no-skip-worktree", "--no-assume-unchanged")
 
 

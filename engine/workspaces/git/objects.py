@@ -105,7 +105,7 @@ async def changed_tree(git: Git, base: str, files: Mapping[bytes, Entry | None])
 
 
 async def store(git: Git, data: bytes, path: bytes | None = None) -> str:
-    """Store a file's content and give its id; with `path` line ends become the repository's."""
+    """Store a file's content and return its id; with `path` line ends become the repository's."""
     how = ("--path", path) if path is not None else ("--no-filters",)
     out = await git.run("hash-object", "-w", "--stdin", *how, stdin=data or _nothing())
     return out.decode("ascii").strip()
@@ -118,7 +118,7 @@ def _nothing() -> int:
 async def merged(
     git: Git, base: bytes, ours: bytes, theirs: bytes, *, ours_wins: bool = False
 ) -> bytes | None:
-    """Merge two versions of a text line by line; None where they conflict or are no text.
+    """Merge two versions of a text line by line; None where they conflict or are not text.
 
     With `ours_wins` nothing conflicts: where both changed the same lines, ours stay.
     """

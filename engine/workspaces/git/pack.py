@@ -24,14 +24,14 @@ _BUFFER = 1024 * 1024
 
 
 def object_id(algorithm: str, data: bytes, kind: str = "blob") -> str:
-    """Return the object id git gives to a file of this content, or to another kind of object."""
+    """Return git's object id of a file with this content, or of another kind of object."""
     found = hashlib.new(algorithm, b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
     found.update(data)
     return found.hexdigest()
 
 
 def file_id(algorithm: str, file: BinaryIO) -> str:
-    """Return the object id that git gives to a file as long as it is now, read bit by bit."""
+    """Return git's object id of a file in its present length, read bit by bit."""
     left = os.fstat(file.fileno()).st_size
     found = hashlib.new(algorithm, b"blob %d\0" % left, usedforsecurity=False)
     while left and (chunk := file.read(min(left, _BUFFER))):
@@ -76,7 +76,7 @@ class Pack:
             self._part.unlink(missing_ok=True)
 
     def add(self, kind: str, data: bytes) -> str:
-        """Add an object, if it is not in it yet, and give its id."""
+        """Add an object, if it is not in it yet, and return its id."""
         oid = object_id(self._algorithm, data, kind)
         name = bytes.fromhex(oid)
         if name not in self._places:

@@ -45,7 +45,7 @@ class Repository:
 
     @property
     def objects(self) -> Path:
-        """Its folder of objects."""
+        """The repository's folder of objects."""
         return self.common_dir / "objects"
 
     @property
@@ -79,7 +79,7 @@ def _git_dir_in(folder: Path) -> Path | None:
                 return None
             path = real_path(folder / os.fsdecode(text.removeprefix(b"gitdir:").strip()))
             return path if _is_git_dir(path) and _belongs(path, folder) else None
-        # Only the git directory of a linked worktree points on, and that is no `.git` folder.
+        # Only the git directory of a linked worktree points on, and that is not a `.git` folder.
         is_claim = (path / "commondir").exists()
         return path if not path.is_symlink() and not is_claim and _is_git_dir(path) else None
     except (OSError, ValueError):
@@ -89,8 +89,8 @@ def _git_dir_in(folder: Path) -> Path | None:
 def _belongs(git_dir: Path, folder: Path) -> bool:
     """Return whether a git directory that a `.git` file names is in turn one of this folder.
 
-    Of a linked worktree it says so itself. Else it is a submodule's, below the repository around
-    it, or lies in the folder itself, as the bare repository of a hub does.
+    A linked worktree's names the folder itself. Else it is a submodule's, below the repository
+    around it, or lies in the folder itself, as the bare repository of a hub does.
     """
     link = git_dir / "gitdir"
     if link.is_file():
@@ -194,7 +194,7 @@ async def must_find(folder: Path, *, needs_commit: bool = True) -> Repository:
 
 
 async def refs(git: Git) -> list[tuple[str, str]]:
-    """Give what the refs of a repository stand at, of what is a commit or a tag of one."""
+    """Return the refs of a repository with their objects, for commits and tags of commits."""
     out = await git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)")
     lines = (line.split(" ", 2) for line in out.decode("utf-8", "replace").splitlines())
     # What holds the base of a run goes with the run: nothing is kept by it.

@@ -1,4 +1,4 @@
-"""Whether git may run in a git directory: it belongs to the user, and nothing in it leads outside.
+"""Guard before git runs in a git directory: it is the user's, and nothing in it leads outside.
 
 git follows links below `.git` when it reads and writes refs, reflogs, the index and objects. In an
 unpacked archive, or where an agent may write, they would lead our git to other files.
@@ -110,7 +110,7 @@ def _folders(store: Path) -> list[Path]:
 
 
 def _check_store_folder(folder: Path) -> None:
-    """Check types alone, which the system tells without looking at each of the many files."""
+    """Check types alone, which the system returns without a look at each of the many files."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:  # git packs it just now
         for entry in entries:
             if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):

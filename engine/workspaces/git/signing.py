@@ -1,7 +1,7 @@
 """Signatures of the commits made for the user, where the user's own configuration asks for them.
 
-Only what the user's own configuration says counts (system, global, environment): a repository can
-neither ask for a signature nor name the program that makes it.
+Only the user's own configuration counts (system, global, environment): a repository can neither ask
+for a signature nor name the program that makes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENVIRONMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How to sign: the settings of git that say with what."""
+    """The settings of git for a signature."""
 
     settings: tuple[tuple[str, str], ...]
 

@@ -131,6 +131,6 @@ def _config(folder: Path, user: UserGitConfig, url: bytes, is_sha256: bool) -> b
 
 
 def _is_address(url: bytes) -> bool:
-    """Return whether an address can be kept: it names no program, and is no option."""
+    """Return whether an address can be kept: it names no program, and is not an option."""
     is_text = bool(url) and len(url) <= URL_BYTES and not any(byte < 32 for byte in url)
     return is_text and not url.startswith(b"-") and b"::" not in url

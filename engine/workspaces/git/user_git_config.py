@@ -87,7 +87,7 @@ class GitFilters:
 
 @dataclass(frozen=True, slots=True)
 class UserGitConfig:
-    """What of the user's git configuration counts for work on a repository's files."""
+    """The part of the user's git configuration that counts for work on a repository's files."""
 
     author: tuple[str, str] = NOBODY
     committer: tuple[str, str] = NOBODY
@@ -172,7 +172,7 @@ async def _read(git_dir: Path, somewhere: Path) -> list[GitSetting]:
 
 
 async def _listed(git_dir: Path) -> GitResult:
-    """Return git's answer; raises `UserError` where it says nothing about the settings.
+    """Return git's answer; raises `UserError` where it has no settings.
 
     A git that was killed is started again: most likely the machine ran out of memory.
     """
@@ -232,7 +232,7 @@ def _file(value: str | None, default: str, top: Path | None) -> str | None:
 
 
 def _signing(found: Iterable[GitSetting]) -> tuple[tuple[str, str], ...] | None:
-    """Return what says how the user signs; a repository can neither ask for it nor change it."""
+    """Return the user's settings of signatures; a repository can neither add nor change one."""
     said = {one.key: one.value for one in found if one.scope in _TRUSTED}
     if _BOOLEAN.get(said.get("commit.gpgsign", "").lower()) != "true":
         return None
