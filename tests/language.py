@@ -71,6 +71,9 @@ WORDS = tuple(
 # A sentence that begins with a question word and is no question.
 SUBJECT = re.compile(r"(?:^|[.;:!?]\s+)((?:What|Who|Whoever)\s[^.;?!]*)([.;?!]|$)")
 
+# Statements have names of their own, which a migration would have to change.
+SQL = re.compile(r"\b(SELECT|INSERT|CREATE|UPDATE|DELETE|FROM|AS|rowid|id, said)\b")
+
 Finding = tuple[int, str]
 
 
@@ -113,6 +116,11 @@ def docstring(node: ast.AST) -> ast.Constant | None:
     return None
 
 
+def is_sentence(value: object) -> bool:
+    """Return whether a constant is text for readers: several words, and not SQL."""
+    return isinstance(value, str) and " " in value and not SQL.search(value)
+
+
 def of_code(source: str) -> Iterator[Finding]:
     """Yield the findings in docstrings, strings and comments of a Python file."""
     seen: set[ast.AST] = set()
@@ -123,8 +131,8 @@ def of_code(source: str) -> Iterator[Finding]:
                 yield from opening(node, found.lineno, str(found.value))
                 yield from subjects(found.lineno, str(found.value))
                 yield from words(found.lineno, str(found.value))
-        elif node not in seen and isinstance(node, ast.Constant):
-            yield from words(node.lineno, node.value if isinstance(node.value, str) else "")
+        elif isinstance(node, ast.Constant) and node not in seen and is_sentence(node.value):
+            yield from words(node.lineno, str(node.value))
     for number, line in enumerate(source.splitlines(), 1):
         if comment := re.search(r"(?:^|\s)# (.*)", line):
             yield from words(number, comment[1])

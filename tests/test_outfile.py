@@ -54,7 +54,7 @@ def test_a_dangling_link_is_not_filled(tmp_path: Path) -> None:
 
 def test_a_fifo_is_refused_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x")
-    with pytest.raises(UserError, match="no regular file"):
+    with pytest.raises(UserError, match="not a regular file"):
         write_output(tmp_path / "x", b"x\n")
 
 

@@ -41,7 +41,7 @@ MERGED_BYTES = 4 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class AppliedWork:
-    """What became of a run's applied work."""
+    """The state of a run's applied work now."""
 
     since: int = BASELINE
     """The checkpoint up to which the work was applied."""

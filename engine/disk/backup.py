@@ -1,4 +1,4 @@
-"""What is nowhere else, kept among a run's own files before its workspace goes."""
+"""Backup of work that is nowhere else, kept among a run's own files before its workspace goes."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _packed(root: Path, names: tuple[bytes, ...]) -> bytes | None:
 
 
 def _beside(path: Path, data: bytes) -> Path:
-    """Write a file that is not there yet, under another name where there is one that says else."""
+    """Write a new file, under another name where an existing one differs."""
     part = path.with_name(f"{path.name}.part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -138,7 +138,7 @@ def _beside(path: Path, data: bytes) -> Path:
 
 
 def _placed(path: Path, part: Path) -> Path:
-    """Put a whole file where no other is, on the disk itself; one that says the same serves."""
+    """Move a whole file to a free name, synced to the disk; an equal one is used instead."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     for number in range(1, COPIES):

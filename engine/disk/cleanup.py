@@ -31,12 +31,12 @@ from engine.workspaces.service import Tell
 
 LOOKS_AT_ONCE = 4
 LOOKS_ASIDE = 2
-"""At once while nobody waits for them, but perhaps for a key."""
+"""At once in the background, while the user may press a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupItemResult:
-    """What became of one item of a plan: bytes freed or put aside, or why it stays."""
+    """The result of one item of a plan: bytes freed or put aside, or why it stays."""
 
     item: CleanupItem
     freed: int = 0
@@ -47,7 +47,7 @@ class CleanupItemResult:
 
 @dataclass(slots=True)
 class CleanupReport:
-    """What a clean-up did."""
+    """The result of a clean-up."""
 
     cleaned: list[CleanupItemResult] = field(default_factory=list[CleanupItemResult])
     stopped: bool = False
@@ -59,7 +59,7 @@ class CleanupReport:
 
 
 class WorkspaceCleanup:
-    """Takes workspaces away; every method raises `UserError`."""
+    """Cleanup of workspaces; every method raises `UserError`."""
 
     def __init__(
         self, paths: Paths, config: Config, store: Store, trash: Trash, tell: Tell
@@ -75,9 +75,10 @@ class WorkspaceCleanup:
     async def plan(
         self, wish: CleanupFilter, looked: Callable[[int, int], None] | None = None
     ) -> CleanupPlan:
-        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+        """Return the workspaces that a clean-up would take and keep, with reasons.
 
-        `looked` is told how many of how many workspaces have been looked at.
+        Nothing is changed. `looked` gets the number of workspaces examined so far, and of
+        all.
         """
         runs = await standing(self._store, self._paths)
         turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, OriginCache()
@@ -102,7 +103,7 @@ class WorkspaceCleanup:
         unmeasured = CleanupCandidate(run)
         found = plan([unmeasured], replace(wish, artefacts_only=False, keep=0), time.time())
         if not found.take and not found.keep:
-            return unmeasured  # nobody asked for it
+            return unmeasured  # it was not requested
         if found.take and wish.artefacts_only:
             return await self._rebuildable(run, scanner)
         figures = FolderSize()
@@ -128,7 +129,7 @@ class WorkspaceCleanup:
         return CleanupCandidate(run, size_bytes, size_bytes, folders=folders)
 
     async def look(self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]) -> None:
-        """Tell of each of these workspaces, of runs that ended, what in it is nowhere else."""
+        """Report the unsaved work of each of these workspaces, of runs that ended."""
         turn, asked = asyncio.Semaphore(LOOKS_ASIDE), OriginCache()
 
         async def look(run: Run, path: str) -> None:
@@ -141,7 +142,7 @@ class WorkspaceCleanup:
         await asyncio.gather(*(look(ended[path], path) for path in wanted))
 
     async def unsaved(self, run: Run) -> UnsavedWork:
-        """Say what of a run's work is nowhere else."""
+        """Return the part of a run's work that is nowhere else."""
         return await unsaved(run, self._paths, self._config.cleanup.worthless)
 
     # What goes
@@ -154,9 +155,10 @@ class WorkspaceCleanup:
         stop: Callable[[], bool] = lambda: False,
         why: str = "",
     ) -> CleanupReport:
-        """Carry a plan out, one workspace after another; a failure is told, and the rest goes on.
+        """Clean up as planned, one workspace after another.
 
-        Each is looked at again just before: what has changed since the plan was made counts.
+        A failure is reported, and the rest goes on. Each is examined again just before:
+        changes since the plan was made count.
         """
         report, together = CleanupReport(), secrets.token_hex(4)
         for item in planned.take:
@@ -212,7 +214,7 @@ class WorkspaceCleanup:
         needs_patch: bool = False,
         together: str = "",
     ) -> TrashEntry:
-        """Move a run's workspace to the trash. What is nowhere else is kept beside the run, too.
+        """Move a run's workspace to the trash; copy work that is nowhere else beside the run.
 
         `path` names one that a fresh start left; None: the one the run has now. Without
         `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED. With
@@ -264,9 +266,10 @@ class WorkspaceCleanup:
     async def note(
         self, run: Run, words: str, first: Sequence[Body] = (), *, trash: bool | None = None
     ) -> None:
-        """Write down what was done with a workspace; `trash`: whether it is there from now on.
+        """Record an action on a workspace; `trash`: whether it is there from now on.
 
-        What a fresh start left behind says nothing about the workspace that the run has now.
+        An action on a workspace that a fresh start left does not change the run's present
+        one.
         """
 
         def told(known: Run) -> list[Body]:

@@ -1,4 +1,4 @@
-"""Which workspaces a clean-up takes and which it leaves, each with the reason in words. Pure."""
+"""The plan of a clean-up: the workspaces that go and stay, each with the reason in words. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class CleanupFilter:
-    """What the user wants cleaned up; nothing said matches all."""
+    """The user's filter for a clean-up; an empty one matches all."""
 
     older_than_s: float = 0.0
     """Only runs that ended at least so long ago, in seconds; 0: all that have ended."""
@@ -39,7 +39,7 @@ class RebuildableFolder:
     """A folder of a workspace that can be made again: where, its size in bytes, and which it is."""
 
     path: str
-    """Relative to the workspace, as `os.fsdecode` gives it."""
+    """Relative to the workspace, as `os.fsdecode` returns it."""
     size: int
     device: int
     inode: int
@@ -59,7 +59,7 @@ class CleanupCandidate:
     folders: tuple[RebuildableFolder, ...] = ()
     """What of it can be made again, one by one, where that was asked for."""
     problem: str = ""
-    """Why that cannot be said; empty where it can."""
+    """Why that is unknown; empty where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class CleanupItem:
 
 @dataclass(frozen=True, slots=True)
 class CleanupPlan:
-    """What is taken and what is kept, the largest first."""
+    """The items that go and those that stay, the largest first."""
 
     take: tuple[CleanupItem, ...] = ()
     keep: tuple[CleanupItem, ...] = ()
@@ -97,7 +97,7 @@ class CleanupPlan:
 
     @property
     def noun(self) -> str:
-        """What its items are."""
+        """The noun for its items."""
         return "session" if self.sessions else "workspace"
 
     @property

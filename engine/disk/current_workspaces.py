@@ -15,9 +15,9 @@ from engine.store.store import Store
 
 
 async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None) -> list[Run]:
-    """Give the runs whose workspace is there, one for each workspace; of `runs`, or of all.
+    """Return the runs whose workspace exists, one for each workspace; of `runs`, or of all.
 
-    One that a fresh start left comes as the run it was.
+    A workspace that a fresh start left comes with its run as it was then.
     """
     known = list(await store.runs() if runs is None else runs)
     found = await asyncio.to_thread(locations.workspaces, paths, known)

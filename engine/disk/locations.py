@@ -14,11 +14,11 @@ from engine.domain.model import Run
 
 
 class LocationKind(StrEnum):
-    """What takes room."""
+    """A kind of location that uses disk space."""
 
     WORKSPACE = "workspace"
     FILES = "files"
-    """A run's own files: what Codex said, checkpoints, artifacts."""
+    """A run's own files: Codex's output, checkpoints, artifacts."""
     DATABASE = "database"
     TRASH = "trash"
     CODEX = "codex"

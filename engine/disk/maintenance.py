@@ -1,4 +1,4 @@
-"""What the engine that supervises does for the disk by itself, now and then, at low priority."""
+"""Background disk maintenance, run by the supervising engine at low priority."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Maintenance:
-    """Mends and empties the trash, measures, cleans up where the settings ask for it."""
+    """Maintenance: repairs and empties the trash, measures, cleans up by the settings."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class Maintenance:
         await release_unused(await self._store.runs())
 
     async def clean(self) -> int:
-        """Clean up as `cleanup.auto` says; gives how many workspaces went to the trash.
+        """Clean up by `cleanup.auto`; return the number of workspaces moved to the trash.
 
-        First what ended long enough ago; where that is not enough for the budget, the oldest.
-        Never what is nowhere else, and never the newest of a project.
+        First those that ended long enough ago; where that is not enough for the budget, the
+        oldest. Never work that is nowhere else, and never the newest of a project.
         """
         if not self._settings.auto:
             return 0
@@ -105,7 +105,7 @@ class Maintenance:
         await self._store.deliveries.drop(now - DELIVERED_S, now - MESSAGES_S)
 
     async def drop_events(self) -> int:
-        """Drop old events as `cleanup.events_days` says; gives how many."""
+        """Drop old events by `cleanup.events_days`; return their number."""
         dropped: dict[str, int] = {}
         if self._settings.events_days is not None:
             before = time.time() - self._settings.events_days * 86_400
@@ -115,7 +115,7 @@ class Maintenance:
 
 
 def _enough(plan: CleanupPlan, bytes_over: int) -> list[CleanupItem]:
-    """Give the oldest of a plan's items that together free so much."""
+    """Return the oldest items of a plan that together free `bytes_over`."""
     going: list[CleanupItem] = []
     for item in sorted(plan.take, key=lambda item: item.run):
         if bytes_over <= 0:

@@ -1,4 +1,4 @@
-"""What a repository reaches now: from every ref but one, its stashes and its other working trees.
+"""Commits that a repository reaches now: from all refs but one, stashes and other working trees.
 
 Reflogs do not count: git drops what only they reach.
 """

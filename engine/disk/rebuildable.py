@@ -23,7 +23,7 @@ from engine.workspaces.files.rooted_dir import RootedDir, is_gits
 
 @dataclass(slots=True)
 class RebuildableRemoval:
-    """What became of a list of folders: the bytes freed, and why some of them stay."""
+    """The result of a removal of folders: the bytes freed, and why some of them stay."""
 
     freed: int = 0
     kept: list[str] = field(default_factory=list[str])
@@ -32,9 +32,9 @@ class RebuildableRemoval:
 async def find(
     run: Run, paths: Paths, names: Iterable[str], scanner: FolderScanner
 ) -> tuple[RebuildableFolder, ...]:
-    """List such folders of a run's workspace; one with a file that counts as work is none of them.
+    """List the rebuildable folders of a run's workspace, without those that hold work.
 
-    Raises `UserError`, CHANGES_UNKNOWN above all: nobody knows then what counts as work.
+    Raises `UserError`, mostly CHANGES_UNKNOWN: then it is unknown which files are work.
     """
     counted, root = await _counted(run, paths)
     wanted = frozenset(map(os.fsencode, names))

@@ -1,4 +1,4 @@
-"""What faces may ask about disk space: what uses it, what a clean-up would take, the trash."""
+"""Requests of faces about disk space: usage, the plan of a clean-up, the trash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DiskUsage:
-    """What a place takes, so far or in all."""
+    """The size of a location, so far or in all."""
 
     place: DiskLocation
     figures: FolderSize
@@ -79,11 +79,11 @@ class Disk:
         kinds: Collection[LocationKind] = frozenset(LocationKind),
         looked: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> int:
-        """Measure everything, telling what each place takes again and again until it is `done`.
+        """Measure everything, reporting each location repeatedly until it is `done`.
 
-        `looked` is told how many of how many places were measured. To be cancelled at any time. A
-        file with names in several places counts in one of them. Gives what `cleanup.budget` is held
-        against, in bytes, and remembers it for the warning.
+        `looked` gets the number of locations measured so far, and of all. May be cancelled
+        at any time. A file with names in several locations counts in one of them. Returns
+        the bytes that count for `cleanup.budget`, and stores them for the warning.
         """
         used: dict[Path, int] = {}
         done, linked = 0, set[tuple[int, int]]()
@@ -125,7 +125,7 @@ class Disk:
                     told(DiskUsage(place, one.figures, done=True))
 
     async def unsaved(self, run: str, path: str | None = None) -> UnsavedWork:
-        """Say what of a run's work is nowhere else; false where all of it is somewhere else, too.
+        """Return the part of a run's work that is nowhere else; false where there is none.
 
         `path` names a workspace that a fresh start left; None: the one the run has now.
         """
@@ -134,9 +134,9 @@ class Disk:
     async def look_for_work(
         self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
     ) -> None:
-        """Tell of many workspaces, by path, what of the work in them is nowhere else.
+        """Report the unsaved work of many workspaces, by path.
 
-        For those of runs that ended; what the same repository says of all is asked for once.
+        Only of runs that ended; facts of a repository that all share are read once.
         """
         await self.cleaning.look(paths, told)
 
@@ -145,9 +145,9 @@ class Disk:
     async def plan(
         self, wish: CleanupFilter, looked: Callable[[int, int], None] | None = None
     ) -> CleanupPlan:
-        """Say what a clean-up would take and what it would leave, and why; nothing is changed.
+        """Return the items that a clean-up would take and keep, with reasons; nothing is changed.
 
-        `looked` is told how many of how many workspaces have been looked at.
+        `looked` gets the number of workspaces examined so far, and of all.
         """
         if wish.sessions:
             return await self.sessions.plan(wish)
@@ -161,7 +161,7 @@ class Disk:
         stop: Callable[[], bool] = lambda: False,
         why: str = "",
     ) -> CleanupReport:
-        """Carry a plan out, one item after another; a failure is told, and the rest goes on.
+        """Clean up as planned, one item after another; a failure is reported, and the rest goes on.
 
         A mistake in the settings refuses it: they decide what may be deleted.
         """
@@ -173,7 +173,7 @@ class Disk:
     # The trash
 
     async def trash(self) -> list[TrashEntry]:
-        """Give what is in the trash, the newest first."""
+        """Return the entries of the trash, the newest first."""
         return await asyncio.to_thread(self._trash.list)
 
     async def restore(self, entry: TrashEntry) -> None:
@@ -189,9 +189,10 @@ class Disk:
                 _log.warning("restored %s, but not noted: %s", entry.id, error.message)
 
     async def undo(self, run: str | None = None) -> list[TrashEntry]:
-        """Bring back what went to the trash last: of one run, or all that went there together.
+        """Restore what went to the trash last: of one run, or all that went there together.
 
-        What cannot come back stays there; the others come, and then its error is raised.
+        Entries that cannot be restored stay; the others are restored, and then the error is
+        raised.
         """
         entries = [one for one in await self.trash() if run in (None, one.run)]
         if not entries:
@@ -215,7 +216,7 @@ class Disk:
     async def empty(
         self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Remove entries of the trash for good, and give how many could be.
+        """Remove entries of the trash for good, and return the number removed.
 
         A mistake in the settings refuses it, as it does a clean-up.
         """
@@ -232,10 +233,10 @@ class Disk:
         return count
 
     async def tend(self, *, expire: bool = True) -> int:
-        """Repair the trash after a crash, and empty what is too old or too much; return how many.
+        """Repair the trash after a crash, and remove what is too old or too much; return how many.
 
-        What is nowhere else stays until the user empties it. Without `expire`, all of it stays, as
-        where a mistake in the settings leaves unknown how long it is wanted.
+        Work that is nowhere else stays until the user empties the trash. Without `expire`,
+        all of it stays, as where a mistake in the settings leaves the limits unknown.
         """
         async with self._trash.alone():
             await self._trash.mend()
@@ -280,7 +281,7 @@ class Disk:
 
 
 async def _remove(path: Path, stop: Callable[[], bool] = lambda: False) -> RemovalResult:
-    """Remove a folder in a thread, which ends with whoever waits for it."""
+    """Remove a folder in a thread, which ends when its caller is cancelled."""
     left = False
     try:
         return await asyncio.to_thread(removal.remove, path, lambda: left or stop())

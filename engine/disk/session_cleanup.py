@@ -22,10 +22,10 @@ from engine.workspaces.service import Tell
 
 
 class SessionCleanup:
-    """Removes session files for good; every method raises `UserError`.
+    """Removal of session files for good; every method raises `UserError`.
 
-    Never one that a run can be resumed from, nor one that the user went on with, nor any other
-    thing in Codex's home.
+    A session that a run can be resumed from is never removed, nor one that the user went on
+    with, nor any other file in Codex's home.
     """
 
     def __init__(self, paths: Paths, store: Store, trash: Trash, tell: Tell) -> None:
@@ -47,7 +47,7 @@ class SessionCleanup:
         return await asyncio.to_thread(look)
 
     async def plan(self, wish: CleanupFilter) -> CleanupPlan:
-        """Say which session files would go and which stay, and why; `wish.paths` are theirs."""
+        """Return the session files that would go and stay, with reasons, by `wish.paths`."""
         now = time.time()
         take: list[CleanupItem] = []
         keep: list[CleanupItem] = []
@@ -64,7 +64,7 @@ class SessionCleanup:
         told: Callable[[CleanupItemResult], None] | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> CleanupReport:
-        """Remove what was planned, as far as it may still go; a failure is told, the rest goes on.
+        """Remove the planned files that may still go; a failure is reported, the rest goes on.
 
         A run that begins its next attempt meanwhile keeps its session.
         """

@@ -1,11 +1,11 @@
-"""Workspaces in the trash: out of the way, out of the user's repository, and back unharmed.
+"""Workspaces in the trash: outside the user's repository, and restored unharmed.
 
 An entry is a folder `trash/<entry>/` with `entry.json`, the workspace itself as `workspace/`, and
-of a worktree, what `registered` keeps of it. Every step leaves something that
-`mend` can finish or take back: the workspace is moved whole, never copied. What is removed for good
-is called `<entry>.gone` first, so that nothing half removed can come back.
+of a worktree, its registration (see `registered`). Every step leaves a state that `mend` can finish
+or revert: the workspace is moved whole, never copied. An entry that is removed for good is called
+`<entry>.gone` first, so that nothing half removed can come back.
 
-One at a time: whoever changes the trash holds `alone()`.
+One change at a time: code that changes the trash holds `alone()`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Trash:
         return locked(self._paths.home / "locks" / "trash.lock")
 
     def list(self) -> list[TrashEntry]:
-        """Give what is in the trash, the newest first. Blocking."""
+        """Return the entries of the trash, the newest first. Blocking."""
         found = [self._read(name) for name in self._names()]
         return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
 
@@ -135,7 +135,7 @@ class Trash:
         target = Path(workspace.path)
         shown = printable_name(workspace.path)
         if workspace.kind is WorkspaceKind.IN_PLACE or not self._is_ours(target):
-            raise user_error("WORKSPACE_UNSAFE", f"{shown} is no folder that swarm-tui made.")
+            raise user_error("WORKSPACE_UNSAFE", f"{shown} is not a folder that swarm-tui made.")
         if mount := removal.mounted_in(target):
             message = f"{printable_name(mount)} is mounted in {shown}."
             raise user_error("WORKSPACE_BUSY", message, "Unmount it first.")
@@ -164,7 +164,7 @@ class Trash:
         await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
 
     def doom(self, entry: TrashEntry) -> Path:
-        """Make sure that an entry never comes back; gives what is left to be removed. Blocking."""
+        """Mark an entry as never to be restored; return the folder left to remove. Blocking."""
         folder = self._paths.trash / entry.id
         gone = folder.with_name(entry.id + GONE)
         try:
@@ -185,7 +185,7 @@ class Trash:
         return any(name == entry.run or name.startswith(f"{entry.run}-") for name in names)
 
     async def release_base(self, entry: TrashEntry) -> None:
-        """Let the source forget the base of a run of which no workspace is left."""
+        """Drop the base ref in the source of a run that has no workspace left."""
         if not (entry.branch and entry.source):
             return
         if await asyncio.to_thread(self._has_other, entry):
@@ -196,7 +196,7 @@ class Trash:
             _log.warning("%s: its base stays held: %s", entry.run, error.message)
 
     def doomed(self) -> list[Path]:
-        """Give what is left of entries that were removed for good. Blocking."""
+        """Return the folders left of entries that were removed for good. Blocking."""
         return [self._paths.trash / name for name in self._names() if name.endswith(GONE)]
 
     async def mend(self) -> None:
@@ -239,7 +239,7 @@ class Trash:
         return entry
 
     def _is_ours(self, path: Path) -> bool:
-        """Say whether `path` is what a workspace's is: `workspaces/<project>/<run>`, no links."""
+        """Return whether `path` is of the form `workspaces/<project>/<run>`, without links."""
         top = self._paths.workspaces
         real = Path(os.path.realpath(path.parent)) / path.name
         return (

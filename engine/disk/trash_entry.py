@@ -1,4 +1,4 @@
-"""What is noted of a workspace in the trash: enough to bring it back."""
+"""The record of a workspace in the trash: enough to restore it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.domain.model import Workspace, WorkspaceKind
 
 
 class TrashEntry(msgspec.Struct, frozen=True):
-    """Something in the trash."""
+    """An entry of the trash."""
 
     id: str
     run: str
@@ -32,7 +32,7 @@ class TrashEntry(msgspec.Struct, frozen=True):
     keeps_branch: bool = False
     """Whether its branch stays in the repository: it alone holds commits that were applied."""
     upstream: tuple[tuple[str, str], ...] = ()
-    """What the repository's settings said of its branch: names and values."""
+    """The repository's settings of its branch: names and values."""
     is_settled: bool = False
     """Whether the repository it came from has forgotten it."""
 

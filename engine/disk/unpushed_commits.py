@@ -1,7 +1,7 @@
 """Commits that are nowhere else: of a worktree's branch, and of repositories inside a workspace.
 
-What is elsewhere is what a branch, a remote branch or a tag of the source reaches; of a repository
-inside the workspace, also what its own remote branches do: that was fetched, or pushed.
+A commit is elsewhere if a branch, a remote branch or a tag of the source reaches it; in a
+repository inside the workspace, also if its own remote branches do: it was fetched, or pushed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.workspaces.git.git import Git
 from engine.workspaces.git.repository import PULLS, Repository
 
 KNOWN_SHOWN = 1000
-"""Tips that a bundle is told to leave out: with fewer it is only larger."""
+"""Tips that a bundle leaves out: with fewer it is only larger."""
 MODULES = 100
 
 
@@ -53,7 +53,7 @@ class UnpushedCommits:
 
 
 async def _name_stashes(git: Git) -> None:
-    """Give each stash a ref: all but the newest are in a reflog alone, which no bundle has."""
+    """Set a ref for each stash: all but the newest are in a reflog alone, which no bundle has."""
     stashes = (await git.ask("rev-list", "-g", "refs/stash")).out.decode("ascii").split()
     lines = (f"update refs/stashes/{number} {sha}\n" for number, sha in enumerate(stashes))
     await git.run("update-ref", "--stdin", stdin="".join(lines).encode())
@@ -67,10 +67,11 @@ async def of_branch(
     stays: bool = False,
     asked: OriginCache | None = None,
 ) -> UnpushedCommits | None:
-    """Give what only a worktree's branch, or what it has checked out, reaches.
+    """Return the commits that only a worktree's branch, or its checked out commit, reaches.
 
-    With `is_taken`, what it has checked out was taken home; with `stays`, the branch is kept. What
-    was `asked` may be a little old. Raises `UserError`, also where its repository was not found.
+    With `is_taken`, its checked out commit was applied; with `stays`, the branch is kept. The
+    cache `asked` may be a little old. Raises `UserError`, also where its repository was not
+    found.
     """
     if workspace.branch is None:
         return None
@@ -149,8 +150,8 @@ async def inside(
 ) -> list[UnpushedCommits]:
     """Return those of the repositories in a workspace that hold commits which are nowhere else.
 
-    `git_dirs` are a name and a git directory each. With `is_taken`, what the workspace's own has
-    checked out was taken home. Raises `UserError`.
+    `git_dirs` are a name and a git directory each. With `is_taken`, the checked out commit of
+    the workspace's own was applied. Raises `UserError`.
     """
     found: list[UnpushedCommits] = []
     for name, git_dir in git_dirs:
@@ -166,7 +167,7 @@ async def inside(
 async def _counterpart(
     workspace: Workspace, name: str, git_dir: ForeignRepository, asked: OriginCache
 ) -> Repository | None:
-    """Return the repository that one in the workspace is a copy of, as far as that can be told."""
+    """Return the repository that one in the workspace is a copy of, where that is known."""
     if not workspace.source:
         return None
     if name and workspace.kind is WorkspaceKind.WORKTREE:
@@ -228,7 +229,7 @@ async def head(git: Git) -> str | None:
 
 
 async def _known(git: Git, mine: set[str], source: Repository, asked: OriginCache) -> set[str]:
-    """Return the commits of both from which all that the source reaches can be told."""
+    """Return the commits of both that decide whether the source reaches a commit."""
     tips = {sha for sha, _ in await asked.refs(source)}
     tips.update(filter(None, [source.head]))
     if mine <= tips:

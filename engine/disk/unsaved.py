@@ -1,4 +1,4 @@
-"""What of a run's work is nowhere else: looked for before anything is deleted."""
+"""Unsaved work: the part of a run's work that is nowhere else, found before anything is deleted."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class UnsavedWork:
     """Work that is nowhere else; false where all of it is somewhere else, too."""
 
     files: int = 0
-    """Changed files that were not taken home."""
+    """Changed files that were not applied."""
     submodules: int = 0
-    """Changed commits of submodules, and new nested repositories, that were not taken home."""
+    """Changed commits of submodules, and new nested repositories, that were not applied."""
     undone: int = 0
     """Applied files that are not where they were applied any more."""
     unread: int = 0
@@ -63,7 +63,7 @@ class UnsavedWork:
 
     @property
     def state(self) -> str:
-        """All of it as git would say it, in few words."""
+        """All of it in few words, as git would put it."""
         if not self.is_known:
             return "not known"
         parts = [f"{counted(self.commits, 'commit')} nowhere else"] if self.commits else []
@@ -82,9 +82,9 @@ class UnsavedWork:
             return UNKNOWN
         parts: list[str] = []
         if self.files:
-            parts.append(f"{counted(self.files, 'changed file')} not taken home")
+            parts.append(f"{counted(self.files, 'changed file')} not applied")
         if self.submodules:
-            parts.append(f"{counted(self.submodules, 'changed submodule')} not taken home")
+            parts.append(f"{counted(self.submodules, 'changed submodule')} not applied")
         if self.undone:
             parts.append(f"{counted(self.undone, 'applied file')} no longer in the source")
         if self.unread:
@@ -111,12 +111,11 @@ async def unsaved(
     *,
     in_words: bool = False,
 ) -> UnsavedWork:
-    """Say what of a run's work is nowhere else.
+    """Return the part of a run's work that is nowhere else.
 
-    What was taken home counts as kept; where nothing can be told, all of it counts as not.
-    `worthless` names ignored files and folders that are no work. Who looks at many runs gives each
-    what was `asked` for those before: good enough to tell, not to delete. For its `words` it need
-    not be known whether a workspace `is_dirty`.
+    Applied work counts as kept; unknown work counts as not. `worthless` names ignored files and
+    folders that are not work. Callers that check many runs share the cache `asked`: good enough
+    to show, not to delete. For its `words`, `is_dirty` of a workspace may stay unknown.
     """
     workspace = run.workspace
     if workspace is None or workspace.kind is WorkspaceKind.IN_PLACE:
@@ -219,7 +218,10 @@ async def _leftovers(
 def _git_dirs(
     root: Path, more: UntrackedFiles, place: Path | None
 ) -> list[tuple[str, ForeignRepository]]:
-    """Give the repositories of a workspace, those of its submodules included, by name. Blocking."""
+    """Return the repositories of a workspace, those of its submodules included, by name.
+
+    Blocking.
+    """
     found: list[tuple[str, ForeignRepository]] = []
     for name, git_dir in more.git_dirs:
         found.append((name, _foreign(root, git_dir)))

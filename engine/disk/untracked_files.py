@@ -1,4 +1,4 @@
-"""What lies in a workspace that its checkpoints do not remember: ignored files, repositories."""
+"""Files of a workspace that its checkpoints leave out: ignored files, repositories."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Names:
 
 
 def _files(below: RootedDir, found: UntrackedFiles, worthless: _Names) -> Iterator[bytes]:
-    """Give what is no folder, and note the git directories on the way."""
+    """Yield all but folders, and record the git directories on the way."""
     waiting = [b""]
     while waiting:
         inside = waiting.pop()

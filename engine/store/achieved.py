@@ -1,4 +1,4 @@
-"""What the runs of each template have come to, as the database tells it."""
+"""Results of the runs of each template, from the database."""
 
 from __future__ import annotations
 

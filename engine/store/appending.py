@@ -1,7 +1,7 @@
-"""Events appended to runs in a transaction: numbered, folded, stored with the place they came from.
+"""Events appended to runs in a transaction: numbered, folded, stored with their spool offset.
 
-A change is decided on what the database holds at that moment, never on memory: what is remembered
-of a run counts only while nobody else has written.
+A change is decided on the database at that moment, never on memory: a cached run counts only while
+no other process has written.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)
 
 
 class LostOwnership(Exception):
-    """Somebody else went on with this attempt: its cursor is not where we left it."""
+    """Another process went on with this attempt: its cursor has moved."""
 
 
 @record
 class AppendRequest:
-    """What to append to one run: bodies, or what `decide` makes of the run as it is stored.
+    """A request to append to one run: bodies, or what `decide` makes of the run as it is stored.
 
-    `ask` says what the attempt that these bodies begin is to do. With `cursor`, the attempt's place
-    in its spool file moves in the same transaction: from `cursor_before` (None: there was none) to
-    `cursor`.
+    `ask` is the request for the attempt that these bodies begin. With `cursor`, the attempt's
+    place in its spool file moves in the same transaction: from `cursor_before` (None: there was
+    none) to `cursor`.
     """
 
     run: str
@@ -58,9 +58,10 @@ class AppendRequest:
 
     @property
     def is_reported(self) -> bool:
-        """Return whether somebody is told of it as done: then a power cut must not undo it.
+        """Return whether it is reported as done: then a power cut must not undo it.
 
-        What is read from a spool file is read again; everything else is asked for or decided once.
+        Lines of a spool file can be read again; everything else is requested or decided
+        once.
         """
         decided = any(isinstance(body, _REPORTED) for body in self.bodies)
         return bool(self.decide or self.ask) or (self.cursor_before is None and decided)
@@ -68,7 +69,7 @@ class AppendRequest:
 
 @dataclass(slots=True)
 class Committed:
-    """What a transaction added: events in order, their last id, and the runs after them."""
+    """The events that a transaction added, in order, their last id, and the runs after them."""
 
     events: list[Event] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class _Known(NamedTuple):
 
 
 class Appender:
-    """Appends on one connection, and remembers the runs it wrote; used on that one's thread."""
+    """Appender on one connection, with a cache of the runs it wrote; used on one thread."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
@@ -131,9 +132,9 @@ class Appender:
         return done
 
     def _current(self, db: sqlite3.Connection, ids: set[str]) -> dict[str, _Known]:
-        """Give the runs as stored, with their keys and what is unknown here of their states."""
+        """Return the runs as stored, with their keys and the parts of their states unknown here."""
         (version,) = db.execute("PRAGMA data_version").fetchone()
-        if version != self._version:  # somebody else has written
+        if version != self._version:  # another process has written
             self._known.clear()
             self._version = version
         unknown = tuple(ids - self._known.keys())

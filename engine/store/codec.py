@@ -29,15 +29,15 @@ Mirrored = Callable[[Any], msgspec.Struct]
 
 @cache
 def _decode(kind: type[T]) -> Callable[[str], T]:
-    """Give what reads a value of this kind: made when the first is read, for it takes a while."""
+    """Return the decoder of values of this kind: made on first use, for it takes a while."""
     return msgspec.json.Decoder(kind).decode
 
 
 @cache
 def _mirror(kind: type[Run | Body], without: tuple[str, ...] = ()) -> Mirrored:
-    """Give what makes a struct of a dataclass: both together take a third of the encoding.
+    """Return a function that makes a struct of a dataclass: a third of the encoding's time.
 
-    What is as it was at first is left out: that is most of a run, and half of a step.
+    Fields with their default value are left out: that is most of a run, and half of a step.
     """
     kept = [one for one in fields(kind) if one.name not in without]
     names = [one.name for one in kept]
@@ -79,7 +79,7 @@ def spec_from(text: str) -> RunSpec:
 def state_text(run: Run, stored: newer.StoredValue | None = None) -> str:
     """Write the rest of the run: small, and rewritten with every batch of events.
 
-    What is `stored` of it and unknown here stays in it.
+    Fields of `stored` that are unknown here stay in it.
     """
     written = text(_mirror(Run, ELSEWHERE)(run))
     if stored is None:

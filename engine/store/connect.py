@@ -53,7 +53,7 @@ async def connect(
 ) -> AsyncGenerator[DatabaseConnection]:
     """Open one connection, in WAL mode, closed at the end; raises `UserError`.
 
-    `is_new` says that a database may be made beside the folders of runs.
+    With `is_new`, a database may be made beside the folders of runs.
     """
     async with AsyncExitStack() as stack:
         with translated(path):
@@ -124,9 +124,9 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Move a damaged database, with all that belongs to it, out of the way; nothing is deleted.
+    """Move a damaged database, with all that belongs to it, aside; nothing is deleted.
 
-    Gives the new path of the database; None where none of it is there.
+    Returns the new path of the database; None where there is none.
     """
     parts = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
     there = [part for part in parts if part.exists()]
@@ -172,7 +172,7 @@ def _full(name: Path | str) -> UserError:
 
 
 def _is_full(path: Path) -> bool:
-    """Say whether there is no room beside `path`: SQLite says no more than that writing failed."""
+    """Return whether the disk of `path` is full: SQLite reports only that writing failed."""
     try:
         return shutil.disk_usage(path.parent).free < LEAST
     except OSError:

@@ -14,12 +14,12 @@ from engine.store.shrinking import WriteTransaction
 WINDOW = 500
 """Of the messages that wait for one receiver, how many of the oldest are looked at."""
 GONE = 410
-"""The status code by which a receiver says for good that it wants nothing more."""
+"""The status code of a receiver that wants nothing more, ever."""
 
 _COLUMNS = (
     "m.id, m.topic, m.at, m.subject, d.receiver, d.state, d.tries, d.due, d.tried_at, d.answer"
 )
-# Said, because SQLite would rather go through all that was ever delivered to a receiver.
+# Hint, because SQLite would rather go through all deliveries of a receiver.
 _WAITING, _PARKED = (f"deliveries INDEXED BY deliveries_{what}" for what in ("waiting", "parked"))
 _JOINED = "deliveries d JOIN messages m ON m.key = d.message"
 # Of a subject only the first that waits: the others are not to overtake it.
@@ -43,7 +43,7 @@ class DueDelivery:
 
 @record
 class ReceiverSummary:
-    """How things stand with one receiver: how many wait and were given up, whether it is gone."""
+    """The state of one receiver: its waiting and failed deliveries, whether it is gone."""
 
     waiting: int = 0
     parked: int = 0
@@ -51,14 +51,14 @@ class ReceiverSummary:
 
 
 class Deliveries:
-    """All deliveries of a home, whoever wrote them."""
+    """All deliveries of a home, from all its processes."""
 
     def __init__(self, read: Read, write: WriteTransaction) -> None:
         self._read = read
         self._write = write
 
     async def next(self, receiver: str) -> list[DueDelivery]:
-        """Give what a receiver is to get next, one of each subject, the oldest first."""
+        """Return the next deliveries of a receiver, one of each subject, the oldest first."""
         rows = await self._read(_FIRST, (receiver,))
         return [DueDelivery(_delivery(row[1:-1]), row[-1]) for row in rows]
 
@@ -78,7 +78,7 @@ class Deliveries:
         )
 
     async def park(self, receiver: str, answer: DeliveryResult) -> None:
-        """Give up all that waits for a receiver."""
+        """Park all waiting deliveries of a receiver."""
         await self._execute(
             "UPDATE deliveries SET state = 'parked', answer = ?"
             " WHERE receiver = ? AND state = 'waiting'",
@@ -86,7 +86,7 @@ class Deliveries:
         )
 
     async def again(self, receiver: str | None, message: str | None = None) -> int:
-        """Let what was given up be tried anew, at once, and what waits; gives how many.
+        """Try parked and waiting deliveries again, at once; return their number.
 
         A message that was delivered is sent again only where it is named.
         """
@@ -103,7 +103,7 @@ class Deliveries:
                 f" WHERE state IN ({states}) AND {which}",
                 values,
             )
-            # Whoever was gone is to be tried: what else it refused stays, and counts no more.
+            # A receiver that was gone is tried: its other refusals stay, and count no more.
             db.execute(
                 "UPDATE deliveries SET answer = json_remove(answer, '$.code')"
                 f" WHERE {_GONE} AND receiver IN (SELECT receiver FROM deliveries WHERE {which})",
@@ -135,12 +135,12 @@ class Deliveries:
         return [_delivery(row) for row in rows]
 
     async def is_gone(self, receiver: str) -> bool:
-        """Return whether a receiver wants nothing more, until somebody lets it be tried again."""
+        """Return whether a receiver wants nothing more, until the user lets it be tried again."""
         query = f"SELECT 1 FROM {_PARKED} WHERE receiver = ? AND {_GONE} LIMIT 1"
         return bool(await self._read(query, (receiver,)))
 
     async def waiting(self, receivers: Iterable[str]) -> int:
-        """Give how many deliveries wait for these receivers; what is over costs nothing."""
+        """Return the number of deliveries that wait for these receivers."""
         names = list(receivers)
         marks = ",".join("?" * len(names))
         query = f"SELECT count(*) FROM {_WAITING} WHERE state = 'waiting' AND receiver IN ({marks})"
@@ -163,7 +163,7 @@ class Deliveries:
         )
 
     async def drop(self, delivered_before: float, before: float) -> int:
-        """Drop messages that all have got, or that are older than `before`; gives how many."""
+        """Drop messages delivered everywhere, or older than `before`; return their number."""
         return await self._execute(
             "DELETE FROM messages WHERE at < ? AND (at < ? OR NOT EXISTS"
             " (SELECT 1 FROM deliveries WHERE message = key AND state != 'delivered'))",

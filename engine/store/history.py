@@ -1,4 +1,4 @@
-"""What is stored of one run, or of all: page by page, and searched slice by slice."""
+"""Stored events of one run, or of all: page by page, and searched slice by slice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EventHistory:
     ) -> list[tuple[int, Event]]:
         """Return the first `limit` events numbered above `after`, or the last ones below `before`.
 
-        What is chosen from is read slice by slice, so that other readers get their turn.
+        The events are read slice by slice, so that other readers get their turn.
         """
         found: list[tuple[int, Event]] = []
         for above, upto in await self._slices(after, before):
@@ -74,7 +74,7 @@ class EventHistory:
         )
 
     async def matching(self, text: str, *, above: int, upto: int) -> list[int]:
-        """Return the numbers, above `above` up to `upto`, of the events that say `text`.
+        """Return the numbers, above `above` up to `upto`, of the events that contain `text`.
 
         Case makes no difference, in ASCII. The work is that of the events between the two.
         """

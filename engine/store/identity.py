@@ -22,10 +22,10 @@ _LARGEST = 2**31 - 1
 
 
 def settle(path: Path, db: sqlite3.Connection, *, is_new: bool) -> None:
-    """Check that the database is the one of its home, and give it a number where it has none.
+    """Check that the database is the one of its home, and number one without a number.
 
-    `is_new`: the database may replace the one that was there. Raises `UserError`. On a full disk
-    it stays without a number.
+    `is_new`: the database may replace the one that was there. Raises `UserError`. On a full
+    disk it stays without a number.
     """
     expected = 0 if is_new else noted(path)
     found = _numbered(db, expected)
@@ -77,7 +77,7 @@ def noted(path: Path) -> int:
 
 
 def _note(path: Path, number: int) -> None:
-    """Keep that there is a database from now on; a full disk keeps nobody from working."""
+    """Record that there is a database from now on; a full disk stops no work."""
     marker = path.with_name(MARKER)
     if not marker.exists() or (number and number != noted(path)):
         with suppress(OSError):

@@ -22,7 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             cursor TEXT,
             PRIMARY KEY (run, n)
         ) WITHOUT ROWID""",
-        # The id orders the events of all runs: whoever follows the database asks for what is above
+        # The id orders the events of all runs: a follower of the database asks for what is above
         # the last one seen. It is never used twice (AUTOINCREMENT), also after a clean-up.
         """CREATE TABLE events (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,7 +50,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # Search in the history: an index that reads its text from the events, and how far it has come.
     (
-        # Of what an event says, its beginning and its end: an output may be a megabyte.
+        # Of an event's text, its beginning and its end: an output may be a megabyte.
         """CREATE VIEW said_whole AS SELECT id, CASE type
             WHEN 'step' THEN coalesce(json_extract(data, '$.command'), '') || char(10)
                 || coalesce(json_extract(data, '$.text'), '') || char(10)
@@ -75,7 +75,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO search_places VALUES ('events', 0), ('runs', 0)",
     ),
     (
-        # What is told to receivers outside; who is to get a message is said with it.
+        # Messages to receivers outside, each with its receivers.
         """CREATE TABLE messages (
             key INTEGER PRIMARY KEY AUTOINCREMENT,
             id TEXT NOT NULL UNIQUE,
@@ -144,7 +144,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP VIEW made",
     ),
     # Folders that runs of earlier versions worked in, in place. Their names as JSON, as they stand
-    # in the runs: SQLite gives that of several paths alone.
+    # in the runs: SQLite returns that for several paths only.
     (
         """INSERT OR IGNORE INTO settings
             SELECT 'worked in ' || substr(named, 2, length(named) - length('[,null]')), ''

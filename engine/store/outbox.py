@@ -1,4 +1,4 @@
-"""Messages written in the transaction of what they tell of: none without it, none missing."""
+"""Messages written in the transaction of their events: none without it, none missing."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from engine.store import codec
 
 
 class Outbox:
-    """Knows who wants to be told what; where nobody does, it does nothing at all."""
+    """Outbox of messages by the receivers' subscriptions; without effect where there are none."""
 
     def __init__(self, wishes: Sequence[Subscription] = ()) -> None:
         self._wishes = wishes
         self._topics = frozenset[str]().union(*(wish.topics for wish in wishes))
         self.has_written = False
-        """Whether somebody has something to deliver because of us."""
+        """Whether a message waits for delivery because of us."""
 
     @property
     def is_used(self) -> bool:
-        """Return whether anybody wants to be told anything."""
+        """Return whether any receiver has a subscription."""
         return bool(self._topics)
 
     def tell(
         self, db: sqlite3.Connection, events: Iterable[Event], runs: Mapping[str, Run]
     ) -> None:
-        """Write the messages that these events give rise to; `runs` are as they are after them."""
+        """Write the messages of these events; `runs` are the runs after them."""
         ended: dict[str, tuple[Event, Run]] = {}
         for event in events:
             topic = topic_of(event.body)

@@ -16,7 +16,7 @@ from engine.store import newer
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 MOST_STEPS = 2_000
 MOST_RUNS = 2_000
-"""Latest runs that are looked at to tell what comes of tasks without a pattern."""
+"""Latest runs that show the success of tasks without a pattern."""
 SHOWN_RUNS = 50
 
 _encode = msgspec.json.Encoder().encode
@@ -80,7 +80,7 @@ async def known(read: Read, ids: Sequence[str] = ()) -> list[StoredPattern]:
 
 
 async def used(read: Read) -> dict[str, tuple[tuple[str, ...], SuccessRate]]:
-    """Give the runs that used each pattern, the newest first, and what came of them."""
+    """Return the runs that used each pattern, the newest first, and their success."""
     rows = await read(
         "SELECT json_extract(spec, '$.learn_from'), json_group_array(id),"
         f" sum(status IN {_ENDED}), sum(status = '{Status.SUCCEEDED}') FROM"
@@ -95,7 +95,7 @@ async def used(read: Read) -> dict[str, tuple[tuple[str, ...], SuccessRate]]:
 
 
 async def plain_runs(read: Read) -> list[tuple[str, str, str | None, bool]]:
-    """Give the latest runs that ended and used none: id, prompt, template, whether it succeeded."""
+    """Return the latest ended runs without a pattern: id, prompt, template, success."""
     rows = await read(
         "SELECT id, substr(json_extract(spec, '$.prompt'), 1, 8000),"
         f" json_extract(spec, '$.template'), status = '{Status.SUCCEEDED}' FROM runs"

@@ -1,4 +1,4 @@
-"""Whether the database of a home is still the one that was there: none of it is ever guessed.
+"""Check that the database of a home is still the one that was there: nothing is guessed.
 
 A missing or empty database beside the folders of runs is not a new home. Only `stat` is used here:
 to open and close the file would drop the locks that SQLite holds on it in this process.
@@ -20,11 +20,11 @@ MADE_S = 2.0
 """The folder of a run is made within this time after its id."""
 _NEWEST = "SELECT max(id) FROM runs"
 MARKER = "database-made"
-"""Beside the database: it says that there was one, and which, also when it is gone."""
+"""Beside the database: proves that there was one, and which, even when it is gone."""
 
 
 def was_made(path: Path) -> bool:
-    """Return whether this home had a database: the marker says so, or the folder of a run."""
+    """Return whether this home had a database: there is the marker, or the folder of a run."""
     return path.with_name(MARKER).exists() or _has_runs(path)
 
 

@@ -1,4 +1,4 @@
-"""What the database holds, as it is read: on a connection that never writes."""
+"""Queries of the database, on a connection that never writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
 
 
 class StoreReader:
-    """Everything that is asked of the database without changing it."""
+    """Reader of the database, without changes."""
 
     def __init__(self, reader: DatabaseConnection) -> None:
         self._reader = reader
@@ -53,11 +53,11 @@ class StoreReader:
         return dict(await self._read(query))
 
     async def achieved(self) -> dict[str, TemplateStats]:
-        """Give what each template's runs have come to."""
+        """Return the statistics of each template's runs."""
         return achieved(await self._read(ACHIEVED))
 
     async def ask(self, run: str, attempt: int) -> AttemptRequest | None:
-        """Give what an attempt is to do; None: the run's prompt, from its start."""
+        """Return the request of an attempt; None: the run's prompt, from its start."""
         query = "SELECT ask FROM attempts JOIN runs ON key = run WHERE id = ? AND n = ?"
         rows = await self._read(query, (run, attempt))
         return codec.ask_from(rows[0][0]) if rows and rows[0][0] else None
@@ -127,7 +127,7 @@ class StoreReader:
         return [codec.event_from(*row[1:]) for row in rows], rows[-1][0] if rows else above
 
     def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
-        """Give a way through the events of a run, or of all, that costs what is looked at."""
+        """Return a reader of the events of a run, or of all; only events read cost time."""
         return EventHistory(self._read, run, kind)
 
     async def search(
@@ -144,11 +144,11 @@ class StoreReader:
         )
 
     async def search_behind(self) -> int:
-        """Say how many events the index has not come to yet."""
+        """Return the number of events that are not in the index yet."""
         return await search.behind(self._read)
 
     async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
-        """Give the patterns that are kept, named ones or all, with what came of their runs."""
+        """Return stored patterns, named ones or all, with the success of their runs."""
         found = await patterns.known(self._read, ids)
         used = await patterns.used(self._read) if found else {}
         nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
@@ -198,7 +198,7 @@ class StoreReader:
         return (info.st_mtime_ns, info.st_size) if info else None
 
     async def check(self) -> str:
-        """Look for damage; raises `UserError` DATABASE_CORRUPT, else says how much there is."""
+        """Check for damage; raises `UserError` DATABASE_CORRUPT, else returns the size in words."""
         rows = await self._read("PRAGMA quick_check(1)")
         if rows[0][0] != "ok":
             raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")

@@ -17,7 +17,7 @@ def is_unreadable(run: Run) -> bool:
 
 
 def rebuilt(db: sqlite3.Connection, key: int, run: Run, spec: str) -> Run:
-    """Return the run as its stored events tell it, for one that is unreadable."""
+    """Return the run rebuilt from its stored events, for one that is unreadable."""
     query = "SELECT seq, at, attempt, type, data FROM events WHERE run = ? ORDER BY seq"
     events = [codec.event_from(run.id, *row) for row in db.execute(query, (key,))]
     try:

@@ -1,4 +1,4 @@
-"""Whether a newer database still holds the tables and columns that this version works with."""
+"""Check that a newer database still holds the tables and columns that this version works with."""
 
 from __future__ import annotations
 

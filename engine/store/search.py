@@ -1,8 +1,8 @@
-"""The index of what all runs say: kept apart from the events, and behind them.
+"""The index of the text of all runs: kept apart from the events, and behind them.
 
-Nothing is indexed where events are stored. Whoever has time moves the index forward, slice by
-slice, and with the rows of a slice the place it has come to: after any crash it goes on from there.
-The text itself is not kept twice: SQLite's index reads it from the events, by the view `said`.
+Nothing is indexed where events are stored. An idle process moves the index forward, slice by slice,
+and stores its place with the rows of a slice: after any crash it goes on from there. The text
+itself is not kept twice: SQLite's index reads it from the events, by the view `said`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RUN = "r.id, json_extract(r.spec, '$.title'), r.project, r.status"
 
 
 async def behind(read: Read) -> int:
-    """Say how many events and runs are not in the index yet."""
+    """Return the number of events and runs that are not in the index yet."""
     (row,) = await read(_BEHIND, ())
     return row[0] + row[1]
 
@@ -67,7 +67,7 @@ def index_slice(db: sqlite3.Connection) -> None:
 
 
 def forget(db: sqlite3.Connection, which: str, values: Sequence[Any]) -> None:
-    """Take events out of the index that are about to go or to change; `which` says where."""
+    """Remove events from the index that are about to go or to change, selected by `which`."""
     _move(db, "search_events, rowid, said", "'delete', id, said", which, values)
 
 
@@ -152,7 +152,7 @@ async def _events(
 
 
 def _what(kind: str, role: str | None, sort: str | None) -> str:
-    """Say in a word what said it: message, command, notice or error."""
+    """Return the source of a text in a word: message, command, notice or error."""
     if kind != "step" or not sort:
         return kind
     return "reasoning" if role == "reasoning" else sort

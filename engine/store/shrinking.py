@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 
 class WriteTransaction(Protocol):
-    """Does a piece of work as one transaction."""
+    """A function that runs its work as one transaction."""
 
     def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...  # noqa: D102
 
 
 async def drop_events(write: WriteTransaction, before: float, kept: int) -> dict[str, int]:
-    """Drop all but the last events of runs that ended before a time; gives how many, by run.
+    """Drop all but the last events of runs that ended before a time; return the number by run.
 
-    The first event that stays says so in their place.
+    The first event that stays records the gap.
     """
     dropped: dict[str, int] = {}
     for key, run, last_seq in await write(lambda db: _droppable(db, before, kept)):
@@ -73,9 +73,9 @@ def _drop_some(db: sqlite3.Connection, key: int, place: int) -> int:
 
 
 def give_back(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
-    """Give a little of what is free in the file back to the disk; says if there may be more.
+    """Release some free pages of the file to the disk; return whether there may be more.
 
-    A database from before this could be done is written anew once, while nothing is at work.
+    A database from an earlier version is rewritten once, while nothing is at work.
     """
     if _value(db, "auto_vacuum") == 0:
         size = _value(db, "page_count") * _value(db, "page_size")

@@ -127,7 +127,7 @@ class Store(StoreReader):
         await self._write(add)
 
     async def set_budget(self, batch: str, tokens: int | None) -> None:
-        """Let the runs of a batch use so many tokens together; None: as many as they need."""
+        """Set the token budget that the runs of a batch share; None: as many as they need."""
         await self._write(lambda db: batches.set_budget(db, batch, tokens))
 
     def use_clock(self, clock: Callable[[], float] | None) -> None:
@@ -164,7 +164,7 @@ class Store(StoreReader):
     ) -> None:
         """Change a setting that all processes of this home share; None: there is none.
 
-        `tells` gives the message that the change from one to the other gives rise to, if any.
+        `tells` returns the message about the change from one value to the other, if any.
         """
 
         def change(db: sqlite3.Connection) -> None:
@@ -201,7 +201,7 @@ class Store(StoreReader):
     async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).
 
-        Gives how many, by run; the runs themselves stay as they are.
+        Returns the number by run; the runs themselves stay as they are.
         """
         return await shrinking.drop_events(self._write, before, kept)
 
@@ -220,7 +220,7 @@ class Store(StoreReader):
             self.place.check()
 
     async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
-        """Give the room of what was dropped back to the disk, which has so much left."""
+        """Release the space of dropped events to the disk, which has `free_bytes` left."""
         more = True
         while more:
             idle = is_idle()
@@ -232,10 +232,11 @@ class Store(StoreReader):
     async def _write(
         self, work: Callable[[sqlite3.Connection], T], /, *, is_flood: bool = False
     ) -> T:
-        """Do a piece of work as one transaction, whole or not at all.
+        """Run a piece of work as one transaction, whole or not at all.
 
-        It is on the disk when this returns, but for a flood: that can be read again from where it
-        came. Who is cancelled waits for its end: nobody is to go on from what is about to change.
+        It is on the disk when this returns, except for a flood, which can be read again
+        from its source. A cancelled caller still waits for the transaction to finish, so
+        that it never continues on data about to change.
         """
         doing = self._writer.do(partial(self._transaction, work, is_flood))
         with translated():
@@ -243,7 +244,7 @@ class Store(StoreReader):
                 return await asyncio.shield(doing)
             except asyncio.CancelledError:
                 await asyncio.wait([doing])
-                doing.exception()  # nobody is left to hear of it
+                doing.exception()  # no caller is left for it
                 raise
 
     def _transaction(
@@ -289,12 +290,12 @@ async def open_store(
 ) -> AsyncGenerator[Store]:
     """Open the database at `path`, made or migrated where needed; raises `UserError`.
 
-    `wishes` say who is to be told of what is written. Where runs are beside it and it is missing,
+    `wishes` are the receivers' subscriptions. Where it is missing beside the folders of runs,
     it is made only where `is_new`. A damaged one stays as it is: `recovery` sets it aside.
     """
     opening = OpeningReserve(path)
     async with AsyncExitStack() as stack:
-        stack.callback(opening.keep)  # last: closing the database gives room back
+        stack.callback(opening.keep)  # last: closing the database frees space
         reserve = Reserve(path)
         reserve.release_if_full()  # also reading needs some room: SQLite's index of its log
         opening.release_if_needed()

@@ -1,7 +1,7 @@
-"""Types added to what earlier versions have stored, where only texts told them apart.
+"""Types added to stored data of earlier versions, which only texts distinguished.
 
 The texts are those of these versions, and stay as they are. A value gets its types once: by the
-migration of the database, and when the record of a run is read that such a version has written.
+migration of the database, or when the record of a run from such a version is read.
 """
 
 from __future__ import annotations

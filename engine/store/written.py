@@ -1,4 +1,4 @@
-"""Being told when a file is written, where the system can tell: nobody has to look meanwhile."""
+"""Signals of writes to a file, where the system has them: no polling meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVENTS_BYTES = 65_536
 class WriteSignal:
     """A context in which one can wait until a file is written.
 
-    Where the system does not tell, waiting ends at once: the file may have been written.
+    Where the system has no signals, waiting ends at once: the file may have been written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -48,7 +48,7 @@ class WriteSignal:
 
 
 def _watch(path: Path) -> int | None:
-    """Have writes into a file told; None where that cannot be: there are limits to it."""
+    """Return an inotify handle for writes to a file; None where its limits are reached."""
     from engine.system import inotify  # not before there is something to be seen
 
     try:

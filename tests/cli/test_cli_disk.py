@@ -39,7 +39,7 @@ def test_a_cleanup_says_what_it_would_do_and_asks(swarm: Swarm, paths: Paths) ->
     planned = swarm("cleanup", "--dry-run")
     assert planned.code == 0
     assert "would go: 1 workspace" in planned.out
-    assert "1 changed file not taken home" in planned.out
+    assert "1 changed file not applied" in planned.out
     refused = swarm("cleanup")
     assert refused.code == 3
     assert "--force" in refused.err

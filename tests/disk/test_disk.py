@@ -65,7 +65,7 @@ async def test_a_cleanup_takes_what_was_taken_home_and_leaves_the_rest(
         plan = await engine.disk.plan(CleanupFilter())
         assert {item.run for item in plan.take} == {clean.id, applied.id}
         assert [(item.run, item.why) for item in plan.keep] == [
-            (unsaved.id, "1 changed file not taken home")
+            (unsaved.id, "1 changed file not applied")
         ]
         report = await engine.disk.clean(plan, CleanupFilter())
         assert [one.failure for one in report.cleaned] == [None, None]

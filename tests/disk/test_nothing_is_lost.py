@@ -107,7 +107,7 @@ async def test_commits_on_a_detached_head_whose_branch_is_gone(paths: Paths, sou
         repos.git(here, "checkout", "-q", "--detach")
         repos.write(here, {"work.txt": "work"})
         commit = repos.commit(here, "work")
-        state = "1 changed file not taken home, 1 commit on no other branch"
+        state = "1 changed file not applied, 1 commit on no other branch"
         assert await words(engine, run) == state
         repos.git(here, "branch", "-D", f"swarm/{run.id}")
         repos.git(here, "revert", "--no-edit", "HEAD")

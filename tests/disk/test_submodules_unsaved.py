@@ -55,14 +55,14 @@ async def test_update_of_a_submodule(paths: Paths, source: Path, tmp_path: Path)
         run = await done(engine, source=source)
         assert await kept(engine, run) == ""
         repos.git(folder(run), "update-index", "--cacheinfo", f"160000,{new},lib")
-        assert await kept(engine, run) == "1 changed submodule not taken home"
+        assert await kept(engine, run) == "1 changed submodule not applied"
         await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
-        assert await kept(engine, run) == "1 changed submodule not taken home"
+        assert await kept(engine, run) == "1 changed submodule not applied"
         await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
         assert await kept(engine, run) == ""
         run = await done(engine, source=source)
         repos.git(folder(run), "rm", "-q", "lib")
-        words = "1 changed file not taken home, 1 changed submodule not taken home"
+        words = "1 changed file not applied, 1 changed submodule not applied"
         assert await kept(engine, run) == words
         assert b"Subproject commit" in (await deleted(engine, run) / "unsaved.patch").read_bytes()
 
@@ -88,7 +88,7 @@ async def test_nested_repository(paths: Paths, source: Path) -> None:
         run = await done(engine, source=source)
         repos.repository(folder(run) / "own", {"x": "x\n"})
         words = await kept(engine, run)
-        assert "1 changed submodule not taken home" in words
+        assert "1 changed submodule not applied" in words
         assert "1 commit of own in no other repository" in words
         await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
         assert await kept(engine, run) == "1 commit of own in no other repository"

@@ -248,7 +248,7 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
         assert "the work after the last checkpoint is in none" in run.notice
         assert not run.is_applied
         git.fail(0)
-        assert (await engine.disk.unsaved(run.id)).words == "1 changed file not taken home"
+        assert (await engine.disk.unsaved(run.id)).words == "1 changed file not applied"
         await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
         assert engine.view.runs[run.id].is_applied
         assert (source / "b.txt").read_text() == "2\n"
@@ -349,7 +349,7 @@ async def test_damaged_store_is_not_begun_again(paths: Paths, source: Path, dama
         ]
         plan = await engine.disk.plan(CleanupFilter())
         assert sorted(item.why for item in plan.keep) == [
-            "1 changed file not taken home",
+            "1 changed file not applied",
             "the changes of this run are unknown",
         ]
 

@@ -180,7 +180,11 @@ def test_a_flow_is_put_in_order_for_every_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("from: research", "from: reserch", "waits for `reserch`, which is not a step. Did you mean"),
+        (
+            "from: research",
+            "from: reserch",
+            "waits for `reserch`, which is not a step. Did you mean",
+        ),
         ("name: research", "name: write", "there are two steps `write`"),
         ("from: research", "from: review", "wait for each other: review, write"),
         ("prompt: Find", "prompts: Find", "unknown key"),

@@ -1,4 +1,4 @@
-"""How much room folders take: measured by processes of their own, told while they look."""
+"""Sizes of folders, measured by processes of their own, which report their progress."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ScanProgress:
 
 
 class FolderScanner:
-    """Measures folders; open as a context, which ends its processes."""
+    """Scanner that measures folders; open as a context, which ends its processes."""
 
     def __init__(self, rebuildable: Sequence[str] = (), workers: int = WORKERS) -> None:
         self.workers = workers
@@ -66,10 +66,10 @@ class FolderScanner:
             await worker.wait()
 
     async def measure(self, path: Path, *, inside: bool = False) -> AsyncGenerator[ScanProgress]:
-        """Measure a folder, telling a few times a second; the last has `done`.
+        """Measure a folder, reporting a few times a second; the last report has `done`.
 
-        With `inside`, tell each thing that lies directly in it first. Nothing is followed out of
-        the folder, and one that cannot be read is told with its `error`.
+        With `inside`, each entry directly in it is reported first. Links and mounts are not
+        followed. A folder that cannot be read is reported with its `error`.
         """
         worker = await self._free.get()
         try:

@@ -1,8 +1,8 @@
-"""Helpers of a look at a large folder: forks that take half of what waits, as processors are free.
+"""Helpers of a scan of a large folder: forks that take half of the waiting work.
 
-Whoever has a lot before it takes a token and forks; who has nothing left puts its token back. So
-the work goes where nothing is done, without anybody who hands it out. What is found comes back
-through one pipe, in records small enough to be written whole.
+A process with much waiting work takes a token and forks; one that has finished puts its token back.
+So free processors get work, without a process that distributes it. Results come back through one
+pipe, in records small enough to be written whole.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class ScanTeam:
         self.is_helper = False
 
     def shared(self) -> int | None:
-        """Fork a helper, if it is time and one is free: gives 0 in the helper, else 1 or None.
+        """Fork a helper, if it is time and one is free: returns 0 in the helper, else 1 or None.
 
-        To be asked while much is waiting; the two then keep every other of it.
+        Called while much is waiting; each of the two then keeps half of it.
         """
         now = time.monotonic()
         if now - self._asked < HELP_S:
@@ -74,7 +74,7 @@ class ScanTeam:
             os.set_blocking(pipe[0], False)
 
     def _token(self, now: float) -> int | None:
-        """Take a token, and give where it is to be put back."""
+        """Take a token, and return the pipe it is put back into."""
         pipes = [self._warm]
         if time.process_time() - self._used < COLD * (now - self._began):
             pipes.append(self._cold)
@@ -89,7 +89,7 @@ class ScanTeam:
     # A helper's side
 
     def send(self, found: FolderTotals) -> None:
-        """Send what was found; its sender begins to count anew."""
+        """Send the results; the sender's count begins again."""
         sizes = (found.disk, found.apparent, found.rebuildable, found.entries, found.unread)
         records = [_RECORD.pack(_FOUND, *sizes, found.newest)]
         for (device, inode), (disk, apparent) in found.linked.items():
@@ -120,7 +120,7 @@ class ScanTeam:
             self._take(os.read(self._results[0], _READ_BYTES), found)
 
     def finish(self, found: FolderTotals, tell: Callable[[], None]) -> None:
-        """Wait for the helpers, telling now and then; raises OSError where one vanished."""
+        """Wait for the helpers, reporting now and then; raises OSError where one vanished."""
         if self._results == _NONE:
             return
         os.write(self._warm[1], b"+")

@@ -1,4 +1,4 @@
-"""What was found in folders, added up: used by the program that looks, and light as it is."""
+"""Totals of scanned folders: used by the program that scans, and light as it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Sizes = tuple[int, int]
 
 
 class FolderTotals:
-    """What was found so far; sizes in bytes, `linked` the files that have other names too."""
+    """Totals so far; sizes in bytes, `linked` the files that have other names too."""
 
     __slots__ = ("apparent", "disk", "entries", "linked", "newest", "rebuildable", "unread")
 
@@ -22,7 +22,7 @@ class FolderTotals:
         self.reset()
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Begin to count again."""
         self.disk = 0
         self.apparent = 0
         self.rebuildable = 0
@@ -49,7 +49,7 @@ class FolderTotals:
             self.newest = info.st_mtime
 
     def add_all(self, entries: Iterable[os.DirEntry[str]], rebuildable: bool) -> list[str]:
-        """Take in what lies directly in a folder, and give the names of its folders."""
+        """Add the entries directly in a folder, and return the names of its folders."""
         folders: list[str] = []
         blocks = apparent = count = 0
         newest = self.newest
@@ -90,7 +90,7 @@ class FolderTotals:
             self.link(place, sizes)
 
     def link(self, place: tuple[int, int], sizes: Sizes) -> None:
-        """Take in a file with other names that somebody else has counted."""
+        """Add a file with other names that another process has counted."""
         if place in self.linked:
             self.disk -= sizes[0]
             self.apparent -= sizes[1]

@@ -1,12 +1,13 @@
 """A program that measures folders: a process of its own, so that nothing else waits for it.
 
-Asked on stdin: `{"path": "/…", "inside": false, "rebuildable": […]}`. It answers on stdout:
-`{"done": false, …figures}` a few times a second while it looks, then one with `done` true. With
-`inside`, what lies directly in the folder is measured one by one, each told with its `name`, before
-the whole. Each goes as four bytes that say how many follow, and those as `marshal` writes them.
+Request on stdin: `{"path": "/…", "inside": false, "rebuildable": […]}`. It answers on stdout:
+`{"done": false, …figures}` a few times a second during the scan, then one with `done` true. With
+`inside`, the entries directly in the folder are measured one by one, each reported with its `name`,
+before the whole. Each message is four bytes with the length of the rest, and the rest as `marshal`
+writes it.
 
 Nothing is followed out of the folder: no link, no mount. The standard library only, and little of
-it: it starts in a hundredth of a second. What takes longer is shared with helpers (`scan_team`).
+it: it starts in a hundredth of a second. Longer scans are shared with helpers (`team`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 TELL_S = 0.2
 LOOK_UP_S = 0.005  # between two looks around, while looking into folders
 SPARE_HANDLES = 40
-CHUNK = 1024  # entries of one folder between two chances to tell
+CHUNK = 1024  # entries of one folder between two chances to report
 WORTH_SHARING = 4  # folders that wait
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -49,7 +50,7 @@ class FolderScan:
         self._team = ScanTeam()
 
     def run(self) -> None:
-        """Look, and tell what there is."""
+        """Scan, and report the result."""
         total = FolderTotals()
         try:
             top = os.open(self._asked["path"], _FOLDER)
@@ -67,7 +68,7 @@ class FolderScan:
         self._tell(total, done=True, linked=linked)
 
     def _no_folder(self, total: FolderTotals, error: OSError) -> None:
-        """Tell the size of what is a file or a link; anything else is an error."""
+        """Report the size of a file or a link; anything else is an error."""
         try:
             info = os.lstat(self._asked["path"])
         except OSError as gone:
@@ -106,7 +107,7 @@ class FolderScan:
             if self._team.is_helper:
                 self._team.end(found)
         finally:
-            if self._team.is_helper:  # nobody listens any more, or it is at fault
+            if self._team.is_helper:  # no process listens any more, or it is at fault
                 os._exit(1)
         self._team.finish(found, lambda: self._tell_now_and_then(found))
 
@@ -148,7 +149,7 @@ class FolderScan:
             found.add(info, rebuildable)
 
     def _entries(self, handle: int, found: FolderTotals, rebuildable: bool) -> list[str]:
-        """Add what lies directly in an open folder, and give the names of its folders."""
+        """Add the entries directly in an open folder, and return the names of its folders."""
         folders: list[str] = []
         try:
             with os.scandir(handle) as entries:
@@ -161,7 +162,7 @@ class FolderScan:
         return folders
 
     def _look_up(self, waiting: list[list[str]], found: FolderTotals) -> None:
-        """Look around: what helpers found, whether to tell, whether to share what waits."""
+        """Collect the helpers' results, report if it is time, and share the waiting work."""
         self._looked_up_at = time.monotonic()
         self._team.collect(found)
         self._tell_now_and_then(found)
@@ -193,7 +194,7 @@ class FolderScan:
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until stdin ends."""
     os.nice(5)  # keys come first
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
