@@ -1,4 +1,4 @@
-"""What a run needs, checked before it costs anything: no row, no workspace, no process."""
+"""Checks of a run's needs before it costs anything: no row, no workspace, no process."""
 
 from __future__ import annotations
 

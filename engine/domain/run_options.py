@@ -233,7 +233,7 @@ AGENT_OPTIONS = (
         sets="learn_from",
         kind=Kind.LESSON,
         metavar="RUN|PATTERN",
-        help="Tell the agent first what worked in an earlier run, or in a pattern.",
+        help="Show the agent first what worked in an earlier run, or in a pattern.",
         label="Learn from",
         hint="none · a run or a pattern",
     ),
