@@ -51,7 +51,8 @@ def test_nothing_planted_runs(swarm: Swarm, here: Path, trap: Path, kind: str) -
     assert "findings" in doctor.json
     run = ("run", "--empty", "--agent", "simulated", "--json", "--verify", "git --version")
     assert swarm(*run, "sim: say hello", **hostile).code == 0
-    assert swarm("run", "--detach", "--copy", ".", "--agent", "simulated", "x", **hostile).code == 0
+    detached = ("run", "--detach", "--copy", ".", "--agent", "simulated")
+    assert swarm(*detached, "sim: say hello", **hostile).code == 0
     assert swarm("wait", "@last", **hostile).code == 0
     assert not trap.exists(), trap.read_text()
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from engine.execution.local.process_marks import MARK, mark, marked
 from engine.store.appending import AppendRequest
 
 GRACE_S = 0.5
-MARGIN_S = 20.0
 """What a test adds to the grace time and a second: these machines do much else."""
 
 PROCESS = """
@@ -86,18 +84,17 @@ POLITE = ("child", "child new-session")
 async def test_a_cancel_from_another_process_leaves_nothing_alive(
     paths: Paths, lines: tuple[str, ...], what: str
 ) -> None:
-    async with supervising(paths, grace_s=GRACE_S) as engine:
+    # A kill that waited for the grace time would take too long for `settled`.
+    grace_s = 10 * LIMIT_S if what == "kill" else GRACE_S
+    async with supervising(paths, grace_s=grace_s) as engine:
         run = await engine.start(spec(*lines, "say ready", "hang"))
         await said(engine, run)
         assert len(alive(paths, run)) == 4
         asked = await asyncio.to_thread(program, paths, what, run.id)
         await asyncio.to_thread(asked.communicate)
-        started = time.monotonic()
         await settled(engine)
-        took_s = time.monotonic() - started
         assert alive(paths, run) == []
         assert engine.view.runs[run.id].status is Status.CANCELLED
-    assert took_s < (0 if what == "kill" else GRACE_S) + 1 + MARGIN_S
 
 
 async def test_a_cancel_at_every_stage(paths: Paths) -> None:
