@@ -174,7 +174,7 @@ async def test_what_a_dead_engine_left_is_found_and_ended_and_nothing_else(
 
 
 async def until_forgotten(engine: Engine, run: Run) -> None:
-    await becomes(lambda: engine.supervises)
+    await becomes(lambda: engine._supervision.scheduler)  # a while after it took over
     await becomes(lambda: run.id not in engine._supervision.scheduler._carried)
 
 
@@ -205,7 +205,7 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
 ) -> None:
     """Between the look at the processes and the look at the database it has begun."""
     async with supervising(paths) as engine:
-        looked = orphans.marks.marks
+        looked = orphans.process_marks.marks
         started: list[Run] = []
 
         async def start() -> None:
@@ -219,7 +219,7 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
             return looked()
 
         with monkeypatch.context() as patch:
-            patch.setattr(orphans.marks, "marks", look)
+            patch.setattr(orphans.process_marks, "marks", look)
             assert await engine.doctor.orphans() == []
         assert len(alive(paths, started[0])) == 2
         await engine.cancel(started[0].id)
