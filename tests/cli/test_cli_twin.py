@@ -25,6 +25,16 @@ TYPED = {
     "at": "+30m",
 }
 
+PLACED = {
+    "base": "origin/main",
+    "fetch": "yes",
+    "cwd": "packages/a b",
+    "env": "CI=1 'NAME=a b'",
+    "output-schema": "answer.json",
+    "image": "/a.png 'b c.png'",
+    "add-dir": "/usr",
+}
+
 
 @pytest.mark.parametrize(
     "draft",
@@ -36,6 +46,8 @@ TYPED = {
         {"prompt": "Here", "kind": WorkspaceKind.IN_PLACE, "sandbox": Sandbox.READ_ONLY},
         {"prompt": "More", "kind": WorkspaceKind.FROM_RUN, "earlier": "@last"},
         {"prompt": "All", "typed": TYPED},
+        {"prompt": "Tree", "kind": WorkspaceKind.WORKTREE, "typed": PLACED},
+        {"prompt": "No tree", "typed": {**PLACED, "cwd": ""}},
     ],
     ids=lambda draft: draft["prompt"][:8],
 )
