@@ -9,47 +9,27 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
-from engine.agents.codex import doctor as codex
-from engine.agents.codex.command import find_codex
+from engine.agents import registry
 from engine.config.config_file import load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.fault import Fault, fault_words
+from engine.domain.finding import CheckHealth, Finding
 from engine.domain.lifecycle import ACTIVE, LIVE
-from engine.domain.secrets import hide
 from engine.execution import run_records
 from engine.execution.local import orphans
 from engine.execution.local.orphans import Orphan
 from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
 from engine.notifications.diagnostics import problems
 from engine.store.store import USED, Store
-from engine.system import programs
+from engine.system import programs, short_command
 from engine.system.files import real_path
 
 LOW_DISK_BYTES = 2 * 1024**3
 OLDEST_GIT = (2, 31)
-
-
-class CheckHealth(StrEnum):
-    """The result of a check."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, how it stands, and what to do if that is not well."""
-
-    name: str
-    health: CheckHealth
-    message: str
-    recovery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,7 @@ class Doctor:
         self._store = store
 
     async def examine(self, codex_bin: str | None = None) -> list[Finding]:
-        """Look at Codex, git, disk, database, receivers, settings and terminal."""
+        """Check the agents, git, disk, database, receivers, settings and terminal."""
 
         async def database() -> list[Finding]:
             words = await self._store.check()
@@ -182,7 +162,9 @@ def _failed(name: str, error: UserError) -> Finding:
 
 async def _tools(config: Config, codex_bin: str | None) -> list[Finding]:
     """Look at the programs that runs need."""
-    found = await _checked("codex", _codex(codex_bin, config))
+    found: list[Finding] = []
+    for agent in registry.agents():
+        found += await _checked(agent.name, agent.diagnose(codex_bin, config))
     return found + await _checked("git", _git())
 
 
@@ -218,46 +200,15 @@ def _ok(name: str, message: str) -> Finding:
     return Finding(name, CheckHealth.OK, message)
 
 
-async def _codex(named: str | None, config: Config) -> list[Finding]:
-    path = await asyncio.to_thread(find_codex, named, config.codex.bin)
-    version = await codex.version(path)
-    findings = [_ok("codex", f"Codex {version} at {path}")]
-    checks = await codex.checks(path)
-    if not checks:
-        findings.append(
-            Finding(
-                "codex doctor",
-                CheckHealth.WARNING,
-                "This Codex has no `codex doctor --json`: login and network were not checked.",
-                CATALOGUE["CODEX_TOO_OLD"].recovery,
-            )
-        )
-    for name, check in sorted(checks.items()):
-        if name == "auth.credentials" or check.status == "fail":
-            health = CheckHealth.FAIL if check.status == "fail" else CheckHealth.OK
-            recovery = (check.remediation or "") if health is CheckHealth.FAIL else ""
-            findings.append(Finding(f"codex {name}", health, hide(check.summary), hide(recovery)))
-    return [*findings, await _sandbox(path)]
-
-
-async def _sandbox(path: str) -> Finding:
-    error = await codex.sandbox_error(path)
-    if not error:
-        return _ok("codex sandbox", "a command starts in Codex's sandbox")
-    return Finding(
-        "codex sandbox",
-        CheckHealth.FAIL,
-        f"No command can start in Codex's sandbox: {hide(error)}",
-        "Allow user namespaces (bubblewrap needs them), or use the sandbox danger-full-access.",
-    )
-
-
 async def _git() -> list[Finding]:
     git = programs.find("git")
     if git is None:
         message = "git was not found: worktrees, diffs and checkpoints need it."
         return [Finding("git", CheckHealth.FAIL, message, "Install git.")]
-    _, text = await codex.output([git, "--version"])
+    try:
+        _, text = await short_command.output([git, "--version"])
+    except OSError as error:
+        return [Finding("git", CheckHealth.FAIL, f"{git} cannot be run: {error}.", "Install git.")]
     version = tuple(int(part) for part in text.split()[2].split(".")[:2] if part.isdigit())
     if version < OLDEST_GIT:
         return [Finding("git", CheckHealth.WARNING, f"{text.strip()} is old.", "Update git.")]

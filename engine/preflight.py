@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from engine.agents.codex.command import find_codex
+from engine.agents.registry import agent_of
 from engine.config.settings import Config
-from engine.domain import codex_secrets
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec
+from engine.domain.model import RunSpec
 from engine.domain.requests import check_known
 from engine.domain.run_option import problem_of, value_of
 from engine.domain.run_options import RUN_OPTIONS
@@ -25,8 +24,7 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> RunSpec:
     It looks at the disk: call it in a thread.
     """
     check_texts(spec)
-    if spec.agent is Agent.CODEX:
-        find_codex(spec.codex_bin, config.codex.bin)
+    agent_of(spec.agent).check_installed(spec, config)
     ignore = spec.preparation.ignore
     limit = config.workspace.copy_limit
     return replace(spec, workspace=create.check(spec.workspace, limit, home, ignore))
@@ -35,7 +33,7 @@ def check_spec(spec: RunSpec, config: Config, home: Path) -> RunSpec:
 def check_texts(spec: RunSpec) -> None:
     """Check what can be checked without a look at the disk; raises `UserError`."""
     check_known(spec)
-    codex_secrets.check(spec.codex_config)
+    agent_of(spec.agent).check(spec)
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Describe the task.")
     if not all(map(_is_utf8, _texts(spec))):

@@ -189,17 +189,15 @@ class Supervision:
         )
 
     async def _check_login(self, run: Run) -> UserError | None:
-        """Return why Codex cannot be started for `run`; None if it can."""
-        from engine.agents.codex.command import find_codex
-        from engine.agents.codex.doctor import login
+        """Return why the agent cannot be started for `run`; None if it can."""
+        from engine.agents.registry import agent_of
         from engine.config.run_environment import requested
-        from engine.system.environment import codex_environment, separate_agents_code
+        from engine.system.environment import separate_agents_code
 
         try:
             base = await asyncio.to_thread(requested, self._parts.paths, run.id)
             base, _ = separate_agents_code(base, [run.spec.workspace.source or ""])
-            codex = find_codex(run.spec.codex_bin, self._parts.config.codex.bin, base)
-            return await login(codex, codex_environment(base=base))
+            return await agent_of(run.spec.agent).login_error(run, self._parts.config, base)
         except UserError as error:
             return error
 

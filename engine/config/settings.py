@@ -302,7 +302,7 @@ class Config(_Section, frozen=True):
             raise ValueError(f"two webhooks are called `{twice}`.")
         # Programs that are started from now on do not get them.
         environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
-        environment.reserve_for_codex(codex_secrets.variables(self.codex.config))
+        environment.reserve_for_agents(codex_secrets.variables(self.codex.config))
 
 
 def load(path: Path) -> Config:

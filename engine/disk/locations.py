@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.agents.codex.sessions import SessionFile
+from engine.agents import registry
+from engine.agents.base import SessionFile
 from engine.config.paths import Paths
 from engine.domain.model import Run
 
@@ -18,7 +19,7 @@ class LocationKind(StrEnum):
 
     WORKSPACE = "workspace"
     FILES = "files"
-    """A run's own files: Codex's output, checkpoints, artifacts."""
+    """A run's own files: the agent's output, checkpoints, artifacts."""
     DATABASE = "database"
     TRASH = "trash"
     CODEX = "codex"
@@ -76,18 +77,10 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
     return places
 
 
-def of_codex(home: Path) -> list[DiskLocation]:
-    """List what Codex keeps in its home, the sessions by the year. Blocking."""
-    places: list[DiskLocation] = []
-    for path in _entries(home):
-        if path.name == "sessions":
-            years = (
-                DiskLocation(LocationKind.CODEX, y, f"sessions/{y.name}") for y in _entries(path)
-            )
-            places += years
-        else:
-            places.append(DiskLocation(LocationKind.CODEX, path, path.name))
-    return places
+def of_agents() -> list[DiskLocation]:
+    """List what the agents keep in the user's own home. Blocking."""
+    kept = [place for agent in registry.agents() for place in agent.kept_files()]
+    return [DiskLocation(LocationKind.CODEX, path, name) for path, name in kept]
 
 
 def of_session(one: SessionFile) -> DiskLocation:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.agents.codex.command import user_codex_home
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.disk import locations
@@ -100,7 +99,7 @@ class Disk:
         runs = await self._store.runs()
         found = await asyncio.to_thread(locations.find, self._paths, runs)
         if LocationKind.CODEX in kinds:
-            found += await asyncio.to_thread(locations.of_codex, user_codex_home())
+            found += await asyncio.to_thread(locations.of_agents)
         found = [place for place in found if place.kind in kinds]
         total, waiting = len(found), iter(found)
         async with (

@@ -1,20 +1,21 @@
-"""Codex's session files of runs that cannot go on any more: planned, then removed."""
+"""Session files of agents of runs that cannot go on any more: planned, then removed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from engine.agents.codex.command import user_codex_home
-from engine.agents.codex.sessions import SessionFile, SessionFiles
+from engine.agents import registry
+from engine.agents.base import SessionFile, SessionFinder
 from engine.config.paths import Paths
 from engine.disk.cleanup import CleanupItemResult, CleanupReport
 from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan, ago, largest_first
 from engine.disk.trash import Trash
 from engine.domain.errors import user_error
 from engine.domain.events import Notice
+from engine.domain.model import Run
 from engine.domain.text import size
 from engine.store.store import Store
 from engine.workspaces.files import removal
@@ -25,7 +26,7 @@ class SessionCleanup:
     """Removal of session files for good; every method raises `UserError`.
 
     A session that a run can be resumed from is never removed, nor one that the user went on
-    with, nor any other file in Codex's home.
+    with, nor any other file in an agent's home.
     """
 
     def __init__(self, paths: Paths, store: Store, trash: Trash, tell: Tell) -> None:
@@ -35,16 +36,19 @@ class SessionCleanup:
         self._tell = tell
 
     async def find(self) -> list[SessionFile]:
-        """Return the session files of the runs here, those of the simulated agent's, too."""
+        """Return the session files of the runs here, of all agents."""
         runs = await self._store.runs()
 
         def look() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}
-            sessions = SessionFiles(self._paths, runs, in_trash)
-            homes = (user_codex_home(), self._paths.simulated_codex_home)
-            return [one for home in homes for one in sessions.find(home)]
+            finders = self._finders(runs, in_trash)
+            return [one for finder in finders for one in finder.find()]
 
         return await asyncio.to_thread(look)
+
+    def _finders(self, runs: Iterable[Run], in_trash: Collection[str]) -> list[SessionFinder]:
+        runs = list(runs)
+        return [agent.sessions(self._paths, runs, in_trash) for agent in registry.agents()]
 
     async def plan(self, wish: CleanupFilter) -> CleanupPlan:
         """Return the session files that would go and stay, with reasons, by `wish.paths`."""
@@ -83,8 +87,8 @@ class SessionCleanup:
         async with self._trash.alone():  # nothing comes back from there meanwhile
             runs = await self._store.runs(ids=[item.run]) if item.run else []
             in_trash = {entry.path for entry in await asyncio.to_thread(self._trash.list)}
-            look = SessionFiles(self._paths, runs, in_trash)
-            found = await asyncio.to_thread(look.one, Path(item.path))
+            finders = self._finders(runs, in_trash)
+            found = await asyncio.to_thread(_first, finders, Path(item.path))
             if found is None or not found.may_go:
                 why = found.state if found else "is gone"
                 failure = user_error("INPUT_INVALID", f"The session of {item.title} stays: {why}.")
@@ -96,9 +100,13 @@ class SessionCleanup:
                 item, failure=user_error("INTERNAL", message, "Check that file.")
             )
         if found.run:
-            words = f"removed a Codex session that cannot go on: {size(item.size)}"
+            words = f"removed a session that cannot go on: {size(item.size)}"
             await self._tell(found.run.id, lambda _: [Notice("info", words)])
         return CleanupItemResult(item, item.size)
+
+
+def _first(finders: Iterable[SessionFinder], path: Path) -> SessionFile | None:
+    return next((found for finder in finders if (found := finder.one(path))), None)
 
 
 def _wanted(one: SessionFile, wish: CleanupFilter) -> bool:

@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from engine.agents.codex.rollout import Record, Rollout, TokenCount
-from engine.agents.codex.translation import Cursor, Translator, cursor_from, cursor_text
+import msgspec
+
+from engine.agents.base import EMPTY_STATE, OutputReader
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
 from engine.domain.transient import transient
+from engine.execution.attempt_cursor import AttemptCursor, cursor_from, cursor_text
 from engine.execution.faults import Faults
 from engine.execution.local.process import AttemptProcess, ProcessEnd, census
 from engine.store.appending import AppendRequest
@@ -23,10 +24,8 @@ TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
 LINES_A_TICK = 2000  # what keeps a tick short enough for the keys of a dashboard in this process
 RETRY_S = 1.0
-ROLLOUT_S = 2.0
+POLL_S = 2.0
 CENSUS_S = 5.0
-
-_TOLD = b'"turn.completed"'
 
 Commit = Callable[[Sequence[AppendRequest]], Awaitable[object]]
 _log = logging.getLogger(__name__)
@@ -38,20 +37,13 @@ class FollowedAttempt:
 
     run: str
     process: AttemptProcess
-    translator: Translator
+    reader: OutputReader
+    cursor: AttemptCursor
     spool: LineReader
     stored: str | None
     done: asyncio.Future[ProcessEnd]
-    codex_home: Path
     bodies: list[Body] = field(default_factory=list)
     moved: bool = False
-    rollout: Rollout | None = None
-    agents: dict[str, Rollout] = field(default_factory=dict[str, Rollout])
-
-    @property
-    def cursor(self) -> Cursor:
-        """What is known of the attempt."""
-        return self.translator.cursor
 
     @property
     def verdict(self) -> UserError | None:
@@ -67,12 +59,7 @@ class FollowedAttempt:
     def read(self) -> int:
         """Take in the next lines, and give how many."""
         lines = self.spool.lines()
-        if _TOLD in b"".join(lines[-2:]):
-            self.read_rollout()  # it knows more of the tokens that are now told at last
-        translate, bodies = self.translator.translate, self.bodies
-        for line in lines:
-            if line:
-                bodies += translate(line)
+        self.bodies += self.reader.read(lines)
         if not lines and (missing := self.spool.cut_off()):
             said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
             self.bodies.append(Notice("warning", said))
@@ -82,68 +69,29 @@ class FollowedAttempt:
     def read_rest(self) -> None:
         """Take in a last line that was cut short."""
         if rest := self.spool.rest():
-            self.bodies += self.translator.translate(rest)
+            self.bodies += self.reader.read([rest])
         self._move()
+
+    def poll(self) -> None:
+        """Take in what the agent writes elsewhere."""
+        self.bodies += self.reader.poll()
+        self.moved |= self.reader.moved
 
     def end(self) -> None:
         """Take in all that is left, once the process has ended."""
         self.read_rest()
-        self.read_rollout(to_end=True)
-        if self.cursor.open:
-            self.bodies += self.translator.close_steps(is_told=False)  # its end says why
-            self.moved = True
+        self.bodies += self.reader.finish()
+        self.moved |= self.reader.moved
 
-    def read_rollout(self, *, to_end: bool = False, in_vain: bool = True) -> None:
-        """Take in what the rollout file counted; it is Codex's own, and may be no good."""
-        thread = self.cursor.thread_id
-        if thread and self.rollout is None:
-            self.rollout = Rollout(self.codex_home, thread, self.cursor.rollout_offset)
-        if not self.rollout:
-            return
-        for record in self._records(self.rollout, to_end=to_end, in_vain=in_vain):
-            self.bodies += self.translator.recorded(record)
-        if self.cursor.rollout_offset != self.rollout.offset:
-            self.cursor.rollout_offset = self.rollout.offset
-            self.moved = True
-        read: set[str] = set()
-        while unread := self.cursor.agents.keys() - read:  # agents start others in turn
-            read |= unread
-            for name in unread:
-                self._read_agent(name, to_end=to_end, in_vain=in_vain)
-
-    def _read_agent(self, name: str, *, to_end: bool, in_vain: bool) -> None:
-        cursor = self.cursor.agents[name]
-        rollout = self.agents.get(name)
-        if rollout is None:
-            rollout = self.agents[name] = Rollout(self.codex_home, name, cursor.offset)
-        for record in self._records(rollout, to_end=to_end, in_vain=in_vain):
-            self.bodies += self.translator.recorded_by_agent(name, record)
-        if cursor.offset != rollout.offset:
-            cursor.offset = rollout.offset
-            self.moved = True
-
-    def _records(self, rollout: Rollout, *, to_end: bool, in_vain: bool) -> list[Record]:
-        """Return what is new in a rollout; of its token counts, only the latest."""
-        is_behind = True
-        found: list[Record] = []
-        while is_behind:
-            try:
-                found += rollout.read(in_vain=in_vain)
-            except OSError as error:
-                _log.warning("run %s: no token counts: %s", self.run, error)
-                break
-            is_behind = to_end and rollout.behind
-        # Running totals: the latest holds what the others said.
-        counts = [record for record in found if isinstance(record, TokenCount)]
-        latest = [count for count in counts if count.usage][-1:] or counts[-1:]
-        return [*(record for record in found if not isinstance(record, TokenCount)), *latest]
+    def cursor_text(self) -> str:
+        """Return the cursor as it is to be stored now."""
+        self.cursor.agent = msgspec.Raw(self.reader.state())
+        return cursor_text(self.cursor)
 
     def close(self) -> None:
         """Close its files."""
         self.spool.close()
-        for rollout in (self.rollout, *self.agents.values()):
-            if rollout:
-                rollout.close()
+        self.reader.close()
 
     def _move(self) -> None:
         self.moved |= self.cursor.offset != self.spool.offset
@@ -162,25 +110,29 @@ class OutputFollower:
         self._faults = faults or Faults()
         self._followed: dict[str, FollowedAttempt] = {}
         self._turn = 0
-        self._next_rollouts = self._next_census = 0.0
+        self._next_polls = self._next_census = 0.0
         self._storing: asyncio.Task[None] | None = None
         self._is_late = False
         """Whether the store could not take what was read."""
         self._wanted = asyncio.Event()
 
     def follow(
-        self, run: str, process: AttemptProcess, stored: str | None, root: str, codex_home: Path
+        self,
+        run: str,
+        process: AttemptProcess,
+        stored: str | None,
+        open_reader: Callable[[bytes], OutputReader],
     ) -> FollowedAttempt:
-        """Follow an attempt from its stored cursor on; `root` is the workspace's path."""
-        cursor = cursor_from(stored) if stored else Cursor()
+        """Follow an attempt from its stored cursor on, with a reader of the agent's state in it."""
+        cursor = cursor_from(stored) if stored else AttemptCursor(msgspec.Raw(EMPTY_STATE))
         following = FollowedAttempt(
             run=run,
             process=process,
-            translator=Translator(cursor, root),
+            reader=open_reader(bytes(cursor.agent)),
+            cursor=cursor,
             spool=LineReader(process.folder.stdout, cursor.offset),
             stored=stored,
             done=asyncio.get_running_loop().create_future(),
-            codex_home=codex_home,
         )
         self._followed[run] = following
         self._wanted.set()
@@ -250,7 +202,7 @@ class OutputFollower:
     def _read(self) -> tuple[bool, list[tuple[FollowedAttempt, ProcessEnd]]]:
         """Read what there is; say if there may be more, and which attempts have ended."""
         budget = LINES_A_TICK
-        count = self._rollouts_due()
+        polls = self._polls_due()
         endings: list[tuple[FollowedAttempt, ProcessEnd]] = []
         for following in self._in_turn():
             try:
@@ -258,10 +210,10 @@ class OutputFollower:
                 if budget > 0 and not following.bodies:
                     read = following.read()
                     budget -= read
-                    if count:
-                        following.read_rollout(in_vain=False)
+                    if polls:
+                        following.poll()
                 # Who still speaks is asked now and then only; a descendant may speak for ever.
-                ending = None if read and not count else following.process.ending()
+                ending = None if read and not polls else following.process.ending()
                 if ending and not following.spool.behind:
                     following.end()
                     endings.append((following, ending))
@@ -275,11 +227,11 @@ class OutputFollower:
             following.done.exception()  # who closes in this moment does not ask for it
         self._let_go(following)
 
-    def _rollouts_due(self) -> bool:
+    def _polls_due(self) -> bool:
         now = asyncio.get_running_loop().time()
-        due = now >= self._next_rollouts
+        due = now >= self._next_polls
         if due:
-            self._next_rollouts = now + ROLLOUT_S
+            self._next_polls = now + POLL_S
         return due
 
     def _in_turn(self) -> list[FollowedAttempt]:
@@ -295,7 +247,7 @@ class OutputFollower:
         for it in self._followed.values():
             if it.moved:
                 try:
-                    cursor = cursor_text(it.cursor)
+                    cursor = it.cursor_text()
                 except Exception as error:
                     failed.append((it, error))
                     continue

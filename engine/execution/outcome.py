@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.agents.codex import failures
-from engine.agents.codex.limit_resets import resets_at
-from engine.agents.codex.translation import Cursor
+from engine.agents.base import AttemptEnd, AttemptOutcome, OutcomeKind, OutputReader
+from engine.agents.registry import agent_of
 from engine.config.paths import AttemptFolder
 from engine.config.settings import WatchdogSettings
 from engine.domain.activity import elapsed_s
-from engine.domain.errors import UserError, reported, user_error
+from engine.domain.errors import UserError
 from engine.domain.events import (
     ArtifactSaved,
     Body,
@@ -51,36 +50,19 @@ class NextStep:
         return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
 
 
-def failure(ending: ProcessEnd, cursor: Cursor, stderr: Path) -> UserError | None:
-    """Return why the attempt failed, or None: exit code 0 and a completed turn, nothing less."""
-    if ending.exit_code == 0 and cursor.turn == "completed":
-        return _refused(cursor)
-    if cursor.turn == "failed":
-        return failures.from_turn(cursor.failure)
-    said = tail(stderr)
-    if ending.disk_full or "No space left on device" in said:
-        return reported("DISK_FULL")
-    if ending.exit_code is None:
-        return user_error("RUN_INTERRUPTED")
-    return failures.from_exit(ending.exit_code, said, cursor.last_error)
-
-
-def _refused(cursor: Cursor) -> UserError | None:
-    if not cursor.refused or cursor.worked:
-        return None
-    return user_error(
-        "SANDBOX_UNUSABLE", f"No command could start in Codex's sandbox: {cursor.refused}"
-    )
+def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: Path) -> AttemptOutcome:
+    """Return how an attempt ended, as its agent sees it."""
+    return reader.outcome(AttemptEnd(ending.exit_code, tail(stderr), ending.disk_full))
 
 
 def left_behind(
     processes: Mapping[int, str], survivors: Mapping[int, str], folder: AttemptFolder
 ) -> list[Body]:
-    """Tell what Codex left: processes that had to be ended, and its last message."""
+    """Return what the agent left: processes that had to be ended, and its last message."""
     bodies: list[Body] = []
     if processes:
         plural = "" if len(processes) == 1 else "es"
-        said = f"ended {len(processes)} process{plural} that Codex left behind"
+        said = f"ended {len(processes)} process{plural} that the agent left behind"
         said = f"{said}: {_names(processes)}"
         bodies.append(Notice("warning", said))
     bodies += not_ended(survivors)
@@ -107,23 +89,24 @@ def _names(processes: Mapping[int, str]) -> str:
 
 def what_next(
     run: Run,
-    error: UserError | None,
+    outcome: AttemptOutcome,
     exit_code: int | None,
     settings: WatchdogSettings,
     now: float,
     again: AttemptRequest | None = None,
 ) -> NextStep:
-    """Decide what follows an attempt that nobody cancelled and that ended with `error`, or well.
+    """Decide what follows an attempt that nobody cancelled.
 
     `again` is what another attempt would have to do, see `go_on`.
     """
+    error = outcome.error
     if error is None and run.spec.verify:
         return NextStep([StatusChanged(Status.VERIFYING, exit_code=exit_code)])
     if error is None:
         return _complete(run, exit_code, now)
-    if error.entry.is_limit:
+    if outcome.kind is OutcomeKind.LIMIT:
         return _wait_for_limit(run, error, exit_code, now, again)
-    if error.entry.is_retried and run.retries_used < run.spec.retries:
+    if outcome.kind is OutcomeKind.PASSING and run.retries_used < run.spec.retries:
         return _again(run, error, exit_code, now, again)
     resumes = settings.action == "resume" and run.retries_used < STALL_RESUMES
     if error.code == "RUN_STALLED" and resumes:
@@ -156,7 +139,8 @@ def _complete(run: Run, exit_code: int | None, now: float) -> NextStep:
 def _wait_for_limit(
     run: Run, error: UserError, exit_code: int | None, now: float, again: AttemptRequest | None
 ) -> NextStep:
-    until = resets_at(error.message, run.limits, run.limit_hits, now)
+    agent = agent_of(run.spec.agent)
+    until = agent.resets_at(error.message, run.limits, run.limit_hits, now)
     told = Notice("warning", error.message)
     queued = status_change(
         Status.QUEUED, Cause.LIMIT, code=error.code, exit_code=exit_code, not_before=until
@@ -188,12 +172,12 @@ def _retry(
     )
 
 
-def go_on(ask: AttemptRequest | None, cursor: Cursor) -> AttemptRequest | None:
-    """Say what another attempt does: go on in the thread, or where it had none yet, all of it.
+def go_on(ask: AttemptRequest | None, *, can_continue: bool) -> AttemptRequest | None:
+    """Return what another attempt does: go on in the thread if it can, else all of it again.
 
     The run may know a thread of an earlier attempt, which has not heard what this one was asked.
     """
-    if cursor.thread_id and cursor.turn:
+    if can_continue:
         return AttemptRequest(GO_ON, resume=True)
     return replace(ask, fresh=False) if ask else None
 

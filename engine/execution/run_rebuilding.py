@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from engine.agents.codex.translation import Cursor, Translator, cursor_text
+import msgspec
+
+from engine.agents.registry import agent_of
 from engine.config.paths import AttemptFolder, Paths
 from engine.domain.events import Body, CheckpointTaken, Event, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
@@ -17,12 +19,14 @@ from engine.domain.model import (
     RunSpec,
     Stage,
     Status,
+    Usage,
     Workspace,
     WorkspaceKind,
 )
 from engine.domain.stamp import stamp
 from engine.domain.text import one_line
 from engine.execution import run_records
+from engine.execution.attempt_cursor import AttemptCursor, cursor_text
 from engine.execution.local.process_marks import mark, marked
 from engine.execution.stages.agent import first_cursor
 from engine.system.files import LineReader, read_regular
@@ -54,7 +58,7 @@ def rebuild(folder: Path, paths: Paths) -> RebuiltRun | None:
     last = max([run.attempt, *_attempts(folder)])
     if last > run.attempt:  # the record of the last attempt is lost, or was never written
         run = made.run = replace(run, attempt=last, status=Status.INTERRUPTED)
-    earlier: list[Cursor] = []
+    earlier: list[str] = []
     for n in range(1, last + 1):
         is_live = n == last and run.status not in FINISHED
         _begin(made, n)
@@ -93,30 +97,31 @@ def _add(made: RebuiltRun, n: int, bodies: Sequence[Body], *, fold: bool = False
 
 
 def _read_output(
-    made: RebuiltRun, n: int, folder: AttemptFolder, earlier: list[Cursor], *, is_live: bool
+    made: RebuiltRun, n: int, folder: AttemptFolder, earlier: list[str], *, is_live: bool
 ) -> None:
     """Add what an attempt's output says, and how it ended."""
     run = made.run
-    cursor = first_cursor(run, made.asks.get(n), earlier) if n > 1 else Cursor()
+    ask = made.asks.get(n) if n > 1 else None
+    cursor = first_cursor(run if n > 1 else replace(run, usage=Usage()), ask, earlier)
     if not is_live or run.status in STARTED:
         _add(made, n, [StatusChanged(Status.RUNNING, Status.PREPARING)])
-    translator = Translator(cursor, run.workspace.path if run.workspace else "")
+    root = run.workspace.path if run.workspace else ""
+    reader = agent_of(run.spec.agent).reader(bytes(cursor.agent), root, home=None)
     spool = LineReader(folder.stdout, 0)
     bodies: list[Body] = []
     try:
         is_behind = True
         while is_behind:
-            for line in filter(None, spool.lines()):
-                bodies += translator.translate(line)
+            bodies += reader.read(spool.lines())
             is_behind = spool.behind
         if not is_live and (rest := spool.rest()):
-            bodies += translator.translate(rest)
+            bodies += reader.read([rest])
     finally:
         spool.close()
-    cursor.offset = spool.offset
+    text = cursor_text(AttemptCursor(msgspec.Raw(reader.state()), spool.offset))
     _add(made, n, bodies, fold=is_live)
-    earlier.insert(0, cursor)
-    made.cursors[n] = cursor_text(cursor)
+    earlier.insert(0, text)
+    made.cursors[n] = text
     if n == run.attempt and run.status in FINISHED:
         end = StatusChanged(run.status, Status.RUNNING, run.reason, run.exit_code, cause=run.cause)
         _add(made, n, [end])

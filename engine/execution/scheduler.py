@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
+from engine.agents.registry import agent_of
 from engine.domain.errors import UserError, entry_of
 from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
-from engine.domain.model import Agent, Pause, Run, Status
+from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules, hopeless, next_run, paused
 from engine.domain.reasons import Cause, WaitingFor
@@ -45,7 +46,7 @@ class Scheduler:
         self._still_there = still_there
         self._keep_time = keep_time
         self._faults = tools.tasks.faults
-        self._login_checked = False
+        self._logged_in: set[str] = set()
         self._auth_failures = 0
         self._carried: dict[str, RunTask] = {}
         self._wake = asyncio.Event()
@@ -67,7 +68,7 @@ class Scheduler:
                 await self._keep_time()
             self._carry_active()
             if await self._started_next():
-                # Starts are spread: Codex's own start is the heaviest moment of a run.
+                # Starts are spread: the agent's own start is the heaviest moment of a run.
                 stagger_s = self._tools.config.queue.stagger_s
                 await asyncio.sleep(stagger_s * random.uniform(0.8, 1.2))
                 continue
@@ -145,7 +146,7 @@ class Scheduler:
         pause = self._rules().pause
         if pause is None:
             return
-        self._login_checked = False
+        self._logged_in.clear()
         if not paused(pause, self._tools.clock.now()):
             await self._tools.pause(None)
 
@@ -154,33 +155,35 @@ class Scheduler:
         if self._auth_failures >= AUTH_FAILURES:
             words = f"{AUTH_FAILURES} runs in a row were refused the login"
             await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN))
-            self._auth_failures, self._login_checked = 0, False
+            self._auth_failures = 0
+            self._logged_in.clear()
 
     async def _login_holds(self, run: Run) -> bool:
         """Check the login once, before the first start; where it does not hold, the run fails.
 
         It costs no workspace and no process, and whoever waits for the run is told at once.
         """
-        if run.spec.agent is not Agent.CODEX:
-            return True
-        if self._login_checked:
+        agent = agent_of(run.spec.agent)
+        if agent.name in self._logged_in:
             return True
         error: UserError | None = None
         with self._faults.guard("login check"):
             error = await self._check_login(run)
         if self._faults.is_failing("login check"):
-            return True  # nothing is known: Codex itself reports it, and the next run checks again
+            return (
+                True  # nothing is known: the agent itself reports it, and the next run checks again
+            )
         if error and transient(error):
-            raise error  # not Codex's fault: the queue waits
-        if error and error.code == "CODEX_CLI_MISSING" and run.spec.codex_bin:
-            return True  # the one it names is its own affair: it fails, and the others go on
+            raise error  # not the agent's fault: the queue waits
+        if error and agent.is_own_affair(run.spec, error):
+            return True  # it fails, and the others go on
         if error:
             failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
             with suppress(TransitionError):
                 await self._tools.commit([AppendRequest(run.id, [ErrorRaised(error.info), failed])])
             self._auth_failures += error.entry.is_login
             return False
-        self._login_checked = True
+        self._logged_in.add(agent.name)
         return True
 
     async def _drop_hopeless(self) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from engine.agents.codex.command import codex_home
-from engine.agents.codex.translation import cursor_from, cursor_text
+from engine.agents.base import AttemptOutcome
+from engine.agents.registry import agent_of
 from engine.config import run_environment
 from engine.config.paths import AttemptFolder, Paths
 from engine.config.settings import Config
@@ -34,6 +34,7 @@ from engine.domain.stamp import TransitionError
 from engine.domain.transient import transient
 from engine.execution import outcome as endings
 from engine.execution import task_tree, watchdog
+from engine.execution.attempt_cursor import cursor_text
 from engine.execution.budgets import Budgets
 from engine.execution.follower import FollowedAttempt, OutputFollower
 from engine.execution.local.process import NOBODY, AttemptProcess, ProcessEnd
@@ -165,7 +166,7 @@ class RunSupervisor:
             return
         await asyncio.to_thread(agent.write_prompt, self._folder, agent.told(run, ask))
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
-        cursor = agent.first_cursor(run, ask, map(cursor_from, earlier))
+        cursor = agent.first_cursor(run, ask, earlier)
         # A fresh start in place gets a new baseline where the old one is lost.
         is_new = bool(ask and ask.fresh and run.has_unknown_changes)
         details = {**asdict(made.workspace), **({"is_new": True} if is_new else {})}
@@ -247,15 +248,16 @@ class RunSupervisor:
         left = await following.process.sweep()
         folder = following.process.folder
         await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
-        error = endings.failure(ending, following.cursor, folder.stderr)
-        error = (following.verdict or error) if error else None
+        outcome = endings.attempt_outcome(ending, following.reader, folder.stderr)
+        if outcome.error and following.verdict:
+            outcome = AttemptOutcome.of(following.verdict)
         bodies = endings.left_behind(
             {} if following.verdict else left, following.process.survivors, folder
         )
         await self._remember()
-        again = endings.go_on(await self._ask(), following.cursor)
+        again = endings.go_on(await self._ask(), can_continue=following.reader.can_continue)
         following_up = endings.what_next(
-            self._run, error, ending.exit_code, self._limits, self._tools.clock.now(), again
+            self._run, outcome, ending.exit_code, self._limits, self._tools.clock.now(), again
         )
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))
@@ -344,8 +346,10 @@ class RunSupervisor:
         root = run.workspace.path if run.workspace else ""
         base = await asyncio.to_thread(run_environment.requested, tools.paths, run.id)
         tools.watcher.watch(run.id, root)
+        known = agent_of(run.spec.agent)
+        home = known.home(run, tools.paths, base)
         self._following = tools.follower.follow(
-            run.id, self._process, stored, root, codex_home(run.spec, tools.paths, base)
+            run.id, self._process, stored, lambda state: known.reader(state, root, home)
         )
         self._following.done.add_done_callback(lambda _: self._poked.set())
         return self._following

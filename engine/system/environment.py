@@ -72,14 +72,14 @@ def withhold(names: Iterable[str]) -> None:
     _withheld.update(names)
 
 
-def reserve_for_codex(names: Iterable[str]) -> None:
-    """Keep variables that hold secrets of model providers away from all programs but Codex."""
+def reserve_for_agents(names: Iterable[str]) -> None:
+    """Keep variables that hold secrets of model providers away from all programs but agents."""
     _providers.update(names)
 
 
 def is_passed(name: str) -> bool:
     """Return whether a variable of ours is passed on to programs that run in a workspace."""
-    return name not in _providers and _is_passed_to_codex(name)
+    return name not in _providers and _is_passed_to_agents(name)
 
 
 def workspace_environment(
@@ -116,9 +116,9 @@ def problem_in(variables: Mapping[str, str]) -> str:
 def requested_environment() -> dict[str, str]:
     """Return what a run keeps of the environment of the process that requests it.
 
-    Secrets of model providers are in it: Codex needs them.
+    Secrets of model providers are in it: the agent needs them.
     """
-    kept = _environment(_is_passed_to_codex, None, None)
+    kept = _environment(_is_passed_to_agents, None, None)
     kept = {name: value for name, value in kept.items() if not name.startswith(PREFIX)}
     return {**kept, CODEX: os.environ[CODEX]} if os.environ.get(CODEX) else kept
 
@@ -132,14 +132,14 @@ def terminal_environment() -> dict[str, str]:
     }
 
 
-def codex_environment(
+def agent_environment(
     more: Mapping[str, str] | None = None, base: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the environment of Codex, which reads the secrets of its model providers there.
+    """Return the environment of an agent, which reads the secrets of its model providers there.
 
     It is made from `base`, that of a run, or from our own. No code of an agent is loaded by it.
     """
-    kept = without_unsafe(_environment(_is_passed_to_codex, None, base), is_distrusted)
+    kept = without_unsafe(_environment(_is_passed_to_agents, None, base), is_distrusted)
     return {**kept, **(more or {})}
 
 
@@ -243,7 +243,7 @@ def current_folder() -> str:
         return ""
 
 
-def _is_passed_to_codex(name: str) -> bool:
+def _is_passed_to_agents(name: str) -> bool:
     return name not in _withheld and name not in OWN and _is_no_repository(name)
 
 

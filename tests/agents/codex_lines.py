@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.agents.codex.translation import Cursor, Translator
+from engine.agents.codex.translation import CodexState, Translator
 from engine.domain.events import Body
 
 KINDS = [
@@ -90,9 +90,9 @@ def item(phase: str, kind: str, **fields: Any) -> bytes:
     return line(f"item.{phase}", item={"id": "item_0", "type": kind, **fields})
 
 
-def told(*said: bytes, cursor: Cursor | None = None, root: str = "/w") -> list[Body]:
+def told(*said: bytes, cursor: CodexState | None = None, root: str = "/w") -> list[Body]:
     """The events of these lines."""
-    translator = Translator(cursor or Cursor(), root)
+    translator = Translator(cursor or CodexState(), root)
     return [body for raw in said for body in translator.translate(raw)]
 
 

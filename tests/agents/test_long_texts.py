@@ -11,7 +11,7 @@ import sys
 READ = r"""
 import json
 from engine.agents.codex import failures, limit_resets
-from engine.agents.codex.translation import Cursor, Translator
+from engine.agents.codex.translation import CodexState, Translator
 from engine.domain import batch_json, causes, text
 from engine.domain.events import Event
 from tui.formatting.events import event_line
@@ -30,7 +30,7 @@ for piece in ("Model provider `", "401 ", "\x1b[0", "\x9b ", "try again in 1 day
         {"type": "agent_message", "text": told},
     ):
         line = json.dumps({"type": "item.completed", "item": {"id": "i", **item}}).encode()
-        for body in Translator(Cursor(), "/w").translate(line):
+        for body in Translator(CodexState(), "/w").translate(line):
             event_line(Event("a", 1, 1.8e9, 1, body))
 """
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engine.agents.codex.rollout import read_record as record_of
-from engine.agents.codex.translation import Cursor, Translator, cursor_from, cursor_text
+from engine.agents.codex.translation import CodexState, Translator, state_from, state_json
 from engine.domain.events import Body, Step, UsageCounted, event_json
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 from engine.domain.numeric import MAX_COUNT, MAX_TIME
@@ -41,12 +41,12 @@ def said(number: str) -> list[Body]:
         + json.dumps(f'{{"duration_ms":{number}}}')
         + "}",
     )
-    translator = Translator(Cursor(), "/w")
+    translator = Translator(CodexState(), "/w")
     bodies = [body for raw in lines for body in translator.translate(raw.encode())]
     for payload in counted:
         found = record_of(f'{{"type":"event_msg","payload":{payload}}}'.encode())
         bodies += translator.recorded(found) if found else []
-    assert cursor_from(cursor_text(translator.cursor)) == translator.cursor
+    assert state_from(state_json(translator.state)) == translator.state
     return bodies
 
 
@@ -78,7 +78,7 @@ def test_numbers_that_an_earlier_version_stored_are_bounded(number: str) -> None
     run = codec.run_from(spec, state)
     facts(run, NOW, "")
     assert 0 <= run.usage.input <= MAX_COUNT
-    cursor = cursor_from(f'{{"thread_usage":{usage},"usage_before":{usage}}}')
+    cursor = state_from(f'{{"thread_usage":{usage},"usage_before":{usage}}}'.encode())
     assert cursor.thread_usage + cursor.usage_before == run.usage
     step = codec.event_from("a", 1, NOW, 1, Step.type, step_with(number))
     event_line(step)

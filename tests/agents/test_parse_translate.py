@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.agents.codex.parsing import TokenUsage
 from engine.agents.codex.rollout import AgentSlept, AgentsSeen, TokenCount
-from engine.agents.codex.translation import Cursor, Translator, cursor_from, cursor_text
+from engine.agents.codex.translation import CodexState, Translator, state_from, state_json
 from engine.domain.events import (
     BODIES,
     Body,
@@ -86,18 +86,17 @@ def followed(pieces: list[bytes], limit: int, *, restart: bool = False) -> list[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stdout.jsonl"
         path.touch()
-        spool, translator = LineReader(path, 0), Translator(Cursor(), "/w")
+        spool, translator = LineReader(path, 0), Translator(CodexState(), "/w")
         for piece in pieces:
             with path.open("ab") as file:
                 file.write(piece)
             while spool.behind:
                 for raw in spool.lines(limit):
                     bodies += translator.translate(raw) if raw else []
-                translator.cursor.offset = spool.offset
             if restart:
                 spool.close()
-                cursor = cursor_from(cursor_text(translator.cursor))
-                spool, translator = LineReader(path, cursor.offset), Translator(cursor, "/w")
+                state = state_from(state_json(translator.state))
+                spool, translator = LineReader(path, spool.offset), Translator(state, "/w")
                 for raw in spool.lines(10**9):
                     bodies += translator.translate(raw) if raw else []
         if rest := spool.rest():
@@ -123,11 +122,11 @@ def test_the_same_bytes_give_the_same_events_wherever_they_are_cut(
 
 @given(st.lists(lines, max_size=6))
 @settings(deadline=None, max_examples=50)
-def test_a_cursor_is_stored_and_read_back_as_it_is(said: list[bytes]) -> None:
-    translator = Translator(Cursor(), "/w")
+def test_a_state_is_stored_and_read_back_as_it_is(said: list[bytes]) -> None:
+    translator = Translator(CodexState(), "/w")
     for raw in said:
         translator.translate(raw)
-        assert cursor_from(cursor_text(translator.cursor)) == translator.cursor
+        assert state_from(state_json(translator.state)) == translator.state
 
 
 # Each documented line
@@ -266,27 +265,27 @@ def usage(total: int) -> bytes:
     return line("turn.completed", usage={"input_tokens": total, "output_tokens": total // 2})
 
 
-def tokens(cursor: Cursor, *said: bytes) -> list[int]:
+def tokens(cursor: CodexState, *said: bytes) -> list[int]:
     return [b.input_tokens for b in told(*said, cursor=cursor) if isinstance(b, UsageCounted)]
 
 
 def test_usage_is_the_running_total_of_a_thread() -> None:
-    assert tokens(Cursor(), usage(10), usage(25)) == [10, 25]
+    assert tokens(CodexState(), usage(10), usage(25)) == [10, 25]
 
 
 def test_a_new_thread_adds_to_what_the_run_used_before() -> None:
-    cursor = Cursor(usage_before=Usage(100, 0, 7))
+    cursor = CodexState(usage_before=Usage(100, 0, 7))
     started = [line("thread.started", thread_id=name) for name in "ab"]
     assert tokens(cursor, started[0], usage(10), started[1], usage(4)) == [110, 114]
 
 
 def test_a_resumed_thread_is_not_counted_twice() -> None:
-    cursor = Cursor(thread_id="a", thread_usage=Usage(10, 0, 5), usage_before=Usage(100))
+    cursor = CodexState(thread_id="a", thread_usage=Usage(10, 0, 5), usage_before=Usage(100))
     assert tokens(cursor, line("thread.started", thread_id="a"), usage(30)) == [130]
 
 
 def test_what_the_rollout_tells_again_is_told_once() -> None:
-    told_before = Cursor(thread_id="a", thread_usage=Usage(10, 4, 5), context_window=200)
+    told_before = CodexState(thread_id="a", thread_usage=Usage(10, 4, 5), context_window=200)
     translator = Translator(told_before, "/")
     for cached, window in ((4, 200), (4, None), (3, 200)):
         assert translator.recorded(TokenCount(TokenUsage(10, cached, 5), window, ())) == []
@@ -297,10 +296,10 @@ def test_what_the_rollout_tells_again_is_told_once() -> None:
 
 
 def test_a_failure_that_codex_says_twice_is_told_once() -> None:
-    translator = Translator(Cursor(), "/w")
+    translator = Translator(CodexState(), "/w")
     said = [line("error", message="no"), line("turn.failed", error={"message": "no"})]
     assert [body for raw in said for body in translator.translate(raw)] == []
-    assert (translator.cursor.turn, translator.cursor.failure) == ("failed", "no")
+    assert (translator.state.turn, translator.state.failure) == ("failed", "no")
 
 
 def test_an_error_with_other_words_than_the_failure_is_told_too() -> None:
@@ -314,14 +313,14 @@ def test_an_error_after_which_work_goes_on_is_a_notice() -> None:
 
 
 def test_an_error_is_not_lost_when_another_engine_goes_on() -> None:
-    translator = Translator(Cursor(), "/w")
+    translator = Translator(CodexState(), "/w")
     translator.translate(line("error", message="hm"))
-    cursor = cursor_from(cursor_text(translator.cursor))
+    cursor = state_from(state_json(translator.state))
     assert told(line("turn.started"), cursor=cursor) == [Notice("warning", "hm")]
 
 
 def test_what_the_agent_got_over_is_no_reason_for_its_end() -> None:
-    cursor = Cursor()
+    cursor = CodexState()
     told(line("error", message="Reconnecting... 1/5 (cut)"), cursor=cursor)
     assert cursor.last_error
     told(item("completed", "error", message="Falling back"), cursor=cursor)
@@ -341,21 +340,21 @@ def test_waiting_for_network_shows_as_activity() -> None:
 
 
 def test_tokens_of_sub_agents_count_and_each_only_once() -> None:
-    translator = Translator(Cursor(thread_id="t"), "/w")
+    translator = Translator(CodexState(thread_id="t"), "/w")
     translator.recorded(TokenCount(TokenUsage(10, 0, 5), 100, ()))
     translator.recorded(AgentsSeen(("a", "t")))
     translator.recorded_by_agent("a", AgentsSeen(("b",)))
-    assert list(translator.cursor.agents) == ["a", "b"]
+    assert list(translator.state.agents) == ["a", "b"]
     (counted,) = translator.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ()))
     assert counted == UsageCounted(17, 1, 7, 100)
-    again = Translator(cursor_from(cursor_text(translator.cursor)), "/w")
+    again = Translator(state_from(state_json(translator.state)), "/w")
     assert again.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ())) == []
     (counted,) = again.recorded_by_agent("b", TokenCount(TokenUsage(1, 0, 1), 9, ()))
     assert counted == UsageCounted(18, 1, 8, 100)
     said = b'{"type":"thread.started","thread_id":"other"}'
     again.translate(said)
-    assert again.cursor.usage_before == Usage(18, 1, 8)
-    assert again.cursor.agents == {}
+    assert again.state.usage_before == Usage(18, 1, 8)
+    assert again.state.agents == {}
 
 
 @pytest.mark.parametrize("end", ["turn.completed", "turn.failed"])
@@ -374,7 +373,7 @@ def test_waiting_for_sub_agents_and_sleeping_are_steps_in_words() -> None:
     wait = '"item":{"id":"i","type":"collab_tool_call","tool":"wait","prompt":null}'
     bodies = told(b'{"type":"item.started",' + wait.encode() + b"}")
     assert bodies == [Step("tool", "agent", "started", "waiting for sub-agents", waits=True)]
-    translator = Translator(Cursor(), "/w")
+    translator = Translator(CodexState(), "/w")
     slept = [*translator.recorded(AgentSlept(60)), *translator.recorded(AgentSlept(None))]
     text = "sleeping for 1:00"
     assert slept == [Step("tool", "sleep", phase, text) for phase in ("started", "completed")]

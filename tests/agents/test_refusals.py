@@ -8,7 +8,7 @@ import pytest
 
 from engine.agents.codex.rollout import CommandRefused, read_record
 from engine.agents.codex.sandbox_refusals import MARKERS, refusal, refusal_within
-from engine.agents.codex.translation import COMPACTED, Cursor, Translator
+from engine.agents.codex.translation import COMPACTED, CodexState, Translator
 from engine.domain.events import Notice
 
 TRACE = (
@@ -100,7 +100,7 @@ def test_a_command_that_a_person_quotes_is_no_refusal() -> None:
 
 
 def test_a_compaction_reported_twice_is_in_the_log_once() -> None:
-    translator = Translator(Cursor(), "/w")
+    translator = Translator(CodexState(), "/w")
     message = "Heads up: Long threads and multiple compactions can cause the model to be less so."
     item = {"type": "item.completed", "item": {"id": "i", "type": "error", "message": message}}
     compacted = read_record(b'{"type":"compacted","payload":{}}')

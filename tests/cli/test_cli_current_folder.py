@@ -79,7 +79,7 @@ def test_children_get_no_current_folder(monkeypatch: pytest.MonkeyPatch, tmp_pat
         monkeypatch.setenv(name, hostile)
     for build in (
         environment.workspace_environment,
-        environment.codex_environment,
+        environment.agent_environment,
         environment.own_environment,
     ):
         found = build()

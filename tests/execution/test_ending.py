@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.agents.codex.translation import Cursor, Translator
+from engine.agents.base import AttemptOutcome
+from engine.agents.codex.reader import CodexReader
+from engine.agents.codex.translation import CodexState
 from engine.config.settings import WatchdogSettings
 from engine.domain.errors import CATALOGUE, user_error
 from engine.domain.events import ErrorRaised, Notice, Progressed, StatusChanged
@@ -22,7 +24,7 @@ from engine.execution.outcome import (
     BACKOFF_S,
     STALL_RESUMES,
     NextStep,
-    failure,
+    attempt_outcome,
     go_on,
     what_next,
 )
@@ -43,9 +45,13 @@ def run(*, used: int = 0, retries: int = 3, hits: int = 0) -> Run:
 def after(code: str | None, of: Run, action: str = "notice", exit_code: int | None = 1) -> NextStep:
     error = user_error(code) if code else None
     settings = WatchdogSettings(action=action)  # type: ignore[arg-type]
-    came = what_next(of, error, exit_code, settings, NOW, AGAIN)
+    came = what_next(of, AttemptOutcome.of(error), exit_code, settings, NOW, AGAIN)
     stamp(of, came.bodies, NOW)  # the lifecycle allows it
     return came
+
+
+def reader(state: CodexState) -> CodexReader:
+    return CodexReader(state, "/w", None)
 
 
 def last(came: NextStep) -> StatusChanged:
@@ -153,21 +159,25 @@ def test_a_stall_is_resumed_where_the_settings_say_so_a_few_times() -> None:
 
 
 def test_it_goes_on_in_the_thread_that_heard_the_task() -> None:
-    heard = Cursor(thread_id="t", turn="started")
     for ask in (
         None,
         AttemptRequest("x"),
         AttemptRequest("x", fresh=True),
         AttemptRequest("x", resume=True),
     ):
-        assert go_on(ask, heard) == AGAIN
+        assert go_on(ask, can_continue=True) == AGAIN
 
 
 def test_it_says_again_what_no_thread_heard() -> None:
-    for cursor in (Cursor(), Cursor(thread_id="t"), Cursor(turn="started")):
-        assert go_on(None, cursor) is None
-        assert go_on(AttemptRequest("x", fresh=True), cursor) == AttemptRequest("x")
-        assert go_on(AttemptRequest("x", resume=True), cursor) == AttemptRequest("x", resume=True)
+    assert go_on(None, can_continue=False) is None
+    for ask in (AttemptRequest("x", fresh=True), AttemptRequest("x", resume=True)):
+        assert go_on(ask, can_continue=False) == replace(ask, fresh=False)
+
+
+def test_a_thread_heard_the_task_once_a_turn_has_begun() -> None:
+    assert reader(CodexState(thread_id="t", turn="started")).can_continue
+    for state in (CodexState(), CodexState(thread_id="t"), CodexState(turn="started")):
+        assert not reader(state).can_continue
 
 
 # Why it failed
@@ -196,18 +206,18 @@ def test_the_cause(
 ) -> None:
     path = tmp_path / "stderr.log"
     path.write_text(stderr)
-    cursor = Cursor(turn=turn, last_error=last_error, failure="We’re experiencing high demand")
-    error = failure(ProcessEnd(exit_code), cursor, path)
+    state = CodexState(turn=turn, last_error=last_error, failure="We’re experiencing high demand")
+    error = attempt_outcome(ProcessEnd(exit_code), reader(state), path).error
     assert (error.code if error else None) == code
 
 
 def test_a_missing_stderr_and_a_long_one_are_no_trouble(tmp_path: Path) -> None:
     path = tmp_path / "stderr.log"
-    missing = failure(ProcessEnd(1), Cursor(), path)
+    missing = attempt_outcome(ProcessEnd(1), reader(CodexState()), path).error
     assert missing
     assert missing.code == "AGENT_CRASHED"
     path.write_bytes(b"x" * 10_000_000 + b"\xff\x1b[31m the end")
-    long = failure(ProcessEnd(1), Cursor(), path)
+    long = attempt_outcome(ProcessEnd(1), reader(CodexState()), path).error
     assert long
     assert len(long.message) < 1000
     assert long.message.endswith("the end")
@@ -216,7 +226,7 @@ def test_a_missing_stderr_and_a_long_one_are_no_trouble(tmp_path: Path) -> None:
 
 def test_a_run_in_which_no_command_could_start_has_failed(tmp_path: Path) -> None:
     bwrap = b"bwrap: Creating new namespace failed"
-    translator = Translator(Cursor(), "/w")
+    it = reader(CodexState())
 
     def done(output: bytes, code: int) -> None:
         status = b"failed" if code else b"completed"
@@ -224,13 +234,13 @@ def test_a_run_in_which_no_command_could_start_has_failed(tmp_path: Path) -> Non
             b'{"id":"i","type":"command_execution","command":"true","status":"%s",'
             b'"exit_code":%d,"aggregated_output":"%s"}' % (status, code, output)
         )
-        translator.translate(b'{"type":"item.completed","item":%s}' % item)
+        it.read([b'{"type":"item.completed","item":%s}' % item])
 
     def error() -> str | None:
-        found = failure(ProcessEnd(0), translator.cursor, tmp_path / "none")
-        return found.code if found else None
+        found = attempt_outcome(ProcessEnd(0), it, tmp_path / "none")
+        return found.error.code if found.error else None
 
-    translator.translate(b'{"type":"turn.completed"}')
+    it.read([b'{"type":"turn.completed"}'])
     assert error() is None
     done(bwrap, 1)
     assert error() == "SANDBOX_UNUSABLE"

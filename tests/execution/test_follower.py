@@ -9,13 +9,16 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from support import LIMIT_S, spec, texts
 
-from engine.agents.codex.translation import Cursor, cursor_text
+from engine.agents.base import EMPTY_STATE, OutputReader
+from engine.agents.registry import agent_of
 from engine.config.paths import AttemptFolder
 from engine.domain.errors import user_error
 from engine.execution import follower as module
+from engine.execution.attempt_cursor import AttemptCursor, cursor_text
 from engine.execution.follower import Commit, OutputFollower
 from engine.execution.local import process
 from engine.execution.local.process import AttemptProcess, ProcessEnd
@@ -23,6 +26,12 @@ from engine.store.appending import AppendRequest, LostOwnership
 from engine.store.store import Store, open_store
 
 NOWHERE = Path("/nowhere/codex")
+
+
+def reader(state: bytes) -> OutputReader:
+    return agent_of("codex").reader(state, "/w", NOWHERE)
+
+
 SLOW_CAT = """
 import sys, time
 for line in sys.stdin:
@@ -53,7 +62,7 @@ async def following(commit: Commit) -> AsyncGenerator[OutputFollower]:
 async def new_run(store: Store) -> tuple[str, str]:
     """A run and its stored cursor."""
     run = next(iter((await store.create(spec(), [])).runs))
-    cursor = cursor_text(Cursor())
+    cursor = cursor_text(AttemptCursor(msgspec.Raw(EMPTY_STATE)))
     await store.append([AppendRequest(run, cursor=cursor)])
     return run, cursor
 
@@ -80,7 +89,7 @@ async def test_a_flood_arrives_whole_and_in_order(store: Store, attempt: Attempt
     run, cursor = await new_run(store)
     data = b"".join(message(f"n {n}") for n in range(20_000))
     async with following(store.append) as follower:
-        it = follower.follow(run, await printing(attempt, data, 3), cursor, "/w", NOWHERE)
+        it = follower.follow(run, await printing(attempt, data, 3), cursor, reader)
         assert await end(it.done) == ProcessEnd(3)
     events = await store.events(run)
     assert [event.seq for event in events] == list(range(1, 20_002))
@@ -94,7 +103,7 @@ async def test_a_line_of_ten_megabytes_and_one_without_an_end(
     run, cursor = await new_run(store)
     data = message("x" * 10_000_000) + message("after") + message("last")[:-1]
     async with following(store.append) as follower:
-        it = follower.follow(run, await printing(attempt, data), cursor, "/w", NOWHERE)
+        it = follower.follow(run, await printing(attempt, data), cursor, reader)
         await end(it.done)
     long, *rest = texts(await store.events(run))
     assert long.startswith("xxx")
@@ -118,7 +127,7 @@ async def test_a_failed_commit_loses_nothing_and_doubles_nothing(
 
     data = b"".join(message(f"n {n} {'x' * 3000}") for n in range(1000)) + b"cut"
     async with following(commit) as follower:
-        it = follower.follow(run, await printing(attempt, data), cursor, "/w", NOWHERE)
+        it = follower.follow(run, await printing(attempt, data), cursor, reader)
         await end(it.done)
     assert tries > 9
     events = await store.events(run)
@@ -136,7 +145,7 @@ async def test_another_follower_goes_on_where_the_first_was_cut_off(
     while True:
         rounds += 1
         async with following(store.append) as follower:
-            done = follower.follow(run, it, await store.cursor(run, 1), "/w", NOWHERE).done
+            done = follower.follow(run, it, await store.cursor(run, 1), reader).done
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(done), 0.1)
                 break
@@ -149,9 +158,9 @@ async def test_a_flood_does_not_starve_the_others(store: Store, tmp_path: Path) 
     data = b"".join(message(f"n {n}") for n in range(20_000))
     async with following(store.append) as follower:
         loud = await printing(AttemptFolder(tmp_path / "loud"), data)
-        first = follower.follow(flood[0], loud, flood[1], "/w", NOWHERE)
+        first = follower.follow(flood[0], loud, flood[1], reader)
         soft = await printing(AttemptFolder(tmp_path / "soft"), message("hello"))
-        second = follower.follow(quiet[0], soft, quiet[1], "/w", NOWHERE)
+        second = follower.follow(quiet[0], soft, quiet[1], reader)
         await end(second.done)
         assert not first.done.done()
         await end(first.done)
@@ -165,7 +174,7 @@ async def test_what_is_forgotten_is_followed_no_longer(
     run, cursor = await new_run(store)
     it = await process.start(attempt, ["sleep", "300"], {}, attempt.path)
     async with following(store.append) as follower:
-        done = follower.follow(run, it, cursor, "/w", NOWHERE).done
+        done = follower.follow(run, it, cursor, reader).done
         follower.forget(run)
         follower.forget(run)
         await it.stop(0)
@@ -182,8 +191,8 @@ async def test_who_lost_a_run_to_another_follower_still_serves_the_others(
         folders = [AttemptFolder(tmp_path / name) for name in ("lost", "kept")]
         its = [await printing(folder, message("hello")) for folder in folders]
         await store.append([AppendRequest(lost[0], cursor="elsewhere", cursor_before=lost[1])])
-        first = follower.follow(lost[0], its[0], lost[1], "/w", NOWHERE)
-        second = follower.follow(kept[0], its[1], kept[1], "/w", NOWHERE)
+        first = follower.follow(lost[0], its[0], lost[1], reader)
+        second = follower.follow(kept[0], its[1], kept[1], reader)
         with pytest.raises(LostOwnership):
             await end(first.done)
         assert await end(second.done) == ProcessEnd(0)
@@ -200,8 +209,8 @@ async def test_a_spool_file_that_cannot_be_read_stops_nobody_else(
         its = [await printing(folder, message("hello")) for folder in folders]
         folders[0].stdout.unlink()
         folders[0].stdout.symlink_to("/etc/passwd")
-        first = follower.follow(bad[0], its[0], bad[1], "/w", NOWHERE)
-        second = follower.follow(good[0], its[1], good[1], "/w", NOWHERE)
+        first = follower.follow(bad[0], its[0], bad[1], reader)
+        second = follower.follow(good[0], its[1], good[1], reader)
         with pytest.raises(OSError, match="symbolic links"):
             await end(first.done)
         await end(second.done)

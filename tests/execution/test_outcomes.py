@@ -233,7 +233,7 @@ async def test_children_that_the_agent_left_behind_are_ended_and_told(paths: Pat
     assert run.status is Status.SUCCEEDED
     (notice,) = of_type(events, "notice")
     assert re.fullmatch(
-        r"ended 2 processes that Codex left behind: \S+ \(\d+\), \S+ \(\d+\)", notice.text
+        r"ended 2 processes that the agent left behind: \S+ \(\d+\), \S+ \(\d+\)", notice.text
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import pytest
 from support import (
     LIMIT_S,
@@ -26,11 +27,12 @@ from support import (
     texts,
 )
 
-from engine.agents.codex.translation import Cursor, cursor_text
+from engine.agents.base import EMPTY_STATE
 from engine.config.paths import Paths
 from engine.domain.events import Progressed, StatusChanged
 from engine.domain.model import Run, Stage, Status, Workspace, WorkspaceKind
 from engine.engine import Engine
+from engine.execution.attempt_cursor import AttemptCursor, cursor_text
 from engine.execution.local.process_marks import mark, marked
 from engine.store.appending import AppendRequest
 
@@ -238,7 +240,8 @@ async def test_an_attempt_that_was_decided_but_never_started_is_started(paths: P
             Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, where),
             StatusChanged(Status.RUNNING),
         ]
-        await engine._store.append([AppendRequest(run.id, bodies, cursor=cursor_text(Cursor()))])
+        cursor = cursor_text(AttemptCursor(msgspec.Raw(EMPTY_STATE)))
+        await engine._store.append([AppendRequest(run.id, bodies, cursor=cursor)])
     async with supervising(paths) as engine:
         await settled(engine)
         assert engine.view.runs[run.id].status is Status.SUCCEEDED

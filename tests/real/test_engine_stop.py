@@ -119,7 +119,7 @@ async def test_npms_wrapper_that_is_killed_leaves_no_program_behind(
         notices = [notice.text for notice in await happened(engine, run, Notice)]
     assert (run.status, run.exit_code) == (Status.FAILED, 137)
     assert _left(house, run) == []
-    assert any("that Codex left behind: " in text and "codex (" in text for text in notices)
+    assert any("that the agent left behind: " in text and "codex (" in text for text in notices)
 
 
 async def test_what_an_unsandboxed_turn_leaves_behind_is_ended(
@@ -137,7 +137,7 @@ async def test_what_an_unsandboxed_turn_leaves_behind_is_ended(
         notices = [notice.text for notice in await happened(engine, run, Notice)]
     assert run.status is Status.SUCCEEDED
     (notice,) = notices
-    assert notice.startswith("ended 1 process that Codex left behind: ")
+    assert notice.startswith("ended 1 process that the agent left behind: ")
 
 
 BACKGROUND = {
@@ -174,7 +174,7 @@ async def test_spared_daemons_outlive_a_run_and_others_are_listed(
             process.kill()
     if not cancel:
         (notice,) = notices
-        assert notice.startswith("ended 3 processes that Codex left behind: sleep (")
+        assert notice.startswith("ended 3 processes that the agent left behind: sleep (")
 
 
 def _is_ours(pid: int, run: Run, house: House) -> bool:

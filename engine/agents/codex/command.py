@@ -8,10 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from engine.agents.base import AgentCommand
 from engine.agents.codex.project_config import trust_level
 from engine.config.paths import AttemptFolder, Paths
 from engine.config.settings import Config
@@ -24,14 +24,6 @@ from engine.system.child_files import path_of
 SIMULATED = Path(__file__).parents[1] / "simulated" / "__main__.py"
 PLAN_ON = "tools.update_plan={enabled=true}"
 """Codex's plan tool is off by default; its plan is the honest source of a progress bar."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentCommand:
-    """What to start: the arguments and what the environment has beside ours."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
 
 
 def find_codex(
@@ -120,10 +112,12 @@ def command(
     argv += [*options, *([thread] if thread else []), "-"]
     # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
     env = {"CODEX_SQLITE_HOME": str(paths.run(run) / "codex")}
+    folders = [env["CODEX_SQLITE_HOME"]]
     env |= {name: base[name] for name in secrets if name in base}
     if spec.agent is Agent.SIMULATED:
         env["CODEX_HOME"] = str(paths.simulated_codex_home)
-    return AgentCommand(tuple(argv), env)
+        folders.append(env["CODEX_HOME"])
+    return AgentCommand(tuple(argv), env, tuple(map(Path, folders)))
 
 
 def _passed(variables: Mapping[str, str]) -> list[str]:
@@ -182,7 +176,7 @@ def _program(spec: RunSpec, config: Config, base: Mapping[str, str]) -> list[str
 def _secret_variables(spec: RunSpec, config: Config) -> frozenset[str]:
     """Return the variables that Codex takes secrets of model providers from."""
     of_run = codex_secrets.variables(codex_secrets.read_lines(spec.codex_config))
-    environment.reserve_for_codex(of_run)
+    environment.reserve_for_agents(of_run)
     return of_run | codex_secrets.variables(config.codex.config)
 
 

@@ -15,9 +15,10 @@ import msgspec
 from engine.agents.codex.sandbox_refusals import refusal
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
-from engine.system.environment import codex_environment
+from engine.system import short_command
+from engine.system.environment import agent_environment
+from engine.system.short_command import TIMEOUT_S
 
-TIMEOUT_S = 20.0
 OLDEST = (0, 100, 0)
 """`exec --json` as this program knows it; older ones speak differently."""
 
@@ -35,37 +36,18 @@ class _Report(msgspec.Struct):
     checks: dict[str, CodexCheck] = {}
 
 
-async def output(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run a short command without input, and return exit code and stdout; raises `UserError`.
-
-    Its environment is that of Codex, unless another is given.
-    """
+async def _output(argv: list[str], env: dict[str, str] | None = None) -> str:
+    """Return what a command of Codex prints; raises `UserError` CODEX_CLI_MISSING."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=codex_environment() if env is None else env,
-            start_new_session=True,
-        )
+        _, text = await short_command.output(argv, env)
     except OSError as error:
         raise user_error("CODEX_CLI_MISSING", f"{argv[0]} cannot be run: {error}") from error
-    try:
-        stdout, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    except BaseException as error:
-        with suppress(ProcessLookupError):  # it has ended in this moment
-            process.kill()
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            return 124, ""
-        raise
-    return process.returncode or 0, stdout.decode("utf-8", "replace")
+    return text
 
 
 async def version(codex: str) -> str:
     """Return the version of the Codex at the path `codex`; raises `UserError`."""
-    _, text = await output([codex, "--version"])
+    text = await _output([codex, "--version"])
     found = re.search(r"\d+\.\d+\.\d+\S*", text)
     if not found:
         raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not tell its version.")
@@ -76,7 +58,7 @@ async def version(codex: str) -> str:
 
 async def checks(codex: str, env: dict[str, str] | None = None) -> dict[str, CodexCheck]:
     """Return the checks of `codex doctor --json` by their ids; empty where it has none."""
-    _, text = await output([codex, "doctor", "--json"], env)
+    text = await _output([codex, "doctor", "--json"], env)
     try:
         report = msgspec.json.decode(text, type=_Report)
     except msgspec.MsgspecError:
@@ -91,7 +73,7 @@ async def sandbox_error(codex: str) -> str:
             codex,
             "sandbox",
             "true",
-            env=codex_environment(),
+            env=agent_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

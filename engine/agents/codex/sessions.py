@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from engine.agents.base import SessionFile
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
 from engine.config.paths import Paths
@@ -29,18 +29,6 @@ THREAD_CHARACTERS = 36
 BY_HAND_S = 60.0
 """What was written so long after a run's end, the user wrote with Codex itself."""
 BLOCK_BYTES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFile:
-    """A session file; `run` is None where the run that it was of is not known any more."""
-
-    path: Path
-    run: Run | None
-    figures: FolderSize
-    state: str
-    """Why it stays or may go, in words."""
-    may_go: bool
 
 
 class _Payload(msgspec.Struct):
@@ -58,9 +46,12 @@ _decode = msgspec.json.Decoder(_Head).decode
 
 
 class SessionFiles:
-    """Tells whose a session is; `in_trash` are the places of workspaces that can come back."""
+    """Finds whose a session in a Codex home is; workspaces that are `in_trash` can come back."""
 
-    def __init__(self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]) -> None:
+    def __init__(
+        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str], home: Path
+    ) -> None:
+        self._home = home
         self._workspaces = paths.workspaces
         self._in_trash = in_trash
         self._by_id = {run.id: run for run in runs}
@@ -71,9 +62,9 @@ class SessionFiles:
             if run.workspace and run.workspace.kind is not WorkspaceKind.IN_PLACE
         }
 
-    def find(self, home: Path) -> Iterator[SessionFile]:
-        """Yield the sessions in a Codex home that are of runs here. Blocking; follows no link."""
-        for path in _rollouts(home):
+    def find(self) -> Iterator[SessionFile]:
+        """Yield the sessions in the home that are of runs here. Blocking; follows no link."""
+        for path in _rollouts(self._home):
             if found := self.one(path):
                 yield found
 

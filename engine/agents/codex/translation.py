@@ -37,7 +37,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
-from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Usage
+from engine.domain.model import LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
 from engine.domain.reasons import Subject
 from engine.domain.secrets import hide
@@ -62,10 +62,9 @@ class AgentCursor(msgspec.Struct, omit_defaults=True):
     usage: Usage = Usage()
 
 
-class Cursor(msgspec.Struct, omit_defaults=True):
-    """How far an attempt's output was taken in, and what must be known to go on from there."""
+class CodexState(msgspec.Struct, omit_defaults=True):
+    """All that must be known of an attempt to go on reading its output."""
 
-    offset: int = 0
     thread_id: str | None = None
     turn: str = ""
     failure: str = ""
@@ -90,27 +89,25 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """Whether a command or an edit was carried out."""
     open: dict[str, tuple[str, str]] = {}
     """Kind and text of the steps that have begun, by item."""
-    verdict: ErrorInfo | None = None
-    """Why we ended it, if we did."""
 
 
 class Translator:
-    """Turns one attempt's lines into events, keeping its cursor; `root` is the workspace's path."""
+    """Turns the lines of an attempt into events; `root` is the path of its workspace."""
 
-    def __init__(self, cursor: Cursor, root: str) -> None:
-        self.cursor = cursor
+    def __init__(self, state: CodexState, root: str) -> None:
+        self.state = state
         self._root = root.rstrip("/") + "/"
 
     def translate(self, raw: bytes) -> list[Body]:
         """Return the events of one line (without its newline); most lines give one, some none."""
         line = parse(raw)
-        if held := self.cursor.held:
-            self.cursor.held = ""
+        if held := self.state.held:
+            self.state.held = ""
         if isinstance(line, UnreadableLine):
             return [*_notices(held), Raw(line.data)]
         if line.type == "turn.failed":
             bodies = self._turn(line)
-            return [*_notices("" if held == self.cursor.failure else held), *bodies]
+            return [*_notices("" if held == self.state.failure else held), *bodies]
         bodies = self._known(line, raw)
         return [*_notices(held), *bodies] if held else bodies
 
@@ -129,32 +126,32 @@ class Translator:
 
     def _thread(self, line: CodexLine) -> list[Body]:
         thread = printable(line.thread_id or "", 100)
-        if thread != self.cursor.thread_id:
-            self.cursor.thread_id = thread
-            self.cursor.usage_before += self._threads_usage()
-            self.cursor.thread_usage = Usage()
-            self.cursor.agents = {}
+        if thread != self.state.thread_id:
+            self.state.thread_id = thread
+            self.state.usage_before += self._threads_usage()
+            self.state.thread_usage = Usage()
+            self.state.agents = {}
         details = {"thread_id": thread}
-        return [Progressed(Stage.EXECUTING, "thinking", self.cursor.percent, details)]
+        return [Progressed(Stage.EXECUTING, "thinking", self.state.percent, details)]
 
     def _turn(self, line: CodexLine) -> list[Body]:
-        self.cursor.turn = line.type.removeprefix("turn.")
+        self.state.turn = line.type.removeprefix("turn.")
         if line.error:
-            self.cursor.failure = hide(printable(line.error.message, TEXT_LIMIT))
+            self.state.failure = hide(printable(line.error.message, TEXT_LIMIT))
         bodies: list[Body] = [] if line.type == "turn.started" else self.close_steps()
         if line.usage:
-            bodies += self._usage(line.usage, self.cursor.context_window)
+            bodies += self._usage(line.usage, self.state.context_window)
         return bodies
 
     def close_steps(self, *, is_told: bool = True) -> list[Body]:
         """Return the events that close all open steps, with a notice of each if `is_told`."""
         bodies: list[Body] = []
-        for kind, text in self.cursor.open.values():
+        for kind, text in self.state.open.values():
             command = text if kind == "command" else None
             bodies.append(Step("tool", kind, "failed", text, command))
             if is_told and kind != "sleep":
                 bodies.append(Notice("warning", f"still running when the turn ended: {text}"))
-        self.cursor.open = {}
+        self.state.open = {}
         return bodies
 
     def recorded(self, record: Record) -> list[Body]:
@@ -182,7 +179,7 @@ class Translator:
             return []
         used = record.usage
         usage = Usage(used.input_tokens, used.cached_input_tokens, used.output_tokens)
-        agent = self.cursor.agents[thread]
+        agent = self.state.agents[thread]
         if _total(usage) <= _total(agent.usage):
             return []
         agent.usage = usage
@@ -190,72 +187,72 @@ class Translator:
 
     def _meet(self, seen: AgentsSeen) -> None:
         for thread in seen.threads:
-            known = thread == self.cursor.thread_id or len(self.cursor.agents) >= MAX_AGENTS
+            known = thread == self.state.thread_id or len(self.state.agents) >= MAX_AGENTS
             if not known and len(thread) <= THREAD_LIMIT:
-                self.cursor.agents.setdefault(thread, AgentCursor())
+                self.state.agents.setdefault(thread, AgentCursor())
 
     def _refused(self, record: CommandRefused) -> list[Body]:
         # A command that is refused at once has no item: only the rollout shows it.
-        self.cursor.refused = self.cursor.refused or record.reason
+        self.state.refused = self.state.refused or record.reason
         return []
 
     def _compacted(self, recorded: int = 0, told: int = 0) -> list[Body]:
         """Return the notice of a compaction, which Codex may report twice: here and there."""
-        known = max(self.cursor.compactions)
-        before = self.cursor.compactions
-        self.cursor.compactions = (before[0] + recorded, before[1] + told)
-        return [Notice("info", COMPACTED)] if max(self.cursor.compactions) > known else []
+        known = max(self.state.compactions)
+        before = self.state.compactions
+        self.state.compactions = (before[0] + recorded, before[1] + told)
+        return [Notice("info", COMPACTED)] if max(self.state.compactions) > known else []
 
     def _slept(self, slept: AgentSlept) -> list[Body]:
         if slept.seconds is None:
-            _, text = self.cursor.open.pop(SLEEP, ("", ""))
+            _, text = self.state.open.pop(SLEEP, ("", ""))
             return [Step("tool", "sleep", "completed", text)] if text else []
         text = f"sleeping for {clock(slept.seconds)}"
-        self.cursor.open[SLEEP] = ("sleep", text)
+        self.state.open[SLEEP] = ("sleep", text)
         return [Step("tool", "sleep", "started", text)]
 
     def _threads_usage(self) -> Usage:
-        return sum((agent.usage for agent in self.cursor.agents.values()), self.cursor.thread_usage)
+        return sum((agent.usage for agent in self.state.agents.values()), self.state.thread_usage)
 
     def _usage_counted(self) -> UsageCounted:
-        total = self.cursor.usage_before + self._threads_usage()
-        return UsageCounted(total.input, total.cached, total.output, self.cursor.context_window)
+        total = self.state.usage_before + self._threads_usage()
+        return UsageCounted(total.input, total.cached, total.output, self.state.context_window)
 
     def _counted(self, count: TokenCount) -> list[Body]:
         bodies: list[Body] = []
         if count.usage:
             bodies += self._usage(count.usage, count.context_window)
-        if count.windows and count.windows != self.cursor.windows:
-            self.cursor.windows = count.windows
+        if count.windows and count.windows != self.state.windows:
+            self.state.windows = count.windows
             bodies.append(LimitsSeen(count.windows))
         return bodies
 
     def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
         usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
-        if _total(usage) <= _total(self.cursor.thread_usage):
-            usage = self.cursor.thread_usage  # the rollout tells later what stdout told already
-        context_window = context_window or self.cursor.context_window
-        known = (self.cursor.thread_usage, self.cursor.context_window)
+        if _total(usage) <= _total(self.state.thread_usage):
+            usage = self.state.thread_usage  # the rollout tells later what stdout told already
+        context_window = context_window or self.state.context_window
+        known = (self.state.thread_usage, self.state.context_window)
         if (usage, context_window) == known and usage != Usage():
             return []
-        self.cursor.thread_usage, self.cursor.context_window = usage, context_window
+        self.state.thread_usage, self.state.context_window = usage, context_window
         return [self._usage_counted()]
 
     def _transient(self, line: CodexLine) -> list[Body]:
         text = hide(printable(line.message or "", TEXT_LIMIT))
-        self.cursor.last_error = text
+        self.state.last_error = text
         found = text.find(NETWORK_WAIT)
         if found >= 0:
             return [Notice("warning", text[found:], subject=Subject.NETWORK)]
         if text.startswith("Reconnecting"):
             return [Notice("warning", text)]
         # Codex says why a turn fails twice, here and in `turn.failed`: told once, there.
-        self.cursor.held = text
+        self.state.held = text
         return []
 
     def _item(self, item: CodexItem, kind: str, raw: bytes) -> list[Body]:
         if item.type != "error":
-            self.cursor.last_error = ""  # the agent got over it
+            self.state.last_error = ""  # the agent got over it
         match item.type:
             case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
                 return self._step(item, kind)
@@ -283,33 +280,33 @@ class Translator:
         is_command = item.type == "command_execution"
         step = _command(item, _phase(item, kind)) if is_command else self._tool(item, kind)
         if step.phase == "started":
-            self.cursor.open[item.id] = (step.kind, step.text)
+            self.state.open[item.id] = (step.kind, step.text)
         else:
-            self.cursor.open.pop(item.id, None)
+            self.state.open.pop(item.id, None)
             self._judge(step)
         return [step]
 
     def _judge(self, step: Step) -> None:
         """Take note whether a command could start at all."""
         if reason := _refused(step):
-            self.cursor.refused = self.cursor.refused or reason
+            self.state.refused = self.state.refused or reason
         elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
-            self.cursor.worked = True
+            self.state.worked = True
 
     def _plan(self, item: CodexItem) -> list[Body]:
         items = tuple(
             PlanItem(printable(todo.text, 1000), todo.completed) for todo in item.items or ()
         )
-        if items == self.cursor.plan:
+        if items == self.state.plan:
             return []
-        self.cursor.plan = items
+        self.state.plan = items
         bodies: list[Body] = [PlanChanged(items)]
         done = sum(todo.completed for todo in items)
         if items:
             span = EXECUTED_PERCENT - EXECUTING_PERCENT
             percent = EXECUTING_PERCENT + span * done // len(items)
-            if percent > self.cursor.percent:
-                self.cursor.percent = percent
+            if percent > self.state.percent:
+                self.state.percent = percent
                 message = f"{done} of {len(items)} steps done"
                 bodies.append(Progressed(Stage.EXECUTING, message, percent))
         return bodies
@@ -405,14 +402,14 @@ def _unwrapped(command: str) -> str:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Cursor).decode
+_decode = msgspec.json.Decoder(CodexState).decode
 
 
-def cursor_text(cursor: Cursor) -> str:
-    """Write a cursor for the store."""
-    return _encode(cursor).decode()
+def state_json(state: CodexState) -> bytes:
+    """Write a state for the engine to store."""
+    return _encode(state)
 
 
-def cursor_from(text: str) -> Cursor:
-    """Read a stored cursor."""
-    return _decode(text)
+def state_from(stored: bytes) -> CodexState:
+    """Read a stored state."""
+    return _decode(stored)

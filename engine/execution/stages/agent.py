@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.agents.codex.command import codex_home, command
-from engine.agents.codex.project_config import unread_settings
-from engine.agents.codex.translation import Cursor
+import msgspec
+
+from engine.agents.base import CommandRequest
+from engine.agents.registry import agent_of
 from engine.config import run_environment
 from engine.config.paths import AttemptFolder, Paths, private_folder
 from engine.config.settings import Config
 from engine.domain.errors import user_error
-from engine.domain.events import Body, Notice
-from engine.domain.model import Agent, AttemptRequest, Run
-from engine.domain.text import printable
+from engine.domain.events import Body
+from engine.domain.model import AttemptRequest, Run
+from engine.execution.attempt_cursor import AttemptCursor, cursor_from
 from engine.execution.local import process
 from engine.execution.local.process import AttemptProcess
 from engine.execution.local.process_marks import MARK, mark
@@ -65,40 +65,26 @@ async def _start(
     folders = (run.workspace.path, run.workspace.source or "")
     base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
     thread = thread_to_resume(run, ask)
-    what = command(
-        run.spec,
-        config,
-        paths,
-        run.id,
-        folder,
-        thread,
-        run.workspace,
-        base,
-        of_commands,
-        reserved={MARK: mark(folder)},
+    request = CommandRequest(
+        run, config, paths, folder, thread, base, of_commands, reserved={MARK: mark(folder)}
     )
+    command = agent_of(run.spec.agent).command(request)
     cwd = await asyncio.to_thread(working_folder, run.workspace)
     if run.spec.output_schema:
         schema = run.spec.output_schema.encode()
         await asyncio.to_thread(write_synced, folder.output_schema, schema)
-    for name in ("CODEX_SQLITE_HOME", "CODEX_HOME"):
-        if name in what.env:
-            private_folder(Path(what.env[name]))
-    # What fails here fails before Codex: the shell that starts it says what becomes of that.
-    return await process.start(folder, what.argv, what.env, cwd, base)
+    for needed in command.folders:
+        private_folder(needed)
+    # A failure from here on is one of the shell that starts the agent, and ends the attempt.
+    return await process.start(folder, command.argv, command.env, cwd, base)
 
 
 def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
-    """Return the thread that the attempt continues, if any; raises `UserError` THREAD_NOT_FOUND.
-
-    Codex takes an id that is no UUID for the name of a new thread (docs/codex.md).
-    """
+    """Return the thread that the attempt continues, if any; raises `UserError` THREAD_NOT_FOUND."""
     if ask is None or not ask.resume or run.thread_id is None:
         return None
-    try:
-        uuid.UUID(run.thread_id)
-    except ValueError:
-        raise user_error("THREAD_NOT_FOUND") from None
+    if not agent_of(run.spec.agent).can_continue(run.thread_id):
+        raise user_error("THREAD_NOT_FOUND")
     return run.thread_id
 
 
@@ -111,38 +97,22 @@ def told(run: Run, ask: AttemptRequest | None) -> str:
 
 def notices(run: Run, paths: Paths) -> list[Body]:
     """Return what the user should know before the attempt starts."""
-    workspace = run.workspace
-    if workspace is None or run.spec.agent is Agent.SIMULATED:
-        return []
-    path = Path(workspace.path)
-    source = Path(workspace.source or path)  # a run's id where it comes from one
-    text = unread_settings(
-        codex_home(run.spec, paths, run_environment.requested(paths, run.id)),
-        path,
-        source if source.is_absolute() else path,
-    )
-    return [Notice("info", printable(text))] if text else []
+    base = run_environment.requested(paths, run.id)
+    return agent_of(run.spec.agent).notices(run, paths, base)
 
 
 def write_prompt(folder: AttemptFolder, prompt: str) -> None:
-    """Write what Codex reads on stdin."""
+    """Write what the agent reads on stdin."""
     private_folder(folder.path)
     write_synced(folder.prompt, prompt.encode("utf-8", "surrogateescape"))
 
 
-def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[Cursor]) -> Cursor:
-    """Return the cursor with which an attempt begins; `earlier` are those before it, latest first.
+def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -> AttemptCursor:
+    """Return the cursor with which an attempt begins.
 
-    Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
+    `earlier` are the stored cursors of those before it, latest first.
     """
     thread = thread_to_resume(run, ask)
-    for before in earlier:
-        if thread and thread == before.thread_id:
-            return Cursor(
-                thread_id=thread,
-                usage_before=before.usage_before,
-                thread_usage=before.thread_usage,
-                rollout_offset=before.rollout_offset,
-                agents=before.agents,
-            )
-    return Cursor(usage_before=run.usage)
+    states = (bytes(cursor_from(text).agent) for text in earlier)
+    state = agent_of(run.spec.agent).first_state(thread, run.usage, states)
+    return AttemptCursor(msgspec.Raw(state))

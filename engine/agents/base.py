@@ -1,0 +1,254 @@
+"""The port to an agent: everything that the engine asks of one.
+
+An agent turns a run into a command, the command's output into events, and its end into an outcome.
+The engine keeps how far the output was read, and why it ended an attempt itself. All else that is
+needed to go on reading is the agent's own state: JSON, which the engine stores and never reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from engine.config.paths import AttemptFolder, Paths
+from engine.config.settings import Config
+from engine.domain.errors import UserError, reported, user_error
+from engine.domain.events import Body
+from engine.domain.finding import Finding
+from engine.domain.folder_size import FolderSize
+from engine.domain.model import LimitWindow, Run, RunSpec, Usage
+
+EMPTY_STATE = b"{}"
+
+
+class OutcomeKind(StrEnum):
+    """The ways in which an attempt ends, as far as they decide what follows."""
+
+    SUCCESS = "success"
+    LIMIT = "limit"
+    """A limit that all runs share was reached: the queue waits for its reset."""
+    PASSING = "passing"
+    """The failure passes by itself: automatic retries are for this kind."""
+    LOGIN = "login"
+    """The agent's login or settings do not work: every queued run would fail alike."""
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOutcome:
+    """How an attempt ended, with the error of one that failed."""
+
+    kind: OutcomeKind
+    error: UserError | None = None
+
+    @classmethod
+    def of(cls, error: UserError | None) -> AttemptOutcome:
+        """Return the outcome of an attempt that failed with `error`; None: it succeeded."""
+        if error is None:
+            return cls(OutcomeKind.SUCCESS)
+        entry = error.entry
+        if entry.is_limit:
+            return cls(OutcomeKind.LIMIT, error)
+        if entry.is_retried:
+            return cls(OutcomeKind.PASSING, error)
+        return cls(OutcomeKind.LOGIN if entry.is_login else OutcomeKind.FATAL, error)
+
+
+class ExtraRequest(StrEnum):
+    """Requests to an agent that is at work, which not every agent understands."""
+
+    STEER = "steer"
+    ANSWER = "answer"
+    INTERRUPT = "interrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt's process ended; the exit code is None where it vanished."""
+
+    exit_code: int | None
+    stderr: str = ""
+    """The end of what it wrote there."""
+    is_disk_full: bool = False
+
+    @property
+    def machine_error(self) -> UserError | None:
+        """The failure of the machine that ended it; an agent's own report comes before it."""
+        if self.is_disk_full or "No space left on device" in self.stderr:
+            return reported("DISK_FULL")
+        return user_error("RUN_INTERRUPTED") if self.exit_code is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """An attempt to start: `thread` is the one that it continues, `base` its environment."""
+
+    run: Run
+    config: Config
+    paths: Paths
+    folder: AttemptFolder
+    thread: str | None
+    base: Mapping[str, str]
+    of_commands: Mapping[str, str]
+    """Variables for the agent's commands, not for the agent itself."""
+    reserved: Mapping[str, str]
+    """Our variables, which no setting takes away from those commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCommand:
+    """A command to start: arguments, variables beside the attempt's own, private folders."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    folders: tuple[Path, ...] = ()
+    """Folders that it needs, made before it starts; only their owner may enter them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFile:
+    """A session file; `run` is None where the run that it was of is not known any more."""
+
+    path: Path
+    run: Run | None
+    figures: FolderSize
+    state: str
+    """Why it stays or may go, in words."""
+    may_go: bool
+
+
+class SessionFinder(Protocol):
+    """The agent's session files of the runs of one home. All methods block."""
+
+    def find(self) -> Iterator[SessionFile]:
+        """Return the session files of these runs; follows no link."""
+        ...
+
+    def one(self, path: Path) -> SessionFile | None:
+        """Return the session file at a path; None where it belongs to none of these runs."""
+        ...
+
+
+class OutputReader(Protocol):
+    """Turns the output of one attempt into events."""
+
+    moved: bool
+    """Whether the state has changed since `state` was called, other than by `read`."""
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether another attempt can go on in the thread, which has heard the task."""
+        ...
+
+    def read(self, lines: Sequence[bytes]) -> list[Body]:
+        """Return the events of further lines, each without its newline."""
+        ...
+
+    def poll(self) -> list[Body]:
+        """Return the events of what the agent writes elsewhere; called every few seconds."""
+        ...
+
+    def finish(self) -> list[Body]:
+        """Return the last events: the process has ended, and all its output was read."""
+        ...
+
+    def outcome(self, end: AttemptEnd) -> AttemptOutcome:
+        """Return how the attempt ended; called after `finish`."""
+        ...
+
+    def state(self) -> bytes:
+        """Return the state as a JSON object, from which another reader can go on."""
+        ...
+
+    def close(self) -> None:
+        """Close all files."""
+        ...
+
+
+class AgentPort(Protocol):
+    """One kind of agent."""
+
+    @property
+    def name(self) -> str:
+        """The name that `RunSpec.agent` has for it."""
+        ...
+
+    @property
+    def requests(self) -> frozenset[ExtraRequest]:
+        """The extra requests that it understands while it is at work."""
+        ...
+
+    def check(self, spec: RunSpec) -> None:
+        """Raise `UserError` for a spec that it refuses; looks at no disk."""
+        ...
+
+    def check_installed(self, spec: RunSpec, config: Config) -> None:
+        """Raise `UserError` where its program is missing. Blocking."""
+        ...
+
+    async def login_error(
+        self, run: Run, config: Config, base: Mapping[str, str]
+    ) -> UserError | None:
+        """Return why it cannot work for a run with this environment; None if it can."""
+        ...
+
+    def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
+        """Return whether a login error concerns this spec alone, not all runs of the agent."""
+        ...
+
+    async def diagnose(self, named: str | None, config: Config) -> list[Finding]:
+        """Return the checks of its installation; `named` is a program to check instead."""
+        ...
+
+    def can_continue(self, thread: str) -> bool:
+        """Return whether this is the id of a thread that it could continue."""
+        ...
+
+    def notices(self, run: Run, paths: Paths, base: Mapping[str, str]) -> list[Body]:
+        """Return what the user should know before an attempt starts. Blocking."""
+        ...
+
+    def command(self, request: CommandRequest) -> AgentCommand:
+        """Return the command of an attempt; raises `UserError`. The prompt is its stdin."""
+        ...
+
+    def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+        """Return the state with which an attempt begins.
+
+        `earlier` are the states of the attempts before it, latest first; `used` is what the run
+        has used by now.
+        """
+        ...
+
+    def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
+        """Return a reader that goes on from a state; `root` is the workspace's path.
+
+        `home` is where the agent keeps its sessions; None: read nothing there.
+        """
+        ...
+
+    def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
+        """Return where it keeps the sessions of a run with this environment."""
+        ...
+
+    def resets_at(
+        self, message: str, windows: Iterable[LimitWindow], hits: int, now: float
+    ) -> float:
+        """Return when to try again after a limit, in seconds since 1970.
+
+        `hits` is how often the run met a limit before.
+        """
+        ...
+
+    def sessions(
+        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]
+    ) -> SessionFinder:
+        """Return a finder of its session files; `in_trash` are workspaces that can come back."""
+        ...
+
+    def kept_files(self) -> list[tuple[Path, str]]:
+        """List the files that it keeps in the user's own home, each with its name. Blocking."""
+        ...

@@ -1,0 +1,47 @@
+"""What may keep Codex from working on this machine, as findings of the doctor."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.agents.codex import doctor
+from engine.agents.codex.command import find_codex
+from engine.config.settings import Config
+from engine.domain.errors import CATALOGUE
+from engine.domain.finding import CheckHealth, Finding
+from engine.domain.secrets import hide
+
+
+async def diagnose(named: str | None, config: Config) -> list[Finding]:
+    """Check version, login, network and sandbox; `named` is the CLI to check."""
+    path = await asyncio.to_thread(find_codex, named, config.codex.bin)
+    version = await doctor.version(path)
+    findings = [Finding("codex", CheckHealth.OK, f"Codex {version} at {path}")]
+    checks = await doctor.checks(path)
+    if not checks:
+        findings.append(
+            Finding(
+                "codex doctor",
+                CheckHealth.WARNING,
+                "This Codex has no `codex doctor --json`: login and network were not checked.",
+                CATALOGUE["CODEX_TOO_OLD"].recovery,
+            )
+        )
+    for name, check in sorted(checks.items()):
+        if name == "auth.credentials" or check.status == "fail":
+            health = CheckHealth.FAIL if check.status == "fail" else CheckHealth.OK
+            recovery = (check.remediation or "") if health is CheckHealth.FAIL else ""
+            findings.append(Finding(f"codex {name}", health, hide(check.summary), hide(recovery)))
+    return [*findings, await _sandbox(path)]
+
+
+async def _sandbox(path: str) -> Finding:
+    error = await doctor.sandbox_error(path)
+    if not error:
+        return Finding("codex sandbox", CheckHealth.OK, "a command starts in Codex's sandbox")
+    return Finding(
+        "codex sandbox",
+        CheckHealth.FAIL,
+        f"No command can start in Codex's sandbox: {hide(error)}",
+        "Allow user namespaces (bubblewrap needs them), or use the sandbox danger-full-access.",
+    )

@@ -1,0 +1,38 @@
+"""How far an attempt's output was read, stored in one transaction with its events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.domain.model import ErrorInfo
+
+
+class AttemptCursor(msgspec.Struct, omit_defaults=True):
+    """The engine's part of it, and the agent's own state, which the engine never reads."""
+
+    agent: msgspec.Raw
+    offset: int = 0
+    verdict: ErrorInfo | None = None
+    """Why the engine ended the attempt, if it did."""
+
+
+class _Stored(msgspec.Struct):
+    offset: int = 0
+    verdict: ErrorInfo | None = None
+    agent: msgspec.Raw | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Stored).decode
+
+
+def cursor_text(cursor: AttemptCursor) -> str:
+    """Return a cursor as it is stored."""
+    return _encode(cursor).decode()
+
+
+def cursor_from(text: str) -> AttemptCursor:
+    """Read a stored cursor; those of older versions hold the agent's state among their own keys."""
+    stored = _decode(text)
+    agent = stored.agent if stored.agent is not None else msgspec.Raw(text.encode())
+    return AttemptCursor(agent, stored.offset, stored.verdict)
