@@ -19,7 +19,7 @@ class AttemptCursor(msgspec.Struct, omit_defaults=True):
 class _Stored(msgspec.Struct):
     offset: int = 0
     verdict: ErrorInfo | None = None
-    agent: msgspec.Raw | None = None
+    agent: msgspec.Raw = msgspec.Raw()
 
 
 _encode = msgspec.json.Encoder().encode
@@ -34,5 +34,5 @@ def cursor_text(cursor: AttemptCursor) -> str:
 def cursor_from(text: str) -> AttemptCursor:
     """Read a stored cursor; those of older versions hold the agent's state among their own keys."""
     stored = _decode(text)
-    agent = stored.agent if stored.agent is not None else msgspec.Raw(text.encode())
+    agent = stored.agent if bytes(stored.agent) else msgspec.Raw(text.encode())
     return AttemptCursor(agent, stored.offset, stored.verdict)
