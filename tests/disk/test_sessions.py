@@ -47,7 +47,7 @@ async def test_one_that_a_run_may_be_resumed_from_stays(paths: Paths) -> None:
         report = await engine.disk.clean(plan, SESSIONS)
         assert [one.failure for one in report.cleaned] == [None]
         assert not Path(plan.take[0].path).exists()
-        assert "removed a Codex session" in engine.view.runs[run.id].notice
+        assert "removed a session" in engine.view.runs[run.id].notice
         assert await whys(engine) == {}
 
 
