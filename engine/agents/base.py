@@ -39,7 +39,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """How an attempt ended, with the error of one that failed."""
+    """The end of an attempt, with the error of one that failed."""
 
     kind: OutcomeKind
     error: UserError | None = None
@@ -67,7 +67,7 @@ class ExtraRequest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How an attempt's process ended; the exit code is None where it vanished."""
+    """The end of an attempt's process; the exit code is None where it vanished."""
 
     exit_code: int | None
     stderr: str = ""
@@ -133,14 +133,14 @@ class SessionFinder(Protocol):
 
 
 class OutputReader(Protocol):
-    """Turns the output of one attempt into events."""
+    """A reader that turns the output of one attempt into events."""
 
     moved: bool
-    """Whether the state has changed since `state` was called, other than by `read`."""
+    """True if the state has changed since `state` was called, other than by `read`."""
 
     @property
     def can_continue(self) -> bool:
-        """Whether another attempt can go on in the thread, which has heard the task."""
+        """True if another attempt can go on in the thread, which has heard the task."""
         ...
 
     def read(self, lines: Sequence[bytes]) -> list[Body]:

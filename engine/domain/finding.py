@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class CheckHealth(StrEnum):
-    """How a check went."""
+    """The result of a check in one word."""
 
     OK = "ok"
     WARNING = "warning"

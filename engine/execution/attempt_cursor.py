@@ -1,4 +1,4 @@
-"""How far an attempt's output was read, stored in one transaction with its events."""
+"""The place in an attempt's output, stored in one transaction with its events."""
 
 from __future__ import annotations
 

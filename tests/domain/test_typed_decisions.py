@@ -37,7 +37,7 @@ def codes_in(tree: ast.AST) -> Iterator[int]:
 PARSERS = {
     "engine/agents/codex/translation.py": "what Codex prints",
     "engine/domain/transient.py": "what the system and git print",
-    "engine/execution/outcome.py": "what a program of the run prints",
+    "engine/agents/base.py": "what a program of the run prints",
     "engine/store/presence.py": "what SQLite prints",
     "engine/store/probe.py": "what SQLite prints",
     "engine/store/typed.py": "what earlier versions have stored",

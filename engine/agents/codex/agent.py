@@ -131,7 +131,7 @@ class CodexAgent:
     def resets_at(
         self, message: str, windows: Iterable[LimitWindow], hits: int, now: float
     ) -> float:
-        """Return when to try again, as Codex says it or as its windows tell."""
+        """Return when to try again, from the message of Codex or from its windows."""
         return limit_resets.resets_at(message, windows, hits, now)
 
     def sessions(

@@ -1,4 +1,4 @@
-"""What may keep Codex from working on this machine, as findings of the doctor."""
+"""The checks of Codex's installation, as findings of the doctor."""
 
 from __future__ import annotations
 

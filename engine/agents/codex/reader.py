@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class CodexReader:
-    """Reads an attempt from `state` on; without a `home`, it reads no rollout."""
+    """A reader that goes on from `state`; without a `home`, it reads no rollout."""
 
     def __init__(self, state: CodexState, root: str, home: Path | None) -> None:
         self.moved = False
@@ -33,7 +33,7 @@ class CodexReader:
 
     @property
     def can_continue(self) -> bool:
-        """Whether a turn of the thread has begun."""
+        """True if a turn of the thread has begun."""
         return bool(self._state.thread_id and self._state.turn)
 
     def read(self, lines: Sequence[bytes]) -> list[Body]:
@@ -56,7 +56,7 @@ class CodexReader:
         """Return the events of the rest of the rollouts, and close all open steps."""
         bodies = self._read_rollouts(to_end=True)
         if self._state.open:
-            bodies += self._translator.close_steps(is_told=False)  # its end says why
+            bodies += self._translator.close_steps(is_told=False)  # its end has the reason
             self.moved = True
         return bodies
 
@@ -129,7 +129,7 @@ class CodexReader:
                 _log.warning("thread %s: no token counts: %s", self._state.thread_id, error)
                 break
             is_behind = to_end and rollout.behind
-        # Running totals: the latest holds what the others said.
+        # Running totals: the latest holds all others.
         counts = [record for record in found if isinstance(record, TokenCount)]
         latest = [count for count in counts if count.usage][-1:] or counts[-1:]
         return [*(record for record in found if not isinstance(record, TokenCount)), *latest]

@@ -1,0 +1,174 @@
+"""A second agent, for tests: its prompt is a shell script, and a line of output a message."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.agents import registry
+from engine.agents.base import (
+    EMPTY_STATE,
+    AgentCommand,
+    AttemptEnd,
+    AttemptOutcome,
+    CommandRequest,
+    ExtraRequest,
+    OutputReader,
+    SessionFile,
+    SessionFinder,
+)
+from engine.config.paths import Paths
+from engine.config.settings import Config
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body, Progressed, Step
+from engine.domain.finding import CheckHealth, Finding
+from engine.domain.model import Agent, LimitWindow, Run, RunSpec, Stage, Usage
+from engine.domain.text import printable
+
+SCRIPT = Agent.read("script")
+ERRORS = {75: "API_OVERLOADED", 77: "CODEX_AUTH_REQUIRED", 69: "RATE_LIMITED"}
+"""The meaning of a script's exit codes, after those of sysexits.h; all others are fatal."""
+
+
+class ScriptState(msgspec.Struct):
+    """The number of lines that were read."""
+
+    lines: int = 0
+
+
+class ScriptReader:
+    """A reader of lines."""
+
+    moved = False
+
+    def __init__(self, state: ScriptState) -> None:
+        self._state = state
+
+    @property
+    def can_continue(self) -> bool:
+        return False
+
+    def read(self, lines: Sequence[bytes]) -> list[Body]:
+        bodies: list[Body] = []
+        for line in lines:
+            if self._state.lines == 0:
+                bodies.append(Progressed(Stage.EXECUTING, "working", 30))
+            self._state.lines += 1
+            text = printable(line.decode("utf-8", "replace"))
+            bodies.append(Step("assistant", "message", "completed", text))
+        return bodies
+
+    def poll(self) -> list[Body]:
+        return []
+
+    def finish(self) -> list[Body]:
+        return []
+
+    def outcome(self, end: AttemptEnd) -> AttemptOutcome:
+        if end.exit_code == 0:
+            return AttemptOutcome.of(None)
+        code = ERRORS.get(end.exit_code or 0, "AGENT_CRASHED")
+        return AttemptOutcome.of(end.machine_error or user_error(code, end.stderr.strip()))
+
+    def state(self) -> bytes:
+        return msgspec.json.encode(self._state)
+
+    def close(self) -> None:
+        pass
+
+
+class NoSessions:
+    """A finder of nothing: a script keeps no session."""
+
+    def find(self) -> Iterator[SessionFile]:
+        return iter(())
+
+    def one(self, path: Path) -> SessionFile | None:
+        return None
+
+
+class ScriptAgent:
+    """The shell as an agent."""
+
+    @property
+    def name(self) -> str:
+        return SCRIPT.value
+
+    @property
+    def requests(self) -> frozenset[ExtraRequest]:
+        return frozenset()
+
+    def check(self, spec: RunSpec) -> None:
+        if spec.images:
+            raise user_error("INPUT_INVALID", "A script sees no images.")
+
+    def check_installed(self, spec: RunSpec, config: Config) -> None:
+        pass
+
+    async def login_error(
+        self, run: Run, config: Config, base: Mapping[str, str]
+    ) -> UserError | None:
+        return None
+
+    def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
+        return False
+
+    async def diagnose(self, named: str | None, config: Config) -> list[Finding]:
+        return [Finding("script", CheckHealth.OK, f"the shell is {shutil.which('sh')}")]
+
+    def can_continue(self, thread: str) -> bool:
+        return False
+
+    def notices(self, run: Run, paths: Paths, base: Mapping[str, str]) -> list[Body]:
+        return []
+
+    def command(self, request: CommandRequest) -> AgentCommand:
+        return AgentCommand(("/bin/sh", "-s"), request.of_commands)
+
+    def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+        return EMPTY_STATE
+
+    def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
+        return ScriptReader(msgspec.json.decode(state, type=ScriptState))
+
+    def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
+        return None
+
+    def resets_at(
+        self, message: str, windows: Iterable[LimitWindow], hits: int, now: float
+    ) -> float:
+        return now + 1
+
+    def sessions(
+        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]
+    ) -> SessionFinder:
+        return NoSessions()
+
+    def kept_files(self) -> list[tuple[Path, str]]:
+        return []
+
+
+def register() -> None:
+    """Make the agent known to this process, before the command line is imported."""
+    registry.register(ScriptAgent())
+    Agent._value2member_map_[SCRIPT.value] = SCRIPT
+    Agent._member_map_[SCRIPT.name] = SCRIPT
+    Agent._member_names_.append(SCRIPT.name)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    del registry._agents[SCRIPT.value]
+    del Agent._value2member_map_[SCRIPT.value], Agent._member_map_[SCRIPT.name]
+    Agent._member_names_.remove(SCRIPT.name)
+
+
+if __name__ == "__main__":  # the command line, in a process that knows the agent
+    register()
+    from tui.__main__ import main
+
+    sys.exit(main())
