@@ -129,7 +129,7 @@ SITES = {
     "the prompt": (agent, "write_prompt"),
     "the start of the agent": (process, "_start"),
     "the spool": (follower.LineReader, "lines"),
-    "the end": (outcome, "failure"),
+    "the end": (outcome, "attempt_outcome"),
 }
 
 

@@ -18,7 +18,6 @@ from engine.domain.model import Agent, LimitWindow, Pause, Run, Status
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
-from engine.execution import outcome
 
 RESET_S = 4
 """Long enough to look at what waits before it is over, also on a busy machine."""
@@ -88,12 +87,13 @@ async def test_without_a_time_the_wait_grows_and_no_retry_is_used_up(
 ) -> None:
     monkeypatch.setattr(limit_resets, "UNKNOWN_S", 0.5)
     planned: list[float] = []
+    real = limit_resets.resets_at
 
     def resets_at(message: str, windows: Iterable[LimitWindow], hits: int, now: float) -> float:
-        planned.append(limit_resets.resets_at(message, windows, hits, now) - now)
+        planned.append(real(message, windows, hits, now) - now)
         return now + planned[-1]
 
-    monkeypatch.setattr(outcome, "resets_at", resets_at)
+    monkeypatch.setattr(limit_resets, "resets_at", resets_at)
     again = ("attempt 1", "fail rate", "end", "attempt 2", SAID, "end", "attempt 3", "say on")
     async with supervising(paths) as engine:
         run = await played(engine, *again)

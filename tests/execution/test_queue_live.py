@@ -259,7 +259,7 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
         assert {engine.view.runs[run.id].status for run in runs} == {Status.SUCCEEDED}
         await engine.set_pause(Pause("asked"))
         run = await engine.start(spec(**codex.wish()))
-        await becomes(lambda: not engine._supervision.scheduler._login_checked)
+        await becomes(lambda: not engine._supervision.scheduler._logged_in)
         await engine.set_pause(None)
         await settled(engine)
         assert codex.calls()[7:] == ["doctor", "exec"]  # once more after a pause
@@ -465,7 +465,7 @@ async def test_the_next_engine_knows_why_the_last_one_was_ending_a_run(
 async def test_a_token_budget_is_kept(
     paths: Paths, watchful: Callable[[str], dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.execution.follower.ROLLOUT_S", 0.05)
+    monkeypatch.setattr("engine.execution.follower.POLL_S", 0.05)
     count = "usage input=600 output=10"
     async with supervising(paths, **watchful("notice")) as engine:
         run = await played(engine, count, count, "hang", budget_tokens=1000)

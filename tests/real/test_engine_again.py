@@ -224,7 +224,7 @@ async def test_two_refused_keys_pause_the_queue(house: House, server: LoopbackSe
 async def test_tokens_and_windows_are_told_while_it_works(
     house: House, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "ROLLOUT_S", 0.05)
+    monkeypatch.setattr(follower, "POLL_S", 0.05)
     gate = threading.Event()
     headers = rate_limits(primary=12, secondary=34)
     script = [
