@@ -21,8 +21,8 @@ from swarm_tui import main
 sys.exit(main())
 """
 CORE = [
-    ("tui.terminal.handover_driver", "SeamlessDriver", "start_application_mode"),
-    ("tui.terminal.handover_driver", "SeamlessDriver", "write"),
+    ("tui.terminal.handover_driver", "HandoverDriver", "start_application_mode"),
+    ("tui.terminal.handover_driver", "HandoverDriver", "write"),
     ("tui.app", "SwarmApp", "on_mount"),
     ("tui.app", "SwarmApp", "get_css_variables"),
 ]
