@@ -111,9 +111,11 @@ def value_of(spec: RunSpec, option: RunOption) -> Any:  # noqa: ANN401  any opti
     return getattr(spec, option.sets)
 
 
-def is_given(value: object) -> bool:
-    """Return whether a value of an option was given: zero and an empty text count."""
-    return value is not None and value is not False and value not in ((), {})
+def is_given(option: RunOption, value: object) -> bool:
+    """Return whether a value was given: zero and an empty text count, as does the answer no."""
+    if value is False:
+        return option.kind is Kind.YES_NO
+    return value is not None and value not in ((), {})
 
 
 def problem_of(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value

@@ -132,7 +132,7 @@ def values_of(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {
         option.sets: option.choices(value) if option.choices else value
         for option, value in found
-        if is_given(value)
+        if is_given(option, value)
     }
 
 
