@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.agents import registry
+from engine.config import workspace_roots
 from engine.config.config_file import load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
@@ -174,7 +175,8 @@ def _surroundings(paths: Paths) -> list[Finding]:
         disk = _disk(paths)
     except OSError as error:
         disk = Finding("disk", CheckHealth.FAIL, f"{paths.home} cannot be read: {error.strerror}.")
-    return [disk, check_home(paths.home), _settings(paths), *_terminal()]
+    roots = map(check_root, workspace_roots.chosen(paths.home))
+    return [disk, check_home(paths.home), *roots, _settings(paths), *_terminal()]
 
 
 def _holder(holder: LockHolder, absent: str) -> Finding:
@@ -230,16 +232,28 @@ def _disk(paths: Paths) -> Finding:
 
 def check_home(home: Path) -> Finding:
     """Check that the home lies where sandboxed agents may not write."""
-    real = real_path(home)
-    for name in ("/tmp", os.environ.get("TMPDIR", "")):
-        if name and real.is_relative_to(real_path(name)):
+    return _apart("home", home, "SWARM_HOME")
+
+
+def check_root(root: Path) -> Finding:
+    """Check that a folder with workspaces is there, and that other agents may not write in it."""
+    if not root.is_dir():
+        words = f"{root} is missing, and with it the workspaces of runs that were created there."
+        return Finding("root", CheckHealth.WARNING, words, "Mount its disk, or move it back.")
+    return _apart("root", root, "workspace.root")
+
+
+def _apart(name: str, folder: Path, setting: str) -> Finding:
+    real = real_path(folder)
+    for open_to_agents in ("/tmp", os.environ.get("TMPDIR", "")):
+        if open_to_agents and real.is_relative_to(real_path(open_to_agents)):
             return Finding(
-                "home",
+                name,
                 CheckHealth.WARNING,
-                f"{home} lies below {name}, where sandboxed agents may write.",
-                "Set SWARM_HOME to a folder elsewhere.",
+                f"{folder} lies below {open_to_agents}, where sandboxed agents may write.",
+                f"Set {setting} to a folder elsewhere.",
             )
-    return _ok("home", str(home))
+    return _ok(name, str(folder))
 
 
 def _settings(paths: Paths) -> Finding:

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
@@ -193,7 +194,7 @@ class Engine(LazyServices):
             engine = cls(paths, config, store, View())
             engine.config_error = loaded.error
             await engine._shared.refresh()
-            distrust([str(paths.workspaces)])
+            distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)
             if follow or supervise:
                 await engine.memory.load()
@@ -347,11 +348,16 @@ class Engine(LazyServices):
             spec = await asyncio.to_thread(attachments.checked, spec)
         spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
         named = replace(spec.preparation, branch=str(self.config.workspace.branch))
+        if spec.workspace.kind is not WorkspaceKind.IN_PLACE:
+            root = self.config.workspace.root
+            named = replace(named, root=str(root) if root else None)
         spec = replace(spec, preparation=named)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
         spec = replace(spec, workspace=checked.workspace) if pinned else spec
-        return replace(spec, project=await self._project(spec))
+        spec = replace(spec, project=await self._project(spec))
+        await self._check_root(spec)
+        return spec
 
     async def _project(self, spec: RunSpec) -> str:
         """Return the project of a run: two repositories with one folder name are two projects."""
@@ -468,6 +474,15 @@ class Engine(LazyServices):
             raise user_error("CHANGES_UNKNOWN")
         spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
         await self._check_spec(spec)
+        if not needs_none:
+            await self._check_root(run.spec)
+
+    async def _check_root(self, spec: RunSpec) -> None:
+        """Check the folder in which the workspace will be created; raises `UserError`."""
+        if spec.preparation.root:
+            from engine.workspaces.create import root
+
+            await asyncio.to_thread(root.check, Path(spec.preparation.root), spec, self.paths.home)
 
     async def _check_spec(self, spec: RunSpec) -> RunSpec:
         from engine.preflight import check_spec

@@ -147,9 +147,10 @@ class Paths:
         """Deleted workspaces that can still be restored."""
         return self.home / "trash"
 
-    def workspace(self, project: str, run: str) -> Path:
-        """Return the folder an agent works in."""
-        return self.workspaces / safe_name(project) / safe_name(run)
+    def workspace(self, project: str, run: str, root: str | None = None) -> Path:
+        """Return the folder an agent works in, in the home's own root or in another one."""
+        top = Path(root) if root else self.workspaces
+        return top / safe_name(project) / safe_name(run)
 
     def run(self, run: str) -> Path:
         """Return the folder of a run's own files."""

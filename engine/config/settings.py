@@ -12,7 +12,15 @@ from msgspec import Meta, Struct
 
 from engine.config import yaml_file
 from engine.config.addresses import Address, Url
-from engine.config.values import BranchName, Duration, EventName, PathInside, Size, WebhookName
+from engine.config.values import (
+    BranchName,
+    Duration,
+    EventName,
+    PathInside,
+    RootFolder,
+    Size,
+    WebhookName,
+)
 from engine.domain import codex_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Sandbox
@@ -90,6 +98,10 @@ class WorkspaceSettings(_Section, frozen=True):
         BranchName,
         _says("branches of runs; where `swarm` is a branch itself, `swarm-{run}` is taken"),
     ] = BranchName("swarm/{run}")
+    root: Annotated[
+        RootFolder | None,
+        _says("the folder in which workspaces are created; else `workspaces` in the home"),
+    ] = None
     copy_files: Annotated[
         tuple[PathInside, ...],
         _says("files brought along that git does not carry, or `ignore` names; `*` is allowed"),

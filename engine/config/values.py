@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from engine.domain.messages import TOPICS
@@ -71,6 +72,21 @@ class BranchName(str):
 
 _NO_BRANCH = re.compile(r"[\s~^:?*\[\\{}@]|\.\.|^-|^refs/|\.$")
 _NO_PART = re.compile(r"^$|^\.|\.lock$")
+
+
+class RootFolder(str):
+    """A folder for workspaces: an absolute path, where `~` is a home directory."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> RootFolder:
+        """Read a folder; raises ValueError where its path is not absolute."""
+        text = value if isinstance(value, str) else ""
+        path = os.path.expanduser(text)  # noqa: PTH111  `Path` raises for an unknown user
+        if not path.startswith("/") or not text.isprintable() or not _is_utf8(text):
+            raise ValueError("an absolute path is needed, such as /data/workspaces or ~/workspaces")
+        return cls(os.path.normpath(path).replace("//", "/", 1))
 
 
 class PathInside(str):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config import workspace_roots
 from engine.disk.reachability import Reachability, reach
 from engine.domain.errors import UserError
 from engine.domain.model import Applied, Run
@@ -152,7 +153,7 @@ def _places(
     for folder, repository in found:
         root = repository.top if store.is_worktree and repository and repository.top else folder
         root = real_path(root)
-        if root.is_dir() and not root.is_relative_to(real_path(home / "workspaces")):
+        if root.is_dir() and not workspace_roots.holds(home, root):
             places.append((root, repository))
     return places
 

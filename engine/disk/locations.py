@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.agents import registry
 from engine.agents.base import SessionFile
+from engine.config import workspace_roots
 from engine.config.paths import Paths
 from engine.domain.model import Run
 
@@ -52,9 +53,10 @@ def find(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
         places.append(
             DiskLocation(LocationKind.FILES, path, path.name, _known(path.name, known), project)
         )
-    for path in _folders(paths.trash):
-        run = path.name.rpartition("-")[2]
-        places.append(DiskLocation(LocationKind.TRASH, path, path.name, _known(run, known)))
+    for trash in workspace_roots.trashes(paths):
+        for path in _folders(trash):
+            run = path.name.rpartition("-")[2]
+            places.append(DiskLocation(LocationKind.TRASH, path, path.name, _known(run, known)))
     taken = {paths.workspaces, paths.home / "runs", paths.trash}
     for path in _entries(paths.home):
         if path not in taken:
@@ -69,11 +71,14 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
     known = {run.id: run for run in runs}
     owners = {run.workspace.path: run.id for run in known.values() if run.workspace}
     places: list[DiskLocation] = []
-    for project in _folders(paths.workspaces):
-        for path in _folders(project):
-            # A fresh start makes `<run>-<attempt>` beside `<run>`.
-            run = owners.get(str(path)) or _known(path.name.partition("-")[0], known)
-            places.append(DiskLocation(LocationKind.WORKSPACE, path, path.name, run, project.name))
+    for root in workspace_roots.known(paths.home):
+        for project in _folders(root):
+            for path in _folders(project):
+                # A fresh start makes `<run>-<attempt>` beside `<run>`.
+                run = owners.get(str(path)) or _known(path.name.partition("-")[0], known)
+                if run or root == paths.workspaces:  # elsewhere the user may have other folders
+                    place = DiskLocation(LocationKind.WORKSPACE, path, path.name, run, project.name)
+                    places.append(place)
     return places
 
 

@@ -1,9 +1,9 @@
 """Workspaces in the trash: outside the user's repository, and restored unharmed.
 
-An entry is a folder `trash/<entry>/` with `entry.json`, the workspace itself as `workspace/`, and
-of a worktree, its registration (see `registered`). Every step leaves a state that `mend` can finish
-or revert: the workspace is moved whole, never copied. An entry that is removed for good is called
-`<entry>.gone` first, so that nothing half removed can come back.
+An entry is a folder `<entry>/` in the trash of its root, with `entry.json`, the workspace itself as
+`workspace/`, and of a worktree, its registration (see `worktree_registry`). Every step leaves a
+state that `mend` can finish or revert: the workspace is moved whole, never copied. An entry that is
+removed for good is called `<entry>.gone` first, so that nothing half removed can come back.
 
 One change at a time: code that changes the trash holds `alone()`.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.config import workspace_roots
 from engine.config.locks import locked, to_the_end
 from engine.config.paths import Paths, private_folder
 from engine.disk import worktree_registry
@@ -54,32 +55,44 @@ class Trash:
 
     def list(self) -> list[TrashEntry]:
         """Return the entries of the trash, the newest first. Blocking."""
-        found = [self._read(name) for name in self._names()]
+        found = [self._read(folder) for folder in self._folders()]
         return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
 
-    def _names(self) -> list[str]:
-        folder = self._paths.trash
-        if folder.is_symlink():  # is none of ours
-            return []
-        try:
-            return sorted(one.name for one in folder.iterdir())
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise os_failure(error) from error
+    def _folders(self) -> list[Path]:
+        """Return what lies in the trash of each root."""
+        found: list[Path] = []
+        for trash in workspace_roots.trashes(self._paths):
+            try:
+                if not trash.is_symlink() and trash.is_dir():  # a link is none of ours
+                    found += trash.iterdir()
+            except OSError as error:
+                if trash == self._paths.trash:
+                    raise os_failure(error) from error
+                _log.warning("%s cannot be read: %s", trash, error)  # its disk may be away
+        return sorted(found, key=lambda one: one.name)
 
-    def _read(self, name: str) -> TrashEntry | None:
+    def _read(self, folder: Path) -> TrashEntry | None:
         try:
-            entry = msgspec.json.decode(
-                (self._paths.trash / name / "entry.json").read_bytes(), type=TrashEntry
-            )
+            entry = msgspec.json.decode((folder / "entry.json").read_bytes(), type=TrashEntry)
+            place = self._trash_of(Path(entry.path))
         except (OSError, msgspec.MsgspecError, UnicodeError):
             return None
-        return entry if entry.id == name and self._is_ours(Path(entry.path)) else None
+        return entry if place and place / entry.id == folder else None
+
+    def _trash_of(self, workspace: Path) -> Path | None:
+        """Return the trash for a workspace; None where a workspace cannot lie there."""
+        root = workspace_roots.holding(self._paths.home, workspace)
+        return root and workspace_roots.trash(self._paths, root)
+
+    def _folder(self, entry: TrashEntry) -> Path:
+        trash = self._trash_of(Path(entry.path))
+        if trash is None:
+            raise user_error("WORKSPACE_UNSAFE")
+        return trash / entry.id
 
     def content(self, entry: TrashEntry) -> Path:
-        """Return where the workspace of an entry lies."""
-        return self._paths.trash / entry.id / "workspace"
+        """Return where the workspace of an entry lies; raises `UserError` where none can."""
+        return self._folder(entry) / "workspace"
 
     async def put(
         self,
@@ -94,9 +107,9 @@ class Trash:
         With `keeps_branch` it stays there. Commits that are nowhere else go along. Raises
         WORKSPACE_UNSAFE for what is not ours to delete, WORKSPACE_MISSING where it is gone.
         """
-        workspace, target = await asyncio.to_thread(self._checked, run)
+        workspace, target, trash = await asyncio.to_thread(self._checked, run)
         now = time.time()
-        while (self._paths.trash / _id(now, run)).exists():
+        while (trash / _id(now, run)).exists():
             now += 0.001
         found = await worktree_registry.repository_of(workspace)
         entry = TrashEntry(
@@ -113,7 +126,7 @@ class Trash:
             keeps_branch=keeps_branch,
             together=together,
         )
-        folder = private_folder(self._paths.trash / entry.id)
+        folder = private_folder(trash / entry.id)
         try:
             if found:
                 entry = await worktree_registry.keep(found, entry, folder)
@@ -128,24 +141,23 @@ class Trash:
             raise
         return await to_the_end(self._settle(entry, found))
 
-    def _checked(self, run: Run) -> tuple[Workspace, Path]:
+    def _checked(self, run: Run) -> tuple[Workspace, Path, Path]:
         workspace = run.workspace
         if workspace is None or not os.path.lexists(workspace.path):
             raise user_error("WORKSPACE_MISSING")
         target = Path(workspace.path)
         shown = printable_name(workspace.path)
-        if workspace.kind is WorkspaceKind.IN_PLACE or not self._is_ours(target):
+        trash = self._trash_of(target)
+        if workspace.kind is WorkspaceKind.IN_PLACE or trash is None:
             raise user_error("WORKSPACE_UNSAFE", f"{shown} is not a folder that swarm-tui made.")
         if mount := removal.mounted_in(target):
             message = f"{printable_name(mount)} is mounted in {shown}."
             raise user_error("WORKSPACE_BUSY", message, "Unmount it first.")
-        return workspace, target
+        return workspace, target, trash
 
     async def restore(self, entry: TrashEntry) -> None:
         """Put a workspace back where it was, branch and registration of a worktree included."""
         content, target = self.content(entry), Path(entry.path)
-        if not self._is_ours(target):
-            raise user_error("WORKSPACE_UNSAFE")
         if not content.is_dir():
             raise user_error(
                 "WORKSPACE_MISSING", "The trash does not hold this workspace any more."
@@ -161,11 +173,11 @@ class Trash:
                 await asyncio.to_thread(content.rename, target)
         except OSError as error:
             raise os_failure(error) from error
-        await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
+        await asyncio.to_thread(removal.remove, content.parent)
 
     def doom(self, entry: TrashEntry) -> Path:
         """Mark an entry as never to be restored; return the folder left to remove. Blocking."""
-        folder = self._paths.trash / entry.id
+        folder = self._folder(entry)
         gone = folder.with_name(entry.id + GONE)
         try:
             folder.rename(gone)
@@ -197,7 +209,7 @@ class Trash:
 
     def doomed(self) -> list[Path]:
         """Return the folders left of entries that were removed for good. Blocking."""
-        return [self._paths.trash / name for name in self._names() if name.endswith(GONE)]
+        return [folder for folder in self._folders() if folder.name.endswith(GONE)]
 
     async def mend(self) -> None:
         """Finish what a crash cut short, so that no entry is half one thing and half another."""
@@ -207,17 +219,19 @@ class Trash:
 
     def _drop_begun(self) -> None:
         """Remove what was begun for a workspace that never came: it holds copies only."""
-        for name in self._names():
-            folder = self._paths.trash / name
+        for folder in self._folders():
             try:
-                if _BEGUN.fullmatch(name) and {one.name for one in folder.iterdir()} <= _COPIES:
+                if (
+                    _BEGUN.fullmatch(folder.name)
+                    and {one.name for one in folder.iterdir()} <= _COPIES
+                ):
                     removal.remove(folder)
             except OSError:
                 continue
 
     async def _mend(self, entry: TrashEntry) -> None:
         if not os.path.lexists(self.content(entry)):  # never moved here, or back already
-            await asyncio.to_thread(removal.remove, self._paths.trash / entry.id)
+            await asyncio.to_thread(removal.remove, self._folder(entry))
         elif not entry.is_settled and not os.path.lexists(entry.path):
             await self._settle(entry, await worktree_registry.repository_of(entry.workspace))
 
@@ -232,28 +246,19 @@ class Trash:
             if found:
                 await worktree_registry.take_out(found, entry, self._paths.home)
             entry = msgspec.structs.replace(entry, is_settled=True)
-            path = self._paths.trash / entry.id / "entry.json"
+            path = self._folder(entry) / "entry.json"
             await asyncio.to_thread(rewrite, path, msgspec.json.encode(entry))
         except (UserError, OSError) as error:  # the user may have removed the repository
             _log.warning("%s stays registered: %s", entry.path, error)
         return entry
-
-    def _is_ours(self, path: Path) -> bool:
-        """Return whether `path` is of the form `workspaces/<project>/<run>`, without links."""
-        top = self._paths.workspaces
-        real = Path(os.path.realpath(path.parent)) / path.name
-        return (
-            path.name not in ("", ".", "..")
-            and real.parent.parent == Path(os.path.realpath(top))
-            and not (top / path.parent.name).is_symlink()
-        )
 
 
 def _failure(error: OSError) -> UserError:
     if error.errno != errno.EXDEV:
         return os_failure(error)
     message = "The workspaces are on another file system than the trash."
-    return user_error("WORKSPACE_UNSAFE", message, "Keep the whole of SWARM_HOME on one.")
+    hint = "Keep the whole of SWARM_HOME on one, or set workspace.root."
+    return user_error("WORKSPACE_UNSAFE", message, hint)
 
 
 def _id(now: float, run: Run) -> str:

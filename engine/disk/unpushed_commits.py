@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.config import workspace_roots
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.system.files import real_path
 from engine.workspaces.apply.submodules import module_at
 from engine.workspaces.create import worktree
 from engine.workspaces.create.origin import OriginCache
@@ -174,7 +174,7 @@ async def _counterpart(
         return await _of_submodule(git_dir)
     source = Path(workspace.source) / name
     workspaces = Path(workspace.path).parent.parent
-    if not source.is_dir() or real_path(source).is_relative_to(real_path(workspaces)):
+    if not source.is_dir() or workspace_roots.is_in_any(source, workspaces):
         return None  # an agent may write there: git does not run in it
     try:
         return await asked.find(source)

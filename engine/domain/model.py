@@ -93,6 +93,8 @@ class WorkspaceSetup:
     ignore: tuple[str, ...] = ()
     branch: str = "swarm/{run}"
     """The name of a run's branch."""
+    root: str | None = None
+    """The folder in which the workspace is created; None: in the home."""
     copy_limit: int | None = None
     """Bytes of files, holes in them included, that a copy may hold."""
     trusted: dict[str, str] = field(default_factory=dict[str, str])

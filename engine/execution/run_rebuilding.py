@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from engine.agents.registry import agent_of
+from engine.config import workspace_roots
 from engine.config.paths import AttemptFolder, Paths
 from engine.domain.events import Body, CheckpointTaken, Event, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
@@ -137,7 +139,7 @@ def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]
         return None
     first = paths.attempt(folder.name, min(attempts))
     prompt = _text(first.prompt) or "(the prompt is lost)"
-    workspace = _workspace(folder.name, paths)
+    workspace = workspace_of(folder.name, paths)
     project = Path(workspace.path).parent.name if workspace else "recovered"
     title = one_line(prompt, TITLE) or folder.name
     agent = Agent.SIMULATED if prompt.startswith("sim:") else Agent.CODEX
@@ -175,8 +177,10 @@ def _attempts(folder: Path) -> list[int]:
     return [int(number) for number in numbers if number.isascii() and number.isdigit()]
 
 
-def _workspace(run: str, paths: Paths) -> Workspace | None:
-    for path in paths.workspaces.glob(f"*/{run}*"):
+def workspace_of(run: str, paths: Paths) -> Workspace | None:
+    """Return the workspace that carries the id of a run. Blocking."""
+    found = (root.glob(f"*/{run}*") for root in workspace_roots.known(paths.home))
+    for path in chain.from_iterable(found):
         if path.is_dir():
             kind = WorkspaceKind.WORKTREE if (path / ".git").is_file() else WorkspaceKind.COPY
             branch = _branch(path) if kind is WorkspaceKind.WORKTREE else None

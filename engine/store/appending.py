@@ -30,7 +30,7 @@ from engine.store.newer import StoredValue
 from engine.store.rebuilt import is_unreadable, rebuilt
 
 WORKED_IN = "worked in "
-"""Begins the names of settings that hold a folder, in JSON, in which a run works in place."""
+"""Begins the names of settings that hold a folder, in JSON, that an agent can write to."""
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
 _REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)
@@ -238,7 +238,9 @@ def insert_run(
 
 
 def note_folder(db: sqlite3.Connection, spec: RunSpec) -> None:
-    """Keep the folder that a run works in, in place, for as long as the home exists."""
-    if spec.workspace.kind is WorkspaceKind.IN_PLACE and spec.workspace.source:
-        setting = f"{WORKED_IN}{json.dumps(spec.workspace.source)}"
+    """Keep the folder in which an agent can write, outside the home, while the home exists."""
+    is_in_place = spec.workspace.kind is WorkspaceKind.IN_PLACE
+    folder = spec.workspace.source if is_in_place else spec.preparation.root
+    if folder:
+        setting = f"{WORKED_IN}{json.dumps(folder)}"
         db.execute("INSERT OR IGNORE INTO settings VALUES (?, '')", (setting,))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from engine.config import workspace_roots
 from engine.config.paths import Paths
 from engine.config.settings import WatchdogSettings
 from engine.domain.consent import Consent, TrustRequest
@@ -81,6 +82,7 @@ class Templates:
         above = (
             self._home,
             real_path(self._home),
+            *(real_path(root) for root in workspace_roots.chosen(self._home)),
             *([source, real_path(source)] if source else []),
         )
         return any(

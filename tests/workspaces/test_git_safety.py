@@ -190,7 +190,7 @@ async def test_a_whole_run_runs_nothing(
     again = WorkspaceSpec(WorkspaceKind.FROM_RUN, str(target))
     await asyncio.to_thread(create.make, again, target.with_name("r2"), home, lambda: False)
     repository = await worktree.must_find(evil)
-    await worktree.prune(repository, home / "workspaces", home)
+    await worktree.prune(repository, home)
     tip = await worktree.tip_of(repository.git, "swarm/r1")
     await worktree.remove(repository, target, "swarm/r1", home, kept=tip)
     assert [path.read_text() for path in ran.iterdir()] == []

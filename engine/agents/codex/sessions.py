@@ -17,6 +17,7 @@ import msgspec
 from engine.agents.base import SessionFile
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
+from engine.config import workspace_roots
 from engine.config.paths import Paths
 from engine.domain.folder_size import FolderSize
 from engine.domain.lifecycle import FINISHED
@@ -52,7 +53,8 @@ class SessionFiles:
         self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str], home: Path
     ) -> None:
         self._home = home
-        self._workspaces = paths.workspaces
+        self._own_root = paths.workspaces
+        self._roots = workspace_roots.known(paths.home)
         self._in_trash = in_trash
         self._by_id = {run.id: run for run in runs}
         self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
@@ -80,6 +82,8 @@ class SessionFiles:
             if folder is None or not self._is_ours(folder):
                 return None
             run = self._by_path.get(str(folder)) or self._by_id.get(folder.name.partition("-")[0])
+            if run is None and folder.parent.parent != self._own_root:
+                return None  # the user may work in folders of their own there
         try:
             info = path.lstat()
         except OSError:
@@ -121,7 +125,7 @@ class SessionFiles:
 
     def _is_ours(self, folder: Path) -> bool:
         """Return whether a folder is where a workspace is or was."""
-        return folder.parent.parent == self._workspaces and ".." not in folder.parts
+        return folder.parent.parent in self._roots and ".." not in folder.parts
 
 
 def _rollouts(home: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.config import ports, run_environment
+from engine.config import ports, run_environment, workspace_roots
 from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
@@ -19,6 +19,7 @@ from engine.domain.requests import check_known, check_not_deleted
 from engine.execution.stages.command_guard import CommandGuard
 from engine.execution.stages.setup import SetupStage
 from engine.store.reading import StoreReader
+from engine.system.environment import distrust
 from engine.workspaces.create.create import discard, make
 from engine.workspaces.create.worktree import CreatedWorkspace
 
@@ -93,6 +94,8 @@ class WorkspaceStage:
     async def _make(self, run: Run) -> CreatedWorkspace | None:
         await self._say([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
         target = self._target(run)
+        roots = await asyncio.to_thread(workspace_roots.known, self._paths.home)
+        distrust(map(str, roots))  # another process may have noted one since
         wanted, wish = run.spec.preparation, await self._wish(run)
         making = asyncio.create_task(
             asyncio.to_thread(
@@ -119,7 +122,7 @@ class WorkspaceStage:
     def _target(self, run: Run) -> Path:
         # A fresh start gets a folder of its own: what was done before stays where it is.
         name = run.id if run.workspace is None else f"{run.id}-{run.attempt}"
-        return self._paths.workspace(run.spec.project, name)
+        return self._paths.workspace(run.spec.project, name, run.spec.preparation.root)
 
     async def _discard(self, run: Run) -> None:
         """Remove a workspace that an engine before this one had begun to make."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engine.config import workspace_roots
 from engine.config.paths import private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
@@ -113,9 +114,11 @@ def _check_breadth(source: Path, home: Path) -> None:
     real = real_path(source)
     if real in (Path("/"), real_path(Path.home())):
         raise user_error("WORKSPACE_UNSAFE", f"{name} is too wide to be copied or worked in.")
-    home = real_path(home)
-    if real.is_relative_to(home) and len(real.relative_to(home).parts) <= ABOVE_WORKSPACES:
-        raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
+    tops = [(home, ABOVE_WORKSPACES), *((root, 1) for root in workspace_roots.chosen(home))]
+    for top, depth in tops:
+        top = real_path(top)
+        if real.is_relative_to(top) and len(real.relative_to(top).parts) <= depth:
+            raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
 
 
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
@@ -271,19 +274,19 @@ def _copied(
     allowance: copying.CopyAllowance,
 ) -> CreatedWorkspace:
     """Copy a folder; what in `.git` reaches into other working trees stays behind."""
-    avoided = real_path(home)
+    avoided = {real_path(home), *map(real_path, workspace_roots.chosen(home))}
     is_ignored = ignoring(ignore)
     check_room(
         source,
         target,
-        lambda path, is_folder: source / path == avoided or is_ignored(path, is_folder),
+        lambda path, is_folder: source / path in avoided or is_ignored(path, is_folder),
     )
     linked = (source / ".git").is_file()
 
     def without(path: str, _info: os.stat_result) -> bool:
         if path == ".git" and linked:
             return True
-        return path in (".git/worktrees", ".git/index.lock") or source / path == avoided
+        return path in (".git/worktrees", ".git/index.lock") or source / path in avoided
 
     copied = _copy(source, target, stop, ignore, without, allowance)
     target.chmod(0o700)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from engine.config import paths
+from engine.config import paths, workspace_roots
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.system.files import real_path
@@ -25,8 +26,18 @@ def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
 
     `may_contain`: it is not worked in, and only may not lie in one of them. Links are resolved.
     """
+    roots = (("the workspaces of swarm-tui", root) for root in workspace_roots.chosen(home))
+    _check(folder, chain(_protected(home), roots), may_contain=may_contain)
+
+
+def check_root_apart(folder: Path, home: Path) -> None:
+    """Raise `UserError` WORKSPACE_UNSAFE where a root of workspaces lies in or around ours."""
+    _check(folder, _protected(home), may_contain=False)
+
+
+def _check(folder: Path, places: Iterable[tuple[str, Path]], *, may_contain: bool) -> None:
     real = real_path(folder)
-    for what, place in _protected(home):
+    for what, place in places:
         there = real_path(place)
         if real == there or real.is_relative_to(there):
             raise _unsafe(folder, f"lies in {what}")

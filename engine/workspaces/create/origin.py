@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.config import workspace_roots
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.system.files import real_path
 from engine.workspaces.create.worktree import registration
 from engine.workspaces.git import repository
 from engine.workspaces.git.repository import Repository, refs
@@ -89,7 +89,7 @@ async def _of_earlier(
     for place in (Path(workspace.path), source):
         if place is None or not place.is_dir():
             continue
-        if real_path(place).is_relative_to(real_path(workspaces)):
+        if workspace_roots.is_in_any(place, workspaces):
             found = await repository.find_outside(place, workspaces)
         else:
             found = await asked.find(place)

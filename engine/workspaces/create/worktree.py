@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engine.config import workspace_roots
 from engine.config.locks import lock_for, locked
 from engine.config.paths import private_folder
 from engine.domain.errors import user_error
@@ -74,7 +75,7 @@ async def create(
     there = await must_find(source, needs_commit=commit is None)
     repository = replace(there, head=commit or there.head)
     private_folder(target.parent)
-    pruning = prune(there, home / "workspaces", home)
+    pruning = prune(there, home)
     who, _ = await asyncio.gather(user_git_config(repository, home), pruning)
     assert repository.head
     await check_checkout(repository.git, repository.head, target)
@@ -212,22 +213,28 @@ async def _branch_of(place: Path, run: str) -> str | None:
     return name if is_ours else None
 
 
-async def prune(repository: Repository, workspaces: Path, home: Path) -> int:
-    """Remove registrations below `workspaces` whose folder is gone; return their number.
+async def prune(repository: Repository, home: Path) -> int:
+    """Remove registrations in our roots whose folder is gone; return their number.
 
     Their branches are removed where they hold nothing of their own. Worktrees elsewhere, for
     instance on a disk that is absent now, are not ours; new ones are left to the process that
     is making them.
     """
     folder = repository.common_dir / "worktrees"
-    found = await asyncio.to_thread(_all_gone, folder, workspaces)
+    found = await asyncio.to_thread(_all_gone, folder, home)
+    count = 0
     for target, place in found:
-        await remove(repository, target, await _branch_of(place, target.name), home)
-    return len(found)
+        branch = await _branch_of(place, target.name)
+        # In a root outside the home the user may have worktrees, too: ours names its run.
+        if branch or target.is_relative_to(home) or target.is_relative_to(real_path(home)):
+            await remove(repository, target, branch, home)
+            count += 1
+    return count
 
 
-def _all_gone(folder: Path, workspaces: Path) -> list[tuple[Path, Path]]:
-    tops = workspaces, real_path(workspaces)
+def _all_gone(folder: Path, home: Path) -> list[tuple[Path, Path]]:
+    roots = workspace_roots.known(home)
+    tops = {*roots, *map(real_path, roots)}
     places = list(folder.iterdir()) if folder.is_dir() else []
     return [one for place in places if (one := _gone(place, tops))]
 

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.system.files import read_regular, real_path
+from engine.config import workspace_roots
+from engine.system.files import read_regular
 from engine.workspaces.git.bare import is_bare
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.repository import POINTER_BYTES, Repository
@@ -50,7 +51,7 @@ async def worktrees_beside(repository: Repository, without: Path) -> list[Path]:
     """Return the linked worktrees that are there, but those below the folder `without`."""
     trees = await asyncio.to_thread(_working_trees, repository.common_dir)
     tops = [one.top for one in trees if one.git_dir != repository.common_dir and one.top.is_dir()]
-    return sorted(top for top in tops if not real_path(top).is_relative_to(real_path(without)))
+    return sorted(top for top in tops if not workspace_roots.is_in_any(top, without))
 
 
 async def detached(repository: Repository, without: Collection[Path]) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from engine.config import workspace_roots
 from engine.config.paths import private_folder
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
@@ -157,7 +158,7 @@ async def find_outside(folder: Path, workspaces: Path) -> Repository | None:
     real = real_path(folder)
     if found is None or found[2] != real or found[0] == found[1]:
         return None
-    if any(found[1].is_relative_to(place) for place in (real_path(workspaces), real)):
+    if found[1].is_relative_to(real) or workspace_roots.is_in_any(found[1], workspaces):
         return None
     return await read(*found)
 
