@@ -254,8 +254,8 @@ async def test_the_settings_of_a_project_come_first(paths: Paths, source: Path) 
         assert names == {"a.txt", "own", ".secret"}
         told = [body.text for body in of_type(events, "notice")]
         assert told == [
-            "left out of the copy, by the settings: .secret, skip",
             "brought along: .secret",
+            "not in the workspace: what workspace.ignore names (skip)",
         ]
 
 

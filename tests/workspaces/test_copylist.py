@@ -138,7 +138,21 @@ def test_a_worktree_gets_them_from_the_top_and_copies_in_spite_of_what_is_ignore
     assert repos.git(target, "status", "--porcelain") == ""
     files, told = made(WorkspaceKind.COPY, source, ".env", "node_modules/")
     assert files == {"a", "sub/b", ".env", ".gitignore"}
-    assert told[0] == "left out of the copy, by the settings: .env, node_modules/"
+    assert told[-1] == "not in the workspace: what workspace.ignore names (node_modules/)"
+    assert not any("left out" in notice for notice in told)
+    _, told = made(WorkspaceKind.COPY, source / "sub")
+    assert told[-1] == "not in the workspace: the git history (--worktree has it)"
+    os.mkfifo(source / "pipe")
+    _, told = made(WorkspaceKind.COPY, source)
+    assert told[-1] == "not in the workspace: 1 unreadable or special file or mount (pipe)"
+
+
+def test_a_copy_of_a_shallow_clone_says_so(tmp_path: Path, home: Path) -> None:
+    source = repos.repository(tmp_path / "s")
+    repos.git(tmp_path, "clone", "-q", "--depth=1", f"file://{source}", "shallow")
+    wish = WorkspaceSpec(WorkspaceKind.COPY, str(tmp_path / "shallow"))
+    made = create.make(wish, home / "workspaces" / "p" / "r1", home, lambda: False)
+    assert "the source is shallow" in made.notices[-1]
 
 
 def test_what_is_ignored_does_not_count_for_the_size(tmp_path: Path, home: Path) -> None:

@@ -20,9 +20,10 @@ from engine.domain.text import printable_name
 from engine.system.environment import distrust
 from engine.system.files import real_path
 from engine.workspaces.create import base, working_folder, worktree
-from engine.workspaces.create.copy_list import bring_listed, some
+from engine.workspaces.create.copy_list import bring_listed
 from engine.workspaces.create.free_space import check_room, check_size
 from engine.workspaces.create.isolation import check_apart
+from engine.workspaces.create.missing_parts import Lacking, objects_lacking
 from engine.workspaces.create.submodule_copy import SubmoduleCopy
 from engine.workspaces.create.worktree import CreatedWorkspace, clear
 from engine.workspaces.files import copying
@@ -290,19 +291,20 @@ def _copied(
 
     copied = _copy(source, target, stop, ignore, without, allowance)
     target.chmod(0o700)
-    notices: list[str] = []
-    if linked:
-        notices.append(
-            "the source is a linked worktree or a submodule: the copy has its files, "
-            "and no git history (use --worktree for that)"
-        )
-    if copied.left_out:
-        what = "left out of the copy (not readable, no files, mounts)"
-        notices.append(f"{what}: {some(copied.left_out)}")
-    if copied.ignored:
-        notices.append(f"left out of the copy, by the settings: {some(sorted(copied.ignored))}")
-    return CreatedWorkspace(
-        Workspace(str(target), WorkspaceKind.COPY, source=str(source)), tuple(notices)
+    workspace = Workspace(str(target), WorkspaceKind.COPY, source=str(source))
+    return CreatedWorkspace(workspace, lacking=_lacking_copy(source, target, copied))
+
+
+def _lacking_copy(source: Path, target: Path, copied: copying.CopyResult) -> Lacking:
+    """Return what a copy lacks of its source."""
+    found, has_git = repository.locate(source), (target / ".git").is_dir()
+    is_shallow, is_partial = objects_lacking(target / ".git") if has_git else (False, False)
+    return Lacking(
+        is_shallow=is_shallow,
+        is_partial=is_partial,
+        no_history=found is not None and not has_git and found[2] is not None,
+        left_out=copied.left_out,
+        by_settings=sorted(copied.ignored),
     )
 
 
@@ -340,8 +342,7 @@ def _from_run(
     if found is None:
         _clear(target)
         made = _copied(source, target, home, stop, (), allowance)
-        workspace = replace(made.workspace, kind=WorkspaceKind.FROM_RUN)
-        return CreatedWorkspace(workspace, made.notices)
+        return replace(made, workspace=replace(made.workspace, kind=WorkspaceKind.FROM_RUN))
     private_folder(target.parent)
     check_room(source, target, lambda _path, _is_folder: False)
     branch, index = _run(worktree.register(found, target, branch, home, found.head), stop)
@@ -354,11 +355,9 @@ def _from_run(
         shutil.copyfile(found.git_dir / "index", index)
     target.chmod(0o700)
     failed = _run(SubmoduleCopy(found, target, index.parent, home).separate(), stop)
-    notices = [f"left out of the copy: {some(copied.left_out)}"] if copied.left_out else []
-    if failed:
-        notices.append(f"submodules without their repository, as files alone: {some(failed)}")
     workspace = Workspace(str(target), WorkspaceKind.FROM_RUN, str(source), branch)
-    return CreatedWorkspace(workspace, tuple(notices))
+    lacking = Lacking(left_out=copied.left_out, unlinked=failed)
+    return CreatedWorkspace(workspace, lacking=lacking)
 
 
 async def _worktree_of(folder: Path, target: Path) -> repository.Repository | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from engine.domain.text import printable_name
 from engine.workspaces.create.submodule_checkout import Filled
-from engine.workspaces.git.repository import Repository
 
 SHOWN = 5
 
@@ -33,6 +32,14 @@ class Lacking:
     """Files outside the cone of a sparse checkout."""
     is_shallow: bool = False
     is_partial: bool = False
+    no_history: bool = False
+    """Whether the source is in a repository, and the workspace is not."""
+    left_out: Sequence[str] = ()
+    """Paths of what a copy cannot have: unreadable files, devices and the like, mounts."""
+    by_settings: Sequence[str] = ()
+    """Names that `workspace.ignore` leaves out of a copy."""
+    unlinked: Sequence[str] = ()
+    """Submodules whose files are there without their repository."""
 
     def notice(self, target: Path) -> str:
         """Return all of it in one line; empty where nothing is missing. Blocking.
@@ -40,7 +47,13 @@ class Lacking:
         Ignored files that were copied to `target` afterwards are not missing.
         """
         missing = [path for path in self.ignored if not os.path.lexists(target / os.fsdecode(path))]
-        parts = [*self._of_files(missing), *self._of_submodules(), *self._of_objects()]
+        ignored = [name for name in self.by_settings if not os.path.lexists(target / name)]
+        parts = [
+            *self._of_files(missing),
+            *self._of_copies(ignored),
+            *self._of_submodules(),
+            *self._of_objects(),
+        ]
         return f"not in the workspace: {'; '.join(parts)}" if parts else ""
 
     def _of_files(self, ignored: Sequence[bytes]) -> Iterable[str]:
@@ -59,6 +72,15 @@ class Lacking:
             files = _count(self.outside, "file")
             yield f"{files} outside the sparse checkout (`git sparse-checkout add` brings them)"
 
+    def _of_copies(self, ignored: Sequence[str]) -> Iterable[str]:
+        if ignored:
+            yield f"what workspace.ignore names ({_names(ignored)})"
+        if self.left_out:
+            what = "unreadable or special file or mount"
+            yield f"{_count(len(self.left_out), what)} ({_names(self.left_out)})"
+        if self.no_history:
+            yield "the git history (--worktree has it)"
+
     def _of_submodules(self) -> Iterable[str]:
         found = self.submodules
         if found.empty:
@@ -70,6 +92,9 @@ class Lacking:
             yield f"{count} ({_names(found.empty)}; `{command}` fills them)"
         if found.moved:
             yield f"the commit that the source has checked out of {_names(found.moved)}"
+        if self.unlinked:
+            repositories = "repository" if len(self.unlinked) == 1 else "repositories"
+            yield f"the {repositories} of {_names(self.unlinked)}, whose files are there"
         if found.uncommitted:
             yield f"{_count(found.uncommitted, 'uncommitted file')} of submodules"
 
@@ -80,10 +105,10 @@ class Lacking:
             yield "objects that the source, a partial clone, has not fetched"
 
 
-def objects_lacking(found: Repository) -> tuple[bool, bool]:
+def objects_lacking(common_dir: Path) -> tuple[bool, bool]:
     """Return whether a repository is shallow, and whether it is a partial clone. Blocking."""
-    is_partial = any(found.objects.joinpath("pack").glob("*.promisor"))
-    return (found.common_dir / "shallow").is_file(), is_partial
+    is_partial = any(common_dir.joinpath("objects", "pack").glob("*.promisor"))
+    return (common_dir / "shallow").is_file(), is_partial
 
 
 def _count(count: int, noun: str) -> str:

@@ -356,7 +356,7 @@ async def _lacking(
         with private_git(index.parent, None, None, index) as git:
             listed = await git.run("ls-files", "-t", "-z")
         outside = sum(line.startswith(b"S ") for line in listed.split(b"\0"))
-    is_shallow, is_partial = await asyncio.to_thread(objects_lacking, repository)
+    is_shallow, is_partial = await asyncio.to_thread(objects_lacking, repository.common_dir)
     return Lacking(
         len(found.files),
         is_brought,
