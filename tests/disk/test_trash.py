@@ -185,8 +185,8 @@ class Killed(BaseException):
 
 
 STEPS = (
-    *("write", "move", "registered.take_out", "rewrite"),
-    *("registered.worktree.register", "registered.fill"),
+    *("write", "move", "worktree_registry.take_out", "rewrite"),
+    *("worktree_registry.worktree.register", "worktree_registry.fill"),
 )
 
 
