@@ -63,7 +63,7 @@ def _is_in(folder: Path, repository: tuple[Path, Path, Path | None]) -> bool:
 
 
 def _check_writable(root: Path) -> None:
-    """Write there: a mode says nothing of a file system that is read-only. Raises OSError."""
+    """Write there: the mode does not show a read-only file system. Raises OSError."""
     mode = root.stat().st_mode
     if mode & stat.S_IWOTH:
         raise _unusable(root, "can be written to by every user of this machine")
