@@ -117,8 +117,10 @@ def docstring(node: ast.AST) -> ast.Constant | None:
 
 
 def is_sentence(value: object) -> bool:
-    """Return whether a constant is text for readers: several words, and not SQL."""
-    return isinstance(value, str) and " " in value and not SQL.search(value)
+    """Return whether a constant is text for readers: several words, no SQL, no directive `say`."""
+    if not isinstance(value, str) or value.startswith("say "):
+        return False
+    return " " in value and not SQL.search(value)
 
 
 def of_code(source: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Another process that supervises this home when nobody looks any more."""
+"""Background supervisor: a process that supervises this home when no face is open."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class BackgroundProcess:
         return self._process.poll()
 
     def leave(self) -> None:
-        """Let it outlive us without a warning of Python's."""
+        """Leave it running without a warning of Python's."""
         if self._process.poll() is None:
             self._process.returncode = 0
 
 
 def start_if_needed(paths: Paths, command: Sequence[str]) -> BackgroundProcess | None:
-    """Start `command` in a session of its own unless somebody supervises; return it.
+    """Start `command` in a session of its own unless another process supervises; return it.
 
-    Call it after what is to be supervised is stored: who is about to leave looks once more after
+    Call it after the work is stored: a supervisor that is about to leave checks once more after
     giving up the lock. Raises OSError, and `UserError` where the lock cannot be read.
     """
     if read_holder(paths.lock).is_alive:

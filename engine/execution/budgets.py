@@ -1,4 +1,4 @@
-"""What the runs of a batch may use together: looked after while any of them is live."""
+"""Shared token budgets of batches, checked while any of their runs is live."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Budgets:
         self._looked_at = 0.0
 
     async def look(self, *, at_once: bool = False) -> None:
-        """Take the budgets and what was used anew, at most once a second or `at_once`."""
+        """Read the budgets and their usage again, at most once a second or `at_once`."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_S and not at_once:
             return
@@ -34,7 +34,7 @@ class Budgets:
         self._spent = {batch: self._used(batch) for batch in self._known}
 
     def exceeded(self, run: Run) -> UserError | None:
-        """Say that the batch of a run has used up its budget, if it has."""
+        """Return the error if the batch of a run has used up its budget."""
         batch = run.spec.batch or ""
         budget, spent = self._known.get(batch), self._spent.get(batch, 0)
         if budget is None or spent <= budget:

@@ -1,4 +1,4 @@
-"""What happened, handed to whoever looks: one batch a frame, whatever the rate."""
+"""Events for listeners: one batch a frame, whatever the rate."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class EventStream:
 
 
 class EventBus:
-    """Hands every listener everything published while it is there."""
+    """Bus of events: every listener gets everything published while it is there."""
 
     def __init__(self) -> None:
         self._listeners: WeakSet[EventStream] = WeakSet()

@@ -1,4 +1,4 @@
-"""What the supervising engine does about faults beside restarting: it shows them everywhere.
+"""Reporter of the supervising engine's faults to all faces.
 
 Every process of the home sees them (a shared setting), the runs concerned get a notice, and the
 queue pauses while the machine lacks something.
@@ -66,7 +66,7 @@ class FaultReporter:
             try:
                 await self._report(self._faults.current)
             except BaseException:
-                self._changed.set()  # what could not be told now is told later
+                self._changed.set()  # a failed report is made later
                 raise
             await asyncio.sleep(GAP_S)
 

@@ -1,4 +1,4 @@
-"""What fails in this process at the moment: recorded at once, cleared when it works again."""
+"""Current faults of this process: recorded at once, cleared when the task works again."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Faults:
 
 
 def kind_of(error: BaseException) -> Kind:
-    """Return what tells this fault from others: its type, and the line that raised it."""
+    """Return the identity of a fault: its type, and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return type(error).__name__, place

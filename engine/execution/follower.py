@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class FollowedAttempt:
-    """One attempt that is followed; `done` tells how it ended, once all it said is stored."""
+    """A followed attempt; `done` is its end, once all its output is stored."""
 
     run: str
     process: AttemptProcess
@@ -47,7 +47,10 @@ class FollowedAttempt:
 
     @property
     def verdict(self) -> UserError | None:
-        """Why it was ended by us, if so; stored, for the engine that may have to finish it."""
+        """The error for which we ended it, if so.
+
+        It is stored, for the engine that may have to finish it.
+        """
         info = self.cursor.verdict
         return user_error(info.code, info.message, info.recovery) if info else None
 
@@ -57,11 +60,11 @@ class FollowedAttempt:
         self.moved |= verdict is not None
 
     def read(self) -> int:
-        """Take in the next lines, and give how many."""
+        """Read the next lines, and return their number."""
         lines = self.spool.lines()
         self.bodies += self.reader.read(lines)
         if not lines and (missing := self.spool.cut_off()):
-            said = f"somebody cut {missing} bytes off the agent's output: what they said is lost"
+            said = f"{missing} bytes of the agent's output were cut off: their content is lost"
             self.bodies.append(Notice("warning", said))
         self._move()
         return len(lines)
@@ -196,11 +199,11 @@ class OutputFollower:
             following.process.record(seen)
 
     def _pause_s(self) -> float:
-        """Give how long to wait: of many runs, those who look see only some, a little later."""
+        """Return how long to wait: longer with many runs, of which only some are watched."""
         return min(MAX_TICK_S, TICK_S * max(1.0, len(self._followed) / CROWD))
 
     def _read(self) -> tuple[bool, list[tuple[FollowedAttempt, ProcessEnd]]]:
-        """Read what there is; say if there may be more, and which attempts have ended."""
+        """Read the available lines; return whether there may be more, and the ended attempts."""
         budget = LINES_A_TICK
         polls = self._polls_due()
         endings: list[tuple[FollowedAttempt, ProcessEnd]] = []
@@ -217,7 +220,7 @@ class OutputFollower:
                 if ending and not following.spool.behind:
                     following.end()
                     endings.append((following, ending))
-            except Exception as error:  # its supervisor's affair, and nobody else's
+            except Exception as error:  # its supervisor's affair alone
                 self._give_up(following, error)
         return budget <= 0, endings
 
@@ -310,7 +313,7 @@ def _give_back(taken: Taken) -> None:
 
 
 def is_of_store(error: Exception) -> bool:
-    """Return whether a fault says nothing about a run: the store cannot be written at all."""
+    """Return whether a fault is not about a run: the store cannot be written at all."""
     return transient(error) is not None or (
         isinstance(error, UserError) and error.entry.stops_store
     )

@@ -1,7 +1,7 @@
-"""The stream of all runs' events, in order, whoever wrote them.
+"""Journal: the stream of all runs' events, in order, from all processes.
 
-What this process appends is handed on at once; what others appended is read from the database. Both
-come out in the order of the database, each event once.
+Events appended by this process are published at once; those of others are read from the database.
+Both come out in the order of the database, each event once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Publish = Callable[[Sequence[Event], set[str]], None]
 
 
 class Journal:
-    """Appends events, and keeps `view` and the listeners current with everybody's."""
+    """Journal that appends events, and keeps `view` and listeners current with all processes."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Journal:
         return await self.append([AppendRequest(run, decide=decide) for run in runs])
 
     async def _recorded(self, done: Committed, entries: Sequence[AppendRequest] = ()) -> Committed:
-        """Keep what changed in the runs' own folders, too, before anybody is told of it."""
+        """Store the changes in the runs' own folders, too, before they are published."""
         if self._records:
             with self._faults.guard("run records"):
                 await self._records.keep(done, entries)

@@ -1,4 +1,4 @@
-"""What an attempt's end means for the run: the end, or another attempt."""
+"""The outcome of an attempt: the end of the run, or another attempt."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STALL_RESUMES = 3
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What comes next: last events of the attempt, what another is to do, a pause for all."""
+    """The next step: last events of the attempt, the request of another, a pause for all."""
 
     bodies: list[Body]
     ask: AttemptRequest | None = None
@@ -97,7 +97,7 @@ def what_next(
 ) -> NextStep:
     """Decide what follows an attempt that nobody cancelled.
 
-    `again` is what another attempt would have to do, see `go_on`.
+    `again` is the request of another attempt, see `go_on`.
     """
     error = outcome.error
     if error is None and run.spec.verify:
@@ -175,7 +175,7 @@ def _retry(
 def go_on(ask: AttemptRequest | None, *, can_continue: bool) -> AttemptRequest | None:
     """Return what another attempt does: go on in the thread if it can, else all of it again.
 
-    The run may know a thread of an earlier attempt, which has not heard what this one was asked.
+    The run may know a thread of an earlier attempt, which has not got the request of this one.
     """
     if can_continue:
         return AttemptRequest(GO_ON, resume=True)

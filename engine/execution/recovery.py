@@ -1,7 +1,7 @@
-"""A lost or damaged database rebuilt from the folders of the runs.
+"""Recovery of a lost or damaged database from the folders of the runs.
 
-Nothing is deleted: a damaged database is kept aside. What is there already stays as it is, so that
-it does no harm to recover twice.
+Nothing is deleted: a damaged database is kept aside. Existing rows stay as they are, so that it
+does no harm to recover twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was rebuilt: the runs, and the folders of which nothing could be made."""
+    """The rebuilt runs, and the folders that could not be used."""
 
     runs: int = 0
     events: int = 0
@@ -79,7 +79,7 @@ async def _is_well(paths: Paths) -> bool:
 
 
 async def _set_aside_if_lost(paths: Paths) -> Path | None:
-    """Move a damaged database out of the way, and give where it is."""
+    """Move a damaged database aside, and return its new path."""
     if await _is_well(paths):
         return None
     if paths.database.is_dir():

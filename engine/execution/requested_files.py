@@ -29,7 +29,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUP
 
 
 class RequestedFiles:
-    """Keeps what the runs of one request need, each in its own folder."""
+    """Files that the runs of one request need, each kept in its own folder."""
 
     def __init__(self, paths: Paths, environment: Mapping[str, str]) -> None:
         self._paths = paths

@@ -101,7 +101,7 @@ def _add(made: RebuiltRun, n: int, bodies: Sequence[Body], *, fold: bool = False
 def _read_output(
     made: RebuiltRun, n: int, folder: AttemptFolder, earlier: list[str], *, is_live: bool
 ) -> None:
-    """Add what an attempt's output says, and how it ended."""
+    """Add the events of an attempt's output, and its end."""
     run = made.run
     ask = made.asks.get(n) if n > 1 else None
     cursor = first_cursor(run if n > 1 else replace(run, usage=Usage()), ask, earlier)
@@ -133,7 +133,7 @@ def _read_output(
 
 
 def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]] | None:
-    """Return what the files of a run without a record say of it."""
+    """Return a run without a record, from its files."""
     attempts = _attempts(folder)
     if not attempts:
         return None
@@ -189,7 +189,7 @@ def workspace_of(run: str, paths: Paths) -> Workspace | None:
 
 
 def _branch(workspace: Path) -> str | None:
-    """Return the branch that a worktree has checked out, as its git directory says."""
+    """Return the branch that a worktree has checked out, from its git directory."""
     named = _text(workspace / ".git").removeprefix("gitdir:").strip()
     head = _text(workspace / named / "HEAD").strip() if named else ""
     branch = head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""

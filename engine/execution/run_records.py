@@ -1,4 +1,4 @@
-"""What is known of each run, kept a second time in its folder: `run.json`.
+"""Records of runs, a second copy in their folders: `run.json`.
 
 The database alone is the truth. The record is for the day when it is lost (`execution/recovery`).
 """
@@ -35,7 +35,7 @@ THREADS = 8
 
 
 class RunRecords:
-    """Writes the records of one home."""
+    """Records of the runs of one home."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths

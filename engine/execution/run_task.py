@@ -11,7 +11,7 @@ from engine.execution.task_tree import SupervisedTask
 
 
 class RunTask:
-    """A run that is carried to its end; each start begins with what the store says of it."""
+    """A run that is supervised to its end; each start begins with the run as stored."""
 
     def __init__(self, run: Run, tools: SupervisorContext) -> None:
         self._run = run
@@ -40,7 +40,7 @@ class RunTask:
                 self._task.wake()
 
     def look(self, run: Run, now: float) -> None:
-        """Look after the run, also at what nobody told of."""
+        """Look after the run, also at changes that no event reported."""
         self.see(run)
         self._attempt(lambda supervisor: supervisor.look(now))
 

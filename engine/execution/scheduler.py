@@ -1,4 +1,4 @@
-"""Which queued run starts next, and who carries each active one."""
+"""Scheduler of the queue: the next run to start, and a supervisor for each active one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AUTH_FAILURES = 2
 
 
 class Scheduler:
-    """Starts queued runs while slots are free, and gives every active run a supervisor."""
+    """Scheduler that starts queued runs while slots are free, and supervises every active run."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Scheduler:
                     await self._wake.wait()
 
     async def look_after(self) -> None:
-        """Have every run looked after, for ever: all at one moment, to wake for each costs more."""
+        """Look after every run, for ever: all at one moment, to wake for each costs more."""
         while True:
             await asyncio.sleep(LOOK_S)
             now = self._tools.clock.now()
@@ -88,7 +88,8 @@ class Scheduler:
     async def _check_home(self) -> None:
         """Check that the home is what it was; if not, end all supervision.
 
-        Its agents live on, for whoever finds them again; only one that was removed ends them, too.
+        Its agents live on, for the engine that finds them again; only if the home was
+        removed, they are ended, too.
         """
         try:
             self._still_there()
@@ -99,7 +100,7 @@ class Scheduler:
             raise FinalError(error) from error
 
     def _carry_active(self) -> None:
-        """Give every active run a supervisor: also those another engine left."""
+        """Supervise every active run: also those another engine left."""
         for run in self._view.active():
             if run.id not in self._carried:
                 self._carried[run.id] = carried = RunTask(run, self._tools)
@@ -124,7 +125,7 @@ class Scheduler:
         return started
 
     async def _start_next(self) -> bool:
-        """Start the next run if one may start, and tell whether one was started."""
+        """Start the next run if one may start, and return whether one was started."""
         with self._faults.guard("queue"):
             await self._drop_hopeless()
         with self._faults.guard("budgets"):
@@ -142,7 +143,7 @@ class Scheduler:
         return True
 
     async def _end_pause(self) -> None:
-        """Let the queue go on when the time of a pause has come."""
+        """End a pause of the queue whose time has come."""
         pause = self._rules().pause
         if pause is None:
             return
@@ -161,7 +162,7 @@ class Scheduler:
     async def _login_holds(self, run: Run) -> bool:
         """Check the login once, before the first start; where it does not hold, the run fails.
 
-        It costs no workspace and no process, and whoever waits for the run is told at once.
+        It costs no workspace and no process, and the user sees it at once.
         """
         agent = agent_of(run.spec.agent)
         if agent.name in self._logged_in:

@@ -1,4 +1,4 @@
-"""What all processes of one home share beside the runs: how many slots, and whether to wait."""
+"""Settings that all processes of one home share: the slots, the pause, the faults."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class SharedSettings:
         self.slots = slots
         self.pause: Pause | None = None
         self.faults: tuple[Fault, ...] = ()
-        """What fails in the engine that supervises, as it told last."""
+        """Faults of the supervising engine, as last reported."""
 
     async def refresh(self) -> bool:
-        """Take over what is stored, and tell whether it is news."""
+        """Read the stored settings, and return whether they changed."""
         before = (self.slots, self.pause, self.faults)
         stored = await self._store.settings()
         names = (name for name in stored if name.startswith(WORKED_IN))
@@ -73,7 +73,7 @@ class SharedSettings:
 
         def tells(before: str | None, after: str | None) -> Message | None:
             if before is not None or after is None:
-                return None  # another reason or a later end is no news
+                return None  # another reason or a later end is not a change
             from secrets import token_hex
 
             key, now = token_hex(8), time.time()
@@ -84,7 +84,7 @@ class SharedSettings:
 
 
 def _shown(faults: tuple[Fault, ...]) -> list[tuple[str, str]]:
-    """Return what tells others something: not how often each came by now."""
+    """Return the part of the faults that others show: not how often each came by now."""
     return [(fault.task, fault.passing or fault.error) for fault in faults]
 
 
@@ -104,7 +104,7 @@ def _pause(text: str | None) -> Pause | None:
 
 
 def _faults(text: str | None) -> tuple[Fault, ...]:
-    """Read the faults that another process told of; another version may have written them."""
+    """Read the faults that another process stored; another version may have written them."""
     try:
         with unknown_allowed():
             return _decode_faults(text) if text else ()

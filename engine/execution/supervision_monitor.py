@@ -1,4 +1,4 @@
-"""Whether somebody supervises the runs of a home, as an engine that does not sees it."""
+"""Monitor of the supervision of a home, in an engine that does not supervise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.execution.supervisor_status import HolderState, LockHolder, read_hol
 
 LOOK_S = 1.0
 ABSENT_S = 3.0
-"""How long nobody may hold the lock before it is reported: engines hand over to each other."""
+"""How long the lock may be free before it is reported: engines hand over to each other."""
 
 
 class SupervisionMonitor:
@@ -84,7 +84,7 @@ class SupervisionMonitor:
 
 @dataclass(frozen=True, slots=True)
 class SupervisionState:
-    """Whether the runs of a home are supervised at the moment."""
+    """The state of the supervision of a home's runs."""
 
     problem: str = ""
     """Why not, in words; empty while they are."""

@@ -1,7 +1,7 @@
-"""One run carried from where it stands to its end: prepare, run, done.
+"""Supervisor of one run, from its present state to its end: prepare, run, done.
 
-Each step begins with what the database and the disk say, so that it does not matter which engine
-did the steps before it: a run that another engine left is carried on the same way.
+Each step begins with the database and the disk as they are, so that it does not matter which engine
+did the steps before it: a run that another engine left is supervised the same way.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SupervisorContext:
-    """What every supervisor works with; `commit` stores entries and tells everybody."""
+    """Parts that every supervisor works with; `commit` stores entries and publishes them."""
 
     paths: Paths
     config: Config
@@ -77,7 +77,7 @@ class SupervisorContext:
 
 
 class RunSupervisor:
-    """Carries one run; `poke` it when the run changed from outside."""
+    """Supervisor of one run; `poke` it when the run changed from outside."""
 
     def __init__(self, run: Run, tools: SupervisorContext) -> None:
         self._run = run
@@ -102,7 +102,7 @@ class RunSupervisor:
         self._learning = PatternRecorder(tools.store, self._append)
 
     def poke(self, run: Run) -> None:
-        """Tell that the run is now as given."""
+        """Replace the run by a newer state of it."""
         if run.seq < self._run.seq:
             return
         changed = (run.status, run.cause) != (self._run.status, self._run.cause)
@@ -131,7 +131,7 @@ class RunSupervisor:
             await self._process.stop(0)
 
     async def carry(self) -> None:
-        """Carry the run's attempt until it has ended; raises what is a fault in this program."""
+        """Supervise the run's attempt until it has ended; raises the faults of this program."""
         steps = {
             Status.PREPARING: self._prepare,
             Status.RUNNING: self._work,
@@ -145,7 +145,7 @@ class RunSupervisor:
                     await steps[self._run.status]()
                 except (UserError, OSError) as error:
                     if transient(error):
-                        raise  # says nothing about the run: it is carried on in a moment
+                        raise  # not about the run: it goes on in a moment
                     await self._fail(error if isinstance(error, UserError) else os_failure(error))
         finally:
             self._preparing.release()
@@ -202,7 +202,7 @@ class RunSupervisor:
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
         if stalled and not self._run.stalled:
             await self._say(Notice("warning", stalled, subject=Subject.STALLED))
-        # Once spoken it stands: what an agent says while it is stopped is no sign of life.
+        # The first verdict stands: output of an agent that is being stopped is not a sign of life.
         if not following.verdict:
             spent = self._tools.budgets.exceeded(self._run)
             following.verdict = spent or watchdog.verdict(self._run, now, settings, stalled)
@@ -275,7 +275,7 @@ class RunSupervisor:
 
     async def _fail(self, error: UserError) -> None:
         if self._tools.store.place:
-            # Files that are missed with the home itself say nothing about the run.
+            # Files that are missing with the home itself are not about the run.
             self._tools.store.place.check()
         # Where it is not known whether anything was started, it is found by its mark.
         started = self._process or AttemptProcess(self._folder, NOBODY, None)
@@ -382,11 +382,11 @@ class RunSupervisor:
         try:
             done = await self._stored(lambda: self._tools.commit([entry]))
         except TransitionError:
-            # Somebody was quicker, with a cancel for instance: go on from what is stored.
+            # Another change was quicker, a cancel for instance: go on from what is stored.
             (run,) = await self._stored(lambda: self._tools.store.runs(ids=[entry.run]))
         else:
             run = done.runs[entry.run]
-        # While we waited, a poke may have told of a later change.
+        # While we waited, a poke may have brought a later change.
         if run.seq >= self._run.seq:
             self._run = run
 

@@ -1,4 +1,4 @@
-"""Who supervises a home: at most one engine at a time, by locks that die with their holder."""
+"""Lock of a home's supervisor: at most one engine at a time, freed when its holder dies."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ BEAT_S = 2.0
 class SupervisorLock:
     """The right to supervise a home: a lock on its folder itself, and one on a file in it.
 
-    The kernel frees them the moment their holder dies, however it dies: no clock is involved, and
-    nobody takes over from an engine that is only slow. The file can be deleted, and made again by
-    another; the folder is the same as long as it is there. Older versions lock only the file.
+    The kernel frees them the moment their holder dies, however it dies: no clock is involved,
+    and no engine takes over from one that is only slow. The file can be deleted, and made again
+    by another; the folder is the same as long as it is there. Older versions lock only the
+    file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,7 +101,7 @@ class SupervisorLock:
     def check(self) -> None:
         """Check that the home is where it was; raises `UserError` HOME_REMOVED or HOME_MOVED.
 
-        A lock file that somebody deleted is made again. Raises OSError where it cannot be seen.
+        A deleted lock file is made again. Raises OSError where it cannot be seen.
         """
         if self._home is None:
             return
@@ -113,7 +114,7 @@ class SupervisorLock:
             raise user_error("HOME_MOVED", message, "End it, or let it supervise.")
 
     def give_up(self) -> None:
-        """Let another engine supervise."""
+        """Release the locks, so that another engine can supervise."""
         for handle in (self._file, self._home):
             if handle is not None:
                 os.close(handle)

@@ -19,7 +19,7 @@ HUNG_S = 20.0
 
 
 class HolderState(StrEnum):
-    """Whether a home is supervised."""
+    """The state of a home's supervision."""
 
     ABSENT = "absent"
     RUNNING = "running"
@@ -43,7 +43,7 @@ class LockHolder:
 
     @property
     def problem(self) -> str:
-        """Why this supervisor does nothing, and what to do; empty where it works."""
+        """The reason why this supervisor does nothing, and the fix; empty where it works."""
         if self.condition is HolderState.STOPPED:
             return (
                 f"The supervisor (process {self.pid}) is stopped: no run is supervised. "
@@ -87,9 +87,9 @@ def lock_unusable(path: Path, error: OSError) -> Exception:
 
 
 def beat_line(since: float) -> str:
-    """Return the heartbeat to write below the process id: since when, and the clock now.
+    """Return the heartbeat to write below the process id: its start, and the clock now.
 
-    The clock is monotonic: a jump of the wall clock is no silence. It stands still while the
+    The clock is monotonic: a jump of the wall clock is not a silence. It stands still while the
     machine sleeps where the system has such a clock (Linux, macOS).
     """
     return f"{since:.0f} {time.monotonic():017.3f}\n"

@@ -21,7 +21,7 @@ GiveUp = Callable[[BaseException], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long a task rests after its faults, in seconds."""
+    """Waiting times of a task after its faults, in seconds."""
 
     first_s: float = 0.5
     factor: float = 2.0
@@ -86,7 +86,7 @@ class SupervisedTask:
         self._task.add_done_callback(lambda _: call())
 
     def fail(self, error: Exception) -> None:
-        """Let it fail with a fault that was met elsewhere on its behalf."""
+        """Fail the task with a fault that was met elsewhere on its behalf."""
         if not (self._is_resting or self._is_ending or self.is_done or self._failure):
             self._failure = error
             if self._has_begun:  # a cancel before its first step would end it without a word
@@ -103,7 +103,7 @@ class SupervisedTask:
             self._task.cancel()
 
     async def finish(self) -> None:
-        """Let it end what it is at, and no more: a rest is not waited for."""
+        """End the task after its present step; a rest is cut short."""
         self._is_last = True
         self._woken.set()
         await self.wait()
@@ -155,13 +155,13 @@ class SupervisedTask:
         return None
 
     def _cancelled(self, error: asyncio.CancelledError) -> Exception:
-        """Return the fault behind a cancel; raises it where somebody wants the task to end."""
+        """Return the fault behind a cancel; raises it where the task itself is to end."""
         task = asyncio.current_task()
         if self._failure is not None and task and task.uncancel() == 0:
             return self._failure
         if task and task.cancelling():
             raise error
-        # Nobody cancelled this task: something it waited for was, and that is a fault.
+        # This task was not cancelled: something it waited for was, and that is a fault.
         return RuntimeError("something it waited for was cancelled")
 
     def _works(self) -> None:

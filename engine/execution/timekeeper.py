@@ -1,4 +1,4 @@
-"""Gaps of the clock closed: what counts time is told of it, then the engine's clock moves on."""
+"""Timekeeper: gaps of the clock are reported to the runs, then the engine's clock moves on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SETTING = "clock"
 
 
 class Append(Protocol):
-    """Appends to runs and changes settings, all or nothing."""
+    """A function that appends to runs and changes settings, all or nothing."""
 
     def __call__(
         self, entries: Sequence[AppendRequest], settings: Mapping[str, str]
@@ -35,7 +35,7 @@ class Append(Protocol):
 
 
 class Timekeeper:
-    """Keeps the clock of the engine that supervises; `check` it before anything is started."""
+    """Timekeeper of the supervising engine's clock; `check` it before anything is started."""
 
     def __init__(
         self, clock: Clock, view: View, store: Store, shared: SharedSettings, append: Append
@@ -92,7 +92,7 @@ def _anchor(text: str | None) -> ClockAnchor | None:
 
 
 def _notice(gap: ClockGap, run: Run) -> list[Body]:
-    """Return what a run is told of a gap: one that waits, only where the clock was moved back."""
+    """Return the notice of a gap for a run: for a waiting one, only where the clock moved back."""
     waits = run.status is Status.QUEUED and gap.total_s < 0
     if run.status not in ACTIVE and not waits:
         return []

@@ -1,4 +1,4 @@
-"""Runs that show no sign of life, take too long or use too much: seen early, told by reason."""
+"""Watchdog: runs without a sign of life, over their time or their budget, with the reason."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COMMAND_FACTOR = 3
 
 
 def of_run(run: Run, settings: WatchdogSettings) -> WatchdogSettings:
-    """Give what holds for a run: the settings, and what was asked for it alone."""
+    """Return the watchdog settings of a run: the settings, and its own overrides."""
     wish = {name: value for name, value in asdict(run.spec.watchdog).items() if value is not None}
     return msgspec.structs.replace(settings, **wish) if wish else settings
 
 
 def is_quiet(run: Run, now: float, settings: WatchdogSettings) -> bool:
-    """Say whether the run has said nothing for so long that its processes are to be looked at."""
+    """Return whether the run was silent for so long that its processes are checked."""
     return now - run.last_sign_at > settings.silent_s / 2
 
 
@@ -37,9 +37,9 @@ def is_odd(run: Run, now: float, settings: WatchdogSettings) -> bool:
 
 
 def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> str:
-    """Say why the run looks stalled at `now`, or nothing.
+    """Return why the run looks stalled at `now`; empty if it does not.
 
-    `idle` tells that its processes used no processor time since the last look.
+    `idle`: its processes used no processor time since the last look.
     """
     if run.stage is not Stage.EXECUTING:
         waited_s = now - run.doing_since  # since Codex was started: not the workspace's making
@@ -62,7 +62,7 @@ def _told(what: str, for_s: float, long: bool, *, idle: bool = False) -> str:
 
 
 def verdict(run: Run, now: float, settings: WatchdogSettings, stalled: str) -> UserError | None:
-    """Say why the run must be ended at `now`: its time, its tokens, or the watchdog's action."""
+    """Return the error for which the run must be ended at `now`: time, tokens, or the watchdog."""
     spec = run.spec
     if spec.timeout_s is not None and elapsed_s(run, now) > spec.timeout_s:
         limit = clock(spec.timeout_s)

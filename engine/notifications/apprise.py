@@ -23,7 +23,7 @@ LIMIT_S = 30.0
 
 
 class AppriseReceiver:
-    """Whoever reads what is sent to one address."""
+    """Receiver of messages at one Apprise address."""
 
     is_for_people = True
 
@@ -34,7 +34,7 @@ class AppriseReceiver:
         self._address = address
 
     async def send(self, message: str, payload: str) -> DeliveryOutcome:
-        """Say a message in words; Apprise has its own time limits, and this one besides."""
+        """Send a message in words; Apprise has its own time limits, and this one besides."""
         del message
         if not is_there():
             return DeliveryOutcome(DeliveryResult(user_error("NOTIFY_MISSING").message))
@@ -59,7 +59,7 @@ def is_there() -> bool:
 
 
 def _tell(address: str, title: str, text: str) -> str:
-    """Send, and say what went wrong, if anything; it blocks."""
+    """Send, and return the problem, if any; it blocks."""
     apprise: Any = import_module("apprise")  # an extra, and untyped
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it would write addresses down
     asset = apprise.AppriseAsset(async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY)
@@ -85,7 +85,7 @@ async def _in_thread(do: Callable[[], str]) -> str:
             result = do()
         except Exception as error:  # whatever a plug-in of Apprise's raises
             result = f"Apprise failed with {type(error).__name__}"
-        with suppress(RuntimeError):  # nobody waits any more
+        with suppress(RuntimeError):  # no task waits any more
             loop.call_soon_threadsafe(settle, result)
 
     threading.Thread(target=work, name="apprise", daemon=True).start()

@@ -1,7 +1,8 @@
-"""Who brings messages to their receivers: one engine at a time, the one that supervises.
+"""Delivery of messages to their receivers: by one engine at a time, the one that supervises.
 
-Each receiver is served by a task of its own, one message at a time: a slow one delays nobody. What
-fails is tried again for a day, later and later, and the messages about the same run wait behind it.
+Each receiver is served by a task of its own, one message at a time: a slow one delays no other. A
+failed message is tried again for a day, later and later, and the messages about the same run wait
+behind it.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _log = logging.getLogger(__name__)
 
 
 def backoff_s(tries: int, asked_s: float = 0.0) -> float:
-    """Give how long to wait after so many failed tries, where the receiver asked for so much."""
+    """Return the wait after `tries` failed tries, where the receiver asked for `asked_s`."""
     wait_s = min(FIRST_S * FACTOR ** (tries - 1), LONGEST_S) * random.uniform(0.8, 1.2)
     return max(wait_s, min(asked_s, LONGEST_S))
 
 
 class Deliverer:
-    """Delivers what is written for these receivers; `poke` it when something may have been."""
+    """Deliverer of stored messages to these receivers; `poke` it when there may be new ones."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Deliverer:
             raise RuntimeError(type(error).__name__) from None
 
     async def _deliver(self, receiver: Receiver) -> float:
-        """Try everything that is due, and give how long there is nothing more to do."""
+        """Try everything that is due, and return the seconds until the next try."""
         letters = await self._deliveries.next(receiver.name)
         if not letters:
             return LOOK_S
@@ -106,7 +107,7 @@ class Deliverer:
         return 0.0 if due else min(max(soonest_s, 0.0), LOOK_S)
 
     def _is_due(self, letter: DueDelivery) -> bool:
-        """Say whether it may be tried now; a clock that was put back makes nothing wait longer."""
+        """Return whether it may be tried now; a clock that was put back delays nothing."""
         wait_s = letter.delivery.due - self._clock()
         return wait_s <= 0 or wait_s > 2 * LONGEST_S
 

@@ -1,4 +1,4 @@
-"""What keeps receivers from being told, found before anything is to be told."""
+"""Diagnosis of receivers: problems found before there is a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def problems(config: Config, deliveries: Deliveries) -> list[Problem]:
     parked = sum(it.parked for it in (await deliveries.standings()).values())
     if parked:
         message = f"{parked} {'delivery was' if parked == 1 else 'deliveries were'} given up."
-        way_out = "`swarm-tui webhooks deliveries --state parked` says why, `retry` sends again."
+        way_out = "`swarm-tui webhooks deliveries --state parked` shows why, `retry` sends again."
         found.append((message, way_out))
     return found
 
@@ -33,7 +33,7 @@ def _of_secrets(config: Config) -> list[Problem]:
     for hook in config.webhooks:
         if not hook.has_secret:
             message = f"The webhook {hook.name} is not signed: anybody could write what it gets."
-            found.append((message, "Give it a `secret_env`; docs/webhooks.md says how."))
+            found.append((message, "Set its `secret_env`; see docs/webhooks.md."))
             continue
         try:
             secret_of(hook)

@@ -1,4 +1,4 @@
-"""A message in words, for people: a title and what there is to say."""
+"""Messages in words, for people: a title and a text."""
 
 from __future__ import annotations
 

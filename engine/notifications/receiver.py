@@ -1,4 +1,4 @@
-"""What every receiver is to those who deliver."""
+"""Protocol of receivers, for the deliverer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from engine.domain.messages import DeliveryResult
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """What came of a try; `wait_s` is how long the receiver asked to be left alone.
+    """The outcome of a try; `wait_s` is the pause that the receiver asked for.
 
-    `way_out` says what to do where it was not even tried.
+    `way_out` is the fix where it was not even tried.
     """
 
     answer: DeliveryResult
@@ -23,7 +23,7 @@ class DeliveryOutcome:
 
 
 class Receiver(Protocol):
-    """Somebody who is told; `shown` is where, without what is secret."""
+    """A receiver of messages; `shown` is its address without secrets."""
 
     name: str
     shown: str
@@ -35,5 +35,5 @@ class Receiver(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what is held to send."""
+        """Close the connections held for sending."""
         ...

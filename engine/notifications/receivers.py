@@ -20,7 +20,7 @@ def receivers(config: Config) -> list[Receiver]:
 
 
 def wishes(config: Config) -> list[Subscription]:
-    """Give what each of them wants to be told."""
+    """Return the subscription of each of them."""
     return [
         Subscription(receiver.name, frozenset(receiver.topics), receiver.is_for_people)
         for receiver in receivers(config)

@@ -30,7 +30,7 @@ def _checked(hook: WebhookSettings, secret: str | None, where: str) -> str:
         raise user_error(
             "WEBHOOK_FAILED",
             f"The secret of the webhook {hook.name} is not in {where}.",
-            "It must be there for the process that supervises: set it, then start that anew.",
+            "It must be there for the process that supervises: set it, then start that again.",
         )
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -39,7 +39,7 @@ def _checked(hook: WebhookSettings, secret: str | None, where: str) -> str:
     if not key:
         raise user_error(
             "WEBHOOK_FAILED",
-            f"The secret of the webhook {hook.name}, from {where}, is no Base64.",
+            f"The secret of the webhook {hook.name}, from {where}, is not Base64.",
             f"Use `{PREFIX}` and 24 to 64 random bytes in Base64.",
         )
     return secret

@@ -1,4 +1,4 @@
-"""Who is told what happens here, and what came of it: the receivers and their deliveries."""
+"""Service for receivers and their deliveries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.store.store import Store
 
 
 class ReceiverHealth(StrEnum):
-    """How a receiver is doing."""
+    """The health of a receiver."""
 
     OK = "ok"
     FAILING = "failing"
@@ -48,7 +48,7 @@ class ReceiverStatus:
 
 
 class Notifications:
-    """Everything about receivers; each call looks at the database as it is then."""
+    """Receivers and deliveries; each call reads the database as it is then."""
 
     def __init__(
         self, config: Config, store: Store, clock: Callable[[], float] = time.time
@@ -60,7 +60,7 @@ class Notifications:
         self._signed = {str(hook.name) for hook in config.webhooks if hook.has_secret}
         self._deliverer: Deliverer | None = None
 
-    # For whoever supervises
+    # For the supervisor
 
     async def run(self, tasks: TaskTree) -> None:
         """Deliver until cancelled, each receiver served by a task in this tree."""
@@ -141,9 +141,9 @@ class Notifications:
         raise user_error("WEBHOOK_FAILED", said, outcome.way_out)
 
     async def retry(self, name: str | None = None, message: str | None = None) -> int:
-        """Let what was given up be tried anew, of one receiver, one message, or all.
+        """Try parked deliveries again, of one receiver, one message, or all.
 
-        Gives how many deliveries that are; raises `UserError`.
+        Returns the number of deliveries; raises `UserError`.
         """
         if name is not None:
             self._find(name)
@@ -167,7 +167,7 @@ class Notifications:
 
 
 def _new(config: Config, name: str) -> Receiver:
-    """Give a receiver of one's own: what it holds is bound to the loop that it is used in."""
+    """Return a receiver of one's own: its connections are bound to the loop that it is used in."""
     return next(receiver for receiver in receivers(config) if receiver.name == name)
 
 

@@ -1,8 +1,8 @@
-"""A webhook by the Standard Webhooks rules (standardwebhooks.com).
+"""Webhooks by the Standard Webhooks rules (standardwebhooks.com).
 
 httpx2, of the clients on PyPI: kept up, asynchronous, with limits for each phase, 2 MB and 70 ms to
 import (aiohttp: 8 MB, 300 ms). The standard library's would need a thread for each send, which
-nobody could stop. It is imported, with `standardwebhooks`, when there is something to send.
+could not be stopped. It is imported, with `standardwebhooks`, when there is something to send.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _no_answer(limit_s: float) -> DeliveryOutcome:
 
 
 def _cause(error: BaseException) -> str:
-    """Say what kept a message from being sent, by what lies deepest."""
+    """Return the reason why a message was not sent, from the innermost error."""
     found: BaseException | None = error
     while found:
         if isinstance(found, ssl.SSLError):

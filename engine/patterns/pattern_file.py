@@ -20,7 +20,7 @@ from engine.system.output_file import write_output
 INVALID = "PATTERN_INVALID"
 MAX_BYTES = 64 * 1024
 NOTE = """# What worked in earlier runs. Save and close the editor to keep what you change; runs
-# that learn from it are told goal, steps and outcome. Kinds of steps: look, run, edit, check;
+# that learn from it get goal, steps and outcome. Kinds of steps: look, run, edit, check;
 # of variables: path, name, range, number.
 """
 Text = Annotated[str, Meta(min_length=1, max_length=patterns.MAX_TEXT)]
@@ -34,14 +34,14 @@ class PatternFileStep(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatternFileVariable(Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be another the next time."""
+    """A variable part of the task."""
 
     kind: Literal["path", "name", "range", "number"]
     value: Text
 
 
 class PatternFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file may say."""
+    """The keys of the file."""
 
     goal: Annotated[str, Meta(min_length=1, max_length=patterns.MAX_GOAL)] = ""
     steps: Annotated[tuple[PatternFileStep, ...], Meta(max_length=patterns.MAX_STEPS)] = ()
@@ -68,13 +68,13 @@ def write(id: str, pattern: Pattern, *, note: bool = False) -> str:
 
 
 def read(text: str, name: str) -> tuple[str | None, Pattern]:
-    """Read a pattern and the id it has, if it says one; `name` stands in errors for the file.
+    """Read a pattern and its id, where the file has one; `name` stands in errors for the file.
 
-    Raises `UserError` PATTERN_INVALID, naming the line: whoever wrote it, a run will be told it.
+    Raises `UserError` PATTERN_INVALID, naming the line: the pattern becomes part of a prompt.
     """
     keys = yaml_file.parse(text, name, PatternFile, INVALID)
     if not keys.goal.strip():
-        raise _wrong(text, name, "it says no `goal`", "goal")
+        raise _wrong(text, name, "it has no `goal`", "goal")
     if not keys.steps:
         raise _wrong(text, name, "it has no `steps`", "steps")
     _check(text, name, keys.goal, "goal")
@@ -100,7 +100,7 @@ def load(path: Path) -> str:
         message = f"{path} cannot be read: {error.strerror}."
         raise user_error("INPUT_INVALID", message, "Check the path.") from error
     except UnicodeDecodeError as error:
-        raise user_error(INVALID, f"{path} is no UTF-8 text.") from error
+        raise user_error(INVALID, f"{path} is not UTF-8 text.") from error
 
 
 def put(path: Path, text: str, *, over: bool = False) -> None:

@@ -30,7 +30,7 @@ _COMMON = re.compile(
 
 
 class Patterns:
-    """Everything about patterns; runs are found by `find_run`."""
+    """Service for patterns; runs are found by `find_run`."""
 
     def __init__(self, paths: Paths, store: Store, find_run: FindRun) -> None:
         self._paths = paths
@@ -40,7 +40,7 @@ class Patterns:
         """The pattern that each run without one would have: it never changes."""
 
     async def all(self) -> list[StoredPattern]:
-        """Give all patterns, those that changed last first, with what came of their runs."""
+        """Return all patterns, the last changed first, with the success of their runs."""
         return await self._with_rates(await self._store.patterns())
 
     async def find(self, name: str) -> StoredPattern:
@@ -66,7 +66,7 @@ class Patterns:
         return await self._with_rates(found[:limit])
 
     async def taught(self, spec: RunSpec) -> RunSpec:
-        """Give `spec` with what it is to learn; raises `UserError` PATTERN_NOT_FOUND and others."""
+        """Return `spec` with its pattern's text; raises `UserError`, such as PATTERN_NOT_FOUND."""
         if not spec.learn_from or spec.lesson:
             return spec
         known = await self._meant(spec.learn_from)
@@ -126,7 +126,7 @@ class Patterns:
         await asyncio.to_thread(pattern_file.put, path, text, over=True)
 
     async def take(self, text: str, name: str, *, id: str | None = None) -> StoredPattern:
-        """Keep a pattern that somebody wrote, in the place of one of its id.
+        """Store a pattern that the user wrote, replacing one with the same id.
 
         `name` stands in errors for the file. Raises `UserError` PATTERN_INVALID.
         """
@@ -155,7 +155,7 @@ class Patterns:
         return path
 
     async def end_edit(self, name: str, path: Path) -> StoredPattern:
-        """Take what was edited; where it is wrong the file stays, and `UserError` says why."""
+        """Store an edited pattern; an invalid file stays, and `UserError` has the reason."""
         from engine.patterns import pattern_file
 
         known = await self.find(name)
@@ -182,7 +182,7 @@ class Patterns:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a prompt that tell something, each once."""
+    """Return the significant words of a prompt, each once."""
     found = re.findall(r"[^\W_]+", text[: patterns.MAX_PROMPT].casefold())
     telling = (word for word in found if len(word) >= MIN_LETTERS and not _COMMON.fullmatch(word))
     return list(dict.fromkeys(telling))[:MAX_WORDS]

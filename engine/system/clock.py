@@ -1,8 +1,8 @@
 """The clock of the supervising engine: wall time that a jump or a sleep of the machine cannot move.
 
 Wall time is `offset` + the seconds that the machine was awake. A jump of the wall clock and a sleep
-both change that offset, so they are seen by comparing: `gap` tells how far the wall clock has gone
-from the offset in use. Nothing moves until `step` and `settle` adopt the new offset.
+both change that offset, so they are seen by comparing: `gap` returns how far the wall clock has
+gone from the offset in use. Nothing moves until `step` and `settle` adopt the new offset.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def boot_id() -> str:
 
 @record
 class ClockAnchor:
-    """How wall time relates to time awake; valid for one start of the machine (`boot`)."""
+    """The relation of wall time to time awake; valid for one start of the machine (`boot`)."""
 
     boot: str
     offset: float
@@ -155,7 +155,7 @@ class Clock:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether ages are believed: not for a day after a jump of more than a day forward."""
+        """Return whether ages are trusted: not for a day after a jump of over a day forward."""
         return self._clocks.awake() >= self.anchor.hold_until and self.gap().jumped_s <= DAY_S
 
     @property

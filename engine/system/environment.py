@@ -43,7 +43,7 @@ _PASSED = frozenset(
         *("GIT_HTTP_PROXY_AUTHMETHOD", "GIT_PROXY_SSL_CAINFO", "GIT_CEILING_DIRECTORIES"),
     }
 )
-"""Variables of git that say who the user is and what they use, not which repository is meant."""
+"""Variables of git about the user and their tools, not about the repository."""
 
 _SEARCH_PATHS = (
     *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),

@@ -49,7 +49,7 @@ def expanded(path: os.PathLike[str] | str) -> Path:
 
     `Path.expanduser` raises RuntimeError there.
     """
-    return Path(os.path.expanduser(path))  # noqa: PTH111  as said above
+    return Path(os.path.expanduser(path))  # noqa: PTH111  see above
 
 
 def append_regular(path: os.PathLike[str]) -> int:
@@ -79,7 +79,7 @@ def _checked(handle: int, path: os.PathLike[str] | str) -> int:
 
 
 class LineReader:
-    """Reads whole lines from a growing file, from `offset` (bytes) on."""
+    """Reader of whole lines from a growing file, from `offset` (bytes) on."""
 
     def __init__(self, path: os.PathLike[str], offset: int) -> None:
         self._path = path
@@ -106,7 +106,7 @@ class LineReader:
         return lines
 
     def rest(self) -> bytes:
-        """Give what stands after the last newline, for a file that will not grow any more."""
+        """Return the text after the last newline, for a file that will not grow any more."""
         rest = bytes(self._pending)
         self._pending.clear()
         self.offset = self._read_to
@@ -114,16 +114,16 @@ class LineReader:
 
     @property
     def behind(self) -> bool:
-        """Say whether the file holds more than was read; one that was deleted while open counts."""
+        """Return whether the file holds unread bytes; one that was deleted while open counts."""
         try:
             return os.stat(self._path if self._file is None else self._file).st_size > self._read_to  # noqa: PTH116  hot
         except FileNotFoundError:
             return False
 
     def cut_off(self) -> int:
-        """Go on at the file's end if it was made shorter, and give by how many bytes it was.
+        """Go on at the file's end if it was made shorter, and return the number of bytes cut off.
 
-        What was read stays read: beginning anew would give it out twice.
+        Read bytes are not read again, or they would be returned twice.
         """
         if self._file is None:
             return 0

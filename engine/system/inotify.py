@@ -35,7 +35,7 @@ def add(handle: int, path: str, mask: int) -> int:
 
 
 def remove(handle: int, number: int) -> None:
-    """End a watch; one that has ended by itself is no fault."""
+    """End a watch; one that has ended by itself is not a fault."""
     _libc().inotify_rm_watch(handle, number)
 
 

@@ -27,7 +27,7 @@ def raise_limit() -> None:
 
 
 def restoring() -> str:
-    """Return the line of shell that gives a process the limit from before; empty if none."""
+    """Return the line of shell that restores a process's earlier limit; empty if there is none."""
     return f"ulimit -S -n {_before} 2>/dev/null\n" if _before is not None else ""
 
 

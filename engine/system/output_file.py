@@ -1,6 +1,6 @@
-"""Files written where the user says, in folders where others may have put links.
+"""Output files at a path of the user, in folders where others may have put links.
 
-A new file is written beside and renamed into its place: what was there is replaced, never written
+A new file is written beside and renamed into its place: an existing one is replaced, never written
 to. No link is followed, neither at the last part of the path nor above it.
 """
 

@@ -82,10 +82,11 @@ async def lend_terminal(
 ) -> int:
     """Run a program on this terminal until it ends, in `folder`; return its exit code.
 
-    It gets `more` beside the environment of programs that run in a workspace, which is made from
-    `base`, that of a run, or from our own.
+    It gets `more` beside the environment of programs that run in a workspace, which is made
+    from `base`, that of a run, or from our own.
 
-    Nobody else may read or write the terminal meanwhile. Raises `UserError` where it cannot start.
+    No other code may read or write the terminal meanwhile. Raises `UserError` where it cannot
+    start.
     """
     with _deaf_to_interrupts():
         try:
@@ -101,7 +102,7 @@ async def lend_terminal(
 
 
 async def edit(path: Path) -> None:
-    """Let the user edit a file; raises `UserError` where the editor fails."""
+    """Open a file in the user's editor and wait; raises `UserError` where the editor fails."""
     code = await lend_terminal([*editor(), str(path.absolute())], path.absolute().parent)
     if code:
         raise user_error("INPUT_INVALID", f"The editor ended with exit code {code}.")

@@ -34,7 +34,7 @@ class Reserve:
         return self._path.exists()
 
     def keep(self) -> bool:
-        """Make the file where it is missing and there is room; gives whether it is there."""
+        """Make the file where it is missing and there is space; return whether it exists."""
         if self.is_kept:
             return True
         size = min(SIZE_BYTES, self._free_bytes() // SHARE)
@@ -43,7 +43,7 @@ class Reserve:
         return _make(self._path, size)
 
     def release(self) -> bool:
-        """Return its room to the database; gives whether there was any to give."""
+        """Delete the file to free its space for the database; return whether it existed."""
         with suppress(OSError):
             self._path.unlink()
             return True
@@ -55,7 +55,7 @@ class Reserve:
 
     @property
     def is_spent(self) -> bool:
-        """Whether it was given away, and little of it is left: that is for the ends of runs."""
+        """Return whether it was released, and little space is left: for the ends of runs."""
         return not self.is_kept and self._free_bytes() < 2 * LEAST_BYTES
 
     def _free_bytes(self) -> int:
@@ -77,7 +77,7 @@ class OpeningReserve:
         self._index = database.with_name(f"{database.name}-shm")
 
     def release_if_needed(self) -> None:
-        """Give its room away where there is too little to open the database."""
+        """Release its space where there is too little to open the database."""
         with suppress(OSError):
             free = shutil.disk_usage(self._path.parent).free
             if free < OPENING_BYTES and not self._index.exists():

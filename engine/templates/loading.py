@@ -27,7 +27,7 @@ REPOSITORY_TOKENS = 4 * rendering.LIMIT_TOKENS
 
 
 def load(files: Sequence[TemplateSource]) -> dict[str, Template]:
-    """Give every template by name; those that cannot be used say what is wrong."""
+    """Return every template by name; invalid ones hold their problem."""
     return dict(_all(tuple(files)))
 
 
@@ -88,7 +88,7 @@ def fill(template: Template, given: Mapping[str, Value]) -> RenderedTemplate:
         except TemplateTextError as wrong:
             raise _wrong(template, wrong, key) from wrong
     if not texts["prompt"]:
-        raise user_error("INPUT_INVALID", f"`{template.name}` gives an empty prompt with these.")
+        raise user_error("INPUT_INVALID", f"`{template.name}` renders an empty prompt with these.")
     title = " ".join((texts["title"] or "").split())
     return RenderedTemplate(
         template.name,
@@ -122,7 +122,7 @@ def _value(template: Template, name: str, given: Mapping[str, Value]) -> Value:
         raise user_error(
             "TEMPLATE_PARAM_MISSING",
             f"The template `{template.name}` needs the parameter `{name}`{what}.",
-            f"Give it with -p {name}=VALUE.",
+            f"Set it with -p {name}=VALUE.",
         )
     try:
         return parameter.read(value)
@@ -145,7 +145,7 @@ def _loaded(name: str, files: Sequence[TemplateSource], budget: ExpansionBudget)
 
 
 def _merged(top: TemplateSource, files: Sequence[TemplateSource]) -> Template:
-    """Lay a file over the one it extends, and that over the one it extends."""
+    """Merge a file over the one it extends, and so on up the chain."""
     chain = list(_chain(top, files))
     merged: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -248,7 +248,7 @@ def _read(file: TemplateSource) -> TemplateFile:
 
 
 def _check(template: Template) -> None:
-    """Check what a file's form does not tell; raises `UserError` with the line."""
+    """Check the rules beyond a file's form; raises `UserError` with the line."""
     keys, top = template.keys, template.files[0]
     if not (keys.prompt or "").strip():
         raise _at(top, "`prompt` is missing.", "prompt")

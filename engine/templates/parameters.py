@@ -22,7 +22,7 @@ _FLAGS = {"yes": True, "true": True, "on": True, "1": True} | {
 
 
 class Parameter(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a template asks for; one without a default has to be given."""
+    """A parameter of a template; one without a default is required."""
 
     type: Kind | None = None
     default: Value | None = None
@@ -37,7 +37,7 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True):
         return self.type or "text"
 
     def read(self, given: Value) -> Value:
-        """Read what was given; raises ValueError, saying what is needed."""
+        """Return the parsed value; raises ValueError, which names the allowed form."""
         from engine.templates import rendering  # Jinja takes its time to import
 
         value = _READ[self.kind](self, given)

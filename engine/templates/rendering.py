@@ -87,12 +87,12 @@ def check(text: str, known: frozenset[str]) -> None:
         environment.from_string(text)
     except TemplateSyntaxError as error:
         raise TemplateTextError(
-            (error.message or "this is no template").rstrip("."), error.lineno
+            (error.message or "this is not a template").rstrip("."), error.lineno
         ) from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateTextError("this is nested too deeply") from error
     except (TemplateError, TypeError, ValueError) as error:
-        raise TemplateTextError(str(error) or "this is no template") from error
+        raise TemplateTextError(str(error) or "this is not a template") from error
 
 
 @lru_cache(512)

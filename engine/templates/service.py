@@ -27,7 +27,7 @@ from engine.workspaces.create.working_folder import chosen
 NEW = """# A run template: start it with `swarm-tui run -t {name}`, see docs/templates.md.
 description: What it does, in one line
 
-# extends: test               # begin with everything that another template says
+# extends: test               # begin with all keys of another template
 
 params:                       # {{{{ path }}}} in the texts below stands for what is given
   path:
@@ -42,7 +42,7 @@ params:                       # {{{{ path }}}} in the texts below stands for wha
 timeout: 30m
 # verify: make test           # run afterwards, as you: it decides whether the run succeeded
 # verify_limit: 15m
-# retries: 2                  # so often the agent hears what the check said, and tries again
+# retries: 2                  # so often the agent gets the check's output, and tries again
 # budget: 500000              # tokens
 # base: main                  # the branch, tag or commit to start from
 # fetch: true                 # fetch it first
@@ -54,7 +54,7 @@ timeout: 30m
 # watchdog: {{silent_s: 10m, action: resume}}
 
 prompt: |
-  Say here what is to be done in `{{{{ path }}}}`, step by step.
+  Describe the task in `{{{{ path }}}}`, step by step.
   {{% if path == "." %}}Conditions are allowed.{{% endif %}}
 
   End with a short report: what you changed, how you checked it, what is left.
@@ -62,7 +62,7 @@ prompt: |
 
 
 class Templates:
-    """Everything about templates; each call looks at the files as they are then."""
+    """Service for templates; each call reads the files as they are then."""
 
     def __init__(
         self, paths: Paths, store: Store, trust: Trust, watchdog: WatchdogSettings | None = None
@@ -91,7 +91,7 @@ class Templates:
         )
 
     async def all(self, repository: Path | None = None) -> dict[str, Template]:
-        """Give all templates by name; those that cannot be used say what is wrong."""
+        """Return all templates by name; invalid ones hold their problem."""
         return await asyncio.to_thread(self._load, repository)
 
     async def find(self, name: str, repository: Path | None = None) -> Template:
@@ -101,7 +101,7 @@ class Templates:
         return loading.find(await self.all(repository), name)
 
     async def check(self, path: Path, repository: Path | None = None) -> Template:
-        """Give the template that a file is, wherever it lies; `problem` says what is wrong."""
+        """Return the template in a file, wherever it lies; `problem` is its error."""
         return await asyncio.to_thread(self._check, path, repository)
 
     async def consent(
@@ -111,9 +111,9 @@ class Templates:
         said: Collection[str],
         given: Mapping[str, Value] | None = None,
     ) -> Consent | None:
-        """Return what the user has to trust before the template can be used for `spec`, if any.
+        """Return the consent needed before the template can be used for `spec`, if any.
 
-        `said` are the fields of it that the user said: they come before the template's.
+        `said` are the fields of it that the user set: they come before the template's.
         """
         request = self.request(template, spec, said, given)
         return next(iter(await self._trust.missing([request])), None)
@@ -167,21 +167,21 @@ class Templates:
         return loading.fill(template, given)
 
     async def achieved(self) -> dict[str, TemplateStats]:
-        """Give what the runs of each template have come to."""
+        """Return the statistics of each template's runs."""
         return await self._store.achieved()
 
     async def new(self, name: str, folder: Path | None = None) -> Path:
-        """Write a commented template and give its file; raises `UserError`."""
+        """Write a commented template and return its file; raises `UserError`."""
         if not NAME.fullmatch(name):
             raise user_error(
                 "INPUT_INVALID",
-                f"`{printable_name(name[:60])}` is no name for a template.",
+                f"`{printable_name(name[:60])}` is not a valid name for a template.",
                 "Use small letters, digits, `-` and `_`.",
             )
         return await asyncio.to_thread(_write, folder or self.folder, name)
 
     def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
-        """Give the folder whose `.swarm/templates/` count for runs in such a workspace."""
+        """Return the folder whose `.swarm/templates/` count for runs in such a workspace."""
         if not workspace.source or workspace.kind is WorkspaceKind.FROM_RUN:
             return None
         source = Path(workspace.source)

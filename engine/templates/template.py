@@ -1,4 +1,4 @@
-"""What a template is: the keys of its files, laid over each other, and what they come to."""
+"""A template: the merged keys of its files, and what they render to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.templates.template_sources import TemplateLayer, TemplateSource
 
 
 class TemplateWatchdog(Struct, frozen=True, forbid_unknown_fields=True):
-    """When such a run counts as stalled, where that differs from the settings."""
+    """Watchdog limits of such runs, where they differ from the settings."""
 
     silent_s: Duration | None = None
     first_event_s: Duration | None = None
@@ -49,7 +49,7 @@ KEYS = with_options(TemplateFile)
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as it is now, whole; or what is wrong with it, where `problem` says so."""
+    """A template as it is now, whole; or its error, in `problem`."""
 
     name: str
     layer: TemplateLayer
@@ -60,7 +60,7 @@ class Template:
     """The file and those it extends."""
     origin: dict[str, TemplateSource] = field(default_factory=dict[str, TemplateSource])
     own: TemplateFile = field(default_factory=KEYS)
-    """What its files say that no repository brings."""
+    """The keys of its files that come from no repository."""
     displaced: TemplateSource | None = None
     """The file of the same name that it stands before without extending it."""
 
@@ -71,7 +71,7 @@ class Template:
 
     @property
     def params(self) -> dict[str, Parameter]:
-        """What it asks for, by name."""
+        """The template's parameters, by name."""
         return self.keys.params or {}
 
     @property
@@ -133,9 +133,9 @@ class RenderedTemplate:
         return wish if wish.cwd is not None else replace(wish, cwd=self.keys.option("cwd"))
 
     def over(self, spec: RunSpec, said: Collection[str]) -> RunSpec:
-        """Return `spec` as this template has it, except for the fields that the user said.
+        """Return `spec` with the fields of this template, except those that the user set.
 
-        What `spec` has for a prompt is put behind the template's.
+        A prompt of `spec` is added after the template's.
         """
         found = {k: v for k, v in fields_of(self.keys).items() if not k.startswith(WORKSPACE)}
         found |= {"title": self.title or self.name, "verify": self.verify}

@@ -1,4 +1,4 @@
-"""Where templates lie: built in, the user's own, a repository's; later ones win by name."""
+"""Sources of templates: built in, the user's own, a repository's; later ones win by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HERE = Path(__file__).resolve().parent.parent
 
 
 class TemplateLayer(StrEnum):
-    """Who a template comes from."""
+    """The origin of a template."""
 
     BUILT_IN = "built in"
     OWN = "own"
@@ -31,7 +31,7 @@ class TemplateLayer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """One template file as it is now; `problem` says why it cannot be read, if so."""
+    """One template file as it is now; `problem` is the reason why it cannot be read, if so."""
 
     name: str
     layer: TemplateLayer
@@ -109,7 +109,7 @@ def _file(layer: TemplateLayer, path: Path, open_it: Callable[[], int]) -> Templ
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        return TemplateSource(name, layer, path, problem="it is no UTF-8")
+        return TemplateSource(name, layer, path, problem="it is not UTF-8")
     if not NAME.fullmatch(name):
         needed = "its name must be of small letters, digits, `-` and `_`"
         return TemplateSource(name, layer, path, text, needed)

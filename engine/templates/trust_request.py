@@ -1,4 +1,4 @@
-"""What a template of a repository requests, put together for the one question about it."""
+"""Trust requests of a repository's template, combined into one question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file from a repository loosens, held against what the user asked for and has set."""
+"""Restrictions that a file from a repository loosens, compared with the user's settings."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ __all__ = ["Consent", "Trust"]
 
 
 class Trust:
-    """What the user of a home has trusted, and what follows for a run."""
+    """The trust of a home's user in repositories, and its effect on a run."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
@@ -81,10 +81,10 @@ class Trust:
         await self._store.change_setting(_place(consent), lambda _: marks)
 
     async def prepared(self, spec: RunSpec, *, ask_later: bool = False) -> RunSpec:
-        """Give `spec` with what the settings ask for; raises `UserError` SETUP_NOT_TRUSTED.
+        """Return `spec` with the requests of the settings; raises `UserError` SETUP_NOT_TRUSTED.
 
-        What counts is kept in the run: a later change of a file changes nothing for it. With
-        `ask_later` nothing is refused: for a look at what would start.
+        The result is stored with the run: a later change of a file changes nothing for it.
+        With `ask_later` nothing is refused: for a look at what would start.
         """
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             return replace(_as_before(spec), env=self._env(spec, {}))
@@ -215,7 +215,7 @@ def _runs_setup(spec: RunSpec) -> bool:
 
 
 def _root(spec: RunSpec) -> Path | None:
-    """Give the folder whose `.swarm/config.yaml` counts for a run, if one does."""
+    """Return the folder whose `.swarm/config.yaml` counts for a run, if one does."""
     wish = spec.workspace
     if spec.with_setup is False or not (wish.kind in NEW or spec.with_setup):
         return None
@@ -236,11 +236,11 @@ def _content(below: RootedDir, name: str) -> bytes | None:
 
 
 def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettings:
-    """Give what a repository's file says and the user does not say otherwise."""
+    """Return the settings of a repository's file that the user leaves open."""
     try:
         theirs = parse_repository(content.decode(), name).workspace
     except UnicodeDecodeError as error:
-        raise user_error("CONFIG_INVALID", f"{name} is no UTF-8.") from error
+        raise user_error("CONFIG_INVALID", f"{name} is not UTF-8.") from error
     return ProjectSettings(
         setup=theirs.setup if own.setup is None else None,
         setup_limit=theirs.setup_limit if own.setup_limit is None else None,

@@ -325,7 +325,7 @@ async def test_a_spool_file_that_is_cut_off_is_told_and_doubles_nothing(paths: P
     assert seen[-2:] == ["n 80", "end"]
     assert len(seen) == len(set(seen))
     (told,) = of_type(events, "notice")
-    assert "bytes off the agent's output" in told.text
+    assert "bytes of the agent's output" in told.text
 
 
 async def test_a_spool_file_cut_off_between_two_engines(paths: Paths) -> None:
@@ -334,7 +334,7 @@ async def test_a_spool_file_cut_off_between_two_engines(paths: Paths) -> None:
         await said(engine, run, 20)
     os.truncate(paths.attempt(run.id, 1).stdout, 300)
     async with supervising(paths) as engine:
-        await until(engine, lambda: "bytes off" in engine.view.runs[run.id].notice)
+        await until(engine, lambda: "bytes of" in engine.view.runs[run.id].notice)
         await engine.cancel(run.id)
         await settled(engine)
         await whole(engine, run, 20)

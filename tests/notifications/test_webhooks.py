@@ -375,7 +375,7 @@ async def test_the_password_of_a_proxy_is_in_no_answer(
 
 
 @pytest.mark.parametrize(
-    ("secret", "said"), [(None, "is not in the variable"), ("not base64!", "is no Base64")]
+    ("secret", "said"), [(None, "is not in the variable"), ("not base64!", "is not Base64")]
 )
 async def test_a_secret_that_is_wrong_is_said_and_sends_nothing(
     paths: Paths,

@@ -86,7 +86,7 @@ async def test_what_the_user_wrote_stays_and_what_is_removed_comes_back(
     assert known.pattern.steps[0].text == "dig deep" and len(known.runs) == 2
     path = await patterns.begin_edit(id)
     path.write_text("steps: []")
-    with pytest.raises(UserError, match=rf"{path.name}:1: it says no `goal`"):
+    with pytest.raises(UserError, match=rf"{path.name}:1: it has no `goal`"):
         await patterns.end_edit(id, path)
     assert (await patterns.begin_edit(id)).read_text() == "steps: []"  # what was typed is there
     await patterns.remove(id)

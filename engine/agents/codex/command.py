@@ -1,4 +1,4 @@
-"""How Codex is found and started: argv and environment, nothing of it hidden."""
+"""The command of Codex: how it is found, its argv and environment, nothing of it hidden."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def command(
 
 
 def _passed(variables: Mapping[str, str]) -> list[str]:
-    """Return the settings that give variables to the agent's commands."""
+    """Return the settings that pass variables to the agent's commands."""
     pairs = variables.items()
     return [f"shell_environment_policy.set.{name}={_toml(value)}" for name, value in pairs]
 
@@ -151,7 +151,7 @@ def codex_home(spec: RunSpec, paths: Paths, base: Mapping[str, str] | None = Non
 
 
 def user_codex_home(base: Mapping[str, str] | None = None) -> Path:
-    """Give the user's own Codex home, which `CODEX_HOME` may name in `base` or our environment."""
+    """Return the user's own Codex home, which `CODEX_HOME` may name in `base` or our own."""
     base = os.environ if base is None else base
     if named := base.get("CODEX_HOME"):
         return Path(named)

@@ -22,7 +22,7 @@ _MEMORY = "--memory=128MB"
 
 
 class CompressedLineReader(LineReader):
-    """Reads whole lines of a compressed file, from `offset` (bytes when decompressed) on."""
+    """Reader of whole lines of a compressed file, from `offset` (bytes when decompressed) on."""
 
     def __init__(self, path: os.PathLike[str], offset: int) -> None:
         super().__init__(path, offset)

@@ -1,4 +1,4 @@
-"""What Codex says about its own installation: version, login, settings, network."""
+"""Diagnosis of the Codex installation by Codex: version, login, settings, network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def version(codex: str) -> str:
     text = await _output([codex, "--version"])
     found = re.search(r"\d+\.\d+\.\d+\S*", text)
     if not found:
-        raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not tell its version.")
+        raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not report its version.")
     if tuple(int(part) for part in re.findall(r"\d+", found[0])[:3]) < OLDEST:
         raise user_error("CODEX_TOO_OLD", f"This Codex CLI is too old: {found[0]}.")
     return found[0]
@@ -98,7 +98,7 @@ async def sandbox_error(codex: str) -> str:
 
 
 async def login(codex: str, env: dict[str, str] | None = None) -> UserError | None:
-    """Say why Codex cannot log in, or None where it can or where it cannot be told.
+    """Return the error of a failed login, or None where it works or is unknown.
 
     `codex login status` knows only OpenAI's own provider; `codex doctor` knows them all.
     """

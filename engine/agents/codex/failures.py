@@ -1,4 +1,4 @@
-"""Codex's ways to fail, as errors with a way out."""
+"""Errors for the failures of Codex, each with a fix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.domain.text import printable
 STDERR_TAIL = 600  # characters of stderr that an error quotes
 MATCHED_EDGE = 8_000  # characters at either end of a text that the patterns see
 
-# What `codex exec` was seen to say (docs/codex.md); the first that matches decides.
+# Observed messages of `codex exec` (docs/codex.md); the first that matches decides.
 _TURN_FAILED = (
     ("CODEX_AUTH_FAILED", r"40[13] (?:Unauthorized|Forbidden)|\b401\b.*API key"),
     ("USAGE_LIMIT_REACHED", r"hit your usage limit|usage limit has been reached"),
@@ -34,7 +34,7 @@ _NOT_STARTED = (126, 127)  # the shell's codes for a file that cannot be run, or
 
 
 def from_turn(message: str) -> UserError:
-    """Give the error for what a `turn.failed` said."""
+    """Return the error for the message of a `turn.failed`."""
     return _matching(_TURN_FAILED, message, message) or user_error("AGENT_CRASHED", message)
 
 

@@ -1,4 +1,4 @@
-"""When a usage or rate limit resets, from what Codex says about it."""
+"""Resets of usage and rate limits, from Codex's messages about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from engine.domain.model import LimitWindow
 
 # "… or try again at 3:50 PM." the same day; else "… try again at Nov 25th, 2026 2:50 PM.": local
-# time without a zone (docs/codex.md). Older versions said "try again in 2 hours 5 minutes".
+# time without a zone (docs/codex.md). Older versions print "try again in 2 hours 5 minutes".
 _CLOCK = re.compile(r"try again at (\d{1,2}):(\d{2}) ([AP])M", re.IGNORECASE)
 _DATE = re.compile(
     r"try again at ([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th)?, (\d{4}) (\d{1,2}):(\d{2}) ([AP]M)"
@@ -23,13 +23,13 @@ UNKNOWN_MAX_S = 900.0
 MARGIN_S = 5.0
 MINUTE_S = 60.0
 LONGEST_S = 32 * 86400.0
-"""No limit lasts longer: what says so is not believed."""
+"""No limit lasts longer: a later time is ignored."""
 
 
 def resets_at(message: str, windows: Iterable[LimitWindow], hits: int, now: float) -> float:
-    """Return when to try again (seconds since 1970): as said, as the windows tell, or backing off.
+    """Return when to try again (seconds since 1970): by message, by the windows, or by backing off.
 
-    `hits` is how often the run met a limit before, which lengthens the wait where nothing is said.
+    `hits` is how often the run met a limit before, which lengthens the wait without a time.
     """
     latest = now + LONGEST_S
     said = _said(message, now)

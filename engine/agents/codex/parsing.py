@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine.domain.text import printable
 
-RAW_LIMIT = 16_384  # characters of a line that is no JSON; the whole of it stays in the spool file
+RAW_LIMIT = 16_384  # characters of a line that is not JSON; the whole of it stays in the spool file
 _DEPTH_LIMIT = 50
 
 
@@ -29,7 +29,7 @@ class PathChange(Struct, gc=False):
 
 
 class CodexItem(Struct, gc=False):
-    """What Codex calls an item; which fields are there depends on its type."""
+    """An item of Codex; its fields depend on its type."""
 
     id: str = ""
     type: str = ""
@@ -56,7 +56,7 @@ class TokenUsage(Struct, gc=False):
 
 
 class TurnError(Struct, gc=False):
-    """Why a turn failed."""
+    """The error of a failed turn."""
 
     message: str = ""
 
@@ -74,7 +74,7 @@ class CodexLine(Struct, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class UnreadableLine:
-    """A line that is not what Codex is known to say: JSON of another shape, or text."""
+    """A line in no known format of Codex: JSON of another shape, or text."""
 
     data: Any
 

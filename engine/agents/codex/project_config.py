@@ -1,7 +1,7 @@
-"""Whether Codex reads a project's own settings: what the user's config.toml says of the source.
+"""Trust of a project's own settings for Codex, from the user's config.toml.
 
-Codex knows a worktree by its repository, and takes a copy for a project that nobody trusts
-(docs/codex.md): both are to be as the source is.
+Codex knows a worktree by its repository, and takes a copy for an untrusted project (docs/codex.md):
+both get the trust of the source.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def unread_settings(codex_home: Path, workspace: Path, source: Path) -> str:
 
 
 def trust_level(codex_home: Path, source: Path) -> str | None:
-    """Return the trust level that config.toml gives to a folder or the project it lies in."""
+    """Return the trust level in config.toml of a folder or of the project around it."""
     projects = _projects(codex_home / "config.toml")
     for folder in (source, *source.parents):
         entry = projects.get(str(folder))

@@ -1,4 +1,4 @@
-"""Tokens and rate limits, live, from the thread's rollout file: stdout does not tell them.
+"""Tokens and rate limits, live, from the thread's rollout file: stdout does not have them.
 
 The format is Codex's own (docs/codex.md): `token_count` events, one after each model request.
 """
@@ -68,7 +68,7 @@ class _Line(Struct):
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """What one `token_count` event says; the usage is the thread's total."""
+    """A `token_count` event; the usage is the thread's total."""
 
     usage: TokenUsage | None
     context_window: int | None
@@ -111,7 +111,7 @@ _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _decode_sleep = msgspec.json.Decoder(dict[str, float]).decode
 MAX_SKIPS = 30
 ARCHIVE = "archived_sessions"
-"""A file that was looked for in vain is looked for more and more rarely."""
+"""A missing file is looked for more and more rarely."""
 
 
 class Rollout:
@@ -127,9 +127,9 @@ class Rollout:
         self.offset = offset
 
     def read(self, *, in_vain: bool = True) -> list[Record]:
-        """Give what was counted since the last call; nothing while the file is not there.
+        """Return the counts since the last call; nothing while the file is missing.
 
-        Without `in_vain`, one that was looked for in vain is not looked for every time.
+        Without `in_vain`, a file that was missing is not looked for every time.
         """
         if self._spool is None:
             if self._skips and not in_vain:
@@ -162,13 +162,13 @@ class Rollout:
 
 
 def find(home: Path, thread_id: str) -> Path | None:
-    """Return the path of a thread's rollout in a Codex home, if it is there.
+    """Return the path of a thread's rollout in a Codex home; None where it is missing.
 
-    Its folder is the day that its id (UUID v7) tells; Codex moves archived ones out of it, and
+    Its folder is the day in its id (UUID v7); Codex moves archived ones out of it, and
     compresses old ones, in both places. A plain one comes before a compressed one.
     """
     for day in _days(thread_id):
-        folder = os.path.join(home, f"sessions/{day:%Y/%m/%d}")  # noqa: PTH118  asked for often, in vain
+        folder = os.path.join(home, f"sessions/{day:%Y/%m/%d}")  # noqa: PTH118  called often, mostly without success
         if found := _named(folder, thread_id):
             return found
     return _named(os.path.join(home, ARCHIVE), thread_id)  # noqa: PTH118  hot
@@ -201,7 +201,7 @@ def _days(thread_id: str) -> Iterator[datetime]:
 
 
 def read_record(line: bytes) -> Record | None:
-    """Return what a line of a rollout says, if it is of interest."""
+    """Return the record of a rollout's line, if it is of interest."""
     if not any(mark in line for mark in _MARKS):
         return None
     try:

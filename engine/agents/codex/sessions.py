@@ -71,7 +71,7 @@ class SessionFiles:
                 yield found
 
     def one(self, path: Path) -> SessionFile | None:
-        """Say whose one session file is; None where it is not of a run here. Blocking."""
+        """Return one session file with its run; None where it is not of a run here. Blocking."""
         thread = path.name.removesuffix(SUFFIX).removesuffix(".jsonl")[-THREAD_CHARACTERS:]
         run, folder = self._by_thread.get(thread), None
         head = _head(path) if run is None else None
@@ -108,7 +108,7 @@ class SessionFiles:
         return SessionFile(path, run, figures, words, not kept)
 
     def _kept(self, run: Run | None, thread: str, folder: Path | None, touched: float) -> str:
-        """Say why a session stays; empty where nothing speaks for it."""
+        """Return why a session stays; empty where it may go."""
         if run is None:
             return "its workspace is there" if folder and os.path.lexists(folder) else ""
         if run.status not in FINISHED:
@@ -147,7 +147,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> _Payload | None:
-    """Return what a session's first line says; None where it is damaged or cannot be read."""
+    """Return the payload of a session's first line; None where it is damaged or unreadable."""
     try:
         if path.suffix == SUFFIX:
             info = path.lstat()

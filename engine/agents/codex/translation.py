@@ -56,7 +56,7 @@ _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
 class AgentCursor(msgspec.Struct, omit_defaults=True):
-    """How far a sub-agent's rollout was read, and what it has used."""
+    """The offset in a sub-agent's rollout, and the tokens it has used."""
 
     offset: int = 0
     usage: Usage = Usage()
@@ -82,7 +82,7 @@ class CodexState(msgspec.Struct, omit_defaults=True):
     agents: dict[str, AgentCursor] = {}
     """The thread's sub-agents, by thread."""
     refused: str = ""
-    """What the sandbox said when it could not start a command."""
+    """The message of the sandbox that could not start a command."""
     compactions: tuple[int, int] = (0, 0)
     """How many compactions the rollout recorded, and how many stdout reported."""
     worked: bool = False
@@ -99,7 +99,7 @@ class Translator:
         self._root = root.rstrip("/") + "/"
 
     def translate(self, raw: bytes) -> list[Body]:
-        """Return the events of one line (without its newline); most lines give one, some none."""
+        """Return the events of one line (without its newline), mostly one, sometimes none."""
         line = parse(raw)
         if held := self.state.held:
             self.state.held = ""
@@ -341,7 +341,7 @@ class Translator:
 
 _AGENT_WORDS = {
     "spawn_agent": "starting a sub-agent",
-    "send_input": "telling a sub-agent",
+    "send_input": "writing to a sub-agent",
     "resume_agent": "resuming a sub-agent",
     "wait": "waiting for sub-agents",
     "close_agent": "closing a sub-agent",
@@ -382,7 +382,7 @@ def _refused(step: Step) -> str:
 
 
 def _unwrapped(command: str) -> str:
-    """Give what Codex runs through a shell without the shell around it."""
+    """Return Codex's shell command without the shell around it."""
     # As Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long.
     shell, _, script = command.partition(" -lc ")
     if shell in _SHELLS:

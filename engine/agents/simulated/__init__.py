@@ -30,7 +30,7 @@ would read them. Times are in seconds.
 | `flood N [size=120]` | N messages of SIZE characters, as fast as it can |
 | `bigline BYTES` | one message of that size |
 | `raw LINE`, `rawcut TEXT` | bytes on stdout (`\xff` is one), with and without a newline |
-| `unknown` | an event type and an item type that nobody knows |
+| `unknown` | an event type and an item type that no version knows |
 | `warning TEXT` | an error item, which is not a failure |
 | `reconnecting N` | N transient error lines |
 | `network` | "waiting for network", for ever |
@@ -45,7 +45,7 @@ would read them. Times are in seconds.
 
 Attempts are counted under `$CODEX_HOME/simulated`, by working directory and script. A resumed
 turn whose message has no directives plays the thread's last script again if that one has `attempt`
-lines, so that "hangs first, goes well when resumed" can be said. Writing needs a sandbox that
+lines, so that "hangs first, goes well when resumed" can be scripted. Writing needs a sandbox that
 allows it (`-s workspace-write`); a write that is refused, or that would leave the working directory
 or enter `.git`, is a failed `file_change`.
 """

@@ -64,7 +64,7 @@ class UsageError(Exception):
 
 
 class ExecOptions:
-    """What was asked for: `exec` or `resume`, its flags, its values and its words."""
+    """The parsed options: `exec` or `resume`, its flags, its values and its words."""
 
     def __init__(self) -> None:
         """Begin with no option at all."""
@@ -93,7 +93,7 @@ class ExecOptions:
 
     @property
     def may_write(self) -> bool:
-        """Whether the sandbox lets the agent write; as in the real one it does not by default."""
+        """Return whether the sandbox allows writes; as in the real one, not by default."""
         configured = self.config.get("sandbox_mode", "read-only").strip("\"'")
         sandbox = self.values.get("--sandbox", configured)
         return sandbox != "read-only" or "--dangerously-bypass" in self.flags
@@ -107,7 +107,7 @@ class ExecOptions:
 
 
 def unexpected(argument: str, usage: str) -> UsageError:
-    """Complain about an argument as the real one does."""
+    """Return the error for an unexpected argument, in the words of the real one."""
     tip = ""
     if argument.startswith("-") and usage in ("", "exec", "resume"):
         tip = f"  tip: to pass '{argument}' as a value, use '-- {argument}'\n\n"
@@ -118,7 +118,7 @@ def unexpected(argument: str, usage: str) -> UsageError:
 
 
 def usage_text(command: str) -> str:
-    """Say how a command is used, in a line or two."""
+    """Return the usage of a command, in a line or two."""
     return f"Usage: {_USAGES[command]}"
 
 

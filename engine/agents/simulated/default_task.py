@@ -1,4 +1,4 @@
-"""The task that is played where the prompt says nothing: believable, and the same every time."""
+"""The default task, played without directives in the prompt: believable, and always the same."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _first_draft(name: str, seed: int) -> str:
 def _addition(name: str) -> str:
     return (
         f"\\n\\ndef {name}_or_none(values: list[int]) -> int | None:\\n"
-        '    """Say nothing about nothing."""\\n'
+        '    """Return None for no values."""\\n'
         f"    return {name}(values) if values else None"
     )
 

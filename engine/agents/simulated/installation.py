@@ -1,4 +1,4 @@
-"""What the stand-in says of itself: version, login and doctor."""
+"""The stand-in's answers about itself: version, login and doctor."""
 # Not pathlib: importing it would take a fifth of the time to start.
 # ruff: noqa: PTH100
 

@@ -1,4 +1,4 @@
-"""The directives that print items: what an agent thinks, says, runs and looks up."""
+"""Directives that print items: the agent's thoughts, messages, commands and searches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def think(turn: Turn, step: ScriptStep) -> None:
 
 
 def say(turn: Turn, step: ScriptStep) -> None:
-    """Say something to the user."""
+    """Print a message to the user."""
     turn.say(step.text)
     turn.thread.record_message("assistant", step.text)
     turn.count_request(len(step.text))

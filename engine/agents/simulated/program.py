@@ -1,4 +1,4 @@
-"""From arguments to exit code."""
+"""The program of the stand-in: arguments to exit code."""
 # Not pathlib: importing it would take a fifth of the time to start.
 # ruff: noqa: PTH100, PTH110, PTH111, PTH112, PTH113, PTH118, PTH120
 
@@ -186,7 +186,7 @@ def _read_stdin() -> str:
 def _is_in_git(folder: str) -> bool:
     while True:
         git = os.path.join(folder, ".git")
-        # An empty folder of that name does not count, a file does, whatever it says.
+        # An empty folder of that name does not count, a file does, whatever it holds.
         if os.path.isfile(git) or os.path.exists(os.path.join(git, "HEAD")):
             return True
         folder, last = os.path.dirname(folder), folder
@@ -195,7 +195,7 @@ def _is_in_git(folder: str) -> bool:
 
 
 def _find_thread(options: ExecOptions, home: str) -> Thread | None:
-    """Find the thread to resume; a word that is no id begins a new one, as with the real one."""
+    """Find the thread to resume; a word that is not an id begins a new one, as in Codex."""
     if not is_thread_id(options.thread_id):
         return None
     thread = find(home, options.thread_id)

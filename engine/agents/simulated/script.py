@@ -35,7 +35,7 @@ class ScriptStep:
 
 
 class DirectiveForm:
-    """What may follow a directive's name; words and options map to `whole`, `number` or `text`."""
+    """The form of a directive; words and options map to `whole`, `number` or `text`."""
 
     def __init__(
         self,

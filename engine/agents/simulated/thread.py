@@ -66,13 +66,13 @@ class Thread:
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
     def record_message(self, role: str, text: str) -> None:
-        """Append what the user or the agent said."""
+        """Append a message of the user or the agent."""
         kind = "input_text" if role == "user" else "output_text"
         content = [{"type": kind, "text": text}]
         self.record("response_item", {"type": "message", "role": role, "content": content})
 
     def count(self, request: dict[str, int]) -> None:
-        """Add one model request to the running total and say so in the rollout."""
+        """Add one model request to the running total, and write it to the rollout."""
         for key in USAGE_KEYS:
             self.totals[key] += request.get(key, 0)
         self._last_request = {key: request.get(key, 0) for key in USAGE_KEYS}
@@ -152,12 +152,12 @@ def find(home: str, thread_id: str) -> Thread | None:
 
 
 def is_thread_id(word: str) -> bool:
-    """Tell an id from a thread's name."""
+    """Return whether a word is an id, not a thread's name."""
     return _UUID.fullmatch(word) is not None
 
 
 def count_attempt(home: str, cwd: str, script: list[str]) -> int:
-    """Count one more playing of this script in this folder, and say which one it is."""
+    """Count one more play of this script in this folder, and return its number."""
     import hashlib  # costs 4 ms, and few scripts ask for it
 
     key = hashlib.sha256("\0".join([os.path.realpath(cwd), *script]).encode("utf-8", "replace"))

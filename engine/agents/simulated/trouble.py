@@ -50,7 +50,7 @@ def network(turn: Turn, _: ScriptStep) -> None:
 def fail(turn: Turn, step: ScriptStep) -> None:
     """Fail for a known cause, or with a message of one's own."""
     message = FAILURES.get(step.text, step.text)
-    # The real one says it twice: as an error line, then as the turn's end.
+    # The real one prints it twice: as an error line, then as the turn's end.
     turn.emit({"type": "error", "message": message})
     turn.emit({"type": "turn.failed", "error": {"message": message}})
     raise TurnEnded(1)
@@ -68,7 +68,7 @@ def hang(_turn: Turn, _step: ScriptStep) -> None:
 
 
 def crash(_turn: Turn, _step: ScriptStep) -> None:
-    """Die as a Rust program does."""
+    """Exit as a Rust program does that panics."""
     complain(
         "\nthread 'main' panicked at simulated/src/turn.rs:42:17:\n"
         "called `Option::unwrap()` on a `None` value\n"

@@ -46,7 +46,7 @@ class Turn:
     """The state of the turn that is being played."""
 
     def __init__(self, options: ExecOptions, thread: Thread, *, counts_itself: bool) -> None:
-        """Begin; `counts_itself` means that the script says what the model requests cost."""
+        """Begin; `counts_itself` means that the script sets the tokens of the model requests."""
         self.options = options
         self.thread = thread
         self.speed = 1.0
@@ -79,7 +79,7 @@ class Turn:
         return f"item_{self._items - 1}"
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, at the speed of this turn."""
+        """Wait, at the speed of this turn."""
         if seconds > 0:
             time.sleep(seconds / self.speed)
 

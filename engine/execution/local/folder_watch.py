@@ -4,7 +4,7 @@ A watch on everything below a folder costs a watch of the system for each folder
 `.git` and `node_modules` included. So the folders are chosen, and with new ones the watch is
 renewed: ten thousand take a tenth of a second.
 
-Linux tells changes itself (`inotify`). Elsewhere, and where its limits are reached, the folders
+Linux reports changes itself (`inotify`). Elsewhere, and where its limits are reached, the folders
 are scanned. Neither needs a library with threads of its own: one that ran out of threads would end
 this process, and one that knows no file names but UTF-8 would stop at the first other one.
 """
@@ -61,7 +61,7 @@ class _Method(Protocol):
 
 
 class FolderWatch:
-    """Watches folders; used from one thread at a time, and never from the event loop's."""
+    """Watch on folders; used from one thread at a time, and never from the event loop's."""
 
     def __init__(self) -> None:
         self.is_scanning = False
@@ -115,7 +115,7 @@ class FolderWatch:
 
 
 class _Inotify:
-    """Changes as Linux tells them."""
+    """Changes reported by Linux."""
 
     def __init__(self) -> None:
         self._handle = inotify.init()
@@ -223,7 +223,7 @@ class _Scan:
 
 
 def _state(folder: str) -> _State | None:
-    """Return what lies in a folder; None where that is no folder that can be read."""
+    """Return the entries of a folder; None where it is not a folder, or unreadable."""
     state: _State = {}
     try:
         # Not through a link that took the folder's place.

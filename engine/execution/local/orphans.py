@@ -24,9 +24,9 @@ class Orphan:
 
 
 async def find(paths: Paths, spare: Sequence[str] = ()) -> list[Orphan]:
-    """Find what is alive of this home's attempts: of live runs too, see `of_ended`.
+    """Find the living processes of this home's attempts: of live runs too, see `of_ended`.
 
-    Processes with one of the words `spare` in their command line are not told of.
+    Processes with one of the words `spare` in their command line are left out.
     """
     found = await asyncio.to_thread(_found, spare)
     runs = Path(os.path.realpath(paths.home)) / "runs"

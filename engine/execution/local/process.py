@@ -45,9 +45,9 @@ census = ProcessCensus()
 """The look at all processes that all attempts share."""
 NOBODY = -1  # in the place of a pid that is not known
 
-# $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: whoever creates
-# the pid file first decides. The trap keeps the shell alive to write the exit status; unlike an
-# ignored signal, a trapped one is back to its default in the command.
+# $1 pid file, $2 exit file, then the command. `set -C` makes the claim exclusive: the process that
+# creates the pid file first decides. The trap keeps the shell alive to write the exit status;
+# unlike an ignored signal, a trapped one is back to its default in the command.
 _SHIM = """
 pid=$1 exit=$2; shift 2
 (set -C; echo $$ >"$pid") 2>/dev/null || exit 125
@@ -60,11 +60,11 @@ _ABANDONED = "abandoned"
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """How an attempt's process ended; no exit code where it vanished without leaving one."""
+    """The end of an attempt's process; no exit code where it vanished without leaving one."""
 
     exit_code: int | None
     disk_full: bool = False
-    """There was no room left: an agent cannot even say then why it ends."""
+    """There was no room left: an agent cannot even write then why it ends."""
 
 
 class AttemptProcess:
@@ -86,7 +86,7 @@ class AttemptProcess:
         self._disk_full = False
 
     def ending(self) -> ProcessEnd | None:
-        """Say how it ended, or None while it lives; cheap, called often."""
+        """Return its end, or None while it lives; cheap, called often."""
         code = _read_exit(self._exit)
         if code is not None:
             if self._child:
@@ -135,7 +135,7 @@ class AttemptProcess:
         return sum(cpu_s(pid) for pid in self.members())
 
     def _is_our_child(self) -> bool:
-        """Return whether it is our own child and lives: then its number is nobody else's."""
+        """Return whether it is our own living child: then no other process has its pid."""
         return self._child is not None and self._child.poll() is None
 
     def _leads(self) -> bool:
@@ -145,7 +145,7 @@ class AttemptProcess:
         return self._alive() or any(group(pid) == self.pid for pid in self.members())
 
     def release(self) -> None:
-        """Let go of it, alive: whoever supervises next finds it by its files."""
+        """Release it, alive: the next supervisor finds it by its files."""
         if self._child and self._child.poll() is None:
             self._child.returncode = 0  # otherwise Python warns of a child left behind
 
@@ -256,7 +256,7 @@ def _start(
 
 
 async def find(folder: AttemptFolder) -> AttemptProcess | None:
-    """Find an attempt that an earlier engine started; None says that it was never started.
+    """Find an attempt that an earlier engine started; None: it was never started.
 
     After None it never will be: the claim is taken, so that a shell that comes late gives up.
     """
@@ -277,7 +277,7 @@ def _find(folder: AttemptFolder) -> AttemptProcess | None:
     members = marked(mark(folder))
     if not members and not _has_run(folder):
         return None
-    # It was started, and then somebody damaged or removed the claim: not to be started again.
+    # It was started, and then the claim was damaged or removed: not to be started again.
     leader = next((pid for pid in members if group(pid) == pid), NOBODY)
     return AttemptProcess(folder, leader, None)
 

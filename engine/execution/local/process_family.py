@@ -1,8 +1,8 @@
-"""The processes of an attempt: those that carry its mark, and what they started without it.
+"""The processes of an attempt: those that carry its mark, and those they started without it.
 
 A command whose environment was emptied carries no mark. It is known by its parent, or by the
-session that one that is known leads, and stays known by pid and start time when its parent
-has died. What left session and parent before anybody looked cannot be known.
+session of a known leader, and stays known by pid and start time when its parent has died. A process
+that left session and parent before the first scan cannot be known.
 """
 
 from __future__ import annotations

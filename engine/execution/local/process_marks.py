@@ -22,7 +22,7 @@ _MARK_BYTES, _EARLIER_BYTES = f"{MARK}=".encode(), f"{EARLIER_MARK}=/".encode()
 
 
 def mark(folder: AttemptFolder) -> str:
-    """Give what the environment of every process of the attempt carries.
+    """Return the mark in the environment of every process of the attempt.
 
     The real path: the next engine may come to the same home by another name.
     """
@@ -80,7 +80,7 @@ def _psutil_seen(pid: int) -> ProcessInfo | None:
 
 
 def marked(value: str) -> list[int]:
-    """Give the pids of all living processes whose environment carries the mark `value`."""
+    """Return the pids of all living processes whose environment carries the mark `value`."""
     return [pid for pid in _pids() if pid != os.getpid() and carries(pid, value)]
 
 

@@ -1,4 +1,4 @@
-"""What changes in the workspaces of live runs, seen as it happens."""
+"""Live changes in the workspaces of running runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class WorkspaceWatcher:
-    """Watches all live workspaces with one watch of the system, and tells what changed in each."""
+    """Watcher of all live workspaces with one watch of the system, which reports their changes."""
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
@@ -42,9 +42,9 @@ class WorkspaceWatcher:
         self._folders: dict[str, set[str]] = {}
         """By root, the folders in it that are watched."""
         self._new: set[str] = set()
-        """Folders that are to be watched from the next renewal on, and what is in them told."""
+        """Folders to watch from the next renewal on, whose content is reported."""
         self._untold: set[str] = set()
-        """Folders, and what came and went unseen: nobody is told of their end either."""
+        """Folders and files that came and went unseen: their end is not reported either."""
         self._changed = asyncio.Event()
         self._before: dict[str, set[str]] = {}
         """By root that is to be walked again, the folders in it that were watched."""
@@ -86,7 +86,7 @@ class WorkspaceWatcher:
                 watch.close()
 
     async def _look(self, watch: FolderWatch) -> None:
-        """Wait for a moment, tell what was seen, and watch what is to be watched from now on."""
+        """Wait for a moment, report the changes seen, and renew the watch."""
         if self._changed.is_set() or (self._must_renew() and time.monotonic() >= self._next_at):
             self._changed.clear()
             new, self._new = self._new, set()
@@ -107,7 +107,7 @@ class WorkspaceWatcher:
         return bool(self._new) or (is_missing and time.monotonic() >= self._missing_at)
 
     def _lose(self, lost: set[str], is_incomplete: bool) -> None:
-        """Walk workspaces anew of which something was missed, or which lie elsewhere now."""
+        """Walk workspaces again in which changes were missed, or which have moved."""
         again = self._roots.keys() & lost
         if is_incomplete:
             _log.warning("changes came too quickly to see each: the workspaces are walked again")
@@ -203,7 +203,7 @@ class WorkspaceWatcher:
     def _stays_untold(
         self, path: str, name: str, info: os.stat_result | None, *, is_new: bool
     ) -> bool:
-        """Say whether a change is none of a file: Codex's sandbox mounts folders for a moment."""
+        """Return whether a change is not reported: Codex's sandbox mounts folders for a moment."""
         if info:
             is_folder = stat.S_ISDIR(info.st_mode)
             if is_folder and is_new and not (name in SANDBOX and _is_empty(path)):

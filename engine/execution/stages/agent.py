@@ -38,7 +38,7 @@ async def find_or_start(
 ) -> AttemptProcess | None:
     """Return the process of the run's attempt; None if there is none and none may be started.
 
-    `new` says that nobody can have started it yet. Raises `UserError` and OSError.
+    `new`: no process can have started it yet. Raises `UserError` and OSError.
     """
     folder = paths.attempt(run.id, run.attempt)
     found = None if new else await process.find(folder)
@@ -50,7 +50,7 @@ async def find_or_start(
 
 
 async def unclaim(folder: AttemptFolder) -> None:
-    """Let it be started, after `process.find` found nothing and claimed it."""
+    """Allow it to be started, after `process.find` found nothing and claimed it."""
     # A start that another engine had begun has given up after this time.
     await asyncio.sleep(LATE_START_S)
     folder.pid.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
 
 
 def told(run: Run, ask: AttemptRequest | None) -> str:
-    """Give what the agent is told: with a new thread, what it may learn from comes first."""
+    """Return the prompt for the agent: in a new thread, earlier work to learn from comes first."""
     prompt = ask.prompt if ask else run.spec.prompt
     is_new = thread_to_resume(run, ask) is None
     return f"{run.spec.lesson}\n\n{prompt}" if is_new and run.spec.lesson else prompt

@@ -28,7 +28,7 @@ from engine.workspaces.checkpoints.rebuildable import first_shown
 
 GAP_S = 2.0
 REST_S = 300.0
-"""After a look in vain, how long until the next where no file is seen to change."""
+"""The wait after an unchanged checkpoint, while no file is seen to change."""
 COST_FACTOR = 10.0
 """A look at a workspace that takes a second is worth it every ten seconds."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Takes checkpoints of one run's workspace; one that fails is shown, and repeated later.
+    """Checkpointer of one run's workspace; a failed checkpoint is shown, and repeated later.
 
     `turn` bounds how many are taken at a time, of all runs together.
     """
@@ -74,10 +74,10 @@ class Checkpointer:
         self._task: SupervisedTask | None = None
 
     async def begin(self, run: Run, stop: Stop) -> Sequence[Body] | None:
-        """Take the checkpoint that an attempt starts from; None where `stop` said so first.
+        """Take the checkpoint that an attempt starts from; None where `stop` came first.
 
-        The first in a workspace becomes its baseline. Returns the events to store with the start:
-        until then nobody was told of it. Raises `UserError` where it cannot be taken.
+        The first in a workspace becomes its baseline. Returns the events to store with the
+        start: until then it is not reported. Raises `UserError` where it cannot be taken.
         """
         if run.baseline is False:
             raise user_error("CHANGES_UNKNOWN")
@@ -133,9 +133,10 @@ class Checkpointer:
     async def _insist(
         self, run: Run, stop: Stop, words: str, tries: int | None = None
     ) -> Sequence[Body] | None:
-        """Take a checkpoint, at the next try if need be; None where `stop` said so first.
+        """Take a checkpoint, at the next try if need be; None where `stop` came first.
 
-        Raises `UserError` after so many `tries`; None: a full disk and the like are waited for.
+        Raises `UserError` after so many `tries`; None: a full disk and the like are waited
+        for.
         """
         shown = ""
         for number in count(1):
@@ -206,7 +207,7 @@ class Checkpointer:
         return bodies + measured(run, total, paths)
 
     def _rebuildable_notice(self, run: Run, folders: Sequence[str]) -> list[Body]:
-        """Report once which folders are no part of the changes."""
+        """Return a notice, once, of the folders that are left out of the changes."""
         assert run.workspace
         folder = self._paths.checkpoints(run.id, run.workspace.path)
         if not folders or not first_shown(folder):
@@ -220,7 +221,7 @@ class Checkpointer:
         assert run.workspace
         folder = self._paths.checkpoints(run.id, run.workspace.path)
         if run.baseline is None:
-            # Nobody was told of anything that is there: a try before this one was cut short.
+            # The content was never reported: a try before this one was cut short.
             self._store = self._measured = None
             return await Checkpoints.make(folder, run.workspace, self._rebuildable)
         if self._store is None or self._store[0] != run.workspace:
@@ -242,7 +243,7 @@ def _delay_s(failures: int) -> float:
 
 
 async def _stopped(delay_s: float, stop: Stop) -> bool:
-    """Wait; True as soon as `stop` says so."""
+    """Wait; True as soon as `stop` is true."""
     until = time.monotonic() + delay_s
     while not stop():
         left_s = until - time.monotonic()

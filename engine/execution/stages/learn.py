@@ -1,4 +1,4 @@
-"""What worked in a run that succeeded, kept as a pattern for later ones."""
+"""Patterns recorded from runs that succeeded, for later ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class PatternRecorder:
-    """Distils one run, quickly and without asking anybody; a failure never fails the run."""
+    """Recorder of one run's pattern, without questions; a failure never fails the run."""
 
     def __init__(self, store: Store, say: Say) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class PatternRecorder:
 
 
 async def distil(store: Store, run: Run) -> str | None:
-    """Keep what worked in a run and give its pattern's id; None where there is nothing."""
+    """Store the pattern of a run and return its id; None where there is nothing to learn."""
     done = await store.steps(run.id)
     found = await asyncio.to_thread(pattern.extract, run, done)
     if found is None:

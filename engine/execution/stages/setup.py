@@ -31,7 +31,7 @@ class SetupStage(StageCommands):
         self._say = say
 
     async def set_up(self, run: Run, workspace: Workspace, stop: Callable[[], bool]) -> bool:
-        """Run the commands to their end; False where `stop` said so first.
+        """Run the commands to their end; False where `stop` came first.
 
         Then their processes are still alive: `end` ends them. Raises `UserError`.
         """
@@ -67,7 +67,7 @@ class SetupStage(StageCommands):
             raise user_error(
                 "SETUP_FAILED",
                 f"The set-up took longer than its limit of {clock(wanted.setup_limit_s)}{said}",
-                "Raise workspace.setup_limit in the settings and start a new run, or mend what "
+                "Raise workspace.setup_limit in the settings and start a new run, or fix what "
                 "hangs, see `swarm-tui logs --setup`, and retry.",
             )
         how = "vanished" if done.exit_code is None else f"failed with exit {done.exit_code}"

@@ -23,7 +23,7 @@ SHOWN_CHARACTERS = 60
 SHOWN_LINES = 5
 SAID_CHARACTERS = 1000
 
-# $1 is where to say which command runs, the others are the commands.
+# $1 is the file for the number of the running command, the others are the commands.
 _SCRIPT = """
 step=$1 n=0; shift
 for command in "$@"; do
@@ -36,12 +36,12 @@ done
 
 @dataclass(frozen=True, slots=True)
 class CommandsResult:
-    """How the commands ended: `place` is the last one's, from 1; no exit code if it vanished."""
+    """The end of the commands: `place` is the last one's, from 1; no exit code if it vanished."""
 
     exit_code: int | None
     place: int
     bodies: list[Body]
-    """What there is to tell: the log, and what was still alive."""
+    """Events to report: the log, and processes that were still alive."""
     disk_full: bool = False
     is_late: bool = False
     """Whether they were ended because they took too long."""
@@ -72,9 +72,9 @@ class StageCommands:
         stop: Callable[[], bool],
         at: Callable[[int], Awaitable[None]],
     ) -> CommandsResult | None:
-        """Run the commands to their end; None where `stop` said so first.
+        """Run the commands to their end; None where `stop` came first.
 
-        Then their processes are still alive: `end` ends them. `at` hears of each place, from 1.
+        Then their processes are still alive: `end` ends them. `at` gets each place, from 1.
         """
         self._process = self._process or await self._find_or_start(commands, workspace)
         running, told = self._process, 0
@@ -91,7 +91,7 @@ class StageCommands:
 
     async def _done(self, ended: AttemptProcess, ending: ProcessEnd) -> CommandsResult:
         left = await ended.sweep()
-        await asyncio.to_thread(self._folder.sync)  # before anybody is told how they ended
+        await asyncio.to_thread(self._folder.sync)  # before their end is reported
         bodies = self._bodies(len(left))
         return CommandsResult(ending.exit_code, self._place(), bodies, disk_full=ending.disk_full)
 
@@ -109,12 +109,12 @@ class StageCommands:
         await found.stop(0)
 
     def release(self) -> None:
-        """Let go of its process, alive: the next engine finds it."""
+        """Release its process, alive: the next engine finds it."""
         if self._process:
             self._process.release()
 
     def said(self, lines: int = SHOWN_LINES, characters: int = SAID_CHARACTERS) -> str:
-        """Return the last lines of the log that say something, safe to show."""
+        """Return the last non-empty lines of the log, safe to show."""
         said = [line.strip() for line in printable(tail(self._folder.stdout)).splitlines()]
         return "\n".join([line for line in said if line][-lines:])[-characters:]
 
@@ -169,6 +169,6 @@ class StageCommands:
 
 
 def shown(commands: Sequence[str], place: int) -> str:
-    """Give the command at this place, from 1, as one line to show; nothing where there is none."""
+    """Return the command at this place, from 1, as one line to show; empty where there is none."""
     known = 1 <= place <= len(commands)
     return one_line(commands[place - 1], SHOWN_CHARACTERS) if known else ""

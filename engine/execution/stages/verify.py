@@ -27,14 +27,14 @@ Say = Callable[[Sequence[Body]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What the check says: why the run failed, if it did, and the end of what was written."""
+    """The result of the check: the run's error, if it failed, and the end of the output."""
 
     error: UserError | None
     output: str = ""
 
 
 class VerifyStage(StageCommands):
-    """Runs the verify command of one attempt; `now` gives the run as it is at any moment."""
+    """Stage that runs the verify command of one attempt; `now` returns the run at any moment."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class VerifyStage(StageCommands):
         self._say = say
 
     async def verify(self, run: Run, stop: Callable[[], bool]) -> VerifyResult | None:
-        """Run the command to its end; None where `stop` said so first: `cancel` ends it then.
+        """Run the command to its end; None where `stop` came first: `cancel` ends it then.
 
-        Raises `UserError` where that says nothing about what the agent did.
+        Raises `UserError` where the result does not depend on the agent's work.
         """
         command, workspace = (
             run.spec.verify or "true",
@@ -95,4 +95,4 @@ class VerifyStage(StageCommands):
 
 
 async def _nothing(_: int) -> None:
-    """There is one command only: what runs was told when it began."""
+    """Ignore the place: there is one command only, reported when it began."""

@@ -27,7 +27,7 @@ Say = Callable[[Sequence[Body]], Awaitable[None]]
 
 
 class WorkspaceStage:
-    """Prepares one run's attempt; `now` gives the run as it is at any moment."""
+    """Stage that prepares one run's attempt; `now` returns the run at any moment."""
 
     def __init__(
         self, paths: Paths, grace_s: float, now: Callable[[], Run], say: Say, store: StoreReader
@@ -88,7 +88,7 @@ class WorkspaceStage:
         await self._setting_up.end(0, lambda: True)
 
     def release(self) -> None:
-        """Let go of what is at work, alive."""
+        """Release the running work, alive."""
         self._setting_up.release()
 
     async def _make(self, run: Run) -> CreatedWorkspace | None:
@@ -116,7 +116,7 @@ class WorkspaceStage:
             return None
         except asyncio.CancelledError:
             self._closing = True
-            await asyncio.wait({making})  # the next engine must find nobody at work there
+            await asyncio.wait({making})  # the next engine must find no process at work there
             raise
 
     def _target(self, run: Run) -> Path:
