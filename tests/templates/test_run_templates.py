@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.batches import trust_requests
 from engine.config.settings import WatchdogSettings
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, Sandbox
-from engine.templates import loading, template_sources
+from engine.templates import loading, template_sources, trust_request
 from engine.templates.template import Template
 
 GOOD = "description: d\nprompt: hi\n"
@@ -260,7 +259,7 @@ def test_what_a_repository_could_do_has_to_be_trusted(own: Path, repository: Pat
     spec = RunSpec("x", "x", "p")
 
     def asks(name: str, *said: str) -> list[str]:
-        found = trust_requests.of_template(known[name], spec, said, WatchdogSettings())
+        found = trust_request.of_template(known[name], spec, said, WatchdogSettings())
         return [item.text for item in found.items] if found else []
 
     assert asks("tidy") == asks("lint") == asks("strict") == asks("tight") == []
