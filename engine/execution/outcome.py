@@ -95,7 +95,7 @@ def what_next(
     now: float,
     again: AttemptRequest | None = None,
 ) -> NextStep:
-    """Decide what follows an attempt that nobody cancelled.
+    """Decide what follows an attempt that was not cancelled.
 
     `again` is the request of another attempt, see `go_on`.
     """

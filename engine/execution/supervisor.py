@@ -247,7 +247,7 @@ class RunSupervisor:
     async def _finish(self, following: FollowedAttempt, ending: ProcessEnd) -> None:
         left = await following.process.sweep()
         folder = following.process.folder
-        await asyncio.to_thread(folder.sync)  # before anybody is told how it ended
+        await asyncio.to_thread(folder.sync)  # before its end is reported
         outcome = endings.attempt_outcome(ending, following.reader, folder.stderr)
         if outcome.error and following.verdict:
             outcome = AttemptOutcome.of(following.verdict)

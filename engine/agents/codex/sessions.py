@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder(_Head).decode
 
 
 class SessionFiles:
-    """Finds whose a session in a Codex home is; workspaces that are `in_trash` can come back."""
+    """Sessions in a Codex home with their runs; workspaces that are `in_trash` can come back."""
 
     def __init__(
         self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str], home: Path

@@ -92,7 +92,7 @@ class CodexState(msgspec.Struct, omit_defaults=True):
 
 
 class Translator:
-    """Turns the lines of an attempt into events; `root` is the path of its workspace."""
+    """Translator of an attempt's lines into events; `root` is the path of its workspace."""
 
     def __init__(self, state: CodexState, root: str) -> None:
         self.state = state
@@ -230,7 +230,7 @@ class Translator:
     def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
         usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
         if _total(usage) <= _total(self.state.thread_usage):
-            usage = self.state.thread_usage  # the rollout tells later what stdout told already
+            usage = self.state.thread_usage  # the rollout repeats later what stdout had already
         context_window = context_window or self.state.context_window
         known = (self.state.thread_usage, self.state.context_window)
         if (usage, context_window) == known and usage != Usage():
@@ -246,7 +246,7 @@ class Translator:
             return [Notice("warning", text[found:], subject=Subject.NETWORK)]
         if text.startswith("Reconnecting"):
             return [Notice("warning", text)]
-        # Codex says why a turn fails twice, here and in `turn.failed`: told once, there.
+        # Codex prints the error of a turn twice, here and in `turn.failed`: reported once, there.
         self.state.held = text
         return []
 
