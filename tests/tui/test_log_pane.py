@@ -80,7 +80,7 @@ class Host(BareApp):
     def compose(self) -> ComposeResult:
         yield LogPane(self.store.history, lambda run: f"run {run[-2:]}", lambda run: 0.0)
 
-    def on_event_log_opened(self, event: EventLog.EventOpened) -> None:
+    def on_event_log_event_opened(self, event: EventLog.EventOpened) -> None:
         self.opened.append((event.run, event.path))
 
     def action_new(self) -> None:

@@ -59,7 +59,7 @@ class Host(BareApp):
     def on_run_list_highlighted(self, message: RunList.Highlighted) -> None:
         self.heard.append(message)
 
-    def on_run_list_opened(self, message: RunList.RunOpened) -> None:
+    def on_run_list_run_opened(self, message: RunList.RunOpened) -> None:
         self.heard.append(message)
 
     @property

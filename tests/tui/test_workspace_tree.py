@@ -91,7 +91,7 @@ class Host(BareApp):
     def compose(self) -> ComposeResult:
         yield self.files_tree
 
-    def on_workspace_tree_opened(self, message: WorkspaceTree.FileOpened) -> None:
+    def on_workspace_tree_file_opened(self, message: WorkspaceTree.FileOpened) -> None:
         self.opened.append(message.path)
 
 
