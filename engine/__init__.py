@@ -1,1 +1,1 @@
-"""The engine of swarm-tui: supervises Codex, keeps runs; needs no screen."""
+"""The engine of swarm-tui: supervises agents, keeps runs; needs no screen."""

@@ -398,7 +398,7 @@ class Engine(LazyServices):
         )
 
     async def resume(self, run: str, message: str) -> Run:
-        """Continue a finished run's Codex thread with a message."""
+        """Continue a finished run's thread with a message."""
         found = await self.find(run)
         if not message.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 import engine
-from engine.agents.codex.command import SIMULATED
+from engine.agents import registry
 from engine.disk.scan import scanner
 from engine.system import child_files
 
@@ -35,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 async def preload(*, with_receivers: bool) -> None:
     """Import and read everything; what cannot be imported is logged, and fails where it is used."""
-    for program in (SIMULATED, Path(scanner.__file__).with_name("worker.py")):
+    programs = [program for agent in registry.agents() for program in agent.programs]
+    for program in (*programs, Path(scanner.__file__).with_name("worker.py")):
         await asyncio.to_thread(child_files.hold, program)
     await asyncio.sleep(AFTER_S)
     await import_all(modules(with_receivers=with_receivers))

@@ -181,6 +181,14 @@ class AgentPort(Protocol):
         """The extra requests that it understands while it is at work."""
         ...
 
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """Programs of this package that it starts.
+
+        They are held by a supervisor, so that they survive an upgrade under it.
+        """
+        ...
+
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for a spec that it refuses; looks at no disk."""
         ...

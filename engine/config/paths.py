@@ -27,22 +27,22 @@ class AttemptFolder:
 
     @property
     def prompt(self) -> Path:
-        """The prompt, which Codex reads on stdin."""
+        """The prompt, which the agent reads on stdin."""
         return self.path / "prompt.md"
 
     @property
     def stdout(self) -> Path:
-        """The spool file: Codex's own lines, as it wrote them."""
+        """The spool file: the agent's own lines, as it wrote them."""
         return self.path / "stdout.jsonl"
 
     @property
     def stderr(self) -> Path:
-        """The stderr of Codex."""
+        """The stderr of the agent."""
         return self.path / "stderr.log"
 
     @property
     def last_message(self) -> Path:
-        """The agent's last message, written by Codex."""
+        """The agent's last message, written by itself."""
         return self.path / "last-message.md"
 
     @property
@@ -57,7 +57,7 @@ class AttemptFolder:
 
     @property
     def exit(self) -> Path:
-        """The exit status, written when Codex has ended; it outlives every dashboard."""
+        """The exit status, written when the agent has ended; it outlives every dashboard."""
         return self.path / "exit"
 
     def sync(self) -> None:

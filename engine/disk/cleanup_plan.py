@@ -31,7 +31,7 @@ class CleanupFilter:
     including_unsaved: bool = False
     """Take work that is nowhere else, too; it is kept in the trash."""
     sessions: bool = False
-    """Take Codex's session files of runs that cannot go on, not workspaces."""
+    """Take agents' session files of runs that cannot go on, not workspaces."""
 
 
 @dataclass(frozen=True, slots=True)

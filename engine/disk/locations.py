@@ -24,7 +24,7 @@ class LocationKind(StrEnum):
     DATABASE = "database"
     TRASH = "trash"
     CODEX = "codex"
-    """Codex's own home, which is the user's: looked at, and no more."""
+    """An agent's own home, which is the user's: looked at, and no more."""
     ROLLOUT = "rollout"
     """A session file there of a run here, known or not; it counts in the sessions, too."""
     OTHER = "other"

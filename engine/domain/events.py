@@ -14,7 +14,7 @@ from engine.domain.record import record
 
 @record
 class StatusChanged:
-    """The run went from one status to another; `exit_code` is Codex's, where it ended.
+    """The run went from one status to another; `exit_code` is the agent's, where it ended.
 
     A queued run does not start before `not_before` (seconds since 1970). `cause` is the reason
     for programs, `reason` for people.
@@ -115,7 +115,7 @@ class UsageCounted:
 
 @record
 class LimitsSeen:
-    """Codex's rate-limit windows."""
+    """The agent's rate-limit windows."""
 
     type: ClassVar[str] = "limits"
     windows: tuple[LimitWindow, ...]

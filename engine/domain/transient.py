@@ -1,4 +1,4 @@
-"""Conditions of the machine that pass: waited out, never the fault of a run or of Codex."""
+"""Conditions of the machine that pass: waited out, never the fault of a run or of its agent."""
 
 from __future__ import annotations
 

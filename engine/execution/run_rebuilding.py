@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.agents.base import AttemptEnd, OutcomeKind
 from engine.agents.registry import agent_of
 from engine.config import workspace_roots
 from engine.config.paths import AttemptFolder, Paths
@@ -150,7 +151,7 @@ def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]
     if marked(mark(last)):
         status = Status.RUNNING
     elif code.isascii() and code.isdigit():
-        is_done = code == "0" and '"turn.completed"' in _text(last.stdout)
+        is_done = code == "0" and _reports_success(run, last.stdout)
         status = Status.SUCCEEDED if is_done else Status.FAILED
     ended_at = None if status is Status.RUNNING else _made_at(last.exit) or run.created_at
     stores = [*(folder / "checkpoints").glob("*.git")]
@@ -170,6 +171,14 @@ def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]
         ),
         {},
     )
+
+
+def _reports_success(run: Run, stdout: Path) -> bool:
+    """Return whether the output of an attempt that ended with exit code 0 reports success."""
+    agent = agent_of(run.spec.agent)
+    reader = agent.reader(agent.first_state(None, Usage(), ()), "", home=None)
+    reader.read(_text(stdout).encode("utf-8", "replace").split(b"\n"))
+    return reader.outcome(AttemptEnd(0)).kind is OutcomeKind.SUCCESS
 
 
 def _attempts(folder: Path) -> list[int]:

@@ -42,13 +42,13 @@ def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> st
     `idle`: its processes used no processor time since the last look.
     """
     if run.stage is not Stage.EXECUTING:
-        waited_s = now - run.doing_since  # since Codex was started: not the workspace's making
+        waited_s = now - run.doing_since  # since the agent was started: not the workspace's making
         return _told("no first event", waited_s, waited_s > settings.first_event_s)
     busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
     if run.occupation is Occupation.NETWORK:
         return _told(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
     if run.occupation is Occupation.WAIT:
-        return ""  # at most for as long as the agent asked: Codex ends such a wait
+        return ""  # at most for as long as the agent asked: it ends such a wait itself
     if run.open_items:
         long = busy_s > settings.silent_s * COMMAND_FACTOR
         return _told(run.doing, busy_s, long, idle=idle)

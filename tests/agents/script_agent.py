@@ -102,6 +102,10 @@ class ScriptAgent:
     def requests(self) -> frozenset[ExtraRequest]:
         return frozenset()
 
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        return ()
+
     def check(self, spec: RunSpec) -> None:
         if spec.images:
             raise user_error("INPUT_INVALID", "A script sees no images.")

@@ -109,6 +109,7 @@ def test_the_registry_knows_it_by_its_name(kind: Kind) -> None:
 def test_a_good_spec_passes_its_checks(kind: Kind) -> None:
     kind.agent.check(kind.spec)
     kind.agent.check_installed(kind.spec, quick())
+    assert all(program.is_file() for program in kind.agent.programs)
     assert kind.agent.requests <= frozenset(ExtraRequest)
 
 

@@ -41,6 +41,11 @@ class CodexAgent:
         """The extra requests that it understands: `codex exec` reads nothing after its prompt."""
         return frozenset()
 
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """Programs of this package that it starts: none."""
+        return ()
+
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for settings that hold secrets: all can see them as arguments."""
         codex_secrets.check(spec.codex_config)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.agents.base import SessionFinder
 from engine.agents.codex.agent import CodexAgent
+from engine.agents.codex.command import SIMULATED
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.errors import UserError
@@ -22,6 +23,11 @@ class SimulatedAgent(CodexAgent):
     def name(self) -> str:
         """The name that `RunSpec.agent` has for it."""
         return Agent.SIMULATED.value
+
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """Programs of this package that it starts: the simulated agent itself."""
+        return (SIMULATED,)
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Do nothing: it is part of this package."""
