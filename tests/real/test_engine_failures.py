@@ -28,6 +28,7 @@ from engine.domain.errors import CATALOGUE, UserError
 from engine.domain.events import ArtifactSaved, ErrorRaised, Notice, StatusChanged
 from engine.domain.events import Step as Told
 from engine.domain.model import Run, Status
+from engine.domain.reasons import Cause
 
 FAILURES: dict[str, tuple[Step, str, str]] = {
     "401": (unauthorized(), "CODEX_AUTH_FAILED", "Incorrect API key provided"),
@@ -66,7 +67,7 @@ async def test_a_failed_turn(name: str, house: House, server: LoopbackServer) ->
         notices = await happened(engine, run, Notice)
     _check(run, code, says)
     assert run.error
-    ending = StatusChanged(Status.FAILED, Status.RUNNING, code, 1)
+    ending = StatusChanged(Status.FAILED, Status.RUNNING, code, 1, cause=Cause.ERROR)
     assert told[-2:] == [ErrorRaised(run.error), ending]
     assert notices == []  # Codex says why twice: told once
     assert (run.percent, run.workspace is None) == (30, False)

@@ -22,6 +22,7 @@ from loopback import (
 
 from engine.domain.events import Notice, StatusChanged, Step
 from engine.domain.model import Run, Sandbox, Status
+from engine.domain.reasons import Cause
 from engine.execution import follower
 from engine.execution.local.process_marks import mark, marked
 
@@ -66,12 +67,12 @@ async def test_cancel_in_the_middle_of_a_command(
             assert await asyncio.to_thread(held.read) == ""  # nobody holds it: all are dead
         told = await bodies(engine, run)
     reason = "killed by the user" if kill else STOPPED
-    code = 137 if kill else 143
+    code, cause = (137, Cause.KILL) if kill else (143, Cause.CANCEL)
     (closed,) = [body for body in told if isinstance(body, Step) and body.phase == "failed"]
     assert told[-3:] == [
-        StatusChanged(Status.CANCELLING, Status.RUNNING, reason),
+        StatusChanged(Status.CANCELLING, Status.RUNNING, reason, cause=cause),
         closed,
-        StatusChanged(Status.CANCELLED, Status.CANCELLING, reason, code),
+        StatusChanged(Status.CANCELLED, Status.CANCELLING, reason, code, cause=cause),
     ]
     assert (run.status, run.exit_code, run.error) == (Status.CANCELLED, code, None)
     assert run.workspace
