@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.terminal_theme import TerminalTheme
 from textual import events, on
+from textual.app import App
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.screen import Screen
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 
 from tui import commands
 from tui.keymap import checked_keymap
 from tui.screens.live import (
     BatchRequested,
     CodeRequested,
+    EditRequested,
     EventRequested,
     LiveScreen,
     StartRequested,
 )
 from tui.services.external_programs import ExternalPrograms
-from tui.widgets.base.error_display import FAULT_MODE
+from tui.services.modes import add_modes
+from tui.services.queue_actions import QueueActions
+from tui.services.start_forms import StartForms
+from tui.services.theming import FAINT, Theming
+from tui.services.toast_history import ToastHistory
 from tui.widgets.base.throttle import FLUSH_S
 from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.status.toast import report
@@ -33,8 +42,6 @@ from tui.widgets.status.toast import report
 if TYPE_CHECKING:
     from engine.engine import Engine, EventBatch, EventStream, TaskTree
     from tui.containment import Containment
-    from tui.models.batch_draft import BatchDraft
-    from tui.models.draft import Draft
     from tui.screens.palette import Entry
 
 
@@ -43,7 +50,7 @@ FLOOD = 300
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
-class SwarmApp(ExternalPrograms):
+class SwarmApp(App[None]):
     """The full-screen face of an open engine; `goes_on`: its runs may outlive it."""
 
     TITLE = "swarm-tui"
@@ -61,29 +68,23 @@ class SwarmApp(ExternalPrograms):
         goes_on: bool = True,
         seen: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(engine, self._time_of_runs(clock), goes_on=goes_on)
+        super().__init__()
+        self.engine = engine
+        self.clock = self._time_of_runs(clock)
+        self.theming = Theming(self)
+        self.toasts = ToastHistory(self)
+        self.queue = QueueActions(self, goes_on=goes_on)
+        self.programs = ExternalPrograms(self)
+        self.forms = StartForms(self)
+        self._ansi: tuple[str, TerminalTheme] | None = None
         self._seen = seen
         self.containment: Containment | None = None
         """Contains the faults of screens and widgets; without it, Textual ends at the first one."""
         self._tasks: TaskTree | None = None
-        self.draft: Draft | None = None
-        """What was typed into the form of a new run and not started yet."""
-        self.batch_draft: BatchDraft | None = None
-        """The same for the form of a new batch."""
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]
-        self._problems += self.begin_in_theme()
-        self.add_mode("runs", self._runs_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("disk", self._disk_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("doctor", self._doctor_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("notifications", self._notifications_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("templates", self._templates_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("batch", self._batch_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("find", self._find_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("patterns", self._patterns_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("changes", self._changes_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode("file", self._file_screen)  # pyright: ignore[reportUnknownMemberType]
-        self.add_mode(FAULT_MODE, self._fault_screen)  # pyright: ignore[reportUnknownMemberType]
+        self._problems += self.theming.begin()
+        add_modes(self)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver of our own, except in a browser and in tests of widgets."""
@@ -93,62 +94,61 @@ class SwarmApp(ExternalPrograms):
 
         return HandoverDriver
 
-    def _runs_screen(self) -> LiveScreen:
-        from tui.screens.runs import RunsScreen
+    # Colours, toasts and the terminal: what Textual asks of an app
 
-        screen = RunsScreen(self.engine, self.clock)
-        screen.expect_size(self.size)
-        return screen
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style everything again if the colours changed; Textual asks once more at the start."""
+        if self.theming.colours_changed():
+            super().refresh_css(animate)
 
-    def _disk_screen(self) -> LiveScreen:
-        from tui.screens.disk import DiskScreen
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """The terminal's own colours; found once per theme, because every drawn line reads it."""
+        if self._ansi is None or self._ansi[0] != self.theme:
+            self._ansi = (self.theme, super().ansi_theme)
+        return self._ansi[1]
 
-        return DiskScreen(self.engine, self.clock)
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's filters, and those for a terminal that shows only ASCII."""
+        return [*super().get_line_filters(), *self.theming.line_filters]
 
-    def _doctor_screen(self) -> LiveScreen:
-        from tui.screens.doctor import DoctorScreen
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return the colours that a theme may leave out."""
+        return FAINT
 
-        return DoctorScreen(self.engine, self.clock)
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast, and remember it."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        self.toasts.remember(message, title, severity)
 
-    def _templates_screen(self) -> LiveScreen:
-        from tui.screens.templates import TemplatesScreen
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text; in tmux by way of it too."""
+        super().copy_to_clipboard(text)
+        if not self.is_web:
+            self.programs.copy(text)
 
-        return TemplatesScreen(self.engine, self.clock)
+    def write_control(self, text: str) -> None:
+        """Write a control sequence to the terminal, where there is one."""
+        if self._driver is not None and not self.is_headless and not self.is_web:
+            self._driver.write(text)
 
-    def _notifications_screen(self) -> LiveScreen:
-        from tui.screens.notifications import NotificationsScreen
+    def stop_process(self) -> None:
+        """Give the terminal back, and stop this process until it is continued."""
+        from tui.terminal.handover_driver import HandoverDriver
 
-        return NotificationsScreen(self.engine, self.clock, self.told)
-
-    def _patterns_screen(self) -> LiveScreen:
-        from tui.screens.patterns import PatternsScreen
-
-        return PatternsScreen(self.engine, self.clock)
-
-    def _batch_screen(self) -> LiveScreen:
-        from tui.screens.batch import BatchScreen
-
-        return BatchScreen(self.engine, self.clock)
-
-    def _find_screen(self) -> LiveScreen:
-        from tui.screens.find import FindScreen
-
-        return FindScreen(self.engine, self.clock)
-
-    def _changes_screen(self) -> LiveScreen:
-        from tui.screens.changes import ChangesScreen
-
-        return ChangesScreen(self.engine, self.clock)
-
-    def _file_screen(self) -> LiveScreen:
-        from tui.screens.file import FileScreen
-
-        return FileScreen(self.engine, self.clock)
-
-    def _fault_screen(self) -> Screen[None]:
-        from tui.screens.fault import FaultScreen
-
-        return FaultScreen(lambda: self.containment.text if self.containment else "")
+        if isinstance(self._driver, HandoverDriver):
+            self._driver.stop_process()
+            self.refresh(layout=True)  # the screen was given back
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def contain_faults(self) -> None:
         """Have no fault of a screen, widget or worker end the dashboard, from now on."""
@@ -161,7 +161,7 @@ class SwarmApp(ExternalPrograms):
         self.set_keymap(self.keys)
         for problem in self._problems:
             self.notify(problem, title="CONFIG_INVALID", severity="warning", markup=False)
-        self.begin_to_tell()
+        self.toasts.begin_alerts()
         self._tasks = self.engine.tasks.branch()
         batches = self.engine.batches(FLUSH_S)
         self._tasks.start("dashboard", lambda: self._pump(batches))
@@ -190,7 +190,7 @@ class SwarmApp(ExternalPrograms):
             self._tasks.start("screens", preload_screens)
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
-        self.look_for_orphans(f"{way} shows the doctor, who can end them.")
+        self.queue.report_orphans(f"{way} shows the doctor, who can end them.")
 
     def _time_of_runs(self, clock: Callable[[], float]) -> Callable[[], float]:
         """Return a clock that stands still while nobody supervises the runs."""
@@ -206,7 +206,7 @@ class SwarmApp(ExternalPrograms):
         guard = self.engine.tasks.faults.guard
         async for batch in batches:
             with guard("alerts"):
-                self.tell_of(batch)
+                self.toasts.alert(batch)
             screen = self.live_screen
             # When the dashboard closes, the widgets of a screen go before the screen does.
             if screen and screen.is_mounted and screen.is_running:
@@ -233,7 +233,18 @@ class SwarmApp(ExternalPrograms):
             self._return_code = 1
             self.panic(self.containment.last_words(error))
 
-    # Code to read
+    # Screens
+
+    @property
+    def live_screen(self) -> LiveScreen | None:
+        """The screen of the current mode, below any open dialog."""
+        screen = self.screen_stack[0]
+        return screen if isinstance(screen, LiveScreen) else None
+
+    @property
+    def subject(self) -> tuple[str, str | None] | None:
+        """The run that is shown, and the file, if it is one."""
+        return self.live_screen.subject if self.live_screen else None
 
     @on(CodeRequested)
     async def _show_wanted(self, wanted: CodeRequested) -> None:
@@ -295,51 +306,16 @@ class SwarmApp(ExternalPrograms):
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:
-        """Ask for a new run."""
-        self._ask_for_run(self._drafted())
+        """Open the form of a new run."""
+        self.forms.new_run()
 
     @on(StartRequested)
     def _start_wanted(self, wanted: StartRequested) -> None:
-        """Ask for a new run that starts from a template."""
-        draft = self._drafted()
-        draft.template = wanted.template
-        self._ask_for_run(draft)
-
-    def _drafted(self) -> Draft:
-        from tui.models.draft import Draft, FormChoices
-
-        if self.draft is None:
-            self.draft = Draft.begin(self.engine.memory.recall("new-run", FormChoices))
-        return self.draft
-
-    def _ask_for_run(self, draft: Draft) -> None:
-        from tui.screens.new_run import NewRun
-
-        async def started(run_id: str | None) -> None:
-            if run_id:
-                self.draft = draft.rest()
-                await self.action_runs()
-                if self.live_screen:
-                    self.live_screen.expect(run_id)
-
-        self.push_screen(NewRun(self.engine, draft, self.clock, self.keys), started)
+        self.forms.new_run(wanted.template)
 
     def action_new_batch(self) -> None:
-        """Ask for a new batch."""
-        from tui.models.batch_draft import BatchDraft
-        from tui.models.draft import Draft, FormChoices
-        from tui.screens.new_batch import NewBatch
-
-        draft = Draft.begin(self.engine.memory.recall("new-run", FormChoices))
-        if self.batch_draft is None:
-            self.batch_draft = BatchDraft(draft)
-
-        def started(batch: str | None) -> None:
-            if batch:
-                self.batch_draft = None
-                self.post_message(BatchRequested(batch))
-
-        self.push_screen(NewBatch(self.engine, self.batch_draft, self.clock), started)
+        """Open the form of a new batch."""
+        self.forms.new_batch()
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -411,3 +387,39 @@ class SwarmApp(ExternalPrograms):
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""
         await self.switch_mode("doctor")
+
+    def action_pause(self) -> None:
+        """Let the queue start nothing more, or let it go on."""
+        self.queue.toggle_pause()
+
+    def action_more_slots(self) -> None:
+        """Allow one run more at a time."""
+        self.queue.change_slots(1)
+
+    def action_fewer_slots(self) -> None:
+        """Allow one run less at a time; those that run go on."""
+        self.queue.change_slots(-1)
+
+    async def action_quit(self) -> None:
+        """Quit; with live runs only after a question."""
+        self.queue.quit()
+
+    def action_switch_theme(self) -> None:
+        """Switch between the dark and the light theme."""
+        self.theming.switch()
+
+    def action_choose_theme(self) -> None:
+        """Choose one of all themes."""
+        self.theming.choose()
+
+    def action_editor(self) -> None:
+        """Open the file that is shown, or else the workspace, in the user's editor."""
+        self.programs.edit()
+
+    def action_shell(self) -> None:
+        """Open a shell in the workspace."""
+        self.programs.open_shell()
+
+    @on(EditRequested)
+    def _edit_wanted(self, wanted: EditRequested) -> None:
+        self.programs.edit_own(wanted)

@@ -127,7 +127,7 @@ async def test_x_on_marks_asks_and_takes_those_that_are_live(engine: FakeEngine)
         await pilot.press("x", "c")
         await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
         assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]
-        assert screen_of(app).panes.run_list.marks == set()
+        assert screen_of(app).panes.run_list.marks.ids == set()
 
 
 async def test_one_mark_is_cancelled_without_a_question_wherever_the_cursor_is(
@@ -184,7 +184,7 @@ async def test_one_message_goes_to_all_that_are_marked(engine: FakeEngine) -> No
         await pilot.press("ctrl+s")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
         assert engine.asked[1:] == [("resume", "f6: Go on"), ("resume", "e5: Go on")]
-        assert screen_of(app).panes.run_list.marks == set()
+        assert screen_of(app).panes.run_list.marks.ids == set()
 
 
 async def test_a_prompt_is_edited_for_one_run(engine: FakeEngine) -> None:

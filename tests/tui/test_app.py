@@ -232,7 +232,7 @@ async def test_outside_text_is_data(size: tuple[int, int]) -> None:
 async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
     async with Engine.open(paths, supervise=True) as engine:
         app = SwarmApp(engine)
-        app.draft = Draft()
+        app.forms.draft = Draft()
         async with app.run_test(size=WIDE) as pilot:
             prompt = "sim: write a.txt hello"
             await pilot.press("n", *prompt.replace(" ", "_").replace("_", " "))

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
-from bare_app import BareApp
+from bare_app import BareApp, CountingPaint
 from fake_history import FakeHistory
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.pilot import Pilot
-from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, Notice, Step
@@ -58,9 +57,13 @@ class Store:
 class Counting(EventLog):
     drawn = 0
 
-    def keep(self, key: object, strip: Strip) -> Strip:
+    def __init__(self) -> None:
+        super().__init__()
+        self.paint = CountingPaint(self, self._count_drawn)
+
+    def _count_drawn(self, key: object) -> None:
+        del key
         self.drawn += 1
-        return super().keep(key, strip)
 
 
 class Host(BareApp):

@@ -47,7 +47,7 @@ async def test_tiles_move_the_cursor_both_ways_and_open() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("T")
         await pilot.pause()
-        across = tiles(app).across
+        across = tiles(app).tiles.across
         assert across > 2
         for key, line in (
             ("right", 1), ("j", across + 1), ("left", across), ("k", 0), ("up", 0), ("left", 0),
@@ -69,7 +69,7 @@ async def test_tiles_move_the_cursor_both_ways_and_open() -> None:
         assert tiles(app).cursor_line == across
         await pilot.press("escape")
         await pilot.pause()
-        assert tiles(app).across == 1
+        assert tiles(app).tiles.across == 1
         assert panes.chosen.log_view.is_on_screen
 
 
@@ -79,11 +79,11 @@ async def test_marks_are_the_same_in_list_and_tiles() -> None:
         await pilot.press("space", "T", "space")
         await pilot.pause()
         marked = set(listed(app)[:2])
-        assert tiles(app).marks == marked
+        assert tiles(app).marks.ids == marked
         assert shown(app).count("◆") == 2
         await pilot.press("T")
         await pilot.pause()
-        assert tiles(app).marks == marked
+        assert tiles(app).marks.ids == marked
         assert shown(app).count("◆") == 2
 
 

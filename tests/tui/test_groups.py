@@ -112,10 +112,10 @@ async def test_a_heading_stands_for_its_runs_and_for_no_single_one(engine: FakeE
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("b", "g", "space")
-        assert screen_of(app).panes.run_list.marks == {"a1", "c3", "d4"}
+        assert screen_of(app).panes.run_list.marks.ids == {"a1", "c3", "d4"}
         assert chosen(app) == "d4"
         await pilot.press("g", "space", "g")
-        assert screen_of(app).panes.run_list.marks == set()
+        assert screen_of(app).panes.run_list.marks.ids == set()
         await pilot.press("R")
         await pilot.pause()
         assert any("No run is chosen" in toast for toast in toasts(app))

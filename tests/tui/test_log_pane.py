@@ -29,6 +29,7 @@ from engine.store import history
 from engine.store.appending import AppendRequest
 from engine.store.store import Store, open_store
 from tui.widgets.base import throttle
+from tui.widgets.base.line_paint import LinePaint
 from tui.widgets.log import event_window, log_search
 from tui.widgets.log.event_feed import PAGE
 from tui.widgets.log.event_log import EventLog
@@ -180,7 +181,7 @@ async def test_a_search_lights_what_it_finds_until_esc_ends_it(store: Store) -> 
         await search(pilot, "lamp")
 
         def lit() -> list[str]:
-            style = app.log_view.lit()
+            style = app.log_view.paint.lit()
             strip = app.log_view.render_line(app.log_view.cursor_line)
             return [one.text for one in strip if one.style and one.style.bgcolor == style.bgcolor]
 
@@ -291,19 +292,19 @@ async def test_a_long_log_costs_what_is_looked_at(
     run = await add_run(store, *bodies)
     rows: list[int] = []
     drawn: list[object] = []
-    read, keep = store._read, EventLog.keep  # pyright: ignore[reportPrivateUsage]
+    read, keep = store._read, LinePaint.keep  # pyright: ignore[reportPrivateUsage]
 
     async def counted(query: str, values: Any = ()) -> list[Any]:
         found = await read(query, values)
         rows.append(len(found))
         return found
 
-    def counted_strip(log: EventLog, key: object, strip: Any) -> Any:
+    def counted_strip(paint: LinePaint, key: object, strip: Any) -> Any:
         drawn.append(key)
-        return keep(log, key, strip)
+        return keep(paint, key, strip)
 
     monkeypatch.setattr(store, "_read", counted)
-    monkeypatch.setattr(EventLog, "keep", counted_strip)
+    monkeypatch.setattr(LinePaint, "keep", counted_strip)
     async with Host(store).run_test(size=(80, 24)) as pilot:
         app = await shown(pilot, run)
         assert (len(rows), sum(rows)) == (1, PAGE)

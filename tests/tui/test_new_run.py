@@ -45,7 +45,7 @@ from tui.widgets.forms.segmented_control import SegmentedControl
 def form_on(engine: FakeEngine) -> SwarmApp:
     """The dashboard with a form that begins with an empty workspace, wherever tests run."""
     app = app_on(engine)
-    app.draft = Draft()
+    app.forms.draft = Draft()
     return app
 
 
@@ -128,7 +128,7 @@ async def test_pasted_lines_stay_lines_and_cannot_act(engine: FakeEngine, end: s
 
 async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeEngine) -> None:
     app = form_on(engine)
-    app.draft = Draft(kind=WorkspaceKind.COPY, folder="")
+    app.forms.draft = Draft(kind=WorkspaceKind.COPY, folder="")
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
         await pilot.pause()
@@ -264,7 +264,7 @@ async def test_options_fold_where_there_is_little_room(engine: FakeEngine) -> No
 async def test_at_names_files_of_the_source(engine: FakeEngine) -> None:
     engine.sources.names = ["docs/parser.md", "src/parser.py", "src/a b.py", "README.md"]
     app = form_on(engine)
-    app.draft = Draft(kind=WorkspaceKind.COPY, folder="/src")
+    app.forms.draft = Draft(kind=WorkspaceKind.COPY, folder="/src")
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"See @pars")
         await told(pilot, "src/parser.py")
@@ -307,7 +307,7 @@ async def test_earlier_prompts_can_be_taken_again(engine: FakeEngine) -> None:
 async def test_the_form_says_what_it_will_do_and_what_is_uncommitted(engine: FakeEngine) -> None:
     engine.sources.source = SourceInfo("main", 2, ("a.py", "[/red].py"))
     app = form_on(engine)
-    app.draft = Draft(kind=WorkspaceKind.WORKTREE, folder="/src/shop")
+    app.forms.draft = Draft(kind=WorkspaceKind.WORKTREE, folder="/src/shop")
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("n", *"Go")
         await told(pilot, "on main · 2 files: a.py, [/red].py")
@@ -339,7 +339,7 @@ async def test_without_codex_the_form_says_how_to_install_it_and_offers_the_stan
 
 async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
     app = app_on(engine)
-    app.draft = Draft(kind=WorkspaceKind.COPY, folder="/src", agent=Agent.SIMULATED)
+    app.forms.draft = Draft(kind=WorkspaceKind.COPY, folder="/src", agent=Agent.SIMULATED)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("n", *"Go")
         app.screen.query_one("#timeout", Input).value = "5m"
@@ -356,8 +356,8 @@ async def test_choices_are_remembered_by_the_home(engine: FakeEngine) -> None:
         Agent.SIMULATED,
     )
     assert draft.typed == {"model": "gpt-x"}
-    assert app.draft
-    assert app.draft.typed == {"model": "gpt-x"}
+    assert app.forms.draft
+    assert app.forms.draft.typed == {"model": "gpt-x"}
     assert draft.prompt == ""
     assert choices
     elsewhere = Draft.begin(replace(choices, started_in="/somewhere/else"))

@@ -15,10 +15,10 @@ from engine.domain.model import Run
 from engine.domain.pattern import Pattern, PatternStep, PatternVariable
 from engine.patterns.service import Patterns
 from engine.store.store import open_store
-from tui.app import SwarmApp
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.runs import RunsScreen
 from tui.screens.write import WriteDialog
+from tui.services.external_programs import ExternalPrograms
 
 STEPS = (PatternStep("run", "dig"), PatternStep("check", "make test"))
 TREES = Pattern(
@@ -75,10 +75,10 @@ async def test_what_comes_back_from_the_editor_is_checked(
 ) -> None:
     texts = ["goal: [", "goal: Dig deeper\nsteps:\n  - {kind: run, text: dig}\n"]
 
-    async def lend(self: SwarmApp, words: list[str], folder: Path) -> None:
+    async def lend(self: ExternalPrograms, words: list[str], folder: Path) -> None:
         Path(words[-1]).write_text(texts.pop(0))
 
-    monkeypatch.setattr(SwarmApp, "_lend", lend)
+    monkeypatch.setattr(ExternalPrograms, "_lend", lend)
     monkeypatch.setenv("EDITOR", "true")
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:

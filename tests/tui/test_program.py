@@ -138,8 +138,8 @@ async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) 
         await pilot.press("colon", *"sows", "enter")
         await pilot.pause()
         assert isinstance(app.screen, NewRun)
-        assert app.draft
-        assert app.draft.template == "garden"
+        assert app.forms.draft
+        assert app.forms.draft.template == "garden"
 
 
 async def until_chosen(pilot: Pilot[None], run_id: str) -> None:

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import cast
 
 import pytest
-from bare_app import BareApp
+from bare_app import BareApp, CountingPaint
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
-from textual.strip import Strip
 
 from engine.domain.events import ChangesMeasured, Event, StatusChanged
 from engine.domain.model import Agent, Run, RunSpec, Stage, Status
@@ -40,11 +40,12 @@ class Counting(RunList):
     def __init__(self, **options: object) -> None:
         super().__init__(clock=lambda: NOW, **options)  # pyright: ignore
         self.drawn: Counter[int] = Counter()
+        self.paint = CountingPaint(self, self._count_drawn)
 
-    def keep(self, key: object, strip: Strip) -> Strip:
+    def _count_drawn(self, key: object) -> None:
         assert isinstance(key, tuple)
-        self.drawn[int(key[0][1:])] += 1
-        return super().keep(key, strip)
+        run = cast("tuple[str, object]", key)[0]
+        self.drawn[int(run[1:])] += 1
 
 
 class Host(BareApp):
@@ -223,12 +224,12 @@ async def test_marks() -> None:
         app.list.action_mark()
         app.list.action_mark()
         await pilot.pause()
-        assert app.list.marks == {"r0000", "r0001"}
+        assert app.list.marks.ids == {"r0000", "r0001"}
         assert "◆" in rows(app.list)[0]
         show(app.list, shown[1:])
-        assert app.list.marks == {"r0001"}
-        app.list.set_marks(["r0003", "gone"])
-        assert app.list.marks == {"r0003"}
+        assert app.list.marks.ids == {"r0001"}
+        app.list.marks.set(["r0003", "gone"])
+        assert app.list.marks.ids == {"r0003"}
 
 
 async def test_columns_without_a_word_in_them_take_no_room() -> None:
@@ -270,17 +271,17 @@ async def test_a_range_of_marks_grows_and_shrinks_with_the_cursor() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await filled(pilot, app.list, 6)
         await pilot.press("space", "j", "v", "j", "j")
-        assert app.list.marks == {"r0000", "r0002", "r0003", "r0004"}
+        assert app.list.marks.ids == {"r0000", "r0002", "r0003", "r0004"}
         await pilot.press("k")
-        assert app.list.marks == {"r0000", "r0002", "r0003"}
+        assert app.list.marks.ids == {"r0000", "r0002", "r0003"}
         await pilot.press("v", "G")
-        assert app.list.marks == {"r0000", "r0002", "r0003"}
+        assert app.list.marks.ids == {"r0000", "r0002", "r0003"}
         await pilot.press("A")
-        assert len(app.list.marks) == 6
+        assert len(app.list.marks.ids) == 6
         await pilot.press("space")
-        assert len(app.list.marks) == 5
+        assert len(app.list.marks.ids) == 5
         await pilot.press("ctrl+backslash")
-        assert app.list.marks == set()
+        assert app.list.marks.ids == set()
 
 
 async def test_an_empty_list_says_what_to_do_as_plain_text() -> None:

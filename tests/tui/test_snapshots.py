@@ -175,7 +175,7 @@ def test_looks_the_same(
     snap_compare: Compare, size: tuple[int, int], run_id: str, keys: tuple[str, ...]
 ) -> None:
     app = app_on(busy())
-    app.draft = Draft(folder="/home/you/project")
+    app.forms.draft = Draft(folder="/home/you/project")
     assert snap_compare(app, terminal_size=size, run_before=on_run(run_id, *keys))
 
 
@@ -444,7 +444,7 @@ def test_neither_colour_nor_unicode(
         monkeypatch.setenv(name, value)
     symbols.unicode_ok.cache_clear()
     app = app_on(busy())
-    app.draft = Draft(prompt="Do it", folder="/home/you/project")
+    app.forms.draft = Draft(prompt="Do it", folder="/home/you/project")
     assert snap_compare(app, terminal_size=NARROW, run_before=on_run(FAILED, *keys))
 
 
@@ -452,7 +452,7 @@ def test_the_form_without_codex(snap_compare: Compare) -> None:
     engine = busy()
     engine.refusal = user_error("CODEX_CLI_MISSING")
     app = app_on(engine)
-    app.draft = Draft(folder="/home/you/project")
+    app.forms.draft = Draft(folder="/home/you/project")
 
     async def prepare(pilot: Pilot[None]) -> None:
         await on_run(LIVE, "n")(pilot)

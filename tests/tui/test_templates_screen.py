@@ -149,7 +149,7 @@ async def test_a_run_is_started_with_what_was_typed(
 async def test_the_form_asks_for_parameters_as_what_they_are(engine: FakeEngine, own: Path) -> None:
     (own / "typed.yaml").write_text(TYPED)
     app = app_on(engine)
-    app.draft = Draft()
+    app.forms.draft = Draft()
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", "ctrl+g")
         await until(pilot, lambda: isinstance(app.screen, TemplateChoice))

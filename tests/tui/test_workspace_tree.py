@@ -10,12 +10,11 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from bare_app import BareApp
+from bare_app import BareApp, CountingPaint
 from fake_engine import LIMIT_S
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.pilot import Pilot
-from textual.strip import Strip
 
 from engine.domain.errors import user_error
 from engine.domain.events import FileChange
@@ -77,9 +76,13 @@ class Disk:
 class Counting(WorkspaceTree):
     drawn = 0
 
-    def keep(self, key: object, strip: Strip) -> Strip:
+    def __init__(self) -> None:
+        super().__init__()
+        self.paint = CountingPaint(self, self._count_drawn)
+
+    def _count_drawn(self, key: object) -> None:
+        del key
         self.drawn += 1
-        return super().keep(key, strip)
 
 
 class Host(BareApp):

@@ -191,7 +191,7 @@ class DiskScreen(LiveScreen):
     def _go(self, tab: str) -> None:
         self.places.model.tab = tab
         self.tabs.light(tab)
-        self.places.set_marks(())
+        self.places.marks.set(())
         self._show()
         self.places.move_cursor(0)
         self.refresh_bindings()
@@ -215,12 +215,12 @@ class DiskScreen(LiveScreen):
     # Deleting
 
     def _deleted(self) -> None:
-        self.places.set_marks(())
+        self.places.marks.set(())
         self.action_look()
 
     def _chosen(self) -> set[str]:
         row = self.places.row
-        return self.places.marks or ({row.id} if row else set())
+        return set(self.places.marks.ids) or ({row.id} if row else set())
 
     def _workspaces(self) -> list[str]:
         found = self.places.model.workspaces_of(self._chosen())

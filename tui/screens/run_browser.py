@@ -14,7 +14,7 @@ from engine.domain.model import Run
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import Grouping, ListOptions, SortOrder
 from tui.screens.run_actions import RunActions
-from tui.widgets.base.marked_list import MarkedList
+from tui.widgets.base.marks import MarksChanged
 from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.runs.panes import Panes
 from tui.widgets.runs.run_list import RunList
@@ -49,7 +49,7 @@ class RunBrowser(RunActions):
 
     def marked(self) -> Sequence[Run]:
         """Give the marked runs as they are now, in no order."""
-        return [self.engine.view.runs[run_id] for run_id in self.panes.run_list.marks]
+        return [self.engine.view.runs[run_id] for run_id in self.panes.run_list.marks.ids]
 
     def headed(self) -> Sequence[Run]:
         """Give the runs under the heading that the cursor is on, in order."""
@@ -78,9 +78,9 @@ class RunBrowser(RunActions):
 
     def unmark(self) -> None:
         """Take the marks away."""
-        self.panes.run_list.action_clear_marks()
+        self.panes.run_list.marks.clear()
 
-    @on(MarkedList.MarksChanged)
+    @on(MarksChanged)
     def _marks_changed(self) -> None:
         self._describe()
         self.refresh_bindings()
@@ -116,8 +116,8 @@ class RunBrowser(RunActions):
         run_list.empty_text = self._why_empty()
         shown, total = self._arrangement.run_count, len(self.engine.view.runs)
         state = self._selection.describe(shown, total)
-        if run_list.marks:
-            state = f"{state} · {len(run_list.marks)} marked"
+        if run_list.marks.ids:
+            state = f"{state} · {len(run_list.marks.ids)} marked"
         run_list.set_title(state)
         self.tabs.note(state)
 

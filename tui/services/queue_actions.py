@@ -1,13 +1,10 @@
-"""What can be asked of the swarm as a whole: a pause, more slots, an end."""
+"""Commands for the queue and for all live runs: pause, slots, orphans, quit."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
-
-from textual import work
-from textual.app import App
 
 from engine.domain import lifecycle
 from engine.domain.model import Pause, Run, Status
@@ -15,67 +12,70 @@ from engine.domain.queue import paused
 from tui.widgets.status.toast import attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from tui.app import SwarmApp
 
 BY_HAND = "paused by the user"
 
 
-class QueueActions(App[None]):
-    """An app on an open engine, which it does not own."""
+class QueueActions:
+    """Commands that concern no single run; `goes_on`: the runs may outlive the app."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float], *, goes_on: bool) -> None:
-        super().__init__()
-        self.engine = engine
-        self.clock = clock
+    def __init__(self, app: SwarmApp, *, goes_on: bool) -> None:
+        self._app = app
+        self._engine = app.engine
         self._goes_on = goes_on
         self._one_by_one = asyncio.Lock()
 
     # The queue
 
-    @work(group="queue")
-    async def action_pause(self) -> None:
-        """Let the queue start nothing more, or let it go on."""
+    def toggle_pause(self) -> None:
+        """Pause the queue, or continue it."""
+        self._app.run_worker(self._toggle_pause, group="queue")
+
+    async def _toggle_pause(self) -> None:
         async with self._one_by_one:
-            stands = paused(self.engine.pause, self.clock())
-            await attempt(self, self.engine.set_pause(None if stands else Pause(BY_HAND)))
+            stands = paused(self._engine.pause, self._app.clock())
+            await self._attempt(self._engine.set_pause(None if stands else Pause(BY_HAND)))
 
-    def action_more_slots(self) -> None:
-        """Allow one run more at a time."""
-        self._change_slots(1)
+    def change_slots(self, by: int) -> None:
+        """Change how many runs may run at a time; those that run go on."""
 
-    def action_fewer_slots(self) -> None:
-        """Allow one run less at a time; those that run go on."""
-        self._change_slots(-1)
+        async def change() -> None:
+            async with self._one_by_one:
+                await self._attempt(self._engine.set_slots(self._engine.slots + by))
 
-    @work(group="queue")
-    async def _change_slots(self, by: int) -> None:
-        async with self._one_by_one:
-            await attempt(self, self.engine.set_slots(self.engine.slots + by))
+        self._app.run_worker(change, group="queue")
 
-    # Processes that should be none
+    async def _attempt(self, asked: Awaitable[object]) -> None:
+        await attempt(self._app, asked)
 
-    @work(group="orphans")
-    async def look_for_orphans(self, way: str) -> None:
-        """Say once that a dead engine left something, and the way to be rid of it."""
-        count = len(await attempt(self, self.engine.doctor.orphans()) or ())
-        if count:
-            runs = "A run that has ended" if count == 1 else f"{count} runs that have ended"
-            tell(self, f"{runs} left processes alive. {way}", is_warning=True)
+    # Processes of runs that have ended
+
+    def report_orphans(self, hint: str) -> None:
+        """Show once how many ended runs left processes alive, with a hint how to end them."""
+
+        async def look() -> None:
+            count = len(await attempt(self._app, self._engine.doctor.orphans()) or ())
+            if count:
+                runs = "A run that has ended" if count == 1 else f"{count} runs that have ended"
+                tell(self._app, f"{runs} left processes alive. {hint}", is_warning=True)
+
+        self._app.run_worker(look, group="orphans")
 
     # The end
 
     def live_runs(self) -> list[Run]:
-        """Give the runs that have not ended, those that wait first."""
-        live = [run for run in self.engine.view.runs.values() if run.status in lifecycle.LIVE]
+        """Return the runs that have not ended, those that wait first."""
+        live = [run for run in self._engine.view.runs.values() if run.status in lifecycle.LIVE]
         return sorted(live, key=lambda run: run.status is not Status.QUEUED)
 
-    async def action_quit(self) -> None:
-        """Quit; with live runs only after asking what becomes of them."""
+    def quit(self) -> None:
+        """Close the app; with live runs, ask first what becomes of them."""
         from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
         live = self.live_runs()
         if not live:
-            self.exit()
+            self._app.exit()
             return
         count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
         cancel = ConfirmChoice("cancel", "c", "cancel them", is_danger=True)
@@ -89,23 +89,23 @@ class QueueActions(App[None]):
         else:
             text = f"{count} not finished, and nothing here outlives this window."
             choices = [stay, cancel]
-        self.push_screen(ConfirmDialog("Quit?", text, choices, default=choices[0].id), self._quit)
+        dialog = ConfirmDialog("Quit?", text, choices, default=choices[0].id)
+        self._app.push_screen(dialog, self._answered)
 
-    def _quit(self, answer: str | None) -> None:
+    def _answered(self, answer: str | None) -> None:
         if answer == "leave":
-            self.exit()
+            self._app.exit()
         elif answer == "cancel":
-            self._cancel_all()
+            self._app.run_worker(self._cancel_all, group="quit", exclusive=True)
 
-    @work(group="quit", exclusive=True)
     async def _cancel_all(self) -> None:
         from tui.screens.confirm import ExitDialog
 
         live = self.live_runs()
-        text = f"Waiting for {len(live)} to end, at most {self.engine.config.grace_s:g} s …"
-        self.push_screen(ExitDialog("Stopping", text))
+        text = f"Waiting for {len(live)} to end, at most {self._engine.config.grace_s:g} s …"
+        self._app.push_screen(ExitDialog("Stopping", text))
         for run in live:
             # Those that wait end first, so that none of them starts in between.
-            await attempt(self, self.engine.cancel(run.id))
-        await self.engine.settle()
-        self.exit()
+            await self._attempt(self._engine.cancel(run.id))
+        await self._engine.settle()
+        self._app.exit()

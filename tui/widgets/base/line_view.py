@@ -6,7 +6,7 @@ of lines may change at any rate without a new layout of the screen.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar, Self, cast
 
 from rich.segment import Segment
 from textual import events
@@ -14,13 +14,19 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
+from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import commands
+from tui import commands, formatting
 from tui.terminal.cells import clean, wrap
+from tui.widgets.base.line_paint import LinePaint
 from tui.widgets.base.own_keys import is_own_key
-from tui.widgets.base.styled_scroll_view import StyledScrollView
+from tui.widgets.base.painted_rows import PaintedRows
+from tui.widgets.base.quiet_scroll_bar import QuietScrollBar
+from tui.widgets.base.tile_layout import TileLayout
+from tui.widgets.status.toast import app_of
 
 MOVES = [
     binding
@@ -29,11 +35,45 @@ MOVES = [
 ]
 
 
-class LineView(StyledScrollView, can_focus=True):
+class LineView(ScrollView, can_focus=True):
     """What every list of lines has in common: subclasses say how many there are and draw one."""
 
     BINDINGS: ClassVar[list[BindingType]] = MOVES
     ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{name}" for name in formatting.TONES} | {
+        "tone--faint",
+        "line--cursor",
+        "line--strong",
+        "line--lit",
+    }
+    DEFAULT_CSS = """
+    LineView {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        border: round $border-blurred;
+        border-title-color: $secondary;
+        border-subtitle-color: $warning;
+        padding: 0;
+        & > .tone--plain { color: $foreground; }
+        & > .tone--dim { color: $secondary; }
+        & > .tone--faint { color: $faint; }
+        & > .tone--good { color: $success; }
+        & > .tone--bad { color: $error; }
+        & > .tone--warn { color: $warning; }
+        & > .tone--live { color: $primary; }
+        & > .tone--busy { color: $accent; }
+        & > .line--strong { text-style: bold; }
+        & > .line--lit { color: $background; background: $warning; }
+        & > .line--cursor { background: $primary 10%; }
+        &:focus {
+            border: round $border;
+            border-title-color: $foreground;
+            & > .line--cursor { background: $primary 16%; }
+        }
+    }
+    """
 
     def __init__(
         self,
@@ -45,6 +85,9 @@ class LineView(StyledScrollView, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.paint = LinePaint(self)
+        self.painted = PaintedRows(self)
+        self.tiles = TileLayout()
         self._empty_text = empty_text
         self._count = 0
         self._cursor = 0
@@ -79,11 +122,18 @@ class LineView(StyledScrollView, can_focus=True):
         """Draw one line, `width` cells wide."""
         raise NotImplementedError
 
+    def draw_row(self, line: int, row: int, width: int) -> Strip:
+        """Draw one row of a tile, `width` cells wide."""
+        raise NotImplementedError
+
     def cursor_moved(self) -> None:
         """Do what follows when the user moved the cursor to another line."""
 
     def view_scrolled(self) -> None:
         """Do what follows when other lines came into view."""
+
+    def styles_changed(self) -> None:
+        """Do what follows when width or theme changed: everything drawn is void."""
 
     # Lines
 
@@ -95,15 +145,13 @@ class LineView(StyledScrollView, can_focus=True):
     @property
     def page(self) -> int:
         """How many lines are visible at a time."""
-        return max(1, self.scrollable_content_region.height)
-
-    def rows(self, count: int) -> int:
-        """Give how many rows of the screen `count` lines take up."""
-        return count
+        return self.tiles.page(self.scrollable_content_region.height)
 
     def region_of(self, line: int) -> Region:
-        """Give where a line would stand, the first row of all lines at 0."""
-        return Region(0, line, self.size.width, 1)
+        """Return the region of a line, the first row of all lines at 0."""
+        is_wide = self.tiles.across == 1
+        width = self.size.width if is_wide else self.scrollable_content_region.width
+        return self.tiles.region_of(line, width)
 
     @property
     def cursor_line(self) -> int:
@@ -117,7 +165,7 @@ class LineView(StyledScrollView, can_focus=True):
         """
         self._count = count
         self._cursor = max(0, min(cursor, count - 1))
-        size = Size(self.scrollable_content_region.width, self.rows(count))
+        size = Size(self.scrollable_content_region.width, self.tiles.rows(count))
         self.set_reactive(cast("Reactive[Size]", Widget.virtual_size), size)
         if self.is_mounted and self.container_size:
             self._scroll_update(self.virtual_size)
@@ -126,9 +174,9 @@ class LineView(StyledScrollView, can_focus=True):
         self.refresh(self.stretch(0, self.size.height))
 
     def visible_lines(self) -> range:
-        """Give the lines that are in view."""
-        top = self.scroll_offset.y
-        return range(top, min(self._count, top + self.page))
+        """Return the lines that are in view, those cut off included."""
+        height = self.scrollable_content_region.height
+        return self.tiles.visible(self.scroll_offset.y, height, self._count)
 
     def repaint(self, *lines: int) -> None:
         """Draw these lines again, as far as they are in view."""
@@ -141,17 +189,30 @@ class LineView(StyledScrollView, can_focus=True):
             )
 
     def render_line(self, y: int) -> Strip:
-        """Draw the line at `y` of the view."""
-        width = self.inner_width or self.scrollable_content_region.width
-        line = self.scroll_offset.y + y
-        if line < self._count:
-            return self.draw(line, width)
+        """Draw the row at `y` of the view."""
+        width = self.painted.inner_width or self.scrollable_content_region.width
+        row = self.scroll_offset.y + y
+        if not self.tiles.is_list and self._count:
+            return self._tile_row(row)
+        if row < self._count:
+            return self.draw(row, width)
         if not self._count and self._empty_text:
             parts = self._empty_text.splitlines()
             texts = [text for part in parts for text in wrap(clean(part, 500), width - 2)]
             text = f" {texts[y]}" if y < len(texts) else ""
-            return self.strip([Segment(text, self.look("dim"))], width)
-        return Strip.blank(width, self.ground(cursor=False))
+            return self.paint.strip([Segment(text, self.paint.tone("dim"))], width)
+        return Strip.blank(width, self.paint.ground(cursor=False))
+
+    def _tile_row(self, row: int) -> Strip:
+        """Draw a row of the screen: the row of each tile that it crosses."""
+        width = self.scrollable_content_region.width
+        lines = self.tiles.lines_at(row, self._count)
+        parts: list[Strip] = []
+        for line in lines:
+            left, right = self.tiles.span(line - lines.start, width)
+            parts.append(self.draw_row(line, row % self.tiles.tall, right - left))
+        rest = max(0, width - sum(part.cell_length for part in parts))
+        return Strip.join([*parts, Strip.blank(rest, self.paint.ground(cursor=False))])
 
     # Cursor
 
@@ -183,11 +244,11 @@ class LineView(StyledScrollView, can_focus=True):
 
     def action_cursor_up(self) -> None:
         """Go one line up."""
-        self.move_cursor(self.here - 1)
+        self.move_cursor(self.tiles.above(self.here))
 
     def action_cursor_down(self) -> None:
         """Go one line down."""
-        self.move_cursor(self.here + 1)
+        self.move_cursor(self.tiles.below(self.here, self._count))
 
     def action_cursor_top(self) -> None:
         """Go to the first line."""
@@ -206,17 +267,68 @@ class LineView(StyledScrollView, can_focus=True):
         self._page(1)
 
     def _page(self, direction: int) -> None:
-        step, here = direction * max(1, self.page - 1), self.here
-        self.scroll_to(y=self.scroll_offset.y + step, animate=False, force=True)
-        self.move_cursor(here + step)
+        rows = direction * self.tiles.page_rows(self.scrollable_content_region.height)
+        here, top = self.here, self.scroll_offset.y + rows * self.tiles.tall
+        self.scroll_to(y=top, animate=False, force=True)
+        self.move_cursor(here + rows * self.tiles.across)
 
     def line_at(self, event: events.MouseEvent) -> int | None:
-        """Give the line a mouse event is on."""
+        """Return the line a mouse event is on."""
         offset = event.get_content_offset(self)
         if offset is None:
             return None
-        line = self.scroll_offset.y + offset.y
-        return line if line < self._count else None
+        width = self.scrollable_content_region.width
+        return self.tiles.line_at(offset.x, self.scroll_offset.y + offset.y, width, self._count)
+
+    # Painting
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Draw the view again, or those regions of what is inside the frame."""
+        if repaint:
+            self.painted.forget(regions)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def stretch(self, first: int, count: int) -> Region:
+        """Return the region of rows inside the frame, edge to edge: whole lines paint faster."""
+        return Region(-self.styles.gutter.left, first, self.region.width, count)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region, frame included."""
+        self.painted.inner_width = self.scrollable_content_region.width
+        if self.opacity < 1 or self.region.height <= self.styles.gutter.height:
+            return super().render_lines(crop)
+        return self.painted.lines(crop)
+
+    def frame_line(self, y: int) -> Strip:
+        """Draw a line above or below what is inside the frame."""
+        return super().render_lines(Region(0, y, self.region.width, 1))[0]
+
+    def render_styled(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region as Textual styles them."""
+        return self._styles_cache.render_widget(self, crop)
+
+    def notify_style_update(self) -> None:
+        """Draw everything again in the theme's new colours."""
+        super().notify_style_update()
+        self.painted.forget_frame()
+        self.paint.forget_styles()
+        self.styles_changed()
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The scroll bar, made when it is asked for."""
+        if self._vertical_scrollbar is None:
+            bar = QuietScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            app_of(self)._start_widget(self, bar)  # pyright: ignore[reportPrivateUsage] as Textual does
+        return self._vertical_scrollbar
 
     # Textual
 
@@ -228,7 +340,7 @@ class LineView(StyledScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Draw everything anew for the new width."""
-        self.forget_strips()
+        self.paint.forget_strips()
         self.styles_changed()
         self.resized()
 

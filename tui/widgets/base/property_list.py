@@ -64,11 +64,11 @@ class PropertyList(LineView):
         cursor, row = line == self.cursor_line, self._rows[line]
         gutter = formatting.sign("▌", "|") if cursor else " "
         segments = [
-            Segment(gutter, self.look("live")),
-            Segment(fit(row.name, NAME + 1), self.look("dim")),
-            Segment(row.text, self.look(row.fact.tone)),
+            Segment(gutter, self.paint.tone("live")),
+            Segment(fit(row.name, NAME + 1), self.paint.tone("dim")),
+            Segment(row.text, self.paint.tone(row.fact.tone)),
         ]
-        return self.strip(segments, width, cursor=cursor)
+        return self.paint.strip(segments, width, cursor=cursor)
 
 
 def _rows(fact: Property, width: int) -> Iterator[_Row]:

@@ -97,7 +97,7 @@ class CodeView(LineView):
         line = await asyncio.to_thread(_place, rows, self._rows, self.cursor_line)
         if document is self._document:
             self._rows, self._hunk_rows = rows, None
-            self.forget_strips()
+            self.paint.forget_strips()
             self.set_lines(len(rows), cursor=line, top=line - from_top)
 
     def _take(self, path: str, document: CodeDocument, rows: Sequence[DiffRow]) -> None:
@@ -107,7 +107,7 @@ class CodeView(LineView):
         self._hunk_rows = None
         self._digits = max(2, len(str(document.last_number)))
         self._colours.begin(path, document)
-        self.forget_strips()
+        self.paint.forget_strips()
 
     def _number_at(self, row: int) -> int:
         """Give the line number in the new file that a row stands at."""
@@ -152,7 +152,7 @@ class CodeView(LineView):
     def step_sideways(self, by: int) -> None:
         """Show what lies further to the right (1) or the left (-1)."""
         self._shift = max(0, self._shift + by * SIDEWAYS)
-        self.forget_strips()
+        self.paint.forget_strips()
         self.refresh(self.size.region)
 
     # Drawing
@@ -161,25 +161,29 @@ class CodeView(LineView):
         """Draw one row."""
         cursor = line == self.cursor_line
         key = (line, width, cursor)
-        return self.kept(key) or self.keep(key, self._draw(self._rows[line], width, cursor=cursor))
+        return self.paint.kept(key) or self.paint.keep(
+            key, self._draw(self._rows[line], width, cursor=cursor)
+        )
 
     def _draw(self, row: DiffRow, width: int, *, cursor: bool) -> Strip:
-        gutter = Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live"))
+        gutter = Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live"))
         if row.hunk >= 0:
             heading = crop(clean(self._document.hunks[row.hunk].heading), width - 1)
-            parts = [gutter, Segment(heading, self.look("busy"))]
-            return self.strip(parts, width, cursor=cursor)
+            parts = [gutter, Segment(heading, self.paint.tone("busy"))]
+            return self.paint.strip(parts, width, cursor=cursor)
         if not self._document.is_diff:
-            return self.strip([gutter, *self._line(row.right, width - 1)], width, cursor=cursor)
+            return self.paint.strip(
+                [gutter, *self._line(row.right, width - 1)], width, cursor=cursor
+            )
         if self.arrangement is not side_by_side or self._document.is_one_sided:
             index = row.left if row.right < 0 else row.right
             numbers = self._numbers(index, "old", "new")
-            return self.strip([gutter, *self._line(index, width - 1, numbers)], width)
+            return self.paint.strip([gutter, *self._line(index, width - 1, numbers)], width)
         half = (width - 2) // 2
-        bar = Segment(formatting.sign("│", "|"), self.look("faint"))
+        bar = Segment(formatting.sign("│", "|"), self.paint.tone("faint"))
         left = self._side(row.left, half, "old")
         right = self._side(row.right, width - 2 - half, "new")
-        return self.strip([gutter, *left, bar, *right], width)
+        return self.paint.strip([gutter, *left, bar, *right], width)
 
     def _side(self, index: int, width: int, side: str) -> list[Segment]:
         if index < 0:
@@ -230,13 +234,13 @@ class CodeView(LineView):
     def _style(self, tone: str, ground: str) -> Style:
         """Give the style of text of a tone on a ground."""
         key = f"{tone} on {ground}"
-        style = self._styles_of.get(key)
+        style = self.paint.styles.get(key)
         if style is None:
-            style = self.look(tone or "plain")
+            style = self.paint.tone(tone or "plain")
             if ground != "ground":
                 full = self.get_component_rich_style(f"line--{ground}")
                 style += Style(bgcolor=full.bgcolor, bold=full.bold)
-            self._styles_of[key] = style
+            self.paint.styles[key] = style
         return style
 
     def _seen(self) -> set[int]:
@@ -245,7 +249,7 @@ class CodeView(LineView):
         return {index for row in rows for index in row[:2] if index >= 0}
 
     def _coloured(self) -> None:
-        self.forget_strips()
+        self.paint.forget_strips()
         self.refresh(self.size.region)
 
 

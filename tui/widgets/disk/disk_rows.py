@@ -67,6 +67,7 @@ class DiskRows:
         self.is_apparent = False
         """Whether sizes are those that the files say they have, not those on disk."""
         self.rows: list[DiskRow] = []
+        self._lines: dict[str, int] = {}
         self._usage: dict[Path, DiskUsage] = {}
         self._seen: set[Path] = set()
         self._inside: dict[Path, list[DiskUsage]] = {}
@@ -154,8 +155,24 @@ class DiskRows:
         return figures.apparent if self.is_apparent else figures.disk
 
     def arrange(self) -> None:
-        """Make the rows anew from what is known."""
+        """Make the rows again from what is known."""
         self.rows = list(self._flat(self._top(), 0))
+        self._lines = {row.id: line for line, row in enumerate(self.rows)}
+
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Return the id of a row."""
+        return (self.rows[line].id,)
+
+    def ids(self) -> Iterable[str]:
+        """Return the ids of all rows."""
+        return self._lines
+
+    def __contains__(self, one: str) -> bool:
+        return one in self._lines
+
+    def line_of(self, one: str) -> int | None:
+        """Return the line of a row."""
+        return self._lines.get(one)
 
     def _top(self) -> list[_Node]:
         kinds = TABS[self.tab]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +16,8 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import commands, formatting
 from tui.terminal.cells import clean, fit
-from tui.widgets.base.marked_list import MarkedList
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.marks import Marks
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.disk.disk_rows import DiskRow, DiskRows
 
@@ -29,7 +30,7 @@ MARKS = [
 ]
 
 
-class DiskTree(MarkedList):
+class DiskTree(LineView):
     """Rows of `DiskRows`; the screen measures, the list shows and keeps the place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*MARKS, *commands.bindings("disktree")]
@@ -42,13 +43,12 @@ class DiskTree(MarkedList):
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(title="Disk usage", empty_text="Looking …")
-        self.marks: set[str] = set()
         self.model = DiskRows()
+        self.marks = Marks(self, lambda: self.model)
         self.runs: Mapping[str, Run] = {}
         self._clock = clock
         self._pace = Throttle(self, self.renew)
         self._moved = False
-        self._places: dict[str, int] = {}
 
     def ask_renewal(self) -> None:
         """Show what is new soon, however often this is asked for."""
@@ -60,13 +60,13 @@ class DiskTree(MarkedList):
         top = self.scroll_offset.y
         before = self.cursor_line
         self.model.arrange()
-        ids = [row.id for row in self.model.rows]
-        self._places = {one: line for line, one in enumerate(ids)}
+        count = len(self.model.rows)
         if not self._moved:  # what is largest is still to be found out
-            here = ids[0] if ids else None
-        cursor = self._places.get(here or "", min(before, max(0, len(ids) - 1)))
-        self.drop_hidden_marks()
-        self.set_lines(len(ids), cursor=cursor, top=top + cursor - before if top else 0)
+            here = self.model.rows[0].id if count else None
+        line = self.model.line_of(here or "")
+        cursor = min(before, max(0, count - 1)) if line is None else line
+        self.marks.drop_hidden()
+        self.set_lines(count, cursor=cursor, top=top + cursor - before if top else 0)
 
     @property
     def row(self) -> DiskRow | None:
@@ -74,26 +74,28 @@ class DiskTree(MarkedList):
         rows = self.model.rows
         return rows[self.cursor_line] if self.cursor_line < len(rows) else None
 
-    def ids_at(self, line: int) -> Sequence[str]:
-        """Give the id of a row."""
-        return (self.model.rows[line].id,)
-
-    def all_ids(self) -> Iterable[str]:
-        """Give the ids of all rows."""
-        return self._places
-
-    def is_shown(self, one: str) -> bool:
-        """Say whether there is a row with this id."""
-        return one in self._places
-
-    def line_of(self, one: str) -> int | None:
-        """Give the line a row is on."""
-        return self._places.get(one)
-
     def cursor_moved(self) -> None:
         """Stay with the row from now on."""
-        super().cursor_moved()
+        self.marks.follow_cursor()
         self._moved = True
+
+    # Marks
+
+    def action_mark(self) -> None:
+        """Mark the line under the cursor or unmark it, and go to the next."""
+        self.marks.toggle()
+
+    def action_mark_range(self) -> None:
+        """Mark from here to where the cursor goes; the second time, end the range."""
+        self.marks.toggle_range()
+
+    def action_mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self.marks.mark_all()
+
+    def action_clear_marks(self) -> None:
+        """Remove all marks."""
+        self.marks.clear()
 
     # Folding
 
@@ -144,9 +146,9 @@ class DiskTree(MarkedList):
         """Draw one row."""
         row = self.model.rows[line]
         cursor = line == self.cursor_line
-        parts = list(self._parts(row, width, cursor=cursor, marked=row.id in self.marks))
-        return self.strip(
-            [Segment(text, self.look(tone)) for text, tone in parts], width, cursor=cursor
+        parts = list(self._parts(row, width, cursor=cursor, marked=row.id in self.marks.ids))
+        return self.paint.strip(
+            [Segment(text, self.paint.tone(tone)) for text, tone in parts], width, cursor=cursor
         )
 
     def _parts(

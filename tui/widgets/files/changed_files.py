@@ -49,7 +49,7 @@ class ChangedFiles(LineView):
         """Show these, the cursor on `path` if it is one of them."""
         place = next((n for n, file in enumerate(files) if path in (file.path, file.old_path)), 0)
         self._files = files
-        self.forget_strips()
+        self.paint.forget_strips()
         self.set_lines(len(files), cursor=place, top=self.scroll_offset.y)
         self.show_line(self.cursor_line)
 
@@ -78,16 +78,20 @@ class ChangedFiles(LineView):
         """Draw a file's line."""
         file, cursor = self._files[line], line == self.cursor_line
         key = (line, width, cursor)
-        return self.kept(key) or self.keep(key, self._draw(file, width, cursor=cursor))
+        return self.paint.kept(key) or self.paint.keep(key, self._draw(file, width, cursor=cursor))
 
     def _draw(self, file: FileDelta, width: int, *, cursor: bool) -> Strip:
-        gutter = Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live"))
+        gutter = Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live"))
         tone = formatting.change_tone(file.kind)
-        letter = Segment(f"{formatting.change_letter(file.kind)} ", self.look(tone))
-        figures = [Segment(text, self.look(tone)) for text, tone in _figures(file)]
+        letter = Segment(f"{formatting.change_letter(file.kind)} ", self.paint.tone(tone))
+        figures = [Segment(text, self.paint.tone(tone)) for text, tone in _figures(file)]
         room = width - 4 - sum(cells(part.text) for part in figures)
-        name = Segment(fit(_tail(clean(printable_name(file.path)), room), room), self.look("plain"))
-        return self.strip([gutter, letter, name, Segment(" "), *figures], width, cursor=cursor)
+        name = Segment(
+            fit(_tail(clean(printable_name(file.path)), room), room), self.paint.tone("plain")
+        )
+        return self.paint.strip(
+            [gutter, letter, name, Segment(" "), *figures], width, cursor=cursor
+        )
 
 
 def _tail(path: str, width: int) -> str:

@@ -24,11 +24,11 @@ def segments(
 ) -> list[Segment]:
     """Draw one line."""
     gap = formatting.sign("…", "~")
-    gutter = Segment(formatting.sign("▌", "|") if cursor else " ", view.look("live"))
+    gutter = Segment(formatting.sign("▌", "|") if cursor else " ", view.paint.tone("live"))
     indent = Segment(" " * min(INDENT * line.depth, width // 2))
     room = width - 1 - cells(indent.text)
     if line.entry is None:
-        return [gutter, indent, Segment(crop(f"  {line.text}", room, gap), view.look("dim"))]
+        return [gutter, indent, Segment(crop(f"  {line.text}", room, gap), view.paint.tone("dim"))]
     entry, mark = line.entry, tree.mark(line.entry)
     tone = _tone(entry, mark)
     name_tone = "plain" if entry.is_folder else tone
@@ -38,11 +38,11 @@ def segments(
     return [
         gutter,
         indent,
-        Segment(sign, view.look("dim" if entry.is_folder else tone)),
-        Segment(fit(_name(entry), room - 2, mark=gap), view.look(name_tone)),
-        Segment(changed, view.look("dim")),
-        Segment(size, view.look("faint")),
-        Segment(f" {_letter(mark)} ", view.look(tone)),
+        Segment(sign, view.paint.tone("dim" if entry.is_folder else tone)),
+        Segment(fit(_name(entry), room - 2, mark=gap), view.paint.tone(name_tone)),
+        Segment(changed, view.paint.tone("dim")),
+        Segment(size, view.paint.tone("faint")),
+        Segment(f" {_letter(mark)} ", view.paint.tone(tone)),
     ]
 
 

@@ -127,7 +127,7 @@ class WorkspaceTree(LineView):
             rounds.stop()
         self._feed, self._lines, self._rounds = None, [], []
         self._narrowing = TreeFilter(self._narrowing.text, self._narrowing.changed_only)
-        self.forget_strips()
+        self.paint.forget_strips()
         self.set_lines(0, cursor=0, top=0)
 
     def files_changed(self, changes: Iterable[FileChange]) -> None:
@@ -137,7 +137,7 @@ class WorkspaceTree(LineView):
         self._feed.stale |= self._feed.tree.change(changes)
         if self._narrowing:
             self._relisting.ask()
-        self.forget_strips()
+        self.paint.forget_strips()
         self.refresh(self.stretch(0, self.size.height))
         self.ask_again()
 
@@ -164,7 +164,7 @@ class WorkspaceTree(LineView):
     async def _find_sizes(self, feed: TreeFeed) -> None:
         await feed.find_sizes()
         if feed is self._feed:
-            self.forget_strips()
+            self.paint.forget_strips()
             self.refresh(self.stretch(0, self.size.height))
 
     async def _find_files(self, feed: TreeFeed) -> None:
@@ -184,7 +184,7 @@ class WorkspaceTree(LineView):
         tree = self._feed.tree
         # Lines of our own: the tree's change while what was drawn of them is still to be seen.
         self._lines = self._narrowing.lines(tree) if self._narrowing else list(tree.lines)
-        self.forget_strips()
+        self.paint.forget_strips()
         new = find(self._lines, path, near=line) if path is not None else None
         while new is None and other and path:
             path = parent_of(path)
@@ -302,9 +302,9 @@ class WorkspaceTree(LineView):
         if is_unsized and self._feed.want_size(shown.path):
             self._sizing.ask()
         key = (shown.path, entry is None, width, cursor)
-        found = self.kept(key)
+        found = self.paint.kept(key)
         if found is None:
             is_open = self._is_open(shown.path)
             parts = segments(self, tree, shown, width, cursor=cursor, is_open=is_open)
-            found = self.keep(key, self.strip(parts, width, cursor=cursor))
+            found = self.paint.keep(key, self.paint.strip(parts, width, cursor=cursor))
         return found

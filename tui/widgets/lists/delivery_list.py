@@ -51,7 +51,7 @@ class _Items(LineView, Generic[Item]):
         keys = [self.key(item) for item in items]
         place = keys.index(before) if before in keys else min(self.cursor_line, len(keys) - 1)
         self._items = items
-        self.forget_strips()
+        self.paint.forget_strips()
         self.set_lines(len(items), cursor=place)
         self.show_line(self.cursor_line)
         self.post_message(DeliverySelected())
@@ -71,9 +71,11 @@ class _Items(LineView, Generic[Item]):
     def draw(self, line: int, width: int) -> Strip:
         """Draw one item."""
         cursor = line == self.cursor_line
-        segments = [Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live"))]
-        segments += [Segment(text, self.look(tone)) for text, tone in self.parts(self._items[line])]
-        return self.strip(segments, width, cursor=cursor)
+        segments = [Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live"))]
+        segments += [
+            Segment(text, self.paint.tone(tone)) for text, tone in self.parts(self._items[line])
+        ]
+        return self.paint.strip(segments, width, cursor=cursor)
 
 
 def _state(state: str) -> tuple[str, str]:

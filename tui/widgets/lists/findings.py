@@ -45,9 +45,9 @@ class Findings(LineView):
         """Draw one line."""
         cursor = line == self.cursor_line
         gutter = formatting.sign("▌", "|") if cursor else " "
-        segments = [Segment(gutter, self.look("live"))]
-        segments += [Segment(text, self.look(tone)) for text, tone in self._rows[line]]
-        return self.strip(segments, width, cursor=cursor)
+        segments = [Segment(gutter, self.paint.tone("live"))]
+        segments += [Segment(text, self.paint.tone(tone)) for text, tone in self._rows[line]]
+        return self.paint.strip(segments, width, cursor=cursor)
 
 
 def _rows(findings: Sequence[Finding], width: int) -> Iterable[list[Part]]:

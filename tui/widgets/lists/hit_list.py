@@ -54,20 +54,20 @@ class HitList(LineView):
         gutter = formatting.sign("▌", "|") if cursor else " "
         age = formatting.age(self._now - hit.at)
         segments = [
-            Segment(gutter, self.look("live")),
+            Segment(gutter, self.paint.tone("live")),
             Segment(
                 f"{formatting.sign(formatting.glyph(hit.status), '*')} ",
-                self.look(formatting.tone(hit.status)),
+                self.paint.tone(formatting.tone(hit.status)),
             ),
             Segment(f"{fit(clean(hit.title, 200), title_width)} "),
-            Segment(f"{age:>{AGE}} ", self.look("faint")),
-            Segment(f"{fit(formatting.hit_word(hit), WHAT)} ", self.look("dim")),
+            Segment(f"{age:>{AGE}} ", self.paint.tone("faint")),
+            Segment(f"{fit(formatting.hit_word(hit), WHAT)} ", self.paint.tone("dim")),
         ]
         room = width - 1 - sum(segment.cell_length for segment in segments)
-        plain = self.look("plain")
+        plain = self.paint.tone("plain")
         for text, is_found in formatting.hit_parts(hit, room):
-            segments.append(Segment(text, self.lit() if is_found else plain))
-        return self.strip(segments, width, cursor=cursor)
+            segments.append(Segment(text, self.paint.lit() if is_found else plain))
+        return self.paint.strip(segments, width, cursor=cursor)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the click is; a double click opens."""

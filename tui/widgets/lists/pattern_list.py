@@ -53,13 +53,16 @@ class PatternList(LineView):
         runs, used = len(known.runs), len(known.used_by)
         is_good = known.with_it.succeeded == known.with_it.ended
         segments = [
-            Segment(gutter, self.look("live")),
-            Segment(f"{formatting.sign('✓', '+')}{runs:<3}", self.look("good")),
-            Segment(f"{f'used {used}' if used else '':<8}", self.look("dim")),
+            Segment(gutter, self.paint.tone("live")),
+            Segment(f"{formatting.sign('✓', '+')}{runs:<3}", self.paint.tone("good")),
+            Segment(f"{f'used {used}' if used else '':<8}", self.paint.tone("dim")),
             Segment(
-                f"{formatting.rate(known.with_it):>4} ", self.look("good" if is_good else "warn")
+                f"{formatting.rate(known.with_it):>4} ",
+                self.paint.tone("good" if is_good else "warn"),
             ),
         ]
         room = width - 1 - sum(segment.cell_length for segment in segments)
-        segments.append(Segment(crop(clean(known.pattern.goal, 400), room), self.look("plain")))
-        return self.strip(segments, width, cursor=cursor)
+        segments.append(
+            Segment(crop(clean(known.pattern.goal, 400), room), self.paint.tone("plain"))
+        )
+        return self.paint.strip(segments, width, cursor=cursor)

@@ -40,7 +40,7 @@ class TemplateList(LineView):
         self._templates, self._achieved = templates, achieved
         names = [each.name for each in templates]
         place = names.index(name) if name in names else min(self.cursor_line, len(names) - 1)
-        self.forget_strips()
+        self.paint.forget_strips()
         self.set_lines(len(templates), cursor=place)
         self.post_message(self.TemplateSelected())
 
@@ -54,15 +54,17 @@ class TemplateList(LineView):
         gutter = formatting.sign("▌", "|") if cursor else " "
         name_tone = "bad" if template.problem else "plain"
         segments = [
-            Segment(gutter, self.look("live")),
-            Segment(f"{fit(clean(template.name, 80), NAME)} ", self.look(name_tone)),
-            Segment(f"{fit(template.layer.value, LAYER)} ", self.look("dim")),
+            Segment(gutter, self.paint.tone("live")),
+            Segment(f"{fit(clean(template.name, 80), NAME)} ", self.paint.tone(name_tone)),
+            Segment(f"{fit(template.layer.value, LAYER)} ", self.paint.tone("dim")),
         ]
         if template.problem:
-            segments.append(Segment("cannot be used", self.look("bad")))
+            segments.append(Segment("cannot be used", self.paint.tone("bad")))
         else:
-            segments += [Segment(text, self.look(tone)) for text, tone in self._figures(template)]
-        return self.strip(segments, width, cursor=cursor)
+            segments += [
+                Segment(text, self.paint.tone(tone)) for text, tone in self._figures(template)
+            ]
+        return self.paint.strip(segments, width, cursor=cursor)
 
     def _figures(self, template: Template) -> list[tuple[str, str]]:
         done = self._achieved.get(template.name)
@@ -110,4 +112,4 @@ class TemplateText(LineView):
     def draw(self, line: int, width: int) -> Strip:
         """Draw one line."""
         text, tone = self._rows[line]
-        return self.strip([Segment(f" {text}", self.look(tone))], width)
+        return self.paint.strip([Segment(f" {text}", self.paint.tone(tone))], width)

@@ -72,7 +72,7 @@ class EventLog(RangeView):
     def close(self) -> None:
         """Show nothing."""
         self._close()
-        self.forget_strips()
+        self.paint.forget_strips()
         self.set_lines(0, cursor=0, top=0)
 
     def _close(self) -> None:
@@ -85,7 +85,7 @@ class EventLog(RangeView):
         """Show no longer what was shown before the log at hand."""
         if self._left:
             self._left = None
-            self.forget_strips()
+            self.paint.forget_strips()
             self.styles_changed()
 
     def append(self, events: Iterable[Event]) -> None:
@@ -186,7 +186,7 @@ class EventLog(RangeView):
         self.follow_end(False)
         line = self._lit_line(number)
         if line is None and not entry.is_open and self.window.can_unfold(entry):
-            self.forget_strips()
+            self.paint.forget_strips()
             with self.steady():
                 self.window.toggle(entry)
             line = self._lit_line(number)
@@ -236,7 +236,7 @@ class EventLog(RangeView):
             return
         if not self.window.can_unfold(entry):
             return
-        self.forget_strips()
+        self.paint.forget_strips()
         self.follow_end(False)
         with self.steady():
             self.window.toggle(entry)
@@ -260,4 +260,6 @@ class EventLog(RangeView):
         key = (place, width, cursor, ranged)
         bar = "busy" if ranged else "live" if cursor else ""
         drawn = segments(self, self.lines_look, entry, row, width, bar=bar)
-        return self.kept(key) or self.keep(key, self.strip(drawn, width, cursor=cursor or ranged))
+        return self.paint.kept(key) or self.paint.keep(
+            key, self.paint.strip(drawn, width, cursor=cursor or ranged)
+        )

@@ -11,7 +11,7 @@ from rich.style import Style
 from engine.domain.record import record
 from tui import formatting
 from tui.terminal.cells import crop, fit
-from tui.widgets.base.styled_scroll_view import StyledScrollView
+from tui.widgets.base.line_view import LineView
 from tui.widgets.log.event_window import LogRow, WindowEntry
 
 WITH_TIME, WITH_KIND = 44, 96
@@ -65,35 +65,33 @@ class LogStyle:
 
 
 def segments(
-    view: StyledScrollView, look: LogStyle, entry: WindowEntry, row: LogRow, width: int, *, bar: str
+    view: LineView, look: LogStyle, entry: WindowEntry, row: LogRow, width: int, *, bar: str
 ) -> Iterator[Segment]:
     """Draw one row of an event; `bar` is the tone of the bar before it, if it has one."""
-    yield Segment(formatting.sign("▌ ", "| ") if bar else "  ", view.look(bar or "plain"))
+    yield Segment(formatting.sign("▌ ", "| ") if bar else "  ", view.paint.tone(bar or "plain"))
     line = entry.line
     if row.hangs:
         rule = "" if line.prose else formatting.sign("│ ", "| ")
-        yield Segment(" " * (look.indent(width) - 2 - len(rule)) + rule, view.look("faint"))
+        yield Segment(" " * (look.indent(width) - 2 - len(rule)) + rule, view.paint.tone("faint"))
     else:
         if look.has_time(width):
-            yield Segment(f"{look.time(entry)} ", view.look("faint"))
+            yield Segment(f"{look.time(entry)} ", view.paint.tone("faint"))
         if look.name_of:
             yield Segment(
-                f"{fit(look.name_of(entry.run), look.name_width(width))} ", view.look("busy")
+                f"{fit(look.name_of(entry.run), look.name_width(width))} ", view.paint.tone("busy")
             )
-        yield Segment(f"{line.glyph} ", view.look(line.tone))
+        yield Segment(f"{line.glyph} ", view.paint.tone(line.tone))
         if width >= WITH_KIND:
-            yield Segment(f"{fit(line.kind, KIND)} ", view.look("dim"))
+            yield Segment(f"{fit(line.kind, KIND)} ", view.paint.tone("dim"))
     tone = row.tone if row.tone in _LOUD else "plain"
     text = crop(row.text, look.text_width(width), formatting.sign("…", "~"))
-    yield from _lit(text, look.lit, view.look(tone), view)
+    yield from _lit(text, look.lit, view.paint.tone(tone), view)
 
 
-def _lit(
-    text: str, lit: re.Pattern[str] | None, style: Style, view: StyledScrollView
-) -> Iterator[Segment]:
+def _lit(text: str, lit: re.Pattern[str] | None, style: Style, view: LineView) -> Iterator[Segment]:
     at = 0
     for found in lit.finditer(text) if lit else ():
         yield Segment(text[at : found.start()], style)
-        yield Segment(found.group(), view.lit())
+        yield Segment(found.group(), view.paint.lit())
         at = found.end()
     yield Segment(text[at:], style)

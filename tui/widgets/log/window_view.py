@@ -136,12 +136,12 @@ class WindowView(LineView):
 
     def watch_wrap(self) -> None:
         """Lay the events out with their lines wrapped, or cut."""
-        self.forget_strips()
+        self.paint.forget_strips()
         self.styles_changed()
 
     def watch_lines_look(self) -> None:
         """Draw the lines anew, laid out for the room their columns leave."""
-        self.forget_strips()
+        self.paint.forget_strips()
         self.styles_changed()
         self.refresh()
 
@@ -184,5 +184,5 @@ class WindowView(LineView):
             return strip
         width = self.scrollable_content_region.width
         text = f" {crop(words, width - 2)} "
-        said = Segment(text, self.look("warn") + self.ground(cursor=True))
+        said = Segment(text, self.paint.tone("warn") + self.paint.ground(cursor=True))
         return Strip([*strip.crop(0, width - cells(text)), said], width)

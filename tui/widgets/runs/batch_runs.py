@@ -45,10 +45,10 @@ class BatchHead(LineView, can_focus=False):
     def draw(self, line: int, width: int) -> Strip:
         """Draw one of the lines."""
         parts = [
-            Segment(f" {text}" if not n else text, self.look(tone))
+            Segment(f" {text}" if not n else text, self.paint.tone(tone))
             for n, (text, tone) in enumerate(self._rows[line])
         ]
-        return self.strip(parts, width)
+        return self.paint.strip(parts, width)
 
 
 class BatchRuns(LineView):
@@ -87,9 +87,9 @@ class BatchRuns(LineView):
         parts, run = self._rows[line]
         cursor = line == self.cursor_line and run is not None
         gutter = formatting.sign("▌", "|") if cursor else " "
-        segments = [Segment(gutter, self.look("live"))]
-        segments += [Segment(text, self.look(tone)) for text, tone in parts]
-        return self.strip(segments, width, cursor=cursor)
+        segments = [Segment(gutter, self.paint.tone("live"))]
+        segments += [Segment(text, self.paint.tone(tone)) for text, tone in parts]
+        return self.paint.strip(segments, width, cursor=cursor)
 
     def move_cursor(self, line: int) -> None:
         """Go past headings, in the direction of the move."""

@@ -32,7 +32,7 @@ def column_heads(
             yield Segment(" " * GAP)
         is_it = column.name == sort.column
         text = column.heading(width, arrow if is_it else "")
-        yield Segment(text, view.look("busy" if is_it else "faint"))
+        yield Segment(text, view.paint.tone("busy" if is_it else "faint"))
 
 
 def column_at(columns: Sequence[tuple[Column, int]], x: int) -> str | None:

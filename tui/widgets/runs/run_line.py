@@ -25,14 +25,14 @@ def segments(
     marked: bool,
 ) -> Iterator[Segment]:
     """Draw the line of a run."""
-    yield Segment(formatting.sign("▌", "|") if cursor else " ", view.look("live"))
-    yield Segment(formatting.sign("◆", "*") if marked else " ", view.look("warn"))
+    yield Segment(formatting.sign("▌", "|") if cursor else " ", view.paint.tone("live"))
+    yield Segment(formatting.sign("◆", "*") if marked else " ", view.paint.tone("warn"))
     for index, (column, cells) in enumerate(columns):
         if index:
             yield Segment(" " * GAP)
         for text, tone in column.cell(run, moment, cells):
-            style = view.look(tone)
+            style = view.paint.tone(tone)
             if cursor and column.name == "title":
-                style += view.strong()
+                style += view.paint.strong()
             if text:
                 yield Segment(text, style)

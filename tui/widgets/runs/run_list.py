@@ -108,7 +108,7 @@ class RunList(RunsView):
         new = max(0, min(old if found is None else found, len(self.arrangement) - 1))
         if top:
             top += self.region_of(new).y - self.region_of(old).y
-        self.drop_hidden_marks()
+        self.marks.drop_hidden()
         if not (self.line_count and len(self.arrangement)):
             self.refresh()  # the columns' headings come or go
         self.set_lines(len(self.arrangement), cursor=new, top=top)
@@ -174,8 +174,8 @@ class RunList(RunsView):
     # Moving about
 
     def cursor_moved(self) -> None:
-        """Say which run the cursor is on."""
-        super().cursor_moved()
+        """Show which run the cursor is on."""
+        self.marks.follow_cursor()
         self._hold()
 
     def _hold(self) -> None:
@@ -191,6 +191,22 @@ class RunList(RunsView):
             self._announced = self.cursor_run
             self.post_message(self.Highlighted(self, self.cursor_run))
 
+    def action_mark(self) -> None:
+        """Mark the line under the cursor or unmark it, and go to the next."""
+        self.marks.toggle()
+
+    def action_mark_range(self) -> None:
+        """Mark from here to where the cursor goes; the second time, end the range."""
+        self.marks.toggle_range()
+
+    def action_mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self.marks.mark_all()
+
+    def action_clear_marks(self) -> None:
+        """Remove all marks."""
+        self.marks.clear()
+
     def action_open(self) -> None:
         """Open the run under the cursor; fold or unfold the group."""
         if (group := self.cursor_group) is not None:
@@ -200,7 +216,7 @@ class RunList(RunsView):
 
     def action_left(self) -> None:
         """Go to the tile on the left; in a list fold the group."""
-        if self.across > 1:
+        if self.tiles.across > 1:
             self.move_cursor(self.cursor_line - 1)
         elif self.arrangement.has_headings and self._held:
             is_heading, name = self._held
@@ -211,7 +227,7 @@ class RunList(RunsView):
 
     def action_right(self) -> None:
         """Go to the tile on the right; in a list unfold the group."""
-        if self.across > 1:
+        if self.tiles.across > 1:
             self.move_cursor(self.cursor_line + 1)
         elif (group := self.cursor_group) and group.name in self.arrangement.folded:
             self._fold(group.name)

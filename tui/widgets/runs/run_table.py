@@ -47,9 +47,9 @@ class RunTable(LineView):
         """Draw one row."""
         cursor, (name, cells) = line == self.cursor_line, self._rows[line]
         segments = [
-            Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live")),
-            Segment(fit(crop(name, NAME), NAME), self.look("dim")),
+            Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live")),
+            Segment(fit(crop(name, NAME), NAME), self.paint.tone("dim")),
         ]
         for text, tone in cells[self._first :]:
-            segments.append(Segment(" " * GAP + fit(text, BESIDE), self.look(tone)))
-        return self.strip(segments, width, cursor=cursor)
+            segments.append(Segment(" " * GAP + fit(text, BESIDE), self.paint.tone(tone)))
+        return self.paint.strip(segments, width, cursor=cursor)

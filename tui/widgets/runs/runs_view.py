@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from rich.segment import Segment
 from textual.strip import Strip
@@ -14,7 +15,8 @@ from engine.domain.model import Run, Status
 from tui import formatting
 from tui.models.grouped_runs import GroupedRuns, RunGroup
 from tui.models.list_options import ListOptions
-from tui.widgets.base.marked_list import MarkedList
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.marks import Marks
 from tui.widgets.runs import run_heading, run_tile
 from tui.widgets.runs.run_columns import (
     DEFAULT_COLUMNS,
@@ -34,7 +36,7 @@ MAX_SEEN = 500
 """Runs of which it is remembered how they were drawn last."""
 
 
-class RunsView(MarkedList):
+class RunsView(LineView):
     """Draws an `GroupedRuns`, and keeps what of it is marked; a `RunList` moves about in it."""
 
     DEFAULT_CSS = """
@@ -53,15 +55,16 @@ class RunsView(MarkedList):
     ) -> None:
         super().__init__(title="Runs", empty_text=empty_text, id=id)
         self._columns = columns_of(columns)
-        self.marks: set[str] = set()
         self.arrangement = GroupedRuns(ListOptions(), {})
+        self.marks = Marks(self, lambda: self.arrangement)
         self._clock = clock
         self._wait = wait or _no_wait
         self._lately = lately or _nothing_known
         self._now = clock()
         self._filled: set[str] = set()
         self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
-        self._marked_in: Counter[str] | None = None
+        self._marked_in: tuple[AbstractSet[str], Counter[str]] | None = None
+        """The marks counted last, and how many of them are in each group."""
         self._seen: dict[str, tuple[Segment, ...]] = {}
         """What was drawn last of the runs in view, and of some that were."""
 
@@ -81,7 +84,7 @@ class RunsView(MarkedList):
         if filled != self._filled:
             self._filled = filled
             self._layout = (0, [])
-            self.forget_strips()
+            self.paint.forget_strips()
             self.refresh()
 
     @property
@@ -133,7 +136,10 @@ class RunsView(MarkedList):
         grid = (1, 1)
         if self.is_tiled:
             grid = run_tile.best_grid(len(self.arrangement), region.width, region.height)
-        self.set_grid(*grid)
+        if self.tiles.set(*grid):  # the line the cursor is on stays in view
+            self.paint.forget_strips()
+            self.set_lines(self.line_count, cursor=self.cursor_line)
+            self.show_line(self.cursor_line)
 
     # Drawing
 
@@ -153,20 +159,24 @@ class RunsView(MarkedList):
             return super().frame_line(y)
         width = self._width
         heads = run_heading.column_heads(self, self._laid_out(width), self.arrangement.selection)
-        return self.framed(self.strip(heads, width), self.region.width)
+        return self.painted.framed(self.paint.strip(heads, width), self.region.width)
 
     def draw(self, line: int, width: int) -> Strip:
         """Draw the line of one run, or a heading."""
         found = self.arrangement[line]
         cursor, marked = line == self.cursor_line, self._is_marked(found)
         if isinstance(found, RunGroup):
-            return self.strip(self._heading(found, 0, width, cursor, marked), width, cursor=cursor)
+            return self.paint.strip(
+                self._heading(found, 0, width, cursor, marked), width, cursor=cursor
+            )
         parts = self._parts(self.arrangement.runs[found], width, cursor=cursor, marked=marked)
         if len(self._seen) >= MAX_SEEN:
             self._seen.clear()
         self._seen[found] = parts
         key = (found, parts)
-        return self.kept(key) or self.keep(key, self.strip(parts, width, cursor=cursor))
+        return self.paint.kept(key) or self.paint.keep(
+            key, self.paint.strip(parts, width, cursor=cursor)
+        )
 
     def _parts(self, run: Run, width: int, *, cursor: bool, marked: bool) -> tuple[Segment, ...]:
         """Give all that is to be seen of a run in its line."""
@@ -208,65 +218,46 @@ class RunsView(MarkedList):
         """Draw one row of a tile."""
         found = self.arrangement[line]
         cursor, marked = line == self.cursor_line, self._is_marked(found)
-        if self.tall > 2 and row == self.tall - 1:
-            return Strip.blank(width, self.ground(cursor=False))
+        if self.tiles.tall > 2 and row == self.tiles.tall - 1:
+            return Strip.blank(width, self.paint.ground(cursor=False))
         if isinstance(found, RunGroup):
-            return self.strip(
+            return self.paint.strip(
                 self._heading(found, row, width, cursor, marked), width, cursor=cursor
             )
         run = self.arrangement.runs[found]
         moment, second = self._moment(run)
-        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second, row, self.tall)
-        if (known := self.kept(key)) is not None:
+        key = (run.id, run.seq, run.overlaps, width, cursor, marked, second, row, self.tiles.tall)
+        if (known := self.paint.kept(key)) is not None:
             return known
         lately = self._lately(run.id, self._now, BEATS) if row == 3 else ()
-        parts = run_tile.tile_row(run, moment, lately, row, self.tall, width - MARGIN)
+        parts = run_tile.tile_row(run, moment, lately, row, self.tiles.tall, width - MARGIN)
         drawn = self._edged(parts, row, cursor, marked, is_strong=cursor and row == 0)
-        return self.keep(key, self.strip(drawn, width, cursor=cursor))
+        return self.paint.keep(key, self.paint.strip(drawn, width, cursor=cursor))
 
     def _edged(
         self, parts: Iterable[Part], row: int, cursor: bool, marked: bool, *, is_strong: bool
     ) -> Iterator[Segment]:
         """Put the cursor's and the mark's sign before what a line or a tile says."""
-        yield Segment(formatting.sign("▌", "|") if cursor else " ", self.look("live"))
-        yield Segment(formatting.sign("◆", "*") if marked and not row else " ", self.look("warn"))
+        yield Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live"))
+        yield Segment(
+            formatting.sign("◆", "*") if marked and not row else " ", self.paint.tone("warn")
+        )
         for text, tone in parts:
-            style = self.look(tone)
+            style = self.paint.tone(tone)
             if text:
-                yield Segment(text, style + self.strong() if is_strong else style)
-
-    # What marks are about
-
-    def ids_at(self, line: int) -> Sequence[str]:
-        """Give the run on a line, or those under the heading there."""
-        return self.arrangement.ids_at(line)
-
-    def all_ids(self) -> Iterable[str]:
-        """Give all runs that are shown."""
-        return self.arrangement.ids()
-
-    def is_shown(self, one: str) -> bool:
-        """Say whether a run is shown, be it under a heading that is folded."""
-        return one in self.arrangement
-
-    def line_of(self, one: str) -> int | None:
-        """Give the line of a run."""
-        return self.arrangement.line_of(one)
-
-    def set_marks(self, ids: Iterable[str]) -> None:
-        """Mark exactly these, as far as they are shown."""
-        self._marked_in = None
-        super().set_marks(ids)
+                yield Segment(text, style + self.paint.strong() if is_strong else style)
 
     def _is_marked(self, found: RunGroup | str) -> bool:
-        """Say whether a run is marked, or all runs of a group."""
+        """Return whether a run is marked, or all runs of a group."""
+        marked = self.marks.ids
         if isinstance(found, str):
-            return found in self.marks
-        if not self.marks:
+            return found in marked
+        if not marked:
             return False
-        if self._marked_in is None:
-            self._marked_in = Counter(self.arrangement.group_of(one) for one in self.marks)
-        return self._marked_in[found.name] == len(found)
+        if self._marked_in is None or self._marked_in[0] is not marked:
+            groups = Counter(self.arrangement.group_of(one) for one in marked)
+            self._marked_in = (marked, groups)
+        return self._marked_in[1][found.name] == len(found)
 
 
 def _no_wait(run: Run) -> QueuePosition:

@@ -1,0 +1,115 @@
+"""Marks on the lines of a list: one by one, a range, or all that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from textual.message import Message
+
+from tui.widgets.base.line_view import LineView
+
+
+class MarkableLines(Protocol):
+    """Ids on the lines of a list; a line shows one, or is the heading of several."""
+
+    def ids_at(self, line: int) -> Sequence[str]:
+        """Return the ids on a line, in order."""
+        ...
+
+    def ids(self) -> Iterable[str]:
+        """Return all ids that are shown."""
+        ...
+
+    def __contains__(self, one: str, /) -> bool:
+        """Return whether an id is shown, under a folded heading too."""
+        ...
+
+    def line_of(self, one: str, /) -> int | None:
+        """Return the line an id is on."""
+        ...
+
+
+@dataclass
+class MarksChanged(Message):
+    """Other ids are marked than before."""
+
+    view: LineView
+
+    @property
+    def control(self) -> LineView:
+        """The list."""
+        return self.view
+
+
+class Marks:
+    """Marked ids of a view; an id that is no longer shown loses its mark."""
+
+    def __init__(self, view: LineView, lines: Callable[[], MarkableLines]) -> None:
+        self._view = view
+        self._lines = lines
+        self.ids: AbstractSet[str] = frozenset()
+        """The marked ids; another set after every change."""
+        self._anchor: str | None = None
+        """Where the range began that is being marked."""
+        self._before: frozenset[str] = frozenset()
+        """The ids that were marked when the range began."""
+
+    def set(self, ids: Iterable[str]) -> None:
+        """Mark exactly these ids, as far as they are shown."""
+        lines = self._lines()
+        marked = frozenset(one for one in ids if one in lines)
+        if marked != self.ids:
+            self.ids = marked
+            self._view.refresh(self._view.stretch(0, self._view.size.height))
+            self._view.post_message(MarksChanged(self._view))
+
+    def drop_hidden(self) -> None:
+        """Unmark ids that are no longer shown: actions apply to what is seen."""
+        if self.ids:
+            self.set(self.ids)
+
+    def follow_cursor(self) -> None:
+        """Mark the lines between the cursor and the beginning of the range, if there is one."""
+        lines = self._lines()
+        anchor = None if self._anchor is None else lines.line_of(self._anchor)
+        if anchor is None:
+            return
+        first, last = sorted((anchor, self._view.cursor_line))
+        between = {one for line in range(first, last + 1) for one in self._own(line)}
+        self.set(self._before | between)
+
+    def _own(self, line: int) -> Sequence[str]:
+        """Return what a line adds to a range: a heading only ids that have no lines."""
+        ids = self._lines().ids_at(line)
+        return ids if ids and self._lines().line_of(ids[0]) == line else ()
+
+    def toggle(self) -> None:
+        """Mark the line under the cursor or unmark it, and go to the next."""
+        self._anchor = None
+        if self._view.line_count:
+            ids = frozenset(self._lines().ids_at(self._view.cursor_line))
+            self.set(self.ids - ids if ids <= self.ids else self.ids | ids)
+            self._view.move_cursor(self._view.cursor_line + 1)
+
+    def toggle_range(self) -> None:
+        """Mark from here to where the cursor goes; the second time, end the range."""
+        if self._anchor is not None or not self._view.line_count:
+            self._anchor = None
+            return
+        here = self._view.cursor_line
+        self._anchor = self._lines().ids_at(here)[0]
+        self._before = frozenset(self.ids)
+        self.set(self.ids | set(self._own(here)))
+
+    def mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self._anchor = None
+        self.set(self._lines().ids())
+
+    def clear(self) -> None:
+        """Remove all marks."""
+        self._anchor = None
+        self.set(())
