@@ -23,9 +23,10 @@ from engine.domain.text import one_line, printable, printable_name
 from engine.system.files import open_regular
 from engine.workspaces.apply import apply
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
+from engine.workspaces.apply.restore import RestoreResult, restore
 from engine.workspaces.checkpoints.changes import Changes
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, has_baseline
-from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints, RestoreResult
+from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints
 from engine.workspaces.checkpoints.comparison import Comparison
 from engine.workspaces.checkpoints.measured import measured, touched
 from engine.workspaces.create.create import branch_of
@@ -159,7 +160,7 @@ class Workspaces:
             raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
         async with self._noted(run):
             store = await self._open(run)
-            done = await store.restore(n)
+            done = await restore(store, n)
         undo = done.undo
         try:
             changes = await store.changes()

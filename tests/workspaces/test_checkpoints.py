@@ -20,6 +20,7 @@ from scenes import scene
 from engine.domain.errors import UserError
 from engine.domain.model import ChangeCount, Workspace, WorkspaceKind
 from engine.workspaces.apply.apply import ApplyMode
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints import snapshot
 from engine.workspaces.checkpoints.changes import ChangeKind
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
@@ -120,14 +121,14 @@ async def test_restore_puts_back_what_counts_and_leaves_the_rest(root: Path, hom
     (root / "d").rmdir()
     (root / "d").symlink_to("/")
     (root / "x").chmod(0o640)
-    restored = await run.restore(0)
+    restored = await restore(run, 0)
     now = repos.files(root)
     assert {name: now.pop(name) for name in ("keep.log", "build/o")}
     assert now == then
     assert not (root / "n").exists()
     assert set(restored.files) == {"a", "d", "d/b", "n/e/w", "x"}
     assert restored.undo.n == 1
-    await run.restore(restored.undo.n)
+    await restore(run, restored.undo.n)
     assert (root / "d").is_symlink()
     assert (root / "a").read_text() == "A\n"
     assert os.listdir(root / "n" / "e") == ["w"]
@@ -140,7 +141,7 @@ async def test_restore_refuses_what_stands_in_the_way(root: Path, home: Path) ->
     (root / "a").unlink()
     repos.write(root, {"a/only.log": "kept\n", "b": "B\n"})
     with pytest.raises(UserError, match=r"only\.log") as raised:
-        await run.restore(0)
+        await restore(run, 0)
     assert raised.value.code == "WORKSPACE_BUSY"
     assert (root / "b").read_text() == "B\n"
     assert (root / "a" / "only.log").read_text() == "kept\n"
@@ -172,10 +173,10 @@ async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: P
     wanted |= {"project", "project/deeper"}  # their commits
     assert paths == wanted
     await run.take("one")
-    await run.restore(0)
+    await restore(run, 0)
     left = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     assert left == {path: data for path, data in before.items() if ".git" in path.parts}
-    await run.restore(1)
+    await restore(run, 1)
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
@@ -218,7 +219,7 @@ async def test_a_folder_that_is_closed_to_us_is_told_and_stops_a_restore(
         assert [file.path for file in changes.files] == ["b"]
         assert changes.left_out == ("closed/",)
         with pytest.raises(UserError, match="closed/ cannot be remembered first"):
-            await run.restore(0)
+            await restore(run, 0)
         assert (root / "b").exists()
     finally:
         (root / "closed").chmod(0o700)
@@ -255,7 +256,7 @@ async def test_a_large_file_and_one_that_grows_are_taken_in(root: Path, home: Pa
         file.truncate(17 << 20)
     changes = await run.changes()
     assert {file.path: file.binary for file in changes.files} == {"large": True, "log": False}
-    await run.restore(0)
+    await restore(run, 0)
     assert (root / "large").stat().st_size == 1 + (20 << 20)
 
 
@@ -278,7 +279,7 @@ async def test_the_cache_may_be_lost_and_the_store_packed(root: Path, home: Path
     (run.git.git_dir / "swarm-seen").write_bytes(b"\xc1 nonsense")
     assert (await run.changes(1)).files == ()
     assert (await run.take("same")).n == 1
-    assert (await run.restore(0)).files == ("1",)
+    assert (await restore(run, 0)).files == ("1",)
     assert (await run.list())[0].sha == first.sha
 
 
@@ -365,7 +366,7 @@ async def test_a_folder_swapped_for_a_link_leads_nowhere(
         try:
             write_inside(root, f"mine {time.monotonic()}\n")
             await run.take("while it is swapped")
-            await run.restore(0)
+            await restore(run, 0)
         except UserError as error:
             assert error.code == "WORKSPACE_BUSY"
             refused += 1
@@ -457,9 +458,9 @@ def test_any_names_are_remembered_measured_and_brought_back(
         }
         assert told == {name for name in one | two if one.get(name) != two.get(name)}
         last = await run.take("second")
-        await run.restore(0)
+        await restore(run, 0)
         assert repos.files(root) == one
-        await run.restore(last.n)
+        await restore(run, last.n)
         assert repos.files(root) == two
 
     with tempfile.TemporaryDirectory() as folder:

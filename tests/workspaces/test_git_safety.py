@@ -15,6 +15,7 @@ from support import LIMIT_S
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply, check
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create, worktree
 from engine.workspaces.git.git import Git
@@ -181,8 +182,8 @@ async def test_a_whole_run_runs_nothing(
     await run.take("changed")
     assert len((await run.changes()).files) == 5  # the nested repository, too
     assert b"+zero" in await repos.written(run.write_diff)
-    await run.restore(0)
-    await run.restore(1)
+    await restore(run, 0)
+    await restore(run, 1)
     wish = ApplyRequest(evil, how, "swarm/r1", "message")
     assert (await check(run, wish, home)).fits
     await apply(run, wish, home)

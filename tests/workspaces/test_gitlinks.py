@@ -8,6 +8,7 @@ import pytest
 import repos
 from scenes import Scene, scene
 
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints.changes import ChangeKind
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
@@ -152,7 +153,7 @@ async def test_restore_leaves_commits_of_submodules(
     here = await scene(source, home, "copy")
     new = newer(library)
     update(here.root)
-    done = await here.run.restore(0)
+    done = await restore(here.run, 0)
     assert (done.files, done.kept) == (("lib/code.c",), ("lib",))
     assert (here.root / "lib" / "code.c").read_text() == "1\n"
     assert repos.git(here.root / "lib", "rev-parse", "HEAD") == new

@@ -16,6 +16,7 @@ import repos
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply import file_transaction, three_way
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply, check
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints import scan
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
@@ -67,8 +68,8 @@ async def everything(source: Path, home: Path) -> None:
     with (home / "patch").open("wb") as file:
         await run.write_patch(file)
     await check(run, ApplyRequest(source, ApplyMode.EDITS, made.workspace.branch), home)
-    await run.restore(0)
-    await run.restore(1)
+    await restore(run, 0)
+    await restore(run, 1)
     await run.pack()
 
 

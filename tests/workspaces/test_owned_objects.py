@@ -14,6 +14,7 @@ from repos import git
 
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints import owned_objects
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
@@ -43,9 +44,9 @@ async def still_whole(store: Path, workspace: Workspace) -> Checkpoints:
     assert b"-two\n+TWO" in await repos.written(run.write_diff)
     assert {f.path for f in (await run.changes()).files} == {"a.txt", "sub/deep/b.txt"}
     taken = await run.take("later")
-    await run.restore(0)
+    await restore(run, 0)
     assert (root / "sub" / "deep" / "b.txt").read_text() == "b\n"
-    await run.restore(taken.n)
+    await restore(run, taken.n)
     await run.pack()
     await run.verify()
     assert await run.content("a.txt", 0) == b"one\ntwo\n"

@@ -14,6 +14,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply import file_transaction, staging
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply, check
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
 from engine.workspaces.files.rooted_dir import is_control
@@ -80,7 +81,7 @@ async def test_a_planted_journal_is_neither_followed_nor_in_the_way(
     with pytest.raises(UserError, match="control folder"):  # the agent changed `.swarm`
         await apply(run, wish, home)
     assert snapshot(source) == before
-    await run.restore(0)
+    await restore(run, 0)
     assert (root / "a.txt").read_text() == "a\n"
     assert list(victims.iterdir()) == []
     assert not (source / ".git" / "hooks" / "pre-commit").exists()
@@ -231,7 +232,7 @@ async def test_a_change_below_a_control_folder_is_shown_and_only_committed(
     assert (source / name).read_text() == "good\n"
     await apply(run, ApplyRequest(source, ApplyMode.COMMIT, "swarm/r1", "words"), home)
     assert repos.git(source, "show", f"swarm/r1:{name}") == "evil"
-    restored = await run.restore(0)
+    restored = await restore(run, 0)
     assert (restored.files, restored.kept) == ((), (name,))
     assert (root / name).read_text() == "evil\n"
 

@@ -10,6 +10,7 @@ import repos
 
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
 
@@ -47,10 +48,10 @@ async def test_such_a_folder_is_no_part_of_the_changes(source: Path, home: Path,
     taken = await run.take("work")
     assert taken.rebuildable == ("kept/target/target", "node_modules", "web/node_modules")
     assert set(map(str, await run.counted())) & {"b'node_modules/z'"} == set()
-    await run.restore(0)
+    await restore(run, 0)
     assert await changed(run) == []
     assert (root / "node_modules" / "z").read_text() == "z\n"
-    await run.restore(taken.n)
+    await restore(run, taken.n)
     assert await changed(run) == wanted
 
 

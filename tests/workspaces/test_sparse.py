@@ -9,6 +9,7 @@ import repos
 from scenes import scene
 
 from engine.workspaces.apply.apply import ApplyMode
+from engine.workspaces.apply.restore import restore
 
 FILES: dict[str, str | bytes] = {
     "top": "t\n",
@@ -67,9 +68,9 @@ async def test_stash_and_cones_of_the_agent_delete_nothing(
     repos.git(here.root, "sparse-checkout", "set", "--cone", "in")
     assert set(repos.files(here.root)) == {"top", "in/a"}
     assert await here.changed() == ["in/a", "out/b"]
-    await here.run.restore(0)
+    await restore(here.run, 0)
     assert await here.changed() == []
-    await here.run.restore(point.n)
+    await restore(here.run, point.n)
     assert await here.changed() == ["in/a", "out/b"]
 
 

@@ -14,6 +14,7 @@ import repos
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply
+from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create, worktree
 from engine.workspaces.create.uncommitted import uncommitted
@@ -93,7 +94,7 @@ ACTIONS: dict[str, Action] = {
     "checkpoint": lambda run: run.take("x"),
     "changes": lambda run: run.changes(),
     "diff": lambda run: repos.written(run.write_diff),
-    "restore": lambda run: run.restore(0),
+    "restore": lambda run: restore(run, 0),
     "counted": lambda run: run.counted(),
 }
 

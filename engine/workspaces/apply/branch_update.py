@@ -20,6 +20,7 @@ from engine.workspaces.apply.line_endings import LaidOut, LineEndings
 from engine.workspaces.apply.three_way import CONTROLLED, Conflict, JoinResult
 from engine.workspaces.apply.working_files import WorkingFiles, working_files
 from engine.workspaces.checkpoints.changes import FileSides, file_sides, is_submodule
+from engine.workspaces.files.file_mark import FileMark, file_mark
 from engine.workspaces.files.rooted_dir import RootedDir, is_control
 from engine.workspaces.git.file_record import FILE, LINK
 from engine.workspaces.git.git import Git
@@ -44,7 +45,7 @@ class FileMoves:
     files: dict[bytes, Entry | None]
     found: dict[bytes, os.stat_result | None]
     pairs: list[FileSides]
-    index: file_transaction.Mark | None
+    index: FileMark | None
     hidden: dict[bytes, IndexEntry] = field(default_factory=dict[bytes, IndexEntry])
     """Those that the index hides, which it goes on to hide."""
 
@@ -61,7 +62,7 @@ class BranchUpdate:
 
     async def plan(self, whole: BuiltCommit) -> tuple[FileMoves, list[Conflict]]:
         """Work out which files change, and which of the user's stand against it."""
-        index = file_transaction.mark(_stat(self.repository.git_dir / "index"))
+        index = file_mark(_stat(self.repository.git_dir / "index"))
         moves = FileMoves({}, {}, [], index)
         joined = JoinResult()
         if whole.sha == whole.base:
@@ -140,7 +141,7 @@ class BranchUpdate:
             moving.finish()
             raise
         try:
-            if file_transaction.mark(_stat(index)) != moves.index:
+            if file_mark(_stat(index)) != moves.index:
                 return [Conflict("", "the repository's index changed just now")]
             await asyncio.to_thread(moving.place, commit)
             try:

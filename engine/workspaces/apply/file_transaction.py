@@ -21,13 +21,12 @@ from typing import Any
 from engine.system.durable import sync_handle
 from engine.workspaces.apply import staging
 from engine.workspaces.apply.staging import Identity, Staging
+from engine.workspaces.files.file_mark import FileMark, file_mark
 from engine.workspaces.files.rooted_dir import RootedDir, is_control
 from engine.workspaces.git.contents import Content, copy_sparse
 
 SAVED = ".swarm-saved"
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-
-Mark = tuple[int, int, int, int]
 
 
 class ConcurrentChange(Exception):
@@ -41,13 +40,8 @@ class ConcurrentChange(Exception):
 @dataclass(frozen=True, slots=True)
 class _Step:
     path: str
-    before: Mark | None
+    before: FileMark | None
     inode: int | None
-
-
-def mark(info: os.stat_result | None) -> Mark | None:
-    """Return the mark that distinguishes a file from others, and from itself after a change."""
-    return info and (info.st_ino, info.st_size, info.st_mtime_ns, info.st_mode)
 
 
 def obstacle(below: RootedDir, path: bytes, going: set[bytes]) -> bytes | None:
@@ -104,7 +98,7 @@ class FileTransaction:
         inode = None
         if mode is not None:
             inode = self._write(len(self._steps), before, mode, data)
-        self._steps.append(_Step(os.fsdecode(path), mark(before), inode))
+        self._steps.append(_Step(os.fsdecode(path), file_mark(before), inode))
 
     def _write(self, number: int, before: os.stat_result | None, mode: int, data: Content) -> int:
         name, folder = f"new-{number}", self._staging.handle
@@ -182,7 +176,7 @@ class FileTransaction:
             os.rename(name, aside, src_dir_fd=there, dst_dir_fd=folder)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ConcurrentChange(path) from error
-        if mark(os.stat(aside, dir_fd=folder, follow_symlinks=False)) != step.before:
+        if file_mark(os.stat(aside, dir_fd=folder, follow_symlinks=False)) != step.before:
             raise ConcurrentChange(path)
         if step.inode is None:
             below.prune(path)

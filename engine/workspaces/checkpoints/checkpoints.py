@@ -13,19 +13,18 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.config.locks import locked, to_the_end
+from engine.config.locks import locked
 from engine.config.paths import private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.domain.text import one_line, printable_name
+from engine.domain.text import one_line
 from engine.system.durable import sync_tree
 from engine.system.files import real_path
-from engine.workspaces.apply import file_transaction
 from engine.workspaces.checkpoints import (
     changes,
     owned_objects,
@@ -34,7 +33,7 @@ from engine.workspaces.checkpoints import (
     repair,
     snapshot,
 )
-from engine.workspaces.checkpoints.changes import DIFF, Changes, FileSides, is_submodule
+from engine.workspaces.checkpoints.changes import DIFF, Changes, FileSides
 from engine.workspaces.checkpoints.checkpoint_refs import (
     BASELINE,
     Checkpoint,
@@ -47,9 +46,9 @@ from engine.workspaces.checkpoints.snapshot import Snapshot
 from engine.workspaces.create import made_from
 from engine.workspaces.create.origin import OriginCache, origin
 from engine.workspaces.create.worktree import clear, registration
-from engine.workspaces.files.rooted_dir import RootedDir, is_control, sync_files
+from engine.workspaces.files.file_mark import FileMark, file_mark
+from engine.workspaces.files.rooted_dir import sync_files
 from engine.workspaces.git import gitlinks, objects
-from engine.workspaces.git.contents import Content, contents, grouped
 from engine.workspaces.git.folder_trees import SUBMODULE
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.ignored_above import ignored_above, place_of
@@ -58,17 +57,6 @@ from engine.workspaces.git.repository import Repository, make_private, object_fo
 from engine.workspaces.git.user_git_config import UserGitConfig
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreResult:
-    """The result of `restore`: the files it changed, and the checkpoint that reverts it."""
-
-    files: tuple[str, ...]
-    undo: Checkpoint
-    kept: tuple[str, ...] = ()
-    """Files below control folders (`.codex`, …) and commits of nested repositories: never put back,
-    whatever was remembered."""
 
 
 class Checkpoints:
@@ -94,7 +82,7 @@ class Checkpoints:
         self._is_new = self._is_synced = False
         self._folders: frozenset[bytes] | None = None
         """The folders of the baseline that can be made again, once they are known."""
-        self._indexed: tuple[file_transaction.Mark, IndexedFiles] | None = None
+        self._indexed: tuple[FileMark, IndexedFiles] | None = None
         self._first: dict[bytes, IndexEntry] | None = None
         """The submodules of the baseline, once they are known."""
 
@@ -348,7 +336,7 @@ class Checkpoints:
             _log.warning("%s: the index cannot be read: %s", git_dir, error)
             return IndexedFiles()
 
-    def _index(self) -> tuple[Path, bytes, file_transaction.Mark] | None:
+    def _index(self) -> tuple[Path, bytes, FileMark] | None:
         """Find the index of the workspace's files: its git directory and its place in there."""
         git_dir, prefix = self.root / ".git", b""
         if self.is_worktree and self.repository:
@@ -359,7 +347,7 @@ class Checkpoints:
             prefix = b"" if inside == b"." else inside + b"/"
         if git_dir.is_symlink() or not (git_dir / "index").is_file():
             return None
-        mark = file_transaction.mark((git_dir / "index").lstat())
+        mark = file_mark((git_dir / "index").lstat())
         return (git_dir, prefix, mark) if mark else None
 
     async def _links(self, nested: Collection[bytes]) -> dict[bytes, str]:
@@ -405,47 +393,25 @@ class Checkpoints:
             out = await self.git.run(*DIFF, "--raw", "--no-renames", "--abbrev=64", old, new)
         return changes.parse_pairs(out)
 
-    # Bringing back
+    # Restoring: `engine.workspaces.apply.restore` changes the files
 
-    async def restore(self, n: int) -> RestoreResult:
-        """Restore the workspace to checkpoint `n`, all or nothing; ignored files stay.
-
-        Its present state is stored first. Raises `UserError` WORKSPACE_BUSY where an
-        ignored file or a folder that cannot be entered stands in the way, or the workspace
-        changes meanwhile.
-        """
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[None]:
+        """Hold the store alone, and name damage to its baseline."""
         async with self._held(), self._named():
-            target = await self._tree(n)
-            journal = self.git.git_dir / "swarm-placing.json"
-            await asyncio.to_thread(file_transaction.recover, self.root, journal)
-            undo = await self._take(f"before going back to checkpoint {n}")
-            if undo.left_out:
-                shown = printable_name(undo.left_out[0])
-                raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
-            found = await self.between(undo.tree, target)
-            pairs = [pair for pair in found if not _stays(pair)]
-            await self._place(pairs, journal)
-        kept = tuple(os.fsdecode(pair.path) for pair in found if _stays(pair))
-        return RestoreResult(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept)
+            yield
 
-    async def _place(self, pairs: list[FileSides], journal: Path) -> None:
-        await asyncio.to_thread(_must_be_free, self.root, pairs)
-        moving = file_transaction.FileTransaction(self.root, journal)
-        outside = (await self._index_files()).skipped
-        try:
-            by_path = {pair.path: pair for pair in pairs}
-            files = {pair.path: pair.new for pair in pairs}
-            async with aclosing(grouped(self.git, files)) as groups:
-                async for group, folder in groups:
-                    wanted = (entry[1] for entry in group.values() if entry)
-                    data = await contents(self.git, wanted, folder)
-                    some = [by_path[path] for path in group]
-                    await to_the_end(asyncio.to_thread(_stage, moving, some, data, outside))
-            await to_the_end(asyncio.to_thread(moving.place))
-        except file_transaction.ConcurrentChange as error:
-            raise _in_the_way(error.path) from error
-        finally:
-            moving.finish()
+    async def take_held(self, message: str) -> Checkpoint:
+        """Store the present state; the caller holds the store."""
+        return await self._take(message)
+
+    async def tree_of(self, n: int) -> str:
+        """Return the tree of checkpoint `n`."""
+        return await self._tree(n)
+
+    async def skipped_files(self) -> frozenset[bytes]:
+        """Return the files that a sparse checkout leaves out of the workspace."""
+        return (await self._index_files()).skipped
 
     async def pack(self) -> None:
         """Pack the store tightly, when the run has ended or every hundred checkpoints."""
@@ -479,43 +445,6 @@ async def _repair(folder: Path, repository: Repository | None) -> None:
                 raise unknown_changes(folder)
         except OSError as error:
             raise os_failure(error) from error
-
-
-def _stays(pair: FileSides) -> bool:
-    """Return whether a path is never put back: in a control folder, or another repository."""
-    return is_control(pair.path) or is_submodule(pair)
-
-
-def _must_be_free(root: Path, pairs: list[FileSides]) -> None:
-    going = {pair.path for pair in pairs if pair.old}
-    with RootedDir(root) as below:
-        for pair in pairs:
-            if pair.new and (found := file_transaction.obstacle(below, pair.path, going)):
-                raise _in_the_way(found)
-
-
-def _stage(
-    moving: file_transaction.FileTransaction,
-    pairs: list[FileSides],
-    data: Mapping[str, Content],
-    outside: frozenset[bytes],
-) -> None:
-    with RootedDir(moving.root) as below:
-        for pair in pairs:
-            before = below.stat(pair.path) if pair.old else None
-            if pair.old and before is None and pair.path not in outside:
-                raise _in_the_way(pair.path)
-            mode, oid = pair.new or (None, "")
-            moving.add(pair.path, before, mode, data.get(oid, b""))
-
-
-def _in_the_way(path: bytes) -> Exception:
-    name = printable_name(os.fsdecode(path))
-    return user_error(
-        "WORKSPACE_BUSY",
-        f"{name} is in the way, or changed meanwhile: nothing was put back.",
-        "Wait until nothing works in the workspace, move that file away, then try again.",
-    )
 
 
 def _may_link(workspace: Workspace) -> bool:
