@@ -372,11 +372,11 @@ async def test_deleted_folders_make_room_for_others(
 
 _UNDER_A_LIMIT = """
 import sys, pathlib
-from engine.execution.local.folder_watch import Watch
+from engine.execution.local.folder_watch import FolderWatch
 folders = [pathlib.Path(sys.argv[1], str(number)) for number in range(20)]
 for folder in folders:
     folder.mkdir()
-watch = Watch()
+watch = FolderWatch()
 watch.renew(map(str, folders))
 (folders[-1] / "x").touch()
 while not any(path.endswith("x") for _, path in watch.wait()):
