@@ -346,13 +346,3 @@ def hints(scope: str, keymap: Mapping[str, str]) -> str:
     found = ((keys_of(each, keymap), each) for each in COMMANDS if each.scope == scope)
     parts = [f"{keys[0].replace('ctrl+', '^')} {each.label}" for keys, each in found if keys]
     return "  ".join([*parts, "esc back"])
-
-
-def markdown() -> str:
-    """Write the README's table of keys."""
-    lines = ["| keys | do |", "|---|---|"]
-    for command in COMMANDS:
-        keys = " ".join(f"`{key}`" for key in keys_of(command, {}))
-        if keys:
-            lines.append(f"| {keys} | {command.help} |")
-    return "\n".join(lines) + "\n"

@@ -207,7 +207,6 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
             assert hasattr(carrier, f"action_{command.action}"), command.id
     ids = [command.id for command in commands.COMMANDS]
     assert len(ids) == len(set(ids))
-    assert "| `x` | Cancel the run |" in commands.markdown()
 
 
 async def test_a_burst_of_keys_reaches_what_it_was_meant_for(engine: FakeEngine) -> None:

@@ -20,8 +20,6 @@ from engine.workspaces.git.repository import Repository
 from engine.workspaces.git.signing import Signing
 from engine.workspaces.git.user_git_config import UserGitConfig
 
-_TREE = 0o040000
-
 
 @dataclass(frozen=True, slots=True)
 class CommitBuilder:

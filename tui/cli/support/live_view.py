@@ -41,7 +41,6 @@ STYLES = {
 FRAMES_PER_S = 8
 BAR = 24
 NAME = 18
-TIME_AND_GLYPH = 11
 KIND = 9
 TREE_FILES = 12
 """Changed files that one event draws."""

@@ -18,7 +18,6 @@ from tui import commands, formatting
 from tui.terminal.cells import clean, fit
 from tui.widgets.base.line_view import LineView
 from tui.widgets.base.marks import Marks
-from tui.widgets.base.throttle import Throttle
 from tui.widgets.disk.disk_rows import DiskRow, DiskRows
 
 SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 7
@@ -47,12 +46,7 @@ class DiskTree(LineView):
         self.marks = Marks(self, lambda: self.model)
         self.runs: Mapping[str, Run] = {}
         self._clock = clock
-        self._pace = Throttle(self, self.renew)
         self._moved = False
-
-    def ask_renewal(self) -> None:
-        """Show what is new soon, however often this is asked for."""
-        self._pace.ask()
 
     def renew(self) -> None:
         """Show what is known now; the cursor stays on its row."""
