@@ -357,13 +357,15 @@ class FakeEngine:
     def _again(self, run: str) -> Run:
         if self.refusal:
             raise self.refusal
+        if self.view.runs[run].status not in lifecycle.FINISHED:
+            raise user_error("RUN_NOT_RETRYABLE")
         if not self.is_slow:
             self.pass_through(run, Status.QUEUED)
         return self.view.runs[run]
 
     async def set_slots(self, slots: int) -> None:
         await asyncio.sleep(0)
-        if slots < 1:
+        if not 1 <= slots <= 1000:
             raise user_error("INPUT_INVALID", "Slots must be between 1 and 1000.")
         self.slots = slots
         self._bus.publish((), ())
