@@ -29,7 +29,7 @@ from textual.pilot import Pilot
 
 from engine.config.settings import UiSettings
 from engine.engine import Engine, RenderedTemplate, Template
-from engine.templates.template import TemplateFile
+from engine.templates.template import KEYS
 from engine.templates.template_sources import TemplateLayer
 from tui import commands
 from tui.app import SwarmApp
@@ -118,7 +118,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
 async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) -> None:
     class Templates(FakeTemplates):
         async def all(self, repository: Path | None = None) -> dict[str, Template]:
-            keys = TemplateFile(description="Sows and waters", prompt="sow")
+            keys = KEYS(description="Sows and waters", prompt="sow")
             return {"garden": Template("garden", TemplateLayer.OWN, Path("/t/garden.yaml"), keys)}
 
         def preview(self, template: Template, given: object) -> RenderedTemplate:
