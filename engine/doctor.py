@@ -21,8 +21,7 @@ from engine.domain.fault import Fault, fault_words
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.execution import run_records
-from engine.execution.local import orphans
-from engine.execution.local.orphans import Orphan
+from engine.execution.executor import Executor, LivingAttempt
 from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
 from engine.notifications.diagnostics import problems
 from engine.store.store import USED, Store
@@ -52,8 +51,14 @@ class Doctor:
     """Looks at what a home needs, and ends what should not be alive any more."""
 
     def __init__(
-        self, paths: Paths, config: Config, store: Store, faults: Callable[[], Sequence[Fault]]
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        executor: Executor,
+        faults: Callable[[], Sequence[Fault]],
     ) -> None:
+        self._executor = executor
         self._faults = faults
         self._paths = paths
         self._config = config
@@ -109,17 +114,16 @@ class Doctor:
         budget = self._config.cleanup.budget
         return replace(space, used_bytes=int(used), budget_bytes=budget)
 
-    async def orphans(self) -> list[Orphan]:
+    async def orphans(self) -> list[LivingAttempt]:
         """Find the processes of runs that have ended: a dead engine left them."""
         return (await self._left_over())[0]
 
-    async def _left_over(self) -> tuple[list[Orphan], list[Orphan]]:
+    async def _left_over(self) -> tuple[list[LivingAttempt], list[LivingAttempt]]:
         """Find living processes of runs that have ended, and of runs that are not in the database.
 
         The latter may be live runs of a database that was lost: they are never ended.
         """
-        found = await orphans.find(self._paths, self._config.spare)
-        left = orphans.of_ended(found, self._paths, await self._store.runs(statuses=ACTIVE))
+        left = await self._executor.leftovers(lambda: self._store.runs(statuses=ACTIVE))
         if not left:
             return [], []
         known = {run.id for run in await self._store.runs(ids={orphan.run for orphan in left})}
@@ -130,7 +134,7 @@ class Doctor:
         """End the processes that `orphans` finds, and return the number of their runs."""
         found = await self.orphans()
         for orphan in found:
-            await orphans.end(self._paths, orphan, self._config.grace_s, self._config.spare)
+            await self._executor.end_leftover(orphan, self._config.grace_s)
         return len(found)
 
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from engine.domain.folder_size import FolderSize
     from engine.domain.messages import Subscription as Interest
     from engine.execution.background import BackgroundProcess, start_if_needed
+    from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
     from engine.execution.recovery import RecoveryReport, recover
     from engine.execution.supervision_monitor import SupervisionState, supervision_state
     from engine.execution.supervisor_status import LockHolder, read_holder
@@ -79,6 +80,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ApplyMode",
     "ApplyResult",
+    "AttemptFile",
+    "AttemptPart",
+    "AttemptRef",
     "BackgroundProcess",
     "BatchPlan",
     "BatchRequest",
@@ -177,11 +181,13 @@ class Engine(LazyServices):
         follow: bool = True,
         supervise: bool = False,
         after: Callable[[], Awaitable[object]] | None = None,
+        executor: Executor | None = None,
     ) -> AsyncGenerator[Engine]:
         """Open a home; `follow` keeps `view` current, `supervise` also runs what is queued here.
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
+        Attempts run on this machine, or where the `executor` says.
         Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
@@ -193,6 +199,8 @@ class Engine(LazyServices):
             store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
             engine = cls(paths, config, store, View())
             engine.config_error = loaded.error
+            if executor:
+                engine.executor = executor
             await engine._shared.refresh()
             distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)

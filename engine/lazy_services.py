@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.batches.service import Batches
     from engine.disk.service import Disk
     from engine.doctor import Doctor
+    from engine.execution.executor import Executor
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.templates.service import Templates
@@ -41,6 +42,7 @@ WHERE = {
     "engine.templates.parameters": ("Parameter",),
     "engine.templates.template": ("RenderedTemplate", "Template"),
     "engine.notifications.service": ("ReceiverHealth", "ReceiverStatus"),
+    "engine.execution.executor": ("AttemptFile", "AttemptPart", "AttemptRef"),
     "engine.execution.recovery": ("RecoveryReport", "recover"),
     "engine.execution.background": (
         "BackgroundProcess",
@@ -106,18 +108,32 @@ class LazyServices:
         raise NotImplementedError
 
     @cached_property
+    def executor(self) -> Executor:
+        """The machine that runs attempts: this one."""
+        from engine.execution.local.executor import LocalExecutor
+
+        return LocalExecutor(self.paths, self.config.spare)
+
+    async def _last_message(self, run: Run, limit_bytes: int) -> bytes:
+        from engine.execution.executor import AttemptFile, AttemptRef
+
+        ref = AttemptRef(run.id, run.attempt)
+        found = self.executor.read_file(ref, AttemptFile.LAST_MESSAGE, limit_bytes=limit_bytes)
+        return await found or b""
+
+    @cached_property
     def doctor(self) -> Doctor:
         """Diagnosis of all that runs need."""
         from engine.doctor import Doctor
 
-        return Doctor(self.paths, self.config, self._store, lambda: self.faults)
+        return Doctor(self.paths, self.config, self._store, self.executor, lambda: self.faults)
 
     @cached_property
     def workspaces(self) -> Workspaces:
         """The folders agents work in."""
         from engine.workspaces.service import Workspaces
 
-        return Workspaces(self.paths, self.find, self._change)
+        return Workspaces(self.paths, self.find, self._change, self._last_message)
 
     @cached_property
     def trust(self) -> Trust:

@@ -165,11 +165,12 @@ class Supervision:
         commit = self._journal.append
         return SupervisorContext(
             paths=self._parts.paths,
+            executor=self._parts.executor,
             config=self._parts.config,
             store=self._store,
             commit=commit,
             pause=self._pause,
-            follower=OutputFollower(commit, branch.faults),
+            follower=OutputFollower(self._parts.executor, commit, branch.faults),
             watcher=WorkspaceWatcher(commit),
             checkpoints=asyncio.Semaphore(CHECKPOINTS),
             budgets=Budgets(self._store, self._view),

@@ -44,9 +44,11 @@ async def _ingest(home: Path, said: bytes) -> float:
 
     That the runs have ended is noticed a tick later, which is none of it.
     """
+    from engine.config.paths import Paths
     from engine.domain.projection import View
     from engine.execution.follower import OutputFollower
     from engine.execution.journal import Journal
+    from engine.execution.local.executor import LocalExecutor
     from engine.store.store import open_store
 
     view = View()
@@ -60,7 +62,7 @@ async def _ingest(home: Path, said: bytes) -> float:
     async with open_store(home / "swarm.db") as store:
         journal = Journal(store, view, lambda *_: None, _nothing)
         await journal.load()
-        follower = OutputFollower(commit)
+        follower = OutputFollower(LocalExecutor(Paths(home, home / "config.yaml")), commit)
         followed = [await _followed(home, said, n, journal, follower) for n in range(RUNS)]
         began = time.perf_counter()
         polling = asyncio.create_task(follower.run())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,10 +14,15 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
 from engine.domain.transient import transient
 from engine.execution.attempt_cursor import AttemptCursor, cursor_from, cursor_text
+from engine.execution.executor import (
+    AttemptHandle,
+    Executor,
+    OutputChunk,
+    OutputRequest,
+    ProcessEnd,
+)
 from engine.execution.faults import Faults
-from engine.execution.local.process import AttemptProcess, ProcessEnd, census
 from engine.store.appending import AppendRequest
-from engine.system.files import LineReader
 
 TICK_S, MAX_TICK_S = 0.05, 0.8
 CROWD = 10  # live runs that the shortest tick is good for: each costs something, every tick
@@ -36,10 +40,9 @@ class FollowedAttempt:
     """A followed attempt; `done` is its end, once all its output is stored."""
 
     run: str
-    process: AttemptProcess
+    process: AttemptHandle
     reader: OutputReader
     cursor: AttemptCursor
-    spool: LineReader
     stored: str | None
     done: asyncio.Future[ProcessEnd]
     bodies: list[Body] = field(default_factory=list)
@@ -59,21 +62,16 @@ class FollowedAttempt:
         self.cursor.verdict = verdict.info if verdict else None
         self.moved |= verdict is not None
 
-    def read(self) -> int:
-        """Read the next lines, and return their number."""
-        lines = self.spool.lines()
-        self.bodies += self.reader.read(lines)
-        if not lines and (missing := self.spool.cut_off()):
+    def take(self, chunk: OutputChunk) -> None:
+        """Translate the next lines, and the last one where it was cut short by the end."""
+        self.bodies += self.reader.read(chunk.lines)
+        if missing := chunk.cut_bytes:
             said = f"{missing} bytes of the agent's output were cut off: their content is lost"
             self.bodies.append(Notice("warning", said))
-        self._move()
-        return len(lines)
-
-    def read_rest(self) -> None:
-        """Take in a last line that was cut short."""
-        if rest := self.spool.rest():
-            self.bodies += self.reader.read([rest])
-        self._move()
+        if chunk.rest:
+            self.bodies += self.reader.read([chunk.rest])
+        self.moved |= self.cursor.offset != chunk.offset
+        self.cursor.offset = chunk.offset
 
     def poll(self) -> None:
         """Take in what the agent writes elsewhere."""
@@ -81,8 +79,7 @@ class FollowedAttempt:
         self.moved |= self.reader.moved
 
     def end(self) -> None:
-        """Take in all that is left, once the process has ended."""
-        self.read_rest()
+        """Take in what the agent wrote elsewhere, once its output is read to its end."""
         self.bodies += self.reader.finish()
         self.moved |= self.reader.moved
 
@@ -93,12 +90,8 @@ class FollowedAttempt:
 
     def close(self) -> None:
         """Close its files."""
-        self.spool.close()
+        self.process.close_output()
         self.reader.close()
-
-    def _move(self) -> None:
-        self.moved |= self.cursor.offset != self.spool.offset
-        self.cursor.offset = self.spool.offset
 
 
 Taken = list[tuple[FollowedAttempt, AppendRequest]]
@@ -108,7 +101,8 @@ Taken = list[tuple[FollowedAttempt, AppendRequest]]
 class OutputFollower:
     """One poller for all attempts: every tick is one transaction, whatever the number of runs."""
 
-    def __init__(self, commit: Commit, faults: Faults | None = None) -> None:
+    def __init__(self, executor: Executor, commit: Commit, faults: Faults | None = None) -> None:
+        self._executor = executor
         self._commit = commit
         self._faults = faults or Faults()
         self._followed: dict[str, FollowedAttempt] = {}
@@ -122,7 +116,7 @@ class OutputFollower:
     def follow(
         self,
         run: str,
-        process: AttemptProcess,
+        process: AttemptHandle,
         stored: str | None,
         open_reader: Callable[[bytes], OutputReader],
     ) -> FollowedAttempt:
@@ -133,7 +127,6 @@ class OutputFollower:
             process=process,
             reader=open_reader(bytes(cursor.agent)),
             cursor=cursor,
-            spool=LineReader(process.folder.stdout, cursor.offset),
             stored=stored,
             done=asyncio.get_running_loop().create_future(),
         )
@@ -167,7 +160,7 @@ class OutputFollower:
             self._wanted.clear()
             await self._wanted.wait()
         await self._record_processes()
-        busy, endings = self._read()
+        busy, endings = await self._read()
         try:
             await self._stored()
             self._storing = asyncio.create_task(self._store(self._taken(), endings))
@@ -191,38 +184,39 @@ class OutputFollower:
             return
         self._next_census = clock() + CENSUS_S
         try:
-            seen = await asyncio.to_thread(census.look, time.monotonic())
+            await self._executor.observe([it.process for it in self._followed.values()])
         except OSError as error:
             _log.warning("the processes of the runs were not recorded: %s", error)
-            return
-        for following in self._followed.values():
-            following.process.record(seen)
 
     def _pause_s(self) -> float:
         """Return how long to wait: longer with many runs, of which only some are watched."""
         return min(MAX_TICK_S, TICK_S * max(1.0, len(self._followed) / CROWD))
 
-    def _read(self) -> tuple[bool, list[tuple[FollowedAttempt, ProcessEnd]]]:
-        """Read the available lines; return whether there may be more, and the ended attempts."""
-        budget = LINES_A_TICK
+    async def _read(self) -> tuple[bool, list[tuple[FollowedAttempt, ProcessEnd]]]:
+        """Read what there is; return whether there may be more, and which attempts have ended."""
         polls = self._polls_due()
+        followed = self._in_turn()
+        # What is not stored yet is stored before more is read.
+        requests = [
+            OutputRequest(it.process, it.cursor.offset, not it.bodies, polls) for it in followed
+        ]
+        chunks = await self._executor.read(requests, LINES_A_TICK)
         endings: list[tuple[FollowedAttempt, ProcessEnd]] = []
-        for following in self._in_turn():
+        for following, request, chunk in zip(followed, requests, chunks, strict=True):
+            if self._followed.get(following.run) is not following:
+                continue  # forgotten while it was read
             try:
-                read = 0
-                if budget > 0 and not following.bodies:
-                    read = following.read()
-                    budget -= read
-                    if polls:
-                        following.poll()
-                # Who still speaks is asked now and then only; a descendant may speak for ever.
-                ending = None if read and not polls else following.process.ending()
-                if ending and not following.spool.behind:
+                if chunk.error:
+                    raise chunk.error
+                following.take(chunk)
+                if polls and request.wants_lines:
+                    following.poll()
+                if chunk.end:
                     following.end()
-                    endings.append((following, ending))
-            except Exception as error:  # its supervisor's affair alone
+                    endings.append((following, chunk.end))
+            except Exception as error:
                 self._give_up(following, error)
-        return budget <= 0, endings
+        return sum(len(chunk.lines) for chunk in chunks) >= LINES_A_TICK, endings
 
     def _give_up(self, following: FollowedAttempt, error: Exception) -> None:
         if not following.done.done():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine.agents.base import AttemptEnd, AttemptOutcome, OutcomeKind, OutputReader
 from engine.agents.registry import agent_of
-from engine.config.paths import AttemptFolder
 from engine.config.settings import WatchdogSettings
 from engine.domain.activity import elapsed_s
 from engine.domain.errors import UserError
@@ -27,11 +24,9 @@ from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON, check_failed
 from engine.domain.text import printable
-from engine.execution.local.process import ProcessEnd
-from engine.system.files import open_regular
+from engine.execution.executor import FileSize, ProcessEnd
 
 NAMED = 10  # processes in a notice
-STDERR_TAIL_BYTES = 16_384
 BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
 STALL_RESUMES = 3
 
@@ -50,13 +45,13 @@ class NextStep:
         return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
 
 
-def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: Path) -> AttemptOutcome:
-    """Return how an attempt ended, as its agent sees it."""
-    return reader.outcome(AttemptEnd(ending.exit_code, tail(stderr), ending.disk_full))
+def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: str) -> AttemptOutcome:
+    """Return how an attempt ended, as its agent sees it; `stderr` is the end of what it wrote."""
+    return reader.outcome(AttemptEnd(ending.exit_code, stderr, ending.disk_full))
 
 
 def left_behind(
-    processes: Mapping[int, str], survivors: Mapping[int, str], folder: AttemptFolder
+    processes: Mapping[int, str], survivors: Mapping[int, str], message: FileSize | None
 ) -> list[Body]:
     """Return what the agent left: processes that had to be ended, and its last message."""
     bodies: list[Body] = []
@@ -66,9 +61,8 @@ def left_behind(
         said = f"{said}: {_names(processes)}"
         bodies.append(Notice("warning", said))
     bodies += not_ended(survivors)
-    path = folder.last_message
-    if path.is_file() and (size_bytes := path.stat().st_size):
-        bodies.append(ArtifactSaved(str(path.relative_to(folder.path.parent)), size_bytes))
+    if message:
+        bodies.append(ArtifactSaved(message.name, message.size_bytes))
     return bodies
 
 
@@ -180,14 +174,3 @@ def go_on(ask: AttemptRequest | None, *, can_continue: bool) -> AttemptRequest |
     if can_continue:
         return AttemptRequest(GO_ON, resume=True)
     return replace(ask, fresh=False) if ask else None
-
-
-def tail(path: Path) -> str:
-    """Return the end of a file as text; nothing where there is none."""
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - STDERR_TAIL_BYTES))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

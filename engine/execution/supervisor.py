@@ -15,7 +15,7 @@ from typing import TypeVar
 from engine.agents.base import AttemptOutcome
 from engine.agents.registry import agent_of
 from engine.config import run_environment
-from engine.config.paths import AttemptFolder, Paths
+from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import (
@@ -36,9 +36,17 @@ from engine.execution import outcome as endings
 from engine.execution import task_tree, watchdog
 from engine.execution.attempt_cursor import cursor_text
 from engine.execution.budgets import Budgets
+from engine.execution.executor import (
+    AttemptFile,
+    AttemptHandle,
+    AttemptPart,
+    AttemptRef,
+    Executor,
+    ProcessEnd,
+)
 from engine.execution.follower import FollowedAttempt, OutputFollower
-from engine.execution.local.process import NOBODY, AttemptProcess, ProcessEnd
 from engine.execution.local.watcher import WorkspaceWatcher
+from engine.execution.output_tail import read_tail
 from engine.execution.stages import agent
 from engine.execution.stages.checkpoint import Checkpointer
 from engine.execution.stages.learn import PatternRecorder
@@ -62,6 +70,7 @@ class SupervisorContext:
     """Parts that every supervisor works with; `commit` stores entries and publishes them."""
 
     paths: Paths
+    executor: Executor
     config: Config
     store: Store
     commit: Callable[[Sequence[AppendRequest]], Awaitable[Committed]]
@@ -85,13 +94,13 @@ class RunSupervisor:
         self._tools = tools
         self._poked = asyncio.Event()
         self._prepared = False
-        self._process: AttemptProcess | None = None
+        self._process: AttemptHandle | None = None
         self._following: FollowedAttempt | None = None
         self._cpu_s = 0.0
         self._limits = watchdog.of_run(run, tools.config.watchdog)
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
-        self._preparing = WorkspaceStage(tools.paths, *with_run, tools.store)
-        self._verifying = VerifyStage(tools.paths, self._folder, *with_run)
+        self._preparing = WorkspaceStage(tools.paths, tools.executor, *with_run, tools.store)
+        self._verifying = VerifyStage(tools.paths, tools.executor, *with_run)
         self._remembering = Checkpointer(
             tools.paths,
             tools.checkpoints,
@@ -164,7 +173,8 @@ class RunSupervisor:
         made = await self._preparing.workspace(run, fresh=bool(ask and ask.fresh))
         if made is None:
             return
-        await asyncio.to_thread(agent.write_prompt, self._folder, agent.told(run, ask))
+        prompt = agent.told(run, ask).encode("utf-8", "surrogateescape")
+        await self._tools.executor.write_prompt(self._ref, prompt)
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = agent.first_cursor(run, ask, earlier)
         # A fresh start in place gets a new baseline where the old one is lost.
@@ -197,7 +207,7 @@ class RunSupervisor:
         """See what is the matter with a run that is at work, and do something about it."""
         now, settings = self._tools.clock.now(), self._limits
         quiet = watchdog.is_quiet(self._run, now, settings)
-        cpu_s = await asyncio.to_thread(following.process.cpu_s) if quiet else 0.0
+        cpu_s = await following.process.used_cpu_s() if quiet else 0.0
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
         if stalled and not self._run.stalled:
@@ -237,7 +247,7 @@ class RunSupervisor:
             await stopping
         finally:
             stopping.cancel()
-        await asyncio.to_thread(following.process.folder.sync)
+        await following.process.sync_files()
         await self._remember()
         await self._say(
             *endings.not_ended(following.process.survivors),
@@ -245,14 +255,16 @@ class RunSupervisor:
         )
 
     async def _finish(self, following: FollowedAttempt, ending: ProcessEnd) -> None:
-        left = await following.process.sweep()
-        folder = following.process.folder
-        await asyncio.to_thread(folder.sync)  # before its end is reported
-        outcome = endings.attempt_outcome(ending, following.reader, folder.stderr)
+        executor, ref = self._tools.executor, self._ref
+        left = await following.process.kill_remaining()
+        await following.process.sync_files()  # before its end is reported
+        stderr = await read_tail(executor, ref, AttemptFile.STDERR)
+        outcome = endings.attempt_outcome(ending, following.reader, stderr)
         if outcome.error and following.verdict:
             outcome = AttemptOutcome.of(following.verdict)
+        message = await executor.file_size(ref, AttemptFile.LAST_MESSAGE)
         bodies = endings.left_behind(
-            {} if following.verdict else left, following.process.survivors, folder
+            {} if following.verdict else left, following.process.survivors, message
         )
         await self._remember()
         again = endings.go_on(await self._ask(), can_continue=following.reader.can_continue)
@@ -278,10 +290,12 @@ class RunSupervisor:
             # Files that are missing with the home itself are not about the run.
             self._tools.store.place.check()
         # Where it is not known whether anything was started, it is found by its mark.
-        started = self._process or AttemptProcess(self._folder, NOBODY, None)
-        await started.stop(0 if self._is_killed() else self._tools.config.grace_s)
+        grace_s = 0 if self._is_killed() else self._tools.config.grace_s
         if self._process:
+            await self._process.stop(grace_s)
             await self._remember()
+        else:
+            await self._tools.executor.kill(self._ref, grace_s)
         if self._run.status is Status.CANCELLING:
             await self._say(self._cancelled())
             return
@@ -290,13 +304,13 @@ class RunSupervisor:
 
     async def give_up(self, fault: BaseException) -> None:
         """End a run that met the same fault again and again: its processes, a checkpoint, why."""
-        run, folder = self._run, self._folder
+        run = self._run
         if run.status not in ACTIVE or run.attempt != self._attempt:
             return
         grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         # Found by their marks alone: nothing else of the run may be in order.
-        for one in (folder.setup, folder.verify, folder):
-            await AttemptProcess(one, NOBODY, None).stop(grace_s)
+        for part in (AttemptPart.SETUP, AttemptPart.VERIFY, AttemptPart.AGENT):
+            await self._tools.executor.kill(AttemptRef(run.id, run.attempt, part), grace_s)
         try:
             async with asyncio.timeout(LAST_CHECKPOINT_S):
                 await self._remembering.finish(run, lambda: True)
@@ -335,13 +349,13 @@ class RunSupervisor:
             await self._ask(),
             tools.paths,
             tools.config,
+            tools.executor,
             new=self._prepared,
             may_start=may_start,
         )
         self._prepared = False
         if self._process is None:
             return None
-        self._process.spare = tools.config.spare
         stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
         base = await asyncio.to_thread(run_environment.requested, tools.paths, run.id)
@@ -361,8 +375,8 @@ class RunSupervisor:
         return following.done.result() if following.done.done() else None
 
     @property
-    def _folder(self) -> AttemptFolder:
-        return self._tools.paths.attempt(self._run.id, self._run.attempt)
+    def _ref(self) -> AttemptRef:
+        return AttemptRef(self._run.id, self._run.attempt)
 
     async def _ask(self) -> AttemptRequest | None:
         run = self._run

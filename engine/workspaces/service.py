@@ -20,7 +20,6 @@ from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
 from engine.domain.requests import check_not_deleted
 from engine.domain.text import one_line, printable, printable_name
-from engine.system.files import open_regular
 from engine.workspaces.apply import apply
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
 from engine.workspaces.apply.restore import RestoreResult, restore
@@ -53,13 +52,23 @@ TAKEN = "applied"
 Tell = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
 """Appends to a run's events what is decided on the run as it is stored."""
 
+LastMessage = Callable[[Run, int], Awaitable[bytes]]
+"""Returns the beginning of the last message of a run's agent, up to a number of bytes."""
+
 _log = logging.getLogger(__name__)
 
 
 class Workspaces:
     """The workspaces of one home; every method raises `UserError`."""
 
-    def __init__(self, paths: Paths, find: Callable[[str], Awaitable[Run]], tell: Tell) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        find: Callable[[str], Awaitable[Run]],
+        tell: Tell,
+        last_message: LastMessage,
+    ) -> None:
+        self._last_message = last_message
         self._paths = paths
         self._find = find
         self._tell = tell
@@ -248,9 +257,14 @@ class Workspaces:
         """Return the words for a run's commit: its title, then the agent's last message."""
         known = await self._find(run)
         title = one_line(known.spec.title) or known.id
-        path = self._paths.attempt(known.id, known.attempt).last_message
-        said = printable(await asyncio.to_thread(_beginning, path)).strip()
+        said = printable(await self._said_at_last(known)).strip()
         return f"{title}\n\n{said}" if said else title
+
+    async def _said_at_last(self, run: Run) -> str:
+        try:
+            return (await self._last_message(run, MESSAGE_BYTES)).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     async def _tell_applied(
         self, run: Run, wish: ApplyRequest, done: ApplyResult, taken: Checkpoint
@@ -379,14 +393,6 @@ def _of(run: Run) -> Workspace:
         raise user_error("WORKSPACE_MISSING")
     check_not_deleted(run)
     return run.workspace
-
-
-def _beginning(path: Path) -> str:
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            return file.read(MESSAGE_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from engine.agents.base import AttemptOutcome
 from engine.agents.codex.reader import CodexReader
 from engine.agents.codex.translation import CodexState
+from engine.config.paths import Paths
 from engine.config.settings import WatchdogSettings
 from engine.domain.errors import CATALOGUE, user_error
 from engine.domain.events import ErrorRaised, Notice, Progressed, StatusChanged
@@ -18,7 +18,8 @@ from engine.domain.model import AttemptRequest, LimitWindow, Run, RunSpec, Statu
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON
 from engine.domain.stamp import stamp
-from engine.execution.local.process import ProcessEnd
+from engine.execution.executor import AttemptFile, AttemptRef, ProcessEnd
+from engine.execution.local.executor import LocalExecutor
 from engine.execution.outcome import (
     BACKOFF_MAX_S,
     BACKOFF_S,
@@ -28,6 +29,7 @@ from engine.execution.outcome import (
     go_on,
     what_next,
 )
+from engine.execution.output_tail import read_tail
 
 NOW = 1000.0
 LIMITS = {"USAGE_LIMIT_REACHED", "RATE_LIMITED"}
@@ -202,29 +204,31 @@ def test_a_thread_heard_the_task_once_a_turn_has_begun() -> None:
     ],
 )
 def test_the_cause(
-    tmp_path: Path, exit_code: int | None, turn: str, stderr: str, last_error: str, code: str | None
+    exit_code: int | None, turn: str, stderr: str, last_error: str, code: str | None
 ) -> None:
-    path = tmp_path / "stderr.log"
-    path.write_text(stderr)
     state = CodexState(turn=turn, last_error=last_error, failure="We’re experiencing high demand")
-    error = attempt_outcome(ProcessEnd(exit_code), reader(state), path).error
+    error = attempt_outcome(ProcessEnd(exit_code), reader(state), stderr).error
     assert (error.code if error else None) == code
 
 
-def test_a_missing_stderr_and_a_long_one_are_no_trouble(tmp_path: Path) -> None:
-    path = tmp_path / "stderr.log"
-    missing = attempt_outcome(ProcessEnd(1), reader(CodexState()), path).error
+async def test_a_missing_stderr_and_a_long_one_are_no_trouble(paths: Paths) -> None:
+    executor, ref = LocalExecutor(paths), AttemptRef("run", 1)
+    path = paths.attempt("run", 1).stderr
+    path.parent.mkdir(parents=True)
+    stderr = await read_tail(executor, ref, AttemptFile.STDERR)
+    missing = attempt_outcome(ProcessEnd(1), reader(CodexState()), stderr).error
     assert missing
     assert missing.code == "AGENT_CRASHED"
     path.write_bytes(b"x" * 10_000_000 + b"\xff\x1b[31m the end")
-    long = attempt_outcome(ProcessEnd(1), reader(CodexState()), path).error
+    stderr = await read_tail(executor, ref, AttemptFile.STDERR)
+    long = attempt_outcome(ProcessEnd(1), reader(CodexState()), stderr).error
     assert long
     assert len(long.message) < 1000
     assert long.message.endswith("the end")
     assert "\x1b" not in long.message
 
 
-def test_a_run_in_which_no_command_could_start_has_failed(tmp_path: Path) -> None:
+def test_a_run_in_which_no_command_could_start_has_failed() -> None:
     bwrap = b"bwrap: Creating new namespace failed"
     it = reader(CodexState())
 
@@ -237,7 +241,7 @@ def test_a_run_in_which_no_command_could_start_has_failed(tmp_path: Path) -> Non
         it.read([b'{"type":"item.completed","item":%s}' % item])
 
     def error() -> str | None:
-        found = attempt_outcome(ProcessEnd(0), it, tmp_path / "none")
+        found = attempt_outcome(ProcessEnd(0), it, "")
         return found.error.code if found.error else None
 
     it.read([b'{"type":"turn.completed"}'])

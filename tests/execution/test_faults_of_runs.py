@@ -24,9 +24,10 @@ from engine.domain.projection import View
 from engine.domain.reasons import Condition
 from engine.domain.transient import from_message, transient
 from engine.engine import Engine
-from engine.execution import fault_reporter, follower, outcome, supervisor, task_tree
-from engine.execution.local import process, process_marks
+from engine.execution import fault_reporter, outcome, supervisor, task_tree
+from engine.execution.local import executor, process, process_marks
 from engine.execution.stages import agent, checkpoint, verify, workspace
+from engine.system.files import LineReader
 
 LACKS = [
     OSError(errno.EMFILE, "Too many open files"),
@@ -45,7 +46,7 @@ LACKS = [
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_tree, "BACKOFF", faulty.QUICK)
-    monkeypatch.setattr(agent, "LATE_START_S", 0.01)
+    monkeypatch.setattr(executor, "LATE_START_S", 0.01)
     monkeypatch.setattr(fault_reporter, "GAP_S", 0.01)
 
 
@@ -126,9 +127,9 @@ def test_what_git_says_of_the_machine_is_understood(text: str, number: int) -> N
 
 SITES = {
     "the workspace": (workspace, "make"),
-    "the prompt": (agent, "write_prompt"),
+    "the prompt": (executor, "write_prompt"),
     "the start of the agent": (process, "_start"),
-    "the spool": (follower.LineReader, "lines"),
+    "the spool": (LineReader, "lines"),
     "the end": (outcome, "attempt_outcome"),
 }
 

@@ -15,13 +15,15 @@ from support import LIMIT_S, spec, texts
 
 from engine.agents.base import EMPTY_STATE, OutputReader
 from engine.agents.registry import agent_of
-from engine.config.paths import AttemptFolder
+from engine.config.paths import AttemptFolder, Paths
 from engine.domain.errors import user_error
 from engine.execution import follower as module
 from engine.execution.attempt_cursor import AttemptCursor, cursor_text
+from engine.execution.executor import ProcessEnd
 from engine.execution.follower import Commit, OutputFollower
 from engine.execution.local import process
-from engine.execution.local.process import AttemptProcess, ProcessEnd
+from engine.execution.local.executor import LocalExecutor
+from engine.execution.local.process import AttemptProcess
 from engine.store.appending import AppendRequest, LostOwnership
 from engine.store.store import Store, open_store
 
@@ -48,7 +50,7 @@ async def store(tmp_path: Path) -> AsyncGenerator[Store]:
 
 @asynccontextmanager
 async def following(commit: Commit) -> AsyncGenerator[OutputFollower]:
-    follower = OutputFollower(commit)
+    follower = OutputFollower(LocalExecutor(Paths(NOWHERE, NOWHERE)), commit)
     task = asyncio.create_task(follower.run())
     try:
         yield follower

@@ -17,7 +17,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Status
 from engine.engine import Engine
 from engine.execution import task_tree
-from engine.execution.stages import agent
+from engine.execution.local import executor
 
 OF_RUN = "(SELECT key FROM runs WHERE id = ?)"
 POISON = {
@@ -38,7 +38,7 @@ POISON = {
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_tree, "BACKOFF", faulty.QUICK)
-    monkeypatch.setattr(agent, "LATE_START_S", 0.01)
+    monkeypatch.setattr(executor, "LATE_START_S", 0.01)
 
 
 def poison(paths: Paths, statement: str, run: str) -> None:

@@ -16,8 +16,9 @@ import pytest
 from support import LIMIT_S, becomes
 
 from engine.config.paths import AttemptFolder
+from engine.execution.executor import ProcessEnd
 from engine.execution.local import process, process_marks
-from engine.execution.local.process import AttemptProcess, ProcessEnd
+from engine.execution.local.process import AttemptProcess
 from engine.execution.local.process_family import ProcessFamily
 
 STUBBORN = """
@@ -160,6 +161,7 @@ async def test_the_exit_status_survives_its_starter(attempt: AttemptFolder) -> N
 import asyncio, time
 from pathlib import Path
 from engine.config.paths import AttemptFolder
+from engine.execution.executor import ProcessEnd
 from engine.execution.local import process, process_marks
 from engine.execution.local.process_family import ProcessFamily
 folder = AttemptFolder(Path({str(attempt.path)!r}))
@@ -201,7 +203,7 @@ async def test_a_stranger_with_the_same_pid_is_not_taken_for_it(attempt: Attempt
         assert it.ending() == ProcessEnd(None)
         assert it.members() == []
         await it.stop(0.2)
-        assert len(await it.sweep()) == 0
+        assert len(await it.kill_remaining()) == 0
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -263,16 +265,16 @@ async def test_children_left_behind_are_ended_and_counted(attempt: AttemptFolder
     program = "import subprocess; subprocess.Popen(['sleep', '300'], start_new_session=True)"
     it = await begin(attempt, sys.executable, "-c", program)
     assert await ended(it) == ProcessEnd(0)
-    assert len(await it.sweep()) == 1
+    assert len(await it.kill_remaining()) == 1
     assert it.members() == []
-    assert len(await it.sweep()) == 0
+    assert len(await it.kill_remaining()) == 0
 
 
 async def test_the_shell_that_is_about_to_end_is_not_counted(attempt: AttemptFolder) -> None:
     it = await begin(attempt, *shell("echo ready; exec sleep 300"))
     await ready(attempt)
     attempt.exit.write_text("0\n")
-    assert len(await it.sweep()) == 1
+    assert len(await it.kill_remaining()) == 1
 
 
 async def test_stopping_twice_or_too_late_is_harmless(attempt: AttemptFolder) -> None:
@@ -375,11 +377,11 @@ async def test_a_daemon_that_the_settings_spare_outlives_its_attempt(
     it = await begin(attempt, sys.executable, "-c", program)
     assert await ended(it) == ProcessEnd(0)
     it.spare = ["sleep 301"]
-    assert list((await it.sweep()).values()) == ["sleep"]
+    assert list((await it.kill_remaining()).values()) == ["sleep"]
     (spared,) = it.members()
     assert psutil.Process(spared).cmdline() == ["sleep", "301"]
     assert it.survivors == {}
     await it.stop(0)
     assert it.members() == [spared]
     it.spare = ()
-    assert list(await it.sweep()) == [spared]
+    assert list(await it.kill_remaining()) == [spared]

@@ -22,6 +22,10 @@ RUN = "a1"
 Files = dict[str, str | bytes | None]
 
 
+async def _no_message(run: Run, limit_bytes: int) -> bytes:
+    return b""
+
+
 class Changed:
     """One run; `root` is its workspace."""
 
@@ -36,7 +40,9 @@ class Changed:
         details = {"path": str(self.root), "kind": "empty"}
         self.engine.happen(RUN, Progressed(Stage.WORKSPACE_CLONED, "ready", 20.0, details))
         self.engine.pass_through(RUN, S.RUNNING)
-        self.engine.workspaces = cast(Any, Workspaces(self._paths, self._find, self._tell))
+        self.engine.workspaces = cast(
+            Any, Workspaces(self._paths, self._find, self._tell, _no_message)
+        )
 
     async def _find(self, run: str) -> Run:
         return self.engine.view.runs[run]

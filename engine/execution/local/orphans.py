@@ -5,25 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config.paths import AttemptFolder, Paths
 from engine.domain.model import Run
+from engine.execution.executor import LivingAttempt
 from engine.execution.local import process, process_marks
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """An attempt, or its set-up, whose run has ended, with the processes that are still alive."""
-
-    run: str
-    attempt: str
-    """The folder of its files, relative to the run's."""
-    pids: tuple[int, ...]
-
-
-async def find(paths: Paths, spare: Sequence[str] = ()) -> list[Orphan]:
+async def find(paths: Paths, spare: Sequence[str] = ()) -> list[LivingAttempt]:
     """Find the living processes of this home's attempts: of live runs too, see `of_ended`.
 
     Processes with one of the words `spare` in their command line are left out.
@@ -32,7 +22,7 @@ async def find(paths: Paths, spare: Sequence[str] = ()) -> list[Orphan]:
     runs = Path(os.path.realpath(paths.home)) / "runs"
     ours = sorted((Path(value), pids) for value, pids in found.items())
     return [
-        Orphan(name, str(Path(*attempt)), tuple(sorted(pids)))
+        LivingAttempt(name, str(Path(*attempt)), tuple(sorted(pids)))
         for folder, pids in ours
         if folder.is_relative_to(runs)
         for name, *attempt in (folder.relative_to(runs).parts,)
@@ -51,7 +41,9 @@ def _found(spare: Sequence[str]) -> dict[str, list[int]]:
     return {mark: pids for mark, pids in left.items() if pids}
 
 
-def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list[Orphan]:
+def of_ended(
+    found: Iterable[LivingAttempt], paths: Paths, live: Iterable[Run]
+) -> list[LivingAttempt]:
     """Leave out the attempts that live runs are at.
 
     `live` is to be asked for after `find`: a run is stored as live before its process is started.
@@ -60,7 +52,9 @@ def of_ended(found: Iterable[Orphan], paths: Paths, live: Iterable[Run]) -> list
     return [orphan for orphan in found if (orphan.run, Path(orphan.attempt).parts[0]) not in busy]
 
 
-async def end(paths: Paths, orphan: Orphan, grace_s: float, spare: Sequence[str] = ()) -> None:
+async def end(
+    paths: Paths, orphan: LivingAttempt, grace_s: float, spare: Sequence[str] = ()
+) -> None:
     """End an orphan and all that belongs to it."""
     folder = AttemptFolder(paths.run(orphan.run) / orphan.attempt)
     found = process.AttemptProcess(folder, process.NOBODY, None)

@@ -14,10 +14,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config.paths import AttemptFolder, private_folder
+from engine.execution.executor import ProcessEnd
 from engine.execution.local.process_family import ProcessCensus, ProcessFamily
 from engine.execution.local.process_marks import (
     MARK,
@@ -32,7 +32,7 @@ from engine.execution.local.process_marks import (
     session,
 )
 from engine.system.environment import workspace_environment
-from engine.system.files import append_regular, open_regular, read_regular
+from engine.system.files import LineReader, append_regular, open_regular, read_regular
 from engine.system.open_files import restoring
 from engine.system.reserve import is_full
 
@@ -58,15 +58,6 @@ echo $? >"$exit"
 _ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessEnd:
-    """The end of an attempt's process; no exit code where it vanished without leaving one."""
-
-    exit_code: int | None
-    disk_full: bool = False
-    """There was no room left: an agent cannot even write then why it ends."""
-
-
 class AttemptProcess:
     """A started attempt, ours or one that another engine started."""
 
@@ -84,6 +75,24 @@ class AttemptProcess:
         """What could not be ended, pid and name."""
         self._exit = os.fspath(folder.exit)
         self._disk_full = False
+        self._output: LineReader | None = None
+
+    def output(self, offset: int) -> LineReader:
+        """Return the reader of its output that stands at `offset`."""
+        if self._output is None or self._output.offset != offset:
+            self.close_output()
+            self._output = LineReader(self.folder.stdout, offset)
+        return self._output
+
+    def close_output(self) -> None:
+        """Read its output no longer."""
+        if self._output:
+            self._output.close()
+            self._output = None
+
+    async def sync_files(self) -> None:
+        """Write its files through to the disk; raises OSError where that fails."""
+        await asyncio.to_thread(self.folder.sync)
 
     def ending(self) -> ProcessEnd | None:
         """Return its end, or None while it lives; cheap, called often."""
@@ -134,6 +143,10 @@ class AttemptProcess:
         """Return the processor time, in seconds, that its living processes have used."""
         return sum(cpu_s(pid) for pid in self.members())
 
+    async def used_cpu_s(self) -> float:
+        """Return the processor time, in seconds, that its living processes have used."""
+        return await asyncio.to_thread(self.cpu_s)
+
     def _is_our_child(self) -> bool:
         """Return whether it is our own living child: then no other process has its pid."""
         return self._child is not None and self._child.poll() is None
@@ -153,9 +166,9 @@ class AttemptProcess:
         """End it and all it started: SIGTERM to the group, SIGKILL after `grace_s` seconds."""
         if grace_s > 0 and (self._is_our_child() or await self._members()):
             await self._wait_gone(grace_s)
-        await self.sweep()
+        await self.kill_remaining()
 
-    async def sweep(self) -> dict[int, str]:
+    async def kill_remaining(self) -> dict[int, str]:
         """Kill what of the attempt is still alive and not spared; return what it left, by pid."""
         killed: dict[int, str] = {}
         now = asyncio.get_running_loop().time

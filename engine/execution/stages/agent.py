@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
 from engine.agents.base import CommandRequest
 from engine.agents.registry import agent_of
 from engine.config import run_environment
-from engine.config.paths import AttemptFolder, Paths, private_folder
+from engine.config.paths import Paths, private_folder
 from engine.config.settings import Config
 from engine.domain.errors import user_error
 from engine.domain.events import Body
 from engine.domain.model import AttemptRequest, Run
 from engine.execution.attempt_cursor import AttemptCursor, cursor_from
-from engine.execution.local import process
-from engine.execution.local.process import AttemptProcess
-from engine.execution.local.process_marks import MARK, mark
-from engine.system.durable import write_synced
+from engine.execution.executor import AttemptHandle, AttemptRef, Executor
 from engine.system.environment import separate_agents_code
-from engine.workspaces.create.working_folder import working_folder
-
-LATE_START_S = 0.5
 
 
 async def find_or_start(
@@ -32,51 +25,53 @@ async def find_or_start(
     ask: AttemptRequest | None,
     paths: Paths,
     config: Config,
+    executor: Executor,
     *,
     new: bool,
     may_start: bool,
-) -> AttemptProcess | None:
+) -> AttemptHandle | None:
     """Return the process of the run's attempt; None if there is none and none may be started.
 
     `new`: no process can have started it yet. Raises `UserError` and OSError.
     """
-    folder = paths.attempt(run.id, run.attempt)
-    found = None if new else await process.find(folder)
+    ref = AttemptRef(run.id, run.attempt)
+    found = None if new else await executor.find(ref)
     if found or not may_start:
         return found
     if not new:
-        await unclaim(folder)
-    return await _start(run, ask, paths, config, folder)
-
-
-async def unclaim(folder: AttemptFolder) -> None:
-    """Allow it to be started, after `process.find` found nothing and claimed it."""
-    # A start that another engine had begun has given up after this time.
-    await asyncio.sleep(LATE_START_S)
-    folder.pid.unlink(missing_ok=True)
+        await executor.allow_start(ref)
+    return await _start(run, ask, paths, config, executor)
 
 
 async def _start(
-    run: Run, ask: AttemptRequest | None, paths: Paths, config: Config, folder: AttemptFolder
-) -> AttemptProcess:
-    if run.workspace is None or not Path(run.workspace.path).is_dir():
+    run: Run, ask: AttemptRequest | None, paths: Paths, config: Config, executor: Executor
+) -> AttemptHandle:
+    if run.workspace is None:
         raise user_error("WORKSPACE_MISSING")
+    ref = AttemptRef(run.id, run.attempt)
+    await executor.working_folder(run.workspace)
     base = await asyncio.to_thread(run_environment.of_run, paths, run)
     folders = (run.workspace.path, run.workspace.source or "")
     base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
     thread = thread_to_resume(run, ask)
     request = CommandRequest(
-        run, config, paths, folder, thread, base, of_commands, reserved={MARK: mark(folder)}
+        run,
+        config,
+        paths,
+        executor.agent_folder(ref),
+        thread,
+        base,
+        of_commands,
+        reserved=executor.reserved_variables(ref),
     )
     command = agent_of(run.spec.agent).command(request)
-    cwd = await asyncio.to_thread(working_folder, run.workspace)
+    cwd = await executor.working_folder(run.workspace)
     if run.spec.output_schema:
-        schema = run.spec.output_schema.encode()
-        await asyncio.to_thread(write_synced, folder.output_schema, schema)
+        await executor.write_schema(ref, run.spec.output_schema.encode())
     for needed in command.folders:
         private_folder(needed)
     # A failure from here on is one of the shell that starts the agent, and ends the attempt.
-    return await process.start(folder, command.argv, command.env, cwd, base)
+    return await executor.start(ref, command.argv, command.env, cwd, base)
 
 
 def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
@@ -99,12 +94,6 @@ def notices(run: Run, paths: Paths) -> list[Body]:
     """Return what the user should know before the attempt starts."""
     base = run_environment.requested(paths, run.id)
     return agent_of(run.spec.agent).notices(run, paths, base)
-
-
-def write_prompt(folder: AttemptFolder, prompt: str) -> None:
-    """Write what the agent reads on stdin."""
-    private_folder(folder.path)
-    write_synced(folder.prompt, prompt.encode("utf-8", "surrogateescape"))
 
 
 def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -> AttemptCursor:

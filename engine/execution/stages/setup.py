@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 
-from engine.config.paths import AttemptFolder
 from engine.domain.activity import clock
 from engine.domain.errors import reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage, Workspace, WorkspaceSetup
+from engine.execution.executor import AttemptRef, Executor
 from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
-from engine.workspaces.create.working_folder import working_folder
 
 Say = Callable[[Sequence[Body]], Awaitable[None]]
 
@@ -22,12 +20,13 @@ class SetupStage(StageCommands):
 
     def __init__(
         self,
-        folder: AttemptFolder,
+        executor: Executor,
+        ref: AttemptRef,
         grace_s: float,
         base: Callable[[], Mapping[str, str]],
         say: Say,
     ) -> None:
-        super().__init__("set-up", folder.setup, grace_s, base)
+        super().__init__("set-up", executor, ref, grace_s, base)
         self._say = say
 
     async def set_up(self, run: Run, workspace: Workspace, stop: Callable[[], bool]) -> bool:
@@ -47,7 +46,7 @@ class SetupStage(StageCommands):
                 said = doing
                 await self._say([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
 
-        folder = await asyncio.to_thread(working_folder, workspace)
+        folder = await self._executor.working_folder(workspace)
         done = await self.run(wanted.setup, folder, wanted.setup_limit_s, stop, at)
         if done is None:
             return False
@@ -61,7 +60,7 @@ class SetupStage(StageCommands):
             return
         if done.disk_full:
             raise reported("DISK_FULL")
-        words = self.said()
+        words = done.said()
         said = f":\n{words}" if words else "."
         if done.is_late:
             raise user_error(

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.config import run_environment
-from engine.config.paths import AttemptFolder, Paths
+from engine.config.paths import Paths
 from engine.domain.activity import clock
 from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage
 from engine.domain.reasons import Cause
+from engine.execution.executor import AttemptPart, AttemptRef, Executor
 from engine.execution.stages.command_guard import CommandGuard
 from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
-from engine.workspaces.create.working_folder import working_folder
 
 PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
@@ -39,13 +38,15 @@ class VerifyStage(StageCommands):
     def __init__(
         self,
         paths: Paths,
-        folder: AttemptFolder,
+        executor: Executor,
         grace_s: float,
         now: Callable[[], Run],
         say: Say,
     ) -> None:
+        run = now()
+        ref = AttemptRef(run.id, run.attempt, AttemptPart.VERIFY)
         super().__init__(
-            "check", folder.verify, grace_s, lambda: run_environment.of_run(paths, now())
+            "check", executor, ref, grace_s, lambda: run_environment.of_run(paths, now())
         )
         self._paths = paths
         self._now = now
@@ -56,19 +57,18 @@ class VerifyStage(StageCommands):
 
         Raises `UserError` where the result does not depend on the agent's work.
         """
-        command, workspace = (
-            run.spec.verify or "true",
-            Path(run.workspace.path if run.workspace else ""),
-        )
-        if not run.workspace or not await asyncio.to_thread(workspace.is_dir):
+        command = run.spec.verify or "true"
+        if not run.workspace:
             raise user_error("WORKSPACE_MISSING")
-        if not self.begun:
+        await self._executor.working_folder(run.workspace)
+        if not await self.has_begun():
             guard = CommandGuard(self._paths, run, run.workspace)
             await asyncio.to_thread(guard.check_verify)
         if run.stage is not Stage.VERIFYING:
             doing = f"running `{shown([command], 1)}`"
             await self._say([Progressed(Stage.VERIFYING, doing, PERCENT)])
-        folder = await asyncio.to_thread(working_folder, run.workspace)
+        # Looked up again: an agent can put a link in its place.
+        folder = await self._executor.working_folder(run.workspace)
         done = await self.run([command], folder, run.spec.verify_limit_s, stop, _nothing)
         if done is None:
             return None
@@ -89,9 +89,9 @@ class VerifyStage(StageCommands):
             how = f"took longer than its limit of {clock(limit_s)}"
         else:
             how = "vanished" if done.exit_code is None else f"failed with exit {done.exit_code}"
-        said = self.said()
+        said = done.said()
         what = f"`{shown([command], 1)}` {how}{f':{chr(10)}{said}' if said else '.'}"
-        return VerifyResult(user_error("VERIFY_FAILED", what), self.said(FED_LINES, FED_CHARACTERS))
+        return VerifyResult(user_error("VERIFY_FAILED", what), done.said(FED_LINES, FED_CHARACTERS))
 
 
 async def _nothing(_: int) -> None:

@@ -16,6 +16,7 @@ from engine.domain.events import Body, Notice, Progressed
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.reasons import Cause
 from engine.domain.requests import check_known, check_not_deleted
+from engine.execution.executor import AttemptPart, AttemptRef, Executor
 from engine.execution.stages.command_guard import CommandGuard
 from engine.execution.stages.setup import SetupStage
 from engine.store.reading import StoreReader
@@ -30,7 +31,13 @@ class WorkspaceStage:
     """Stage that prepares one run's attempt; `now` returns the run at any moment."""
 
     def __init__(
-        self, paths: Paths, grace_s: float, now: Callable[[], Run], say: Say, store: StoreReader
+        self,
+        paths: Paths,
+        executor: Executor,
+        grace_s: float,
+        now: Callable[[], Run],
+        say: Say,
+        store: StoreReader,
     ) -> None:
         self._paths = paths
         self._store = store
@@ -39,9 +46,9 @@ class WorkspaceStage:
         self._say = say
         self._closing = False
         run = now()
-        folder = paths.attempt(run.id, run.attempt)
+        ref = AttemptRef(run.id, run.attempt, AttemptPart.SETUP)
         self._setting_up = SetupStage(
-            folder, grace_s, lambda: run_environment.of_run(paths, now()), say
+            executor, ref, grace_s, lambda: run_environment.of_run(paths, now()), say
         )
 
     async def workspace(self, run: Run, *, fresh: bool) -> CreatedWorkspace | None:
@@ -51,7 +58,7 @@ class WorkspaceStage:
         """
         check_known(run.spec)
         await ports.assign(self._paths, run.id, self._store)
-        begun = not run.is_set_up and self._setting_up.begun
+        begun = not run.is_set_up and await self._setting_up.has_begun()
         if run.workspace and Path(run.workspace.path).is_dir() and (begun or not fresh):
             # A clean-up that began before this attempt did is to be over.
             async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
@@ -65,7 +72,7 @@ class WorkspaceStage:
     async def _set_up(self, run: Run, made: CreatedWorkspace) -> CreatedWorkspace | None:
         """Run the set-up commands, between two looks at what a repository's commands can run."""
         guard = CommandGuard(self._paths, run, made.workspace)
-        if not self._setting_up.begun:
+        if not await self._setting_up.has_begun():
             await asyncio.to_thread(guard.check_new)
         if not run.spec.preparation.setup:
             await asyncio.to_thread(guard.note)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -94,7 +93,7 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
         run = await engine.find(name)
         if follow:
             await attended(engine, _follow_files(engine, run.id, kind))
-        elif not any(_pour_whole(_file(engine, run.id, n, kind)) for n in _attempts(run, kind)):
+        elif not await _print_first(engine, run, kind):
             what = NOTHING.get(kind, "This attempt has written nothing")
             raise user_error(
                 "RUN_NOT_FOUND", f"{what} yet.", "Wait until it has begun, or use --follow."
@@ -102,8 +101,16 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
     return 0
 
 
+async def _print_first(engine: Engine, run: Run, kind: str) -> bool:
+    """Print the first of the files to look at that is there; return whether there was one."""
+    for attempt in _attempts(run, kind):
+        if await _print_from(engine, run.id, attempt, kind, 0) is not None:
+            return True
+    return False
+
+
 def _attempts(run: Run, kind: str) -> Iterable[int]:
-    """Give the attempts to look at, the last one first: not each has its own set-up and check."""
+    """Return the attempts to look at, the last one first: not each has its own set-up and check."""
     return range(run.attempt, 0 if kind in NOTHING else run.attempt - 1, -1)
 
 
@@ -117,8 +124,7 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
     done_bytes = 0
     while True:
         run = await engine.find(run_id)  # before the file: what it wrote at its end is read, too
-        path = _file(engine, run_id, attempt, kind)
-        done_bytes += await asyncio.to_thread(_pour_from, path, done_bytes)
+        done_bytes += await _print_from(engine, run_id, attempt, kind, done_bytes) or 0
         if run.attempt > attempt:
             attempt, done_bytes = attempt + 1, 0
         elif run.status not in LIVE:
@@ -127,34 +133,23 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
             await asyncio.sleep(LOOK_S)
 
 
-def _file(engine: Engine, run_id: str, attempt: int, kind: str) -> Path:
-    folder = engine.paths.attempt(run_id, attempt)
-    return {
-        "raw": folder.stdout,
-        "stderr": folder.stderr,
-        "setup": folder.setup.stdout,
-        "verify": folder.verify.stdout,
-    }[kind]
+async def _print_from(
+    engine: Engine, run_id: str, attempt: int, kind: str, start: int
+) -> int | None:
+    """Print a file from a place on, as it is or made harmless for a terminal.
 
+    Return how many bytes that were; None where there is no such file.
+    """
+    import asyncio
 
-def _pour_whole(path: Path) -> bool:
-    """Print a file as it is, and tell whether it is there."""
-    return path.exists() and _pour_from(path, 0) >= 0
+    from engine.engine import AttemptFile, AttemptPart, AttemptRef
 
-
-def _pour_from(path: Path, start: int) -> int:
-    """Print a file from a place on, as it is or made harmless for a terminal; give how much."""
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            return _pour(file)
-    except FileNotFoundError:
-        return 0
-
-
-def _pour(file: BinaryIO) -> int:
-    done_bytes = 0
-    while piece := file.read(PIECE_BYTES):
+    part = {"setup": AttemptPart.SETUP, "verify": AttemptPart.VERIFY}.get(kind, AttemptPart.AGENT)
+    file = AttemptFile.STDERR if kind == "stderr" else AttemptFile.OUTPUT
+    ref, done_bytes = AttemptRef(run_id, attempt, part), 0
+    while True:
+        piece = await engine.executor.read_file(ref, file, start + done_bytes, PIECE_BYTES)
+        if not piece:
+            return None if piece is None and not done_bytes else done_bytes
         done_bytes += len(piece)
-        output.say_content(piece)
-    return done_bytes
+        await asyncio.to_thread(output.say_content, piece)

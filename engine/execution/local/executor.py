@@ -1,0 +1,175 @@
+"""The executor of this machine: attempts are processes here, and their files lie in the home."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from engine.config.paths import AttemptFolder, Paths, StageFolder, private_folder
+from engine.domain.errors import user_error
+from engine.domain.model import Run, Workspace
+from engine.execution.executor import (
+    AttemptFile,
+    AttemptHandle,
+    AttemptPart,
+    AttemptRef,
+    CommandsState,
+    FileSize,
+    LivingAttempt,
+    OutputChunk,
+    OutputRequest,
+)
+from engine.execution.local import orphans, process, process_marks, stage_script
+from engine.execution.local.process import NOBODY, AttemptProcess, census
+from engine.execution.local.spool import read_file, read_output
+from engine.system.durable import write_synced
+from engine.workspaces.create.working_folder import working_folder
+
+LATE_START_S = 0.5
+
+
+class LocalExecutor:
+    """Runs attempts here; processes with one of the words `spare` outlive their agent."""
+
+    def __init__(self, paths: Paths, spare: Sequence[str] = ()) -> None:
+        self._paths = paths
+        self._spare = spare
+
+    async def start(
+        self,
+        ref: AttemptRef,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        folder: str,
+        base: Mapping[str, str] | None = None,
+    ) -> AttemptProcess:
+        """Start the agent of an attempt."""
+        return self._spared(
+            ref, await process.start(self._folder(ref), argv, env, Path(folder), base)
+        )
+
+    async def start_commands(
+        self, ref: AttemptRef, commands: Sequence[str], folder: str, base: Mapping[str, str]
+    ) -> AttemptProcess:
+        """Start the commands of a set-up or a check."""
+        files = self._stage(ref)
+        await asyncio.to_thread(stage_script.note_begin, files)
+        argv = stage_script.command(ref.part, files, commands)
+        return await process.start(files, argv, {}, Path(folder), base)
+
+    async def find(self, ref: AttemptRef) -> AttemptProcess | None:
+        """Find what an earlier engine started."""
+        found = await process.find(self._folder(ref))
+        return self._spared(ref, found) if found else None
+
+    async def allow_start(self, ref: AttemptRef) -> None:
+        """Remove the claim that `find` made."""
+        # A start that another engine had begun has given up after this time.
+        await asyncio.sleep(LATE_START_S)
+        self._folder(ref).pid.unlink(missing_ok=True)
+
+    async def has_begun(self, ref: AttemptRef) -> bool:
+        """Return whether there is a folder of the set-up or check."""
+        return await asyncio.to_thread(self._folder(ref).path.is_dir)
+
+    # Here and not in a thread: with every tick, and it waits for nothing.
+    async def read(
+        self, requests: Sequence[OutputRequest], limit_lines: int
+    ) -> Sequence[OutputChunk]:
+        """Read the spool files of many attempts."""
+        chunks: list[OutputChunk] = []
+        for request in requests:
+            chunk = read_output(_local(request.handle), request, may_read=limit_lines > 0)
+            limit_lines -= len(chunk.lines)
+            chunks.append(chunk)
+        return chunks
+
+    async def commands_state(self, handle: AttemptHandle) -> CommandsState:
+        """Read the files of started commands."""
+        return await asyncio.to_thread(stage_script.state, _local(handle))
+
+    async def observe(self, handles: Collection[AttemptHandle]) -> None:
+        """List all processes once for all attempts."""
+        seen = await asyncio.to_thread(census.look, time.monotonic())
+        for handle in handles:
+            _local(handle).record(seen)
+
+    async def kill(self, ref: AttemptRef, grace_s: float) -> None:
+        """End all processes that carry the mark of a part."""
+        await AttemptProcess(self._folder(ref), NOBODY, None).stop(grace_s)
+
+    async def leftovers(self, live: Callable[[], Awaitable[Iterable[Run]]]) -> list[LivingAttempt]:
+        """Find the attempts of this home with living processes that no live run is at."""
+        found = await orphans.find(self._paths, self._spare)
+        return orphans.of_ended(found, self._paths, await live())
+
+    async def end_leftover(self, leftover: LivingAttempt, grace_s: float) -> None:
+        """End the processes of an attempt, but for those that are spared."""
+        await orphans.end(self._paths, leftover, grace_s, self._spare)
+
+    def reserved_variables(self, ref: AttemptRef) -> Mapping[str, str]:
+        """Return the mark by which the processes of a part are known."""
+        return {process_marks.MARK: process_marks.mark(self._folder(ref))}
+
+    async def write_prompt(self, ref: AttemptRef, prompt: bytes) -> None:
+        """Write the file that the agent has as stdin."""
+        await asyncio.to_thread(write_prompt, self._folder(ref), prompt)
+
+    async def write_schema(self, ref: AttemptRef, schema: bytes) -> None:
+        """Write the file that the agent's command names."""
+        await asyncio.to_thread(write_synced, self._folder(ref).output_schema, schema)
+
+    async def read_file(
+        self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
+    ) -> bytes | None:
+        """Read a file of a part."""
+        path = self._path(ref, file)
+        return await asyncio.to_thread(read_file, path, start, limit_bytes)
+
+    async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
+        """Look at a file of a part."""
+        return await asyncio.to_thread(self._file_size, self._path(ref, file), ref.run)
+
+    async def working_folder(self, workspace: Workspace) -> str:
+        """Return the real path of the folder in which programs work."""
+        if not await asyncio.to_thread(Path(workspace.path).is_dir):
+            raise user_error("WORKSPACE_MISSING")
+        return str(await asyncio.to_thread(working_folder, workspace))
+
+    def _file_size(self, path: Path, run: str) -> FileSize | None:
+        if not path.is_file() or not (size_bytes := path.stat().st_size):
+            return None
+        return FileSize(str(path.relative_to(self._paths.run(run))), size_bytes)
+
+    def _spared(self, ref: AttemptRef, found: AttemptProcess) -> AttemptProcess:
+        if ref.part is AttemptPart.AGENT:
+            found.spare = self._spare
+        return found
+
+    def _path(self, ref: AttemptRef, file: AttemptFile) -> Path:
+        folder = self._folder(ref)
+        paths = {AttemptFile.OUTPUT: folder.stdout, AttemptFile.STDERR: folder.stderr}
+        return paths.get(file, folder.last_message)
+
+    def _stage(self, ref: AttemptRef) -> StageFolder:
+        folder = self._paths.attempt(ref.run, ref.attempt)
+        return folder.setup if ref.part is AttemptPart.SETUP else folder.verify
+
+    def _folder(self, ref: AttemptRef) -> AttemptFolder:
+        if ref.part is AttemptPart.AGENT:
+            return self._paths.attempt(ref.run, ref.attempt)
+        return self._stage(ref)
+
+
+def write_prompt(folder: AttemptFolder, prompt: bytes) -> None:
+    """Write what the agent reads on stdin, through to the disk."""
+    private_folder(folder.path)
+    write_synced(folder.prompt, prompt)
+
+
+def _local(handle: AttemptHandle) -> AttemptProcess:
+    if not isinstance(handle, AttemptProcess):
+        raise TypeError(f"not an attempt of this machine: {handle!r}")
+    return handle
