@@ -42,11 +42,11 @@ class AttemptRef:
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """How an attempt's process ended; no exit code where it vanished without leaving one."""
+    """The end of an attempt's process; no exit code where it vanished without leaving one."""
 
     exit_code: int | None
     disk_full: bool = False
-    """There was no room left: an agent cannot even say then why it ends."""
+    """The disk was full: an agent cannot report then why it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class FileSize:
 
 @dataclass(frozen=True, slots=True)
 class CommandsState:
-    """Where the commands of a set-up or a check are; `place` is the current one's, from 1."""
+    """Progress of the commands of a set-up or a check; `place` is the current one's, from 1."""
 
     end: ProcessEnd | None
     place: int
@@ -106,7 +106,7 @@ class AttemptHandle(Protocol):
         ...
 
     def release(self) -> None:
-        """Let go of it, alive: another engine finds it."""
+        """Release it, alive: another engine finds it."""
         ...
 
 
@@ -123,7 +123,7 @@ class OutputRequest:
 
 @dataclass(slots=True)
 class OutputChunk:
-    """What a part of an attempt wrote since `offset` of the request, and its end."""
+    """Output of a part of an attempt since `offset` of the request, and its end."""
 
     offset: int
     """Just behind what is returned here: where the next request begins."""
@@ -132,7 +132,7 @@ class OutputChunk:
     rest: bytes = b""
     """A last line without a newline; only with an end."""
     cut_bytes: int = 0
-    """How many bytes of the output somebody removed after they were read."""
+    """How many bytes of the output were removed from its file after they were read."""
     end: ProcessEnd | None = None
     """How it ended, once all output is read."""
     error: Exception | None = None
@@ -169,7 +169,7 @@ class Executor(Protocol):
         ...
 
     async def allow_start(self, ref: AttemptRef) -> None:
-        """Let it be started after `find` returned None."""
+        """Allow a start after `find` returned None."""
         ...
 
     async def has_begun(self, ref: AttemptRef) -> bool:
@@ -234,7 +234,7 @@ class Executor(Protocol):
     ) -> bytes | None:
         """Return a file's bytes from `start` on, counted from its end if negative; None if missing.
 
-        Raises OSError for what is no regular file.
+        Raises OSError for anything but a regular file.
         """
         ...
 

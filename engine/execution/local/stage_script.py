@@ -11,7 +11,7 @@ from engine.execution.local.process import AttemptProcess
 from engine.system.clock import boot_id
 from engine.system.files import read_regular
 
-# $1 is where to say which command runs, the others are the commands.
+# $1 is the file for the number of the command that runs, the others are the commands.
 _SCRIPT = """
 step=$1 n=0; shift
 for command in "$@"; do
