@@ -187,7 +187,7 @@ class Engine(LazyServices):
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
-        Attempts run on this machine, or where the `executor` says.
+        Attempts run on the machine of `executor`, or on this one.
         Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
