@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from engine.config.paths import AttemptFolder
 from engine.domain.model import Run, Workspace
 
 
@@ -216,6 +217,10 @@ class Executor(Protocol):
         ...
 
     # Files
+
+    def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
+        """Return the names of the files that an agent's command reads and writes there."""
+        ...
 
     def reserved_variables(self, ref: AttemptRef) -> Mapping[str, str]:
         """Return the variables that every process of a part must carry."""

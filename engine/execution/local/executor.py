@@ -109,6 +109,10 @@ class LocalExecutor:
         """End the processes of an attempt, but for those that are spared."""
         await orphans.end(self._paths, leftover, grace_s, self._spare)
 
+    def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
+        """Return the folder of the attempt in the home."""
+        return self._paths.attempt(ref.run, ref.attempt)
+
     def reserved_variables(self, ref: AttemptRef) -> Mapping[str, str]:
         """Return the mark by which the processes of a part are known."""
         return {process_marks.MARK: process_marks.mark(self._folder(ref))}

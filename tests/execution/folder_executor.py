@@ -1,0 +1,250 @@
+"""A second executor: a folder that pretends to be another host, with files and names of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engine.config.paths import AttemptFolder
+from engine.domain.errors import user_error
+from engine.domain.model import Run, Workspace
+from engine.execution.executor import (
+    AttemptFile,
+    AttemptHandle,
+    AttemptPart,
+    AttemptRef,
+    CommandsState,
+    FileSize,
+    LivingAttempt,
+    OutputChunk,
+    OutputRequest,
+    ProcessEnd,
+)
+
+AGENT = 'exit=$1; shift; "$@"; echo $? >"$exit"'
+COMMANDS = """exit=$1 step=$2 n=0; shift 2
+for each; do n=$((n + 1)); echo $n >"$step"; sh -c "$each" || { echo $? >"$exit"; exit; }; done
+echo 0 >"$exit" """
+
+
+class FolderAttempt:
+    """A started part of an attempt: a session of processes, and a folder of files."""
+
+    def __init__(self, ref: AttemptRef, folder: Path, child: subprocess.Popen[bytes]) -> None:
+        self.ref = ref
+        self.folder = folder
+        self.child = child
+        self.began_s = time.monotonic()
+        self.survivors: Mapping[int, str] = {}
+
+    def end(self) -> ProcessEnd | None:
+        is_over = self.child.poll() is not None
+        text = _bytes(self.folder / "exit")
+        if text.endswith(b"\n"):
+            return ProcessEnd(int(text))
+        return ProcessEnd(None) if is_over else None
+
+    async def stop(self, grace_s: float) -> None:
+        self._signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self.child.wait, grace_s)
+        self._signal(signal.SIGKILL)
+        await asyncio.to_thread(self.child.wait)
+
+    async def kill_remaining(self) -> dict[int, str]:
+        self._signal(signal.SIGKILL)
+        await asyncio.to_thread(self.child.wait)
+        return {}
+
+    async def used_cpu_s(self) -> float:
+        return 0.0
+
+    async def sync_files(self) -> None:
+        pass
+
+    def close_output(self) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.child.pid, number)
+        except ProcessLookupError:
+            return
+
+
+class FolderExecutor:
+    """Runs attempts in a folder; the host outlives the engines that use it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.started: dict[AttemptRef, FolderAttempt] = {}
+        self.refused: set[AttemptRef] = set()
+        self.reads: list[int] = []
+        """How many attempts each call of `read` was for."""
+
+    async def start(
+        self,
+        ref: AttemptRef,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        folder: str,
+        base: Mapping[str, str] | None = None,
+    ) -> FolderAttempt:
+        return self._start(ref, [AGENT, "agent", str(self._at(ref) / "exit"), *argv], env, folder)
+
+    async def start_commands(
+        self, ref: AttemptRef, commands: Sequence[str], folder: str, base: Mapping[str, str]
+    ) -> FolderAttempt:
+        own = self._at(ref)
+        words = [COMMANDS, "commands", str(own / "exit"), str(own / "step"), *commands]
+        return self._start(ref, words, {}, folder)
+
+    async def find(self, ref: AttemptRef) -> FolderAttempt | None:
+        if ref not in self.started:
+            self.refused.add(ref)
+        return self.started.get(ref)
+
+    async def allow_start(self, ref: AttemptRef) -> None:
+        self.refused.discard(ref)
+
+    async def has_begun(self, ref: AttemptRef) -> bool:
+        return ref in self.started
+
+    async def read(
+        self, requests: Sequence[OutputRequest], limit_lines: int
+    ) -> Sequence[OutputChunk]:
+        self.reads.append(len(requests))
+        await asyncio.sleep(0)  # as over a network: others go on meanwhile
+        chunks: list[OutputChunk] = []
+        for request in requests:
+            chunks.append(_chunk(_own(request.handle), request, may_read=limit_lines > 0))
+            limit_lines -= len(chunks[-1].lines)
+        return chunks
+
+    async def commands_state(self, handle: AttemptHandle) -> CommandsState:
+        own = _own(handle)
+        end = own.end()
+        place = int(_bytes(own.folder / "step") or b"0")
+        return CommandsState(end, place, time.monotonic() - own.began_s)
+
+    async def observe(self, handles: Collection[AttemptHandle]) -> None:
+        pass
+
+    async def kill(self, ref: AttemptRef, grace_s: float) -> None:
+        if found := self.started.get(ref):
+            await found.stop(grace_s)
+
+    async def leftovers(self, live: Callable[[], Awaitable[Iterable[Run]]]) -> list[LivingAttempt]:
+        alive = [one for one in self.started.values() if one.end() is None]
+        busy = {(run.id, run.attempt) for run in await live()}
+        return [
+            LivingAttempt(one.ref.run, str(one.ref.attempt), (one.child.pid,))
+            for one in alive
+            if (one.ref.run, one.ref.attempt) not in busy
+        ]
+
+    async def end_leftover(self, leftover: LivingAttempt, grace_s: float) -> None:
+        for part in AttemptPart:
+            await self.kill(AttemptRef(leftover.run, int(leftover.attempt), part), grace_s)
+
+    def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
+        return AttemptFolder(self._at(ref))
+
+    def reserved_variables(self, ref: AttemptRef) -> Mapping[str, str]:
+        return {}
+
+    async def write_prompt(self, ref: AttemptRef, prompt: bytes) -> None:
+        (self._at(ref) / "in").write_bytes(prompt)
+
+    async def write_schema(self, ref: AttemptRef, schema: bytes) -> None:
+        self.agent_folder(ref).output_schema.write_bytes(schema)
+
+    async def read_file(
+        self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
+    ) -> bytes | None:
+        path = self._file(ref, file)
+        if not path.exists():
+            return None
+        data = path.read_bytes()[start:]
+        return data if limit_bytes < 0 else data[:limit_bytes]
+
+    async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
+        size_bytes = len(await self.read_file(ref, file) or b"")
+        return FileSize(f"{ref.attempt}/{ref.part}/{file}", size_bytes) if size_bytes else None
+
+    async def working_folder(self, workspace: Workspace) -> str:
+        if not Path(workspace.path, workspace.cwd).is_dir():
+            raise user_error("WORKSPACE_MISSING")
+        return str(Path(workspace.path, workspace.cwd))
+
+    def end_all(self) -> None:
+        """End what a test left."""
+        for one in self.started.values():
+            one._signal(signal.SIGKILL)
+            one.child.wait()
+
+    def _start(
+        self, ref: AttemptRef, words: Sequence[str], env: Mapping[str, str], folder: str
+    ) -> FolderAttempt:
+        if ref in self.refused or ref in self.started:
+            raise OSError(f"{ref} may not be started")
+        own = self._at(ref)
+        (own / "in").touch()
+        with (
+            (own / "in").open("rb") as stdin,
+            (own / "out").open("wb") as out,
+            (own / "err").open("wb") as err,
+        ):
+            child = subprocess.Popen(
+                ["sh", "-c", *words],
+                stdin=stdin,
+                stdout=out,
+                stderr=err if ref.part is AttemptPart.AGENT else out,
+                cwd=folder,
+                env={**os.environ, **env},
+                start_new_session=True,
+            )
+        self.started[ref] = FolderAttempt(ref, own, child)
+        return self.started[ref]
+
+    def _at(self, ref: AttemptRef) -> Path:
+        folder = self.root / ref.run / str(ref.attempt) / ref.part
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _file(self, ref: AttemptRef, file: AttemptFile) -> Path:
+        if file is AttemptFile.LAST_MESSAGE:
+            return self.agent_folder(ref).last_message
+        is_out = file is AttemptFile.OUTPUT or ref.part is not AttemptPart.AGENT
+        return self._at(ref) / ("out" if is_out else "err")
+
+
+def _chunk(attempt: FolderAttempt, request: OutputRequest, *, may_read: bool) -> OutputChunk:
+    end = attempt.end()  # before the output: nothing is written after it
+    data = _bytes(attempt.folder / "out")[request.offset :]
+    whole = data.rpartition(b"\n")[0]
+    if whole and not (may_read and request.wants_lines):
+        return OutputChunk(request.offset)
+    lines = whole.split(b"\n") if whole else []
+    taken = len(whole) + bool(whole)
+    if end is None:
+        return OutputChunk(request.offset + taken, lines)
+    return OutputChunk(request.offset + len(data), lines, rest=data[taken:], end=end)
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _own(handle: AttemptHandle) -> FolderAttempt:
+    assert isinstance(handle, FolderAttempt)
+    return handle
