@@ -76,6 +76,7 @@ async def _followed(
     home: Path, said: bytes, number: int, journal: Journal, follower: OutputFollower
 ) -> FollowedAttempt:
     """Follow a run that has said everything and ended."""
+    from engine.agents.registry import agent_of
     from engine.config.paths import Paths
     from engine.domain.model import RunSpec
     from engine.execution.local.process import NOBODY, AttemptProcess
@@ -86,7 +87,9 @@ async def _followed(
     folder.path.mkdir(parents=True)
     folder.stdout.write_bytes(said)
     folder.exit.write_text("0\n")
-    return follower.follow(run, AttemptProcess(folder, NOBODY, None), None, "/work", home)
+    agent = agent_of("codex")
+    process = AttemptProcess(folder, NOBODY, None)
+    return follower.follow(run, process, None, lambda state: agent.reader(state, "/work", home))
 
 
 async def _nothing() -> None:

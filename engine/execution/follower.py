@@ -214,7 +214,7 @@ class OutputFollower:
                 if chunk.end:
                     following.end()
                     endings.append((following, chunk.end))
-            except Exception as error:
+            except Exception as error:  # its supervisor's affair alone
                 self._give_up(following, error)
         return sum(len(chunk.lines) for chunk in chunks) >= LINES_A_TICK, endings
 
@@ -245,7 +245,7 @@ class OutputFollower:
             if it.moved:
                 try:
                     cursor = it.cursor_text()
-                except Exception as error:
+                except Exception as error:  # its supervisor's affair alone
                     failed.append((it, error))
                     continue
                 taken.append((it, AppendRequest(it.run, it.bodies, None, None, cursor, it.stored)))
