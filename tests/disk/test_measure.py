@@ -162,10 +162,10 @@ async def test_what_helpers_look_at_counts_once(
     eager = tmp_path / "eager.py"
     eager.write_text(
         f"import sys; sys.path.insert(0, {str(measure._PROGRAM.parent)!r})\n"
-        "import scan_team, scan_worker\n"
-        "scan_team.HELP_S = scan_worker.LOOK_UP_S = scan_worker.TELL_S = 0\n"
+        "import team, worker\n"
+        "team.HELP_S = worker.LOOK_UP_S = worker.TELL_S = 0\n"
         "scan_team.COLD = 1e9\n"
-        "scan_worker.main()\n"
+        "worker.main()\n"
     )
     monkeypatch.setattr(measure, "_PROGRAM", eager)
     for _ in range(3):
