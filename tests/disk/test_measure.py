@@ -164,7 +164,7 @@ async def test_what_helpers_look_at_counts_once(
         f"import sys; sys.path.insert(0, {str(measure._PROGRAM.parent)!r})\n"
         "import team, worker\n"
         "team.HELP_S = worker.LOOK_UP_S = worker.TELL_S = 0\n"
-        "scan_team.COLD = 1e9\n"
+        "team.COLD = 1e9\n"
         "worker.main()\n"
     )
     monkeypatch.setattr(measure, "_PROGRAM", eager)
