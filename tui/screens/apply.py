@@ -108,7 +108,7 @@ class ApplyDialog(Dialog[bool]):
             box.border_title = Content(f"Apply · {what}")
             box.border_subtitle = Content("^s apply · ← → how · esc back")
             with Horizontal(classes="row"):
-                yield Label(Content("ApplyMode"), classes="name")
+                yield Label(Content("As"), classes="name")
                 yield SegmentedControl(WORDS, 0, id="how")
             yield Static(id="meaning")
             with VerticalScroll(id="found", can_focus=False):
@@ -116,7 +116,7 @@ class ApplyDialog(Dialog[bool]):
             yield PromptArea("", id="message", placeholder="The commit's message")
             yield Static(id="end")
             with Horizontal(classes="buttons"):
-                yield Button(Content("ApplyDialog"), id="apply", compact=True, disabled=True)
+                yield Button(Content("Apply"), id="apply", compact=True, disabled=True)
 
     def on_mount(self) -> None:
         """Begin with the harmless way, and look."""
@@ -227,7 +227,7 @@ class ApplyDialog(Dialog[bool]):
         first = self._rows[0]
         comes = any(row.told and row.told.fits and row.told.files for row in self._rows)
         waits = any(row.told is None and row.error is None for row in self._rows)
-        self.button.label = Content("Close" if self._is_over else "ApplyDialog")
+        self.button.label = Content("Close" if self._is_over else "Apply")
         # With several, those before the first that does not fit can come.
         usable = comes and not waits and not first.error and bool(first.told and first.told.fits)
         self.button.disabled = not (self._is_over or (usable and not self._is_busy))

@@ -113,7 +113,7 @@ class FindScreen(LiveScreen):
 
     def _show(self, found: SearchResult, *, keep: bool) -> None:
         self.hits.show(found.hits, self.clock(), keep=keep)
-        self.hits.set_title(f"SearchResult {len(found.hits)}{' and more' if found.more else ''}")
+        self.hits.set_title(f"Found {len(found.hits)}{' and more' if found.more else ''}")
         behind = f"{found.behind} events not looked through yet" if found.behind else ""
         self.hits.border_subtitle = behind
         if found.behind:

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tui.widgets.status.toast import app_of
 
-FIELDS = "TextInput, PromptArea, Segments"
+FIELDS = "TextInput, PromptArea, SegmentedControl"
 
 
 async def carry_out(field: Widget, bindings: BindingsMap, event: events.Key) -> None:
