@@ -162,6 +162,11 @@ def register() -> None:
     Agent._value2member_map_[SCRIPT.value] = SCRIPT
     Agent._member_map_[SCRIPT.name] = SCRIPT
     Agent._member_names_.append(SCRIPT.name)
+    # Decoders made before, by other tests of this process, know the members of that time alone.
+    Agent._missing_ = classmethod(lambda cls, value: SCRIPT if value == SCRIPT else missing(value))
+
+
+missing = Agent._missing_
 
 
 def unregister() -> None:
@@ -169,6 +174,7 @@ def unregister() -> None:
     del registry._agents[SCRIPT.value]
     del Agent._value2member_map_[SCRIPT.value], Agent._member_map_[SCRIPT.name]
     Agent._member_names_.remove(SCRIPT.name)
+    Agent._missing_ = missing
 
 
 if __name__ == "__main__":  # the command line, in a process that knows the agent
