@@ -22,7 +22,7 @@ def test_from_one_run_to_the_next(swarm: Swarm, simulated: Swarm, here: Path) ->
     assert simulated("sim: say hi", "--learn-from", "@last").code == 0
     shown = swarm("show", "@last", "--json").json
     assert shown["learn_from"] == known["id"] and "1. run: make it" in shown["lesson"]
-    assert shown["prompt"] == "sim: say hi" and "told first" in swarm("show", "@last").out
+    assert shown["prompt"] == "sim: say hi" and "hints" in swarm("show", "@last").out
     used = swarm("patterns", "show", known["id"][:6], "--json").json
     assert used["used_by"] == [shown["id"]] and used["with_it"] == {"ended": 1, "succeeded": 1}
     assert "1 of 1 succeeded (100%)" in swarm("patterns", "show", known["id"]).out

@@ -65,7 +65,7 @@ def facts(
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
         ("learned from", spec.learn_from or ""),
-        ("told first", spec.lesson),
+        ("hints", spec.lesson),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
         ("result", run.result or ""),
