@@ -1,4 +1,4 @@
-"""What `--json` prints, as a page for people and as JSON Schema, from the shapes in the code."""
+"""The output of `--json` as a page and as JSON Schema, generated from the code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tui.cli import json as shapes
 
 REF = "#/$defs/"
 INTRODUCTION = """
-With `--json` a command prints nothing on stdout but what is said here: one document, or one object
-a line. Keys are never left out of an object, except where *may be absent* is said; new ones may be
-added. Times are UTC, ISO 8601. The same as JSON Schema: [schemas.json](schemas.json).
+With `--json` a command prints only the output described here: one document, or one object a line.
+Keys are always present, except those marked *may be absent*; new ones may be added. Times are
+UTC, ISO 8601. The same as JSON Schema: [schemas.json](schemas.json).
 
-A command that cannot do what it was asked prints an [Error](#error) instead (exit code 3); wrong
-usage (exit code 2) is told on stderr. Exit codes: 0 done (for `run`, `watch`, `wait`, `retry`,
+A command that fails prints an [Error](#error) instead (exit code 3); wrong usage (exit code 2) is
+reported on stderr. Exit codes: 0 done (for `run`, `watch`, `wait`, `retry`,
 `resume`: all succeeded), 1 a run failed, 124 timed out, 130 cancelled.
 
 Events name their run, not its batch. A script that needs the batch's id starts it with
 `batch … --detach --json`, which prints the [Batch](#batch), and follows it with
-`watch --batch ID --json`; `batch show ID --json` says what came of it.
+`watch --batch ID --json`; `batch show ID --json` prints the results.
 """
 SCRIPT = """
 ## A script
@@ -40,30 +40,36 @@ EXAMPLE = Path(__file__).parent / "examples/swarm.sh"
 
 
 def schemas() -> str:
-    """Give the JSON Schema of everything that is printed."""
+    """Return the JSON Schema of all output."""
     documents, lines, defs = _components()
     commands = {name: {"prints": "one document", "schema": one} for name, one in documents.items()}
     commands |= {name: {"prints": "one a line", "schema": one} for name, one in lines.items()}
-    told = {
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What swarm-tui prints with --json",
+        "title": "Output of swarm-tui with --json",
         "commands": commands,
         "$defs": defs,
     }
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def page(note: str) -> str:
-    """Give the page."""
+    """Return the page."""
     documents, lines, defs = _components()
     text = ["# JSON", "", note.rstrip(), INTRODUCTION.rstrip(), "", "## Commands", ""]
-    text += ["| command | prints |", "|---|---|"]
+    text += ["| command | output |", "|---|---|"]
     for name, schema in documents.items():
         text.append(f"| `{name}` | {_type(schema)} |")
     text += [f"| `{name}` | one {_type(schema)} a line |" for name, schema in lines.items()]
     text += SCRIPT.format(script=EXAMPLE.read_text("utf-8").strip()).rstrip().split("\n")
-    text += ["", "## Event", "", "One of these, told apart by `type`; `run` and `seq` name it.", ""]
-    text += ["| type | what |", "|---|---|"]
+    text += [
+        "",
+        "## Event",
+        "",
+        "One of these, distinguished by `type`; `run` and `seq` identify it.",
+        "",
+    ]
+    text += ["| type | meaning |", "|---|---|"]
     for kind, shape in shapes.EVENTS.items():
         name = shape.__name__.removesuffix("Json")
         text.append(f"| `{kind}` | {_type({'$ref': REF + name})}: {_first(defs[name])} |")
@@ -101,13 +107,13 @@ def _section(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield "| key | type | |"
     yield "|---|---|---|"
     for key, one in schema["properties"].items():
-        said = one.get("description", "")
+        meaning = one.get("description", "")
         absent = "" if key in schema["required"] else "may be absent"
-        yield f"| `{key}` | {_type(one)} | {'; '.join(filter(None, (said, absent)))} |"
+        yield f"| `{key}` | {_type(one)} | {'; '.join(filter(None, (meaning, absent)))} |"
 
 
 def _first(schema: dict[str, Any]) -> str:
-    """Give the description's first paragraph on one line."""
+    """Return the description's first paragraph on one line."""
     return " ".join(schema.get("description", "").split("\n\n")[0].split())
 
 

@@ -1,4 +1,4 @@
-"""Makes the README's pictures with the program itself: `make docs`."""
+"""The README's pictures, made with the program itself: `make docs`."""
 
 from __future__ import annotations
 

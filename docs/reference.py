@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: `make docs`; a test holds them against it."""
+"""The reference pages, generated from the code by `make docs`; a test compares them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 NOTE = "<!-- Written by `make docs` from the code: change it there. -->\n"
 
 SETTINGS = """\
-`config.yaml`; every key is optional. `swarm-tui config` prints what counts.
+`config.yaml`; every key is optional. `swarm-tui config` prints the settings in effect.
 
 A mistake in the file does not stop work: the last valid settings apply (else the defaults), and
 the mistake is shown on stderr, in the dashboard's second line and by `doctor`. While there is
@@ -34,7 +34,7 @@ readable by its owner only. A dashboard or supervisor that is open reports withi
 file has a mistake or has changed; a change applies to it after a restart.
 
 A repository can have `setup`, `setup_limit`, `copy_files`, `ignore` and `env` of its own, below
-`workspace:` in `.swarm/config.yaml`. What `projects` says of a project comes first, then the
+`workspace:` in `.swarm/config.yaml`. The entry of a project in `projects` comes first, then the
 repository's file, then `workspace`. The file counts once you have trusted it as it is: where it
 lies, its content, everything in `.swarm`, and the files that its commands name
 ([security.md](security.md#trust)). Any change asks again, and a file that is another in the
@@ -69,7 +69,7 @@ in a column or field are separated by spaces; quotes keep a name with spaces tog
 
 
 def pages() -> dict[Path, str]:
-    """Give every generated page by its path."""
+    """Return every generated page by its path."""
     return {
         HERE / "keys.md": keys(),
         HERE / "errors.md": errors(),
@@ -94,10 +94,15 @@ def workspaces() -> str:
 
 
 def keys() -> str:
-    """Give the page of the dashboard's keys."""
-    lines = ["# Keys", "", NOTE, "Own keys: `ui.keys` in the settings, by the name in brackets."]
+    """Return the page of the dashboard's keys."""
+    lines = [
+        "# Keys",
+        "",
+        NOTE,
+        "Set your own keys with `ui.keys` in the settings, by the names in the last column.",
+    ]
     for name, found in GROUPS.items():
-        lines += ["", f"## {name}", "", "| keys | what | name |", "|---|---|---|"]
+        lines += ["", f"## {name}", "", "| keys | effect | name |", "|---|---|---|"]
         for command in found:
             shown = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
             lines.append(f"| {shown} | {command.help} | `{command.id}` |")
@@ -105,12 +110,12 @@ def keys() -> str:
 
 
 def errors() -> str:
-    """Give the page of all errors."""
+    """Return the page of all errors."""
     lines = [
         "# Errors",
         "",
         NOTE,
-        "Each has a stable code, in the dashboard, on the line (exit code 3)",
+        "Every error has a stable code, in the dashboard, on the command line (exit code 3)",
     ]
     lines[-1] += " and in JSON."
     for code, entry in sorted(CATALOGUE.items()):
@@ -121,7 +126,7 @@ def errors() -> str:
 def options() -> str:
     """Return the page of a run's options."""
     lines = ["# Options of a run", "", NOTE, *OPTIONS, ""]
-    lines += ["| flag | key | in the forms | what |", "|---|---|---|---|"]
+    lines += ["| flag | key | in the forms | effect |", "|---|---|---|---|"]
     for option in RUN_OPTIONS:
         key = f"`{option.key}`" if option.in_files else ""
         key += " (column)" if option.is_column else ""
@@ -131,9 +136,9 @@ def options() -> str:
 
 
 def settings() -> str:
-    """Give the page of all settings."""
+    """Return the page of all settings."""
     lines = ["# Settings", "", NOTE, *SETTINGS, ""]
-    lines += ["| key | default | what |", "|---|---|---|"]
+    lines += ["| key | default | meaning |", "|---|---|---|"]
     lines += [f"| `{key}` | {default} | {what} |" for key, default, what in _settings(Config, "")]
     return "\n".join(lines) + "\n"
 
@@ -149,11 +154,13 @@ def _settings(section: type[Struct], prefix: str) -> Iterator[tuple[str, str, st
 
 
 def _meaning(annotation: Any) -> tuple[Any, str]:  # noqa: ANN401  a type
-    """Give the type and the description of a field; what is annotated twice counts from outside."""
+    """Return the type and the description of a field; the outer annotation comes first."""
     if get_origin(annotation) is None or not hasattr(annotation, "__metadata__"):
         return annotation, ""
-    told = [m.description for m in annotation.__metadata__ if isinstance(m, Meta) and m.description]
-    return get_args(annotation)[0], told[-1] if told else ""
+    found = [
+        m.description for m in annotation.__metadata__ if isinstance(m, Meta) and m.description
+    ]
+    return get_args(annotation)[0], found[-1] if found else ""
 
 
 def _shown(value: object) -> str:
@@ -167,7 +174,7 @@ def _shown(value: object) -> str:
 
 
 def commands() -> str:
-    """Give the page of the command line, from its own help."""
+    """Return the page of the command line, from its own help."""
     lines = ["# Commands", "", NOTE]
     context = click.Context(group, info_name="swarm-tui", terminal_width=88, max_content_width=88)
     for name, command in _all_commands(group, context, ""):
@@ -180,7 +187,7 @@ def commands() -> str:
 def _all_commands(
     command: click.Command, context: click.Context, name: str
 ) -> Iterator[tuple[str, click.Command]]:
-    """Give a command and all below it, each by its words."""
+    """Yield a command and all below it, each by its words."""
     yield name, command
     if isinstance(command, click.Group):
         for word in command.list_commands(context):
@@ -190,7 +197,7 @@ def _all_commands(
 
 
 def main() -> None:
-    """Write the pages; with `--check`, only name those that are not what the code says."""
+    """Write the pages; with `--check`, only print the names of outdated ones."""
     if sys.argv[1:] == ["--check"]:
         sys.exit(", ".join(path.name for path in pages() if not _is_current(path)) or 0)
     for path, text in pages().items():

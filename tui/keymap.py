@@ -61,7 +61,7 @@ def is_key(name: str) -> bool:
 def _no_key(name: str) -> str:
     """Say that there is no such key, and which was meant."""
     if not name:
-        return "a key is needed."
+        return "missing key."
     *before, last = name.lower().split("+")
     meant = [*(_nearest(part, _MODIFIERS) for part in before), _nearest(last, _KEYS)]
     hint = "" if None in meant else f" Did you mean {'+'.join(part for part in meant if part)}?"

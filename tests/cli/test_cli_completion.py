@@ -53,7 +53,7 @@ async def home(paths: Paths) -> AsyncGenerator[tuple[Run, Run]]:
 def test_commands_and_flags(complete: Complete) -> None:
     assert complete("") == {name: lazy.summary for name, lazy in COMMANDS.items()}
     assert list(complete("re")) == ["retry", "resume", "restore"]
-    assert complete("ls --st") == {"--status": "Only these; repeatable."}
+    assert complete("ls --st") == {"--status": "Only runs with this status; repeatable."}
     assert list(complete("ls --status f")) == ["failed"]
     assert list(complete("ls --status=f")) == ["failed"]
     assert list(complete("apply x --as ")) == ["edits", "commit", "merge", "patch"]
@@ -130,8 +130,8 @@ def test_a_damaged_database_is_no_answer(complete: Complete, paths: Paths) -> No
     ("shell", "words", "number", "told"),
     [
         ("zsh", "swarm-tui ls --status fail", "3", "plain\nfailed\n_\n"),
-        ("zsh", "swarm-tui sh", "1", "plain\nshow\nShow all about one run\n"),
-        ("fish", "swarm-tui sh", "sh", "plain,show\tShow all about one run\n"),
+        ("zsh", "swarm-tui sh", "1", "plain\nshow\nShow the details of a run\n"),
+        ("fish", "swarm-tui sh", "sh", "plain,show\tShow the details of a run\n"),
         ("fish", "swarm-tui show '", "'", ""),
     ],
 )

@@ -42,7 +42,7 @@ class Day:
         """Start a run with the form; it remembers which agent was wanted."""
         title, last = prompt.splitlines()[0], prompt.splitlines()[-1]
         self.press("n", "new")
-        self.until("What is to be done?")
+        self.until("Describe the task")
         self.terminal.type(prompt.replace("\n", "\r").encode())
         if simulated:
             self.until("[codex]", last)

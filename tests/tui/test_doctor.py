@@ -117,7 +117,7 @@ async def test_orphans_are_told_once_and_ended_after_a_question(engine: FakeEngi
         await pilot.press("x")
         await pilot.pause()
         assert isinstance(app.screen, DoctorScreen)
-        assert "Nothing needs doing." in toasts(app)[-1]
+        assert "Nothing to do." in toasts(app)[-1]
 
 
 async def test_an_empty_home_without_codex_says_the_ways_out() -> None:

@@ -77,6 +77,6 @@ async def test_places_of_some_runs_and_an_index_that_is_behind(engine: FakeEngin
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         assert screen_of(app).panes.chosen.run_id == "b2"
         await pilot.press("ctrl+f", *"zzz")
-        await until(pilot, lambda: "Nothing says all of these words." in shown(app))
+        await until(pilot, lambda: "No match for all of these words." in shown(app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))

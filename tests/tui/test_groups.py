@@ -118,7 +118,7 @@ async def test_a_heading_stands_for_its_runs_and_for_no_single_one(engine: FakeE
         assert screen_of(app).panes.run_list.marks.ids == set()
         await pilot.press("R")
         await pilot.pause()
-        assert any("No run is chosen" in toast for toast in toasts(app))
+        assert any("No run is selected" in toast for toast in toasts(app))
         await pilot.press("x")
         await pilot.pause()
         assert "Cancel 2 runs?" in shown(app)

@@ -254,7 +254,7 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
     assert problems == [
         "ui.keys: run.cancel: there is no key contrl+x. Did you mean ctrl+x?",
         "ui.keys: run.kill: there is no key pgup. Did you mean pageup?",
-        "ui.keys: run.retry: a key is needed.",
+        "ui.keys: run.retry: missing key.",
         "ui.keys: [ means both run.resume and tab.previous.",
     ]
     assert usable == {

@@ -14,68 +14,54 @@ from tui.cli.support.options import GlobalOptions, everywhere, examples
 
 COMMANDS = {
     "run": LazyCommand("tui.cli.commands.run:run", "Start a run and follow it to its end"),
-    "batch": LazyCommand(
-        "tui.cli.commands.batch:batch", "Start many runs at once, and see what came of them"
-    ),
+    "batch": LazyCommand("tui.cli.commands.batch:batch", "Start and manage batches of many runs"),
     "ls": LazyCommand("tui.cli.commands.ls:ls", "List runs, newest first"),
-    "show": LazyCommand("tui.cli.commands.ls:show", "Show all about one run"),
-    "search": LazyCommand("tui.cli.commands.search:search", "Search what all runs said and did"),
+    "show": LazyCommand("tui.cli.commands.ls:show", "Show the details of a run"),
+    "search": LazyCommand("tui.cli.commands.search:search", "Search the history of all runs"),
     "watch": LazyCommand("tui.cli.commands.watch:watch", "Follow runs until they have ended"),
-    "logs": LazyCommand(
-        "tui.cli.commands.logs:logs", "Print what a run did, or what its agent wrote"
-    ),
+    "logs": LazyCommand("tui.cli.commands.logs:logs", "Print the log or output of a run"),
     "cancel": LazyCommand("tui.cli.commands.cancel:cancel", "Stop runs"),
-    "retry": LazyCommand(
-        "tui.cli.commands.retry:retry", "Start the next attempt of ended runs and follow it"
-    ),
+    "retry": LazyCommand("tui.cli.commands.retry:retry", "Retry ended runs and follow them"),
     "resume": LazyCommand(
         "tui.cli.commands.resume:resume", "Continue the thread of an ended run with a message"
     ),
     "wait": LazyCommand("tui.cli.commands.wait:wait", "Wait until runs have ended"),
-    "pause": LazyCommand("tui.cli.commands.queue:pause", "Start nothing more from the queue"),
-    "unpause": LazyCommand("tui.cli.commands.queue:unpause", "Let the queue go on"),
-    "slots": LazyCommand(
-        "tui.cli.commands.queue:slots", "Print or set how many runs may be active at a time"
-    ),
+    "pause": LazyCommand("tui.cli.commands.queue:pause", "Pause the queue"),
+    "unpause": LazyCommand("tui.cli.commands.queue:unpause", "Resume the queue"),
+    "slots": LazyCommand("tui.cli.commands.queue:slots", "Print or set the number of slots"),
     "supervise": LazyCommand(
-        "tui.cli.commands.supervise:supervise", "Work off the queue without a screen"
+        "tui.cli.commands.supervise:supervise", "Run the queue without a dashboard"
     ),
-    "doctor": LazyCommand(
-        "tui.cli.commands.doctor:doctor", "Look at what runs need, and say what to do"
-    ),
-    "config": LazyCommand("tui.cli.commands.config:config", "Print, find or check the settings"),
+    "doctor": LazyCommand("tui.cli.commands.doctor:doctor", "Check this machine and suggest fixes"),
+    "config": LazyCommand("tui.cli.commands.config:config", "Print, locate or check the settings"),
     "files": LazyCommand("tui.cli.commands.files:files", "List a folder of a run's workspace"),
     "get": LazyCommand("tui.cli.commands.files:get", "Fetch a file from a run's workspace"),
-    "artifacts": LazyCommand("tui.cli.commands.files:artifacts", "List the files a run saved"),
-    "diff": LazyCommand("tui.cli.commands.changes:diff", "Show what a run changed"),
+    "artifacts": LazyCommand("tui.cli.commands.files:artifacts", "List files saved by a run"),
+    "diff": LazyCommand("tui.cli.commands.changes:diff", "Show the changes of a run"),
     "apply": LazyCommand(
-        "tui.cli.commands.changes:apply", "Put what runs changed into their source"
+        "tui.cli.commands.changes:apply", "Apply the changes of runs to their source"
     ),
     "restore": LazyCommand(
-        "tui.cli.commands.changes:restore", "Put a workspace back to a checkpoint"
+        "tui.cli.commands.changes:restore", "Restore a checkpoint of a workspace"
     ),
     "templates": LazyCommand(
-        "tui.cli.commands.templates:templates", "List, show, make and check run templates"
+        "tui.cli.commands.templates:templates", "List, show, create and check templates"
     ),
     "patterns": LazyCommand(
-        "tui.cli.commands.patterns:patterns", "List, show, edit and share what worked"
+        "tui.cli.commands.patterns:patterns", "List, show, edit and share patterns"
     ),
     "webhooks": LazyCommand(
-        "tui.cli.commands.webhooks:webhooks", "List and test who is told of events"
+        "tui.cli.commands.webhooks:webhooks", "List and test receivers of notifications"
     ),
     "completion": LazyCommand(
-        "tui.cli.support.completion:completion", "Make your shell complete what you type"
+        "tui.cli.support.completion:completion", "Print a completion script for your shell"
     ),
-    "du": LazyCommand("tui.cli.commands.du:du", "Say what takes room"),
+    "du": LazyCommand("tui.cli.commands.du:du", "Show disk usage"),
     "cleanup": LazyCommand(
-        "tui.cli.commands.cleanup:cleanup", "Delete workspaces, into a trash that gives back"
+        "tui.cli.commands.cleanup:cleanup", "Move workspaces of ended runs to the trash"
     ),
-    "serve": LazyCommand(
-        "tui.cli.commands.serve:serve", "Show the dashboard in a browser on this machine"
-    ),
-    "demo": LazyCommand(
-        "tui.cli.commands.demo:demo", "Show it all with simulated runs on a throw-away home"
-    ),
+    "serve": LazyCommand("tui.cli.commands.serve:serve", "Open the dashboard in a browser"),
+    "demo": LazyCommand("tui.cli.commands.demo:demo", "Show simulated runs in a temporary home"),
 }
 
 
@@ -100,7 +86,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         "apply @last --check",
     )
     + "\n\nRUN is any unique beginning of a run's id, or @last. "
-    "Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 an error you can mend, "
+    "Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 an error you can fix, "
     "124 timed out, 130 cancelled.",
 )
 @click.option(

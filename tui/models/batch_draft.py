@@ -22,9 +22,9 @@ LINES = (
     ("params", "Parameters", "path=src style=short: for all runs"),
     ("file", "Rows from", "none · a .csv, .jsonl or .yaml file, or a flow of steps"),
     ("matrix", "Matrix", "none · path=src,lib model=a,b: all combinations"),
-    ("count", "Copies", "1 · each so many times, the best of them wins"),
+    ("count", "Copies", "1 · runs of each task; the best wins"),
     ("name", "Name", "the template's or the file's"),
-    ("verify", "Check", "the template's · a command that decides"),
+    ("verify", "Check", "the template's · a command"),
     ("total-budget", "Total budget", "none · 500k, 2M tokens for all together"),
 )
 """The lines to type: their ids, labels and hints."""
@@ -48,7 +48,7 @@ class BatchDraft:
     def problems(self, now: float) -> Iterator[tuple[str, str]]:
         """Give the id of each field that cannot be as it is, and a sentence about it."""
         if not (self.template or self.run.prompt.strip() or self.text("file")):
-            yield "prompt", "Choose a template, say what is to be done, or name a file."
+            yield "prompt", "Choose a template, write a prompt, or name a file."
         for id, problem in self.run.problems(now):
             if id != "prompt":
                 yield id, problem
@@ -72,11 +72,11 @@ class BatchDraft:
         try:
             words = shlex.split(self.text(id))
         except ValueError:
-            raise ValueError("a quote has no end") from None
+            raise ValueError("missing closing quote") from None
         for word in words:
             key, equals, value = word.partition("=")
             if not key or not equals:
-                raise ValueError("KEY=VALUE is needed, with spaces between them")
+                raise ValueError("expected KEY=VALUE, separated by spaces")
             found[key] = value
         return found
 

@@ -127,9 +127,9 @@ class Draft:
     def problems(self, now: float) -> Iterator[tuple[str, str]]:
         """Give the id of each field that cannot be as it is, and a sentence about it."""
         if not self.prompt.strip() and not self.template:
-            yield "prompt", "Say what is to be done."
+            yield "prompt", "Write a prompt."
         if self.kind is WorkspaceKind.FROM_RUN and not self.earlier.strip():
-            yield SOURCE, "Name the run to go on from: the beginning of its id, or @last."
+            yield SOURCE, "Name the run to continue from: its id, or @last."
         elif self.kind is not WorkspaceKind.EMPTY and not self.folder.strip():
             yield SOURCE, "Name the folder to work from."
         wish = self.workspace()

@@ -52,7 +52,7 @@ def split(text: str) -> Sequence[str]:
     try:
         return shlex.split(text)
     except ValueError:
-        raise ValueError("a quote has no end") from None
+        raise ValueError("missing closing quote") from None
 
 
 def _plain(text: str, _: float) -> object:
@@ -70,7 +70,7 @@ def _variables(text: str, _: float) -> object:
     for word in split(text):
         name, equals, value = word.partition("=")
         if not equals:
-            raise ValueError("KEY=VALUE is needed, with spaces between them")
+            raise ValueError("expected KEY=VALUE, separated by spaces")
         if problem := problem_of(name, value):
             raise ValueError(problem)
         found[name] = value

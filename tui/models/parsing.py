@@ -17,7 +17,7 @@ def duration(text: str, *, may_be_zero: bool = False) -> float:
 
     seconds = float(Duration.parse(text))
     if seconds <= 0 and not may_be_zero:
-        raise ValueError("it must be longer than nothing")
+        raise ValueError("must not be zero")
     return seconds
 
 
@@ -27,8 +27,7 @@ def tokens(text: str) -> int:
     number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]] if found else 0
     if number < 1 or number != int(number) or number > MAX_TOKENS:
         raise ValueError(
-            f"{printable_name(text)!r} is no number of tokens: one such as 50000, 200k or 1.5M "
-            "is needed"
+            f"invalid number of tokens: {printable_name(text)!r}; use 50000, 200k or 1.5M"
         )
     return int(number)
 
@@ -46,7 +45,7 @@ def moment(text: str, now: float) -> float:
         at = _next(int(clock[1]), int(clock[2]), now) if clock else _iso(text)
     except (ValueError, OverflowError, OSError):
         allowed = "HH:MM, a date and time such as 2031-05-04T18:30, or +30m"
-        raise ValueError(f"{printable_name(text)!r} is no time: {allowed} is needed") from None
+        raise ValueError(f"invalid time: {printable_name(text)!r}; use {allowed}") from None
     if at <= now:
         raise ValueError(f"{printable_name(text)!r} has passed")
     return at

@@ -61,8 +61,8 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
     if command_id in _OF_SEVERAL and (marked or headed):
         return _why_none(command_id, marked)
     if run is None:
-        way_out = "Go to one, or press n to start one."
-        return user_error("RUN_NOT_FOUND", "No run is chosen.", way_out)
+        way_out = "Select one, or press n to start one."
+        return user_error("RUN_NOT_FOUND", "No run is selected.", way_out)
     if command_id in ("run.cancel", "run.kill"):
         return _why_not_cancellable(run)
     if command_id == "run.apply":
@@ -81,7 +81,7 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
 def _why_no_home(run: Run, marked: int) -> UserError:
     which = "None of the marked runs has a" if marked else f"The run {run.id} has no"
     message = f"{which} source to put changes into."
-    way_out = "`swarm-tui apply --to DIR` takes them to any folder."
+    way_out = "`swarm-tui apply --to DIR` applies them to any folder."
     return user_error("INPUT_INVALID", message, way_out)
 
 
@@ -89,7 +89,7 @@ def _why_none(command_id: str, marked: int) -> UserError:
     which = f"None of the {'marked ' if marked else ''}runs is"
     if command_id == "run.retry":
         return user_error("RUN_NOT_RETRYABLE", f"{which} finished.")
-    return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r starts them again.")
+    return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r retries them.")
 
 
 def _why_not_cancellable(run: Run) -> UserError:

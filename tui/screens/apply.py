@@ -38,8 +38,8 @@ MEANINGS = {
 }
 SHOWN = 4
 """Files that are named of each run."""
-WAY_OUT = "Commit or move away what these hold, or take it as a commit or a patch."
-NOT_TRIED = "Not tried: the one before it did not fit."
+WAY_OUT = "Commit or move these files, or apply as a commit or a patch."
+NOT_TRIED = "Not tried: an earlier run conflicts."
 
 
 @dataclass(slots=True)
@@ -106,9 +106,9 @@ class ApplyDialog(Dialog[bool]):
         what = f"{len(self._rows)} runs" if many else crop(formatting.title(self._rows[0].run), 60)
         with Vertical(classes="box") as box:
             box.border_title = Content(f"Apply · {what}")
-            box.border_subtitle = Content("^s apply · ← → how · esc back")
+            box.border_subtitle = Content("^s apply · ← → mode · esc back")
             with Horizontal(classes="row"):
-                yield Label(Content("As"), classes="name")
+                yield Label(Content("Mode"), classes="name")
                 yield SegmentedControl(WORDS, 0, id="how")
             yield Static(id="meaning")
             with VerticalScroll(id="found", can_focus=False):
@@ -240,9 +240,9 @@ class ApplyDialog(Dialog[bool]):
             return "Applying …"
         first = self._rows[0].told
         if len(self._rows) > 1 and first and not first.fits:
-            return "The first of them does not fit: mend what is in its way, or unmark it."
+            return "The first run conflicts: fix the conflict, or unmark the run."
         if len(self._rows) > 1:
-            return "One after another, up to the first that does not fit; each was checked alone."
+            return "Applied in order up to the first conflict; each was checked alone."
         return ""
 
     def _describe(self, row: ApplyRow) -> list[Content]:

@@ -162,12 +162,15 @@ class BatchScreen(LiveScreen):
             "batch.changes": ("The run has no workspace yet.", "Wait until it has started."),
             "batch.compare": ("There is nothing to compare yet.", "Wait until a run is there."),
             "batch.apply": (
-                "No run has won with a change yet.",
-                "A task is won when all its runs have ended and one has succeeded.",
+                "No task has a best run with changes yet.",
+                "A task has a best run when all its runs have ended and one has succeeded.",
             ),
-            "batch.drop": ("No run was beaten by another yet.", "Wait until a task is won."),
-            "batch.retry": ("No run of the batch has failed.", "Nothing needs doing."),
-            "batch.cancel": ("No run of the batch is live.", "r starts again what failed."),
+            "batch.drop": (
+                "No task has a best run yet.",
+                "Wait until all runs of a task have ended.",
+            ),
+            "batch.retry": ("No run of the batch has failed.", "Nothing to do."),
+            "batch.cancel": ("No run of the batch is live.", "r retries failed runs."),
         }
         message, way_out = told.get(command_id, ("", ""))
         return user_error("INPUT_INVALID", message, way_out) if message else None

@@ -238,7 +238,7 @@ def _words(plan: CleanupPlan, width: int) -> str:
     if plan.artefacts_only:
         where = "It is gone for good; it can be made again."
     elif plan.sessions:
-        where = "It is gone for good: only Codex's record of what was said."
+        where = "This is permanent. Only Codex's record of the conversation is deleted."
     return "\n".join([*lines, where] if plan.take else lines)
 
 

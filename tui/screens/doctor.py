@@ -82,7 +82,7 @@ class DoctorScreen(LiveScreen):
         if command_id != "doctor.end":
             return None
         message = "No processes are left of runs that have ended."
-        return user_error("INPUT_INVALID", message, "Nothing needs doing.")
+        return user_error("INPUT_INVALID", message, "Nothing to do.")
 
     def action_look(self) -> None:
         """Look again."""
@@ -113,7 +113,7 @@ class DoctorScreen(LiveScreen):
             "Processes of runs that have ended are still alive: an engine died before it could "
             "end them. No live run loses anything."
         )
-        app_of(self).push_screen(ConfirmDialog("End what is left?", text, choices), answered)
+        app_of(self).push_screen(ConfirmDialog("End leftover processes?", text, choices), answered)
 
     async def _end(self) -> None:
         count = await attempt(app_of(self), self.engine.doctor.end_orphans())
@@ -128,7 +128,7 @@ class DoctorScreen(LiveScreen):
 
 def _keys(engine: Engine) -> list[Finding]:
     """Find what is wrong with the user's own keys: only the dashboard knows its commands."""
-    way_out = "Mend it in the settings; all names are in the help (?)."
+    way_out = "Fix it in the settings; the help (?) lists all names."
     _, problems = checked_keymap(engine.config.ui.keys)
     return [Finding("keys", CheckHealth.WARNING, problem, way_out) for problem in problems]
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4 * 1024**2
 """What is read of a file: nobody scrolls further, and an editor opens the rest."""
-NEWER = "it changed meanwhile: r looks again"
+NEWER = "the file has changed: r refreshes"
 EMPTY = "An empty file."
-THE_REST = "o opens all of it"
+THE_REST = "o opens the whole file"
 
 
 class FileScreen(CodeScreen):

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 HINT = 'words  "a phrase"  begin*  status:failed  project:x'
-NOTHING_YET = "Type words: all runs' prompts, messages, commands and outputs are searched."
-NOT_FOUND = "Nothing says all of these words."
+NOTHING_YET = "Search prompts, messages, commands and outputs of all runs."
+NOT_FOUND = "No match for all of these words."
 PAUSE_S = 0.12
 """How long nothing is typed before the search begins."""
 AGAIN_S = 0.5

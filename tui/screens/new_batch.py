@@ -96,7 +96,7 @@ class NewBatch(Dialog[str]):
                 yield from _row("Template", SegmentedControl(self._templates, 0, id="template"))
                 with Horizontal(classes="row", id="prompt-row"):
                     yield Static(Content("Prompt"), classes="name")
-                    hint = "Put behind the template's; {{ name }} stands for a column"
+                    hint = "Text to append to the template; {{ name }} inserts a column"
                     yield PromptArea(draft.run.prompt, placeholder=hint)
                 for id, label, hint in LINES:
                     text = TextInput(draft.text(id), placeholder=hint, id=id)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST = 500
 """Deliveries that are shown."""
 NOBODY = (
-    "Nobody is told what happens.\n\nName webhooks or Apprise addresses in the settings: "
+    "No receivers of notifications.\n\nName webhooks or Apprise addresses in the settings: "
     "docs/webhooks.md says how, `swarm-tui config path` where."
 )
 
@@ -84,9 +84,9 @@ class NotificationsScreen(LiveScreen):
         yield TopBar()
         yield ReceiverList(title="Receivers", empty_text=NOBODY)
         with Container(id="told"):
-            yield DeliveryList(title="Deliveries", empty_text="Nothing was told yet.")
+            yield DeliveryList(title="Deliveries", empty_text="No deliveries yet.")
             yield PropertyList(title="Delivery", id="delivery")
-        yield PropertyList(title="Told here", id="history")
+        yield PropertyList(title="Messages", id="history")
         yield TooSmall()
         yield KeyBar()
 

@@ -119,7 +119,7 @@ class PatternsScreen(LiveScreen):
             known = await self.engine.patterns.take_file(_path(typed))
             self._done(known, "Imported")
 
-        self._ask("Import a pattern", "", "The file, as export writes it.", "Import", take)
+        self._ask("Import a pattern", "", "Path of an exported file.", "Import", take)
 
     def action_export(self) -> None:
         """Write the pattern into a file."""
@@ -132,7 +132,7 @@ class PatternsScreen(LiveScreen):
             await patterns.write(await patterns.export(known.id), _path(typed))
             tell(app_of(self), f"Written: {typed.strip()}")
 
-        hint = "Where to; what is there is written over."
+        hint = "Path of the file; an existing file is replaced."
         self._ask("Export the pattern", f"{known.id}.yaml", hint, "Export", write)
 
     def _ask(
@@ -166,7 +166,7 @@ class PatternsScreen(LiveScreen):
             ConfirmChoice("remove", "d", "remove it", is_danger=True),
             ConfirmChoice("stay", "s", "stay"),
         ]
-        text = f"{known.pattern.goal}\n\nu brings it back. No run loses anything."
+        text = f"{known.pattern.goal}\n\nu restores it. Runs are not affected."
         app_of(self).push_screen(ConfirmDialog("Remove this pattern?", text, choices), answered)
 
     async def action_undo(self) -> None:

@@ -55,5 +55,5 @@ class TemplateChoice(SearchDialog[str]):
 
 def _about(template: Template) -> str:
     if template.problem:
-        return "cannot be used: 3 shows why"
+        return "invalid: 3 shows the reason"
     return clean((template.keys.description or "").strip(), 200)

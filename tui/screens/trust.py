@@ -24,7 +24,7 @@ class TrustQuestion(ConfirmDialog):
 
     def _words(self) -> str:
         where = shown.place(self._pages, self._page)
-        more = f"\n  ({where}; space: the next)" if where else ""
+        more = f"\n  ({where}; space: next page)" if where else ""
         asked = "\n".join(f"  {line}" for line in self._pages[self._page])
         parts = (f"{shown.heading(self._consent)}\n{asked}{more}", shown.AS_YOU)
         return "\n".join((*parts, self._consent.note()))

@@ -63,7 +63,7 @@ class WriteDialog(Dialog[str]):
                 yield TextInput(self._writing.text)
             else:
                 box.border_subtitle = Content("^s start · esc back")
-                yield PromptArea(self._writing.text, placeholder="What is to be done?")
+                yield PromptArea(self._writing.text, placeholder="Describe the task")
             yield Static(Content(self._writing.hint), id="hint")
             with Horizontal(classes="buttons"):
                 yield Button(Content(self._writing.button), id="send", compact=True)

@@ -51,7 +51,7 @@ COMMANDS = {
     "retry": LazyCommand(
         "tui.cli.commands.batch_actions:retry", "Start what failed again, and follow it"
     ),
-    "apply": LazyCommand("tui.cli.commands.batch_actions:apply", "Take the best of each task home"),
+    "apply": LazyCommand("tui.cli.commands.batch_actions:apply", "Apply the best run of each task"),
     "drop": LazyCommand(
         "tui.cli.commands.batch_actions:drop", "Delete the workspaces of those that did not win"
     ),
@@ -83,7 +83,7 @@ class BatchGroup(LazyGroup):
 )
 @everywhere()
 def batch() -> None:
-    """Start many runs at once: a template or prompt × rows of a file × a matrix × copies.
+    """Start many runs: a template or prompt × rows of a file × a matrix × copies.
 
     `swarm-tui batch start --help` lists the flags. BATCH is a batch's name, any unique beginning of
     it, or @last.
@@ -100,52 +100,54 @@ def batch() -> None:
     )
 )
 @click.argument("prompt", type=TextParam(), required=False)
-@click.option(
-    "-t", "--template", type=TemplateParam(), metavar="NAME", help="The template to start from."
-)
+@click.option("-t", "--template", type=TemplateParam(), metavar="NAME", help="Use this template.")
 @click.option(
     "-p",
     "params",
     type=TextParam(),
     multiple=True,
     metavar="KEY=VALUE",
-    help="A parameter for all.",
+    help="Set a parameter of the template for all runs.",
 )
 @click.option(
     "--from",
     "file",
     type=FileParam(),
     metavar="FILE",
-    help="One run for each row of a .csv, .jsonl or .yaml file; or a flow of steps (.yaml).",
+    help="Start one run for each row of a .csv, .jsonl or .yaml file; or a flow of steps (.yaml).",
 )
 @click.option(
     "--matrix",
     type=TextParam(),
     multiple=True,
     metavar="KEY=a,b,c",
-    help="One run for each value; repeatable: all combinations. KEY is a parameter, or model, "
-    "repository, base.",
+    help="Start one run for each value; repeatable: all combinations. KEY is a parameter, "
+    "or model, repository, base.",
 )
 @click.option(
     "--count",
     type=NumberParam(1, 1000),
     default=1,
     metavar="N",
-    help="Each so many times: best of N.",
+    help="Run each task N times (best of N).",
 )
-@click.option("--name", type=TextParam(), help="The batch's name.  [default: the template or file]")
+@click.option(
+    "--name", type=TextParam(), help="Set the name of the batch.  [default: the template or file]"
+)
 @click.option(
     "--total-budget",
     type=TokensParam(),
     metavar="TOKENS",
-    help="What all runs together may use; then what is left ends with BUDGET_EXCEEDED.",
+    help="Limit the tokens of all runs together; the rest ends with BUDGET_EXCEEDED.",
 )
 @task_options
 @workspace_options
 @how_options
-@click.option("--dry-run", is_flag=True, help="Check everything and say what would start.")
-@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
-@click.option("--detach", is_flag=True, help="Print the batch's name and return; it goes on.")
+@click.option("--dry-run", is_flag=True, help="Check all rows and print the runs; start nothing.")
+@click.option("--yes", "--force", "yes", is_flag=True, help="Start without asking.")
+@click.option(
+    "--detach", is_flag=True, help="Print the batch's name and return; the runs continue."
+)
 @full_option
 @json_option("Print one event object a line; with --detach the batch, with --dry-run the plan.")
 @everywhere()
@@ -153,16 +155,18 @@ def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN4
     """Start a run for each row of a file × each value of a matrix × each copy, and follow them.
 
     PROMPT and --title may name columns: {{ city }}. Columns are parameters of the template; the
-    columns model, repository, base, cwd, output_schema, images, add_dirs, title and prompt say how
-    a run is done. Everything is checked first: a mistake in one row starts nothing. On a terminal
-    it asks before it starts.
+    columns model, repository, base, cwd, output_schema, images, add_dirs, title and prompt set
+    options of the run. All rows are checked first: one mistake starts nothing. On a terminal the
+    command asks before it starts.
     """
     from tui.cli.support import session
 
     if not (asked["file"] or asked["matrix"] or asked["count"] > 1):
         near = get_close_matches(prompt or "", COMMANDS, n=1)
         meant = f" Or did you mean 'batch {near[0]}'?" if near else ""
-        raise click.UsageError(f"Say how many: --from FILE, --matrix KEY=a,b or --count N.{meant}")
+        raise click.UsageError(
+            f"Choose the runs: --from FILE, --matrix KEY=a,b or --count N.{meant}"
+        )
     if not (prompt or asked["template"] or asked["file"]):
         raise click.UsageError("Missing argument 'PROMPT', a template with -t, or --from FILE.")
     is_usual = not any(asked[name] for name in KINDS)

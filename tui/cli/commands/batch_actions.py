@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @click.command(epilog=examples("batch cancel @last", "batch cancel nightly --kill"))
 @click.argument("name", metavar="BATCH", type=BatchParam())
-@click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
+@click.option("--kill", is_flag=True, help="Send SIGKILL at once, without SIGTERM first.")
 @json_option("Print the run objects.")
 @everywhere()
 def cancel(name: str, kill: bool, as_json: bool) -> int:
-    """Stop what of a batch has not ended; workspaces stay."""
+    """Stop the live and queued runs of a batch; workspaces stay."""
     from tui.cli.support import session
 
     return session.start(_cancel(name, kill=kill, as_json=as_json))
@@ -60,16 +60,19 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
 
 @click.command(epilog=examples("batch retry @last", "batch retry nightly --total-budget 2M"))
 @click.argument("name", metavar="BATCH", type=BatchParam())
-@click.option("--fresh", is_flag=True, help="Start over, in new workspaces and new threads.")
+@click.option("--fresh", is_flag=True, help="Start over in new workspaces and threads.")
 @click.option(
-    "--total-budget", type=TokensParam(), metavar="TOKENS", help="Let all together use so many."
+    "--total-budget",
+    type=TokensParam(),
+    metavar="TOKENS",
+    help="Set a new token limit for all runs.",
 )
-@click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@click.option("--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
 def retry(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """Start the runs of a batch that failed again, and those that waited for them in vain."""
+    """Retry the failed runs of a batch and the runs that waited for them."""
     from tui.cli.support import session
 
     return session.start(_retry(name, asked, as_json=as_json))
@@ -104,26 +107,33 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
 )
 @click.argument("name", metavar="BATCH", type=BatchParam())
 @click.option(
-    "--run", "runs", type=RunParam(), multiple=True, metavar="RUN", help="This one, not the best."
+    "--run",
+    "runs",
+    type=RunParam(),
+    multiple=True,
+    metavar="RUN",
+    help="Apply this run instead of the best.",
 )
 @click.option(
     "--as",
     "how",
     type=ChoiceParam(HOW),
     default="edits",
-    help="edits (default), a commit on the run's branch, a merge, or a patch, as `apply` does",
+    help="Apply as edits (default), a commit on the run's branch, a merge or a patch.",
 )
-@click.option("--to", type=FolderParam(), metavar="DIR", help="Another folder than the source.")
-@click.option("--message", "-m", type=TextParam(), default="", help="The commit's message.")
 @click.option(
-    "--check", is_flag=True, help="Only tell whether each would apply; exit code 1 if not."
+    "--to", type=FolderParam(), metavar="DIR", help="Apply to this folder instead of the source."
 )
-@click.option("--drop", is_flag=True, help="Then delete the workspaces of all others (asks).")
+@click.option("--message", "-m", type=TextParam(), default="", help="Set the commit message.")
+@click.option(
+    "--check", is_flag=True, help="Only check whether the changes apply; exit code 1 if not."
+)
+@click.option("--drop", is_flag=True, help="Afterwards delete the other workspaces (asks).")
 @click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
 @json_option("Print one object for each run.")
 @everywhere()
 def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """Take the best run of each task home: what succeeded, ranked as `batch show` does."""
+    """Apply the best run of each task that succeeded, ranked as in `batch show`."""
     from tui.cli.support import session
 
     if asked["drop"] and asked["check"]:
@@ -171,15 +181,15 @@ async def _chosen(engine: Engine, swarm: Batch, names: tuple[str, ...]) -> list[
 
 @click.command(epilog=examples("batch drop @last --dry-run", "batch drop @last --force"))
 @click.argument("name", metavar="BATCH", type=BatchParam())
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="List the workspaces; delete nothing.")
+@click.option("--yes", "--force", "yes", is_flag=True, help="Delete without asking.")
 @json_option("Print what was deleted as one object.")
 @everywhere()
 def drop(name: str, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Delete the workspaces of the runs that did not win their task, into the trash.
+    """Move the workspaces of runs that are not the best of their task to the trash.
 
-    Work of theirs that is nowhere else goes, too: `cleanup --undo RUN` brings it back. Winners and
-    what was applied stay.
+    Unsaved work in them goes, too: `cleanup --undo RUN` restores it. The best runs and applied runs
+    stay.
     """
     from tui.cli.support import session
 

@@ -72,10 +72,9 @@ async def _ls(*, as_json: bool) -> int:
 @json_option("Print the batch object with its tasks and their runs.")
 @everywhere()
 def show(name: str, as_json: bool) -> int:
-    """Show where a batch stands, and its runs, the best of each task first.
+    """Show the progress and the runs of a batch, the best of each task first.
 
-    Who succeeded, its check included, comes before who did not; then who changed something, then
-    the smaller change, then fewer tokens.
+    Order: succeeded runs (check included), runs with changes, smaller changes, fewer tokens.
     """
     from tui.cli.support import session
 
@@ -106,12 +105,14 @@ async def _show(name: str, *, as_json: bool) -> int:
     "--format",
     "kind",
     type=ChoiceParam(FORMATS),
-    help="md, csv or json.  [default: by FILE's ending, else md]",
+    help="Write md, csv or json.  [default: by FILE's ending, else md]",
 )
-@click.option("-o", "--output", "file", type=FileParam(), metavar="FILE", help="Write it there.")
+@click.option(
+    "-o", "--output", "file", type=FileParam(), metavar="FILE", help="Write the report to FILE."
+)
 @everywhere()
 def report(name: str, kind: str | None, file: str | None) -> int:
-    """Write the results of a batch: a line for each run, with what it was given."""
+    """Write the results of a batch: one line for each run, with its parameters."""
     from tui.cli.support import session
 
     by_name = Path(file or "").suffix.removeprefix(".").lower()
@@ -141,7 +142,7 @@ async def _report(name: str, kind: str, file: str | None) -> int:
 @json_option("Print the tasks, each with its runs and what they changed.")
 @everywhere()
 def compare(name: str, as_json: bool) -> int:
-    """Put the runs of each task side by side, the best on the left, with the files they changed."""
+    """Compare the runs of each task side by side: the best on the left, with changed files."""
     from tui.cli.support import session
 
     return session.start(_compare(name, as_json=as_json))

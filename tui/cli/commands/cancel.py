@@ -19,9 +19,9 @@ from tui.cli.support.options import (
 
 @click.command(epilog=examples("cancel @last", "cancel --all --kill", "cancel --batch nightly"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(is_live))
-@click.option("--all", "everything", is_flag=True, help="Stop every run that has not ended.")
+@click.option("--all", "everything", is_flag=True, help="Stop all runs that have not ended.")
 @batch_option
-@click.option("--kill", is_flag=True, help="End them at once instead of asking them to stop first.")
+@click.option("--kill", is_flag=True, help="Send SIGKILL at once, without SIGTERM first.")
 @json_option("Print the run objects.")
 @everywhere()
 def cancel(
@@ -31,7 +31,7 @@ def cancel(
     from tui.cli.support import session
 
     if [bool(runs), everything, batch is not None].count(True) != 1:
-        raise click.UsageError("Name the runs to cancel, or give --all or --batch.")
+        raise click.UsageError("Name the runs to cancel, or use --all or --batch.")
     return session.start(_cancel(runs, batch, kill=kill, as_json=as_json))
 
 

@@ -37,14 +37,16 @@ HOW = ("edits", "commit", "merge", "patch")
 @click.command(epilog=examples("diff @last", "diff @last --stat", "diff @last --checkpoint 2"))
 @click.argument("run", metavar="RUN", type=RunParam())
 @click.argument("paths", metavar="[PATH...]", type=WorkspacePathParam(), nargs=-1)
-@click.option("--stat", is_flag=True, help="Only the files, and how much changed in each.")
-@click.option("--checkpoint", type=NumberParam(min=0), metavar="N", help="Up to checkpoint N.")
+@click.option("--stat", is_flag=True, help="Show only files and numbers of lines.")
+@click.option(
+    "--checkpoint", type=NumberParam(min=0), metavar="N", help="Show changes up to checkpoint N."
+)
 @json_option("Print the changed files as one JSON object.")
 @everywhere()
 def diff(
     run: str, paths: tuple[str, ...], stat: bool, checkpoint: int | None, as_json: bool
 ) -> int:
-    """Show what a run changed since its workspace was made, whether or not it committed."""
+    """Show the changes of a run since its workspace was created, committed or not."""
     from tui.cli.support import session
 
     return session.start(_diff(run, paths, checkpoint, stat=stat, as_json=as_json))
@@ -127,20 +129,22 @@ def _commits(file: FileDelta) -> str:
     "how",
     type=ChoiceParam(HOW),
     default="edits",
-    help="edits in the working tree (default), a commit on the run's branch, a merge into the "
-    "current branch, or a patch on stdout",
+    help="Apply as edits in the working tree (default), a commit on the run's branch, a merge into "
+    "the current branch, or a patch on stdout.",
 )
-@click.option("--to", type=FolderParam(), metavar="DIR", help="Another folder than the source.")
-@click.option("--message", "-m", type=TextParam(), default="", help="The commit's message.")
 @click.option(
-    "--check", is_flag=True, help="Only tell whether each would apply; exit code 1 if not."
+    "--to", type=FolderParam(), metavar="DIR", help="Apply to this folder instead of the source."
+)
+@click.option("--message", "-m", type=TextParam(), default="", help="Set the commit message.")
+@click.option(
+    "--check", is_flag=True, help="Only check whether the changes apply; exit code 1 if not."
 )
 @json_option("Print one object for each run.")
 @everywhere()
 def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """Put what runs changed into their source; a conflict changes nothing and names the files.
+    """Apply the changes of runs to their source; a conflict changes nothing and names the files.
 
-    Several are applied one after another, up to the first that does not fit. Your own uncommitted
+    Several runs are applied in order, up to the first conflict. Your own uncommitted
     work is never overwritten.
     """
     from tui.cli.support import session
@@ -241,13 +245,18 @@ def _say_left(submodules: Sequence[str]) -> None:
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))
 @click.argument("run", metavar="RUN", type=RunParam())
-@click.option("--checkpoint", type=NumberParam(min=0), metavar="N", help="Which; 0 is the first.")
+@click.option(
+    "--checkpoint",
+    type=NumberParam(min=0),
+    metavar="N",
+    help="Restore checkpoint N; 0 is the first.",
+)
 @json_option("Print what was done.")
 @everywhere()
 def restore(run: str, checkpoint: int | None, as_json: bool) -> int:
-    """Put a run's workspace back to a checkpoint (0: as it was made); itself a step back.
+    """Restore a workspace to a checkpoint (0: as created); this can be undone, too.
 
-    Without --checkpoint it lists them. What the workspace was before is kept as a checkpoint too.
+    Without --checkpoint, list the checkpoints. The current state is kept as a new checkpoint.
     """
     from tui.cli.support import session
 

@@ -48,48 +48,50 @@ if TYPE_CHECKING:
     "--older-than",
     type=DurationParam(may_be_zero=True),
     metavar="DUR",
-    help="Only runs that ended at least so long ago, such as 7d, 12h or 90 (seconds); "
+    help="Only runs that ended at least this long ago, such as 7d, 12h or 90 (seconds); "
     "0: all that have ended.",
 )
-@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only runs that are so.")
+@click.option(
+    "--status", "statuses", type=STATUSES, multiple=True, help="Only runs with this status."
+)
 @click.option("--project", type=TextParam(), metavar="P", help="Only runs of this project.")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Leave the newest N of each project.",
+    help="Keep the newest N runs of each project.",
 )
 @click.option(
     "--artefacts-only",
     is_flag=True,
-    help="Take only what can be made again (node_modules and the like), for good.",
+    help="Delete only rebuildable folders (such as node_modules), permanently.",
 )
 @click.option(
     "--including-unsaved",
     is_flag=True,
-    help="Take work that is nowhere else, too; a patch of it is kept with the run.",
+    help="Delete unsaved work, too; a patch of it is kept with the run.",
 )
 @click.option(
     "--codex",
     is_flag=True,
-    help="Take Codex's session files of runs here that cannot go on, for good.",
+    help="Delete Codex's session files of runs that cannot be resumed, permanently.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--force", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; delete nothing.")
+@click.option("--force", is_flag=True, help="Delete without asking.")
 @click.option(
-    "--undo", is_flag=True, help="Bring back what the last clean-up took, or what of RUN went last."
+    "--undo", is_flag=True, help="Restore the last clean-up, or the last deletion of RUN."
 )
-@click.option("--empty-trash", is_flag=True, help="Remove for good what is in the trash.")
+@click.option("--empty-trash", is_flag=True, help="Delete the trash permanently.")
 @json_option("Print the plan, and what was done, as one object.")
 @everywhere()
 def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """Delete workspaces of runs that have ended, into the trash; --undo brings them back.
+    """Move workspaces of ended runs to the trash; --undo restores them.
 
-    Of all runs, or only of those named.
+    Without RUN, of all runs.
 
-    Never a live run, never a folder that was worked in in place, and no work that is nowhere else:
-    it says what it leaves, and why. The exit code is 1 if something could not be deleted.
+    Live runs, in-place folders and unsaved work always stay; the output lists them with reasons.
+    The exit code is 1 if something could not be deleted.
     """
     from tui.cli.support import session
 
@@ -170,8 +172,8 @@ def agreed(question: str) -> bool:
     from engine.domain.errors import user_error
 
     if not (sys.stdin.isatty() and output.is_terminal(sys.stderr)):
-        message = "Nobody is there to be asked."
-        raise user_error("INPUT_INVALID", message, "Say --force, or --dry-run to see the plan.")
+        message = "Cannot ask without a terminal."
+        raise user_error("INPUT_INVALID", message, "Use --force, or --dry-run to see the plan.")
     return click.confirm(question, err=True)
 
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @json_option("Print one JSON object.")
 @everywhere()
 def config(what: str, as_json: bool) -> int:
-    """Print the settings as they count (show), where their file is (path), or check it (check).
+    """Print the settings in effect (show), the path of their file (path), or check it (check).
 
-    A file that cannot be used is refused by check with the line that is wrong, and exit code 3;
-    show prints the last valid settings then, which apply.
+    For an invalid file, check prints the line and exits with code 3; show prints the last valid
+    settings, which are in effect.
     """
     from engine.config import config_file, paths, settings
     from tui.cli.support import session

@@ -33,8 +33,8 @@ NAME = 26
 def demo() -> int:
     """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.
 
-    On a terminal the dashboard shows them; otherwise they are followed as plain lines, and the exit
-    code is 0 if all ended as scripted. Nothing of yours is read or changed, no model is asked.
+    On a terminal the dashboard shows them; otherwise they are printed as lines, and the exit
+    code is 0 if all ended as scripted. Your data is not touched and no model is used.
     """
     from tui.cli.commands import dashboard
     from tui.cli.support import session

@@ -19,15 +19,15 @@ LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": (
 @click.command(
     epilog=examples("doctor", "doctor --json", "doctor --end-orphans", "doctor --recover")
 )
-@click.option("--end-orphans", is_flag=True, help="End the processes that ended runs left alive.")
+@click.option("--end-orphans", is_flag=True, help="End leftover processes of ended runs.")
 @click.option(
     "--recover", is_flag=True, help="Rebuild a lost database from the folders of the runs."
 )
-@click.option("--codex-bin", type=FileParam(), metavar="PATH", help="The Codex CLI to look at.")
+@click.option("--codex-bin", type=FileParam(), metavar="PATH", help="Check this Codex CLI.")
 @json_option("Print the findings as one JSON object.")
 @everywhere()
 def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: bool) -> int:
-    """Look at Codex, its login and network, git, disk, database, settings and terminal.
+    """Check Codex, its login and network, git, disk, database, settings and terminal.
 
     The exit code is 0 if nothing failed, else 1; with --recover, 0 if the database was rebuilt.
     """

@@ -26,12 +26,12 @@ KINDS = {
 
 
 @click.command(epilog=examples("du", "du --project api --all", "du --json"))
-@click.option("--project", type=TextParam(), metavar="P", help="Only what belongs to this project.")
-@click.option("--all", "whole", is_flag=True, help=f"Every run, not only the {SHOWN} largest.")
+@click.option("--project", type=TextParam(), metavar="P", help="Only this project.")
+@click.option("--all", "whole", is_flag=True, help=f"Show all runs, not only the {SHOWN} largest.")
 @json_option("Print all places with their sizes in bytes, as one object.")
 @everywhere()
 def du(project: str | None, whole: bool, as_json: bool) -> int:
-    """Say what takes room: workspaces, run files, database, trash, Codex's own home."""
+    """Show disk usage: workspaces, run files, database, trash, Codex's own home."""
     from tui.cli.support import session
 
     return session.start(_du(project, whole=whole, as_json=as_json))

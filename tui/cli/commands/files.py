@@ -62,13 +62,13 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
     type=FileParam(),
     default="-",
     metavar="FILE",
-    help="Where to, a file or a folder; - is stdout.",
+    help="Write to this file or folder; - is stdout.",
 )
 @everywhere()
 def get(run: str, path: str, target: str) -> int:
     r"""Fetch a file from a run's workspace; links are not followed.
 
-    A name with other bytes than UTF-8 can be given as `files` prints it: 'caf\xe9.txt'.
+    Write a name that is not UTF-8 as `files` prints it: 'caf\xe9.txt'.
     """
     from tui.cli.support import session
 

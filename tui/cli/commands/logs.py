@@ -25,17 +25,17 @@ LOOK_S = 0.2
 
 @click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type", "logs @last --follow"))
 @click.argument("run", metavar="RUN", type=RunParam())
-@click.option("--raw", is_flag=True, help="The agent's own lines of the last attempt, unchanged.")
-@click.option("--stderr", "errors", is_flag=True, help="What the agent wrote to stderr instead.")
-@click.option("--setup", is_flag=True, help="What the set-up of its workspace wrote instead.")
-@click.option("--verify", is_flag=True, help="What the verify command wrote instead.")
-@click.option("--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--raw", is_flag=True, help="Print the agent's unchanged output of the last attempt.")
+@click.option("--stderr", "errors", is_flag=True, help="Print the agent's stderr instead.")
+@click.option("--setup", is_flag=True, help="Print the output of the set-up instead.")
+@click.option("--verify", is_flag=True, help="Print the output of the check instead.")
+@click.option("--follow", is_flag=True, help="Follow until the run has ended.")
 @json_option("Print one event object a line.")
 @everywhere()
 def logs(
     run: str, raw: bool, errors: bool, setup: bool, verify: bool, follow: bool, as_json: bool
 ) -> int:
-    """Print all that a run did, output in full; also while it runs."""
+    """Print the full log of a run, also while it runs."""
     from tui.cli.support import session
 
     kinds = {"raw": raw, "stderr": errors, "setup": setup, "verify": verify}

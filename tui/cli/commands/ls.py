@@ -42,14 +42,20 @@ HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
         "ls --status failed", "ls --json -n 10", "ls -q --project nightly --status failed"
     )
 )
-@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
+@click.option(
+    "--status",
+    "statuses",
+    type=STATUSES,
+    multiple=True,
+    help="Only runs with this status; repeatable.",
+)
 @click.option("--project", type=ProjectParam(), help="Only runs of this project.")
 @click.option("--batch", type=BatchParam(), help="Only runs of this batch.")
 @click.option(
     "-n",
     "--limit",
     type=NumberParam(min=1),
-    help=f"At most so many.  [default: {LATEST}; all with --json or -q]",
+    help=f"List at most N runs.  [default: {LATEST}; all with --json or -q]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the ids, one a line.")
 @json_option("Print the run objects as one JSON array.")
@@ -210,7 +216,7 @@ def _hint(*, any_run: bool, filtered: bool, more: bool) -> None:
 @json_option("Print the run object.")
 @everywhere()
 def show(run: str, as_json: bool) -> int:
-    """Show all about one run; RUN is any unique beginning of its id, or @last."""
+    """Show the details of a run; RUN is any unique beginning of its id, or @last."""
     from tui.cli.support import session
 
     return session.start(_show(run, as_json))

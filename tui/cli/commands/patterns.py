@@ -47,14 +47,16 @@ NAMELESS = ("list", "undo")
     metavar="[PATTERN|FILE]",
     shell_complete=argument_completion.pattern_or_file,
 )
-@click.option("-o", "--output", "into", type=FileParam(), metavar="FILE", help="For export.")
+@click.option(
+    "-o", "--output", "into", type=FileParam(), metavar="FILE", help="Export to this file."
+)
 @json_option("Print JSON: an array of patterns with list, else the one.")
 @everywhere()
 def patterns(what: str, name: str | None, into: str | None, as_json: bool) -> int:
-    """List, show, export, import, edit or remove what was learned from runs that succeeded.
+    """List, show, export, import, edit or remove patterns of successful runs.
 
-    PATTERN is any unique beginning of its id. What you edited or imported is never changed by later
-    runs; undo brings back what was removed last.
+    PATTERN is any unique beginning of its id. Later runs never change patterns that you edited or
+    imported. undo restores the last removed pattern.
     """
     from tui.cli.support import session
 

@@ -12,11 +12,11 @@ _json = json_option("Print how the queue stands as one JSON object.")
 
 
 @click.command(epilog=examples("pause", "pause --reason 'until the release is out'"))
-@click.option("--reason", type=TextParam(), default=REASON, help="What others see while it lasts.")
+@click.option("--reason", type=TextParam(), default=REASON, help="Set the reason shown to others.")
 @_json
 @everywhere()
 def pause(reason: str, as_json: bool) -> int:
-    """Start nothing more until `unpause`; what runs goes on."""
+    """Pause the queue until `unpause`; active runs continue."""
     from tui.cli.support import session
 
     return session.start(_pause(reason.strip() or REASON, as_json=as_json))
@@ -36,7 +36,7 @@ async def _pause(reason: str, *, as_json: bool) -> None:
 @_json
 @everywhere()
 def unpause(as_json: bool) -> int:
-    """Let the queue go on, also where a limit or a failed login has paused it."""
+    """Resume the queue, also after a limit or a failed login."""
     from tui.cli.support import session
 
     return session.start(_unpause(as_json=as_json))
@@ -56,7 +56,7 @@ async def _unpause(*, as_json: bool) -> None:
 @_json
 @everywhere()
 def slots(number: int | None, as_json: bool) -> int:
-    """Let N runs be active at a time, from now on; without N, print how many may be."""
+    """Set the number of runs that may be active at a time; without N, print it."""
     from tui.cli.support import session
 
     return session.start(_slots(number, as_json=as_json))

@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 )
 @click.argument("run", metavar="RUN", type=RunParam(has_ended))
 @click.argument("message", metavar="[MESSAGE]", required=False, type=TextParam())
-@click.option("--detach", is_flag=True, help="Print its id and return; the run goes on.")
+@click.option("--detach", is_flag=True, help="Print the id and return; the run continues.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
 def resume(run: str, message: str | None, detach: bool, full: bool, as_json: bool) -> int:
     """Continue the Codex thread of a run that has ended with MESSAGE, and follow it.
 
-    - reads the message from stdin; without one, a terminal's user writes it in the editor.
+    `-` reads the message from stdin. Without MESSAGE, your editor opens on a terminal.
     """
     from tui.cli.support import session
 
     if message is None:
         if not output.is_terminal(sys.stdin, sys.stdout):
-            raise click.UsageError("Give a MESSAGE, or - to read it from stdin.")
+            raise click.UsageError("Add a MESSAGE, or - to read it from stdin.")
         run = session.run(_check(run)).id  # before anybody writes in vain
         message = session.run(_write())
     elif message == "-":

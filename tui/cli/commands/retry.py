@@ -33,16 +33,18 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(has_ended))
-@click.option("--failed", is_flag=True, help="Every run that failed or was interrupted.")
-@click.option("--batch", type=BatchParam(), metavar="BATCH", help="With --failed: only of a batch.")
-@click.option("--fresh", is_flag=True, help="Start over, in a new workspace and a new thread.")
+@click.option("--failed", is_flag=True, help="Retry all failed and interrupted runs.")
+@click.option(
+    "--batch", type=BatchParam(), metavar="BATCH", help="With --failed: only runs of this batch."
+)
+@click.option("--fresh", is_flag=True, help="Start over in a new workspace and thread.")
 @click.option(
     "--prompt",
     type=TextParam(),
     metavar="TEXT",
-    help="Ask for this instead, in a new thread in the same workspace; - reads it from stdin.",
+    help="Use this prompt instead, in a new thread of the same workspace; - reads stdin.",
 )
-@click.option("--detach", is_flag=True, help="Print the ids and return; the runs go on.")
+@click.option("--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
@@ -58,12 +60,12 @@ def retry(
 ) -> int:
     """Start the next attempt of runs that have ended, and follow it as `run` does.
 
-    It goes on in the run's workspace and Codex thread, unless --fresh or --prompt say otherwise.
+    The attempt continues in the run's workspace and Codex thread, except with --fresh or --prompt.
     """
     from tui.cli.support import session
 
     if bool(runs) == failed:
-        raise click.UsageError("Name the runs to retry, or give --failed.")
+        raise click.UsageError("Name the runs to retry, or use --failed.")
     if batch and not failed:
         raise click.UsageError("--batch goes with --failed.")
     prompt = read_stdin() if prompt == "-" else prompt

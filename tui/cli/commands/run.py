@@ -40,23 +40,26 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("prompt", type=TextParam(), required=False)
+@click.option("-t", "--template", type=TemplateParam(), metavar="NAME", help="Use this template.")
 @click.option(
-    "-t", "--template", type=TemplateParam(), metavar="NAME", help="The template to start from."
-)
-@click.option(
-    "-p", "params", type=TextParam(), multiple=True, metavar="KEY=VALUE", help="A parameter of it."
+    "-p",
+    "params",
+    type=TextParam(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a parameter of the template.",
 )
 @task_options
 @workspace_options
 @how_options
-@click.option("--detach", is_flag=True, help="Print its id and return; it goes on by itself.")
+@click.option("--detach", is_flag=True, help="Print the id and return; the run continues.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
 def run(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     """Start a run with PROMPT (- reads it from stdin) and follow it to its end.
 
-    With a template, PROMPT can be left out; else it is put behind the template's.
+    With a template, PROMPT is optional and appended to the template's prompt.
 
     Ctrl-C asks on a terminal whether to leave the run in the background or to cancel it; a second
     one cancels, a third kills at once. Without a terminal the first one cancels. SIGTERM and the

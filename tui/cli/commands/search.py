@@ -32,22 +32,28 @@ TITLE = 24
 )
 @click.argument("words", metavar="WORDS...", nargs=-1, type=TextParam(), required=True)
 @click.option("--project", type=ProjectParam(), help="Only runs of this project.")
-@click.option("--status", "statuses", type=STATUSES, multiple=True, help="Only these; repeatable.")
+@click.option(
+    "--status",
+    "statuses",
+    type=STATUSES,
+    multiple=True,
+    help="Only runs with this status; repeatable.",
+)
 @click.option(
     "-n",
     "--limit",
     type=NumberParam(min=1, max=1000),
     default=LATEST,
     show_default=True,
-    help="At most so many places.",
+    help="Print at most N matches.",
 )
 @json_option("Print what was found as one JSON object.")
 @everywhere()
 def search(words: tuple[str, ...], as_json: bool, **wanted: Any) -> int:  # noqa: ANN401
-    """Search prompts, messages, commands and outputs of all runs, the latest places first.
+    """Search prompts, messages, commands and outputs of all runs, newest first.
 
-    All words have to be there, in any order; several in one argument are a phrase, and a word that
-    ends with * stands for all that begin so. Of a long output its beginning and end are searched.
+    All words must occur, in any order. An argument of several words is a phrase; `word*` matches
+    all words that begin with it. Only the beginning and end of a long output are searched.
     """
     from tui.cli.support import session
 

@@ -22,12 +22,12 @@ PORT = 8000
     "--port",
     type=NumberParam(0, 65535),
     default=PORT,
-    help="0: any that is free.",
+    help="Listen on this port; 0 chooses a free one.",
     show_default=True,
 )
 @everywhere()
 def serve(port: int) -> int:
-    """Show the dashboard in a browser on this machine, at the address that this prints.
+    """Open the dashboard in a browser on this machine, at the printed address.
 
     The address opens it once, within five minutes; press Enter for a new one. Whoever opens it can
     do what you can. It listens on a loopback address only. Closing the page or this command leaves

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("supervise", "supervise -v >> swarm.log &"))
-@click.option("-v", "--verbose", is_flag=True, help="Tell starts and ends without a terminal too.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print starts and ends, also without a terminal."
+)
 @click.option("--unless-supervised", is_flag=True, hidden=True)
 @everywhere()
 def supervise(verbose: bool, unless_supervised: bool) -> int:
-    """Start what is queued and look after what runs, until nothing is left to do.
+    """Start queued runs and supervise active ones, until all have ended.
 
-    One process supervises at a time; where another one does, this one stands by to take over. A
-    signal ends it and leaves the runs alive: the next one goes on with them.
+    One process supervises at a time; a second one stands by to take over. A signal ends it and
+    leaves the runs alive; the next supervisor takes them over.
     """
     from tui.cli.support import session
 

@@ -47,20 +47,28 @@ WHAT = ("list", "show", "new", "check")
     shell_complete=argument_completion.template_or_file,
 )
 @click.option(
-    "-p", "params", type=TextParam(), multiple=True, metavar="KEY=VALUE", help="For show."
+    "-p",
+    "params",
+    type=TextParam(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Fill in a parameter (show).",
 )
 @click.option(
-    "--repo", type=FolderParam(), metavar="DIR", help="The repository.  [default: this one]"
+    "--repo",
+    type=FolderParam(),
+    metavar="DIR",
+    help="Use templates of this repository.  [default: this one]",
 )
-@click.option("--in-repo", is_flag=True, help="Make the new one in the repository.")
-@click.option("--no-edit", is_flag=True, help="Do not open the new one in the editor.")
+@click.option("--in-repo", is_flag=True, help="Create the template in the repository.")
+@click.option("--no-edit", is_flag=True, help="Create without opening the editor.")
 @json_option("Print JSON: an array of templates, or one with show and new.")
 @everywhere()
 def templates(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """List the templates, show one filled in, make a new one, or check them or some files.
+    """List templates, show one filled in, create one, or check all or some files.
 
-    Those in .swarm/templates/ of the repository come before your own, and those before the ones
-    that are built in. With check, the exit code is 1 where one cannot be used.
+    Templates in .swarm/templates/ of the repository replace your own, and yours replace built-in
+    ones. With check, the exit code is 1 if one is invalid.
     """
     from tui.cli.support import session
 

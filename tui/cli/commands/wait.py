@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 @click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam())
-@click.option("--all", "everything", is_flag=True, help="Every run that has not ended by now.")
+@click.option("--all", "everything", is_flag=True, help="Wait for all runs that have not ended.")
 @batch_option
-@click.option("--timeout", type=DurationParam(), help="Wait no longer than this: exit code 124.")
+@click.option(
+    "--timeout", type=DurationParam(), help="Stop waiting after this time (exit code 124)."
+)
 @json_option("Print the run objects at the end as one JSON array.")
 @everywhere()
 def wait(
@@ -37,14 +39,14 @@ def wait(
     timeout: float | None,
     as_json: bool,
 ) -> int:
-    """Wait until runs have ended, and tell by the exit code how.
+    """Wait until runs have ended; the exit code is their result.
 
-    0: all succeeded, 1: one failed, 124: the time was over, 130: cancelled, or Ctrl-C.
+    0: all succeeded, 1: one failed, 124: timed out, 130: cancelled, or Ctrl-C.
     """
     from tui.cli.support import session
 
     if [bool(runs), everything, batch is not None].count(True) != 1:
-        raise click.UsageError("Name the runs to wait for, or give --all or --batch.")
+        raise click.UsageError("Name the runs to wait for, or use --all or --batch.")
     return session.start(session.unless_stopped(_wait(runs, batch, timeout, as_json=as_json)))
 
 

@@ -23,17 +23,17 @@ from tui.cli.support.options import (
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam())
 @batch_option
 @click.option(
-    "--since", type=NumberParam(min=0), default=0, metavar="SEQ", help="Only later events."
+    "--since", type=NumberParam(min=0), default=0, metavar="SEQ", help="Show only events after SEQ."
 )
 @full_option
 @json_option("Print one event object a line, and nothing else.")
 @everywhere()
 def watch(runs: tuple[str, ...], batch: str | None, since: int, full: bool, as_json: bool) -> int:
-    """Follow runs until all have ended; Ctrl-C stops only the watching."""
+    """Follow runs until all have ended; Ctrl-C leaves them running."""
     from tui.cli.support import session
 
     if bool(runs) == (batch is not None):
-        raise click.UsageError("Name the runs to watch, or give --batch.")
+        raise click.UsageError("Name the runs to watch, or use --batch.")
     work = _watch(runs, batch, since, full=full, as_json=as_json)
     return session.start(session.unless_stopped(work))
 

@@ -50,16 +50,20 @@ TONES = {
     metavar="[NAME]...",
     shell_complete=argument_completion.receivers,
 )
-@click.option("--state", type=ChoiceParam(STATES), metavar="STATE", help="For deliveries.")
-@click.option("--limit", type=NumberParam(1, MOST), default=50, metavar="N", help="For deliveries.")
-@click.option("--all", "everything", is_flag=True, help="For retry: all that was parked.")
+@click.option(
+    "--state", type=ChoiceParam(STATES), metavar="STATE", help="Show only this state (deliveries)."
+)
+@click.option(
+    "--limit", type=NumberParam(1, MOST), default=50, metavar="N", help="List at most N deliveries."
+)
+@click.option("--all", "everything", is_flag=True, help="Send all parked messages again (retry).")
 @json_option("Print JSON: an array of receivers, tests or deliveries; with retry, how many.")
 @everywhere()
 def webhooks(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
-    """List who is told of events, test them, list their deliveries, or send parked ones again.
+    """List receivers of notifications, test them, list deliveries, or send parked ones again.
 
     NAME is a webhook of the settings, or apprise:1 for the first Apprise address; for retry also
-    the id of a message. What fails is tried again for a day, then parked.
+    the id of a message. Failed deliveries are sent again for a day, then parked.
     """
     from tui.cli.support import session
 

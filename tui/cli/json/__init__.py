@@ -1,4 +1,4 @@
-"""What `--json` prints: the shape of every object, for docs/json.md and the tests that hold it."""
+"""Shapes of the objects that `--json` prints, for docs/json.md and tests."""
 
 from __future__ import annotations
 

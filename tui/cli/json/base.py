@@ -1,4 +1,4 @@
-"""What all shapes have in common, and the shape of an error."""
+"""The base of all shapes, and the shape of an error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Path = Annotated[str, Meta(description="relative to the workspace; unsafe charac
 
 
 class Shape(Struct, forbid_unknown_fields=True):
-    """An object whose keys are all there, and no others."""
+    """An object with exactly these keys."""
 
 
 class ErrorInfoJson(Shape):
-    """What went wrong, and the way out; the codes are listed in errors.md."""
+    """An error and its fix; errors.md lists the codes."""
 
     code: Annotated[str, Meta(pattern="^[A-Z_]+$")]
     message: str
@@ -25,6 +25,6 @@ class ErrorInfoJson(Shape):
 
 
 class ErrorJson(Shape):
-    """Printed by every command instead of its own object, with exit code 3."""
+    """The output of a command that failed, with exit code 3."""
 
     error: ErrorInfoJson

@@ -12,7 +12,7 @@ from tui.cli.json.runs import RunJson, TokensJson
 
 
 class BatchJson(Shape):
-    """Runs launched together; live are those that have not ended, budget is for all of them."""
+    """Runs started together; live counts those that have not ended, budget limits all together."""
 
     id: str
     name: str
@@ -28,11 +28,11 @@ class BatchJson(Shape):
     pass_rate: Annotated[float | None, Meta(description="succeeded of those that ended, 0 to 1")]
     tokens: TokensJson
     budget: int | None
-    left_s: Annotated[float | None, Meta(description="about how long it will still take")]
+    left_s: Annotated[float | None, Meta(description="estimated time left")]
 
 
 class TaskJson(Shape):
-    """What several runs of a batch were given alike, and those runs, the best first."""
+    """A task of a batch and its runs, the best first."""
 
     given: dict[str, str]
     winner: Annotated[str | None, Meta(description="the best, once all have ended")]
@@ -40,17 +40,17 @@ class TaskJson(Shape):
 
 
 class BatchResultsJson(BatchJson):
-    """A batch with what came of it."""
+    """A batch and its results."""
 
     tasks: list[TaskJson]
 
 
 class ComparedJson(Shape):
-    """A run of a task and what it changed: lines by file."""
+    """A run of a task and its changed lines by file."""
 
     run: str
     status: Status
-    changes: Annotated[dict[str, str] | None, Meta(description="null: they are unknown")]
+    changes: Annotated[dict[str, str] | None, Meta(description="null: unknown")]
 
 
 class ComparisonJson(Shape):
@@ -70,14 +70,14 @@ class PlannedRunJson(Shape):
 
 
 class ToTrustJson(Shape):
-    """What a file of a repository asks for, and what has to be trusted before anything starts."""
+    """The requests of a repository's file, which must be trusted before anything starts."""
 
     file: str
     asks: list[str]
 
 
 class BatchPlanJson(Shape):
-    """What would start; disk is what its workspaces take at first, in bytes."""
+    """The planned runs; disk is the initial size of their workspaces, in bytes."""
 
     runs: Count
     disk: int | None

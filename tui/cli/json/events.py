@@ -23,7 +23,7 @@ AS_JSON: dict[str, Any] = {
 
 
 def _event(kind: type[Body]) -> type[Struct]:
-    """Make the shape of an event from its body; what says nothing is left out there."""
+    """Make the shape of an event from its body; empty fields are left out."""
     hints = get_type_hints(kind)
     own: list[Any] = []
     for field in fields(kind):

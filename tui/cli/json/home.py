@@ -1,4 +1,4 @@
-"""What the doctor finds, what takes room, and what is cleaned up."""
+"""Findings of the doctor, disk usage and clean-ups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
 
 
 class FindingJson(Shape):
-    """One thing the doctor looked at; recovery is empty where nothing needs doing."""
+    """One check of the doctor; recovery is empty if nothing is to do."""
 
     name: str
     health: CheckHealth
@@ -21,16 +21,16 @@ class FindingJson(Shape):
 
 
 class RecoveryJson(Shape):
-    """What was rebuilt from the folders of runs."""
+    """The data rebuilt from the folders of runs."""
 
     runs: Count
     events: Count
-    unreadable: Annotated[list[str], Meta(description="folders that hold too little of a run")]
-    aside: Annotated[str | None, Meta(description="where the damaged database was put")]
+    unreadable: Annotated[list[str], Meta(description="folders without enough data of a run")]
+    aside: Annotated[str | None, Meta(description="path of the damaged database")]
 
 
 class DiagnosisJson(Shape):
-    """What the doctor found; ended_orphans and recovered only with their options."""
+    """All findings of the doctor; ended_orphans and recovered only with their options."""
 
     ok: bool
     findings: list[FindingJson]
@@ -39,26 +39,26 @@ class DiagnosisJson(Shape):
 
 
 class DiskPlaceJson(Shape):
-    """A place that takes room; a file with several names counts in one place."""
+    """A place on the disk; a file with several names counts once."""
 
     kind: LocationKind
     path: str
     run: str | None
     project: str | None
     disk: Annotated[int, Meta(ge=0, description="bytes on disk")]
-    apparent: Annotated[int, Meta(ge=0, description="bytes that the files say they have")]
+    apparent: Annotated[int, Meta(ge=0, description="apparent size in bytes")]
     rebuildable: Annotated[
-        int, Meta(ge=0, description="bytes on disk that can be made again, or may go")
+        int, Meta(ge=0, description="bytes on disk that are rebuildable or may be deleted")
     ]
     entries: Count
     newest: Annotated[float, Meta(description="when a file last changed, in seconds since 1970")]
-    unread: Annotated[int, Meta(ge=0, description="folders that could not be looked into")]
+    unread: Annotated[int, Meta(ge=0, description="folders that could not be read")]
     state: Annotated[str | None, Meta(description="of a session: why it stays or may go")]
     error: str | None
 
 
 class DiskUsageJson(Shape):
-    """What takes room; free is what is left on the disk."""
+    """Disk usage; free is the free space of the disk."""
 
     places: list[DiskPlaceJson]
     free: Count
@@ -74,20 +74,20 @@ class RebuildableFolderJson(Shape):
 class CleanupItemJson(Shape):
     """One workspace or session of a plan, and why it goes or stays."""
 
-    run: Annotated[str, Meta(description="empty for a session of no run that is known")]
+    run: Annotated[str, Meta(description="empty for a session without a known run")]
     title: str
     project: str
     size: Count
     why: str
-    is_unsaved: Annotated[bool, Meta(description="it stays: work in it is nowhere else")]
+    is_unsaved: Annotated[bool, Meta(description="it stays: it has unsaved work")]
     path: str
     folders: Annotated[
-        list[RebuildableFolderJson], Meta(description="all that goes, with --artefacts-only")
+        list[RebuildableFolderJson], Meta(description="folders to delete with `--artefacts-only`")
     ]
 
 
 class CleanedUpJson(Shape):
-    """What became of one of them; entry is null where it is gone for good, or stays."""
+    """The result for one item; entry is null if it was deleted permanently or stays."""
 
     run: str | None
     path: str
@@ -97,7 +97,7 @@ class CleanedUpJson(Shape):
 
 
 class CleanupJson(Shape):
-    """What a clean-up takes and keeps, the largest first; what it did, nothing with --dry-run."""
+    """The plan of a clean-up, the largest first, and its results (none with --dry-run)."""
 
     take: list[CleanupItemJson]
     keep: list[CleanupItemJson]
@@ -108,28 +108,28 @@ class CleanupJson(Shape):
 
 
 class TrashEntryJson(Shape):
-    """Something in the trash."""
+    """An entry of the trash."""
 
     id: str
     run: str
     project: str
     title: str
-    path: Annotated[str, Meta(description="where it was")]
+    path: Annotated[str, Meta(description="original path")]
     kind: WorkspaceKind
     source: str | None
     branch: str | None
-    is_only_here: Annotated[bool, Meta(description="holds work that is nowhere else")]
+    is_only_here: Annotated[bool, Meta(description="has unsaved work")]
     at: Time
 
 
 class BroughtBackJson(Shape):
-    """What --undo brought back."""
+    """The entries that --undo restored."""
 
     restored: list[TrashEntryJson]
 
 
 class EmptiedJson(Shape):
-    """What was in the trash, and how much of it --empty-trash removed."""
+    """The size of the trash, and the size that --empty-trash removed."""
 
     trash: list[TrashEntryJson]
     removed: Count

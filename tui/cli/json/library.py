@@ -1,4 +1,4 @@
-"""Run templates, and patterns of what worked."""
+"""Run templates and patterns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
 
 
 class ParameterJson(Shape):
-    """What a template asks for; one without a default has to be given."""
+    """A parameter of a template; required if it has no default."""
 
     type: Annotated[str, Meta(pattern="^(text|number|choice|flag|path)$")]
     default: str | int | float | bool | None
@@ -21,7 +21,7 @@ class ParameterJson(Shape):
 
 
 class AchievedJson(Shape):
-    """What a template's runs have come to; ended are those that succeeded or failed."""
+    """Results of a template's runs; ended counts those that succeeded or failed."""
 
     runs: Count
     ended: Count
@@ -31,7 +31,7 @@ class AchievedJson(Shape):
 
 
 class TemplateJson(Shape):
-    """A run template; error says why it cannot be used."""
+    """A run template; error is the reason if it is invalid."""
 
     name: str
     layer: Annotated[str, Meta(pattern="^(built in|own|repository)$")]
@@ -47,28 +47,28 @@ class TemplateJson(Shape):
 
 
 class RateJson(Shape):
-    """How many runs succeeded or failed, and how many of them succeeded."""
+    """Numbers of runs that ended and of those that succeeded."""
 
     ended: Count
     succeeded: Count
 
 
 class PatternStepJson(Shape):
-    """One thing that was done and worked."""
+    """A step that succeeded."""
 
     kind: Annotated[str, Meta(pattern="^(look|run|edit|check)$")]
     text: str
 
 
 class VariableJson(Shape):
-    """What may be another the next time."""
+    """A value that may differ in the next run."""
 
     kind: Annotated[str, Meta(pattern="^(path|name|range|number)$")]
     value: str
 
 
 class PatternJson(Shape):
-    """What worked; runs it came from and those that used it, the newest first."""
+    """A pattern; its source runs and the runs that used it, newest first."""
 
     id: str
     goal: str
@@ -77,8 +77,8 @@ class PatternJson(Shape):
     outcome: str
     template: str | None
     changed_at: Time
-    is_edited: Annotated[bool, Meta(description="by you: later runs do not change it")]
+    is_edited: Annotated[bool, Meta(description="edited by you: later runs do not change it")]
     runs: list[str]
     used_by: list[str]
-    with_it: Annotated[RateJson, Meta(description="of those that used it")]
-    without: Annotated[RateJson, Meta(description="of those of its kind that did not")]
+    with_it: Annotated[RateJson, Meta(description="of runs that used it")]
+    without: Annotated[RateJson, Meta(description="of similar runs that did not")]

@@ -1,4 +1,4 @@
-"""Those who are told of events, and what came of it."""
+"""Receivers of notifications and their deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.cli.json.base import Count, Shape, Time
 
 
 class AnswerJson(Shape):
-    """What came of a try: the HTTP status code, if there was an answer, and it in words."""
+    """The result of an attempt: HTTP status code, if there was an answer, and its text."""
 
     text: str
     code: int | None
@@ -18,26 +18,28 @@ class AnswerJson(Shape):
 
 
 class DeliveryJson(Shape):
-    """A message on its way to one receiver; a parked one is not tried again by itself."""
+    """A message to one receiver; a parked one is not sent again automatically."""
 
-    id: Annotated[str, Meta(description="the webhook-id: tells doubles")]
+    id: Annotated[str, Meta(description="the webhook-id: identifies duplicates")]
     type: Annotated[str, Meta(description="run.failed and so on")]
     at: Time
-    subject: Annotated[str, Meta(description="the run or batch it is about; those stay in order")]
+    subject: Annotated[
+        str, Meta(description="the run or batch of the event; its messages stay in order")
+    ]
     receiver: str
     state: Annotated[str, Meta(pattern="^(waiting|delivered|parked)$")]
     tries: Count
     tried_at: Time | None
-    next_at: Annotated[Time | None, Meta(description="when it is tried again")]
+    next_at: Annotated[Time | None, Meta(description="time of the next attempt")]
     answer: AnswerJson | None
 
 
 class ReceiverJson(Shape):
-    """Somebody who is told of events; last is what was tried last."""
+    """A receiver of notifications; last is the last attempt."""
 
     name: str
     kind: Annotated[str, Meta(pattern="^(webhook|apprise)$")]
-    address: Annotated[str, Meta(description="without what may be secret")]
+    address: Annotated[str, Meta(description="without secret parts")]
     events: list[str]
     signed: bool
     state: Annotated[str, Meta(pattern="^(ok|failing|parked)$")]
@@ -47,13 +49,13 @@ class ReceiverJson(Shape):
 
 
 class TestedJson(Shape):
-    """A receiver that took a test message."""
+    """A receiver that accepted a test message."""
 
     receiver: str
     answer: AnswerJson
 
 
 class AgainJson(Shape):
-    """How many deliveries are tried again."""
+    """The number of deliveries that are sent again."""
 
     again: Count

@@ -1,4 +1,4 @@
-"""Runs, the queue they wait in, and what is found in them."""
+"""Runs, the queue and search results."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
 class BaseJson(Shape):
     """The commit that a worktree started from."""
 
-    ref: Annotated[str, Meta(description="as it was named: a branch, tag or commit, or HEAD")]
-    commit: Annotated[str, Meta(description="what that was when the run was requested")]
+    ref: Annotated[str, Meta(description="as requested: a branch, tag or commit, or HEAD")]
+    commit: Annotated[str, Meta(description="its commit when the run was requested")]
 
 
 class WorkspaceJson(Shape):
@@ -29,11 +29,11 @@ class WorkspaceJson(Shape):
     cwd: Annotated[
         str, Meta(description="the folder it works in, relative to path; empty: path itself")
     ]
-    in_trash: Annotated[bool, Meta(description="deleted; it can come back while the trash has it")]
+    in_trash: Annotated[bool, Meta(description="deleted; it can be restored from the trash")]
 
 
 class TokensJson(Shape):
-    """What a run used, all its attempts together."""
+    """Tokens of a run, all attempts together."""
 
     input: Count
     cached_input: Count
@@ -41,7 +41,7 @@ class TokensJson(Shape):
 
 
 class ChangeCountJson(Shape):
-    """How much a run changed, against its baseline."""
+    """Numbers of changes of a run since its baseline."""
 
     files: Count
     insertions: Count
@@ -49,7 +49,7 @@ class ChangeCountJson(Shape):
 
 
 class TakenHomeJson(Shape):
-    """A run's changes as they were last applied; files is how many were changed there."""
+    """The last applied state of a run's changes; files is the number of changed files."""
 
     how: Annotated[str, Meta(pattern="^(edits|commit|merge)$")]
     to: str
@@ -61,7 +61,7 @@ class TakenHomeJson(Shape):
 
 
 class LimitWindowJson(Shape):
-    """One of the plan's rate-limit windows, as the run last heard of it."""
+    """One of the plan's rate-limit windows, as last reported to the run."""
 
     name: str
     used_percent: float
@@ -70,7 +70,7 @@ class LimitWindowJson(Shape):
 
 
 class PauseJson(Shape):
-    """Why the queue starts nothing, and until when (null: until it is asked to)."""
+    """A pause of the queue: reason and end (null: until the user resumes it)."""
 
     reason: str
     waiting_for: WaitingFor
@@ -78,7 +78,7 @@ class PauseJson(Shape):
 
 
 class PlaceJson(Shape):
-    """A queued run's place in the queue, from 1, and what else it waits for."""
+    """A queued run's place in the queue, from 1, and its other conditions."""
 
     position: Annotated[int, Meta(ge=1)] | None
     priority: int
@@ -88,31 +88,31 @@ class PlaceJson(Shape):
 
 
 class RunJson(Shape):
-    """A run as it is now."""
+    """The current state of a run."""
 
     id: str
     title: str
     project: str
     batch: str | None
     status: Status
-    cause: Annotated[Cause | None, Meta(description="why it has its status, where that says more")]
+    cause: Annotated[Cause | None, Meta(description="reason of its status, if there is one")]
     waiting_for: Annotated[
-        WaitingFor | None, Meta(description="what holds it the longest, while it is queued")
+        WaitingFor | None, Meta(description="the last condition it waits for, while it is queued")
     ]
     queue: Annotated[PlaceJson | None, Meta(description="only while it is queued")]
     progress: Annotated[int, Meta(ge=0, le=100, description="percent")]
-    activity: Annotated[str, Meta(description="what it is doing, in words")]
+    activity: Annotated[str, Meta(description="current activity as text")]
     agent: Agent
     prompt: str
     template: str | None
     learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
-    lesson: Annotated[str | None, Meta(description="what it is told of that, before the prompt")]
+    lesson: Annotated[str | None, Meta(description="hints of that pattern, before the prompt")]
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
     elapsed_s: float
     attempt: Annotated[int, Meta(ge=1, description="the current attempt")]
-    attempts: Annotated[int, Meta(ge=1, description="how many there were")]
+    attempts: Annotated[int, Meta(ge=1, description="number of attempts")]
     thread_id: Annotated[str | None, Meta(description="Codex's own name of the thread")]
     model: str | None
     sandbox: Sandbox
@@ -120,13 +120,13 @@ class RunJson(Shape):
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
     limits: list[LimitWindowJson]
     tokens: TokensJson
-    changes: Annotated[ChangeCountJson | None, Meta(description="null: they are unknown")]
+    changes: Annotated[ChangeCountJson | None, Meta(description="null: unknown")]
     applied: Annotated[TakenHomeJson | None, Meta(description="where its changes were applied")]
     error: ErrorInfoJson | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
     result: Annotated[
         dict[str, Any] | list[Any] | str | float | bool | None,
-        Meta(description="what --output-schema asked for; null while there is none"),
+        Meta(description="the answer to --output-schema; null while there is none"),
     ]
 
 
@@ -138,7 +138,7 @@ class OverlapJson(Shape):
 
 
 class ListedRunJson(RunJson):
-    """A run as it is now, and the runs that it gets in the way of."""
+    """The current state of a run, and the runs that change the same files."""
 
     supervised: Annotated[
         bool | None, Meta(description="false: no process supervises it; null: it has ended")
@@ -147,16 +147,16 @@ class ListedRunJson(RunJson):
 
 
 class QueueJson(Shape):
-    """How the queue stands."""
+    """The state of the queue."""
 
     pause: PauseJson | None
-    slots: Annotated[int, Meta(ge=1, description="how many runs may be active at a time")]
+    slots: Annotated[int, Meta(ge=1, description="number of runs that may be active at a time")]
     active: Count
     queued: Count
 
 
 class HitJson(Shape):
-    """A place that says all the words: an event of a run, or its prompt (seq 1)."""
+    """A match of all words: an event of a run, or its prompt (seq 1)."""
 
     run: str
     title: str
@@ -166,11 +166,11 @@ class HitJson(Shape):
     at: Time
     what: Annotated[str, Meta(description="prompt, message, command, notice, error …")]
     text: str
-    marks: Annotated[list[list[int]], Meta(description="where the words stand in text: from, to")]
+    marks: Annotated[list[list[int]], Meta(description="positions of the words in text: from, to")]
 
 
 class FoundJson(Shape):
-    """The latest places; behind are events that were not looked through yet."""
+    """The newest matches; behind is the number of events not searched yet."""
 
     hits: list[HitJson]
     more: bool

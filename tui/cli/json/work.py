@@ -1,4 +1,4 @@
-"""A run's files and changes, and what became of them."""
+"""Files and changes of a run, and results of applying them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ChangedFileJson(Shape):
 
 
 class DiffJson(Shape):
-    """What a run changed; left_out names what could not be read."""
+    """The changes of a run; left_out names files that could not be read."""
 
     files: Count
     insertions: Count
@@ -51,14 +51,14 @@ class DiffJson(Shape):
 
 
 class ConflictJson(Shape):
-    """A file that keeps a run's changes from being applied."""
+    """A file that prevents applying a run's changes."""
 
     path: Path
     why: str
 
 
 class AppliedJson(Shape):
-    """What became of one run's changes."""
+    """The result of applying one run's changes."""
 
     run: str
     applied: bool
@@ -69,12 +69,12 @@ class AppliedJson(Shape):
     commit: str | None
     branch: str | None
     merged_into: Annotated[str | None, Meta(description="the branch that a merge went into")]
-    signed: Annotated[bool | None, Meta(description="null where no commit was made")]
-    hooks_run: Annotated[bool | None, Meta(description="null where no commit was made")]
+    signed: Annotated[bool | None, Meta(description="null if no commit was made")]
+    hooks_run: Annotated[bool | None, Meta(description="null if no commit was made")]
 
 
 class CheckpointJson(Shape):
-    """A state of a workspace that can be put back."""
+    """A state of a workspace that can be restored."""
 
     n: Count
     at: Time
@@ -82,7 +82,7 @@ class CheckpointJson(Shape):
 
 
 class RestoredJson(Shape):
-    """What was put back; undo is the checkpoint that takes it back."""
+    """The restored state; undo is the checkpoint that reverts it."""
 
     files: list[Path]
     undo: Count

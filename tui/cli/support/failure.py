@@ -104,7 +104,7 @@ def _internal(error: BaseException) -> UserError:
     from tui.cli.support.log_file import write_down
 
     if words := transient(error):
-        recovery = "Free what is used up, or raise the limit, then try again."
+        recovery = "Free the resource or raise its limit, then try again."
         return user_error("INTERNAL", f"The command cannot go on: {words}.", recovery)
     what = one_line(f"{type(error).__name__}: {error}")
     message = f"Something went wrong inside swarm-tui ({what})."

@@ -50,7 +50,7 @@ def everywhere(*, hidden: bool = True) -> Callable[[Function], Function]:
 
     def add(function: Function) -> Function:
         for name, callback, text in (
-            ("--debug", _set_debug, "Show where an error comes from."),
+            ("--debug", _set_debug, "Show the traceback of an error."),
             ("--no-color", _set_no_color, "Print without colours, as NO_COLOR does."),
         ):
             function = click.option(
@@ -71,15 +71,15 @@ def json_option(text: str) -> Callable[[Function], Function]:
 def full_option(function: Function) -> Function:
     """Add `--full`."""
     return click.option(
-        "--full", is_flag=True, help="Show all output of commands, not only its last lines."
+        "--full", is_flag=True, help="Show all output of commands, not only the last lines."
     )(function)
 
 
 def batch_option(function: Function) -> Function:
     """Add `--batch`, in the place of runs that are named."""
-    return click.option("--batch", type=BatchParam(), metavar="BATCH", help="All runs of a batch.")(
-        function
-    )
+    return click.option(
+        "--batch", type=BatchParam(), metavar="BATCH", help="Select all runs of a batch."
+    )(function)
 
 
 def examples(*lines: str) -> str:

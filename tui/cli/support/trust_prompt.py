@@ -94,7 +94,7 @@ def _page(consent: Consent, pages: list[list[str]], number: int, question: str) 
     return [
         shown.heading(consent),
         *(f"  {line}" for line in pages[number]),
-        *([f"  ({where}; Space: the next)"] if where else []),
+        *([f"  ({where}; Space: next page)"] if where else []),
         shown.AS_YOU,
         consent.note(),
         question,

@@ -51,12 +51,12 @@ def workspace_options(function: Function) -> Function:
                 "without REPO, put it after the prompt).",
             ),
             click.option("--copy", type=folder, metavar="DIR", help="Work in a copy of DIR."),
-            click.option("--empty", is_flag=True, help="Work in a fresh, empty folder."),
+            click.option("--empty", is_flag=True, help="Work in a new, empty folder."),
             click.option(
                 "--from-run",
                 type=RunParam(),
                 metavar="RUN",
-                help="Work in a copy of an earlier run's workspace as it stands.",
+                help="Work in a copy of an earlier run's current workspace.",
             ),
             click.option(
                 "--in-place",

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from engine.config.settings import Config
     from engine.engine import RenderedTemplate, SourceInfo, Template
 
-TO_DO = "What is to be done?  @ names a file"
-MORE = "More words, if any, behind the template's.  @ names a file"
+TO_DO = "Describe the task  ·  @ names a file"
+MORE = "Text to append to the template (optional)  ·  @ names a file"
 KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
 
 
@@ -77,7 +77,7 @@ class RunFields(VerticalScroll, can_focus=False):
             mentions=mentions,
         )
         yield mentions
-        yield from _row("It is told", Static(id="preview"))
+        yield from _row("Preview", Static(id="preview"))
         yield from _row("Agent", SegmentedControl(AGENTS, AGENTS.index(draft.agent), id="agent"))
         kinds = SegmentedControl(KIND_WORDS, KINDS.index(draft.kind), id="kind")
         yield from _row("Workspace", kinds)

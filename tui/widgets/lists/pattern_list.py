@@ -13,7 +13,7 @@ from tui import formatting
 from tui.terminal.cells import clean, crop
 from tui.widgets.base.line_view import LineView
 
-NOTHING = "No patterns yet: a run that succeeds leaves one. i imports one from a file."
+NOTHING = "No patterns yet: successful runs create them. i imports one from a file."
 
 
 class PatternList(LineView):

@@ -89,7 +89,7 @@ class LogPane(TransparentVertical):
         choice = [] if self._kind is USUAL else [self._kind.name]
         choice += ["all runs"] if self.shows_all_runs else []
         log.name_choice("Log", ", ".join(choice))
-        log.empty_text = "None of these yet: K shows others." if choice else NOTHING
+        log.empty_text = "No events of these kinds yet: K changes the kinds." if choice else NOTHING
         run = None if self.shows_all_runs else self._run
         if run or self.shows_all_runs:
             await log.open(self._history(run, self._kind))
