@@ -78,7 +78,7 @@ def test_resume_detached(simulated: Swarm, swarm: Swarm) -> None:
 def test_resume_refuses_what_cannot_be(start: Starter, simulated: Swarm, swarm: Swarm) -> None:
     simulated("sim: say x")
     assert swarm("resume", "@last", " ").code == 3
-    assert "Give a MESSAGE" in swarm("resume", "@last").err
+    assert "Add a MESSAGE" in swarm("resume", "@last").err
     run = start("run", "--empty", "--agent", "simulated", "sim: say working\nsim: hang")
     run.until(type="step", text="working")
     refused = swarm("resume", "@last", "go on", "--json")

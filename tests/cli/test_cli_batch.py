@@ -99,7 +99,7 @@ def test_what_comes_of_it_can_be_exported(swarm: Swarm, here: Path) -> None:
 def test_wrong_words_are_answered(swarm: Swarm, here: Path) -> None:
     (here / "rows.csv").write_text("path\nsrc\n../x\n")
     for words, code, said in (
-        (("do it",), 2, "Say how many"),
+        (("do it",), 2, "Choose the runs"),
         (("sho",), 2, "Or did you mean 'batch show'?"),
         (("--count", "2"), 2, "Missing argument 'PROMPT'"),
         (("x", "--matrix", "path"), 3, "KEY=a,b,c is needed"),

@@ -132,7 +132,7 @@ async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) 
         await until_chosen(pilot, "b2")
         assert app.screen is screen_of(app)
         assert listed(app) == ["d4", "c3", "b2", "a1"]
-        await pilot.press("colon", *"wrong here", "enter")
+        await pilot.press("colon", *"check this", "enter")
         await pilot.pause()
         assert app.current_mode == "doctor"
         await pilot.press("colon", *"sows", "enter")
