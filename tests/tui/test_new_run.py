@@ -207,11 +207,17 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
             "budget": "1.5M",
             "at": "+1h",
         }
-        for id, wrong in {"timeout": "soon", "retries": "-1", "budget": "lots", "at": "x"}.items():
+        mistakes = {
+            "timeout": ("soon", "needed"),
+            "retries": ("-1", "needed"),
+            "budget": ("lots", "invalid number of tokens"),
+            "at": ("x", "invalid time"),
+        }
+        for id, (wrong, message) in mistakes.items():
             field = app.screen.query_one(f"#{id}", Input)
             field.value = wrong
             await pilot.pause()
-            assert "needed" in plain(app)
+            assert message in plain(app)
             assert app.screen.query_one("#start", Button).disabled
             await pilot.press("ctrl+s")
             field.value = ""

@@ -111,7 +111,7 @@ async def test_nobody_to_tell(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("5")
-        await until(pilot, lambda: "Nobody" in shown(app))
-        assert "Nobody is told what happens." in shown(app)
+        await until(pilot, lambda: "No receivers" in shown(app))
+        assert "No receivers of notifications." in shown(app)
         await pilot.press("T", "a", "w", "tab", "tab", "h", "tab")
         assert not engine.asked
