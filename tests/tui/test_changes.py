@@ -326,7 +326,7 @@ async def test_enter_on_a_changed_file_shows_its_diff_and_f_the_whole_of_it(
         await reached(pilot, lambda: "crlf.txt · 2 lines · 4 B" in shown(app_in(pilot)))
         run.write({"crlf.txt": "other\n"})
         run.engine.happen(RUN, FilesChanged((FileChange("crlf.txt", "modified"),)))
-        await reached(pilot, lambda: "it changed meanwhile" in shown(app_in(pilot)))
+        await reached(pilot, lambda: "the file has changed" in shown(app_in(pilot)))
         await pilot.press("r")
         await reached(pilot, lambda: "other" in shown(app_in(pilot)))
         (run.root / "crlf.txt").unlink()

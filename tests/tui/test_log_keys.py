@@ -75,9 +75,9 @@ async def test_kinds_are_chosen_from_a_list_and_named(engine: FakeEngine) -> Non
         assert "all is well" not in said
         assert said.splitlines()[-2].endswith(" problems")
         said = await press(pilot, "K", "j", "enter")
-        assert "None of these yet" in said
+        assert "No events of these kinds yet" in said
         assert "usage" in said
-        assert "None of these yet" in await press(pilot, "K", "escape")
+        assert "No events of these kinds yet" in await press(pilot, "K", "escape")
 
 
 async def test_all_runs_are_a_key_away_and_go_on_live(engine: FakeEngine) -> None:

@@ -104,7 +104,7 @@ async def test_the_palette_finds_commands_by_name_and_greys_the_rest(engine: Fak
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
-        await pilot.press("colon", *"go on where", "enter")
+        await pilot.press("colon", *"continue in its", "enter")
         await pilot.pause()
         assert isinstance(app.screen, Palette)  # greyed: the run is still running
         await pilot.press("escape", "ctrl+p", *"run.cancel", "enter")
