@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Run swarm-tui; its own `engine` and `tui` win over any of those names on PYTHONPATH."""
     # Not pathlib: the first frame waits for nothing.
-    folder = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
+    folder = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120  no pathlib at start
     sys.path[:] = [folder, *_safe(sys.path)]
     if not os.path.isabs(sys.pycache_prefix or "/"):  # noqa: PTH117  as above
         sys.pycache_prefix = None  # compiled modules would be read from the current folder
@@ -40,8 +40,8 @@ def _safe(module_path: list[str]) -> list[str]:
     try:
         left_out = {os.path.realpath(name) for name in ("", *named)}
     except FileNotFoundError:  # the current folder was removed
-        left_out = {os.path.realpath(name) for name in named if os.path.isabs(name)}  # noqa: PTH117
-        module_path = [entry for entry in module_path if os.path.isabs(entry)]  # noqa: PTH117
+        left_out = {os.path.realpath(name) for name in named if os.path.isabs(name)}  # noqa: PTH117  no pathlib at start
+        module_path = [entry for entry in module_path if os.path.isabs(entry)]  # noqa: PTH117  no pathlib at start
     return [entry for entry in module_path if os.path.realpath(entry) not in left_out]
 
 

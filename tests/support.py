@@ -72,7 +72,7 @@ async def until(engine: Engine, holds: Callable[[], object]) -> None:
 async def becomes(holds: Callable[[], object]) -> None:
     """Wait for what other processes and threads do; nobody tells us, so look again and again."""
     async with asyncio.timeout(LIMIT_S):
-        while not holds():  # noqa: ASYNC110
+        while not holds():  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.01)
 
 

@@ -25,7 +25,7 @@ webhooks:
 notify: {bell: true, apprise: []}
 cleanup: {auto: false, older_than: 30d, keep: 20, budget: 50GiB, trash_days: 7}
 ui: {theme: swarm-dark, keys: {run.cancel: x}, columns: [status, title, progress, elapsed, changes]}
-"""  # noqa: E501
+"""  # noqa: E501  a line of the file
 
 
 def refused(text: str) -> str:

@@ -575,7 +575,7 @@ def test_watchdog_wishes_are_held_against_the_settings() -> None:
     from engine.trust.loosening import looser
 
     base = RunSpec("x", "x", "p")
-    check: Callable[..., list[str]] = lambda **wish: [  # noqa: E731
+    check: Callable[..., list[str]] = lambda **wish: [  # noqa: E731  typed as a function
         item.text
         for item in looser({"watchdog": WatchdogOverride(**wish)}, base, WatchdogSettings())
     ]

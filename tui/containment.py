@@ -95,7 +95,7 @@ class Containment:
     @property
     def _is_over(self) -> bool:
         """Whether the dashboard is closing: nothing more of it is to be seen."""
-        return self._app._exit or self._app._closing  # pyright: ignore[reportPrivateUsage]
+        return self._app._exit or self._app._closing  # pyright: ignore[reportPrivateUsage]  the library has no public way
 
     def _record(self, screen: Screen[Any], error: Exception) -> bool:
         """Record a fault, and show it once; True where there are too many of this screen."""
@@ -195,12 +195,12 @@ async def _dispatch(self: MessagePump, message: Message) -> None:
     try:
         await _textual_dispatch(self, message)
     except Exception as error:
-        app = cast("object", self.app)  # pyright: ignore[reportUnknownMemberType]
+        app = cast("object", self.app)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
         containment: Containment | None = getattr(app, "containment", None)
         if containment is None or not containment.contain(error, self, message):
             raise
 
 
 # The one place in Textual through which the messages of all pumps go, those of its own widgets too.
-_textual_dispatch = MessagePump._dispatch_message  # pyright: ignore[reportPrivateUsage]
-MessagePump._dispatch_message = _dispatch  # pyright: ignore[reportPrivateUsage]
+_textual_dispatch = MessagePump._dispatch_message  # pyright: ignore[reportPrivateUsage]  the library has no public way
+MessagePump._dispatch_message = _dispatch  # pyright: ignore[reportPrivateUsage]  the library has no public way

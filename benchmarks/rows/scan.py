@@ -29,7 +29,7 @@ def _cold(bench: Bench) -> Iterator[Round]:
 
     def cold(measure: object) -> float:
         _forget()
-        return measure(tree)[0]  # type: ignore[operator]
+        return measure(tree)[0]  # type: ignore[operator]  one of two kinds
 
     _forget()
     yield alternating(lambda: cold(_ours), lambda: cold(_du))

@@ -34,7 +34,7 @@ class _Told:
         for entry in entries:
             for body in entry.bodies:  # type: ignore[attr-defined]  an Entry of the store
                 for change in getattr(body, "changes", ()):
-                    self.at.setdefault((entry.run, change.path), now)  # type: ignore[attr-defined]
+                    self.at.setdefault((entry.run, change.path), now)  # type: ignore[attr-defined]  known by its kind
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def _leaves(settings: Mapping[str, object]) -> Iterator[tuple[Path, str]]:
             inner = cast("Mapping[object, object]", value)
             waiting += [((*path, *_parts(str(key))), each) for key, each in inner.items()]
         elif isinstance(value, (list, tuple)):
-            items = cast("list[object]", list(value))  # pyright: ignore[reportUnknownArgumentType]
+            items = cast("list[object]", list(value))  # pyright: ignore[reportUnknownArgumentType]  any JSON
             waiting += [(path, each) for each in items]
             waiting += _arguments(path, [each for each in items if isinstance(each, str)])
         elif isinstance(value, str):

@@ -159,7 +159,7 @@ def _client() -> httpx2.AsyncClient:
 async def _beginning(reply: httpx2.Response) -> str:
     """Read the beginning of a body, however long it is; the rest is never fetched."""
     read = b""
-    chunks: AsyncGenerator[bytes] = reply.aiter_raw()  # pyright: ignore[reportAssignmentType]
+    chunks: AsyncGenerator[bytes] = reply.aiter_raw()  # pyright: ignore[reportAssignmentType]  the library's type is wider
     async with aclosing(chunks):
         async for chunk in chunks:
             read += chunk[: REPLY_BYTES - len(read)]

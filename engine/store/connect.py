@@ -40,7 +40,7 @@ class DatabaseConnection(aiosqlite.Connection):
         aiosqlite's own methods go to the thread for each statement, which for a transaction of a
         dozen takes longer than SQLite does; they all go through `_execute`.
         """
-        done: Coroutine[Any, Any, T] = self._execute(self._whole, work)  # pyright: ignore[reportUnknownMemberType]
+        done: Coroutine[Any, Any, T] = self._execute(self._whole, work)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
         return asyncio.ensure_future(done)
 
     def _whole(self, work: Callable[[sqlite3.Connection], T]) -> T:

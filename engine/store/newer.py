@@ -65,7 +65,7 @@ def _read(kind: type[T], raw: object) -> T | None:
     return cast("T", kind(**values))
 
 
-def _part(one: Field[Any], hint: Any, raw: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _part(one: Field[Any], hint: Any, raw: Mapping[str, Any]) -> Any:  # noqa: ANN401  any stored value
     """Return a field's value; MISSING where its default has to do."""
     value = _read(hint, raw[one.name]) if one.name in raw else None
     if value is None and one.default is MISSING and one.default_factory is MISSING:

@@ -25,7 +25,7 @@ from shutil import rmtree
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "real")]
 
-from loopback import (  # noqa: E402
+from loopback import (  # noqa: E402  the path is set first
     LoopbackServer,
     codex_binary,
     codex_env,
@@ -34,12 +34,12 @@ from loopback import (  # noqa: E402
     message,
     together,
 )
-from storm import CONFIG, integrity, left_alive, start_engine  # noqa: E402
+from storm import CONFIG, integrity, left_alive, start_engine  # noqa: E402  the path is set first
 
-from engine.config.paths import Paths  # noqa: E402
-from engine.domain.events import Step  # noqa: E402
-from engine.domain.model import RunSpec, Status  # noqa: E402
-from engine.engine import Engine  # noqa: E402
+from engine.config.paths import Paths  # noqa: E402  the path is set first
+from engine.domain.events import Step  # noqa: E402  the path is set first
+from engine.domain.model import RunSpec, Status  # noqa: E402  the path is set first
+from engine.engine import Engine  # noqa: E402  the path is set first
 
 TAIL_S = 240
 

@@ -84,7 +84,7 @@ def test_many_edited_files_are_a_tree(capsys: pytest.CaptureFixture[str], full: 
     changes = tuple(FileChange(f"src/{number:02}.py", "added") for number in range(20))
     event = Event("0f3", 1, 0.0, 1, Step("tool", "file_change", "completed", changes=changes))
     engine = SimpleNamespace(lookout=SimpleNamespace(since=None))
-    view = LiveView(RunFollower(engine, [run]), full=full)  # type: ignore[arg-type]
+    view = LiveView(RunFollower(engine, [run]), full=full)  # type: ignore[arg-type]  a parameter of the test
     view.show([event], {"0f3": run})
     lines = [line[20:].rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[:4] == ["20 files", "  src/", "A   00.py", "A   01.py"]

@@ -11,9 +11,9 @@ import pytest
 from pseudo import Terminal
 from typed import ROOT
 
-from engine.domain.batch_json import _as_text, _cell  # pyright: ignore[reportPrivateUsage]
+from engine.domain.batch_json import _as_text, _cell  # pyright: ignore[reportPrivateUsage]  the test looks inside
 from engine.domain.text import escaped, visible
-from tui.cli.support.completion import _quoted_for_bash  # pyright: ignore[reportPrivateUsage]
+from tui.cli.support.completion import _quoted_for_bash  # pyright: ignore[reportPrivateUsage]  the test looks inside
 
 NAMES = (
     "a b",
@@ -61,7 +61,7 @@ def test_completion_offers_no_name_that_breaks_its_line(
     monkeypatch.setenv("COMP_LINE", "swarm-tui x ")
     shell = completion.BashCompletion(completion.completion, {}, "swarm-tui", "_X")
     monkeypatch.setattr(shell, "get_completions", lambda *_: [CompletionItem(it) for it in items])
-    assert completion._answer(shell) == "plain\tplain\t"  # pyright: ignore[reportPrivateUsage]
+    assert completion._answer(shell) == "plain\tplain\t"  # pyright: ignore[reportPrivateUsage]  the test looks inside
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def window_of(
     """Open a dashboard, as the page does."""
     url = address.origin().with_path("/ws").with_query(width=str(WIDTH), height=str(HEIGHT))
     protocols = ("swarm-tui", key)
-    return browser.ws_connect(url, origin=str(address.origin()), protocols=protocols)  # pyright: ignore[reportReturnType]
+    return browser.ws_connect(url, origin=str(address.origin()), protocols=protocols)  # pyright: ignore[reportReturnType]  one shape for the test
 
 
 @pytest.fixture

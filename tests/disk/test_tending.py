@@ -22,7 +22,7 @@ from engine.workspaces.create import base
 
 async def tended(paths: Paths, **settings: object) -> Engine:
     """Do what is done every hour once, with these settings."""
-    config = quick(cleanup=CleanupSettings(**settings))  # pyright: ignore[reportArgumentType]
+    config = quick(cleanup=CleanupSettings(**settings))  # pyright: ignore[reportArgumentType]  values come by name
     async with Engine.open(paths, config) as engine:
         await Maintenance(engine.disk, engine._store, config, lambda: True).once()
         return engine

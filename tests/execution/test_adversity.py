@@ -122,7 +122,7 @@ async def main():
 asyncio.run(main())
 """
     arguments = [sys.executable, "-c", program, str(paths.home), str(paths.config)]
-    many = [subprocess.Popen(arguments, stdin=subprocess.PIPE) for _ in range(8)]  # noqa: ASYNC220
+    many = [subprocess.Popen(arguments, stdin=subprocess.PIPE) for _ in range(8)]  # noqa: ASYNC220  the test needs a plain child process
     for one in many:
         one.stdin.write(b"go\n")
         one.stdin.flush()

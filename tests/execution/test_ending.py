@@ -46,7 +46,7 @@ def run(*, used: int = 0, retries: int = 3, hits: int = 0) -> Run:
 
 def after(code: str | None, of: Run, action: str = "notice", exit_code: int | None = 1) -> NextStep:
     error = user_error(code) if code else None
-    settings = WatchdogSettings(action=action)  # type: ignore[arg-type]
+    settings = WatchdogSettings(action=action)  # type: ignore[arg-type]  a parameter of the test
     came = what_next(of, AttemptOutcome.of(error), exit_code, settings, NOW, AGAIN)
     stamp(of, came.bodies, NOW)  # the lifecycle allows it
     return came

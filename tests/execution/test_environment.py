@@ -188,11 +188,11 @@ async def test_no_two_live_runs_share_ports(paths: Paths) -> None:
             async def runs(self, **_: object) -> list[Run]:
                 return runs
 
-        first = await ports.assign(paths, runs[0].id, Live())  # pyright: ignore[reportArgumentType]
+        first = await ports.assign(paths, runs[0].id, Live())  # pyright: ignore[reportArgumentType]  values come by name
         assert first is not None
         for other in runs[1:]:
             paths.port(other.id).write_text(f"{first}\n")  # as one that ended had it before
-            mine = await ports.assign(paths, other.id, Live())  # pyright: ignore[reportArgumentType]
+            mine = await ports.assign(paths, other.id, Live())  # pyright: ignore[reportArgumentType]  values come by name
             assert mine is not None and mine != first
         assert len({ports.assigned(paths, run.id) for run in runs}) == 3
 

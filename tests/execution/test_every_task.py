@@ -223,7 +223,7 @@ async def test_the_background_goes_on_without_all_that_is_optional(paths: Paths)
 async def test_every_command_shows_what_fails_in_the_background(paths: Paths) -> None:
     (run,) = await queued(paths, 1, "hang")
     argv = [sys.executable, str(PROGRAM), "always", "search", "supervise"]
-    supervisor = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    supervisor = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220  the test needs a plain child process
     try:
         async with asyncio.timeout(LIMIT_S), Engine.open(paths, quick()) as engine:
             await until(engine, lambda: engine.faults)
@@ -272,7 +272,7 @@ async def test_who_waits_is_told_that_nothing_is_heard_any_more(paths: Paths) ->
 
 async def _until_ended(paths: Paths) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while set(await stored(paths)) != {Status.SUCCEEDED}:  # noqa: ASYNC110
+        while set(await stored(paths)) != {Status.SUCCEEDED}:  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.05)
 
 

@@ -182,7 +182,7 @@ async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(path
     async with supervising(paths, grace_s=GRACE_S) as engine:
         run = await engine.start(spec("say one", "fail something odd"))
         await settled(engine)
-        left = subprocess.Popen(  # noqa: ASYNC220
+        left = subprocess.Popen(  # noqa: ASYNC220  the test needs a plain child process
             ["sleep", "300"], env={**os.environ, MARK: mark(paths.attempt(run.id, 1))}
         )
         try:

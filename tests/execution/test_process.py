@@ -168,7 +168,7 @@ folder = AttemptFolder(Path({str(attempt.path)!r}))
 asyncio.run(process.start(folder, ["/bin/sh", "-c", {text!r}], {{}}, folder.path))
 time.sleep(300)
 """
-    child = subprocess.Popen([sys.executable, "-c", starter])  # noqa: ASYNC220
+    child = subprocess.Popen([sys.executable, "-c", starter])  # noqa: ASYNC220  the test needs a plain child process
     try:
         await ready(attempt)
     finally:
@@ -195,7 +195,7 @@ async def test_letting_go_of_it_leaves_it_alive_without_a_warning(attempt: Attem
 
 
 async def test_a_stranger_with_the_same_pid_is_not_taken_for_it(attempt: AttemptFolder) -> None:
-    stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)  # noqa: ASYNC220
+    stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)  # noqa: ASYNC220  the test needs a plain child process
     try:
         attempt.pid.write_text(f"{stranger.pid}\n")
         it = await process.find(attempt)

@@ -353,7 +353,7 @@ def watchful(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict]:
     monkeypatch.setattr(scheduler, "LOOK_S", 0.05)
 
     def settings(action: str) -> dict:
-        watchdog = WatchdogSettings(silent_s=0.25, first_event_s=1.0, action=action)  # type: ignore[arg-type]
+        watchdog = WatchdogSettings(silent_s=0.25, first_event_s=1.0, action=action)  # type: ignore[arg-type]  a parameter of the test
         return {"watchdog": watchdog, "grace_s": 1.0}
 
     return settings

@@ -246,7 +246,7 @@ async def test_a_folder_of_the_users_own_is_set_up_only_when_asked(
 async def test_the_settings_of_a_project_come_first(paths: Paths, source: Path) -> None:
     (source / ".secret").write_text("s")
     (source / "skip").write_text("s")
-    own = ProjectSettings(setup=("touch own",), ignore=("skip", ".*"), copy_files=(".secret",))  # pyright: ignore[reportArgumentType]
+    own = ProjectSettings(setup=("touch own",), ignore=("skip", ".*"), copy_files=(".secret",))  # pyright: ignore[reportArgumentType]  values come by name
     more = {**with_setup("touch common"), "projects": {"shop": own}}
     async with supervising(paths, **more) as engine:
         run, events = await ran(engine, **copy_of(source), project="shop")

@@ -105,7 +105,7 @@ def of(run: Run, now: float, stalled: str = "", action: str = "notice") -> str |
 
 
 def replace_action(action: str) -> WatchdogSettings:
-    return WatchdogSettings(silent_s=100, first_event_s=10, action=action)  # type: ignore[arg-type]
+    return WatchdogSettings(silent_s=100, first_event_s=10, action=action)  # type: ignore[arg-type]  a parameter of the test
 
 
 def test_a_time_limit(working: Run) -> None:

@@ -75,7 +75,7 @@ async def test_agent_set_up_and_check_get_no_secret(
 async def test_editor_shell_and_git_get_no_secret(
     paths: Paths, tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    Config(**settings)  # pyright: ignore[reportArgumentType]
+    Config(**settings)  # pyright: ignore[reportArgumentType]  values come by name
     dump = tmp_path / "git"
     dump.write_text(f"#!/bin/sh\nenv > {tmp_path}/git.env\n")
     dump.chmod(0o755)
@@ -89,7 +89,7 @@ async def test_editor_shell_and_git_get_no_secret(
 
 
 def test_the_supervisor_in_the_background_gets_them(settings: dict[str, object]) -> None:
-    Config(**settings)  # pyright: ignore[reportArgumentType]
+    Config(**settings)  # pyright: ignore[reportArgumentType]  values come by name
     found = own_environment()
     assert found["CI_HOOK_SECRET"] == RECEIVERS
     assert "SWARM_HOME" in found
@@ -98,7 +98,7 @@ def test_the_supervisor_in_the_background_gets_them(settings: dict[str, object])
 def test_a_secret_of_a_provider_is_in_no_argument(
     paths: Paths, tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    config = Config(**settings)  # pyright: ignore[reportArgumentType]
+    config = Config(**settings)  # pyright: ignore[reportArgumentType]  values come by name
     wish = spec(agent=Agent.CODEX, codex_bin=fake_codex(tmp_path, ""))
     what = command(wish, config, paths, "abc", paths.attempt("abc", 1), None)
     assert what.env["CORP_MODEL_KEY"] == PROVIDERS

@@ -25,11 +25,11 @@ HERE = Path(__file__).resolve()
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(HERE.parent)]
 
-import repos  # noqa: E402
-from outside import Outside  # noqa: E402
-from trees import Planter  # noqa: E402
+import repos  # noqa: E402  the path is set first
+from outside import Outside  # noqa: E402  the path is set first
+from trees import Planter  # noqa: E402  the path is set first
 
-from engine.workspaces.files.removal import remove  # noqa: E402
+from engine.workspaces.files.removal import remove  # noqa: E402  the path is set first
 
 COMMAND = (sys.executable, str(ROOT / "swarm_tui.py"))
 LIMIT_S = 120.0

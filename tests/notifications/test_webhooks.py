@@ -41,7 +41,7 @@ async def place() -> AsyncGenerator[Doorstep]:
 async def comes(holds: Callable[[], Awaitable[object]]) -> None:
     """Wait for what the database will say; nobody tells us, so look again and again."""
     async with asyncio.timeout(LIMIT_S):
-        while not await holds():  # noqa: ASYNC110
+        while not await holds():  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.01)
 
 

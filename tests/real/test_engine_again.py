@@ -315,7 +315,7 @@ async def test_an_engine_killed_in_mid_command_loses_and_doubles_nothing(
 async def _exists(path: Path) -> None:
     """Wait for a file that nobody tells of, and for what is written into it."""
     async with asyncio.timeout(LIMIT_S):
-        while not path.exists() or not path.stat().st_size:  # noqa: ASYNC110
+        while not path.exists() or not path.stat().st_size:  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.02)
 
 

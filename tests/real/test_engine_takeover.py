@@ -81,7 +81,7 @@ async def test_it_ends_while_nobody_is_there(house: House, server: LoopbackServe
 async def _exists(path: Path) -> None:
     """Wait for a file that nobody tells of: no engine is there."""
     async with asyncio.timeout(LIMIT_S):
-        while not path.exists():  # noqa: ASYNC110
+        while not path.exists():  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.02)
 
 

@@ -27,7 +27,7 @@ def plan(order: BatchRequest) -> list[PlannedRun]:
 
 
 def asked(prompt: str = "", **more: object) -> BatchRequest:
-    return BatchRequest(RunSpec(prompt=prompt, title=prompt, project="garden"), **more)  # type: ignore
+    return BatchRequest(RunSpec(prompt=prompt, title=prompt, project="garden"), **more)  # type: ignore  options of the test by name
 
 
 def refused(order: BatchRequest) -> str:

@@ -45,7 +45,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
 def order(prompt: str, **more: object) -> BatchRequest:
     spec = RunSpec(prompt=prompt, title="", project="garden", agent=Agent.SIMULATED)
     verify = more.pop("verify", None)
-    return BatchRequest(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore
+    return BatchRequest(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore  options of the test by name
 
 
 async def test_the_form_shows_what_would_start_and_starts_it(
@@ -231,7 +231,7 @@ def test_a_batch_looks_the_same(
 ) -> None:
     monkeypatch.setenv("TZ", "UTC")
     engine = FakeEngine()
-    engine.swarms = Known()  # pyright: ignore[reportAttributeAccessIssue]
+    engine.swarms = Known()  # pyright: ignore[reportAttributeAccessIssue]  replaced for the test
     for place, path in enumerate(("parser", "parser", "server", "server")):
         run_id, copy = f"1qj8a{place}k2m4", place % 2 + 1
         spec = RunSpec("x", f"test {path} #{copy}", "demo", batch="test", given={"path": path})

@@ -67,7 +67,7 @@ class Counting(EventLog):
 
 
 class Host(BareApp):
-    BINDINGS = [("F", "follow", "follow")]  # noqa: RUF012
+    BINDINGS = [("F", "follow", "follow")]  # noqa: RUF012  Textual declares it without ClassVar
 
     def action_follow(self) -> None:
         self.events.action_follow()
@@ -173,7 +173,7 @@ async def test_a_reader_who_scrolled_up_stays_and_sees_how_much_waits(
         await log.open(store.history())
         await pilot.pause()
         if leave == "wheel":
-            log._on_mouse_scroll_up(wheel(log))  # pyright: ignore
+            log._on_mouse_scroll_up(wheel(log))  # pyright: ignore  options of the test by name
         else:
             await pilot.press(leave)
         await pilot.pause()
@@ -187,7 +187,7 @@ async def test_a_reader_who_scrolled_up_stays_and_sees_how_much_waits(
         assert "8 new" in str(log.border_subtitle)
         if back == "wheel":
             for _ in range(20):
-                log._on_mouse_scroll_down(wheel(log))  # pyright: ignore
+                log._on_mouse_scroll_down(wheel(log))  # pyright: ignore  options of the test by name
         else:
             await pilot.press(back)
         await pilot.pause()
@@ -419,11 +419,11 @@ async def test_streaming_never_lays_the_screen_out_anew() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.events.open(store.history())
         await pilot.pause()
-        before = app.events._layout_updates  # pyright: ignore[reportPrivateUsage]
+        before = app.events._layout_updates  # pyright: ignore[reportPrivateUsage]  the test looks inside
         for _ in range(10):
             app.events.append(store.add(30))
             await pilot.pause()
-        assert app.events._layout_updates == before  # pyright: ignore[reportPrivateUsage]
+        assert app.events._layout_updates == before  # pyright: ignore[reportPrivateUsage]  the test looks inside
         assert last(app.events).endswith("event 400")
 
 

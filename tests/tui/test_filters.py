@@ -11,7 +11,7 @@ from tui.models.filters import compile_filter
 
 def a_run(**spec: str) -> Run:
     given = {"prompt": "p", "title": "Fix the parser", "project": "web shop", "template": "fix-bug"}
-    run = Run("1qj8a0k2m4", RunSpec(**(given | spec)), 0, status=Status.FAILED)  # pyright: ignore
+    run = Run("1qj8a0k2m4", RunSpec(**(given | spec)), 0, status=Status.FAILED)  # pyright: ignore  options of the test by name
     run.error = user_error("USAGE_LIMIT_REACHED").info
     return run
 

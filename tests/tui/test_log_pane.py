@@ -69,7 +69,7 @@ def ran(command: str, output: str = "") -> Step:
 class Host(BareApp):
     """A log alone on the screen; remembers what it was asked to open and to copy."""
 
-    BINDINGS = [("n", "new", "new"), ("slash", "filter", "filter"), ("w", "other", "other")]  # noqa: RUF012
+    BINDINGS = [("n", "new", "new"), ("slash", "filter", "filter"), ("w", "other", "other")]  # noqa: RUF012  Textual declares it without ClassVar
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -292,7 +292,7 @@ async def test_a_long_log_costs_what_is_looked_at(
     run = await add_run(store, *bodies)
     rows: list[int] = []
     drawn: list[object] = []
-    read, keep = store._read, LinePaint.keep  # pyright: ignore[reportPrivateUsage]
+    read, keep = store._read, LinePaint.keep  # pyright: ignore[reportPrivateUsage]  the test looks inside
 
     async def counted(query: str, values: Any = ()) -> list[Any]:
         found = await read(query, values)
@@ -401,7 +401,7 @@ async def test_a_rare_kind_in_a_long_log_takes_one_question(store: Store) -> Non
             pages.append(asked)
             return await page(**asked)
 
-        past.page = counted  # pyright: ignore[reportAttributeAccessIssue]
+        past.page = counted  # pyright: ignore[reportAttributeAccessIssue]  replaced for the test
         await app.log_view.open(past)
         await settled(pilot)
         assert app.lines[0].endswith("the one")

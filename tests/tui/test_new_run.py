@@ -186,7 +186,7 @@ def prompt_of(app: SwarmApp) -> PromptArea:
 async def told(pilot: Pilot[None], words: str) -> None:
     """Wait until the form has looked at the disk, and says something."""
     async with asyncio.timeout(LIMIT_S):
-        while words not in plain(pilot.app):  # pyright: ignore[reportArgumentType]
+        while words not in plain(pilot.app):  # pyright: ignore[reportArgumentType]  values come by name
             await asyncio.sleep(0.01)
             await pilot.pause()
 

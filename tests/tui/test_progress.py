@@ -128,7 +128,7 @@ def test_a_pulse_is_small_whatever_it_has_counted() -> None:
     pulse = Pulse()
     for start in range(0, 100_000, 100):
         pulse.beat(float(at) for at in range(start, start + 100))
-    assert len(pulse._counts) <= 2 * BARS + 100 // BAR_S  # pyright: ignore[reportPrivateUsage]
+    assert len(pulse._counts) <= 2 * BARS + 100 // BAR_S  # pyright: ignore[reportPrivateUsage]  the test looks inside
     drawn = pulse.draw(99_999.0, 80)
     assert [text for text, _ in drawn] == ["█"] * BARS
     assert pulse.draw(99_999.0, 3) == []

@@ -38,7 +38,7 @@ def a_run(number: int, status: Status = Status.RUNNING, title: str = "") -> Run:
 
 class Counting(RunList):
     def __init__(self, **options: object) -> None:
-        super().__init__(clock=lambda: NOW, **options)  # pyright: ignore
+        super().__init__(clock=lambda: NOW, **options)  # pyright: ignore  options of the test by name
         self.drawn: Counter[int] = Counter()
         self.paint = CountingPaint(self, self._count_drawn)
 

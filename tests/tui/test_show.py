@@ -55,7 +55,7 @@ def line(body: Body) -> formatting.EventLine:
 
 def run(**changes: object) -> Run:
     spec = RunSpec(prompt="p", title="Fix it", project="shop")
-    return Run(id="abc", spec=spec, created_at=0.0, **changes)  # pyright: ignore
+    return Run(id="abc", spec=spec, created_at=0.0, **changes)  # pyright: ignore  options of the test by name
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
             await pilot.press(key)
         await read(pilot)
         for blinking in pilot.app.screen.query("Input, TextArea"):
-            blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]
+            blinking.cursor_blink = False  # pyright: ignore[reportAttributeAccessIssue]  replaced for the test
         await pilot.pause()
 
     return prepare

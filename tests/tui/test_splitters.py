@@ -25,7 +25,7 @@ async def drag(pilot: Pilot[None], start: tuple[int, int], end: tuple[int, int])
 def widths(app: SwarmApp) -> tuple[int, int, int]:
     panes = screen_of(app).panes
     parts = (panes.run_list, panes.chosen.log_pane, panes.chosen.files_pane)
-    return tuple(part.region.width for part in parts)  # pyright: ignore[reportReturnType]
+    return tuple(part.region.width for part in parts)  # pyright: ignore[reportReturnType]  one shape for the test
 
 
 async def test_frames_are_dragged_and_stay(engine: FakeEngine) -> None:

@@ -297,7 +297,7 @@ async def test_a_disk_that_refuses_changes_nothing(
     ) -> None:
         if number > 4:
             raise OSError(28, "No space left on device")
-        real(self, below, number, step)  # type: ignore[arg-type]
+        real(self, below, number, step)  # type: ignore[arg-type]  a parameter of the test
 
     monkeypatch.setattr(file_transaction.FileTransaction, "_put", full)
     for how in (ApplyMode.EDITS, ApplyMode.MERGE):

@@ -83,7 +83,7 @@ class ApplyDialog(Dialog[bool]):
     }
     """
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "apply", "apply"),
         Binding("pagedown,pageup", "page", show=False),

@@ -89,7 +89,7 @@ class LiveScreen(Screen[None]):
 
     async def _message_loop_exit(self) -> None:
         """End the workers of this screen before its widgets are removed: they use them."""
-        self.workers.cancel_node(self)  # pyright: ignore[reportUnknownMemberType]
+        self.workers.cancel_node(self)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
         await super()._message_loop_exit()
 
     @work(group="disk", exclusive=True)

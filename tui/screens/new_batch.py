@@ -71,7 +71,7 @@ class NewBatch(Dialog[str]):
         }
     }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = [
         each for each in commands.bindings("form") if isinstance(each, Binding) and each.id in KEYS
     ]

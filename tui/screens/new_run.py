@@ -57,7 +57,7 @@ class NewRun(Dialog[str]):
     # Read with the module: the file may be gone, or another version's, when the form is opened.
     CSS = Path(__file__).with_name("new_run.tcss").read_text("utf-8")
 
-    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (20, "-low"), (HIGH, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-lowest"), (20, "-low"), (HIGH, "-high")]  # noqa: RUF012  Textual declares it without ClassVar
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *commands.bindings("form"),

@@ -39,8 +39,8 @@ class RunsScreen(RunBrowser):
     """Run list on the left, the chosen run on the right; one pane at a time where it is narrow."""
 
     CSS_PATH = "runs.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  Textual declares it without ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("runs")
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:

@@ -78,7 +78,7 @@ class HandoverDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         before = signal.getsignal(signal.SIGTSTP)
-        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
             app, debug=debug, mouse=mouse, size=size
         )
         if callable(before):  # the runs are handed over first, then `stop_process` is called
@@ -90,7 +90,7 @@ class HandoverDriver(LinuxDriver):
 
     def stop_process(self) -> None:
         """Give the terminal back, and stop this process; SIGCONT takes the terminal again."""
-        self._sigtstp_application()  # pyright: ignore[reportUnknownMemberType]
+        self._sigtstp_application()  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
 
     def write(self, data: str) -> None:
         """Write to the terminal; entering the screen twice would clear it."""

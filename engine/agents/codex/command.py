@@ -37,7 +37,7 @@ def find_codex(
     base = os.environ if base is None else base
     if named:  # typed just now: a relative path means the current folder
         path = os.path.expanduser(named)  # noqa: PTH111  may be a bare name
-        return _executable(os.path.abspath(path) if os.sep in path else path, base)  # noqa: PTH100
+        return _executable(os.path.abspath(path) if os.sep in path else path, base)  # noqa: PTH100  no pathlib at start
     if wanted := base.get(environment.CODEX) or configured:
         return _executable(wanted, base)
     return programs.find("codex", base) or _packaged()

@@ -33,14 +33,14 @@ def answer(path: str) -> str:
 def _value(schema: Any, depth: int) -> Any:  # noqa: ANN401  any JSON value
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return None
-    known: dict[str, Any] = schema  # pyright: ignore[reportUnknownVariableType]
+    known: dict[str, Any] = schema  # pyright: ignore[reportUnknownVariableType]  the library's type is partial
     for key in ("const", "default"):
         if key in known:
             return known[key]
     if known.get("enum"):
         return known["enum"][0]
     kind: Any = known.get("type", "object")
-    kind = str(kind[0] if isinstance(kind, list) else kind)  # pyright: ignore[reportUnknownArgumentType]
+    kind = str(kind[0] if isinstance(kind, list) else kind)  # pyright: ignore[reportUnknownArgumentType]  any JSON
     if kind != "object":
         return _SIMPLE.get(kind)
     inner: dict[str, Any] = known.get("properties", {})

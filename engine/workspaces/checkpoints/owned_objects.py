@@ -60,7 +60,7 @@ def _loose(objects: Path, oids: set[str]) -> set[str]:
     found: set[str] = set()
     for start in {oid[:2] for oid in oids}:
         with suppress(OSError):
-            found.update(start + name for name in os.listdir(objects / start))  # noqa: PTH208
+            found.update(start + name for name in os.listdir(objects / start))  # noqa: PTH208  hot path
     return found
 
 
@@ -95,7 +95,7 @@ def link_packs(objects: Path, git_dir: Path) -> None:
     """
     source, target = objects / "pack", git_dir / "objects" / "pack"
     try:
-        packs = [name for name in os.listdir(source) if _PACK.fullmatch(name)]  # noqa: PTH208
+        packs = [name for name in os.listdir(source) if _PACK.fullmatch(name)]  # noqa: PTH208  hot path
     except OSError:
         return
     if len(packs) > LINKED_PACKS:

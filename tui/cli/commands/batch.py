@@ -151,7 +151,7 @@ def batch() -> None:
 @full_option
 @json_option("Print one event object a line; with --detach the batch, with --dry-run the plan.")
 @everywhere()
-def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Start a run for each row of a file × each value of a matrix × each copy, and follow them.
 
     PROMPT and --title may name columns: {{ city }}. Columns are parameters of the template; the

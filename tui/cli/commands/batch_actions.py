@@ -71,7 +71,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
-def retry(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def retry(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Retry the failed runs of a batch and the runs that waited for them."""
     from tui.cli.support import session
 
@@ -132,7 +132,7 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
 @click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
 @json_option("Print one object for each run.")
 @everywhere()
-def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Apply the best run of each task that succeeded, ranked as in `batch show`."""
     from tui.cli.support import session
 

@@ -141,7 +141,7 @@ def _commits(file: FileDelta) -> str:
 )
 @json_option("Print one object for each run.")
 @everywhere()
-def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Apply the changes of runs to their source; a conflict changes nothing and names the files.
 
     Several runs are applied in order, up to the first conflict. Your own uncommitted

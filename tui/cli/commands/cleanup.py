@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 @click.option("--empty-trash", is_flag=True, help="Delete the trash permanently.")
 @json_option("Print the plan, and what was done, as one object.")
 @everywhere()
-def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Move workspaces of ended runs to the trash; --undo restores them.
 
     Without RUN, of all runs.

@@ -60,7 +60,7 @@ HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the ids, one a line.")
 @json_option("Print the run objects as one JSON array.")
 @everywhere()
-def ls(as_json: bool, quiet: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401
+def ls(as_json: bool, quiet: bool, limit: int | None, **wanted: Any) -> int:  # noqa: ANN401  click passes options by name
     """List runs, newest first."""
     from tui.cli.support import session
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
-def run(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def run(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Start a run with PROMPT (- reads it from stdin) and follow it to its end.
 
     With a template, PROMPT is optional and appended to the template's prompt.

@@ -49,7 +49,7 @@ TITLE = 24
 )
 @json_option("Print what was found as one JSON object.")
 @everywhere()
-def search(words: tuple[str, ...], as_json: bool, **wanted: Any) -> int:  # noqa: ANN401
+def search(words: tuple[str, ...], as_json: bool, **wanted: Any) -> int:  # noqa: ANN401  click passes options by name
     """Search prompts, messages, commands and outputs of all runs, newest first.
 
     All words must occur, in any order. An argument of several words is a phrase; `word*` matches

@@ -64,7 +64,7 @@ WHAT = ("list", "show", "new", "check")
 @click.option("--no-edit", is_flag=True, help="Create without opening the editor.")
 @json_option("Print JSON: an array of templates, or one with show and new.")
 @everywhere()
-def templates(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def templates(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """List templates, show one filled in, create one, or check all or some files.
 
     Templates in .swarm/templates/ of the repository replace your own, and yours replace built-in

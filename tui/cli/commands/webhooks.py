@@ -59,7 +59,7 @@ TONES = {
 @click.option("--all", "everything", is_flag=True, help="Send all parked messages again (retry).")
 @json_option("Print JSON: an array of receivers, tests or deliveries; with retry, how many.")
 @everywhere()
-def webhooks(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401
+def webhooks(what: str, names: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """List receivers of notifications, test them, list deliveries, or send parked ones again.
 
     NAME is a webhook of the settings, or apprise:1 for the first Apprise address; for retry also

@@ -25,7 +25,7 @@ class LazyCommand:
 class LazyGroup(click.Group):
     """A group that knows its commands by name until one is called."""
 
-    def __init__(self, *, lazy: Mapping[str, LazyCommand], **attributes: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, lazy: Mapping[str, LazyCommand], **attributes: Any) -> None:  # noqa: ANN401  attributes of click's group
         super().__init__(**attributes)
         self._lazy = lazy
 

@@ -41,7 +41,7 @@ class DashboardPage(Server):
     def __init__(self, access: WebAccess) -> None:
         # -E: Python reads no variable, so that it loads nothing from a folder of an agent.
         words = shlex.join([sys.executable, "-E", "-P", str(PROGRAM)])
-        super().__init__(f"{TERMINAL} exec {words}", title="swarm-tui")  # pyright: ignore[reportUnknownMemberType]
+        super().__init__(f"{TERMINAL} exec {words}", title="swarm-tui")  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
         self._access = access
         self._windows: set[asyncio.Task[object]] = set()
         self.connections: WebConnections | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
-    from pygments.token import _TokenType  # pyright: ignore[reportPrivateUsage]
+    from pygments.token import _TokenType  # pyright: ignore[reportPrivateUsage]  the library has no public way
 
     from tui.models.code.document import CodeDocument
 
@@ -43,7 +43,7 @@ _TONES = {
 
 def lexer_for(path: str) -> Lexer | None:
     """Give what reads the language of a file, by its name; takes a while the first time."""
-    from pygments.lexers import get_lexer_for_filename  # pyright: ignore[reportUnknownVariableType]
+    from pygments.lexers import get_lexer_for_filename  # pyright: ignore[reportUnknownVariableType]  the library's type is partial
     from pygments.util import ClassNotFound
 
     try:

@@ -46,12 +46,12 @@ def show_error(widget: Widget, error: str) -> None:
 
 async def close(app: App[None], screen: Screen[Any]) -> None:
     """Close a screen: a dialog leads back to what is below, any other to the screen of faults."""
-    stacks = app._screen_stacks  # pyright: ignore[reportPrivateUsage]
+    stacks = app._screen_stacks  # pyright: ignore[reportPrivateUsage]  the library has no public way
     mode = next((mode for mode, stack in stacks.items() if screen in stack), None)
     if mode is None:
         return
     if screen is stacks[mode][0]:
-        factory = cast("Callable[[], Screen[Any]]", app._modes[mode])  # pyright: ignore
+        factory = cast("Callable[[], Screen[Any]]", app._modes[mode])  # pyright: ignore  the library has no public way
         if mode == app.current_mode:
             await app.switch_mode(FAULT_MODE)
         await app.remove_mode(mode)

@@ -36,7 +36,7 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
-        changed = cast("Signal[Screen[None]]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType]
+        changed = cast("Signal[Screen[None]]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
         changed.subscribe(self, self._follow)
 
     def _follow(self, screen: Screen[None]) -> None:

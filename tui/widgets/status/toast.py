@@ -27,12 +27,12 @@ class ToastRecord:
 
 def app_of(widget: Widget) -> App[None]:
     """Give the app a widget is in; Textual's own property has no usable type."""
-    return cast("App[None]", widget.app)  # pyright: ignore[reportUnknownMemberType]
+    return cast("App[None]", widget.app)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
 
 
 def focus_now(widget: Widget) -> None:
     """Give the focus at once: what is typed next is meant for this widget."""
-    screen = cast("Screen[None]", widget.screen)  # pyright: ignore[reportUnknownMemberType]
+    screen = cast("Screen[None]", widget.screen)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
     screen.set_focus(widget)
 
 
