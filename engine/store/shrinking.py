@@ -25,7 +25,7 @@ T = TypeVar("T")
 class WriteTransaction(Protocol):
     """A function that runs its work as one transaction."""
 
-    def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...  # noqa: D102  the class says it
+    def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...  # noqa: D102  documented by its class
 
 
 async def drop_events(write: WriteTransaction, before: float, kept: int) -> dict[str, int]:

@@ -234,7 +234,8 @@ def shown_parts(app: SwarmApp, *parts: str) -> set[str]:
 
 async def test_the_command_line_runs_it_and_shows_its_log(paths: Paths) -> None:
     async with supervising(paths) as engine:
-        done = await asyncio.to_thread(typed, "run", "--agent", "script", "--json", "echo hello")
+        words = ("run", "--empty", "--agent", "script", "--json", "echo hello")
+        done = await asyncio.to_thread(typed, *words)
         assert done.returncode == 0, done.stderr
         (run,) = engine.view.runs
         await until(engine, lambda: engine.view.runs[run].finished_at)
