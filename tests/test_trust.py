@@ -111,7 +111,7 @@ async def test_all_of_a_command_is_shown(paths: Paths, source: Path) -> None:
         ("workspace:\n  setupp: [x]\n", "config.yaml:2: unknown key `workspace.setupp`."),
         ("codex: {bin: /tmp/evil}", "unknown key `codex`"),
         ("workspace: {copy_files: [../../.ssh/id_rsa]}", "a path below the source"),
-        (b"\xff\xfe\x00", "no UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8"),
         ("#" * (1 << 20) + "#", "larger than 1 MiB"),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_dashboard_goes_on_where_its_screens_cannot_be_imported_ahead(
         if times == "always":
             shown.until("screens failed", TEXT)
         shown.type(b"6")  # a screen that is imported when it is asked for
-        shown.until("look again")
+        shown.until("r refresh")
         shown.type(b"\x1b")
         shown.until("Busy bees")
         assert "screens failed" in paths.log.read_text()

@@ -249,13 +249,13 @@ async def test_one_that_is_not_there_gets_all_when_it_comes(paths: Paths, place:
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path
-from engine import config
+from engine.config import settings
 from engine.engine import Engine
 from engine.config.paths import Paths
 
 async def main():
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
-    async with Engine.open(paths, config.load(paths.config), supervise=True):
+    async with Engine.open(paths, settings.load(paths.config), supervise=True):
         await asyncio.sleep(600)
 
 asyncio.run(main())

@@ -120,7 +120,7 @@ def test_a_copied_repository_reaches_into_no_other_working_tree(tmp_path: Path, 
     assert repos.git(target, "status", "--porcelain") == ""
     again = make(tmp_path / "linked", home)
     assert not (target / ".git").exists()
-    assert "linked worktree" in again.notices[0]
+    assert again.notices == ("not in the workspace: the git history (--worktree has it)",)
     assert repos.files(target) == repos.files(source)
 
 
