@@ -139,7 +139,9 @@ def test_one_supervisor_in_the_background_is_enough(start: Starter, swarm: Swarm
 
 
 def test_wait_tells_by_its_exit_code(detached: Detacher, start: Starter, swarm: Swarm) -> None:
-    good, bad, long = detached("sim: say x"), detached("sim: fail quota"), detached(HANG)
+    good, long = detached("sim: say x"), detached(HANG)
+    start("watch", long).until(type="step", text="working")
+    bad = detached("sim: fail quota")  # pauses the queue: nothing would start behind it
     assert swarm("wait", good).code == 0
     assert swarm("wait", good, bad).code == 1
     late = swarm("wait", long, "--timeout", "0.2s")
