@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,8 @@ from engine.system.child_files import path_of
 
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
+SILENT_S = 30
+"""A process that reports nothing for so long is ended, and the measurement fails."""
 Sizes = tuple[int, int]
 _PROGRAM = Path(__file__).with_name("worker.py")
 
@@ -69,8 +71,24 @@ class FolderScanner:
         """Measure a folder, reporting a few times a second; the last report has `done`.
 
         With `inside`, each entry directly in it is reported first. Links and mounts are not
-        followed. A folder that cannot be read is reported with its `error`.
+        followed. A folder that cannot be read is reported with its `error`. Raises OSError.
         """
+        is_first = True
+        try:
+            async with aclosing(self._measure_once(path, inside=inside)) as reports:
+                async for told in reports:
+                    is_first = False
+                    yield told
+            return
+        except OSError:
+            if not is_first:
+                raise
+        # The process broke or was silent before it reported anything: another one tries again.
+        async with aclosing(self._measure_once(path, inside=inside)) as reports:
+            async for told in reports:
+                yield told
+
+    async def _measure_once(self, path: Path, *, inside: bool) -> AsyncGenerator[ScanProgress]:
         worker = await self._free.get()
         try:
             if worker is None or worker.returncode is not None:
@@ -112,10 +130,15 @@ class FolderScanner:
         await worker.stdin.drain()
         try:
             while True:
-                size = int.from_bytes(await worker.stdout.readexactly(4), "big")
-                yield _told(path, marshal.loads(await worker.stdout.readexactly(size)))
+                # It reports a few times a second: a longer silence is a disk that does not answer.
+                async with asyncio.timeout(SILENT_S):
+                    size = int.from_bytes(await worker.stdout.readexactly(4), "big")
+                    told = marshal.loads(await worker.stdout.readexactly(size))
+                yield _told(path, told)
         except asyncio.IncompleteReadError as error:
             raise OSError(f"The measuring of {path} broke off.") from error
+        except TimeoutError as error:
+            raise OSError(f"The measuring of {path} got no answer for {SILENT_S} s.") from error
 
 
 def _told(path: Path, said: dict[str, Any]) -> ScanProgress:
