@@ -65,7 +65,7 @@ WHERE = {
     "engine.workspaces.apply.three_way": ("Conflict",),
     "engine.workspaces.files.tree": ("FilePreview", "TreeEntry"),
 }
-"""Where the words come from that faces know from `engine.engine`, and that are imported late."""
+"""Modules of the names that `engine.engine` exports and imports late."""
 
 MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
 

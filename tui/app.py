@@ -141,7 +141,7 @@ class SwarmApp(App[None]):
             self._driver.write(text)
 
     def stop_process(self) -> None:
-        """Give the terminal back, and stop this process until it is continued."""
+        """Return the terminal, and stop this process until it is continued."""
         from tui.terminal.handover_driver import HandoverDriver
 
         if isinstance(self._driver, HandoverDriver):

@@ -28,7 +28,7 @@ from engine.workspaces.files.removal import RemovalResult
 from engine.workspaces.service import Tell
 
 COUNTED = (LocationKind.WORKSPACE, LocationKind.FILES, LocationKind.DATABASE, LocationKind.OTHER)
-"""What `cleanup.budget` is for: the trash has a bound of its own, an agent's home is the user's."""
+"""Kinds that `cleanup.budget` bounds: the trash has its own bound, agents' homes are the user's."""
 UNDO_S = 3600.0
 """How long what was deleted can come back, however little room there is for it."""
 _log = logging.getLogger(__name__)

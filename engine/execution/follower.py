@@ -95,7 +95,7 @@ class FollowedAttempt:
 
 
 Taken = list[tuple[FollowedAttempt, AppendRequest]]
-"""What one transaction stores, of whom."""
+"""The attempts of one transaction, each with what it stores."""
 
 
 class OutputFollower:

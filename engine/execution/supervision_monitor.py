@@ -18,7 +18,7 @@ from engine.execution.supervisor_status import HolderState, LockHolder, read_hol
 
 LOOK_S = 1.0
 ABSENT_S = 3.0
-"""How long the lock may be free before it is reported: engines hand over to each other."""
+"""Time for which the lock may be free before it is reported: engines hand over to each other."""
 
 
 class SupervisionMonitor:

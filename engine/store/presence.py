@@ -15,7 +15,7 @@ from engine.domain.errors import UserError, user_error
 from engine.store.ids import made_at
 
 RECORD = "run.json"
-"""What is known of a run, in its folder (`engine.execution.run_records`)."""
+"""Name of the record of a run, in its folder (`engine.execution.run_records`)."""
 MADE_S = 2.0
 """The folder of a run is made within this time after its id."""
 _NEWEST = "SELECT max(id) FROM runs"

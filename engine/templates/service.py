@@ -49,7 +49,7 @@ timeout: 30m
 # cwd: packages/api           # the folder of the repository to work in
 # output_schema: answer.json  # a JSON schema beside this file that the answer must fit
 # images: [screen.png]        # for Codex
-# add_dirs: [../shared]       # folders that Codex may also write in
+# add_dirs: [../common]       # folders that Codex may also write in
 # env: {{CI: "1"}}             # variables for the run
 # watchdog: {{silent_s: 10m, action: resume}}
 

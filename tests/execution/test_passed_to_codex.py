@@ -1,4 +1,4 @@
-"""What is passed on to Codex: an output schema, images, further folders."""
+"""Files and folders passed on to Codex: an output schema, images, further folders."""
 
 from __future__ import annotations
 

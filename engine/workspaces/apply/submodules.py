@@ -239,7 +239,7 @@ class ModuleCommits:
     run: Checkpoints
     repository: Repository
     prefix: bytes = b""
-    """What stands before the run's paths in the repository."""
+    """Prefix of the run's paths in the repository."""
 
     async def bring(self, pairs: Iterable[FileSides], *, really: bool) -> list[Conflict]:
         """Bring the commits that changes name; return the submodules whose commit cannot be had.

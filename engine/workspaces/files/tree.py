@@ -28,7 +28,7 @@ class TreeEntry(NamedTuple):
     is_folder: bool = False
     is_link: bool = False
     size_bytes: int | None = None
-    """None where it was not counted: in a folder of 100,000 files that takes most of the time."""
+    """Size in bytes; None if not counted: for 100,000 files that takes most of the time."""
 
 
 @dataclass(frozen=True, slots=True)

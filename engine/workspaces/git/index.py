@@ -88,7 +88,7 @@ class IndexedFiles(NamedTuple):
     tracked: frozenset[bytes] = frozenset()
     skipped: frozenset[bytes] = frozenset()
     submodules: Mapping[bytes, IndexEntry] | None = None
-    """None where there is no index, or it cannot be read."""
+    """Submodules of the index; None if the index is missing or unreadable."""
 
 
 async def indexed_files(git: Git, git_dir: Path, prefix: bytes) -> IndexedFiles:

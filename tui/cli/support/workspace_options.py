@@ -1,4 +1,4 @@
-"""Where a run works: the flags that choose its workspace, and what holds without them."""
+"""Flags that choose the workspace of a run, and their defaults."""
 
 from __future__ import annotations
 
