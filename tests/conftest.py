@@ -27,6 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 YOUNG = 20_000
 """Objects made before garbage is looked for among them."""
+MAX_LEAKED = 50
+"""Open files that a test may leave to the garbage collector; CI allows 1,024 in all."""
 WORKERS = "PYTEST_XDIST_AUTO_NUM_WORKERS"
 
 
@@ -53,6 +55,20 @@ def pytest_xdist_auto_num_workers() -> int:
         return int(wanted)
     has_affinity = hasattr(os, "sched_getaffinity")
     return 2 * (len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_handles() -> Generator[None]:
+    """Fail a test that leaves many files open: the tests after it would run out of them."""
+    before = _open_files()
+    yield
+    left = _open_files() - before
+    assert left < MAX_LEAKED, f"the test left {left} files open"
+
+
+def _open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(os.listdir(folder)) if folder.is_dir() else 0
 
 
 @pytest.fixture(autouse=True)

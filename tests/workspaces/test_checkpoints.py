@@ -343,9 +343,12 @@ def write_inside(root: Path, text: str) -> None:
                 handle = os.open(root / folder, os.O_DIRECTORY | os.O_NOFOLLOW)
             except OSError:
                 continue
-            with os.fdopen(os.open(f"f{n}", os.O_WRONLY | os.O_TRUNC, dir_fd=handle), "w") as file:
+            try:  # the file may be missing just now: the folder is closed all the same
+                inner = os.open(f"f{n}", os.O_WRONLY | os.O_TRUNC, dir_fd=handle)
+            finally:
+                os.close(handle)
+            with os.fdopen(inner, "w") as file:
                 file.write(text)
-            os.close(handle)
             break
 
 
