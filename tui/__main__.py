@@ -9,7 +9,7 @@ from tui.cli import COMPLETE
 
 
 def main() -> int:
-    """Run swarm-tui with the arguments of this process and give its exit code."""
+    """Run swarm-tui with the arguments of this process and return its exit code."""
     if sys.argv[1:] or COMPLETE in os.environ:
         from tui.cli.main import run
 

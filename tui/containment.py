@@ -45,7 +45,7 @@ START = (events.Load, events.Compose, events.Mount, events.Ready)
 
 
 class Containment:
-    """Contains the faults of one dashboard's screens, widgets and workers."""
+    """Containment of the faults of one dashboard's screens, widgets and workers."""
 
     def __init__(self, app: SwarmApp) -> None:
         self._app = app
@@ -94,7 +94,7 @@ class Containment:
 
     @property
     def _is_over(self) -> bool:
-        """Whether the dashboard is closing: nothing more of it is to be seen."""
+        """True while the dashboard is closing: no fault can be shown any more."""
         return self._app._exit or self._app._closing  # pyright: ignore[reportPrivateUsage]  the library has no public way
 
     def _record(self, screen: Screen[Any], error: Exception) -> bool:
@@ -117,7 +117,7 @@ class Containment:
             self._app.engine.tasks.faults.forget(name)
 
     def _replace(self, widget: Widget | None, error: Exception) -> bool:
-        """Have a widget show its error in its place; False where that is no help."""
+        """Show a widget's error in its place; return False where that is not possible."""
         if widget is None or isinstance(widget, Screen) or id(widget) in self._replaced:
             return False
         self._replaced.add(id(widget))
@@ -191,7 +191,7 @@ def _screen_of(widget: Widget | None) -> Screen[Any] | None:
 
 
 async def _dispatch(self: MessagePump, message: Message) -> None:
-    """Let a pump handle a message; what a handler raises is contained, and the pump goes on."""
+    """Run a pump's handler of a message; its exceptions are contained, and the pump continues."""
     try:
         await _textual_dispatch(self, message)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""How a fact looks: the only place that decides glyphs, words, tones and figures."""
+"""Formatting of facts: the only place that decides glyphs, words, tones and figures."""
 
 from engine.domain.text import size
 from tui.formatting.events import EventLine, change_letter, change_sign, change_tone, event_line

@@ -1,4 +1,4 @@
-"""What is said of changes that were applied: where they went, and how they were committed."""
+"""Text about applied changes: where they went, and how they were committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a batch looks: where it stands in a line, and what its runs have come to, the best first."""
+"""Formatting of batches: progress in one line, and the results of their runs, the best first."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def heading(swarm: Batch, so_far: BatchSummary) -> list[Part]:
 
 
 def columns(width: int) -> list[tuple[str, int]]:
-    """Give the columns that have room beside the title, each with its width."""
+    """Return the columns that have room beside the title, each with its width."""
     out = 0
     while True:
         found = [(name, cells) for name, cells in COLUMNS.items() if name not in LEFT_OUT[:out]]
@@ -127,7 +127,7 @@ def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool
 
 
 def given(task: RankedTask) -> str:
-    """Say what the runs of a task were given."""
+    """Return the parameters of a task's runs as text."""
     said = ", ".join(f"{name}={clean(value, 60)}" for name, value in task.given.items())
     return crop(said, 120) or "the same task"
 
@@ -150,7 +150,7 @@ def ranked(
 
 
 def lines_of(changed: Iterable[FileDelta]) -> dict[str, str]:
-    """Give the paths of changed files, each with how many lines changed."""
+    """Return the paths of changed files, each with its number of changed lines."""
     return {
         printable_name(file.path): "binary"
         if file.binary

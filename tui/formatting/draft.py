@@ -1,4 +1,4 @@
-"""How a run that is being written looks: what it will do, in a sentence and as a command line."""
+"""Formatting of a draft: the run it will start, as a sentence and as a command line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PREVIEW_LINES = 200
 
 
 def template(draft: Draft, known: Template | None) -> tuple[str, str, str]:
-    """Give the template's name, what it does or what is in its way, and the look of that."""
+    """Return the template's name, its purpose or its problem, and the style of that."""
     if not draft.template:
         return "none", "a prompt of your own; ctrl+g chooses one", "$secondary"
     if known is None or known.problem:
@@ -39,7 +39,7 @@ def template(draft: Draft, known: Template | None) -> tuple[str, str, str]:
 def hints(
     draft: Draft, config: Config, known: Template | None, filled: RenderedTemplate | None
 ) -> dict[str, str]:
-    """Give what holds where a field is empty: as the template has it, the settings, or Codex."""
+    """Return the placeholders of empty fields: values of the template, the settings or Codex."""
     keys = known.keys if known else None
     title = (filled and filled.title) or (known and known.name) or default_title(draft.prompt)
     said = {option.name: written(option, keys) for option in FILE_OPTIONS} if keys else {}
@@ -58,7 +58,7 @@ def preview(filled: RenderedTemplate | None) -> Content:
 
 
 def branch(draft: Draft, source: SourceInfo | None) -> Content:
-    """Say what the source's branch is, and how much of its work is in no commit."""
+    """Return the source's branch and the amount of its uncommitted work."""
     if source is None or draft.kind in (WorkspaceKind.EMPTY, WorkspaceKind.FROM_RUN):
         return Content("")
     on = f"on {crop(clean(source.branch), 30)}" if source.branch else "on no branch"
@@ -89,7 +89,7 @@ def fold(draft: Draft, *, is_open: bool) -> Content:
 def does(
     draft: Draft, source: SourceInfo | None, filled: RenderedTemplate | None = None
 ) -> Content:
-    """Say in words what the run will do."""
+    """Return a description of the run in words."""
     who = "The simulated agent" if draft.agent is Agent.SIMULATED else "Codex"
     folder = crop(clean(absolute(draft.folder)), FOLDER_WIDTH)
     base = draft.text(BY_NAME["base"]) or (source.branch if source else "")

@@ -16,12 +16,12 @@ WHAT = {
 
 
 def hit_word(hit: SearchHit) -> str:
-    """Give what said it, in a word."""
+    """Return the kind of a hit in a word."""
     return WHAT.get(hit.what, hit.what)
 
 
 def hit_parts(hit: SearchHit, room: int) -> Iterator[tuple[str, bool]]:
-    """Give a place in at most `room` cells, in parts that are words found, or are not."""
+    """Return a hit in at most `room` cells, in parts: found words, and text between them."""
     start = _start(hit, room)
     if start:
         room -= 1
@@ -43,7 +43,7 @@ def hit_parts(hit: SearchHit, room: int) -> Iterator[tuple[str, bool]]:
 
 
 def _start(hit: SearchHit, room: int) -> int:
-    """Give where to begin, so that the first word found is seen."""
+    """Return the offset to begin at, so that the first found word is visible."""
     if not hit.marks or cells(clean(hit.text[: hit.marks[0][1]])) < room:
         return 0
     return max(0, hit.marks[0][0] - room // 3)

@@ -1,4 +1,4 @@
-"""How the plan's rate-limit windows look."""
+"""Formatting of the plan's rate-limit windows."""
 
 from __future__ import annotations
 

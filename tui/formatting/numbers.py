@@ -56,7 +56,7 @@ def changed(run: Run) -> str:
 def bar_parts(
     percent: float | None, width: int, *, unicode: bool | None = None, beat: int = 0
 ) -> tuple[str, str, str]:
-    """Give a bar as what is empty before, what is filled, and what is empty after.
+    """Return a bar as three parts: empty before, filled, and empty after.
 
     Without a percentage the filled part is a short piece that moves with `beat`.
     """

@@ -21,7 +21,7 @@ def rate(rate: SuccessRate) -> str:
 
 
 def pattern_lines(known: StoredPattern) -> list[Line]:
-    """Give all about a pattern."""
+    """Return all facts about a pattern."""
     pattern = known.pattern
     lines: list[Line] = [("Goal", "dim"), (f"  {pattern.goal}", "live"), ("", "plain")]
     lines += [("Steps", "dim"), *_flow(pattern.steps), ("", "plain")]

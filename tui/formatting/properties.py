@@ -20,7 +20,7 @@ PATHS = 5
 def facts(
     run: Run, now: float, doing: str, overlaps: Sequence[Overlap] = ()
 ) -> list[tuple[str, str]]:
-    """Give what is known of a run by name, in lines; what there is nothing to say of is left out.
+    """Return the known facts of a run, a line each with a name; empty ones are left out.
 
     `doing` is its activity in words.
     """
@@ -81,7 +81,7 @@ def base(wish: WorkspaceSpec) -> str:
 
 
 def applied(run: Run) -> str:
-    """Say what of the run was taken home, and whether there is more by now."""
+    """Return the applied changes of the run, and whether it has newer ones."""
     done = run.applied
     if done is None:
         return ""
@@ -92,14 +92,14 @@ def applied(run: Run) -> str:
 
 
 def overlap(one: Overlap) -> str:
-    """Say with which run another one overlaps, and where."""
+    """Return the runs that overlap with this one, and the files where they do."""
     named = ", ".join(clean(path, 100) for path in one.paths[:PATHS])
     more = f" and {len(one.paths) - PATHS} more" if len(one.paths) > PATHS else ""
     return f"{one.run}: {named}{more}"
 
 
 def attempts(events: Iterable[Event]) -> list[tuple[int, str, Status]]:
-    """Give a run's attempts by number, how each ended and how long it took."""
+    """Return a run's attempts by number, each with its outcome and duration."""
     begun: dict[int, float] = {}
     codes: dict[int, str] = {}
     found: dict[int, tuple[int, str, Status]] = {}
@@ -120,7 +120,7 @@ def attempts(events: Iterable[Event]) -> list[tuple[int, str, Status]]:
 
 
 def _limits(run: Run, now: float) -> list[tuple[str, str]]:
-    """Say what the run was allowed, and how full the plan's windows were when it last heard."""
+    """Return the limits of the run, and the usage of the plan's windows as last reported."""
     spec = run.spec
     windows: list[str] = []
     for window in run.limits:

@@ -1,4 +1,4 @@
-"""What a repository asks for, cut into pages that fit a screen: the question stays in sight."""
+"""Settings that a repository asks for, cut into pages that leave the question visible."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""State of screens that is no widget: grouped runs, filters, drafts."""
+"""State of screens that does not belong to a widget: grouped runs, filters, drafts."""

@@ -1,4 +1,4 @@
-"""How busy each run was lately: its events counted by stretches of time, for sparklines."""
+"""Recent activity of each run: its events counted by stretches of time, for sparklines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ActivityHistory:
             self._ended.pop(run, None)
 
     def lately(self, run_id: str, now: float, count: int) -> Sequence[int]:
-        """Give the events of the last `count` stretches until now, or until the run ended."""
+        """Return the event counts of the last `count` stretches until now or the run's end."""
         beats = self._beats.get(run_id)
         if not beats:
             return ()

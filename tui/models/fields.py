@@ -30,7 +30,7 @@ LOOKED_UP = (Kind.REF, Kind.SUBFOLDER, *PATHS)
 
 
 def read(field: RunOption, text: str, now: float) -> object:
-    """Return the value that a text stands for; raises ValueError, saying what is needed."""
+    """Return the value that a text stands for; raises ValueError with the expected form."""
     return _READ.get(field.kind, _plain)(text, now)
 
 

@@ -1,4 +1,4 @@
-"""What people type for lengths of time, numbers of tokens and moments, read the same everywhere."""
+"""Parsing of typed durations, numbers of tokens and moments, the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a folder lies in a git repository, as far as a face has to guess for its defaults."""
+"""Detection of git repositories, as far as a face needs it for its defaults."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def workspace_from(folder: Path) -> WorkspaceSpec:
 
 
 def _is_too_wide(folder: Path) -> bool:
-    """Return whether a folder holds the home folder, or is it: nobody means all of that."""
+    """Return whether a folder holds the home folder, or is it: too much to be meant."""
     return real_path(expanded("~")).is_relative_to(real_path(folder))
 
 

@@ -45,9 +45,9 @@ def _likeness(char: str) -> str:
 
 
 class AsciiFilter(LineFilter):
-    """Rewrites every line on its way to the terminal, whoever drew it."""
+    """Filter that rewrites every line in ASCII on its way to the terminal, whatever drew it."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Give the segments in ASCII."""
+        """Return the segments in ASCII."""
         del background
         return [Segment(in_ascii(text), style, control) for text, style, control in segments]

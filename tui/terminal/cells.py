@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from engine.domain.text import INVISIBLE, printable, printable_name
 
 MAX_LINE = 2_000
-"""Characters of one line that are looked at: nobody reads more, and a log may hold 1 MB lines."""
+"""Characters of one line that are formatted: a log may hold lines of 1 MB."""
 
 # Terminals disagree about how wide these make what they join or modify, which would push the
 # rest of the row aside: joiners, variation selectors, fillers, skin tones.
@@ -27,7 +27,7 @@ TAB = 4
 
 
 def clean(text: str, limit: int = MAX_LINE) -> str:
-    """Give the first `limit` characters of `text` as one harmless line of predictable width."""
+    """Return the first `limit` characters of `text` as one harmless line of predictable width."""
     cut = len(text) > limit
     text = text[:limit]
     if not (text.isascii() and text.isprintable()):
@@ -39,9 +39,9 @@ def clean(text: str, limit: int = MAX_LINE) -> str:
 
 
 def code(text: str, limit: int = MAX_LINE) -> str:
-    """Give the first `limit` characters of a line of code, harmless and with nothing hidden.
+    """Return the first `limit` characters of a line of code, harmless and with nothing hidden.
 
-    What acts on a terminal or is not seen is written as an escape; tabs go to the next stop.
+    Control and invisible characters are written as escapes; tabs extend to the next stop.
     """
     cut = len(text) > limit
     text = text[:limit]
@@ -54,7 +54,7 @@ def code(text: str, limit: int = MAX_LINE) -> str:
 
 
 def cells(text: str) -> int:
-    """Give the cells that clean text takes up."""
+    """Return the number of cells that clean text takes up."""
     return len(text) if text.isascii() else cell_len(text)
 
 
@@ -77,7 +77,7 @@ def fit(text: str, width: int, *, right: bool = False, mark: str = "…") -> str
 
 
 def wrap(text: str, width: int) -> Iterator[str]:
-    """Give clean text in lines of at most `width` cells, broken between words where possible."""
+    """Return clean text in lines of at most `width` cells, broken between words where possible."""
     width = max(2, width)
     while text:
         if len(text) * 2 <= width or cell_len(text) <= width:

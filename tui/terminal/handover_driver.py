@@ -89,7 +89,7 @@ class HandoverDriver(LinuxDriver):
         self._file = cast("IO[str]", TerminalOutput(self._lose))
 
     def stop_process(self) -> None:
-        """Give the terminal back, and stop this process; SIGCONT takes the terminal again."""
+        """Restore the terminal and stop this process; SIGCONT enters the dashboard again."""
         self._sigtstp_application()  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
 
     def write(self, data: str) -> None:
@@ -138,14 +138,14 @@ class HandoverDriver(LinuxDriver):
             return b""
 
     def _lose(self) -> None:
-        """Exit, from any thread: nobody sees the dashboard any more."""
+        """Exit, from any thread: the terminal of the dashboard is gone."""
         if not self._is_lost:
             self._is_lost = True
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._app.exit, context=self._context)
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        """Return the terminal's own size; COLUMNS and LINES say nothing about it."""
+        """Return the terminal's own size; COLUMNS and LINES do not describe it."""
         try:
             width, height = os.get_terminal_size(self._file.fileno())
         except OSError:
@@ -153,4 +153,4 @@ class HandoverDriver(LinuxDriver):
         return width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
 
     def _query_in_band_window_resize(self) -> None:
-        """Ask for nothing: SIGWINCH tells of every resize, also behind tmux and ssh."""
+        """Send no query: SIGWINCH reports every resize, also behind tmux and ssh."""

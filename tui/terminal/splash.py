@@ -26,25 +26,25 @@ def show(arguments: Sequence[str]) -> None:
 
 
 def is_shown() -> bool:
-    """Whether the frame stands, and the screen is still to be given back."""
+    """True while the frame is shown and the screen is not restored yet."""
     return _shown
 
 
 def take() -> bool:
-    """Take the frame's screen over, and say whether it stood."""
+    """Take over the frame's screen, and return whether it was shown."""
     global _shown
     shown, _shown = _shown, False
     return shown
 
 
 def leave() -> None:
-    """Give the screen back, if nobody took it over: something is to be said first."""
+    """Restore the screen where the dashboard has not taken it over: a message follows."""
     if take():
         _write(LEAVE)
 
 
 def _see_to_an_early_end() -> None:
-    """Give the screen back where the program is told to end before it can listen."""
+    """Restore the screen where a signal ends the program before it can handle signals."""
     import signal
 
     def end(number: int, _: object) -> None:
@@ -65,4 +65,4 @@ def _write(text: str) -> None:
     try:
         os.write(1, text.encode())
     except OSError:
-        return  # the terminal is gone: whoever writes next will say so
+        return  # the terminal is gone: the next write reports it

@@ -54,7 +54,7 @@ class WebAccess:
 
     def is_key(self, given: str) -> bool:
         """Return whether this is the key of a session."""
-        # All are compared, so that the time tells nothing.
+        # All are compared, so that the time reveals nothing.
         return sum([hmac.compare_digest(_bytes(given), key) for key in self._keys]) > 0
 
 

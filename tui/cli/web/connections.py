@@ -67,7 +67,7 @@ class WebConnections:
         self._strangers[connection] = timer
 
     def trust(self, connection: WebConnection) -> None:
-        """Let a connection last: it has a session, or has ended."""
+        """Keep a connection open: it has a session, or has ended."""
         if timer := self._strangers.pop(connection, None):
             timer.cancel()
 

@@ -1,4 +1,4 @@
-"""Files that are no text: told by what they begin with, and shown as bytes."""
+"""Binary files: recognized by their first bytes, and shown as bytes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _KINDS = (
 
 
 def is_binary(data: bytes) -> bool:
-    """Say whether bytes are no text, by git's rule."""
+    """Return whether bytes are binary, by git's rule."""
     return b"\0" in data[:_LOOKED_AT]
 
 
 def kind(data: bytes) -> str:
-    """Say what sort of file begins so."""
+    """Return the kind of a file, by its first bytes."""
     if data[:4] == b"RIFF":
         return f"{data[8:12].decode('ascii', 'replace').strip()} media".replace(
             "WEBP media", "WebP image"

@@ -1,4 +1,4 @@
-"""Which words of a line changed, at a price that is bounded."""
+"""Changed words of a line, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOKENS = re.compile(r"\w+|\s+|.", re.DOTALL)
 
 @lru_cache(maxsize=2_000)
 def changed_words(old: str, new: str) -> tuple[Spans, Spans]:
-    """Give what differs as spans of characters in each; nothing where all of it does."""
+    """Return the differing spans of characters in each; nothing where all of it differs."""
     before, after = _TOKENS.findall(old), _TOKENS.findall(new)
     head = _shared(before, after)
     tail = _shared(before[head:][::-1], after[head:][::-1])

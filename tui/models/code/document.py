@@ -38,7 +38,7 @@ class DiffHunk(NamedTuple):
 
 
 class DiffRow(NamedTuple):
-    """What stands beside each other: indexes of lines, -1 for none; or a hunk's heading."""
+    """Row of a diff: indexes of lines side by side, -1 for none; or a hunk's heading."""
 
     left: int
     right: int
@@ -62,7 +62,7 @@ class CodeDocument:
     """The highest line number."""
 
     def shown(self, index: int) -> str:
-        """Give a line as it can be shown; its line end only where that is what changed."""
+        """Return a line as it can be shown; its line end only where that is the change."""
         text = self.lines[index].text
         if not text.endswith("\r"):
             return code(text)
@@ -71,7 +71,7 @@ class CodeDocument:
         return code(text[:-1]) + (CARRIAGE_RETURN if is_news else "")
 
     def changed_words(self, index: int) -> Spans:
-        """Give what of a shown line is not in the line it took the place of, or that took its."""
+        """Return the spans of a shown line that differ from its counterpart."""
         twin = self.partners.get(index)
         if twin is None:
             return ()
@@ -80,9 +80,9 @@ class CodeDocument:
         return spans[0] if index == old else spans[1]
 
     def pieces(self, start: int, stop: int, lead: int) -> Iterator[tuple[int, int, int]]:
-        """Give the stretches of one hunk each among some lines: where to read from, begin, end.
+        """Return the stretches of one hunk each among some lines: where to read from, begin, end.
 
-        What is read before the beginning is at most `lead` lines, and of the same hunk.
+        At most `lead` lines of the same hunk are read before the beginning.
         """
         starts = [hunk.start for hunk in self.hunks] or [0]
         at = start
@@ -107,7 +107,7 @@ def read_text(data: bytes) -> CodeDocument:
 
 
 def read_diff(out: bytes) -> CodeDocument:
-    """Read git's diff of one file; of a file replaced by a link, say, it may have two parts."""
+    """Read git's diff of one file; that of a file replaced by a link has two parts."""
     document = CodeDocument(is_diff=True)
     lines = document.lines
     old = new = old_end = new_end = 0
@@ -137,7 +137,7 @@ def read_diff(out: bytes) -> CodeDocument:
 
 
 def unified(document: CodeDocument) -> list[DiffRow]:
-    """Lay the lines out below each other."""
+    """Place the lines below each other."""
     rows: list[DiffRow] = []
     for start, stop, hunk in _hunks(document):
         if hunk >= 0:
@@ -149,7 +149,7 @@ def unified(document: CodeDocument) -> list[DiffRow]:
 
 
 def side_by_side(document: CodeDocument) -> list[DiffRow]:
-    """Lay old and new lines out beside each other, where there are both."""
+    """Place old and new lines side by side, where there are both."""
     if document.is_one_sided:
         return unified(document)
     rows: list[DiffRow] = []
@@ -190,7 +190,7 @@ def _blocks(document: CodeDocument) -> Iterator[tuple[range, range]]:
 
 
 def _block(lines: list[CodeLine], start: int, stop: int) -> tuple[range, range]:
-    """Give the removed lines that begin at `start`, and the added ones right after them."""
+    """Return the removed lines that begin at `start`, and the added ones right after them."""
     middle = _run(lines, start, stop, "-")
     return range(start, middle), range(middle, _run(lines, middle, stop, "+"))
 

@@ -42,7 +42,7 @@ _TONES = {
 
 
 def lexer_for(path: str) -> Lexer | None:
-    """Give what reads the language of a file, by its name; takes a while the first time."""
+    """Return the lexer for a file, by its name; slow the first time."""
     from pygments.lexers import get_lexer_for_filename  # pyright: ignore[reportUnknownVariableType]  the library's type is partial
     from pygments.util import ClassNotFound
 
@@ -54,7 +54,7 @@ def lexer_for(path: str) -> Lexer | None:
 
 
 def colour(lexer: Lexer, document: CodeDocument, chunk: int) -> dict[int, Tones]:
-    """Give the tones of a chunk's lines; of those that cannot be read, none."""
+    """Return the tones of a chunk's lines; nothing for lines that cannot be parsed."""
     found: dict[int, Tones] = {}
     end = min(len(document.lines), (chunk + 1) * CHUNK)
     for first, start, stop in document.pieces(chunk * CHUNK, end, LEAD):

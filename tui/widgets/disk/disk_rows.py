@@ -1,4 +1,4 @@
-"""What takes room as rows: by project, run and folder, as far as they are unfolded. Pure."""
+"""Disk usage as rows: by project, run and folder, as far as they are unfolded. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class DiskRows:
         self.states: dict[str, UnsavedWork] = {}
         """What of the work in each workspace is nowhere else, as far as it was looked for."""
         self.is_apparent = False
-        """Whether sizes are those that the files say they have, not those on disk."""
+        """True where sizes are the files' own, not those on disk."""
         self.rows: list[DiskRow] = []
         self._lines: dict[str, int] = {}
         self._usage: dict[Path, DiskUsage] = {}
@@ -98,17 +98,17 @@ class DiskRows:
         self._inside[folder] = found
 
     def knows_inside(self, folder: Path) -> bool:
-        """Say whether a folder was looked into."""
+        """Return whether a folder was measured inside."""
         return folder in self._inside
 
     def entry(self, row: DiskRow) -> TrashEntry | None:
-        """Give the trash's entry that a row stands for."""
+        """Return the trash's entry of a row."""
         return self._entries.get(row.path.name) if row.path else None
 
     def workspaces_of(self, ids: Iterable[str]) -> list[str]:
-        """Give the paths of the workspaces these rows stand for; a project stands for all of its.
+        """Return the paths of these rows' workspaces; a project stands for all of its.
 
-        What belongs to no run is left alone.
+        Folders that belong to no run are left out.
         """
         wanted = set(ids)
         return [
@@ -119,12 +119,12 @@ class DiskRows:
         ]
 
     def entries_of(self, ids: Iterable[str]) -> list[TrashEntry]:
-        """Give the trash's entries that these rows stand for."""
+        """Return the trash's entries of these rows."""
         wanted = set(ids)
         return [one for row in self.rows if row.id in wanted and (one := self.entry(row))]
 
     def sessions_of(self, ids: Iterable[str]) -> list[str]:
-        """Give the paths of the session files these rows stand for."""
+        """Return the paths of these rows' session files."""
         wanted = set(ids)
         everything = SESSIONS in wanted
         return [
@@ -134,7 +134,7 @@ class DiskRows:
         ]
 
     def workspaces(self) -> list[tuple[str, str]]:
-        """Give the workspaces that were found, and the run of each."""
+        """Return the workspaces that were found, and the run of each."""
         return [
             (str(path), one.place.run)
             for path, one in self._usage.items()
@@ -142,7 +142,7 @@ class DiskRows:
         ]
 
     def total(self) -> FolderSize:
-        """Give what the tab comes to."""
+        """Return the sum of the tab."""
         kinds = set(TABS[self.tab]) - {LocationKind.ROLLOUT}  # these count in the sessions
         return _sum(one.figures for one in self._usage.values() if one.place.kind in kinds)
 
@@ -151,7 +151,7 @@ class DiskRows:
         (self._open.add if is_open else self._open.discard)(row_id)
 
     def bytes(self, figures: FolderSize) -> int:
-        """Give the size that is shown."""
+        """Return the size that is shown."""
         return figures.apparent if self.is_apparent else figures.disk
 
     def arrange(self) -> None:
@@ -281,13 +281,13 @@ class DiskRows:
                 return 0.0, node.name
 
     def ended(self, one: DiskRow | _Node) -> float | None:
-        """Give when a row's run ended, or was deleted, in seconds since 1970."""
+        """Return the time when a row's run ended, or was deleted, in seconds since 1970."""
         entry = self._entries.get(one.path.name) if one.path else None
         run = self._runs.get(one.run)
         return entry.at if entry else run.finished_at if run and one.path else None
 
     def _weight(self, node: _Node) -> float:
-        """Say how much work is nowhere else; of a project, in all of its workspaces."""
+        """Return the amount of work that exists nowhere else, of a project in all workspaces."""
         if node.children:
             return sum(map(self._weight, node.children))
         found = self.states.get(str(node.path))

@@ -1,4 +1,4 @@
-"""What takes room, as a list: bars, sizes, what is in it; only visible lines are drawn."""
+"""List of disk usage: bars, sizes and contents; only visible lines are drawn."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class DiskTree(LineView):
         return formatting.age(max(0.0, self._clock() - at)) if at else ""
 
     def _state(self, row: DiskRow, run: Run | None) -> tuple[str, bool]:
-        """Say whether the work in a workspace is anywhere else, and whether that is a warning."""
+        """Return whether a workspace's work exists elsewhere, and whether that is a warning."""
         if row.state:
             return row.state, False
         if row.depth != 1 or row.path is None or self.model.tab != "workspaces":

@@ -40,7 +40,7 @@ class _Items(LineView, Generic[Item]):
 
     @property
     def chosen(self) -> Item | None:
-        """What the cursor is on."""
+        """The item under the cursor."""
         return self._items[self.cursor_line] if self._items else None
 
     def show(self, items: Sequence[Item]) -> None:
@@ -57,15 +57,15 @@ class _Items(LineView, Generic[Item]):
         self.post_message(DeliverySelected())
 
     def cursor_moved(self) -> None:
-        """Tell which one is chosen now."""
+        """Notify the screen of the item under the cursor."""
         self.post_message(DeliverySelected())
 
     def key(self, item: Item) -> str:
-        """Give what tells an item from the others."""
+        """Return the key that identifies an item."""
         raise NotImplementedError
 
     def parts(self, item: Item) -> list[tuple[str, str]]:
-        """Give an item's line in pieces, each with its tone."""
+        """Return an item's line in pieces, each with its tone."""
         raise NotImplementedError
 
     def draw(self, line: int, width: int) -> Strip:
@@ -84,14 +84,14 @@ def _state(state: str) -> tuple[str, str]:
 
 
 class ReceiverList(_Items[ReceiverStatus]):
-    """Who is told, and how that goes."""
+    """List of the receivers of notifications, and the state of each."""
 
     def key(self, item: ReceiverStatus) -> str:
-        """Give its name."""
+        """Return its name."""
         return item.name
 
     def parts(self, item: ReceiverStatus) -> list[tuple[str, str]]:
-        """Give name, state, what is left to do, and the address."""
+        """Return name, state, number of pending messages, and the address."""
         counts = {"waiting": item.waiting, "parked": item.parked}
         left = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         unsigned = "" if item.is_signed or item.is_for_people else "not signed  "
@@ -105,14 +105,14 @@ class ReceiverList(_Items[ReceiverStatus]):
 
 
 class DeliveryList(_Items[Delivery]):
-    """What was told, when, and what was answered."""
+    """List of the deliveries: messages, times and answers."""
 
     def key(self, item: Delivery) -> str:
-        """Give the message and its receiver."""
+        """Return the message and its receiver."""
         return f"{item.message} {item.receiver}"
 
     def parts(self, item: Delivery) -> list[tuple[str, str]]:
-        """Give time, event, subject, state and answer."""
+        """Return time, event, subject, state and answer."""
         tries = f" ({item.tries} tries)" if item.tries > 1 else ""
         said = clean(item.answer.text, 300) if item.answer else ""
         return [

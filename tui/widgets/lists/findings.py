@@ -1,4 +1,4 @@
-"""What the doctor found: a line for each, and the way out of what is not well below it."""
+"""Findings of the doctor: a line for each, and the fix for a problem below it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Findings(LineView):
         self.styles_changed()
 
     def styles_changed(self) -> None:
-        """Lay the findings out anew."""
+        """Render the findings again."""
         if self.is_attached:
             width = self.scrollable_content_region.width
             self._rows = list(_rows(self._findings, width))

@@ -1,4 +1,4 @@
-"""The places found in the history, a line each: the run, what said it, and the words marked."""
+"""Hits in the history, a line each: the run, the kind of text, and the found words marked."""
 
 from __future__ import annotations
 

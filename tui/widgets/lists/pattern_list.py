@@ -43,7 +43,7 @@ class PatternList(LineView):
         self.post_message(self.PatternSelected())
 
     def cursor_moved(self) -> None:
-        """Tell which one is chosen now."""
+        """Notify the screen of the pattern under the cursor."""
         self.post_message(self.PatternSelected())
 
     def draw(self, line: int, width: int) -> Strip:

@@ -45,7 +45,7 @@ class TemplateList(LineView):
         self.post_message(self.TemplateSelected())
 
     def cursor_moved(self) -> None:
-        """Tell which one is chosen now."""
+        """Notify the screen of the template under the cursor."""
         self.post_message(self.TemplateSelected())
 
     def draw(self, line: int, width: int) -> Strip:
@@ -99,7 +99,7 @@ class TemplateText(LineView):
         self.scroll_to(y=0, animate=False, force=True)
 
     def styles_changed(self) -> None:
-        """Lay the text out anew."""
+        """Render the text again."""
         if self.is_attached:
             room = max(10, self.scrollable_content_region.width - 2)
             self._rows = [
