@@ -79,7 +79,7 @@ Finding = tuple[int, str]
 
 def words(line: int, text: str) -> Iterator[Finding]:
     """Yield the words in `text` that have a plainer one."""
-    bare = re.sub(r"`[^`]*`", "``", text)
+    bare = re.sub(r"`[^`]*`|--[a-z][a-z-]*|\bsim: say\b", "``", text)
     for pattern, better in WORDS:
         for match in pattern.finditer(bare):
             at = line + bare.count("\n", 0, match.start())

@@ -109,7 +109,7 @@ def group(ctx: click.Context) -> int | None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line (by default this process's) and give the exit code."""
+    """Run one command line (by default this process's) and return the exit code."""
     output.prepare()
     settings = GlobalOptions()
     if COMPLETE in os.environ:

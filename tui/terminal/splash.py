@@ -26,7 +26,7 @@ def show(arguments: Sequence[str]) -> None:
 
 
 def is_shown() -> bool:
-    """True while the frame is shown and the screen is not restored yet."""
+    """Return whether the frame is shown and the screen is not restored yet."""
     return _shown
 
 

@@ -64,7 +64,7 @@ class BatchGroup(LazyGroup):
     """A group whose first command needs no name."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take what is no name of a command as the words of the first."""
+        """Pass words that do not name a command to the first one."""
         if args and args[0] not in self._lazy and args[0] not in ("-h", "--help"):
             args = ["start", *args]
         return super().parse_args(ctx, args)

@@ -50,7 +50,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
         swarm = await engine.swarms.find(name)
         done = await engine.swarms.cancel(swarm.id, lambda run: engine.cancel(run, kill=kill))
         if any(run.status in LIVE for run in done):
-            session.go_on(engine.paths)  # somebody has to end them
+            session.go_on(engine.paths)  # a supervisor has to end them
     if as_json:
         output.say_json([run_json(run, time.time()) for run in done])
     else:
@@ -156,7 +156,7 @@ async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
 
 
 async def _chosen(engine: Engine, swarm: Batch, names: tuple[str, ...]) -> list[Run]:
-    """Give the runs to be taken home; raises `UserError` where there are none."""
+    """Return the runs to apply; raises `UserError` where there are none."""
     from engine.domain.errors import user_error
     from engine.domain.ranking import tasks
     from tui.cli.support import session

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 async def told_json(engine: Engine, swarm: Batch) -> dict[str, Any]:
-    """Give a batch as the JSON object of the contract."""
+    """Return a batch as the JSON object of the contract."""
     return batch_json(swarm, await engine.swarms.standing(swarm.id, engine.slots))
 
 
@@ -169,7 +169,7 @@ async def _compare(name: str, *, as_json: bool) -> int:
 
 
 async def _files(engine: Engine, run: Run) -> dict[str, str]:
-    """Give the files that a run changed, each with its lines."""
+    """Return the files that a run changed, each with its lines."""
     from tui.formatting import batches
 
     try:

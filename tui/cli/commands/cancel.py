@@ -1,4 +1,4 @@
-"""`swarm-tui cancel`: stop runs, whoever supervises them."""
+"""`swarm-tui cancel`: stop runs, in whatever process they are supervised."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_j
         wanted = found or await engine.runs(statuses=LIVE, batch=batch)
         cancelled = await engine.cancel_all([run.id for run in wanted], kill=kill)
         if any(run.status in LIVE for run in cancelled):
-            session.go_on(engine.paths)  # somebody has to end them
+            session.go_on(engine.paths)  # a supervisor has to end them
     if as_json:
         output.say_json([run_json(run, time.time()) for run in cancelled])
     else:

@@ -1,4 +1,4 @@
-"""`diff`, `apply`, `restore`: what a run changed, taken home or put back."""
+"""`diff`, `apply`, `restore`: the changes of a run, shown, applied or restored."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
 async def apply_all(
     engine: Engine, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
 ) -> bool:
-    """Put what runs changed into their source, one after another, and say whether all fits."""
+    """Apply the changes of runs to their source, one after another; return whether all fit."""
     fits = True
     for place, run in enumerate(runs):
         try:
@@ -189,7 +189,7 @@ def _so_far(before: int, after: int) -> str:
 
 
 async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
-    """Put what one run changed into its source, tell it, and say whether it fits."""
+    """Apply the changes of one run to its source, print the result, and return whether it fits."""
     from engine.engine import ApplyMode
 
     to = asked["to"] and str(real_path(expanded(asked["to"])))

@@ -1,4 +1,4 @@
-"""`cleanup`: room freed without losing anything, from a plan that says what goes and what stays."""
+"""`cleanup`: free disk space without losing anything, from a plan that lists all of it."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
 
 
 async def clean_up(engine: Engine, plan: CleanupPlan, wish: CleanupFilter, *, as_json: bool) -> int:
-    """Do what was planned, say what became of it, and give the exit code."""
+    """Apply the plan, print the result, and return the exit code."""
     from tui import formatting
     from tui.cli.support import session
 
@@ -168,7 +168,7 @@ async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_j
 
 
 def agreed(question: str) -> bool:
-    """Ask on the terminal; without one, nobody can agree."""
+    """Ask on the terminal; without one, the answer is no."""
     from engine.domain.errors import user_error
 
     if not (sys.stdin.isatty() and output.is_terminal(sys.stderr)):
@@ -178,7 +178,7 @@ def agreed(question: str) -> bool:
 
 
 def tell_plan(plan: CleanupPlan) -> None:
-    """Say what would go and what stays."""
+    """Print what would be removed and what stays."""
     from tui import formatting
 
     for name, items in (("would go", plan.take), ("stay", plan.keep)):
@@ -216,7 +216,7 @@ def _tell_entries(entries: list[TrashEntry], *, as_json: bool) -> int:
 
 
 def plan_json(plan: CleanupPlan, report: CleanupReport) -> dict[str, Any]:
-    """Give a plan, and what was done of it, as data."""
+    """Return a plan, and the result of it, as data."""
     return {
         "take": [_item_json(item) for item in plan.take],
         "keep": [_item_json(item) for item in plan.keep],

@@ -27,23 +27,23 @@ Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
 
 def require_terminal() -> None:
-    """Refuse where nobody could see the dashboard or type."""
+    """Refuse without a terminal that the dashboard can be shown on."""
     if not (has_terminal() or in_browser()):
         raise user_error("NOT_A_TERMINAL")
 
 
 def in_browser() -> bool:
-    """Say whether `serve` started this process, to be shown by it."""
+    """Return whether `serve` started this process, to be shown by it."""
     return os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:")
 
 
 def has_terminal() -> bool:
-    """Say whether a dashboard can be shown."""
+    """Return whether a dashboard can be shown."""
     return output.is_terminal(sys.stdin, sys.stdout)
 
 
 def run_dashboard() -> int:
-    """Do what `swarm-tui` does where nothing else is typed, and give the exit code."""
+    """Run `swarm-tui` without arguments, and return the exit code."""
     output.prepare()
     try:
         return open_dashboard()
@@ -70,7 +70,7 @@ async def _open() -> int:
 
 @asynccontextmanager
 async def _told(opening: Opening) -> AsyncGenerator[Engine]:
-    """Open an engine; where that fails, the screen is free for what there is to say."""
+    """Open an engine; where that fails, restore the screen for the message."""
     try:
         async with opening() as engine:
             yield engine
@@ -87,9 +87,9 @@ async def show(
 ) -> int:
     """Show the dashboard on an engine, with something `beside` it that ends with it.
 
-    When the window is closed, that is as if the user had quit and left the runs running; `goes_on`
-    says whether they can: whoever opens the engine sees to it when the engine closes. `seen` is
-    called as soon as there is something to be seen.
+    A closed window counts as quitting with the runs left running; `goes_on` states whether they
+    can: the owner of the engine ensures it when the engine closes. `seen` is called as soon as
+    something is on the screen.
     """
     for name in ("COLUMNS", "LINES"):  # the terminal knows its size: an exported one may be stale
         os.environ.pop(name, None)
@@ -121,9 +121,9 @@ async def show(
 
 
 async def _leave_with_server(app: SwarmApp) -> None:
-    """Close the dashboard when `serve` is gone, however it ended: nobody sees it any more."""
+    """Close the dashboard when `serve` is gone, however it ended."""
     server = select.poll()
-    server.register(sys.stdin.fileno(), 0)  # told without asking: that the other end is closed
-    while not server.poll(0):  # noqa: ASYNC110  nobody tells that it was killed
+    server.register(sys.stdin.fileno(), 0)  # reported without a request: the other end is closed
+    while not server.poll(0):  # noqa: ASYNC110  a kill is not reported
         await asyncio.sleep(SERVER_S)
     app.exit()

@@ -95,7 +95,7 @@ async def _engine(home: Path) -> AsyncGenerator[Engine]:
 
 
 async def _cancel(engine: Engine) -> None:
-    """Kill the runs: without the script nobody cancels the one that never ends."""
+    """Kill the runs: without the script, the one that never ends would stay."""
     for run in list(engine.view.runs.values()):
         with suppress(UserError):  # it has ended
             await engine.cancel(run.id, kill=True)
@@ -103,7 +103,7 @@ async def _cancel(engine: Engine) -> None:
 
 class _DemoLines(PlainLines):
     def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
-        """Say how each run ended; where its files were is of no use any more."""
+        """Print the end of each run; the places of their files no longer matter."""
         output.say("\n".join(headline(run) for run in runs.values()))
 
 

@@ -91,7 +91,7 @@ async def _get(run: str, path: str, target: str) -> int:
 
 
 async def _warn(engine: Engine, run: str) -> None:
-    """Warn on stderr where nobody knows what of these files the run changed."""
+    """Warn on stderr where it is not known which of these files the run changed."""
     if (await engine.workspaces.check(await engine.find(run))).has_unknown_changes:
         output.say_aside(user_error("CHANGES_UNKNOWN").message)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PIECE_BYTES = 1 << 20
 NOTHING = {"setup": "There was no set-up", "verify": "There was no check"}
 LOOK_S = 0.2
-"""A file tells nobody that it grew."""
+"""Seconds between two looks at a file: it does not announce that it grew."""
 
 
 @click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type", "logs @last --follow"))

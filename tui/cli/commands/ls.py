@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LATEST = 50
 STANDS = "?"
-"""Marks the time of a run that nobody supervises."""
+"""Mark beside the time of a run without a supervisor."""
 HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE")
 
 
@@ -110,7 +110,7 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
 
 
 async def _found(engine: Engine, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Give what is wanted with the id of the batch that is meant."""
+    """Return the criteria with the id of the batch that is meant."""
     batch = wanted["batch"]
     return wanted | {"batch": (await engine.swarms.find(batch)).id if batch else None}
 
@@ -195,7 +195,7 @@ def _elapsed(run: Run, now: float, state: SupervisionState | None) -> str:
 
 
 def _room(widths: Sequence[int]) -> int:
-    """Give the cells left for the last column on a terminal; in a pipe nothing is cut."""
+    """Return the cells left for the last column on a terminal; in a pipe nothing is cut."""
     if not output.is_terminal(sys.stdout):
         return 0
     import shutil

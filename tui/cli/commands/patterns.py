@@ -131,7 +131,7 @@ async def _edit(engine: Engine, name: str) -> StoredPattern:
 
 
 def pattern_json(known: StoredPattern) -> dict[str, Any]:
-    """Give a pattern as the JSON object of the public contract."""
+    """Return a pattern as the JSON object of the public contract."""
     from dataclasses import asdict
 
     return {

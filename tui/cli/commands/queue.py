@@ -1,4 +1,4 @@
-"""`swarm-tui pause`, `unpause` and `slots`: the queue, whoever supervises it."""
+"""`swarm-tui pause`, `unpause` and `slots`: the queue, whatever process supervises it."""
 
 from __future__ import annotations
 

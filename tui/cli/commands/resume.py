@@ -47,7 +47,7 @@ def resume(run: str, message: str | None, detach: bool, full: bool, as_json: boo
     if message is None:
         if not output.is_terminal(sys.stdin, sys.stdout):
             raise click.UsageError("Add a MESSAGE, or - to read it from stdin.")
-        run = session.run(_check(run)).id  # before anybody writes in vain
+        run = session.run(_check(run)).id  # before the user writes a message
         message = session.run(_write())
     elif message == "-":
         message = read_stdin()

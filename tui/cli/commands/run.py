@@ -98,7 +98,7 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
 async def _filled(
     engine: Engine, spec: RunSpec, asked: dict[str, Any], *, may_ask: bool
 ) -> RunSpec:
-    """Give `spec` as its template has it where the user said nothing else; raises `UserError`."""
+    """Return `spec` with the template's values where the user set none; raises `UserError`."""
     from tui.cli.commands.templates import pairs
     from tui.cli.support import trust_prompt
 

@@ -124,7 +124,7 @@ def _lines(hits: Sequence[SearchHit], now: float) -> Iterator[Iterable[tuple[str
 
 
 def _room(used: int) -> int:
-    """Give the cells left for the text on a terminal; in a pipe nothing is cut."""
+    """Return the cells left for the text on a terminal; in a pipe nothing is cut."""
     if not output.is_terminal(sys.stdout):
         return 10_000
     return max(30, shutil.get_terminal_size().columns - used)

@@ -45,7 +45,7 @@ async def _supervise(*, standby: bool = True, quiet: bool = False) -> int:
     log_file.keep(places)
     if not quiet:
         session.show_warning(config_file.load_usable(places))
-    # Without a terminal nobody types ctrl+z.
+    # Without a terminal there is no ctrl+z.
     around = suspend.hands_over if standby else nullcontext
     await engine.supervise(places, standby=standby, around=around)
     return 0
@@ -62,14 +62,14 @@ async def _told() -> int:
         finally:
             telling.cancel()
             await telling.wait()
-        while teller.live:  # what happened at the end is still to be told
+        while teller.live:  # the last events are still to be reported
             await teller.step()
     output.say("nothing is left to do")
     return 0
 
 
 class _Teller:
-    """Writes a line for every run that starts or ends, and for what its user has to know."""
+    """Reporter of every run that starts or ends, and of notices for the user."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -78,12 +78,12 @@ class _Teller:
         self.live = set(engine.view.live)
 
     async def run(self) -> None:
-        """Tell for ever."""
+        """Report forever."""
         while True:
             await self.step()
 
     async def step(self) -> None:
-        """Tell what happens next."""
+        """Report the next event."""
         batch = await anext(self._batches)
         for line in self._faults.lines():
             output.say_aside(line)

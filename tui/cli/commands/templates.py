@@ -179,7 +179,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def template_json(template: Template, achieved: TemplateStats | None) -> dict[str, Any]:
-    """Give a template as the JSON object of the public contract."""
+    """Return a template as the JSON object of the public contract."""
     from dataclasses import asdict
 
     done = achieved or TemplateStats()

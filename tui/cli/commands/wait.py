@@ -81,7 +81,7 @@ async def _wait(
 
 
 async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
-    """Wait until all of these have ended, keep them as they are, and say of each how it ended."""
+    """Wait until all of these have ended, and print the end of each."""
     from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import LIVE
     from tui.cli.support.fault_news import FaultNews

@@ -1,4 +1,4 @@
-"""`swarm-tui webhooks`: who is told what happens here, and what came of it."""
+"""`swarm-tui webhooks`: receivers of notifications, and the state of the deliveries."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def _retry(engine: Engine, names: Sequence[str], *, as_json: bool) -> None
 
 
 def receiver_json(one: ReceiverStatus) -> dict[str, Any]:
-    """Give a receiver as the JSON object of the public contract."""
+    """Return a receiver as the JSON object of the public contract."""
     return {
         "name": one.name,
         "kind": "apprise" if one.is_for_people else "webhook",
@@ -166,7 +166,7 @@ def receiver_json(one: ReceiverStatus) -> dict[str, Any]:
 
 
 def delivery_json(one: Delivery) -> dict[str, Any]:
-    """Give a delivery as the JSON object of the public contract."""
+    """Return a delivery as the JSON object of the public contract."""
     from engine.domain.events import iso
 
     return {

@@ -1,4 +1,4 @@
-"""What a shell is offered for a name that means one thing or another, by the word before it."""
+"""Completion of arguments that mean one thing or another, by the word before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that wait for runs keep them supervised, or report why nobody supervises them."""
+"""Supervision for commands that wait for runs, or the reason why it is not possible."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class Attendant:
-    """Starts a supervisor whenever none is alive while runs are left to do."""
+    """Starter of a supervisor whenever none is alive while runs are left to do."""
 
     def __init__(self, engine: Engine, *, own: bool = False) -> None:
         self._engine = engine
@@ -143,7 +143,7 @@ async def attended(
     try:
         await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
         if attendant.error and not working.done():
-            raise attendant.error  # why nobody can supervise
+            raise attendant.error  # the reason why supervision is not possible
         result = await working
         if not own:
             await session.see_to_what_is_left(engine)  # messages that are owed, for example

@@ -30,7 +30,7 @@ async def follow_batch(
     as_json: bool,
     full: bool,
 ) -> int:
-    """Follow the runs of a batch, say what came of it, and give the exit code."""
+    """Follow the runs of a batch, print its results, and return the exit code."""
     follower = RunFollower(engine, runs, since or 0)
     display = choose(engine, swarm, follower, as_json=as_json, full=full)
     if not as_json:
@@ -42,7 +42,7 @@ async def follow_batch(
 def choose(
     engine: Engine, swarm: Batch, follower: RunFollower, *, as_json: bool, full: bool
 ) -> RunDisplay:
-    """Give the display of a batch that fits where the output goes; it ends with the results."""
+    """Return the display of a batch that fits the output; it ends with the results."""
 
     def finish(ended: Mapping[str, Run]) -> None:
         known = {run.id: run for run in engine.view.batch(swarm.id)}
@@ -103,7 +103,7 @@ def tell_results(swarm: Batch, runs: Sequence[Run], slots: int) -> None:
 
 
 def _width() -> int:
-    """Give the cells of a line; in a pipe nothing is left out."""
+    """Return the width of a line in cells; in a pipe nothing is cut."""
     if not output.is_terminal(sys.stdout):
         return WIDE
     import shutil
@@ -112,7 +112,7 @@ def _width() -> int:
 
 
 def next_steps(swarm: Batch, runs: Sequence[Run]) -> list[str]:
-    """Give what of the batch's own commands is of use now."""
+    """Return those of the batch's own commands that apply now."""
     found = tasks(runs)
     steps: list[str] = []
     if any(run.status in ("failed", "interrupted") for run in runs):

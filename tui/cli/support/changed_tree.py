@@ -13,7 +13,7 @@ STEP = "  "
 
 @dataclass(frozen=True, slots=True)
 class TreeLeaf:
-    """A changed file; `figures` is what there is to say about it beside its name."""
+    """Changed file; `figures` is shown beside its name."""
 
     path: str
     change: str
@@ -21,7 +21,7 @@ class TreeLeaf:
 
 
 def tree(leaves: Sequence[TreeLeaf], limit: int) -> list[str]:
-    """Draw the files below their folders, at most `limit` files; a file says A, M or D."""
+    """Draw the files below their folders, at most `limit` files, each with A, M or D."""
     rows: list[tuple[str, str]] = []
     above: tuple[str, ...] = ()
     for leaf in sorted(leaves, key=lambda leaf: leaf.path.split("/"))[:limit]:

@@ -67,14 +67,14 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         """Start no shell to ask how old it is."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Give the whole words before the cursor, and the one that is being typed."""
+        """Return the whole words before the cursor, and the one that is being typed."""
         line = os.environ["COMP_LINE"]
         words = split_arg_string(line)
         typed = "" if line[-1:].isspace() else words.pop()
         return words[1:], typed
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """Give a line: kind, value, description."""
+        """Return a line: kind, value, description."""
         _, typed = self.get_completion_args()
         value = typed.partition("=")[2] if typed.startswith("--") and "=" in typed else typed
         word = os.environ.get("COMP_WORD", value)
@@ -256,7 +256,7 @@ def subfolders(folder: str, typed: str) -> list[CompletionItem[str]]:
 
 
 def receivers(typed: str) -> list[CompletionItem[str]]:
-    """Offer those who are told of events, each with its address."""
+    """Complete receivers of notifications, each with its address."""
 
     async def find(engine: Engine) -> list[tuple[str, str]]:
         return [(one.name, one.address) for one in await engine.notifications.receivers()]

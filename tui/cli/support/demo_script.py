@@ -1,4 +1,4 @@
-"""What the demo plays: simulated runs, what is done to them, and how they must end."""
+"""Script of the demo: simulated runs, actions on them, and their expected ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = "demo"
 
 @dataclass(frozen=True, slots=True)
 class DemoRun:
-    """One run of the demo: what it is told, and the status it ends with."""
+    """One run of the demo: its prompt, and the status it ends with."""
 
     title: str
     prompt: str
@@ -25,7 +25,7 @@ class DemoRun:
 
     @property
     def spec(self) -> RunSpec:
-        """What the engine is asked for."""
+        """The run to request from the engine."""
         text = f"{self.prompt}\n{_SCRIPTS[self.title]}" if self.title in _SCRIPTS else self.prompt
         return RunSpec(prompt=text, title=self.title, project=PROJECT, agent=Agent.SIMULATED)
 
@@ -106,7 +106,7 @@ SCENES = (
 
 
 async def start(engine: Engine) -> dict[str, DemoRun]:
-    """Start all scenes and give them by the ids of their runs."""
+    """Start all scenes and return them by the ids of their runs."""
     return {(await engine.start(scene.spec)).id: scene for scene in SCENES}
 
 
@@ -131,7 +131,7 @@ async def direct(engine: Engine, scenes: dict[str, DemoRun]) -> None:
 
 
 def faults(runs: dict[str, Run], scenes: dict[str, DemoRun]) -> list[str]:
-    """Say which runs did not end as the script has it."""
+    """Return the runs that did not end as the script expects."""
     told: list[str] = []
     for run_id, scene in scenes.items():
         run = runs[run_id]

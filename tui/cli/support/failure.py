@@ -1,4 +1,4 @@
-"""How a failure looks on the command line: one panel or one JSON object, and an exit code."""
+"""Failures on the command line: one panel or one JSON object, and an exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXIT_PIPE_CLOSED = 141  # what a shell shows for a program that SIGPIPE ended
 
 
 def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
-    """Tell the user about an exception and give the exit code."""
+    """Show an exception to the user and return the exit code."""
     error = _innermost(error)
     if debug and not isinstance(error, output.PipeClosed):
         output.say_aside(hide("".join(traceback.format_exception(error)).rstrip()))
@@ -46,7 +46,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
 
 
 def tell_usage(error: click.ClickException) -> None:
-    """Say what was wrong with the words of a command, and where its help is."""
+    """Print the problem in the words of a command, and where its help is."""
     import click
 
     context = error.ctx if isinstance(error, click.UsageError) else None

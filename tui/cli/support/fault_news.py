@@ -1,4 +1,4 @@
-"""What keeps runs back while a command waits: a line for each fault and pause, once."""
+"""Faults and pauses that hold runs back while a command waits: a line for each, once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FaultNews:
-    """Finds what is new among the faults of an engine."""
+    """New faults of an engine, each found once."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -22,7 +22,7 @@ class FaultNews:
         self._pause = ""
 
     def lines(self) -> list[str]:
-        """Return a line for each fault not told yet, and for each told one that is over."""
+        """Return a line for each fault that is new, and for each shown one that is over."""
         current = {fault.task: fault for fault in self._engine.faults}
         ended = [name for name in self._open if name not in current]
         lines = [f"{name} works again" for name in ended]

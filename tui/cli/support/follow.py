@@ -23,7 +23,7 @@ PAGE = 500
 
 
 class RunDisplay(Protocol):
-    """Shows what happens, as lines, as JSON or as a live picture."""
+    """Display of events, as lines, as JSON or as a live picture."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -51,7 +51,7 @@ class RunDisplay(Protocol):
         ...
 
     def ask(self, question: str) -> None:
-        """Show a question until it is answered, which an empty one tells."""
+        """Show a question until an empty one replaces it."""
         ...
 
     def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
@@ -60,7 +60,7 @@ class RunDisplay(Protocol):
 
 
 class RunFollower:
-    """Follows runs from an event on, each event once and in order, whoever supervises them."""
+    """Stream of the events of runs, each once and in order, in whatever process they run."""
 
     def __init__(
         self,
@@ -76,16 +76,16 @@ class RunFollower:
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
 
     def open_runs(self) -> list[Run]:
-        """Give the runs that have not ended."""
+        """Return the runs that have not ended."""
         return [run for run in self.runs.values() if run.status in LIVE]
 
     def clock(self) -> float:
-        """Return the time at which to show the runs; it stands still while nobody supervises."""
+        """Return the time at which to show the runs; it stands still without a supervisor."""
         stands_at = self._engine.lookout.since
         return time.time() if stands_at is None else min(time.time(), stands_at)
 
     async def changes(self) -> dict[str, Changes]:
-        """Give what a single run changed, file by file, where that is known."""
+        """Return the changes of a single run, file by file, where they are known."""
         known: dict[str, Changes] = {}
         for run in self.runs.values():
             if len(self.runs) == 1 and run.changes.files:
@@ -94,14 +94,14 @@ class RunFollower:
         return known
 
     def doing(self, run: Run, now: float) -> str:
-        """Say what a run is doing at `now`, or what it waits for."""
+        """Return the activity of a run at `now`, or what it waits for."""
         if run.status is not Status.QUEUED:
             return waiting.doing(run, now, None)
         waits = waiting.of_view(self._engine.view, self._engine.pause, now)
         return waiting.doing(run, now, waits.get(run.id))
 
     async def news(self) -> AsyncGenerator[list[Event]]:
-        """Give what happened and then what happens, until all runs have ended.
+        """Yield past events and then new ones, until all runs have ended.
 
         An empty list: `faults` may have news. Raises `UserError` if nothing more can happen here.
         """
@@ -131,7 +131,7 @@ class RunFollower:
         await asyncio.wait((coming, *ends), return_when=asyncio.FIRST_COMPLETED)
 
     async def _unseen(self, run_id: str) -> AsyncGenerator[list[Event]]:
-        """Give a run's stored events after those seen, a page at a time."""
+        """Yield a run's stored events after those seen, a page at a time."""
         while True:
             seen = self._seen[run_id]
             events = await self._engine.events(run_id, after=seen, limit=PAGE)
@@ -160,7 +160,7 @@ async def follow(follower: RunFollower, display: RunDisplay) -> None:
 
 
 def exit_code(runs: Iterable[Run]) -> int:
-    """Give the exit code for runs that have ended: the common one where they failed alike."""
+    """Return the exit code for runs that have ended: the common one where they failed alike."""
     codes = {_code(run) for run in runs} - {0}
     if not codes:
         return 0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
 _LEAVE, _CANCEL, _STAY = b"\r\nd", b"c", b"\x1b"
 _SEQUENCES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
-"""What keys send that are no single byte: cursor and function keys."""
+"""First byte of keys that send several: cursor and function keys."""
 
 
 async def carry(
@@ -62,7 +62,7 @@ async def carry_or_leave(
     as_json: bool,
     full: bool = False,
 ) -> int:
-    """Follow runs as their command wants it and give the exit code."""
+    """Follow runs as their command wants it and return the exit code."""
     follower = RunFollower(engine, runs, since or 0)
     stopper = await carry(
         engine, follower, output_modes.choose(follower, as_json=as_json, full=full)
@@ -71,7 +71,7 @@ async def carry_or_leave(
 
 
 def parting(runs: Iterable[Run]) -> list[str]:
-    """Say that runs go on without us, and how to see them again."""
+    """Print that runs continue without us, and how to see them again."""
     left = list(runs)
     batch = left[0].spec.batch if left else None
     if batch and len(left) > 1 and all(run.spec.batch == batch for run in left):
@@ -80,7 +80,7 @@ def parting(runs: Iterable[Run]) -> list[str]:
 
 
 async def detach(engine: Engine, runs: list[Run], *, as_json: bool) -> None:
-    """Leave runs to a process in the background, and say which they are."""
+    """Leave runs to a process in the background, and print their ids."""
     go_on(engine.paths)
     if as_json:
         now, waits = time.time(), await waiting.of_store(engine)
@@ -90,7 +90,7 @@ async def detach(engine: Engine, runs: list[Run], *, as_json: bool) -> None:
 
 
 class StopHandler:
-    """What a signal means for runs in the foreground.
+    """Handler of the signals that stop runs in the foreground.
 
     SIGTERM and SIGHUP leave them to go on in the background. Ctrl-C asks on a terminal; without
     one, and at the second time, it cancels them; the next one kills them.
@@ -117,7 +117,7 @@ class StopHandler:
 
     @property
     def used(self) -> bool:
-        """Say whether the runs were stopped, or we left them."""
+        """Return whether the runs were stopped, or we left them."""
         return bool(self._stops) or self.left is not None
 
     def heard(self, number: signal.Signals) -> None:
@@ -193,7 +193,7 @@ def keyboard() -> int | None:
 
 @contextmanager
 def pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
-    """Give the keys that are pressed from now on, each at once and unseen; closes `keys`."""
+    """Yield the keys that are pressed from now on, each at once and unseen; close `keys`."""
     queue: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @record
 class LazyCommand:
-    """Where a command is (`module:name`), and its one line in the list of commands."""
+    """Location of a command (`module:name`), and its one line in the list of commands."""
 
     where: str
     summary: str
@@ -30,7 +30,7 @@ class LazyGroup(click.Group):
         self._lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names in the order of the table, which is the order of use."""
+        """Return the names in the order of the table, which is the order of use."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -47,7 +47,7 @@ TREE_FILES = 12
 
 
 class LiveView:
-    """Draws one or more runs; only the last lines of the screen are ever redrawn."""
+    """Live view of one or more runs; only the last lines of the screen are ever redrawn."""
 
     def __init__(self, follower: RunFollower, *, full: bool = False) -> None:
         self._follower = follower
@@ -148,7 +148,7 @@ class LiveView:
         return lines
 
     def _look(self, event: Event) -> formatting.EventLine:
-        """Say how an event looks; several files that were edited become a tree."""
+        """Return an event as a line; several files that were edited become a tree."""
         line, body = look(event, full=self._full), event.body
         if not isinstance(body, Step) or body.kind != "file_change" or len(body.changes or ()) < 2:
             return line
@@ -207,7 +207,7 @@ class LiveView:
 
 
 def names(runs: Iterable[Run]) -> dict[str, str]:
-    """Give each run the name that it has among these: its title, or its id where two share one."""
+    """Return the name of each run among these: its title, or its id where two share one."""
     titles = {run.id: formatting.title(run) for run in runs}
     often = Counter(crop(title, NAME) for title in titles.values())
     return {

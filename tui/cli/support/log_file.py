@@ -25,7 +25,7 @@ DROPPED = b"... older lines were dropped\n"
 
 
 class LogFile(logging.Handler):
-    """Appends warnings to the log file; without it they would land on the screen."""
+    """Log file for warnings; without it they would land on the screen."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
@@ -86,7 +86,7 @@ def keep(paths: Paths) -> None:
 
 
 def write_down(error: BaseException) -> str:
-    """Append an exception to the log file and give the file's name, or nothing if that failed."""
+    """Append an exception to the log file; return the file's name, or nothing if that failed."""
     log = find().log
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     told = "".join(traceback.format_exception(error))
@@ -94,7 +94,7 @@ def write_down(error: BaseException) -> str:
 
 
 def append(path: Path, text: str) -> bool:
-    """Append to a file that only its owner may read; tells whether it went well."""
+    """Append to a file that only its owner may read; return whether that succeeded."""
     text = hide(text[-LIMIT_BYTES // 4 :]).rstrip("\n") + "\n"
     data = text.encode("utf-8", "backslashreplace")[-LIMIT_BYTES // 4 :]
     try:
@@ -129,7 +129,7 @@ def _shorten(handle: int, more: int) -> None:
 
 
 def _key(record: logging.LogRecord) -> str:
-    """Return what is the same for records that say the same."""
+    """Return the key that equal records share."""
     error = record.exc_info[1] if record.exc_info else None
     said = f"{record.levelname} {record.name}: {record.getMessage()}"
     return said if error is None else f"{said} ({error!r})"

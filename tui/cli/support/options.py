@@ -1,4 +1,4 @@
-"""What the commands have in common: settings, flags, and types that explain themselves."""
+"""Settings, flags and self-describing types that the commands share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class GlobalOptions:
-    """What the flags that every command knows have set; found as the context's `obj`."""
+    """Values of the flags that every command has; found as the context's `obj`."""
 
     debug: bool = False
     json: bool = False
@@ -106,7 +106,7 @@ class ChoiceParam(click.Choice[str]):
 
 
 class TextParam(click.ParamType[str]):
-    """Text that can be stored and printed: what is no UTF-8 is refused."""
+    """Text that can be stored and printed: invalid UTF-8 is refused."""
 
     name = "text"
 
@@ -142,12 +142,12 @@ class RunParam(TextParam):
 
 
 def is_live(run: Run) -> bool:
-    """Say whether a run can still be waited for, or cancelled."""
+    """Return whether a run can still be waited for, or cancelled."""
     return run.status not in FINISHED
 
 
 def has_ended(run: Run) -> bool:
-    """Say whether a run can be retried or resumed."""
+    """Return whether a run can be retried or resumed."""
     return run.status in FINISHED
 
 
@@ -219,7 +219,7 @@ class WorkspacePathParam(click.ParamType[str]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """Take it as it is: files may have names that are no UTF-8."""
+        """Return it unchanged: names of files may be invalid UTF-8."""
         return str(value)
 
     def shell_complete(

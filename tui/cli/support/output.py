@@ -19,7 +19,7 @@ PIECE_BYTES = 1024 * 1024
 
 
 class PipeClosed(Exception):
-    """Whoever read our output has gone."""
+    """The reader of our output has gone."""
 
 
 class Unwritable(Exception):
@@ -32,7 +32,7 @@ def say(text: str) -> None:
 
 
 def say_aside(text: str) -> None:
-    """Write lines to stderr: what is no result, and stops nothing where nobody reads it."""
+    """Write lines that are not results to stderr; a closed stderr stops nothing."""
     with suppress(PipeClosed, Unwritable):
         _write(sys.stderr, visible(text) + "\n")
 
@@ -83,12 +83,12 @@ def say_bytes(data: bytes) -> None:
 
 
 def is_terminal(*streams: IO[str]) -> bool:
-    """Say whether all of these are terminals on which a cursor can be moved."""
+    """Return whether all of these are terminals on which a cursor can be moved."""
     return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
 
 
 def has_colours(stream: IO[str]) -> bool:
-    """Say whether colours are wanted there."""
+    """Return whether colours are wanted there."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
@@ -127,7 +127,7 @@ def prepare() -> None:
 
 def forget(stream: IO[str]) -> None:
     """Send the rest nowhere: Python would complain at its end that it cannot be written."""
-    with suppress(OSError, ValueError):  # a stream that is no file
+    with suppress(OSError, ValueError):  # a stream without a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

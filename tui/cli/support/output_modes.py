@@ -1,4 +1,4 @@
-"""Which display fits where the output goes."""
+"""Choice of the display that fits the output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.cli.support.plain_lines import JsonLines, PlainLines
 
 
 def choose(follower: RunFollower, *, as_json: bool, full: bool = False) -> RunDisplay:
-    """Give JSON where it is asked for, a live view on a terminal, else plain lines.
+    """Return JSON where it is asked for, a live view on a terminal, else plain lines.
 
     `full` shows all output instead of its last lines.
     """

@@ -51,11 +51,11 @@ class JsonLines:
             output.say_aside(question)
 
     def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:
-        """Say nothing: the last events have said it."""
+        """Print nothing: the last events were the end."""
 
 
 class PlainLines(JsonLines):
-    """One event a line for people and grep; with several runs each line says whose it is."""
+    """One event a line for people and grep; with several runs each line names its run."""
 
     def __init__(self, name: Callable[[Run], str] | None = None, *, full: bool = False) -> None:
         self._name = name
@@ -96,7 +96,7 @@ def event_lines(event: Event, *, full: bool = False) -> list[str]:
 
 
 def look(event: Event, *, full: bool = False) -> formatting.EventLine:
-    """Say how an event looks, with all of its output; `full`: with nothing folded."""
+    """Return an event as lines, with all of its output; `full`: with nothing folded."""
     line, body = formatting.event_line(event), event.body
     if isinstance(body, Step) and body.output:
         line = replace(line, extra=output_lines(body.output, len(body.output)))
@@ -104,12 +104,12 @@ def look(event: Event, *, full: bool = False) -> formatting.EventLine:
 
 
 def is_beginning(event: Event) -> bool:
-    """Say whether the event only announces what another will tell; commands may take long."""
+    """Return whether the event only announces another one; commands may take long."""
     body = event.body
     return isinstance(body, Step) and body.phase == "started" and body.kind != "command"
 
 
 def fold(line: formatting.EventLine) -> tuple[tuple[str, ...], int]:
-    """Give the extra lines to show and how many were left out before them; prose stays whole."""
+    """Return the extra lines to show and the number left out before them; prose stays whole."""
     left_out = 0 if line.prose else max(0, len(line.extra) - line.fold)
     return line.extra[left_out:], left_out

@@ -48,7 +48,7 @@ _COMPLETIONS = {
 
 
 def how_options(function: Function) -> Function:
-    """Add the flags that say how a run is done."""
+    """Add the flags of how a run is done."""
     return with_flags(function, AGENT_OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""From a command to the engine and back: one event loop, one engine, signals that are heard."""
+"""The engine for a command: one event loop, one engine, handled signals."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ Result = TypeVar("Result")
 
 
 def start(work: Coroutine[None, None, int | None]) -> int:
-    """Run a command's work and give its exit code."""
+    """Run a command's work and return its exit code."""
     return run(work) or 0
 
 
 def run(work: Coroutine[None, None, Result]) -> Result:
-    """Run a command's work and give what it gives."""
+    """Run a command's work and return its result."""
     collect_garbage()
     return asyncio.run(work)
 
@@ -68,8 +68,8 @@ async def open_engine(
 
     Otherwise the last valid ones apply, and the mistake is shown, unless `quiet`: on stderr, or by
     an engine that supervises, among its faults.
-    An engine that supervises leaves nothing lying: what is not finished when it closes goes on in
-    the background, whoever queued it.
+    Work that a supervising engine has not finished when it closes continues in the background,
+    runs of other commands included.
     """
     places = paths.find()
     log_file.keep(places)
@@ -85,7 +85,7 @@ async def open_engine(
             with _handed_over(engine) if supervise else nullcontext():
                 yield engine
         if engine.notifications.has_written and not supervise:
-            go_on(places)  # somebody has to bring it to its receivers
+            go_on(places)  # a supervisor has to deliver it
     finally:
         if supervise:
             await _leave(places, settings)
@@ -110,18 +110,18 @@ async def _leave(places: Paths, settings: LoadedConfig) -> None:
     try:
         async with Engine.open(places, settings, follow=False) as engine:
             await see_to_what_is_left(engine)
-    except UserError as error:  # whatever it is, it has been told by now
+    except UserError as error:  # whatever it is, it has been shown by now
         _log.warning("cannot look for what is left: %s", error.message)
 
 
 async def see_to_what_is_left(engine: Engine) -> None:
-    """See to it that somebody supervises, if there is anything left to do for them."""
+    """Ensure supervision, if any work is left to do."""
     if await engine.is_needed():
         go_on(engine.paths)
 
 
 def go_on(places: Paths) -> None:
-    """See to it that somebody supervises this home: in the background, where nobody does yet."""
+    """Ensure that this home is supervised: in the background, where no process does it yet."""
     try:
         child = start_background_supervisor(places)
     except (OSError, UserError) as error:  # no process can be had: the runs are stored
@@ -159,7 +159,7 @@ def stops(heard: Callable[[signal.Signals], None]) -> Generator[None]:
 
 
 async def unless_stopped(work: Coroutine[None, None, int]) -> int:
-    """Do the work and give its exit code; a signal ends it, and the exit code says which."""
+    """Do the work and return its exit code; a signal ends it and sets the exit code."""
     stopped: list[signal.Signals] = []
     task = asyncio.ensure_future(work)
 

@@ -1,4 +1,4 @@
-"""How runs ended, and what can be typed next."""
+"""Summaries of ended runs, and the commands that can be typed next."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MAX_NAMED = 4
 
 
 def full_title(run: Run) -> str:
-    """Give a run's title, with the label of a simulated one."""
+    """Return a run's title, with the label of a simulated one."""
     label = formatting.label(run)
     return f"{formatting.title(run)} ({label})" if label else formatting.title(run)
 
 
 def headline(run: Run) -> str:
-    """Say in one line how a run ended."""
+    """Return the end of a run in one line."""
     took = clock(elapsed_s(run, run.last_event_at))
     return f"{run.id} {formatting.word(run.status)} after {took} · {full_title(run)}"
 
 
 def details(run: Run, changes: Changes | None = None) -> list[str]:
-    """Say what a run used and changed, where its files are and what to type next."""
+    """Return the usage and changes of a run, where its files are, and the next commands."""
     lines: list[str] = []
     if run.usage.input or run.usage.output:
         given, made = map(formatting.tokens, (run.usage.input, run.usage.output))
@@ -70,7 +70,7 @@ def _files(changes: Changes | None) -> list[str]:
 
 
 def next_steps(run: Run) -> list[str]:
-    """Give the commands that are of use now."""
+    """Return the commands that apply now."""
     steps: list[str] = []
     error = entry_of(run.error.code if run.error else "")
     if run.status in (Status.FAILED, Status.INTERRUPTED):
@@ -96,7 +96,7 @@ def _has_source(run: Run) -> bool:
 
 
 def together(runs: Mapping[str, Run]) -> list[str]:
-    """Say in a few lines how several runs ended, and what to type next."""
+    """Return the ends of several runs in a few lines, and the next commands."""
     counted = Counter(run.status for run in runs.values())
     order = dict.fromkeys([*Status, *counted])
     lines = [" · ".join(f"{counted[status]} {status}" for status in order if counted[status])]
@@ -110,5 +110,5 @@ def together(runs: Mapping[str, Run]) -> list[str]:
 
 
 def reason(run: Run) -> Iterable[str]:
-    """Say in a line why a run failed and what to do, if it did."""
+    """Return in a line why a run failed and what to do, if it did."""
     return () if run.error is None else (f"  {run.error.code}: {run.error.message}",)

@@ -1,4 +1,4 @@
-"""What ctrl+z means where runs are supervised: another process takes over before this one stops."""
+"""Effect of ctrl+z where runs are supervised: another process takes over before the stop."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 WITHIN_S = 5.0
-"""How long the hand-over may take; after that the process stops all the same, as it was told to."""
+"""Seconds that the hand-over may take; after that the process stops all the same."""
 
 
 @contextmanager
 def hands_over(engine: Engine, stop: Callable[[], object] | None = None) -> Generator[None]:
     """Hand the runs over to a process in the background at SIGTSTP, then `stop` this one.
 
-    When it continues, it supervises again as soon as nobody else does. SIGSTOP cannot be caught:
+    When it continues, it supervises again as soon as no other process does. SIGSTOP cannot be caught:
     other commands report the stopped supervisor (`engine.execution.supervisor_status`).
     """
     if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:  # as in a shell without job control
@@ -49,7 +49,7 @@ def hands_over(engine: Engine, stop: Callable[[], object] | None = None) -> Gene
 
 
 async def _stopped(engine: Engine, stop: Callable[[], object]) -> None:
-    """Hand over, stop until somebody continues this process, and stand by from then on."""
+    """Hand over, stop until this process is continued, and stand by from then on."""
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(WITHIN_S):

@@ -24,9 +24,9 @@ OTHER_ROWS = 12
 
 
 async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -> RunSpec:
-    """Give `spec` as the user wants it started, asking on a terminal where that is needed.
+    """Return `spec` as the user wants it started, asking on a terminal where that is needed.
 
-    What is not trusted then is for the engine to refuse.
+    The engine refuses the parts that are not trusted then.
     """
     consent = await engine.trust.asked(spec)
     if consent is None:
@@ -102,7 +102,7 @@ def _page(consent: Consent, pages: list[list[str]], number: int, question: str) 
 
 
 def _tell(consent: Consent) -> None:
-    """Say on stderr what `--trust` trusts."""
+    """Print on stderr what `--trust` trusts."""
     name, *lines = listed(consent, TOLD)
     output.say_aside(
         "\n".join(

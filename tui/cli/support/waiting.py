@@ -1,4 +1,4 @@
-"""What queued runs wait for, and the queue itself as text and as JSON."""
+"""Waiting of queued runs, and the queue itself as text and as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueWait:
-    """What a queued run waits for: its place, from 1, other runs, a pause of the queue."""
+    """Reasons why a queued run waits: its place, from 1, other runs, a pause of the queue."""
 
     position: int
     after: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class QueueWait:
 
 
 def of_view(view: View, pause: Pause | None, now: float) -> dict[str, QueueWait]:
-    """Give what each queued run waits for."""
+    """Return the reasons why each queued run waits."""
     held = pause if paused(pause, now) else None
     return {
         run.id: QueueWait(place, tuple(unfinished(view, run)), held)
@@ -37,7 +37,7 @@ def of_view(view: View, pause: Pause | None, now: float) -> dict[str, QueueWait]
 
 
 async def of_store(engine: Engine) -> dict[str, QueueWait]:
-    """Give what each queued run waits for, straight from the store."""
+    """Return the reasons why each queued run waits, straight from the store."""
     view = View(await engine.runs(statuses=[Status.QUEUED]))
     before = {name for run in view.runs.values() for name in run.spec.after}
     for name in before - view.runs.keys():
@@ -46,14 +46,14 @@ async def of_store(engine: Engine) -> dict[str, QueueWait]:
 
 
 def doing(run: Run, now: float, wait: QueueWait | None) -> str:
-    """Say what a run is doing, or what it waits for."""
+    """Return the activity of a run, or what it waits for."""
     if wait is None:
         return activity(run, now)
     return activity(run, now, wait.position, after=wait.after, pause=wait.pause)
 
 
 def told_json(run: Run, now: float, waits: dict[str, QueueWait]) -> dict[str, Any]:
-    """Give a run as the JSON object of the contract."""
+    """Return a run as the JSON object of the contract."""
     wait = waits.get(run.id)
     if wait is None:
         return run_json(run, now)
@@ -61,7 +61,7 @@ def told_json(run: Run, now: float, waits: dict[str, QueueWait]) -> dict[str, An
 
 
 def pause_note(engine: Engine, now: float) -> str:
-    """Say that the queue is paused, if it is, why, and until when."""
+    """Return that the queue is paused, if it is, why, and until when."""
     return paused_words(engine.pause, now) if engine.pause and paused(engine.pause, now) else ""
 
 

@@ -95,7 +95,7 @@ def _chosen(name: str, asked: Mapping[str, Any]) -> WorkspaceSpec:
 
 
 def with_options(wish: WorkspaceSpec, asked: Mapping[str, Any]) -> WorkspaceSpec:
-    """Return a workspace with what the flags say about it."""
+    """Return a workspace with the values of the flags."""
     values = values_of(asked).items()
     given = {k.removeprefix(WORKSPACE): v for k, v in values if k.startswith(WORKSPACE)}
     return replace(wish, **given)
