@@ -30,8 +30,8 @@ def serve(port: int) -> int:
     """Open the dashboard in a browser on this machine, at the printed address.
 
     The address opens it once, within five minutes; press Enter for a new one. The dashboard in
-    the browser can do everything that you can. It listens on a loopback address only. Closing the page or this command leaves
-    runs running. From elsewhere: `ssh -L 8000:HOST:8000` with the HOST of the address, then open
+    the browser can do everything that you can. It listens on a loopback address only. Closing
+    the page or this command leaves runs running. From elsewhere: `ssh -L 8000:HOST:8000` with the HOST of the address, then open
     localhost:8000 instead of it. Needs this package's `serve` extra.
     """
     from engine.domain.errors import user_error

@@ -24,8 +24,8 @@ WITHIN_S = 5.0
 def hands_over(engine: Engine, stop: Callable[[], object] | None = None) -> Generator[None]:
     """Hand the runs over to a process in the background at SIGTSTP, then `stop` this one.
 
-    When it continues, it supervises again as soon as no other process does. SIGSTOP cannot be caught:
-    other commands report the stopped supervisor (`engine.execution.supervisor_status`).
+    When it continues, it supervises again as soon as no other process does. SIGSTOP cannot be
+    caught: other commands report the stopped supervisor (`engine.execution.supervisor_status`).
     """
     if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:  # as in a shell without job control
         yield
