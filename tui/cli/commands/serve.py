@@ -31,8 +31,9 @@ def serve(port: int) -> int:
 
     The address opens it once, within five minutes; press Enter for a new one. The dashboard in
     the browser can do everything that you can. It listens on a loopback address only. Closing
-    the page or this command leaves runs running. From elsewhere: `ssh -L 8000:HOST:8000` with the HOST of the address, then open
-    localhost:8000 instead of it. Needs this package's `serve` extra.
+    the page or this command leaves runs running. From elsewhere: `ssh -L 8000:HOST:8000` with
+    the HOST of the address, then open localhost:8000 instead of it. Needs this package's
+    `serve` extra.
     """
     from engine.domain.errors import user_error
     from tui.cli.support import session
