@@ -10,7 +10,32 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui import formatting
 from tui.terminal.cells import cells
+
+COMPONENT_CLASSES = {f"tone--{name}" for name in formatting.TONES} | {
+    "tone--faint",
+    "line--cursor",
+    "line--strong",
+    "line--lit",
+}
+"""The classes whose styles a view draws its lines in."""
+
+TONES_CSS = """
+& > .tone--plain { color: $foreground; }
+& > .tone--dim { color: $secondary; }
+& > .tone--faint { color: $faint; }
+& > .tone--good { color: $success; }
+& > .tone--bad { color: $error; }
+& > .tone--warn { color: $warning; }
+& > .tone--live { color: $primary; }
+& > .tone--busy { color: $accent; }
+& > .line--strong { text-style: bold; }
+& > .line--lit { color: $background; background: $warning; }
+& > .line--cursor { background: $primary 10%; }
+&:focus > .line--cursor { background: $primary 16%; }
+"""
+"""The styles of these classes, for the rule of the view."""
 
 MAX_STRIPS = 256
 """Drawn lines that are remembered: a screenful or two, for each is a dozen objects."""

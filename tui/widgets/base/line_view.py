@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Self, cast
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -19,9 +18,9 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import commands, formatting
-from tui.terminal.cells import clean, wrap
-from tui.widgets.base.line_paint import LinePaint
+from tui import commands
+from tui.terminal.cells import clean
+from tui.widgets.base.line_paint import COMPONENT_CLASSES, TONES_CSS, LinePaint
 from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.base.painted_rows import PaintedRows
 from tui.widgets.base.quiet_scroll_bar import QuietScrollBar
@@ -36,18 +35,13 @@ MOVES = [
 
 
 class LineView(ScrollView, can_focus=True):
-    """What every list of lines has in common: subclasses say how many there are and draw one."""
+    """The base of every list of lines: a subclass sets how many there are and draws one."""
 
     BINDINGS: ClassVar[list[BindingType]] = MOVES
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{name}" for name in formatting.TONES} | {
-        "tone--faint",
-        "line--cursor",
-        "line--strong",
-        "line--lit",
-    }
-    DEFAULT_CSS = """
-    LineView {
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENT_CLASSES
+    DEFAULT_CSS = f"""
+    LineView {{
         overflow-x: hidden;
         overflow-y: scroll;
         scrollbar-size-vertical: 1;
@@ -56,23 +50,9 @@ class LineView(ScrollView, can_focus=True):
         border-title-color: $secondary;
         border-subtitle-color: $warning;
         padding: 0;
-        & > .tone--plain { color: $foreground; }
-        & > .tone--dim { color: $secondary; }
-        & > .tone--faint { color: $faint; }
-        & > .tone--good { color: $success; }
-        & > .tone--bad { color: $error; }
-        & > .tone--warn { color: $warning; }
-        & > .tone--live { color: $primary; }
-        & > .tone--busy { color: $accent; }
-        & > .line--strong { text-style: bold; }
-        & > .line--lit { color: $background; background: $warning; }
-        & > .line--cursor { background: $primary 10%; }
-        &:focus {
-            border: round $border;
-            border-title-color: $foreground;
-            & > .line--cursor { background: $primary 16%; }
-        }
-    }
+        &:focus {{ border: round $border; border-title-color: $foreground; }}
+        {TONES_CSS}
+    }}
     """
 
     def __init__(
@@ -97,13 +77,13 @@ class LineView(ScrollView, can_focus=True):
 
     def set_title(self, title: str) -> None:
         """Write `title` into the border, as plain text."""
-        if title != self._titled:  # to say it again would draw everything anew
+        if title != self._titled:  # the same title again would draw everything
             self._titled = title
             self.border_title = Content(clean(title, 200))
 
     @property
     def empty_text(self) -> str:
-        """What stands where there are no lines."""
+        """The text that is shown where there are no lines."""
         return self._empty_text
 
     @empty_text.setter
@@ -113,7 +93,7 @@ class LineView(ScrollView, can_focus=True):
             self.refresh()
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Take the keys of this view's own commands before anybody else."""
+        """Return whether a key is a command of this view, which comes before all others."""
         return is_own_key(self, self._bindings, key) or super().check_consume_key(key, character)
 
     # For subclasses
@@ -127,31 +107,29 @@ class LineView(ScrollView, can_focus=True):
         raise NotImplementedError
 
     def cursor_moved(self) -> None:
-        """Do what follows when the user moved the cursor to another line."""
+        """Handle a move of the cursor by the user."""
 
     def view_scrolled(self) -> None:
-        """Do what follows when other lines came into view."""
+        """Handle a change of the lines in view."""
 
     def styles_changed(self) -> None:
-        """Do what follows when width or theme changed: everything drawn is void."""
+        """Handle a change of width or theme, which makes everything drawn invalid."""
 
     # Lines
 
     @property
     def line_count(self) -> int:
-        """How many lines there are."""
+        """The number of lines."""
         return self._count
 
     @property
     def page(self) -> int:
-        """How many lines are visible at a time."""
+        """The number of lines that are visible at a time."""
         return self.tiles.page(self.scrollable_content_region.height)
 
     def region_of(self, line: int) -> Region:
         """Return the region of a line, the first row of all lines at 0."""
-        is_wide = self.tiles.across == 1
-        width = self.size.width if is_wide else self.scrollable_content_region.width
-        return self.tiles.region_of(line, width)
+        return self.tiles.region_of(line, self.scrollable_content_region.width)
 
     @property
     def cursor_line(self) -> int:
@@ -159,9 +137,9 @@ class LineView(ScrollView, can_focus=True):
         return self._cursor
 
     def set_lines(self, count: int, *, cursor: int, top: int | None = None) -> None:
-        """Say how many lines there are now, where the cursor is and which row is on top.
+        """Set the number of lines, the line of the cursor and the row on top.
 
-        The virtual size is set behind the reactive's back: it would lay out the whole screen anew.
+        The virtual size is set without its reactive, which would lay out the whole screen again.
         """
         self._count = count
         self._cursor = max(0, min(cursor, count - 1))
@@ -182,43 +160,20 @@ class LineView(ScrollView, can_focus=True):
         """Draw these lines again, as far as they are in view."""
         top, seen = self.scroll_offset.y, self.visible_lines()
         regions = [self.region_of(line).translate((0, -top)) for line in lines if line in seen]
+        if self.tiles.across == 1:
+            regions = [self.stretch(one.y, one.height) for one in regions]
         if regions:
-            width = self.size.width
-            self.refresh(
-                *(self.stretch(one.y, one.height) if one.width == width else one for one in regions)
-            )
+            self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         """Draw the row at `y` of the view."""
-        width = self.painted.inner_width or self.scrollable_content_region.width
-        row = self.scroll_offset.y + y
-        if not self.tiles.is_list and self._count:
-            return self._tile_row(row)
-        if row < self._count:
-            return self.draw(row, width)
-        if not self._count and self._empty_text:
-            parts = self._empty_text.splitlines()
-            texts = [text for part in parts for text in wrap(clean(part, 500), width - 2)]
-            text = f" {texts[y]}" if y < len(texts) else ""
-            return self.paint.strip([Segment(text, self.paint.tone("dim"))], width)
-        return Strip.blank(width, self.paint.ground(cursor=False))
-
-    def _tile_row(self, row: int) -> Strip:
-        """Draw a row of the screen: the row of each tile that it crosses."""
-        width = self.scrollable_content_region.width
-        lines = self.tiles.lines_at(row, self._count)
-        parts: list[Strip] = []
-        for line in lines:
-            left, right = self.tiles.span(line - lines.start, width)
-            parts.append(self.draw_row(line, row % self.tiles.tall, right - left))
-        rest = max(0, width - sum(part.cell_length for part in parts))
-        return Strip.join([*parts, Strip.blank(rest, self.paint.ground(cursor=False))])
+        return self.painted.row(self.scroll_offset.y + y)
 
     # Cursor
 
     @property
     def here(self) -> int:
-        """The line that the next move starts from."""
+        """The line from which the next move starts."""
         return self._cursor
 
     def move_cursor(self, line: int) -> None:
@@ -309,10 +264,6 @@ class LineView(ScrollView, can_focus=True):
         """Draw a line above or below what is inside the frame."""
         return super().render_lines(Region(0, y, self.region.width, 1))[0]
 
-    def render_styled(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region as Textual styles them."""
-        return self._styles_cache.render_widget(self, crop)
-
     def notify_style_update(self) -> None:
         """Draw everything again in the theme's new colours."""
         super().notify_style_update()
@@ -322,7 +273,7 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def vertical_scrollbar(self) -> ScrollBar:
-        """The scroll bar, made when it is asked for."""
+        """The scroll bar, made at the first use."""
         if self._vertical_scrollbar is None:
             bar = QuietScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
             bar.display = False
@@ -339,7 +290,7 @@ class LineView(ScrollView, can_focus=True):
             self.view_scrolled()
 
     def on_resize(self) -> None:
-        """Draw everything anew for the new width."""
+        """Draw everything again for the new width."""
         self.paint.forget_strips()
         self.styles_changed()
         self.resized()

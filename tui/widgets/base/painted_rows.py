@@ -9,6 +9,9 @@ from rich.segment import Segment
 from textual.color import TRANSPARENT
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.terminal.cells import clean, wrap
 
 if TYPE_CHECKING:
     from tui.widgets.base.line_view import LineView
@@ -73,6 +76,38 @@ class PaintedRows:
             return strips
         return [strip.crop(start, end) for strip in strips]
 
+    def row(self, row: int) -> Strip:
+        """Draw a row of all rows of the view, without the frame."""
+        view = self._view
+        width = self.inner_width or view.scrollable_content_region.width
+        if view.line_count and not view.tiles.is_list:
+            return self._tile_row(row)
+        if row < view.line_count:
+            return view.draw(row, width)
+        if not view.line_count and view.empty_text:
+            return self._empty_row(row, width)
+        return Strip.blank(width, view.paint.ground(cursor=False))
+
+    def _tile_row(self, row: int) -> Strip:
+        """Draw a row of the screen: the row of each tile that it crosses."""
+        view, tiles = self._view, self._view.tiles
+        width = view.scrollable_content_region.width
+        lines = tiles.lines_at(row, view.line_count)
+        parts: list[Strip] = []
+        for line in lines:
+            left, right = tiles.span(line - lines.start, width)
+            parts.append(view.draw_row(line, row % tiles.tall, right - left))
+        rest = max(0, width - sum(part.cell_length for part in parts))
+        return Strip.join([*parts, Strip.blank(rest, view.paint.ground(cursor=False))])
+
+    def _empty_row(self, row: int, width: int) -> Strip:
+        """Draw a row of the text that is shown where there are no lines."""
+        view = self._view
+        parts = view.empty_text.splitlines()
+        texts = [text for part in parts for text in wrap(clean(part, 500), width - 2)]
+        text = f" {texts[row]}" if row < len(texts) else ""
+        return view.paint.strip([Segment(text, view.paint.tone("dim"))], width)
+
     def framed(self, line: Strip, width: int) -> Strip:
         """Return a line within the frame of the view, `width` cells wide in all."""
         left, right = self._frame(width)
@@ -95,7 +130,7 @@ class PaintedRows:
         fit = (width, gutter, inner)
         if self._edges is None or self._edges_fit != fit:
             self._framed.clear()
-            row = view.render_styled(Region(0, gutter.top, width, 1))[0]
+            row = Widget.render_lines(view, Region(0, gutter.top, width, 1))[0]
             start = gutter.left
             self._edges = row.crop(0, start), row.crop(start + inner, width)
             self._edges_fit = fit

@@ -14,7 +14,7 @@ MAX_LISTED = 200_000
 
 
 class FolderEntry(Protocol):
-    """A file or folder as the engine gives it."""
+    """A file or folder as the engine lists it."""
 
     @property
     def path(self) -> str:
@@ -28,22 +28,22 @@ class FolderEntry(Protocol):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, and no link to one."""
+        """True for a folder; false for a link to one."""
         ...
 
     @property
     def is_link(self) -> bool:
-        """Whether it is a symbolic link, to whatever."""
+        """True for a symbolic link of any kind."""
         ...
 
     @property
     def size_bytes(self) -> int | None:
-        """Its size in bytes, None where nobody looked."""
+        """The size in bytes; None if unknown."""
         ...
 
 
 class KnownEntry(NamedTuple):
-    """What is known of a file or folder that was not listed: it is gone, or was only heard of."""
+    """A file or folder that was not listed: it is gone, or only an event named it."""
 
     path: str
     name: str
@@ -53,12 +53,12 @@ class KnownEntry(NamedTuple):
 
 
 def known(path: str, *, is_folder: bool = False) -> KnownEntry:
-    """Give an entry for a path."""
+    """Return an entry for a path."""
     return KnownEntry(path, printable_name(path.rpartition("/")[2]), is_folder)
 
 
 class TreeLine(NamedTuple):
-    """A line of the tree: an entry, or what there is to say instead of a folder's entries."""
+    """A line of the tree: an entry, or a text in the place of a folder's entries."""
 
     entry: FolderEntry | None
     path: str
@@ -67,12 +67,12 @@ class TreeLine(NamedTuple):
 
 
 def order(entry: FolderEntry) -> tuple[bool, str, str]:
-    """Sort folders first, each by name."""
+    """Return the sort key: folders first, each by name."""
     return not entry.is_folder, entry.name.casefold(), entry.name
 
 
 class FolderTree:
-    """What is known of a workspace: listed folders, open ones, changed files."""
+    """Known facts of a workspace: listed folders, open ones, changed files."""
 
     def __init__(self) -> None:
         self.lines: list[TreeLine] = []
@@ -88,11 +88,11 @@ class FolderTree:
     # Folders
 
     def is_open(self, path: str) -> bool:
-        """Whether a folder's entries are shown."""
+        """Return whether a folder's entries are shown."""
         return path in self._open
 
     def is_listed(self, path: str) -> bool:
-        """Whether a folder's entries are known."""
+        """Return whether a folder's entries are known."""
         return path in self._listed
 
     def open(self, path: str) -> None:
@@ -101,32 +101,32 @@ class FolderTree:
         self._renew(path)
 
     def close(self, path: str) -> None:
-        """Hide a folder's entries; what is open below stays so for the next time."""
+        """Hide a folder's entries; folders open below it stay open for the next time."""
         self._open.discard(path)
         self._renew(path)
 
     def listed(self, path: str, entries: Sequence[FolderEntry]) -> None:
-        """Take in what is in a folder now."""
+        """Record the entries of a folder."""
         self._trouble.pop(path, None)
         self._listed[path] = entries
         self._spelled[printable_name(path)] = path
         self._renew(path)
 
     def failed(self, path: str, text: str) -> None:
-        """Take in why a folder could not be listed."""
+        """Record why a folder could not be listed."""
         self._listed.pop(path, None)
         self._trouble[path] = text
         self._renew(path)
 
     def files(self) -> Iterator[FolderEntry]:
-        """Give the files of all listed folders."""
+        """Yield the files of all listed folders."""
         for entries in self._listed.values():
             yield from (entry for entry in entries if not entry.is_folder)
 
     # Changes
 
     def change(self, changes: Iterable[FileChange]) -> set[str]:
-        """Mark changed files, and give the listed folders that have to be listed again."""
+        """Mark changed files; return the listed folders that have to be listed again."""
         changed: list[str] = []
         for one in changes:
             self.marks.change(one)
@@ -134,7 +134,7 @@ class FolderTree:
         return self._stale(changed)
 
     def measured(self, deltas: Iterable[MeasuredFile]) -> set[str]:
-        """Mark exactly these changes, and give the listed folders to be listed again."""
+        """Mark exactly these changes; return the folders to be listed again."""
         changed = self.marks.measured(deltas)
         if changed:
             self._renew("")
@@ -186,7 +186,7 @@ class FolderTree:
             yield TreeLine(None, path, depth, "More is not listed.")
 
     def _with_gone(self, path: str) -> Sequence[FolderEntry]:
-        """Give a folder's entries, and those that are gone in their places."""
+        """Return a folder's entries, deleted ones in their places."""
         entries = self._listed.get(path, ())
         gone = self.marks.gone_in(path)
         if gone:
@@ -197,20 +197,31 @@ class FolderTree:
         return sorted([*entries, *lost], key=order)
 
     def find(self, path: str, near: int = 0) -> int | None:
-        """Give the line of a path; `near` is where it was last seen."""
+        """Return the line of a path; `near` is its last known line."""
         return find(self.lines, path, near)
 
     def mark(self, entry: FolderEntry) -> ChangeMark | None:
-        """Say what happened to an entry; to a folder, in sum to what is below it."""
+        """Return the change of an entry; for a folder, the sum of all below it."""
         if entry.is_folder:
             return self.marks.below(entry.path)
         return self.marks.changes.get(entry.path)
 
 
 def find(lines: Sequence[TreeLine], path: str, near: int = 0) -> int | None:
-    """Give the line of a path; `near` is where it was last seen."""
+    """Return the line of a path; `near` is its last known line."""
     if near < len(lines) and lines[near].path == path:
         return near
     return next(
         (index for index, line in enumerate(lines) if line.path == path and line.entry), None
     )
+
+
+def find_near(
+    lines: Sequence[TreeLine], path: str | None, near: int, *, has_folder: bool = False
+) -> int:
+    """Return the line of a path, else `near`; with `has_folder`, the nearest folder above it."""
+    found = find(lines, path, near) if path is not None else None
+    while found is None and has_folder and path:
+        path = parent_of(path)
+        found = find(lines, path) if path else None
+    return near if found is None else found

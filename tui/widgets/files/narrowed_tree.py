@@ -10,32 +10,55 @@ from tui.widgets.files.folder_tree import FolderEntry, FolderTree, TreeLine, kno
 from tui.widgets.files.tree_marks import DELETED, parent_of
 
 MAX_SHOWN = 2_000
-"""Files that are shown at a time: nobody reads more, and every key filters anew."""
+"""Files that are shown at a time: every key filters again."""
 
 
 @dataclass
 class TreeFilter:
-    """What the user wants to see of the tree; all folders are open until they are closed."""
+    """The filter of a tree: words, or changed files only; its folders are open until closed."""
 
     text: str = ""
     changed_only: bool = False
     closed: set[str] = field(default_factory=set[str])
     files: Sequence[FolderEntry] | None = None
-    """All files of the workspace, once they were looked for."""
+    """All files of the workspace, as soon as they are listed."""
     count: int = 0
-    """How many files match."""
+    """The number of files that match."""
 
     def __bool__(self) -> bool:
-        """Whether anything is left out at all."""
+        """Return whether the filter leaves anything out."""
         return self.changed_only or bool(self.text.strip())
 
     @property
     def wants_files(self) -> bool:
-        """Whether files are to be looked for that are in no open folder."""
+        """True if files outside open folders are needed, too."""
         return bool(self.text.strip()) and not self.changed_only
 
+    @property
+    def summary(self) -> list[str]:
+        """The words for the filter in a title."""
+        parts = ["changed only"] if self.changed_only else []
+        if self:
+            parts.append(f"{self.count} found" if self.text.strip() else f"{self.count}")
+        return parts
+
+    def is_open(self, tree: FolderTree, path: str) -> bool:
+        """Return whether the entries of a folder are shown."""
+        return path not in self.closed if self else tree.is_open(path)
+
+    def toggle(self, tree: FolderTree, path: str) -> bool:
+        """Open or close a folder; return whether it has to be listed."""
+        if self:
+            self.closed ^= {path}
+        elif tree.is_open(path):
+            tree.close(path)
+        else:
+            tree.open(path)
+            return True
+        return False
+
     def lines(self, tree: FolderTree) -> list[TreeLine]:
-        """Give the lines of what matches, each below the folders it is in."""
+        """Return the lines of all matches, each below its folders."""
         wanted, unwanted = _words(self.text)
         found: dict[str, FolderEntry] = {}
         self.count = 0
@@ -78,7 +101,7 @@ class TreeFilter:
 
 
 def _order(entry: FolderEntry) -> list[tuple[bool, str, str]]:
-    """Sort as the tree does: in each folder the folders first, by name."""
+    """Return the sort key of the tree: in each folder the folders first, by name."""
     *folders, name = map(printable_name, entry.path.split("/"))
     return [*((False, one.casefold(), one) for one in folders), (True, name.casefold(), name)]
 

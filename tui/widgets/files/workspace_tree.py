@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,20 +14,12 @@ from textual.strip import Strip
 from engine.domain.events import FileChange
 from tui import commands, formatting
 from tui.widgets.base.line_view import MOVES, LineView
-from tui.widgets.base.throttle import BackgroundLoop
-from tui.widgets.files.folder_tree import TreeLine, find
+from tui.widgets.files.folder_tree import FolderEntry, TreeLine, find, find_near
 from tui.widgets.files.narrowed_tree import TreeFilter
 from tui.widgets.files.tree_feed import TreeFeed, TreeSource
 from tui.widgets.files.tree_line import has_size, is_on_arrow, segments
+from tui.widgets.files.tree_loader import TreeLoader
 from tui.widgets.files.tree_marks import ChangeMark, parent_of
-
-RELIST_S = 0.3
-"""Changed folders are listed again at most this often, and large ones less often."""
-
-MEASURE_S, MEASURE_AFTER_S = 1.0, 0.2
-"""Changes are measured at most this often, and not of runs that are only passed."""
-
-SIZE_S = 0.05
 
 
 class WorkspaceTree(LineView):
@@ -42,23 +34,10 @@ class WorkspaceTree(LineView):
         tree: WorkspaceTree
         path: str
         change: str | None = None
-        """What happened to it, if anything did."""
+        """The kind of its change; None without one."""
 
-        @property
-        def control(self) -> WorkspaceTree:
-            """The tree."""
-            return self.tree
-
-    @dataclass
     class FilterAsked(Message):
-        """The user wants to type what files to show."""
-
-        tree: WorkspaceTree
-
-        @property
-        def control(self) -> WorkspaceTree:
-            """The tree."""
-            return self.tree
+        """The user wants to filter the files by words."""
 
     def __init__(
         self,
@@ -71,17 +50,16 @@ class WorkspaceTree(LineView):
     ) -> None:
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
         self._title, self._no_files = title, empty_text
-        self._feed: TreeFeed | None = None
+        self._loader: TreeLoader | None = None
         self._narrowing = TreeFilter()
         self._lines: list[TreeLine] = []
-        self._rounds: list[BackgroundLoop] = []
 
     # The workspace shown
 
     @property
     def run_id(self) -> str | None:
         """The id of the run whose files are shown."""
-        return self._feed.run if self._feed else None
+        return self._loader.feed.run if self._loader else None
 
     @property
     def cursor_path(self) -> str | None:
@@ -91,13 +69,13 @@ class WorkspaceTree(LineView):
 
     @property
     def cursor_mark(self) -> ChangeMark | None:
-        """What happened to the file under the cursor, or below the folder; None where nothing."""
-        line = self._line
-        return self._feed.tree.mark(line.entry) if self._feed and line and line.entry else None
+        """The change of the file under the cursor, or below the folder; None without a change."""
+        line, loader = self._line, self._loader
+        return loader.feed.tree.mark(line.entry) if loader and line and line.entry else None
 
     @property
     def narrowing(self) -> TreeFilter:
-        """What the user wants to see of the tree."""
+        """The filter of the tree."""
         return self._narrowing
 
     @property
@@ -107,90 +85,61 @@ class WorkspaceTree(LineView):
     async def open(self, run_id: str, source: TreeSource) -> None:
         """Show a run's workspace from the top."""
         self.close()
-        feed = self._feed = TreeFeed(run_id, source)
-        self._relisting = BackgroundLoop(self, RELIST_S, lambda: self._fill(feed, feed.list_stale))
-        self._measuring = BackgroundLoop(
-            self, MEASURE_S, lambda: self._measure(feed), MEASURE_AFTER_S
+        feed = TreeFeed(run_id, source)
+        loader = self._loader = TreeLoader(
+            self, feed, arrange=self._rearrange, redraw=self._redraw, show_files=self._show_files
         )
-        self._sizing = BackgroundLoop(self, SIZE_S, lambda: self._find_sizes(feed))
-        self._searching = BackgroundLoop(self, MEASURE_S, lambda: self._find_files(feed))
-        self._rounds = [self._relisting, self._measuring, self._sizing, self._searching]
-        await self._fill(feed, lambda: feed.list_folder(""))
-        if feed is self._feed:
-            self._measuring.ask()
+        if await loader.fill(lambda: feed.list_folder("")):
+            loader.measuring.ask()
             if self._narrowing.wants_files:
-                self._searching.ask()
+                loader.searching.ask()
 
     def close(self) -> None:
         """Show nothing."""
-        for rounds in self._rounds:
-            rounds.stop()
-        self._feed, self._lines, self._rounds = None, [], []
+        if self._loader:
+            self._loader.stop()
+        self._loader, self._lines = None, []
         self._narrowing = TreeFilter(self._narrowing.text, self._narrowing.changed_only)
         self.paint.forget_strips()
         self.set_lines(0, cursor=0, top=0)
 
     def files_changed(self, changes: Iterable[FileChange]) -> None:
-        """Mark what changed, and soon list again the folders shown it changed in, and measure."""
-        if self._feed is None:
+        """Mark changed files; soon list their folders again, and measure the changes."""
+        if self._loader is None:
             return
-        self._feed.stale |= self._feed.tree.change(changes)
+        feed = self._loader.feed
+        feed.stale |= feed.tree.change(changes)
         if self._narrowing:
-            self._relisting.ask()
-        self.paint.forget_strips()
-        self.refresh(self.stretch(0, self.size.height))
+            self._loader.relisting.ask()
+        self._redraw()
         self.ask_again()
 
     def ask_again(self) -> None:
-        """Look again soon: something may have changed."""
-        if self._feed:
-            if self._feed.stale:
-                self._relisting.ask()
-            self._measuring.ask()
-            if self._narrowing.files is not None:
-                self._searching.ask()
+        """Check soon whether anything changed."""
+        if self._loader:
+            self._loader.refresh(has_files=self._narrowing.files is not None)
 
-    async def _fill(self, feed: TreeFeed, ask: Callable[[], Awaitable[object]]) -> None:
-        """Ask for more of the tree, and show it if the tree is still wanted."""
-        await ask()
-        if feed is self._feed:
-            self._rearrange()
+    def _redraw(self) -> None:
+        self.paint.forget_strips()
+        self.refresh(self.stretch(0, self.size.height))
 
-    async def _measure(self, feed: TreeFeed) -> None:
-        await self._fill(feed, feed.measure)
-        if feed is self._feed and feed.stale:
-            self._relisting.ask()
-
-    async def _find_sizes(self, feed: TreeFeed) -> None:
-        await feed.find_sizes()
-        if feed is self._feed:
-            self.paint.forget_strips()
-            self.refresh(self.stretch(0, self.size.height))
-
-    async def _find_files(self, feed: TreeFeed) -> None:
-        files = await feed.files()
-        if feed is self._feed:
-            self._narrowing.files = files
-            self._rearrange()
+    def _show_files(self, files: Sequence[FolderEntry] | None) -> None:
+        self._narrowing.files = files
+        self._rearrange()
 
     def _rearrange(self, *, other: bool = False) -> None:
         """Show the tree as it is now; the cursor stays on its path, where it was on screen.
 
         Where `other` files are shown than before, it goes to the folder that its path is in.
         """
-        if self._feed is None:
+        if self._loader is None:
             return
         line, path, top = self.cursor_line, self.cursor_path, self.scroll_offset.y
-        tree = self._feed.tree
-        # Lines of our own: the tree's change while what was drawn of them is still to be seen.
+        tree = self._loader.feed.tree
+        # A copy: the tree changes its own lines while drawn ones are still visible.
         self._lines = self._narrowing.lines(tree) if self._narrowing else list(tree.lines)
         self.paint.forget_strips()
-        new = find(self._lines, path, near=line) if path is not None else None
-        while new is None and other and path:
-            path = parent_of(path)
-            new = find(self._lines, path) if path else None
-        if new is None:
-            new = line
+        new = find_near(self._lines, path, line, has_folder=other)
         if top and new != line:
             top = max(0, top + new - line)
         self._describe()
@@ -198,17 +147,10 @@ class WorkspaceTree(LineView):
 
     def _describe(self) -> None:
         narrowing, dot = self._narrowing, formatting.sign(" · ", " - ")
-        parts = [self._title]
-        if narrowing.changed_only:
-            parts.append("changed only")
-        if narrowing:
-            parts.append(
-                f"{narrowing.count} found" if narrowing.text.strip() else f"{narrowing.count}"
-            )
-        self.set_title(dot.join(parts))
+        self.set_title(dot.join([self._title, *narrowing.summary]))
         self.empty_text = "No file matches: esc shows all." if narrowing else self._no_files
 
-    # What the user asks for
+    # Actions
 
     def narrow(self, text: str | None = None, *, changed_only: bool | None = None) -> None:
         """Show only files whose path has the words in `text`, only changed ones, or all."""
@@ -218,13 +160,13 @@ class WorkspaceTree(LineView):
         self._narrowing = TreeFilter(text, changed_only, old.closed, old.files)
         if not self._narrowing:
             self._narrowing.closed, self._narrowing.files = set(), None
-        elif self._feed and self._narrowing.wants_files and old.files is None:
-            self._searching.ask()
+        elif self._loader and self._narrowing.wants_files and old.files is None:
+            self._loader.searching.ask()
         self._rearrange(other=True)
 
     def action_filter(self) -> None:
-        """Let the user type which files to show."""
-        self.post_message(self.FilterAsked(self))
+        """Ask the user for words to filter by."""
+        self.post_message(self.FilterAsked())
 
     def action_changed_only(self) -> None:
         """Show only changed files, or all."""
@@ -264,21 +206,15 @@ class WorkspaceTree(LineView):
                 self.move_cursor(above)
 
     def _is_open(self, path: str) -> bool:
-        if self._narrowing:
-            return path not in self._narrowing.closed
-        return self._feed is not None and self._feed.tree.is_open(path)
+        return bool(self._loader) and self._narrowing.is_open(self._loader.feed.tree, path)
 
     def _toggle(self, path: str) -> None:
-        feed = self._feed
-        if feed is None:
+        loader = self._loader
+        if loader is None:
             return
-        if self._narrowing:
-            self._narrowing.closed ^= {path}
-        elif feed.tree.is_open(path):
-            feed.tree.close(path)
-        else:
-            feed.tree.open(path)
-            listing = self._fill(feed, lambda: feed.list_folder(path))
+        feed = loader.feed
+        if self._narrowing.toggle(feed.tree, path):
+            listing = loader.fill(lambda: feed.list_folder(path))
             self.run_worker(listing, group="workspace-tree")
         self._rearrange()
 
@@ -294,13 +230,14 @@ class WorkspaceTree(LineView):
     # Drawing
 
     def draw(self, line: int, width: int) -> Strip:
-        """Draw one line of the tree, and have its size looked up if nobody did."""
-        assert self._feed
-        shown, cursor, tree = self._lines[line], line == self.cursor_line, self._feed.tree
+        """Draw one line of the tree, and request its size if it is unknown."""
+        assert self._loader
+        feed, shown, cursor = self._loader.feed, self._lines[line], line == self.cursor_line
+        tree = feed.tree
         entry = shown.entry
         is_unsized = entry and entry.size_bytes is None and has_size(entry, tree.mark(entry))
-        if is_unsized and self._feed.want_size(shown.path):
-            self._sizing.ask()
+        if is_unsized and feed.want_size(shown.path):
+            self._loader.sizing.ask()
         key = (shown.path, entry is None, width, cursor)
         found = self.paint.kept(key)
         if found is None:
