@@ -1,4 +1,4 @@
-"""What the chosen runs allow, and why not: which action needs what of a run."""
+"""Rules of which action the chosen runs allow, and the reasons where they do not."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ _ABLE: dict[str, Callable[[Run], bool]] = {
 
 
 def allows(run: Run, action: str) -> bool:
-    """Say whether a run allows an action that is about runs."""
+    """Return whether a run allows an action that is about runs."""
     return run.status in STATUSES[action] and (action not in _ABLE or _ABLE[action](run))
 
 
 def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserError | None:
-    """Say why runs do not allow a command: the chosen one, or those marked or under a heading."""
+    """Return why the chosen, marked or headed runs do not allow a command."""
     if command_id in _OF_SEVERAL and (marked or headed):
         return _why_none(command_id, marked)
     if run is None:

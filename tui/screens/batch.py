@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class BatchScreen(LiveScreen):
-    """One batch at a time; `open` says which."""
+    """Screen of one batch at a time; `open` chooses it."""
 
     DEFAULT_CSS = """
     BatchScreen {
@@ -59,7 +59,7 @@ class BatchScreen(LiveScreen):
         self._deleting = WorkspaceDeletion(self, self._say, self._show)
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield BatchHead()
         yield BatchRuns()
@@ -73,7 +73,7 @@ class BatchScreen(LiveScreen):
         self._show()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "batch" else None
 
     # What is shown
@@ -101,7 +101,7 @@ class BatchScreen(LiveScreen):
             self._pace.ask()
 
     def tick(self) -> None:
-        """Let the clocks go on, while something is at work."""
+        """Advance the clocks, while something is at work."""
         super().tick()
         if self.is_current and any(run.status not in FINISHED for run in self._runs):
             self._show()
@@ -157,7 +157,7 @@ class BatchScreen(LiveScreen):
         return True if self._allowed().get(action, True) else None
 
     def why_not(self, command_id: str) -> UserError | None:
-        """Say why the batch does not allow it."""
+        """Return why the batch does not allow it."""
         told = {
             "batch.changes": ("The run has no workspace yet.", "Wait until it has started."),
             "batch.compare": ("There is nothing to compare yet.", "Wait until a run is there."),
@@ -215,7 +215,7 @@ class BatchScreen(LiveScreen):
         self._deleting.undo()
 
     def action_retry(self) -> None:
-        """Start what failed again, and what waited for it in vain."""
+        """Retry the failed runs, and those that waited for them."""
         if self._swarm:
             self._retry(self._swarm.id)
 

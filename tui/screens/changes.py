@@ -1,4 +1,4 @@
-"""What a run changed: the files on the left, the diff of the chosen one on the right."""
+"""Changes of a run: the files on the left, the diff of the chosen one on the right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NO_LINES = "No line of it changed."
 
 
 class ChangesScreen(CodeScreen):
-    """Compares the workspace as it is with how it was made, or with a checkpoint."""
+    """Comparison of the workspace with its first state, or with a checkpoint."""
 
     DEFAULT_CSS = """
     ChangesScreen {
@@ -58,13 +58,13 @@ class ChangesScreen(CodeScreen):
         """Whether the next file that is chosen was come to from behind."""
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield DiffPanes()
         yield KeyBar()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "changes" else super().carrier(scope)
 
     @property
@@ -136,14 +136,14 @@ class ChangesScreen(CodeScreen):
     # What happens meanwhile
 
     def on_screen_resume(self) -> None:
-        """Say so where the changes became others while another screen was shown."""
+        """Show a note where the changes became others while another screen was shown."""
         if self.run and self._comparison and not self._since:
             measured = self.run.changes
             if measured.files and measured != self._comparison.changes.total:
                 self._tell_newer(is_newer=True)
 
     def take(self, batch: EventBatch) -> None:
-        """Say so where the workspace is no longer as it is shown; nothing moves by itself."""
+        """Show a note where the workspace changed since it was read; nothing moves by itself."""
         super().take(batch)
         if any(event.run == self.run_id and self._is_news(event) for event in batch.events):
             self._tell_newer(is_newer=True)
@@ -278,7 +278,7 @@ class ChangesScreen(CodeScreen):
         self.panes.step()
 
     def action_zoom(self) -> None:
-        """Give the diff the whole screen, or take it back."""
+        """Show the diff on the whole screen, or beside the files again."""
         self.panes.zoom()
 
     async def action_back(self) -> None:

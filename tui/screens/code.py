@@ -1,4 +1,4 @@
-"""What the screens share on which code of a run is read: the run, moving sideways, the way back."""
+"""Base of the screens that show code of a run: the run, moving sideways, the way back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CodeScreen(LiveScreen):
-    """A screen of one run's code, opened anew for each thing to look at."""
+    """A screen of one run's code, opened again for each document."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("code")
 
@@ -48,7 +48,7 @@ class CodeScreen(LiveScreen):
         return crop(clean(formatting.title(self.run)), 50) if self.run else self.run_id
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "code" else None
 
     def action_right(self) -> None:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from engine.engine import Checkpoint, Engine
 
 MEASURED = 20
-"""The latest checkpoints, of which is said what changed since the one before."""
+"""Number of the latest checkpoints whose changes are shown."""
 KINDS = ("status", "error", "artifact")
 
 
 class RunDetails(Dialog[None]):
-    """Everything that `swarm-tui show` tells, and what lies on the disk; kept current."""
+    """All facts of `swarm-tui show`, and the files on the disk; kept current."""
 
     DEFAULT_CSS = """
     RunDetails {
@@ -58,7 +58,7 @@ class RunDetails(Dialog[None]):
         self._read_at: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Lay the page out."""
+        """Compose the page."""
         with Vertical(classes="box"):
             yield PropertyList(title=f"Details · {crop(formatting.title(self._run), 60)}")
 
@@ -76,7 +76,7 @@ class RunDetails(Dialog[None]):
     # What is known
 
     def _tick(self) -> None:
-        """Say how it stands now, and read what lies on the disk where that may have changed."""
+        """Show the current state, and read the disk again where it may have changed."""
         run = self._run
         state = (run.attempt, run.status, run.checkpoint)
         if state != self._read_at:
@@ -119,7 +119,7 @@ class RunDetails(Dialog[None]):
             await self._measure()
 
     async def _measure(self) -> None:
-        """Say what each of the latest checkpoints changed, one after another."""
+        """Show the changes of each of the latest checkpoints, one after another."""
         workspaces = self._engine.workspaces
         try:
             points = await workspaces.checkpoints(self._run_id)

@@ -1,4 +1,4 @@
-"""What all dialogs share: a framed box in the middle, a title, `esc` to leave."""
+"""Base of all dialogs: a framed box in the middle, a title, `esc` to leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes room: by project, run and folder, live while it is measured, and how to free it."""
+"""Disk usage: by project, run and folder, live while it is measured, and how to free it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class DiskScreen(LiveScreen):
-    """Sizes are measured anew whenever the screen is asked for."""
+    """Screen of disk usage; sizes are measured again whenever it is opened."""
 
     DEFAULT_CSS = """
     DiskScreen {
@@ -60,7 +60,7 @@ class DiskScreen(LiveScreen):
         self._looked_at: dict[str, int] = {}
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield PaneTabs(tuple(TABS))
         yield DiskHeading()
@@ -69,7 +69,7 @@ class DiskScreen(LiveScreen):
         yield KeyBar()
 
     def on_screen_resume(self) -> None:
-        """Give the keys to the list."""
+        """Focus the list."""
         self.places.focus()
 
     def on_resize(self) -> None:
@@ -77,7 +77,7 @@ class DiskScreen(LiveScreen):
         self.call_after_refresh(self._show)
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         widgets: dict[str, DOMNode] = {"disk": self, "disktree": self.places}
         return widgets.get(scope)
 
@@ -197,7 +197,7 @@ class DiskScreen(LiveScreen):
         self.refresh_bindings()
 
     def action_apparent(self) -> None:
-        """Show the sizes that the files say they have, or those on disk."""
+        """Show the apparent sizes of files, or those on disk."""
         self.places.model.is_apparent = not self.places.model.is_apparent
         self._show()
 

@@ -1,4 +1,4 @@
-"""What may keep runs from working here, and what to do about it."""
+"""Problems that may keep runs from working here, and the fix for each."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ class DoctorScreen(LiveScreen):
         self._found: Sequence[Finding] = ()
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield Findings(empty_text=LOOKING)
         yield TooSmall()
         yield KeyBar()
 
     def on_screen_resume(self) -> None:
-        """Look again: what was found before may be mended."""
+        """Check again: earlier problems may be fixed."""
         self.findings.focus()
         self.action_look()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "doctor" else None
 
     @property
@@ -78,7 +78,7 @@ class DoctorScreen(LiveScreen):
         return None if action == "end" and not self._has_orphans else True
 
     def why_not(self, command_id: str) -> UserError | None:
-        """Say why there is nothing to end."""
+        """Return why there is nothing to end."""
         if command_id != "doctor.end":
             return None
         message = "No processes are left of runs that have ended."
@@ -134,7 +134,7 @@ def _keys(engine: Engine) -> list[Finding]:
 
 
 def _here(found: Finding) -> Finding:
-    """Say the way out as it is here, where the doctor says it for the command line."""
+    """Return the fix in terms of the dashboard, where the doctor names a command."""
     if found.name != ORPHANS or found.health is CheckHealth.OK:
         return found
     return Finding(found.name, found.health, found.message, "x ends them, after a question.")

@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 async def templates_for(
     templates: Templates, workspace: WorkspaceSpec | None = None
 ) -> Mapping[str, Template]:
-    """Give the templates for runs in such a workspace, by default for those of this folder."""
+    """Return the templates for runs in such a workspace, by default for those of this folder."""
     place = workspace or WorkspaceSpec(WorkspaceKind.WORKTREE, here())
     repository = await asyncio.to_thread(templates.repository_of, place)
     return await templates.all(repository)
 
 
 class DraftedTemplate:
-    """Knows the template named in `draft` once it was taken; templates depend on the folder."""
+    """Template named in `draft`, once it was read; templates depend on the folder."""
 
     def __init__(self, engine: Engine, draft: Draft) -> None:
         self._templates, self._draft = engine.templates, draft
         self._all: tuple[WorkspaceSpec, Mapping[str, Template]] | None = None
         self.found: Template | None = None
-        """The template, be it one that cannot be used."""
+        """The template, even one that cannot be used."""
 
     async def all(self) -> Mapping[str, Template]:
-        """Give the templates of the home and of the folder to work from."""
+        """Return the templates of the home and of the folder to work from."""
         workspace, templates = self._draft.workspace(), self._templates
         if self._all is None or self._all[0] != workspace:
             self._all = workspace, await templates_for(templates, workspace)
         return self._all[1]
 
     async def look(self) -> bool:
-        """Look for the named template; say whether it is another one than before."""
+        """Find the named template; return whether it is another one than before."""
         before, name = self.found, self._draft.template
         found = (await self.all()).get(name)
         if name == self._draft.template:  # another may have been chosen meanwhile
@@ -56,7 +56,7 @@ class DraftedTemplate:
         return self.found if self.found and not self.found.problem else None
 
     def problem(self) -> str | None:
-        """Say what is in the way of starting from it, if anything is."""
+        """Return the reason why no run can be started from it, if there is one."""
         if self.found is None:
             name = self._draft.template
             return f"There is no template {printable_name(name[:60])} here." if name else None
@@ -69,7 +69,7 @@ class DraftedTemplate:
         return None
 
     def filled(self) -> RenderedTemplate | None:
-        """Give what it comes to, where it comes to anything."""
+        """Return the rendered template, where it can be rendered."""
         with suppress(UserError):
             return self._fill(self.usable) if self.usable else None
         return None

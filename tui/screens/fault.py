@@ -15,7 +15,7 @@ from tui.widgets.status.toast import app_of
 
 
 class FaultScreen(Screen[None]):
-    """Shows why a screen was closed; the runs go on."""
+    """Screen that shows why another one was closed; the runs continue."""
 
     DEFAULT_CSS = """
     FaultScreen { align: center middle; }
@@ -31,7 +31,7 @@ class FaultScreen(Screen[None]):
         self._why = text
 
     def compose(self) -> ComposeResult:
-        """Lay the text out."""
+        """Compose the text."""
         yield Static()
 
     def on_screen_resume(self) -> None:

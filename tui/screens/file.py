@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from engine.engine import EventBatch
 
 MOST_BYTES = 4 * 1024**2
-"""What is read of a file: nobody scrolls further, and an editor opens the rest."""
+"""Bytes that are read of a file: an editor opens the rest."""
 NEWER = "the file has changed: r refreshes"
 EMPTY = "An empty file."
 THE_REST = "o opens the whole file"
 
 
 class FileScreen(CodeScreen):
-    """Text with its colours; what is no text as its type, its size and its first bytes."""
+    """Text of a file with its colours; of a binary file its type, its size and its first bytes."""
 
     DEFAULT_CSS = """
     FileScreen {
@@ -44,7 +44,7 @@ class FileScreen(CodeScreen):
     """
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield CodeView()
         yield KeyBar()
@@ -86,7 +86,7 @@ class FileScreen(CodeScreen):
             await self.code.show(path, document)
 
     def take(self, batch: EventBatch) -> None:
-        """Say so where the file is no longer as it is shown."""
+        """Show a note where the file changed since it was read."""
         super().take(batch)
         for event in batch.events:
             if event.run == self.run_id and _touches(event.body, self._path):
@@ -94,13 +94,13 @@ class FileScreen(CodeScreen):
 
 
 def _touches(body: Body, path: str) -> bool:
-    """Say whether an event tells that a file changed."""
+    """Return whether an event reports a change of the file."""
     changes = body.changes if isinstance(body, FilesChanged) else ()
     return any(change.path == path for change in changes)
 
 
 def _read_in(found: FilePreview) -> tuple[str, CodeDocument | None]:
-    """Give what there is to say of a file, and its lines, if it has any."""
+    """Return a description of a file, and its lines, if it has any."""
     if found.is_link:
         target = clean(printable_name(found.data.decode("utf-8", "surrogateescape")))
         return f"a link to {target}, which is not followed", None

@@ -64,7 +64,7 @@ class FindScreen(LiveScreen):
         self._soon: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield TextInput(placeholder=HINT, limit=MAX_TEXT)
         yield HitList(empty_text=NOTHING_YET)
@@ -77,7 +77,7 @@ class FindScreen(LiveScreen):
         self._look(keep=True)
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "find" else None
 
     @on(Input.Changed)
@@ -160,7 +160,7 @@ class FindScreen(LiveScreen):
 
 
 def _split(text: str) -> tuple[str, dict[str, list[str]]]:
-    """Part the words from what is said about the runs."""
+    """Split the words of the search from the criteria for runs."""
     fields: dict[str, list[str]] = {}
     for name, value in _FIELD.findall(text):
         if value.strip('"'):

@@ -17,7 +17,7 @@ WIDTH = 68
 
 
 def prompts(runs: Iterable[Run]) -> list[str]:
-    """Give the prompts of runs, the latest first, each once."""
+    """Return the prompts of runs, the latest first, each once."""
     latest = sorted(runs, key=lambda run: run.created_at, reverse=True)
     return list(dict.fromkeys(run.spec.prompt for run in latest))[:LIMIT]
 
@@ -33,15 +33,15 @@ class PromptHistory(SearchDialog[str]):
         self._prompts = prompts
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give the prompts by their places."""
+        """Return the prompts by their places."""
         return [(str(place), text[:2_000]) for place, text in enumerate(self._prompts)]
 
     def answer(self, id: str) -> str:
-        """Give the prompt."""
+        """Return the prompt."""
         return self._prompts[int(id)]
 
     def option(self, id: str) -> Option:
-        """Draw the first line that says something, and how many there are more."""
+        """Draw the first line that is not empty, and the number of lines after it."""
         text = self._prompts[int(id)]
         more = len(text.strip().splitlines()) - 1
         shown = crop(clean(one_line(text, 300)), WIDTH - 12)

@@ -1,4 +1,4 @@
-"""Which kinds of events a log shows: a short list to choose from."""
+"""Kinds of events that a log shows: a short list to choose from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all screens with a mode of their own share: they are told what happens, and count it."""
+"""Base of all screens with a mode of their own: they receive events, and count them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class LiveScreen(Screen[None]):
         self._is_resting = False
 
     def on_mount(self) -> None:
-        """Let the clocks go on, and look at the disk now and then."""
+        """Start the clocks, and check the disk periodically."""
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.look_at_disk)
 
@@ -116,13 +116,13 @@ class LiveScreen(Screen[None]):
 
     @property
     def rests(self) -> bool:
-        """Whether no clock here shows seconds: nothing is live or new, nothing is waited for."""
+        """True while no clock here shows seconds: nothing is live or new, nothing is waited for."""
         pause = self.engine.pause
         is_waiting = bool(self.engine.view.live) or (pause is not None and pause.until is not None)
         return not is_waiting and self.clock() - self._news_at > YOUNG_S
 
     def _wind(self) -> None:
-        """Have the clocks go on in a while."""
+        """Advance the clocks after a while."""
         if self._next_tick:
             self._next_tick.stop()
         self._is_resting = self.rests
@@ -142,7 +142,7 @@ class LiveScreen(Screen[None]):
         self.top_bar.tell(QueueState(self.engine.slots, self.engine.pause, self.clock(), fault))
 
     def expect(self, run_id: str) -> None:
-        """Choose a run as soon as the engine tells of it."""
+        """Choose a run as soon as the engine reports it."""
 
     def reveal(self, run_id: str) -> None:
         """Choose a run that there is, whatever hides it."""
@@ -153,9 +153,9 @@ class LiveScreen(Screen[None]):
         return None
 
     def why_not(self, command_id: str) -> UserError | None:
-        """Say why a command cannot act now, where there is more to say than its grey shows."""
+        """Return why a command cannot act now, where its grey does not explain it."""
         del command_id
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         del scope

@@ -1,4 +1,4 @@
-"""Who is told what happens: the receivers, their deliveries and answers, and what was told here."""
+"""Notifications: the receivers, their deliveries and answers, and the messages shown here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST = 500
 """Deliveries that are shown."""
 NOBODY = (
     "No receivers of notifications.\n\nName webhooks or Apprise addresses in the settings: "
-    "docs/webhooks.md says how, `swarm-tui config path` where."
+    "docs/webhooks.md describes them, `swarm-tui config path` prints the file."
 )
 
 
@@ -43,19 +43,19 @@ class NotificationsScreen(LiveScreen):
     NotificationsScreen {
         background: $background;
         ReceiverList { height: 7; }
-        #told { height: 1fr; layout: horizontal; }
+        #receivers-and-deliveries { height: 1fr; layout: horizontal; }
         DeliveryList { width: 3fr; height: 1fr; }
         #delivery { width: 2fr; height: 1fr; }
         #history { display: none; height: 1fr; }
         &.-narrow {
             ReceiverList { height: 5; }
-            #told { layout: vertical; }
+            #receivers-and-deliveries { layout: vertical; }
             DeliveryList { width: 1fr; }
             #delivery { width: 1fr; height: 8; }
         }
-        &.-history { #told { display: none; } #history { display: block; } }
+        &.-history { #receivers-and-deliveries { display: none; } #history { display: block; } }
         &.-tiny, &.-short {
-            TopBar, ReceiverList, #told, #history, KeyBar { display: none; }
+            TopBar, ReceiverList, #receivers-and-deliveries, #history, KeyBar { display: none; }
             TooSmall { display: block; }
         }
     }
@@ -73,17 +73,17 @@ class NotificationsScreen(LiveScreen):
         self,
         engine: Engine,
         clock: Callable[[], float] = time.time,
-        told: Sequence[ToastRecord] = (),
+        toasts: Sequence[ToastRecord] = (),
     ) -> None:
         super().__init__(engine, clock)
-        self._told = told
+        self._toasts = toasts
         self._parked_only = False
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         yield ReceiverList(title="Receivers", empty_text=NOBODY)
-        with Container(id="told"):
+        with Container(id="receivers-and-deliveries"):
             yield DeliveryList(title="Deliveries", empty_text="No deliveries yet.")
             yield PropertyList(title="Delivery", id="delivery")
         yield PropertyList(title="Messages", id="history")
@@ -98,7 +98,7 @@ class NotificationsScreen(LiveScreen):
 
     @property
     def rests(self) -> bool:
-        """Never while it is looked at: nobody tells it of changes."""
+        """Return True: no event reports changes of this screen."""
         return not self.is_current and super().rests
 
     def tick(self) -> None:
@@ -108,7 +108,7 @@ class NotificationsScreen(LiveScreen):
             self.look()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "notify" else None
 
     @work(group="look", exclusive=True)
@@ -119,7 +119,7 @@ class NotificationsScreen(LiveScreen):
             self.receivers.show(found)
         await self._look_at_deliveries()
         self.history.show(
-            [Property(formatting.time_of_day(it.at), it.text, it.tone) for it in self._told]
+            [Property(formatting.time_of_day(it.at), it.text, it.tone) for it in self._toasts]
         )
 
     @on(DeliverySelected)
@@ -157,7 +157,7 @@ class NotificationsScreen(LiveScreen):
         return True
 
     def why_not(self, command_id: str) -> UserError | None:
-        """Say why there is nobody to tell."""
+        """Return why there is no receiver."""
         if command_id not in ("notify.test", "notify.again"):
             return None
         return user_error(
@@ -196,15 +196,15 @@ class NotificationsScreen(LiveScreen):
         self.look()
 
     def action_history(self) -> None:
-        """Show what was told here instead of the deliveries, and back."""
+        """Show the messages of the dashboard instead of the deliveries, and back."""
         self.toggle_class("-history")
         (self.history if self.has_class("-history") else self.deliveries).focus()
         self.look()
 
     def action_pane(self) -> None:
         """Go to the next pane."""
-        told: list[LineView] = [self.deliveries, self.facts]
-        seen = [self.receivers, *([self.history] if self.has_class("-history") else told)]
+        shown: list[LineView] = [self.deliveries, self.facts]
+        seen = [self.receivers, *([self.history] if self.has_class("-history") else shown)]
         here = next((place for place, pane in enumerate(seen) if pane.has_focus), -1)
         seen[(here + 1) % len(seen)].focus()
 

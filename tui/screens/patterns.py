@@ -1,4 +1,4 @@
-"""What worked: each pattern as a flow, with its runs and what learning from it has brought."""
+"""Patterns: each as a flow, with its runs and the effect of learning from it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PatternsScreen(LiveScreen):
         self._ended: tuple[int, int] | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         with Container(id="patterns"):
             yield PatternList()
@@ -79,7 +79,7 @@ class PatternsScreen(LiveScreen):
             self.look()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "patterns" else None
 
     @work(group="look", exclusive=True)

@@ -38,7 +38,7 @@ class PickDialog(Dialog[int]):
         self._heading, self._lines, self._place = title, lines, chosen
 
     def compose(self) -> ComposeResult:
-        """Lay the lines out."""
+        """Compose the lines."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._heading)
             box.border_subtitle = Content("enter picks · esc back")

@@ -25,7 +25,7 @@ MOST_COMPARED = 500
 
 
 class SearchDialog(Dialog[T], Generic[T]):
-    """Answers with what was picked, or None; subclasses say what there is, and what it means."""
+    """Search dialog that answers with the choice, or None; subclasses provide the entries."""
 
     DEFAULT_CSS = """
     SearchDialog {
@@ -53,11 +53,11 @@ class SearchDialog(Dialog[T], Generic[T]):
         """What there is, and its words in small letters: made when something is typed."""
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give the id of each choice and the words by which it is found."""
+        """Return the id of each choice and the words by which it is found."""
         raise NotImplementedError
 
     def offered(self) -> Sequence[str]:
-        """Give the ids of what is offered before anything is typed."""
+        """Return the ids of the choices that are offered before anything is typed."""
         return [id for id, _ in self.entries()]
 
     def option(self, id: str) -> Option:
@@ -65,15 +65,15 @@ class SearchDialog(Dialog[T], Generic[T]):
         raise NotImplementedError
 
     def answer(self, id: str) -> T:
-        """Give what a choice stands for."""
+        """Return the answer of a choice."""
         raise NotImplementedError
 
     def start(self) -> int | None:
-        """Give the place to begin at."""
+        """Return the place to begin at."""
         return 0 if self.entries() else None
 
     def compose(self) -> ComposeResult:
-        """Lay the choices out."""
+        """Compose the choices."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self.TITLE_TEXT)
             yield TextInput(placeholder=self.PLACEHOLDER)
@@ -121,7 +121,7 @@ class SearchDialog(Dialog[T], Generic[T]):
         return [self.option(id) for id in self._found(typed)[:MOST_SHOWN]]
 
     def _found(self, typed: str) -> Sequence[str]:
-        """Give those that hold all words, the ones that begin so first, then what is alike."""
+        """Return the entries that hold all words, those that begin so first, then similar ones."""
         if not typed:
             return self.offered()
         if self._lowered is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RunComparison(Dialog[None]):
-    """Shows at once what is known; what each run changed is looked up one after the other."""
+    """Table of runs; the changes of each run are read one after the other."""
 
     DEFAULT_CSS = """
     RunComparison {
@@ -44,7 +44,7 @@ class RunComparison(Dialog[None]):
         self._files: dict[str, dict[str, str]] = {}
 
     def compose(self) -> ComposeResult:
-        """Lay the table out."""
+        """Compose the table."""
         with Vertical(classes="box"):
             yield RunTable()
 

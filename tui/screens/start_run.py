@@ -1,4 +1,4 @@
-"""From what stands in the new-run form to a run, with the questions on the way."""
+"""Start of a run from the fields of the form, with the questions on the way."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class StartRun:
-    """Starts the run of a draft; `over` is the screen that questions are asked over."""
+    """Starter of the run of a draft; `over` is the screen that questions are asked over."""
 
     def __init__(self, engine: Engine, over: Widget, clock: Callable[[], float]) -> None:
         self._engine, self._over, self._clock = engine, over, clock
 
     async def start(self, draft: Draft, template: Template | None) -> str | None:
-        """Start it and give its id, None where the user went back; raises `UserError`."""
+        """Start it and return its id, None where the user went back; raises `UserError`."""
         engine = self._engine
         spec = draft.spec(engine.config.codex.sandbox, self._clock())
         if template is not None:
@@ -37,7 +37,7 @@ class StartRun:
     async def _may_use(
         self, template: Template, spec: RunSpec, said: set[str], given: Mapping[str, str]
     ) -> bool:
-        """Ask where a repository's template is not trusted; say whether it is now."""
+        """Ask where a repository's template is not trusted; return whether it is now."""
         from tui.screens.trust import question
 
         consent = await self._engine.templates.consent(template, spec, said, given)

@@ -27,12 +27,12 @@ class TemplateChoice(SearchDialog[str]):
         self._templates, self._chosen = templates, chosen
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give the templates, and behind them that there need be none."""
+        """Return the templates, and behind them the choice of none."""
         found = [(name, f"{name} {_about(each)}") for name, each in self._templates.items()]
         return [*found, ("", NONE)]
 
     def answer(self, id: str) -> str:
-        """Give the name."""
+        """Return the name."""
         return id
 
     def start(self) -> int | None:

@@ -1,4 +1,4 @@
-"""The run templates: what there is, what each would say and has achieved; started from here."""
+"""Run templates: a list, the prompt and the results of each; started from here."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TemplatesScreen(LiveScreen):
         self._achieved: Mapping[str, TemplateStats] = {}
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Compose the screen."""
         yield TopBar()
         with Container(id="templates"):
             yield TemplateList()
@@ -74,7 +74,7 @@ class TemplatesScreen(LiveScreen):
 
     @property
     def rests(self) -> bool:
-        """Never while it is looked at: nobody tells it of changes."""
+        """Return True: no event reports changes of this screen."""
         return not self.is_current and super().rests
 
     def tick(self) -> None:
@@ -84,7 +84,7 @@ class TemplatesScreen(LiveScreen):
             self.look()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         return self if scope == "templates" else None
 
     @work(group="look", exclusive=True)

@@ -24,20 +24,20 @@ class ThemeChoice(SearchDialog[str]):
         self._names, self._current = names, current
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give the names."""
+        """Return the names."""
         return [(name, name) for name in self._names]
 
     def answer(self, id: str) -> str:
-        """Give the name."""
+        """Return the name."""
         return id
 
     def option(self, id: str) -> Option:
-        """Draw a name, and say which one there was."""
+        """Draw a name, and mark the current one."""
         note = "  as it was" if id == self._current else ""
         return Option(Content.assemble((id, "$foreground"), (note, "$secondary")), id=id)
 
     def start(self) -> int | None:
-        """Give the theme there is."""
+        """Return the current theme."""
         return list(self._names).index(self._current)
 
     @on(OptionList.OptionHighlighted)

@@ -15,7 +15,7 @@ ROWS, COLUMNS = 7, 70
 
 
 class TrustQuestion(ConfirmDialog):
-    """Asks about what is listed, a page at a time; Space shows the next page."""
+    """Question about the listed settings, a page at a time; Space shows the next page."""
 
     def __init__(self, consent: Consent, choices: list[ConfirmChoice]) -> None:
         self._consent, self._page = consent, 0

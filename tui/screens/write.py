@@ -1,4 +1,4 @@
-"""Something to write: a prompt anew, a message to a thread; or a line, such as a path."""
+"""Dialog for text: a new prompt, a message to a thread; or a line, such as a path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.widgets.forms.text_input import TextInput
 
 @dataclass(slots=True)
 class WriteRequest:
-    """What is asked for: words around it, what was written so far, and who takes it."""
+    """Request for text: labels, the text so far, and the receiver."""
 
     heading: str
     text: str
@@ -55,7 +55,7 @@ class WriteDialog(Dialog[str]):
         self._sending = False
 
     def compose(self) -> ComposeResult:
-        """Lay the dialog out."""
+        """Compose the dialog."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._writing.heading)
             if self._writing.is_line:

@@ -1,4 +1,4 @@
-"""Telling the user, beside the screen, that a run needs them or a batch has ended.
+"""Alerts beside the screen: a run needs the user, or a batch has ended.
 
 A bell everywhere (tmux marks the window by it), and a notification of the desktop where the
 terminal is known to make one of OSC 9 or OSC 777: another might print what it does not understand.
@@ -17,14 +17,14 @@ from tui import formatting
 from tui.models.list_options import needs_me
 
 GAP_S = 3.0
-"""Seconds from one bell to the next, for whoever is in the same room."""
+"""Seconds from one bell to the next, for others in the same room."""
 CHARACTERS = 120
 _OSC_9 = frozenset({"iTerm.app", "WezTerm", "ghostty"})
 _OSC_777 = ("foot", "rxvt")
 
 
 class AlertTracker:
-    """Finds out what is worth a bell; hears of every batch of what happens."""
+    """Tracker of events that deserve a bell; receives every batch of events."""
 
     def __init__(self) -> None:
         self._needy = set[str]()
@@ -32,7 +32,7 @@ class AlertTracker:
         self._pause: Pause | None = None
 
     def begin(self, runs: Mapping[str, Run], pause: Pause | None) -> None:
-        """Take in how things stand: that is no news."""
+        """Remember the current state, which is not news."""
         self.hear(runs, runs.keys(), (), pause)
 
     def hear(
@@ -42,20 +42,20 @@ class AlertTracker:
         live: Collection[str],
         pause: Pause | None,
     ) -> list[str]:
-        """Give what there is to tell, a line each, now that some runs or the pause changed."""
+        """Return the news, a line each, now that some runs or the pause changed."""
         found = [runs[run_id] for run_id in changed if run_id in runs]
-        told = [line for run in found if (line := self._of_run(run))]
-        told += [f"Batch {one_line(name, 60)} has ended" for name in self._ended(runs, found, live)]
+        news = [line for run in found if (line := self._of_run(run))]
+        news += [f"Batch {one_line(name, 60)} has ended" for name in self._ended(runs, found, live)]
         if pause and not self._pause and pause.waiting_for is not WaitingFor.USER:
-            told.append(f"The queue is paused: {one_line(pause.reason, 80)}")
+            news.append(f"The queue is paused: {one_line(pause.reason, 80)}")
         self._pause = pause
-        return told
+        return news
 
     def _of_run(self, run: Run) -> str:
         needy = needs_me(run)
         is_news = needy and run.id not in self._needy
         (self._needy.add if needy else self._needy.discard)(run.id)
-        if not is_news or run.spec.batch:  # of a batch, its end is told
+        if not is_news or run.spec.batch:  # of a batch, only its end is reported
             return ""
         what = "stalled" if is_stalled(run) else formatting.word(run.status)
         return f"{formatting.title(run)}: {what}"
@@ -71,16 +71,16 @@ class AlertTracker:
         return sorted(ended)
 
 
-def desktop(told: Sequence[str], env: Mapping[str, str] = os.environ) -> str:
-    """Give the sequence that makes the terminal tell the desktop; nothing where none may be sent.
+def desktop(news: Sequence[str], env: Mapping[str, str] = os.environ) -> str:
+    """Return the sequence that makes the terminal notify the desktop, or an empty string.
 
-    Inside tmux or screen, whoever shows it is not known.
+    Inside tmux or screen, the terminal that shows it is not known.
     """
-    if not told or env.get("TMUX") or env.get("STY"):
+    if not news or env.get("TMUX") or env.get("STY"):
         return ""
-    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    more = f" (and {len(news) - 1} more)" if len(news) > 1 else ""
     # A semicolon would begin another field.
-    text = one_line(told[0], CHARACTERS).replace(";", ",") + more
+    text = one_line(news[0], CHARACTERS).replace(";", ",") + more
     term = env.get("TERM", "")
     if env.get("TERM_PROGRAM") in _OSC_9 or term == "xterm-kitty":
         return f"\x1b]9;swarm-tui: {text}\x07"

@@ -9,9 +9,9 @@ from textual.widget import Widget
 
 
 class TransparentContainer(Widget):
-    """Leaves it to the screen to draw its background.
+    """Container that leaves its background to the screen.
 
-    Textual draws front to back, and for each frame has every container give all its lines, most of
+    Textual draws front to back, and for each frame asks every container for its lines, most of
     which its children cover.
     """
 
@@ -22,8 +22,8 @@ class TransparentContainer(Widget):
 
 
 class TransparentVertical(Vertical, TransparentContainer):
-    """Its children below each other."""
+    """Container with its children below each other."""
 
 
 class TransparentHorizontal(Horizontal, TransparentContainer):
-    """Its children side by side."""
+    """Container with its children side by side."""

@@ -1,4 +1,4 @@
-"""What becomes of widgets and screens that cannot be drawn."""
+"""Display of widgets and screens that cannot be drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAULT_MODE = "fault"
 
 
 def show_error(widget: Widget, error: str) -> None:
-    """Have a widget show an error in its place from now on."""
+    """Show an error in a widget's place from now on."""
     text = clean(error, 400)
 
     def render_lines(crop: Region) -> list[Strip]:

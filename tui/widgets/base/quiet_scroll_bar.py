@@ -14,7 +14,7 @@ EIGHTHS = 8
 
 
 class QuietScrollBar(ScrollBar):
-    """Textual's bar, which a log that grows would have drawn anew ten times a second."""
+    """Textual's bar, without the ten redraws a second that a growing log causes."""
 
     _seen: object = None
 
@@ -25,7 +25,7 @@ class QuietScrollBar(ScrollBar):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Have the bar drawn, unless it looks as it did."""
+        """Draw the bar, unless it looks as it did."""
         if repaint and not (regions or layout or recompose):
             look = self._look()
             if look == self._seen:
@@ -34,12 +34,12 @@ class QuietScrollBar(ScrollBar):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def notify_style_update(self) -> None:
-        """Draw the bar anew in the theme's new colours."""
+        """Draw the bar again in the theme's new colours."""
         self._seen = None
         super().notify_style_update()
 
     def _look(self) -> object:
-        """Give all that the drawing depends on, as coarse as it is drawn."""
+        """Return all that the drawing depends on, as coarse as it is drawn."""
         size, lines, page = self.size.height, self.window_virtual_size, self.window_size
         parent = self.parent
         colours = None

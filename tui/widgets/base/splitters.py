@@ -22,7 +22,7 @@ NAME = "panes"
 
 @record
 class SplitShares:
-    """What part of its row the left of two neighbours has, in percent, where that was changed."""
+    """Share of its row that the left of two neighbours has, in percent, where it was changed."""
 
     of: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -37,11 +37,11 @@ class Split:
 
     @property
     def is_shown(self) -> bool:
-        """Whether both are there to be seen."""
+        """True while both are visible."""
         return all(one.display and one.region.width for one in (self.left, self.right))
 
     def is_at(self, x: int, y: int) -> bool:
-        """Say whether a place of the screen is on the frame between them."""
+        """Return whether a place of the screen is on the frame between them."""
         edge = self.right.region.x
         both = self.left.region.union(self.right.region)
         return self.is_shown and x in (edge - 1, edge) and both.y <= y < both.bottom
@@ -57,11 +57,11 @@ class Splitters(TransparentHorizontal):
         self._dragged: Split | None = None
 
     def splits(self) -> Sequence[Split]:
-        """Give the neighbours."""
+        """Return the neighbours."""
         return ()
 
     def share_out(self, *, is_single: bool) -> None:
-        """Give each its part of the row; one that is alone has it all."""
+        """Set each one's share of the row; one that is alone has it all."""
         for split in self.splits():
             share = self._shares.get(split.name)
             styles = split.left.styles
@@ -73,7 +73,7 @@ class Splitters(TransparentHorizontal):
                 styles.max_width = "100%"
 
     def widen(self, by: float) -> None:
-        """Give the left of the first two so many percent more of the row."""
+        """Widen the left of the first two by so many percent of the row."""
         for split in self.splits()[:1]:
             if split.is_shown:
                 whole = split.left.region.width + split.right.region.width
@@ -108,7 +108,7 @@ class Splitters(TransparentHorizontal):
             event.stop()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go, and remember."""
+        """Release the frame, and remember the shares."""
         if self._dragged:
             self._dragged = None
             self.release_mouse()

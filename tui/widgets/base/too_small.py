@@ -1,4 +1,4 @@
-"""What stands where there is no room for anything else."""
+"""Message for windows without room for anything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS, ROWS = 60, 15
 
 
 class TooSmall(Widget):
-    """Says how small the window is, and how large it has to be."""
+    """Size of the window, and the size that is needed."""
 
     DEFAULT_CSS = """
     TooSmall {

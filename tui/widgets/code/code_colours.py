@@ -19,7 +19,7 @@ MAX_CHUNKS = 500
 
 
 class CodeColours:
-    """Knows the colours of lines, or asks for them; `seen` are those in view."""
+    """Colours of lines, computed on request; `seen` are the lines in view."""
 
     def __init__(
         self, widget: Widget, seen: Callable[[], set[int]], arrived: Callable[[], None]
@@ -28,20 +28,20 @@ class CodeColours:
         self._path = ""
         self._document = CodeDocument()
         self._lexer: tuple[Lexer | None] | None = None
-        """What reads the language at hand, if anything does; None while nobody has looked."""
+        """The lexer of the language, if there is one; None before it was chosen."""
         self._known: dict[int, dict[int, Tones]] = {}
         self._wanted: set[int] = set()
         self._is_busy = False
 
     def begin(self, path: str, document: CodeDocument) -> None:
-        """Forget the document before, and colour this one; `path` says what language it is in."""
+        """Forget the document before, and colour this one; `path` determines the language."""
         if path != self._path:
             self._lexer = None
         self._path, self._document = path, document
         self._known, self._wanted = {}, set()
 
     def of(self, index: int) -> Tones:
-        """Give a line's colours as far as they are known; those that are not come later."""
+        """Return a line's colours as far as they are known; the others come later."""
         chunk = index // CHUNK
         known = self._known.get(chunk)
         if known is not None:

@@ -35,12 +35,12 @@ class DiffPanes(Horizontal):
         self.is_zoomed = False
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out."""
+        """Compose the panes."""
         yield ChangedFiles()
         yield CodeView()
 
     def go(self, pane: str) -> None:
-        """Give `files` or `diff` the focus."""
+        """Focus `files` or `diff`."""
         self._pane = pane
         self._arrange()
         focus_now(self.code if pane == "diff" else self.files)
@@ -50,12 +50,12 @@ class DiffPanes(Horizontal):
         self.go("files" if self._pane == "diff" else "diff")
 
     def zoom(self) -> None:
-        """Give the diff the whole screen, or take it back."""
+        """Show the diff on the whole screen, or beside the files again."""
         self.is_zoomed = not self.is_zoomed
         self.go("diff")
 
     def back(self) -> bool:
-        """Leave the zoom, or the diff where it is alone; says whether there was such."""
+        """Leave the zoom, or the diff where it is alone; return whether there was one."""
         if self.is_zoomed:
             self.zoom()
             return True

@@ -54,7 +54,7 @@ class ChangedFiles(LineView):
         self.show_line(self.cursor_line)
 
     def step(self, by: int) -> bool:
-        """Go to the next file (1) or the one before (-1); says whether there is one."""
+        """Go to the next file (1) or the one before (-1); return whether there is one."""
         line = self.cursor_line + by
         if not 0 <= line < len(self._files):
             return False
@@ -62,7 +62,7 @@ class ChangedFiles(LineView):
         return True
 
     def cursor_moved(self) -> None:
-        """Tell which file the cursor is on now."""
+        """Notify the screen of the file under the cursor."""
         if self.file:
             self.post_message(self.FileSelected(self.file))
 
@@ -95,7 +95,7 @@ class ChangedFiles(LineView):
 
 
 def _tail(path: str, width: int) -> str:
-    """Cut a path to `width` cells: what is cut is the beginning, the least telling."""
+    """Cut a path to `width` cells at its beginning, which matters least."""
     if cells(path) <= width:
         return path
     while "/" in path and cells(path) + 2 > width:
@@ -117,7 +117,7 @@ def _figures(file: FileDelta) -> list[tuple[str, str]]:
 
 
 def in_words(file: FileDelta) -> str:
-    """Say what no line of a diff tells: another name, another mode, a link, no text."""
+    """Return the changes that no line of a diff shows: name, mode, link, binary."""
     told = [
         f"was {clean(printable_name(file.old_path))}" if file.old_path else "",
         "a link" if file.is_link else "",

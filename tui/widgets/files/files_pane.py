@@ -30,13 +30,13 @@ class FilesPane(TransparentVertical):
     filter_input = getters.query_one(Input)
 
     def compose(self) -> ComposeResult:
-        """Lay the parts out."""
+        """Compose the parts."""
         yield WorkspaceTree()
         yield TextInput(id="files-filter", placeholder=FILTER_HINT)
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether some files are left out, or are about to be."""
+        """True while some files are left out, or are about to be."""
         return bool(self.files.narrowing) or self.filter_input.has_focus
 
     def show_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a tree's folders, sizes and changes come from: asked for one by one, never all of them."""
+"""Source of a tree's folders, sizes and changes: read one by one, never all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.files.tree_marks import MeasuredFile, parent_of
 
 
 class MeasuredChanges(Protocol):
-    """What changed in a workspace, as the engine measures it."""
+    """Changes in a workspace, as the engine measures them."""
 
     @property
     def files(self) -> Sequence[MeasuredFile]:
@@ -21,14 +21,14 @@ class MeasuredChanges(Protocol):
 
 
 class TreeSource(Protocol):
-    """How a tree gets what it shows: methods of `Engine.workspaces`, all raise `UserError`."""
+    """Functions that a tree reads from: methods of `Engine.workspaces`, all raise `UserError`."""
 
     async def folder(self, run: str, path: str, *, sizes: bool) -> Sequence[FolderEntry]:
         """List a folder."""
         ...
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
-        """Give the sizes of files in bytes."""
+        """Return the sizes of files in bytes."""
         ...
 
     async def files(self, run: str) -> Sequence[FolderEntry]:
@@ -41,7 +41,7 @@ class TreeSource(Protocol):
 
 
 class TreeFeed:
-    """Fills the tree of one run's workspace."""
+    """Feed of the tree of one run's workspace."""
 
     def __init__(self, run: str, source: TreeSource) -> None:
         self.run = run
@@ -71,7 +71,7 @@ class TreeFeed:
                 await self.list_folder(parent_of(path))  # it may be gone
 
     async def measure(self) -> bool:
-        """Measure what changed, and say whether that could be done."""
+        """Measure the changes, and return whether that was possible."""
         try:
             changes = await self._source.changes(self.run)
         except UserError:  # not begun yet, or without checkpoints: what is heard of is marked
@@ -81,14 +81,14 @@ class TreeFeed:
         return True
 
     async def files(self) -> Sequence[FolderEntry] | None:
-        """Give all files worth a look; None where they cannot be listed."""
+        """Return all files that matter; None where they cannot be listed."""
         try:
             return await self._source.files(self.run)
         except UserError:
             return None
 
     def want_size(self, path: str) -> bool:
-        """Have a file's size looked up, and say whether that is new."""
+        """Request a file's size, and return whether the request is new."""
         if path in self._asked:
             return False
         self._asked.add(path)

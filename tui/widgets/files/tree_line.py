@@ -47,13 +47,13 @@ def segments(
 
 
 def is_on_arrow(line: TreeLine, x: int) -> bool:
-    """Whether the cell `x` of the line is a folder's arrow."""
+    """Return whether the cell `x` of the line is a folder's arrow."""
     is_folder = line.entry is not None and line.entry.is_folder
     return is_folder and 0 <= x - 1 - INDENT * line.depth < 2
 
 
 def has_size(entry: FolderEntry, mark: ChangeMark | None) -> bool:
-    """Whether an entry has a size to speak of."""
+    """Return whether an entry has a size."""
     return not (entry.is_folder or entry.is_link or (mark and mark.kind == DELETED))
 
 
@@ -65,7 +65,7 @@ def _name(entry: FolderEntry) -> str:
 def _figures(
     tree: FolderTree, entry: FolderEntry, mark: ChangeMark | None, width: int
 ) -> tuple[str, str]:
-    """Give what stands in the columns of changes and of sizes."""
+    """Return the texts of the columns of changes and of sizes."""
     if width < WITH_FIGURE:
         return "", ""
     count = ChangeCount(0, mark.insertions, mark.deletions) if mark else ChangeCount()
