@@ -92,7 +92,7 @@ def fake_codex(folder: Path, does: str) -> str:
 
 @asynccontextmanager
 async def supervising(paths: Paths, count: int, codex: str) -> AsyncGenerator[Engine]:
-    """Give an engine at whose hands so many runs are at work, each with its number as prompt."""
+    """Return an engine at whose hands so many runs are at work, each with its number as prompt."""
     from engine.config.settings import Config, QueueSettings, WatchdogSettings
     from engine.domain.model import RunSpec
     from engine.engine import Engine

@@ -11,14 +11,14 @@ OUTPUT = "".join(f"tests/test_dates.py::test_case_{n} PASSED\n" for n in range(6
 
 
 def lines(how_many: int) -> bytes:
-    """Give so many lines of `codex exec --json`, each of which becomes one event."""
+    """Return so many lines of `codex exec --json`, each of which becomes one event."""
     first = {"type": "thread.started", "thread_id": "0199a213-81c0-7800-8aa1-bbab2a035a53"}
     said = [first, *islice(_items(), how_many - 1)]
     return b"".join(json.dumps(line).encode() + b"\n" for line in said)
 
 
 def _items() -> Iterator[dict[str, Any]]:
-    """Give what a run goes on with: it thinks, runs a command, edits, and says so."""
+    """Return what a run goes on with: it thinks, runs a command, edits, and says so."""
     for n in count(1):
         command = f"/bin/bash -lc 'pytest -q tests/test_{n}.py'"
         edited = [{"path": f"src/part_{n % 40}.py", "kind": "update"}]

@@ -16,7 +16,7 @@ from benchmarks.measuring import Measured
 
 
 def result(measured: Measured, *, quick: bool) -> dict[str, Any]:
-    """Give a row's figures as they are kept."""
+    """Return a row's figures as they are kept."""
     row = measured.row
     return {
         "name": row.name,
@@ -56,7 +56,7 @@ def machine() -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Give the rows of a kept result by their names; none where there is no such file."""
+    """Return the rows of a kept result by their names; none where there is no such file."""
     if not path.exists():
         return {}
     return {row["name"]: row for row in json.loads(path.read_text("utf-8"))["rows"]}

@@ -13,7 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 FAR = 2.0
-"""How many times worse than the target is a failure, on whatever machine."""
+"""Factor above the target that is a failure, on any machine."""
 
 
 class Relation(StrEnum):
@@ -40,15 +40,15 @@ class Bench:
     made: dict[str, object] = field(default_factory=dict[str, object])
 
     def size(self, full: T, quick: T) -> T:
-        """Give a size for this run: the whole one, or the one for a quick look."""
+        """Return a size for this run: the whole one, or the one for a quick look."""
         return quick if self.quick else full
 
     def folder(self) -> Path:
-        """Give a new folder."""
+        """Return a new folder."""
         return Path(tempfile.mkdtemp(dir=self.scratch))
 
     def shared(self, name: str, make: Callable[[Path], T]) -> T:
-        """Give what `make` makes in a folder of its own: once for all rows that ask for `name`."""
+        """Return the result of `make` in its own folder: once for all rows with this `name`."""
         if name not in self.made:
             self.made[name] = make(self.folder())
         return self.made[name]  # type: ignore[return-value]  what this name stands for is one thing
@@ -81,23 +81,23 @@ class Row:
     quick_times: int = 2
     """Rounds of a quick one."""
     quick: bool = True
-    """Whether it is short enough for the quick run."""
+    """True if it is short enough for the quick run."""
     note: str = ""
     quick_what: str = ""
     """What is measured in a quick run, where that is less."""
 
     def meets(self, value: float, wanted: float) -> bool:
-        """Say whether a value is as good as wanted."""
+        """Return whether a value is as good as wanted."""
         return value >= wanted if self.better == "higher" else value <= wanted
 
     def is_far_off(self, value: float) -> bool:
-        """Say whether a value is so bad that it is no matter of the machine."""
+        """Return whether a value is so bad that it is no matter of the machine."""
         far = self.target / FAR if self.better == "higher" else self.target * FAR
         return not self.meets(value, far)
 
 
 def alternating(ours: Callable[[], float], yardstick: Callable[[], float]) -> Round:
-    """Give a round of two measurements in turn, each time beginning with the other."""
+    """Return a round of two measurements in turn, each time beginning with the other."""
     turn = 0
 
     def round_() -> tuple[float, float]:

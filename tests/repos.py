@@ -58,14 +58,14 @@ def write(folder: Path, files: dict[str, str | bytes]) -> None:
 
 
 def commit(folder: Path, message: str) -> str:
-    """Commit everything and give the commit."""
+    """Commit everything and return the commit."""
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "--allow-empty", "-m", message)
     return git(folder, "rev-parse", "HEAD")
 
 
 def files(folder: Path) -> dict[str, tuple[str, int, bytes]]:
-    """Give all files below a folder but git's: kind, exec bit, content."""
+    """Return all files below a folder but git's: kind, exec bit, content."""
     found: dict[str, tuple[str, int, bytes]] = {}
     for base, folders, names in os.walk(os.fsencode(folder)):
         links = [name for name in folders if os.path.islink(os.path.join(base, name))]

@@ -99,7 +99,7 @@ async def settled(engine: Engine) -> None:
 
 
 async def played(engine: Engine, *lines: str, **more: Any) -> Run:
-    """Start a run, wait for its end and give it."""
+    """Start a run, wait for its end and return it."""
     run = await engine.start(spec(*lines, **more))
     await until(engine, lambda: engine.view.runs[run.id].finished_at)
     return engine.view.runs[run.id]

@@ -30,12 +30,12 @@ OUTPUT = "collected 412 items\n" + "tests/test_parser.py .......................
 
 
 def title(number: int) -> str:
-    """Give the title of a run: one that no other text on the screen contains."""
+    """Return the title of a run: one that no other text on the screen contains."""
     return f"Task-{number:04}"
 
 
 def bodies(run: int) -> Iterator[Body]:
-    """Give what an agent does, for ever: mostly commands with output, now and then the rest."""
+    """Return what an agent does, for ever: mostly commands with output, now and then the rest."""
     for number in count(1):
         command = f"pytest -q tests/part_{run}/test_{number % 97}.py"
         yield Step("tool", "command", "started", command, command=command)
@@ -118,7 +118,7 @@ class Stream:
         self.total = 0
 
     def due(self) -> dict[str, list[Body]]:
-        """Give what has become due since the last call, run by run."""
+        """Return what has become due since the last call, run by run."""
         wanted = int((time.monotonic() - self._began) * self._rate) - self.total
         self.total += wanted
         every, more = divmod(wanted, len(self._said))

@@ -32,7 +32,7 @@ sim: say Part {number} is done."""
 
 
 def spec(number: int, chance: random.Random) -> RunSpec:
-    """Give a run that takes about a minute and writes two files."""
+    """Return a run that takes about a minute and writes two files."""
     prompt = WORK.format(number=number, pause=f"{chance.uniform(15, 40):.1f}")
     return RunSpec(prompt, f"Soak {number:05}", f"project-{number % 5}", agent=Agent.SIMULATED)
 

@@ -32,7 +32,7 @@ BYTES = 200_000
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a measured process: modules are compiled once, not each time."""
+    """Return the environment of a measured process: modules are compiled once, not each time."""
     outer = os.environ.keys() - {"COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE", "NO_COLOR"}
     kept = {name: os.environ[name] for name in outer}
     return {**kept, "LC_ALL": "C.UTF-8", "PYTHONPYCACHEPREFIX": str(CACHE), **more}
@@ -90,7 +90,7 @@ class Terminal:
             self.read(left)
 
     def until(self, wanted: bytes, patience_s: float = PATIENCE_S) -> float:
-        """Read until the output has what matches a pattern, and give the moment."""
+        """Read until the output has what matches a pattern, and return the moment."""
         pattern, end = re.compile(wanted, re.DOTALL), time.perf_counter() + patience_s
         while not pattern.search(self.raw):
             left = end - time.perf_counter()
@@ -100,7 +100,7 @@ class Terminal:
         return time.perf_counter()
 
     def key(self, key: bytes, wanted: bytes) -> float:
-        """Write a key and give the seconds until its effect is in the output."""
+        """Write a key and return the seconds until its effect is in the output."""
         while self.read(0):
             pass
         self.raw = b""
@@ -113,19 +113,19 @@ class Terminal:
         os.write(self._file, keys)
 
     def cpu_s(self) -> float:
-        """Give the processor time of the process so far, threads and ended children included."""
+        """Return the processor time of the process so far, threads and ended children included."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         of_children = stat.rpartition(")")[2].split()[13:15]
         own = time.clock_gettime(~self.process.pid << 3 | 2)  # what clock_getcpuclockid(3) gives
         return own + sum(int(field) for field in of_children) / TICKS
 
     def rss_bytes(self) -> int:
-        """Give the memory that the process holds."""
+        """Return the memory that the process holds."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def end(self) -> float:
-        """Read until the command has ended, and give the moment."""
+        """Read until the command has ended, and return the moment."""
         try:
             while self.read(PATIENCE_S):
                 pass
@@ -134,7 +134,7 @@ class Terminal:
         return time.perf_counter()
 
     def cpu_over(self, seconds: float) -> float:
-        """Give the processor time of a stretch of time."""
+        """Return the processor time of a stretch of time."""
         before = self.cpu_s()
         self.drain(seconds)
         return self.cpu_s() - before

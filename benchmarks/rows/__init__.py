@@ -23,7 +23,7 @@ GROUPS = (
 
 
 def all_rows() -> list[Row]:
-    """Give all rows, each with a name of its own."""
+    """Return all rows, each with a name of its own."""
     rows = [row for name in GROUPS for row in import_module(f"{__name__}.{name}").ROWS]
     assert len({row.name for row in rows}) == len(rows)
     return rows

@@ -30,7 +30,7 @@ def _rounds(bench: Bench) -> Iterator[Round]:
 
 
 async def _ours(folder: Path, count: int) -> float:
-    """Give how long, in seconds, from the call until the last process is gone."""
+    """Return how long, in seconds, from the call until the last process is gone."""
     from engine.config.paths import Paths
 
     paths = Paths(folder / "home", folder / "config.yaml")
@@ -78,7 +78,7 @@ def _bare(count: int) -> float:
 
 
 def _session(leader: int) -> list[int]:
-    """Give a process and all below it."""
+    """Return a process and all below it."""
     found = [leader]
     for pid in found:
         try:
@@ -89,7 +89,7 @@ def _session(leader: int) -> list[int]:
 
 
 def _alive(pids: list[int]) -> bool:
-    """Say whether any is alive; those that are forget those that are not."""
+    """Return whether any is alive; those that are forget those that are not."""
     while pids:
         try:
             state = Path(f"/proc/{pids[-1]}/stat").read_text().rpartition(")")[2].split()[0]

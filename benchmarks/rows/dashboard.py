@@ -27,7 +27,7 @@ STOCK_CURSOR = rb"48;2;1;2;3m[^\x1b]*"
 
 
 def home(bench: Bench, runs: int, *, live: bool) -> Path:
-    """Give a home with so many runs."""
+    """Return a home with so many runs."""
 
     def filled(folder: Path) -> Path:
         asyncio.run(load.fill(folder, runs, live=live))
@@ -43,7 +43,7 @@ def show(face: str, folder: Path, rate: float = 0) -> Terminal:
 
 
 def on_cursor(face: str, number: int) -> bytes:
-    """Give what the output has once the cursor is on a run."""
+    """Return what the output has once the cursor is on a run."""
     title = re.escape(load.title(number).encode())
     if face == "stock":
         return STOCK_CURSOR + title
@@ -51,7 +51,7 @@ def on_cursor(face: str, number: int) -> bytes:
 
 
 def press(face: str, folder: Path, rate: float, runs: int, keys: int) -> list[float]:
-    """Give how long each of some keys took, from the key to the cursor on another run."""
+    """Return how long each of some keys took, from the key to the cursor on another run."""
     took: list[float] = []
     chance, at, step = random.Random(1), runs - 1, 1
     with show(face, folder, rate) as terminal:

@@ -40,7 +40,7 @@ def _rounds(bench: Bench) -> Iterator[Round]:
 
 
 async def _ingest(home: Path, said: bytes) -> float:
-    """Give how many events are stored a second until all lines of all runs are in.
+    """Return how many events are stored a second until all lines of all runs are in.
 
     That the runs have ended is noticed a tick later, which is none of it.
     """
@@ -97,7 +97,7 @@ async def _nothing() -> None:
 
 
 def _insert(folder: Path, schema: list[str], rows: list[Any]) -> float:
-    """Give how many of the same rows a second SQLite takes, with the same index."""
+    """Return how many of the same rows a second SQLite takes, with the same index."""
     with closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")

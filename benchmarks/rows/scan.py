@@ -46,7 +46,7 @@ def _tree(top: Path, files: int) -> Path:
 
 
 def _ours(tree: Path) -> tuple[float, int]:
-    """Give how long it takes, the start of the processes included, and what was found."""
+    """Return how long it takes, the start of the processes included, and what was found."""
     from engine.disk.scan.scanner import FolderScanner
 
     async def measured() -> int:

@@ -29,7 +29,7 @@ def _times(bench: Bench, once: Callable[[], float]) -> float:
 
 
 def _sight(command: list[str], env: dict[str, str], wanted: bytes) -> float:
-    """Give the seconds until a command has written something."""
+    """Return the seconds until a command has written something."""
     with Terminal(command, env) as terminal:
         return terminal.until(wanted) - terminal.began
 

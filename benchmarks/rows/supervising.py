@@ -104,7 +104,7 @@ def _wait_for(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> No
 
 
 def _used(pid: int, pacer: Pacer, window_s: float) -> float:
-    """Give the processor time, in seconds a second, that a process uses while all are writing."""
+    """Return the processor time, in seconds a second, that a process uses while all are writing."""
     pacer.go_on()
     time.sleep(0.5)
     before, began = _cpu_s(pid), time.monotonic()
@@ -116,7 +116,7 @@ def _used(pid: int, pacer: Pacer, window_s: float) -> float:
 
 
 def _cpu_s(pid: int) -> float:
-    """Give the processor time a process has used; that of its children is theirs."""
+    """Return the processor time a process has used; that of its children is theirs."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -51,7 +51,7 @@ def _missed(bench: Bench) -> Iterator[Round]:
 
 
 async def _ours(folder: Path, writes: int) -> float:
-    """Give the p99, in seconds, from a write until it is told."""
+    """Return the p99, in seconds, from a write until it is told."""
     told = _Told()
     watching = await _watched(folder, told)
     chance, wrote = random.Random(1), {}
@@ -67,7 +67,7 @@ async def _ours(folder: Path, writes: int) -> float:
 
 
 async def _copied(folder: Path) -> int:
-    """Give how many of the files of a copied folder were not told of."""
+    """Return how many of the files of a copied folder were not told of."""
     told = _Told()
     source = folder / "source"
     for n in range(COPIED):
@@ -114,7 +114,7 @@ async def _end(watching: asyncio.Task[None]) -> None:
 
 
 def _raw(folder: Path, writes: int) -> float:
-    """Give the p99, in seconds, from a write until inotify says so."""
+    """Return the p99, in seconds, from a write until inotify says so."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(os.O_CLOEXEC)
     for n in range(RUNS):

@@ -63,7 +63,7 @@ def _changes(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def _in_memory(bench: Bench) -> Iterator[Path]:
-    """Give a folder on a file system in memory, where there is one: git is measured, not a disk."""
+    """Yield a folder on a file system in memory, where there is one: the disk does not count."""
     if not _MEMORY.is_dir():
         yield bench.folder()
         return
@@ -90,7 +90,7 @@ def _run(folder: Path, *words: str) -> None:
 
 
 def _ours(source: Path, scratch: Path) -> float:
-    """Give how long until the workspace of a run is ready; it is removed again afterwards."""
+    """Return how long until the workspace of a run is ready; it is removed again afterwards."""
     from engine.domain.model import WorkspaceKind, WorkspaceSpec
     from engine.workspaces.create import create
 

@@ -167,7 +167,7 @@ class Load:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still works."""
+        """True if it still works."""
         return self._process.poll() is None
 
     @contextmanager

@@ -73,7 +73,7 @@ class RealStorm:
 
 @contextmanager
 def real_home() -> Iterator[tuple[Path, LoopbackServer]]:
-    """Give a home, with Codex set up to ask a model server of our own."""
+    """Return a home, with Codex set up to ask a model server of our own."""
     folder = ROOT / ".test-home" / f"storm-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
     before = dict(os.environ)

@@ -124,7 +124,7 @@ async def _count(paths: Paths, kills: int, numbers: int, started: float) -> Stor
 
 
 def integrity(paths: Paths) -> str:
-    """Give what SQLite finds in the database: `ok`, or what is wrong."""
+    """Return what SQLite finds in the database: `ok`, or what is wrong."""
     with closing(sqlite3.connect(paths.database)) as db:
         return db.execute("PRAGMA integrity_check").fetchone()[0]
 

@@ -51,7 +51,7 @@ class Page:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Ask the browser for something and give its answer."""
+        """Ask the browser for something and return its answer."""
         self._count += 1
         number = self._count
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
@@ -71,7 +71,7 @@ class Page:
             raise AssertionError(self.text) from None
 
     async def evaluate(self, script: str) -> Any:
-        """Run a script in the page, and give what it or its promise comes to."""
+        """Run a script in the page, and return what it or its promise comes to."""
         wanted = {"expression": script, "awaitPromise": True, "returnByValue": True}
         found = await self.call("Runtime.evaluate", **wanted)
         assert "exceptionDetails" not in found, found
@@ -98,7 +98,7 @@ class Page:
         await self._key(key=letter, modifiers=CTRL, **code)
 
     async def screenshot(self, path: Path) -> bytes:
-        """Write a picture of the page and give its bytes."""
+        """Write a picture of the page and return its bytes."""
         found = await self.call("Page.captureScreenshot", format="png")
         picture = base64.b64decode(found["data"])
         path.write_bytes(picture)

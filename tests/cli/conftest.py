@@ -75,7 +75,7 @@ def simulated(swarm: Swarm) -> Swarm:
 
 @pytest.fixture
 def detached(swarm: Swarm) -> Callable[..., str]:
-    """Start a simulated agent in the background and give the run's id."""
+    """Start a simulated agent in the background and return the run's id."""
 
     def run(prompt: str, *words: str) -> str:
         done = swarm("run", "--empty", "--agent", "simulated", "--detach", *words, prompt)

@@ -88,7 +88,7 @@ class Terminal:
         os.write(self._file, keys)
 
     def end(self) -> int:
-        """Read the rest and give the exit code."""
+        """Read the rest and return the exit code."""
         while self._read():
             pass
         return self._process.wait(PATIENCE_S)

@@ -14,7 +14,7 @@ HANG = "Wait\nsim: say working\nsim: hang"
 
 
 def _numbers(swarm: Swarm) -> list[str]:
-    """Give what the last run counted, after checking that no event is missing or doubled."""
+    """Return what the last run counted, after checking that no event is missing or doubled."""
     events = swarm("watch", "@last", "--json").events
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     told = [event["text"] for event in events if event["type"] == "step"]

@@ -18,7 +18,7 @@ KILLS = 5
 
 
 def found(paths: Paths) -> dict[str, bytes]:
-    """Give what every run wrote, by run, wherever it lies now."""
+    """Return what every run wrote, by run, wherever it lies now."""
     places = [*paths.workspaces.glob("*/*"), *paths.trash.glob("*/workspace")]
     works = [one / "work.txt" for one in places]
     return {work.read_text(): work.read_bytes() for work in works if work.is_file()}

@@ -12,7 +12,7 @@ from engine.config.paths import Paths
 
 
 def started(swarm: Swarm, *lines: str) -> str:
-    """Carry out a run of the simulated agent and give its id."""
+    """Execute a run of the simulated agent and return its id."""
     prompt = "\n".join(f"sim: {line}" for line in lines)
     done = swarm("run", "--empty", "--agent", "simulated", "--json", prompt)
     assert done.code == 0, done.err

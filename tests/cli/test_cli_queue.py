@@ -24,7 +24,7 @@ def supervising(start: Starter) -> Iterator[str]:
 
 @pytest.fixture
 def told(swarm: Swarm) -> Callable[[str], dict[str, Any]]:
-    """Give the run object of a run."""
+    """Return the run object of a run."""
     return lambda run: swarm("show", run, "--json").json
 
 

@@ -57,13 +57,13 @@ class Started:
         self.process.send_signal(number)
 
     def end(self) -> int:
-        """Read the rest and give the exit code."""
+        """Read the rest and return the exit code."""
         assert self.process.stdout
         self.events += [json.loads(line) for line in self.process.stdout]
         return self.process.wait(PATIENCE_S)
 
     def lines(self) -> Iterator[str]:
-        """Give the lines of a command that writes no JSON."""
+        """Return the lines of a command that writes no JSON."""
         assert self.process.stdout
         yield from (line.decode().rstrip("\n") for line in self.process.stdout)
 

@@ -11,7 +11,7 @@ from engine.engine import Engine
 
 
 async def done(engine: Engine, *lines: str, source: Path | None = None, **more: object) -> Run:
-    """Carry out a run of the simulated agent, in a worktree of `source` or an empty folder."""
+    """Execute a run of the simulated agent, in a worktree of `source` or an empty folder."""
     kind = WorkspaceKind.WORKTREE if source else WorkspaceKind.EMPTY
     workspace = WorkspaceSpec(kind, str(source) if source else None)
     run = await engine.start(spec(*lines, **{"workspace": workspace, **more}))

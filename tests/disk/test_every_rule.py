@@ -50,7 +50,7 @@ async def a_mix(engine: Engine, source: Path) -> None:
 
 
 def works(paths: Paths, source: Path) -> set[bytes]:
-    """Give all that runs wrote, wherever it lies now."""
+    """Return all that runs wrote, wherever it lies now."""
     tops = [source, *paths.workspaces.glob("*/*"), *paths.trash.glob("*/workspace")]
     names = ("work.txt", "home.txt", "odd.txt", "live.txt", "a.txt")
     return {top.joinpath(n).read_bytes() for top in tops for n in names if (top / n).is_file()}

@@ -65,7 +65,7 @@ print(remove(moved).left, (other / "precious").exists())
 
 
 def can_mount() -> bool:
-    """Say whether this system lets us mount in a namespace of our own."""
+    """Return whether this system lets us mount in a namespace of our own."""
     try:
         script = "mount -t tmpfs none /mnt"
         command = ["unshare", "-m", "sh", "-c", script]

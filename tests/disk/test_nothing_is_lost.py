@@ -34,7 +34,7 @@ async def copied(engine: Engine, source: Path) -> Run:
 
 
 async def words(engine: Engine, run: Run) -> str:
-    """Say what is nowhere else; what is, a clean-up leaves alone."""
+    """Return what is nowhere else; what is, a clean-up leaves alone."""
     found = await engine.disk.unsaved(run.id)
     plan = await engine.disk.plan(CleanupFilter())
     kept = [item.why for item in plan.keep if item.run == run.id]

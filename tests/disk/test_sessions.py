@@ -29,7 +29,7 @@ def session(home: Path, cwd: str, *, day: str = "2026/11/02") -> Path:
 
 
 async def whys(engine: Engine) -> dict[str, str]:
-    """Give why each session stays or goes, by its run."""
+    """Return why each session stays or goes, by its run."""
     plan = await engine.disk.plan(SESSIONS)
     return {item.run: item.why.partition(",")[0] for item in (*plan.take, *plan.keep)}
 

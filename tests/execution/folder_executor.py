@@ -89,7 +89,7 @@ class FolderExecutor:
         self.started: dict[AttemptRef, FolderAttempt] = {}
         self.refused: set[AttemptRef] = set()
         self.reads: list[int] = []
-        """How many attempts each call of `read` was for."""
+        """Number of attempts for each call of `read`."""
 
     async def start(
         self,

@@ -51,7 +51,7 @@ class FakeGit:
 
     @property
     def tries(self) -> int:
-        """How many checkpoints were tried."""
+        """Number of checkpoints that were tried."""
         return self._log.read_text().count("try") if self._log.exists() else 0
 
 

@@ -49,7 +49,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     run = replace(run, baseline=True)
 
     async def minute(seen: int) -> int:
-        """Let the run do a step each second, and give how often it was looked at."""
+        """Let the run do a step each second, and return how often it was looked at."""
         nonlocal run
         before = turn.looks
         for _ in range(60):

@@ -92,7 +92,7 @@ async def watching(watcher: WorkspaceWatcher, told: Told, root: Path, run: str =
 
 
 def watches() -> int:
-    """How many watches of the system this process holds."""
+    """Number of watches of the system that this process holds."""
     count = 0
     for info in Path("/proc/self/fdinfo").iterdir():
         try:

@@ -55,7 +55,7 @@ async def delivered(engine: Engine) -> None:
 
 
 async def all_tried(engine: Engine, receiver: str) -> list[Delivery]:
-    """Wait until each message for a receiver was tried, and give them."""
+    """Wait until each message for a receiver was tried, and return them."""
     found: list[Delivery] = []
 
     async def is_so() -> bool:

@@ -47,7 +47,7 @@ class House:
         return Engine.open(self.paths, config, supervise=True)
 
     def attempt(self, run: Run) -> AttemptFolder:
-        """Give the folder of a run's attempt."""
+        """Return the folder of a run's attempt."""
         return self.paths.attempt(run.id, run.attempt)
 
 
@@ -55,13 +55,13 @@ NewHouse = Callable[..., House]
 
 
 def task(prompt: str, **fields: Any) -> RunSpec:
-    """Give the spec of a run of the real Codex in an empty workspace."""
+    """Return the spec of a run of the real Codex in an empty workspace."""
     values = {"title": "task", "project": "real", "codex_bin": codex_binary(), **fields}
     return RunSpec(prompt=prompt, **values)
 
 
 async def until(engine: Engine, run: Run, condition: Callable[[Run], bool]) -> Run:
-    """Follow a run until `condition` holds, and give it as it is then."""
+    """Follow a run until `condition` holds, and return it as it is then."""
     batches = engine.batches(0)
     async with _limit(engine, run):
         while not condition(engine.view.runs[run.id]):
@@ -70,7 +70,7 @@ async def until(engine: Engine, run: Run, condition: Callable[[Run], bool]) -> R
 
 
 async def told_of(engine: Engine, run: Run, kind: type[Body], count: int) -> list[Any]:
-    """Follow a run until so many events of a kind have come, and give them."""
+    """Follow a run until so many events of a kind have come, and return them."""
     batches = engine.batches(0)
     async with _limit(engine, run):
         while len(found := await happened(engine, run, kind)) < count:
@@ -100,7 +100,7 @@ async def carried(engine: Engine, spec: RunSpec) -> Run:
 
 
 async def bodies(engine: Engine, run: Run) -> list[Body]:
-    """Give all that happened, after a look at the numbers; without what comes when it will.
+    """Return all that happened, after a look at the numbers; without what comes when it will.
 
     That is what the watcher saw, checkpoints, and tokens, told live.
     """
@@ -110,29 +110,29 @@ async def bodies(engine: Engine, run: Run) -> list[Body]:
 
 
 async def happened(engine: Engine, run: Run, kind: type[Body]) -> list[Any]:
-    """Give what happened of one kind."""
+    """Return what happened of one kind."""
     events = await engine.events(run.id)
     return [event.body for event in events if isinstance(event.body, kind)]
 
 
 async def steps(engine: Engine, run: Run) -> list[tuple[str, str, str]]:
-    """Give the gist of the run's steps: kind, phase and text."""
+    """Return the gist of the run's steps: kind, phase and text."""
     return [(step.kind, step.phase, step.text) for step in await happened(engine, run, Step)]
 
 
 def doing(run: Run) -> str:
-    """Say what the run was doing when it last said something."""
+    """Return what the run was doing when it last said something."""
     return activity(run, run.last_event_at)
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Give all files below a folder with their content."""
+    """Return all files below a folder with their content."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_text("utf-8") for path in found}
 
 
 def percents(told: list[Body]) -> list[int]:
-    """Give the percents that were told, in order, those that stay the same once."""
+    """Return the percents that were told, in order, those that stay the same once."""
     found = [body.percent for body in told if isinstance(body, Progressed)]
     return [now for now, _ in groupby(found)]
 

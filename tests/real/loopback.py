@@ -57,7 +57,7 @@ class Usage:
     reasoning_output_tokens: int = 10
 
     def wire(self) -> Json:
-        """Give the usage as the Responses API writes it."""
+        """Return the usage as the Responses API writes it."""
         return {
             "input_tokens": self.input_tokens,
             "input_tokens_details": {"cached_tokens": self.cached_input_tokens},
@@ -84,24 +84,24 @@ class Step:
 
     @property
     def calls(self) -> int:
-        """How many tool outputs Codex sends back for this step."""
+        """Number of tool outputs that Codex sends back for this step."""
         return sum(item["type"] in _CALLS for item in self.items)
 
     def using(self, usage: Usage) -> Step:
-        """Give the same step with another usage."""
+        """Return the same step with another usage."""
         return replace(self, usage=usage)
 
     def with_headers(self, headers: Mapping[str, str]) -> Step:
-        """Give the same step with more response headers, for instance `rate_limits(...)`."""
+        """Return the same step with more response headers, for instance `rate_limits(...)`."""
         return replace(self, headers={**self.headers, **headers})
 
     def after(self, gate: threading.Event) -> Step:
-        """Give the same step, answered only once `gate` is set (or the server closes)."""
+        """Return the same step, answered only once `gate` is set (or the server closes)."""
         return replace(self, gate=gate)
 
 
 def usage(tokens: int, cached: int = 0, output: int = 0, reasoning: int = 0) -> Usage:
-    """Say what a request costs, input tokens first; use it as `step.using(usage(...))`."""
+    """Return what a request costs, input tokens first; use it as `step.using(usage(...))`."""
     return Usage(tokens, cached, output, reasoning)
 
 
@@ -160,17 +160,17 @@ def together(*steps: Step) -> Step:
 
 
 def add_file(path: str, content: str) -> str:
-    """Give the patch text that adds a file."""
+    """Return the patch text that adds a file."""
     return f"*** Add File: {path}\n" + "".join(f"+{line}\n" for line in content.splitlines())
 
 
 def update_file(path: str, old: str, new: str) -> str:
-    """Give the patch text that replaces one line."""
+    """Return the patch text that replaces one line."""
     return f"*** Update File: {path}\n@@\n-{old}\n+{new}\n"
 
 
 def delete_file(path: str) -> str:
-    """Give the patch text that deletes a file."""
+    """Return the patch text that deletes a file."""
     return f"*** Delete File: {path}\n"
 
 
@@ -253,7 +253,7 @@ def rate_limits(
     resets_in: float = 3600,
     minutes: tuple[int, int] = (300, 10080),
 ) -> dict[str, str]:
-    """Give the headers that tell how much of the rate-limit windows is used, in percent."""
+    """Return the headers that tell how much of the rate-limit windows is used, in percent."""
     windows = (
         {"primary": primary} if secondary is None else {"primary": primary, "secondary": secondary}
     )
@@ -439,7 +439,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _events(step: Step) -> list[Json]:
-    """Give the server-sent events of a step."""
+    """Return the server-sent events of a step."""
     name = os.urandom(6).hex()
     events: list[Json] = [{"type": "response.created", "response": {"id": f"resp_{name}"}}]
     for index, item in enumerate(step.items):
@@ -508,7 +508,7 @@ def codex_binary() -> str:
 
 
 def closed_port() -> str:
-    """Give a base URL at which nothing listens."""
+    """Return a base URL at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
@@ -547,7 +547,7 @@ def codex_home(
 
 
 def codex_env(home: Path, sqlite_home: Path | None = None) -> dict[str, str]:
-    """Give an environment for Codex: that home, own SQLite files, nothing of this machine's user.
+    """Return an environment for Codex: that home, own SQLite files, nothing of this machine's user.
 
     HOME is the same folder, so that the login shell of a command reads no profile.
     """

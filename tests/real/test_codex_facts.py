@@ -100,7 +100,7 @@ class Result:
         return next(e["usage"] for e in self.events if e["type"] == "turn.completed")
 
     def items(self, kind: str, event: str = "item.completed") -> list[Json]:
-        """Give the items of one kind and one event, without their ids."""
+        """Return the items of one kind and one event, without their ids."""
         found = [e["item"] for e in self.events if e["type"] == event]
         return [{k: v for k, v in i.items() if k != "id"} for i in found if i["type"] == kind]
 
@@ -148,7 +148,7 @@ class Codex:
         )
 
     def rollout(self, kind: str) -> list[Json]:
-        """Give the `event_msg` payloads of a kind in this home's only rollout."""
+        """Return the `event_msg` payloads of a kind in this home's only rollout."""
         (file,) = self.home.glob("sessions/*/*/*/rollout-*.jsonl")
         lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         return [x["payload"] for x in lines if x["payload"].get("type") == kind]

@@ -220,7 +220,7 @@ async def test_hostile_text_goes_to_codex_as_it_is_and_nowhere_else(
 
 
 def _prompt(server: LoopbackServer) -> str:
-    """Give the prompt that the model server was sent first."""
+    """Return the prompt that the model server was sent first."""
     return server.requests[0].body["input"][-1]["content"][0]["text"]
 
 

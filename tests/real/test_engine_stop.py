@@ -30,7 +30,7 @@ STOPPED = "cancelled by the user"
 
 
 def _hold(pipe: Path) -> str:
-    """Give a command that holds the pipe for as long as any part of it lives."""
+    """Return a command that holds the pipe for as long as any part of it lives."""
     return f"echo x >made.txt; exec 9>{pipe}; echo up >&9; sleep 300 & sleep 300; echo never"
 
 
@@ -46,7 +46,7 @@ def _runs(run: Run) -> bool:
 
 
 def _left(house: House, run: Run) -> list[int]:
-    """Give what is alive of a run: all of it carries its mark."""
+    """Return what is alive of a run: all of it carries its mark."""
     return marked(mark(house.attempt(run)))
 
 

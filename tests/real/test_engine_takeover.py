@@ -26,7 +26,7 @@ STEPS = [
 
 
 def _script(gate: threading.Event) -> list[Step]:
-    """Give a turn that stops after its first command until the gate opens."""
+    """Return a turn that stops after its first command until the gate opens."""
     return [
         plan([("a", "completed"), ("b", "in_progress")]),
         command("echo one"),

@@ -30,7 +30,7 @@ def kind_of(number: int) -> str:
 
 
 async def most_at_once(engine: Engine) -> int:
-    """Wait until all have ended, and give how many were at work at a time."""
+    """Wait until all have ended, and return how many were at work at a time."""
     most = 0
     batches = engine.batches(0.05)
     async with asyncio.timeout(LIMIT_S):

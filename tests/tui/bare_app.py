@@ -16,7 +16,7 @@ class BareApp(App[None]):
     """What tests put one widget into."""
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Give what Textual's own themes leave unsaid."""
+        """Return what Textual's own themes leave unsaid."""
         return FAINT
 
 

@@ -461,7 +461,7 @@ async def painted(pilot: Pilot[None]) -> None:
 
 
 def _is_behind(app: SwarmApp) -> bool:
-    """Say whether a batch waits for the screen, or a widget for its turn to paint."""
+    """Return whether a batch waits for the screen, or a widget for its turn to paint."""
     pace_s = 0 if isinstance(app.engine, FakeEngine) else FLUSH_S
     batches = [each for each in app.engine._bus._listeners if each._interval_s == pace_s]
     screens = {app.screen, app.screen_stack[0]}
@@ -470,7 +470,7 @@ def _is_behind(app: SwarmApp) -> bool:
 
 
 def _is_late(widget: Widget) -> bool:
-    """Say whether a widget paints what it knows only when its pace lets it."""
+    """Return whether a widget paints what it knows only when its pace lets it."""
     pace = getattr(widget, "_pace", None)
     return isinstance(pace, Throttle) and pace._is_due
 

@@ -112,7 +112,7 @@ async def test_a_fault_of_any_callback_is_shown_and_the_dashboard_goes_on(
 
 
 def count(app: SwarmApp) -> int:
-    """How many faults of the runs screen were met."""
+    """Number of faults of the runs screen that were met."""
     return sum(fault.count for fault in app.engine.tasks.faults.current)
 
 

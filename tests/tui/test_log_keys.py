@@ -25,7 +25,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> str:
-    """Press keys, and give what is shown when the log has all that it asked for."""
+    """Press keys, and return what is shown when the log has all that it asked for."""
     await pilot.press(*keys)
     await pilot.pause()
     while asked := [one for one in pilot.app.workers if one.group in LOG_WORK]:

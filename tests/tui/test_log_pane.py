@@ -132,7 +132,7 @@ async def shown(pilot: Pilot[None], run: str) -> Host:
 
 
 async def search(pilot: Pilot[None], text: str) -> str:
-    """Type a search, and give what the border says of it."""
+    """Type a search, and return what the border says of it."""
     await pilot.press("slash", *text, "enter")
     await settled(pilot)
     return subtitle(pilot)

@@ -62,7 +62,7 @@ class Dashboard:
             assert self._read(), f"it ended before {wanted}:\n{self.text}"
 
     def end(self) -> int:
-        """Read the rest and give the exit code."""
+        """Read the rest and return the exit code."""
         while self._read():
             pass
         return self.process.wait(PATIENCE_S)

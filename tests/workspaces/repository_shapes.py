@@ -45,7 +45,7 @@ class Shape:
     cwd: str = ""
     kind: str = "worktree"
     is_refused: bool = False
-    """Whether a worktree is refused."""
+    """True if a worktree is refused."""
     applied: Mapping[str, Applied] = field(
         default_factory=lambda: {
             "edits": Applied.FILES,

@@ -33,7 +33,7 @@ def change(root: Path, *pairs: tuple[str, str], path: str = "a.txt") -> None:
 
 
 def arrived(here: Scene, how: ApplyMode) -> Callable[[str], str]:
-    """Give a reader of the files as they are at home."""
+    """Return a reader of the files as they are at home."""
     if how is ApplyMode.COMMIT:
         return lambda path: repos.git(here.source, "show", f"{here.branch}:{path}") + "\n"
     return lambda path: (here.source / path).read_text()

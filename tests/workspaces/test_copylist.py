@@ -69,7 +69,7 @@ for path in ("a" * 200, "a/" * 2000 + "c", "a" * 255 + "/" + "a" * 255, "ab/" * 
 
 
 def leaves_out(patterns: list[str], path: str) -> bool:
-    """Whether a copy is without it: it, or a folder it is in, is ignored."""
+    """True if a copy is without it: it, or a folder it is in, is ignored."""
     ignored, parts = ignoring(patterns), path.rstrip("/").split("/")
     return any(
         ignored("/".join(parts[:count]), count < len(parts) or path.endswith("/"))
