@@ -139,7 +139,9 @@ async def test_a_very_deep_folder_is_measured(tmp_path: Path) -> None:
         here = below
     os.close(here)
     told = (await measured(tmp_path))[-1]
-    assert told.figures.entries + told.figures.unread >= 1000
+    assert (
+        told.figures.entries + told.figures.unread >= 900
+    )  # at least 1,024 open files are allowed
     await asyncio.to_thread(subprocess.run, ["rm", "-rf", tmp_path / "d"], check=True)
 
 
