@@ -73,7 +73,7 @@ class Supervision:
                 await after()
             await self._work_off()
         finally:
-            self._ownership.give_up()
+            self._ownership.release()
 
     async def _preload(self) -> None:
         from engine.preload import preload
@@ -92,7 +92,7 @@ class Supervision:
     def _took_over(self) -> bool:
         faults = self._tasks.faults
         try:
-            taken = self._ownership.take()
+            taken = self._ownership.acquire()
         except UserError as error:
             faults.record(SUPERVISOR_LOCK, error)
             return False
@@ -128,7 +128,7 @@ class Supervision:
             branch.start("unreadable runs", self._rebuild_unreadable)
             branch.start("follower", tools.follower.run)
             branch.start("watcher", tools.watcher.run)
-            branch.start("look-after", scheduler.look_after)
+            branch.start("look-after", scheduler.check_runs)
             branch.start("maintenance", tending.run)
             branch.start("search", parts.search.keep_up)
             branch.start("notifications", lambda: parts.notifications.run(branch))

@@ -57,7 +57,7 @@ async def test_nothing_starts_before_it_is_trusted_and_a_change_asks_again(
         ]
         assert list(consent.programs[str(source)]) == ["tools/prep.sh"]
         assert "tools/prep.sh" in consent.note()
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         run = await engine.start(wish(source))
         assert run.spec.preparation.setup == ("npm ci", "sh tools/prep.sh --fast")
         assert run.spec.preparation.copy_files == (".key",)
@@ -76,7 +76,7 @@ async def test_trust_is_for_one_place(paths: Paths, source: Path) -> None:
     async with Engine.open(paths) as engine:
         consent = await engine.trust.asked(wish(source))
         assert consent
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         moved = source.rename(source.parent / "elsewhere")
         assert await engine.trust.asked(wish(moved))
 

@@ -78,7 +78,7 @@ async def filled(
     asked = wish(shop)
     found = await engine.templates.find(name, engine.templates.repository_of(asked.workspace))
     if trust and (consent := await engine.templates.consent(found, asked, (), given)):
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
     return await engine.templates.fill(found, given, asked)
 
 
@@ -126,7 +126,7 @@ async def test_a_flow_in_a_repository_asks_for_each_thing(paths: Paths, shop: Pa
         looked = await engine.swarms.check(plan, ask_later=True)  # a dry run
         assert len(looked.planned) == 1
         for consent in await engine.swarms.consents(plan):
-            await engine.trust.give(consent)
+            await engine.trust.grant(consent)
         (run,) = (await engine.swarms.start(plan))[1]
         assert run.spec.sandbox is Sandbox.DANGER_FULL_ACCESS
         assert run.spec.preparation.guarded == (run.spec.verify,)
@@ -360,7 +360,7 @@ async def test_what_changes_between_question_and_start_is_refused(paths: Paths, 
     async with Engine.open(paths) as engine:
         plan = await engine.swarms.plan(order(shop, file=shop / "flow.yaml"))
         for consent in await engine.swarms.consents(plan):
-            await engine.trust.give(consent)
+            await engine.trust.grant(consent)
         await engine.swarms.check(plan)
         (shop / "x.sh").write_text("touch evil\n")
         with pytest.raises(UserError) as raised:
@@ -379,7 +379,7 @@ async def test_new_commands_come_first_and_are_marked(paths: Paths, shop: Path) 
     async with Engine.open(paths) as engine:
         consent = await engine.trust.asked(wish(shop))
         assert consent
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         config.write_text(f"workspace: {{setup: [{known}, make odd, cp ~/.ssh/id x, wget x]}}")
         consent = await engine.trust.asked(wish(shop))
         assert consent
@@ -489,7 +489,7 @@ async def test_a_script_that_is_only_in_the_commit_does_not_run(paths: Paths, sh
         async with supervising(paths) as engine:
             consent = await engine.trust.asked(wish(shop))
             assert consent
-            await engine.trust.give(consent)
+            await engine.trust.grant(consent)
             run = await started(engine, wish(shop))
             assert run.reason == "SETUP_NOT_TRUSTED"
             assert not evil(paths)
@@ -505,7 +505,7 @@ async def test_what_the_set_up_makes_may_be_used_by_the_check(paths: Paths, shop
         made = await filled(engine, shop, "ours", trust=True)
         consent = await engine.trust.asked(made)
         assert consent
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         run = await started(engine, made)
         assert (run.status, run.error) == (Status.SUCCEEDED, None)
         run = await started(engine, made, "write bin/tool touch evil")
@@ -542,7 +542,7 @@ async def test_the_next_step_of_a_flow_does_not_run_what_the_step_before_wrote(
     async with supervising(paths) as engine:
         plan = await engine.swarms.plan(order(shop, file=shop / "flow.yaml"))
         for consent in await engine.swarms.consents(plan):
-            await engine.trust.give(consent)
+            await engine.trust.grant(consent)
         _, runs_ = await engine.swarms.start(plan)
         await settled(engine)
         assert engine.view.runs[runs_[0].id].status is Status.SUCCEEDED

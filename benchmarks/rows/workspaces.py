@@ -33,7 +33,7 @@ def _changes(bench: Bench) -> Iterator[Round]:
         source = _repository(scratch / "source", bench.size(5000, 2000))
         workspace = Workspace(str(source), WorkspaceKind.IN_PLACE, str(source))
         checkpoints = runner.run(Checkpoints.make(scratch / "checkpoints.git", workspace))
-        runner.run(checkpoints.take("workspace ready"))
+        runner.run(checkpoints.record("workspace ready"))
         turn = 0
 
         def edited() -> None:

@@ -154,7 +154,7 @@ class Batches:
         used: bases are taken as they were fetched last.
         """
         requests = plan.requests
-        consents = await (self._trust.look if ask_later else self._trust.require)(requests)
+        consents = await (self._trust.inspect if ask_later else self._trust.require)(requests)
         _check_places(plan)
         known: dict[object, RunSpec] = {}
         pinned: dict[WorkspaceSpec, WorkspaceSpec] = {}

@@ -27,7 +27,7 @@ from engine.domain.model import Run
 from engine.domain.text import size
 from engine.store.store import Store
 from engine.workspaces.create.origin import OriginCache
-from engine.workspaces.service import Tell
+from engine.workspaces.service import AppendDecided
 
 LOOKS_AT_ONCE = 4
 LOOKS_ASIDE = 2
@@ -62,13 +62,13 @@ class WorkspaceCleanup:
     """Cleanup of workspaces; every method raises `UserError`."""
 
     def __init__(
-        self, paths: Paths, config: Config, store: Store, trash: Trash, tell: Tell
+        self, paths: Paths, config: Config, store: Store, trash: Trash, append: AppendDecided
     ) -> None:
         self._paths = paths
         self._config = config
         self._store = store
         self._trash = trash
-        self._tell = tell
+        self._append = append
 
     # What would go
 
@@ -83,7 +83,7 @@ class WorkspaceCleanup:
         runs = await standing(self._store, self._paths)
         turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, OriginCache()
 
-        async def look(run: Run) -> CleanupCandidate:
+        async def examine(run: Run) -> CleanupCandidate:
             nonlocal count
             async with turn:
                 candidate = await self._candidate(run, scanner, wish, asked)
@@ -93,7 +93,7 @@ class WorkspaceCleanup:
             return candidate
 
         async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
-            candidates = await asyncio.gather(*(look(run) for run in runs))
+            candidates = await asyncio.gather(*(examine(run) for run in runs))
         return plan(candidates, wish, time.time())
 
     async def _candidate(
@@ -128,18 +128,20 @@ class WorkspaceCleanup:
         size_bytes = sum(one.size for one in folders)
         return CleanupCandidate(run, size_bytes, size_bytes, folders=folders)
 
-    async def look(self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]) -> None:
+    async def report_unsaved(
+        self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
+    ) -> None:
         """Report the unsaved work of each of these workspaces, of runs that ended."""
         turn, asked = asyncio.Semaphore(LOOKS_ASIDE), OriginCache()
 
-        async def look(run: Run, path: str) -> None:
+        async def report(run: Run, path: str) -> None:
             async with turn:
                 told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
 
         runs = await standing(self._store, self._paths)
         ended = {run.workspace.path: run for run in runs if run.workspace and _has_ended(run)}
         wanted = (path for path in paths if path in ended)
-        await asyncio.gather(*(look(ended[path], path) for path in wanted))
+        await asyncio.gather(*(report(ended[path], path) for path in wanted))
 
     async def unsaved(self, run: Run) -> UnsavedWork:
         """Return the part of a run's work that is nowhere else."""
@@ -272,13 +274,13 @@ class WorkspaceCleanup:
         one.
         """
 
-        def told(known: Run) -> list[Body]:
+        def decide(known: Run) -> list[Body]:
             if trash is not False:
                 check_ended(known)
             its_own = known.workspace == run.workspace
             return [*first, Notice("info", words, trash=trash if its_own else None)]
 
-        await self._tell(run.id, told)
+        await self._append(run.id, decide)
 
 
 def _has_ended(run: Run) -> bool:

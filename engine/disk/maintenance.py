@@ -110,7 +110,7 @@ class Maintenance:
         if self._settings.events_days is not None:
             before = time.time() - self._settings.events_days * 86_400
             dropped = await self._store.drop_events(before)
-        await self._store.give_back(self._disk.free(), self._is_idle)
+        await self._store.shrink(self._disk.free(), self._is_idle)
         return sum(dropped.values())
 
 

@@ -25,7 +25,7 @@ from engine.domain.errors import UserError, user_error
 from engine.store.store import USED, Store
 from engine.workspaces.files import removal
 from engine.workspaces.files.removal import RemovalResult
-from engine.workspaces.service import Tell
+from engine.workspaces.service import AppendDecided
 
 COUNTED = (LocationKind.WORKSPACE, LocationKind.FILES, LocationKind.DATABASE, LocationKind.OTHER)
 """Kinds that `cleanup.budget` bounds: the trash has its own bound, agents' homes are the user's."""
@@ -52,7 +52,7 @@ class Disk:
         paths: Paths,
         config: Config,
         store: Store,
-        tell: Tell,
+        append: AppendDecided,
         check_config: Callable[[], None],
     ) -> None:
         self._check_config = check_config
@@ -62,8 +62,8 @@ class Disk:
         self._trash = Trash(paths)
         self._sizes: dict[str, int] = {}
         """What entries of the trash take, in bytes: nothing changes in there."""
-        self.sessions = SessionCleanup(paths, store, self._trash, tell)
-        self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, tell)
+        self.sessions = SessionCleanup(paths, store, self._trash, append)
+        self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, append)
         self.delete = self.cleaning.delete
 
     # Looking
@@ -130,14 +130,14 @@ class Disk:
         """
         return await self.cleaning.unsaved(await self.cleaning.standing(run, path))
 
-    async def look_for_work(
+    async def report_unsaved(
         self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
     ) -> None:
         """Report the unsaved work of many workspaces, by path.
 
         Only of runs that ended; facts of a repository that all share are read once.
         """
-        await self.cleaning.look(paths, told)
+        await self.cleaning.report_unsaved(paths, told)
 
     # Cleaning up
 

@@ -19,7 +19,7 @@ from engine.domain.model import Run
 from engine.domain.text import size
 from engine.store.store import Store
 from engine.workspaces.files import removal
-from engine.workspaces.service import Tell
+from engine.workspaces.service import AppendDecided
 
 
 class SessionCleanup:
@@ -29,22 +29,22 @@ class SessionCleanup:
     with, nor any other file in an agent's home.
     """
 
-    def __init__(self, paths: Paths, store: Store, trash: Trash, tell: Tell) -> None:
+    def __init__(self, paths: Paths, store: Store, trash: Trash, append: AppendDecided) -> None:
         self._paths = paths
         self._store = store
         self._trash = trash
-        self._tell = tell
+        self._append = append
 
     async def find(self) -> list[SessionFile]:
         """Return the session files of the runs here, of all agents."""
         runs = await self._store.runs()
 
-        def look() -> list[SessionFile]:
+        def find() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}
             finders = self._finders(runs, in_trash)
             return [one for finder in finders for one in finder.find()]
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(find)
 
     def _finders(self, runs: Iterable[Run], in_trash: Collection[str]) -> list[SessionFinder]:
         runs = list(runs)
@@ -101,7 +101,7 @@ class SessionCleanup:
             )
         if found.run:
             words = f"removed a session that cannot go on: {size(item.size)}"
-            await self._tell(found.run.id, lambda _: [Notice("info", words)])
+            await self._append(found.run.id, lambda _: [Notice("info", words)])
         return CleanupItemResult(item, item.size)
 
 

@@ -244,7 +244,7 @@ class Trash:
             return entry
         try:
             if found:
-                await worktree_registry.take_out(found, entry, self._paths.home)
+                await worktree_registry.unregister(found, entry, self._paths.home)
             entry = msgspec.structs.replace(entry, is_settled=True)
             path = self._folder(entry) / "entry.json"
             await asyncio.to_thread(rewrite, path, msgspec.json.encode(entry))

@@ -126,12 +126,12 @@ async def unsaved(
     try:
         asked = asked or OriginCache()
         store = await Checkpoints.open(folder, workspace, asked)
-        return await _look(run, store, paths, worthless, asked, in_words=in_words)
+        return await _inspect(run, store, paths, worthless, asked, in_words=in_words)
     except (UserError, OSError):
         return UnsavedWork(is_known=False)
 
 
-async def _look(
+async def _inspect(
     run: Run,
     store: Checkpoints,
     paths: Paths,

@@ -64,7 +64,7 @@ def _copy(place: Path, folder: Path) -> None:
         shutil.copytree(place / "modules", folder / "modules", symlinks=True)
 
 
-async def take_out(found: Repository, entry: TrashEntry, home: Path) -> None:
+async def unregister(found: Repository, entry: TrashEntry, home: Path) -> None:
     """Remove the registration of a worktree that lies in the trash; its branch, if that goes."""
     branch = None if entry.keeps_branch else entry.branch
     await worktree.remove(found, Path(entry.path), branch, home, kept=entry.tip)

@@ -155,15 +155,15 @@ def lesson(pattern: Pattern, succeeded: int = 1) -> str:
         f"A task like the one below was done here before and succeeded, {times}. This is what "
         "worked then: hints to check, no orders; its paths, names and numbers are those of that "
         "task.",
-        f"Goal: {_told(pattern.goal)}",
+        f"Goal: {_escape(pattern.goal)}",
         "Steps that worked:",
     ]
-    tail = [f"Outcome: {_told(pattern.outcome)}"] if pattern.outcome else []
+    tail = [f"Outcome: {_escape(pattern.outcome)}"] if pattern.outcome else []
     tail += ["</earlier-work>"]
     room = MAX_LESSON - sum(len(line) + 1 for line in (*head, *tail))
     lines: list[str] = []
     for place, step in enumerate(pattern.steps, 1):
-        line = f"{place}. {step.kind}: {_told(step.text)}"
+        line = f"{place}. {step.kind}: {_escape(step.text)}"
         room -= len(line) + 1
         if room < 20:
             lines.append(f"… and {len(pattern.steps) - place + 1} more")
@@ -172,7 +172,7 @@ def lesson(pattern: Pattern, succeeded: int = 1) -> str:
     return "\n".join((*head, *lines, *tail))
 
 
-def _told(text: str) -> str:
+def _escape(text: str) -> str:
     """Return one line of a pattern that cannot close the block around it."""
     return one_line(text, MAX_GOAL).replace("earlier-work", "earlier work")
 

@@ -47,11 +47,11 @@ class OverlapDetector:
         self._now = max(self._now, run.last_event_at)
         source = run.workspace.source if run.workspace else None
         counts = source is not None and not run.has_unknown_changes and self._counts(run)
-        told = self._take(run.id, source or "", frozenset(run.touched if counts else ()))
+        told = self._replace(run.id, source or "", frozenset(run.touched if counts else ()))
         if counts and run.finished_at is not None:
             heapq.heappush(self._ended, (run.finished_at, run.id))
         while self._ended and self._ended[0][0] < self._now - RECENT_S:
-            told |= self._take(heapq.heappop(self._ended)[1], "", frozenset())
+            told |= self._replace(heapq.heappop(self._ended)[1], "", frozenset())
         return told
 
     def _counts(self, run: Run) -> bool:
@@ -61,7 +61,7 @@ class OverlapDetector:
         is_recent = ended_at >= self._now - RECENT_S
         return run.status is not Status.CANCELLED and not run.is_applied and is_recent
 
-    def _take(self, run: str, source: str, paths: frozenset[str]) -> set[str]:
+    def _replace(self, run: str, source: str, paths: frozenset[str]) -> set[str]:
         before, was = self._known.get(run, (source, frozenset[str]()))
         if (before, was) == (source, paths):
             return set()

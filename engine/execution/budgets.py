@@ -22,7 +22,7 @@ class Budgets:
         self._spent: dict[str, int] = {}
         self._looked_at = 0.0
 
-    async def look(self, *, at_once: bool = False) -> None:
+    async def refresh(self, *, at_once: bool = False) -> None:
         """Read the budgets and their usage again, at most once a second or `at_once`."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_S and not at_once:

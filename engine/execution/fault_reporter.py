@@ -78,9 +78,9 @@ class FaultReporter:
             until += max(task_tree.BACKOFF.wait_s(count) for _, count in waiting)
             await self._pause(Pause(condition.value, until, condition.waiting_for))
         for fault in current:
-            await self._tell_runs(fault)
+            await self._notify_runs(fault)
 
-    async def _tell_runs(self, fault: Fault) -> None:
+    async def _notify_runs(self, fault: Fault) -> None:
         """Write a notice to the runs that a fault concerns: one a part, not one a fault."""
         now = time.monotonic()
         if now - self._noticed.get(fault.task, -RETOLD_S) < RETOLD_S:

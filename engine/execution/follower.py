@@ -62,7 +62,7 @@ class FollowedAttempt:
         self.cursor.verdict = verdict.info if verdict else None
         self.moved |= verdict is not None
 
-    def take(self, chunk: OutputChunk) -> None:
+    def translate(self, chunk: OutputChunk) -> None:
         """Translate the next lines, and the last one where it was cut short by the end."""
         self.bodies += self.reader.read(chunk.lines)
         if missing := chunk.cut_bytes:
@@ -208,17 +208,17 @@ class OutputFollower:
             try:
                 if chunk.error:
                     raise chunk.error
-                following.take(chunk)
+                following.translate(chunk)
                 if polls and request.wants_lines:
                     following.poll()
                 if chunk.end:
                     following.end()
                     endings.append((following, chunk.end))
             except Exception as error:  # its supervisor's affair alone
-                self._give_up(following, error)
+                self._fail(following, error)
         return sum(len(chunk.lines) for chunk in chunks) >= LINES_A_TICK, endings
 
-    def _give_up(self, following: FollowedAttempt, error: Exception) -> None:
+    def _fail(self, following: FollowedAttempt, error: Exception) -> None:
         if not following.done.done():
             following.done.set_exception(error)
             following.done.exception()  # who closes in this moment does not ask for it
@@ -251,7 +251,7 @@ class OutputFollower:
                 taken.append((it, AppendRequest(it.run, it.bodies, None, None, cursor, it.stored)))
                 it.bodies, it.moved = [], False
         for it, error in failed:
-            self._give_up(it, error)
+            self._fail(it, error)
         return taken
 
     async def _stored(self) -> None:
@@ -266,7 +266,7 @@ class OutputFollower:
                 await self._commit([entry for _, entry in taken])
                 _mark_stored(taken)
         except BaseException as error:
-            _give_back(taken)
+            _release(taken)
             if not isinstance(error, Exception) or transient(error):
                 raise
             await self._store_apart(taken)
@@ -284,13 +284,13 @@ class OutputFollower:
                 await self._commit([entry])
                 _mark_stored([(following, entry)])
             except BaseException as error:
-                _give_back([(following, entry)])
+                _release([(following, entry)])
                 if not isinstance(error, Exception):
                     raise
                 if is_of_store(error):
                     of_store = error  # tried again later, with what else comes by then
                 else:
-                    self._give_up(following, error)
+                    self._fail(following, error)
         if of_store:
             raise of_store
 
@@ -300,7 +300,7 @@ def _mark_stored(taken: Taken) -> None:
         following.stored = entry.cursor
 
 
-def _give_back(taken: Taken) -> None:
+def _release(taken: Taken) -> None:
     for following, entry in taken:
         following.bodies[:0] = entry.bodies
         following.moved = True

@@ -68,7 +68,7 @@ class Journal:
                     # Once more after news: two changes within a tick of the clock look like one.
                     is_due = monotonic() - read_at >= SURELY_S
                     if is_due:
-                        await self._store.look_for_damage()
+                        await self._store.check_damage()
                     if is_new or was_new or is_due:
                         now = await self._store.version()
                         if is_due or now != version:

@@ -44,18 +44,18 @@ async def recover(paths: Paths, wait_s: float = WAIT_S) -> RecoveryReport:
     """
     paths.prepare()
     ownership = SupervisorLock(paths.lock)
-    await _take(ownership, paths, wait_s)
+    await _acquire(ownership, paths, wait_s)
     try:
         aside = await _set_aside_if_lost(paths)
         async with open_store(paths.database, is_new=True) as store:
             return await _rebuild_all(store, paths, aside)
     finally:
-        ownership.give_up()
+        ownership.release()
 
 
-async def _take(ownership: SupervisorLock, paths: Paths, wait_s: float) -> None:
+async def _acquire(ownership: SupervisorLock, paths: Paths, wait_s: float) -> None:
     until = time.monotonic() + wait_s
-    while not ownership.take():
+    while not ownership.acquire():
         # A supervisor of a lost database ends by itself.
         if time.monotonic() >= until or await _is_well(paths):
             holder = f"process {ownership.holder}" if ownership.holder else "another program"

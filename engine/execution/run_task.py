@@ -24,7 +24,7 @@ class RunTask:
         """Begin to carry it; `ended` is called when that is over."""
         run_id = self._run.id
         self._task = self._tools.tasks.start(
-            f"run {run_id}", self._carry, run=run_id, give_up=self._give_up
+            f"run {run_id}", self._carry, run=run_id, give_up=self._fail
         )
         self._task.when_done(ended)
 
@@ -39,10 +39,10 @@ class RunTask:
                 self._woken_for = wanted
                 self._task.wake()
 
-    def look(self, run: Run, now: float) -> None:
+    def check(self, run: Run, now: float) -> None:
         """Look after the run, also at changes that no event reported."""
         self.see(run)
-        self._attempt(lambda supervisor: supervisor.look(now))
+        self._attempt(lambda supervisor: supervisor.check(now))
 
     async def abandon(self) -> None:
         """End its processes at once."""
@@ -65,8 +65,8 @@ class RunTask:
         finally:
             self._supervisor = None
 
-    async def _give_up(self, error: BaseException) -> None:
-        await RunSupervisor(await self._stored(), self._tools).give_up(error)
+    async def _fail(self, error: BaseException) -> None:
+        await RunSupervisor(await self._stored(), self._tools).fail(error)
 
     async def _stored(self) -> Run:
         """Return the run as it is stored, after a fault; before, what is known is good enough."""

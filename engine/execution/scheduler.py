@@ -77,13 +77,13 @@ class Scheduler:
                 async with asyncio.timeout(TICK_S if self._view.live else IDLE_S):
                     await self._wake.wait()
 
-    async def look_after(self) -> None:
+    async def check_runs(self) -> None:
         """Look after every run, for ever: all at one moment, to wake for each costs more."""
         while True:
             await asyncio.sleep(LOOK_S)
             now = self._tools.clock.now()
             for run_id, carried in list(self._carried.items()):
-                carried.look(self._view.runs[run_id], now)
+                carried.check(self._view.runs[run_id], now)
 
     async def _check_home(self) -> None:
         """Check that the home is what it was; if not, end all supervision.
@@ -199,10 +199,10 @@ class Scheduler:
     async def _drop_unaffordable(self) -> None:
         """Fail queued runs of batches that have used up their budget."""
         budgets = self._tools.budgets
-        await budgets.look()
+        await budgets.refresh()
         if not any(budgets.exceeded(run) for run in self._view.queue()):
             return
-        await budgets.look(at_once=True)  # it may have been raised a moment ago
+        await budgets.refresh(at_once=True)  # it may have been raised a moment ago
         for run in self._view.queue():
             if error := budgets.exceeded(run):
                 failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)

@@ -42,10 +42,10 @@ class SupervisionMonitor:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self.look()
+            await self.check()
             await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Look once."""
         if self._ownership.held or not self._is_needed():
             self._absent_since = None

@@ -119,12 +119,12 @@ class RunSupervisor:
         if changed:
             self._poked.set()
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Look after the run; costs little, for mostly there is nothing to be done about it."""
         run, following = self._run, self._following
         if run.status is not Status.RUNNING or following is None:
             return
-        self._remembering.look(run, self._tools.watcher.seen(run.id))
+        self._remembering.start_if_due(run, self._tools.watcher.seen(run.id))
         if (
             following.verdict
             or watchdog.is_odd(run, now, self._limits)
@@ -173,14 +173,14 @@ class RunSupervisor:
         made = await self._preparing.workspace(run, fresh=bool(ask and ask.fresh))
         if made is None:
             return
-        prompt = agent.told(run, ask).encode("utf-8", "surrogateescape")
+        prompt = agent.build_prompt(run, ask).encode("utf-8", "surrogateescape")
         await self._tools.executor.write_prompt(self._ref, prompt)
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = agent.first_cursor(run, ask, earlier)
         # A fresh start in place gets a new baseline where the old one is lost.
         is_new = bool(ask and ask.fresh and run.has_unknown_changes)
         details = {**asdict(made.workspace), **({"is_new": True} if is_new else {})}
-        await self._say(
+        await self._record(
             *(Notice("info", notice) for notice in made.notices),
             Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, details),
         )
@@ -211,7 +211,7 @@ class RunSupervisor:
         idle, self._cpu_s = quiet and cpu_s == self._cpu_s, cpu_s
         stalled = watchdog.stall(self._run, now, settings, idle=idle)
         if stalled and not self._run.stalled:
-            await self._say(Notice("warning", stalled, subject=Subject.STALLED))
+            await self._record(Notice("warning", stalled, subject=Subject.STALLED))
         # The first verdict stands: output of an agent that is being stopped is not a sign of life.
         if not following.verdict:
             spent = self._tools.budgets.exceeded(self._run)
@@ -235,7 +235,7 @@ class RunSupervisor:
         following = await self._follow(may_start=False)
         if following is None:
             await self._preparing.end()
-            await self._say(self._cancelled())
+            await self._record(self._cancelled())
             return
         grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         stopping = asyncio.create_task(following.process.stop(grace_s))
@@ -249,7 +249,7 @@ class RunSupervisor:
             stopping.cancel()
         await following.process.sync_files()
         await self._remember()
-        await self._say(
+        await self._record(
             *endings.not_ended(following.process.survivors),
             self._cancelled(ending.exit_code),
         )
@@ -283,7 +283,7 @@ class RunSupervisor:
             await self._remembering.finish(self._run, self._is_killed)
         except Exception as error:
             _log.exception("run %s: no last checkpoint", self._run.id)
-            await self._say(Notice("warning", f"no last checkpoint: {error_line(error)}"))
+            await self._record(Notice("warning", f"no last checkpoint: {error_line(error)}"))
 
     async def _fail(self, error: UserError) -> None:
         if self._tools.store.place:
@@ -297,12 +297,12 @@ class RunSupervisor:
         else:
             await self._tools.executor.kill(self._ref, grace_s)
         if self._run.status is Status.CANCELLING:
-            await self._say(self._cancelled())
+            await self._record(self._cancelled())
             return
         failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
-        await self._say(ErrorRaised(error.info), failed)
+        await self._record(ErrorRaised(error.info), failed)
 
-    async def give_up(self, fault: BaseException) -> None:
+    async def fail(self, fault: BaseException) -> None:
         """End a run that met the same fault again and again: its processes, a checkpoint, why."""
         run = self._run
         if run.status not in ACTIVE or run.attempt != self._attempt:
@@ -320,11 +320,11 @@ class RunSupervisor:
             await self._remembering.close()
         run = self._run
         if run.status is Status.CANCELLING:
-            await self._say(self._cancelled())
+            await self._record(self._cancelled())
             return
         message = f"The same fault came {task_tree.BACKOFF.identical} times: {error_line(fault)}."
         ended = status_change(Status.FAILED, Cause.ERROR, code="INTERNAL")
-        await self._say(ErrorRaised(user_error("INTERNAL", message).info), ended)
+        await self._record(ErrorRaised(user_error("INTERNAL", message).info), ended)
 
     # What they are made of
 
@@ -382,7 +382,7 @@ class RunSupervisor:
         run = self._run
         return await self._stored(lambda: self._tools.store.ask(run.id, run.attempt))
 
-    async def _say(self, *bodies: Body) -> None:
+    async def _record(self, *bodies: Body) -> None:
         await self._append(bodies)
 
     async def _append(

@@ -51,21 +51,21 @@ class SupervisorLock:
             return None
         return int(words[0]) if words and words[0].isascii() and words[0].isdigit() else None
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Try to become the one who supervises; True where we are. Raises `UserError`."""
         if self._home is not None:
             return True
         try:
             self._home = os.open(self._path.parent, FOLDER)
-            if _locked(self._home, is_folder=True) and self._take_file():
+            if _locked(self._home, is_folder=True) and self._lock_file():
                 return True
         except OSError as error:
-            self.give_up()
+            self.release()
             raise lock_unusable(self._path, error) from error
-        self.give_up()
+        self.release()
         return False
 
-    def _take_file(self) -> bool:
+    def _lock_file(self) -> bool:
         """Lock the file, made where it is missing; False where another has it."""
         # Not inherited by children: the lock must not outlive us.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -108,12 +108,12 @@ class SupervisorLock:
         home = self._path.parent
         if not _is_at(home, self._home):
             raise _lost(home, self._home)
-        if (self._file is None or not _is_at(self._path, self._file)) and not self._take_file():
+        if (self._file is None or not _is_at(self._path, self._file)) and not self._lock_file():
             holder = f" (process {self.holder})" if self.holder else ""
             message = f"Another program{holder} has taken the lock of {home}."
             raise user_error("HOME_MOVED", message, "End it, or let it supervise.")
 
-    def give_up(self) -> None:
+    def release(self) -> None:
         """Release the locks, so that another engine can supervise."""
         for handle in (self._file, self._home):
             if handle is not None:

@@ -43,19 +43,19 @@ def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> st
     """
     if run.stage is not Stage.EXECUTING:
         waited_s = now - run.doing_since  # since the agent was started: not the workspace's making
-        return _told("no first event", waited_s, waited_s > settings.first_event_s)
+        return _stall_text("no first event", waited_s, waited_s > settings.first_event_s)
     busy_s, silent_s = now - run.doing_since, now - run.last_sign_at
     if run.occupation is Occupation.NETWORK:
-        return _told(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
+        return _stall_text(NETWORK_WAIT, busy_s, busy_s > settings.silent_s)
     if run.occupation is Occupation.WAIT:
         return ""  # at most for as long as the agent asked: it ends such a wait itself
     if run.open_items:
         long = busy_s > settings.silent_s * COMMAND_FACTOR
-        return _told(run.doing, busy_s, long, idle=idle)
-    return _told("silent", silent_s, silent_s > settings.silent_s, idle=idle)
+        return _stall_text(run.doing, busy_s, long, idle=idle)
+    return _stall_text("silent", silent_s, silent_s > settings.silent_s, idle=idle)
 
 
-def _told(what: str, for_s: float, long: bool, *, idle: bool = False) -> str:
+def _stall_text(what: str, for_s: float, long: bool, *, idle: bool = False) -> str:
     if not long:
         return ""
     return f"{STALLED}{what} for {clock(for_s)}{', using no processor time' if idle else ''}"

@@ -43,7 +43,7 @@ class AppriseReceiver:
         began = time.monotonic()
         try:
             async with asyncio.timeout(LIMIT_S):
-                problem = await _in_thread(lambda: _tell(str(self._address), title, text))
+                problem = await _in_thread(lambda: _send(str(self._address), title, text))
         except TimeoutError:
             problem = f"no answer within {LIMIT_S:g} s"
         answer = DeliveryResult(problem or "sent", None, round(time.monotonic() - began, 3))
@@ -58,7 +58,7 @@ def is_there() -> bool:
     return find_spec("apprise") is not None
 
 
-def _tell(address: str, title: str, text: str) -> str:
+def _send(address: str, title: str, text: str) -> str:
     """Send, and return the problem, if any; it blocks."""
     apprise: Any = import_module("apprise")  # an extra, and untyped
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it would write addresses down

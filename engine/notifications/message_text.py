@@ -17,7 +17,7 @@ def words(topic: str, data: Data) -> tuple[str, str]:
 
 
 def _run(what: str) -> Callable[[Data], tuple[str, str]]:
-    def told(data: Data) -> tuple[str, str]:
+    def render(data: Data) -> tuple[str, str]:
         error: Data = data["error"] or {}
         why: str = error.get("message") or data["activity"] or ""
         label = " (simulated)" if data["agent"] == "simulated" else ""
@@ -26,7 +26,7 @@ def _run(what: str) -> Callable[[Data], tuple[str, str]]:
         lines = [f"{project} · {data['id']}{label}", one_line(why, 300)]
         return f"{what}: {title}", "\n".join(line for line in lines if line)
 
-    return told
+    return render
 
 
 def _paused(data: Data) -> tuple[str, str]:

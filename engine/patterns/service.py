@@ -125,7 +125,7 @@ class Patterns:
 
         await asyncio.to_thread(pattern_file.put, path, text, over=True)
 
-    async def take(self, text: str, name: str, *, id: str | None = None) -> StoredPattern:
+    async def save(self, text: str, name: str, *, id: str | None = None) -> StoredPattern:
         """Store a pattern that the user wrote, replacing one with the same id.
 
         `name` stands in errors for the file. Raises `UserError` PATTERN_INVALID.
@@ -137,12 +137,12 @@ class Patterns:
         await self._store.keep_pattern(id, pattern, is_edited=True)
         return await self.find(id)
 
-    async def take_file(self, path: Path) -> StoredPattern:
+    async def save_file(self, path: Path) -> StoredPattern:
         """Keep the pattern that a file holds; raises `UserError`."""
         from engine.patterns import pattern_file
 
         text = await asyncio.to_thread(pattern_file.load, path)
-        return await self.take(text, printable_name(str(path)))
+        return await self.save(text, printable_name(str(path)))
 
     async def begin_edit(self, name: str) -> Path:
         """Write a pattern into a file to be edited; one that was left wrong is still there."""

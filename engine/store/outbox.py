@@ -34,7 +34,7 @@ class Outbox:
         """Return whether any receiver has a subscription."""
         return bool(self._topics)
 
-    def tell(
+    def write_events(
         self, db: sqlite3.Connection, events: Iterable[Event], runs: Mapping[str, Run]
     ) -> None:
         """Write the messages of these events; `runs` are the runs after them."""
@@ -49,7 +49,7 @@ class Outbox:
             if run.spec.batch and isinstance(event.body, StatusChanged):
                 ended[run.spec.batch] = event, run
         for batch, (event, run) in ended.items():  # once, where many ended in one step
-            self._tell_batch(db, event, run, batch)
+            self._write_batch(db, event, run, batch)
 
     def write(self, db: sqlite3.Connection, message: Message) -> None:
         """Write a message for everybody who wants it, if anybody does."""
@@ -66,7 +66,7 @@ class Outbox:
         )
         self.has_written = True
 
-    def _tell_batch(self, db: sqlite3.Connection, event: Event, run: Run, batch: str) -> None:
+    def _write_batch(self, db: sqlite3.Connection, event: Event, run: Run, batch: str) -> None:
         """Write the batch's digest where its last run has ended."""
         query = "SELECT status, count(*) FROM runs WHERE batch = ? GROUP BY status"
         counts = {str(row[0]): int(row[1]) for row in db.execute(query, (batch,))}

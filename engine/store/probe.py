@@ -35,14 +35,14 @@ class DatabaseProbe:
         """Return the damage, if there is any; what only passes is none."""
         try:
             with translated(self._path):
-                self._look()
+                self._probe()
         except UserError as error:
             return error if error.entry.is_damage else None
         except OSError:  # what is not there is found by its name
             return None
         return None
 
-    def _look(self) -> None:
+    def _probe(self) -> None:
         size = self._path.stat().st_size
         with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True)) as db:
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -72,7 +72,7 @@ def _drop_some(db: sqlite3.Connection, key: int, place: int) -> int:
     return db.execute(f"DELETE FROM events WHERE {_GOING}", going).rowcount
 
 
-def give_back(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
+def shrink(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
     """Release some free pages of the file to the disk; return whether there may be more.
 
     A database from an earlier version is rewritten once, while nothing is at work.

@@ -153,7 +153,7 @@ class Store(StoreReader):
     def _append(self, db: sqlite3.Connection, entries: Sequence[AppendRequest]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
         if done.events and self.outbox.is_used:
-            self.outbox.tell(db, done.events, done.runs)
+            self.outbox.write_events(db, done.events, done.runs)
         return done
 
     async def change_setting(
@@ -212,21 +212,21 @@ class Store(StoreReader):
         with translated():
             return await self._writer.do(lambda db: db.execute(_VERSION).fetchone()[0])
 
-    async def look_for_damage(self) -> None:
+    async def check_damage(self) -> None:
         """Raise `UserError` where the database was damaged or overwritten while it is open."""
         if self.place and self.probe:
             self.place.check()
             self.place.damage = await asyncio.to_thread(self.probe.check)
             self.place.check()
 
-    async def give_back(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
+    async def shrink(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Release the space of dropped events to the disk, which has `free_bytes` left."""
         more = True
         while more:
             idle = is_idle()
             with translated():
                 more = await self._writer.do(
-                    lambda db, idle=idle: shrinking.give_back(db, free_bytes, idle=idle)
+                    lambda db, idle=idle: shrinking.shrink(db, free_bytes, idle=idle)
                 )
 
     async def _write(

@@ -54,27 +54,27 @@ class Trust:
     async def missing(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
         """Return what of these has still to be trusted, each once; raises `UserError`."""
         known = await self._store.settings()
-        consents = await self.look(requests)
+        consents = await self.inspect(requests)
         return [
             replace(each, known=_known(known, each))
             for each in {each.digest: each for each in consents}.values()
             if each.items and _key(each) not in known
         ]
 
-    async def look(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
+    async def inspect(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
         """Return these with the content of the files that their commands name."""
         return await asyncio.to_thread(lambda: [_consent(each) for each in requests if each])
 
     async def require(self, requests: Iterable[TrustRequest | None]) -> list[Consent]:
         """Return these as they are now; raises `UserError` where the user has not trusted one."""
-        consents = await self.look(requests)
+        consents = await self.inspect(requests)
         known = await self._store.settings()
         for each in consents:
             if each.items and _key(each) not in known:
                 raise _refused(each)
         return consents
 
-    async def give(self, consent: Consent) -> None:
+    async def grant(self, consent: Consent) -> None:
         """Trust this, from now on."""
         await self._store.change_setting(_key(consent), lambda _: consent.file)
         marks = json.dumps(sorted(consent.marks()))
@@ -90,7 +90,7 @@ class Trust:
             return replace(_as_before(spec), env=self._env(spec, {}))
         request, theirs = await asyncio.to_thread(self._read, spec)
         requests = [request] if request else []
-        consents = await (self.look if ask_later else self.require)(requests)
+        consents = await (self.inspect if ask_later else self.require)(requests)
         made = self._preparation(spec, theirs)
         if request and request.commands:
             made = replace(made, guarded=made.setup)

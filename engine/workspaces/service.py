@@ -37,8 +37,8 @@ from engine.workspaces.files.tree import (
     TreeEntry,
     list_files,
     list_folder,
-    look_at,
     must_be_there,
+    preview,
     read_file,
     sizes_of,
 )
@@ -49,7 +49,7 @@ MESSAGE_BYTES = 20_000
 TAKEN = "applied"
 
 
-Tell = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
+AppendDecided = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
 """Appends to a run's events what is decided on the run as it is stored."""
 
 LastMessage = Callable[[Run, int], Awaitable[bytes]]
@@ -65,13 +65,13 @@ class Workspaces:
         self,
         paths: Paths,
         find: Callable[[str], Awaitable[Run]],
-        tell: Tell,
+        append: AppendDecided,
         last_message: LastMessage,
     ) -> None:
         self._last_message = last_message
         self._paths = paths
         self._find = find
-        self._tell = tell
+        self._append = append
         self._looked_at: tuple[tuple[Path, Workspace], Checkpoints] | None = None
 
     async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
@@ -102,9 +102,11 @@ class Workspaces:
         """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
         return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
 
-    async def look(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> FilePreview:
+    async def preview(
+        self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES
+    ) -> FilePreview:
         """Return a preview of a path of a run's workspace, with at most `limit_bytes` of a file."""
-        return await asyncio.to_thread(look_at, await self._root(run), path, limit_bytes)
+        return await asyncio.to_thread(preview, await self._root(run), path, limit_bytes)
 
     async def place(self, run: str, path: str = "") -> Path:
         """Return where a file, or the workspace itself, lies on this disk, if it is still there.
@@ -136,14 +138,14 @@ class Workspaces:
     async def changes(self, run: str, since: int = BASELINE, until: int | None = None) -> Changes:
         """Measure what a run changed, from one checkpoint to another or to now."""
         async with self._noted(run):
-            return await (await self._look_at(run, until)).changes(since, until)
+            return await (await self._open_store(run, until)).changes(since, until)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None
     ) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
         async with self._noted(run):
-            return await (await self._look_at(run, until)).compare(since, until)
+            return await (await self._open_store(run, until)).compare(since, until)
 
     async def write_diff(
         self,
@@ -155,12 +157,12 @@ class Workspaces:
     ) -> None:
         """Write the unified diff of what a run changed, of all or some files, into an open file."""
         async with self._noted(run):
-            await (await self._look_at(run, until)).write_diff(file, since, until, paths)
+            await (await self._open_store(run, until)).write_diff(file, since, until, paths)
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Return a run's checkpoints in order; the first is the workspace as it was made."""
         async with self._noted(run):
-            return await (await self._look_at(run, BASELINE)).list()
+            return await (await self._open_store(run, BASELINE)).list()
 
     async def restore(self, run: str, n: int) -> RestoreResult:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
@@ -175,19 +177,19 @@ class Workspaces:
             changes = await store.changes()
             counted = changes.total, touched(changes)
 
-            def told(known: Run) -> list[Body]:
+            def decide(known: Run) -> list[Body]:
                 is_new = known.checkpoint != undo.n
                 kept = [CheckpointTaken(undo.n, undo.message, undo.ref)] if is_new else []
                 count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
                 words = f"put back to checkpoint {n}: {count}{_kept_words(done.kept)}"
                 return [*kept, Notice("info", words), *measured(known, *counted)]
 
-            await self._tell(known.id, told)
+            await self._append(known.id, decide)
         except UserError as error:  # it is done, whether or not it can be written down
             _log.warning("run %s: put back, but not noted: %s", run, error.message)
         return done
 
-    async def take_home(
+    async def apply(
         self,
         run: str,
         how: ApplyMode,
@@ -223,10 +225,10 @@ class Workspaces:
             if how is ApplyMode.PATCH:
                 return await apply.apply(store, wish, self._paths.home)
             # What was taken stays known: what comes later is measured against it.
-            taken = await store.take(TAKEN)
+            taken = await store.record(TAKEN)
             wish = replace(wish, until=taken.n)
             done = await apply.apply(store, wish, self._paths.home)
-        await self._tell_applied(known, wish, done, taken)
+        await self._record_applied(known, wish, done, taken)
         return replace(done, left_out=taken.left_out)
 
     async def home_of(self, run: Run) -> str | None:
@@ -248,9 +250,9 @@ class Workspaces:
         known = await self._find(run)
         path = self._paths.run(known.id) / "changes.patch"
         with _saving(path) as file:
-            await self.take_home(known.id, ApplyMode.PATCH, patch=file)
+            await self.apply(known.id, ApplyMode.PATCH, patch=file)
         size_bytes = path.stat().st_size
-        await self._tell(known.id, lambda _: [ArtifactSaved(path.name, size_bytes)])
+        await self._append(known.id, lambda _: [ArtifactSaved(path.name, size_bytes)])
         return path
 
     async def message(self, run: str) -> str:
@@ -266,7 +268,7 @@ class Workspaces:
         except OSError:
             return ""
 
-    async def _tell_applied(
+    async def _record_applied(
         self, run: Run, wish: ApplyRequest, done: ApplyResult, taken: Checkpoint
     ) -> None:
         applied = Applied(
@@ -279,7 +281,7 @@ class Workspaces:
             done.branch,
         )
 
-        def told(known: Run) -> list[Body]:
+        def decide(known: Run) -> list[Body]:
             if known.is_applied and not done.files:
                 return []
             new = known.checkpoint != taken.n
@@ -290,7 +292,7 @@ class Workspaces:
             return [*bodies, Notice("info", words, applied)]
 
         try:
-            await self._tell(run.id, told)
+            await self._append(run.id, decide)
         except UserError as error:  # it is done, whether or not it can be written down
             _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
 
@@ -298,7 +300,7 @@ class Workspaces:
         known = await self._find(run)
         return Path(_of(known).path)
 
-    async def _look_at(self, run: str, until: int | None) -> Checkpoints:
+    async def _open_store(self, run: str, until: int | None) -> Checkpoints:
         """Open the checkpoints of a run for reading only, and keep them open for repeated reads.
 
         Until another run is opened, git is not asked again for the settings that count.
@@ -309,7 +311,7 @@ class Workspaces:
             self._looked_at = store, await Checkpoints.open(*store)
         elif not await asyncio.to_thread(has_baseline, store[0]):
             self._looked_at = None
-            return await self._look_at(run, until)  # which finds out what became of it
+            return await self._open_store(run, until)  # which finds out what became of it
         return self._looked_at[1]
 
     async def _open(self, run: str) -> Checkpoints:
@@ -331,7 +333,7 @@ class Workspaces:
             return
         level = "warning" if lost else "info"
         try:
-            await self._tell(known.id, lambda _: [Notice(level, words, store_lost=lost)])
+            await self._append(known.id, lambda _: [Notice(level, words, store_lost=lost)])
         except UserError as error:
             _log.warning("run %s: %s, but not noted: %s", known.id, words, error.message)
 

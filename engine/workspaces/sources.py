@@ -49,7 +49,7 @@ class SourceInspector:
     def __init__(self, paths: Paths, find_run: Callable[[str], Awaitable[Run]]) -> None:
         self._paths, self._find_run = paths, find_run
 
-    async def look(self, spec: WorkspaceSpec) -> SourceInfo | None:
+    async def inspect(self, spec: WorkspaceSpec) -> SourceInfo | None:
         """Look at the repository that a workspace would be made from; None where there is none."""
         try:
             async with asyncio.timeout(LIMIT_S):

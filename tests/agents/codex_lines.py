@@ -90,7 +90,7 @@ def item(phase: str, kind: str, **fields: Any) -> bytes:
     return line(f"item.{phase}", item={"id": "item_0", "type": kind, **fields})
 
 
-def told(*said: bytes, cursor: CodexState | None = None, root: str = "/w") -> list[Body]:
+def translate(*said: bytes, cursor: CodexState | None = None, root: str = "/w") -> list[Body]:
     """The events of these lines."""
     translator = Translator(cursor or CodexState(), root)
     return [body for raw in said for body in translator.translate(raw)]

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from codex_lines import ODD, ends, item, line, lines, told
+from codex_lines import ODD, ends, item, line, lines, translate
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +50,7 @@ def check_storable(body: Body) -> None:
 @given(st.lists(lines, max_size=8))
 @settings(deadline=None)
 def test_any_lines_give_events_that_can_be_stored_folded_and_printed(said: list[bytes]) -> None:
-    bodies = told(*said)
+    bodies = translate(*said)
     for body in bodies:
         assert body.type in BODIES
         check_storable(body)
@@ -61,18 +61,18 @@ def test_any_lines_give_events_that_can_be_stored_folded_and_printed(said: list[
 
 @pytest.mark.parametrize("raw", ODD, ids=range(len(ODD)))
 def test_an_odd_line_is_one_event_or_none(raw: bytes) -> None:
-    bodies = told(raw)
+    bodies = translate(raw)
     assert len(bodies) <= 1
     for body in bodies:
         check_storable(body)
 
 
 def test_a_line_of_ten_megabytes_is_an_event_with_a_bounded_text() -> None:
-    (body,) = told(item("completed", "agent_message", text="x" * 10_000_000))
+    (body,) = translate(item("completed", "agent_message", text="x" * 10_000_000))
     assert body.text.startswith("xxx")
     assert "characters more" in body.text
     assert len(body.text) < 300_000
-    (body,) = told(b"y" * 10_000_000)
+    (body,) = translate(b"y" * 10_000_000)
     assert isinstance(body, Raw)
     assert len(body.data) < 30_000
 
@@ -195,7 +195,7 @@ SHAPES: list[tuple[bytes, list[Body]]] = [
 
 @pytest.mark.parametrize(("raw", "bodies"), SHAPES, ids=range(len(SHAPES)))
 def test_a_documented_line_gives_this(raw: bytes, bodies: list[Body]) -> None:
-    assert told(raw) == bodies
+    assert translate(raw) == bodies
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_documented_line_gives_this(raw: bytes, bodies: list[Body]) -> None:
     ],
 )
 def test_a_command_is_shown_without_the_shell_around_it(command: str, shown: str) -> None:
-    (body,) = told(item("started", "command_execution", command=command))
+    (body,) = translate(item("started", "command_execution", command=command))
     assert (body.text, body.command) == (shown, command)
 
 
@@ -222,7 +222,7 @@ def plan(*done: bool, phase: str = "updated") -> bytes:
 
 
 def percents(*said: bytes) -> list[int]:
-    return [body.percent for body in told(*said) if isinstance(body, Progressed)]
+    return [body.percent for body in translate(*said) if isinstance(body, Progressed)]
 
 
 def test_percent_moves_with_the_plan() -> None:
@@ -240,14 +240,14 @@ def test_percent_does_not_go_back_when_the_plan_grows() -> None:
 
 def test_an_unchanged_plan_is_told_once() -> None:
     items = (PlanItem("s", True), PlanItem("s", False))
-    assert told(plan(True, False), plan(True, False, phase="completed")) == [
+    assert translate(plan(True, False), plan(True, False, phase="completed")) == [
         PlanChanged(items),
         Progressed(Stage.EXECUTING, "1 of 2 steps done", 55),
     ]
 
 
 def test_an_empty_plan_is_no_progress() -> None:
-    assert told(plan(True), plan())[-1] == PlanChanged(())
+    assert translate(plan(True), plan())[-1] == PlanChanged(())
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=5), max_size=10))
@@ -266,7 +266,7 @@ def usage(total: int) -> bytes:
 
 
 def tokens(cursor: CodexState, *said: bytes) -> list[int]:
-    return [b.input_tokens for b in told(*said, cursor=cursor) if isinstance(b, UsageCounted)]
+    return [b.input_tokens for b in translate(*said, cursor=cursor) if isinstance(b, UsageCounted)]
 
 
 def test_usage_is_the_running_total_of_a_thread() -> None:
@@ -304,34 +304,36 @@ def test_a_failure_that_codex_says_twice_is_told_once() -> None:
 
 def test_an_error_with_other_words_than_the_failure_is_told_too() -> None:
     said = [line("error", message="a hint"), line("turn.failed", error={"message": "no"})]
-    assert told(*said) == [Notice("warning", "a hint")]
+    assert translate(*said) == [Notice("warning", "a hint")]
 
 
 def test_an_error_after_which_work_goes_on_is_a_notice() -> None:
     said = [line("error", message="hm"), item("completed", "agent_message", text="on")]
-    assert [body.text for body in told(*said)] == ["hm", "on"]
+    assert [body.text for body in translate(*said)] == ["hm", "on"]
 
 
 def test_an_error_is_not_lost_when_another_engine_goes_on() -> None:
     translator = Translator(CodexState(), "/w")
     translator.translate(line("error", message="hm"))
     cursor = state_from(state_json(translator.state))
-    assert told(line("turn.started"), cursor=cursor) == [Notice("warning", "hm")]
+    assert translate(line("turn.started"), cursor=cursor) == [Notice("warning", "hm")]
 
 
 def test_what_the_agent_got_over_is_no_reason_for_its_end() -> None:
     cursor = CodexState()
-    told(line("error", message="Reconnecting... 1/5 (cut)"), cursor=cursor)
+    translate(line("error", message="Reconnecting... 1/5 (cut)"), cursor=cursor)
     assert cursor.last_error
-    told(item("completed", "error", message="Falling back"), cursor=cursor)
+    translate(item("completed", "error", message="Falling back"), cursor=cursor)
     assert cursor.last_error
-    told(item("completed", "agent_message", text="on"), cursor=cursor)
+    translate(item("completed", "agent_message", text="on"), cursor=cursor)
     assert not cursor.last_error
 
 
 def test_waiting_for_network_shows_as_activity() -> None:
     run = Run("a", RunSpec("do it", "a title", "a project"), 1.0)
-    bodies = told(line("error", message="Reconnecting... waiting for network (Connection failed)"))
+    bodies = translate(
+        line("error", message="Reconnecting... waiting for network (Connection failed)")
+    )
     events = [Event("a", n, 2.0, 1, body) for n, body in enumerate(bodies, start=1)]
     assert fold(run, events).doing == "waiting for network"
 
@@ -360,7 +362,7 @@ def test_tokens_of_sub_agents_count_and_each_only_once() -> None:
 @pytest.mark.parametrize("end", ["turn.completed", "turn.failed"])
 def test_a_step_that_is_open_when_the_turn_ends_is_closed_with_a_notice(end: str) -> None:
     command = '"item":{"id":"item_0","type":"command_execution","command":"sleep 9"}'
-    bodies = told(
+    bodies = translate(
         b'{"type":"turn.started"}',
         b'{"type":"item.started",' + command.encode() + b"}",
         b'{"type":"%s"}' % end.encode(),
@@ -371,7 +373,7 @@ def test_a_step_that_is_open_when_the_turn_ends_is_closed_with_a_notice(end: str
 
 def test_waiting_for_sub_agents_and_sleeping_are_steps_in_words() -> None:
     wait = '"item":{"id":"i","type":"collab_tool_call","tool":"wait","prompt":null}'
-    bodies = told(b'{"type":"item.started",' + wait.encode() + b"}")
+    bodies = translate(b'{"type":"item.started",' + wait.encode() + b"}")
     assert bodies == [Step("tool", "agent", "started", "waiting for sub-agents", waits=True)]
     translator = Translator(CodexState(), "/w")
     slept = [*translator.recorded(AgentSlept(60)), *translator.recorded(AgentSlept(None))]

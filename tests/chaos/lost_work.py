@@ -354,7 +354,7 @@ class Sequence:
         to = str(self.source) if self.kind == "empty" else None
         how = self.rng.choice(list(ApplyMode))
         ways: list[Callable[[], Awaitable[object]]] = [
-            *[lambda: engine.workspaces.take_home(run, how, to=to)] * 4,
+            *[lambda: engine.workspaces.apply(run, how, to=to)] * 4,
             lambda: self._again(),
             lambda: engine.workspaces.restore(run, 0),
             lambda: engine.disk.delete(run),

@@ -84,7 +84,7 @@ async def main():
 
 
 async def home(engine, run):
-    done = await engine.workspaces.take_home(run, ApplyMode.EDITS)
+    done = await engine.workspaces.apply(run, ApplyMode.EDITS)
     report("applied", run, *done.files)
 
 
@@ -210,12 +210,12 @@ def power_cuts(folder: Path, *, cuts: int, seed: int, between_s: float = 2.0) ->
             found.cuts += 1
             found.reported += len(facts)
             with mounted(copy, folder / "copy", "loop,noatime") as place:
-                found.undone += look(place, facts)
+                found.undone += find_lost(place, facts)
             copy.unlink()
     return found
 
 
-def look(place: Path, facts: list[list[object]]) -> list[str]:
+def find_lost(place: Path, facts: list[list[object]]) -> list[str]:
     """Return what was reported and is not there, on a copy of the disk mounted at `place`."""
     home = place / "home"
     undone: list[str] = []

@@ -76,7 +76,7 @@ async def test_a_commit_that_only_the_branch_holds_keeps_the_branch(
         run = await done(engine, source=source)
         work(folder(run))
         branch = f"swarm/{run.id}"
-        commit = (await engine.workspaces.take_home(run.id, ApplyMode.COMMIT)).commit
+        commit = (await engine.workspaces.apply(run.id, ApplyMode.COMMIT)).commit
         why = await cleaned(engine, run)
         assert why.endswith(f"nothing is lost, the branch {branch} stays")
         forget(source)
@@ -91,7 +91,7 @@ async def test_a_commit_that_another_ref_reaches_lets_the_branch_go(
     async with supervising(paths) as engine:
         run = await done(engine, source=source)
         work(folder(run))
-        commit = (await engine.workspaces.take_home(run.id, ApplyMode.COMMIT)).commit
+        commit = (await engine.workspaces.apply(run.id, ApplyMode.COMMIT)).commit
         branch = f"swarm/{run.id}"
         reached(source, branch)
         assert (await cleaned(engine, run)).endswith("nothing is lost")
@@ -111,7 +111,7 @@ async def test_a_merge_that_was_reset_keeps_the_branch(
             repos.write(source, {"mine": "m\n"})
             repos.commit(source, "mine")
         before = repos.git(source, "rev-parse", "HEAD")
-        await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
+        await engine.workspaces.apply(run.id, ApplyMode.MERGE)
         repos.git(source, "reset", "-q", "--hard", before)
         why = await cleaned(engine, run)
         assert why.endswith(f"nothing is lost, the branch swarm/{run.id} stays")
@@ -125,7 +125,7 @@ async def test_deleting_it_by_key_keeps_the_branch_and_undo_finds_it(
     async with supervising(paths) as engine:
         run = await done(engine, source=source)
         work(folder(run))
-        await engine.workspaces.take_home(run.id, ApplyMode.COMMIT)
+        await engine.workspaces.apply(run.id, ApplyMode.COMMIT)
         branch = f"swarm/{run.id}"
         repos.git(source, "config", f"branch.{branch}.description", "kept")
         await engine.disk.delete(run.id)
@@ -141,7 +141,7 @@ async def test_a_fresh_start_keeps_what_the_first_one_delivered(paths: Paths, so
     async with supervising(paths) as engine:
         run = await done(engine, source=source)
         work(folder(run))
-        commit = (await engine.workspaces.take_home(run.id, ApplyMode.COMMIT)).commit
+        commit = (await engine.workspaces.apply(run.id, ApplyMode.COMMIT)).commit
         await engine.retry(run.id, fresh=True)
         await settled(engine)
         wish = CleanupFilter(including_unsaved=True)
@@ -181,7 +181,7 @@ async def test_edits_that_were_taken_back_are_unsaved_again(
         await settled(engine)
         run = engine.view.runs[run.id]
         work(folder(run))
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert (await engine.disk.unsaved(run.id)).words == ""
         undo(source)
         count = "2 applied files" if undo is replaced else "3 applied files"
@@ -231,7 +231,7 @@ async def test_edits_are_saved_where_they_are_reached(
         run = await done(engine, source=source)
         work(folder(run))
         repos.commit(folder(run), "a step")
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         keep(source)
         assert (await cleaned(engine, run)).endswith("nothing is lost")
         bundle = engine.paths.run(run.id) / "unsaved.bundle"
@@ -248,7 +248,7 @@ async def test_a_merge_of_a_copy_that_was_reset_is_unsaved_again(
         await settled(engine)
         run = engine.view.runs[run.id]
         work(folder(run))
-        await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
+        await engine.workspaces.apply(run.id, ApplyMode.MERGE)
         assert (await engine.disk.unsaved(run.id)).words == ""
         repos.git(source, "reset", "-q", "--hard", "HEAD~")
         assert "3 applied files no longer in the source" in await cleaned(engine, run)
@@ -263,7 +263,7 @@ async def test_a_merge_that_was_squashed_is_found_by_its_content(
         await settled(engine)
         run = engine.view.runs[run.id]
         work(folder(run))
-        await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
+        await engine.workspaces.apply(run.id, ApplyMode.MERGE)
         repos.write(source, {"mine": "m\n"})
         repos.git(source, "add", "-A")
         repos.git(source, "commit", "-q", "--amend", "-m", "squashed")

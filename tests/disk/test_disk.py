@@ -28,10 +28,10 @@ def source(tmp_path: Path) -> Path:
 async def usage(engine: Engine) -> dict[DiskLocation, DiskUsage]:
     found: dict[DiskLocation, DiskUsage] = {}
 
-    def told(one: DiskUsage) -> None:
+    def keep(one: DiskUsage) -> None:
         found[one.place] = one
 
-    await engine.disk.measure(told)
+    await engine.disk.measure(keep)
     return found
 
 
@@ -60,7 +60,7 @@ async def test_a_cleanup_takes_what_was_taken_home_and_leaves_the_rest(
     async with supervising(paths) as engine:
         clean = await done(engine, "say nothing to do", source=source)
         applied = await done(engine, "write home.txt mine", source=source)
-        await engine.workspaces.take_home(applied.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(applied.id, ApplyMode.EDITS)
         unsaved = await done(engine, "write work.txt work", source=source)
         plan = await engine.disk.plan(CleanupFilter())
         assert {item.run for item in plan.take} == {clean.id, applied.id}

@@ -33,7 +33,7 @@ async def a_mix(engine: Engine, source: Path) -> None:
     await done(engine, "say nothing", source=source, project="p")
     await done(engine, "write work.txt w", source=source, project="p")
     applied = await done(engine, "write home.txt h", source=source, project="q")
-    await engine.workspaces.take_home(applied.id, ApplyMode.EDITS)
+    await engine.workspaces.apply(applied.id, ApplyMode.EDITS)
     await done(engine, "write odd.txt o", "fail", project="q")
     again = await done(engine, "say twice", project="p")
     await engine.retry(again.id, fresh=True)

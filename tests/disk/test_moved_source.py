@@ -40,26 +40,26 @@ async def test_changes_are_taken_to_the_new_place(
             (ApplyMode.COMMIT, False),
         ):
             with pytest.raises(UserError) as raised:
-                await engine.workspaces.take_home(run.id, how, check=check)
+                await engine.workspaces.apply(run.id, how, check=check)
             assert raised.value.code == "SOURCE_MOVED"
             assert str(source) in raised.value.message
             assert "--to" in raised.value.recovery
             assert "fsck" not in raised.value.recovery
         assert b"+work" in await repos.written(partial(engine.workspaces.write_diff, run.id))
-        taking = partial(engine.workspaces.take_home, run.id, ApplyMode.PATCH)
+        taking = partial(engine.workspaces.apply, run.id, ApplyMode.PATCH)
         patch = await repos.written(lambda file: taking(patch=file))
         assert b"+work" in patch
         to = str(moved)
-        assert (await engine.workspaces.take_home(run.id, ApplyMode.EDITS, to=to, check=True)).fits
+        assert (await engine.workspaces.apply(run.id, ApplyMode.EDITS, to=to, check=True)).fits
         if kind is WorkspaceKind.WORKTREE:
-            done = await engine.workspaces.take_home(run.id, ApplyMode.COMMIT, to=to)
+            done = await engine.workspaces.apply(run.id, ApplyMode.COMMIT, to=to)
             assert done.branch
             assert repos.git(moved, "show", f"{done.branch}:work.txt") == "work"
-            await engine.workspaces.take_home(run.id, ApplyMode.MERGE, to=to)
+            await engine.workspaces.apply(run.id, ApplyMode.MERGE, to=to)
             assert repos.git(moved, "show", "HEAD:work.txt") == "work"
             assert repos.git(moved, "status", "--porcelain") == ""
         else:
-            await engine.workspaces.take_home(run.id, ApplyMode.MERGE, to=to)
+            await engine.workspaces.apply(run.id, ApplyMode.MERGE, to=to)
             assert repos.git(moved, "show", "HEAD:work.txt") == "work"
         assert (moved / "work.txt").read_text() == "work\n"
         await engine.workspaces.restore(run.id, 0)

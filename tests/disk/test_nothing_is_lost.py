@@ -127,7 +127,7 @@ async def test_commits_beside_what_was_taken_home(paths: Paths, source: Path) ->
         here = folder(run)
         repos.write(here, {"home.txt": "home"})
         repos.commit(here, "home")
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert await words(engine, run) == ""
         repos.git(here, "checkout", "-q", "--detach")
         repos.git(here, "branch", "-f", f"swarm/{run.id}", "HEAD~")

@@ -109,11 +109,11 @@ def test_what_is_mounted_inside_is_left_alone(
     place = str(tree / "in" / "mount").replace(" ", "\\040")
     real = Path.read_bytes
 
-    def told(path: Path) -> bytes:
+    def read_bytes(path: Path) -> bytes:
         is_list = path.name == "mountinfo"
         return f"36 35 98:0 /x {place} rw - ext4 /dev/sda rw\n".encode() if is_list else real(path)
 
-    monkeypatch.setattr(Path, "read_bytes", told)
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
     if Path("/proc/self/mountinfo").exists():
         assert remove(tree).left == ["a tree: mount is mounted in it"]
         assert (tree / "in" / "mount" / "precious").exists()

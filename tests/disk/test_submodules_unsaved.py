@@ -56,9 +56,9 @@ async def test_update_of_a_submodule(paths: Paths, source: Path, tmp_path: Path)
         assert await kept(engine, run) == ""
         repos.git(folder(run), "update-index", "--cacheinfo", f"160000,{new},lib")
         assert await kept(engine, run) == "1 changed submodule not applied"
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert await kept(engine, run) == "1 changed submodule not applied"
-        await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
+        await engine.workspaces.apply(run.id, ApplyMode.MERGE)
         assert await kept(engine, run) == ""
         run = await done(engine, source=source)
         repos.git(folder(run), "rm", "-q", "lib")
@@ -75,7 +75,7 @@ async def test_commits_in_a_submodule(paths: Paths, source: Path) -> None:
         repos.commit(folder(run) / "lib", "mine")
         repos.git(folder(run), "commit", "-qam", "update")
         assert "1 commit of lib in no other repository" in await kept(engine, run)
-        await engine.workspaces.take_home(run.id, ApplyMode.MERGE)
+        await engine.workspaces.apply(run.id, ApplyMode.MERGE)
         assert await kept(engine, run) == ""  # the source's submodule has it
         repos.write(folder(run) / "lib", {"code.c": "more\n"})
         repos.commit(folder(run) / "lib", "more")
@@ -90,7 +90,7 @@ async def test_nested_repository(paths: Paths, source: Path) -> None:
         words = await kept(engine, run)
         assert "1 changed submodule not applied" in words
         assert "1 commit of own in no other repository" in words
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert await kept(engine, run) == "1 commit of own in no other repository"
         assert "first" in bundled(await deleted(engine, run), source)
 

@@ -95,9 +95,9 @@ async def is_unknown(engine: Engine, run: Run) -> None:
         repos.written(partial(spaces.write_diff, run.id)),
         spaces.checkpoints(run.id),
         spaces.restore(run.id, 0),
-        spaces.take_home(run.id, ApplyMode.EDITS, check=True),
-        spaces.take_home(run.id, ApplyMode.EDITS),
-        spaces.take_home(run.id, ApplyMode.PATCH),
+        spaces.apply(run.id, ApplyMode.EDITS, check=True),
+        spaces.apply(run.id, ApplyMode.EDITS),
+        spaces.apply(run.id, ApplyMode.PATCH),
         spaces.save_patch(run.id),
     ):
         with pytest.raises(UserError) as caught:
@@ -125,9 +125,7 @@ async def test_first_checkpoint_fails_once(
         assert [file.path for file in changed.files] == ["work.txt"]
         if wanted is WorkspaceKind.WORKTREE:
             assert (await engine.disk.plan(CleanupFilter())).take == ()
-            assert (await engine.workspaces.take_home(run.id, ApplyMode.EDITS)).files == (
-                "work.txt",
-            )
+            assert (await engine.workspaces.apply(run.id, ApplyMode.EDITS)).files == ("work.txt",)
             assert (source / "work.txt").read_text() == "work\n"
 
 
@@ -238,7 +236,7 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
     where = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source))
     async with supervising(paths) as engine:
         run = await played(engine, "write a.txt 1", workspace=where)
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert engine.view.runs[run.id].is_applied
         git.fail(100)  # nothing has changed since: the next attempt starts without a new one
         await engine.resume(run.id, "sim: write b.txt 2")
@@ -249,7 +247,7 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
         assert not run.is_applied
         git.fail(0)
         assert (await engine.disk.unsaved(run.id)).words == "1 changed file not applied"
-        await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(run.id, ApplyMode.EDITS)
         assert engine.view.runs[run.id].is_applied
         assert (source / "b.txt").read_text() == "2\n"
 
@@ -386,7 +384,7 @@ async def test_run_of_an_older_version_without_a_baseline(paths: Paths, source: 
             found = await engine.find(run.id)
             assert found.has_unknown_changes
             with pytest.raises(UserError) as caught:
-                await engine.workspaces.take_home(run.id, ApplyMode.EDITS)
+                await engine.workspaces.apply(run.id, ApplyMode.EDITS)
             assert caught.value.code == "CHANGES_UNKNOWN"
             assert (await engine.disk.unsaved(run.id)).words
 

@@ -60,7 +60,7 @@ async def test_it_opens_and_goes_on(earlier: Paths) -> None:
         assert ended["live"].status is Status.INTERRUPTED
         await engine.resume(runs["good"].id, "sim: write c.txt three")
         await settled(engine)
-        await engine.workspaces.take_home(runs["good"].id, ApplyMode.EDITS)
+        await engine.workspaces.apply(runs["good"].id, ApplyMode.EDITS)
         again = await engine.find(runs["good"].id)
         assert (again.status, again.attempt, again.is_applied) == (Status.SUCCEEDED, 3, True)
     source = earlier.home.parent / "source"

@@ -250,7 +250,7 @@ async def test_variables_of_a_repository_are_asked_for(
         assert "variable B" not in refused.value.message
         consent = await engine.trust.asked(asked)
         assert consent is not None
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         run = await engine.check(asked)
         assert run.env == {"LD_PRELOAD": "x.so", "B": "mine"}
 
@@ -269,7 +269,7 @@ async def test_variables_of_a_template_of_a_repository_are_asked_for(
         consent = await engine.templates.consent(template, asked, ())
         assert consent is not None
         assert consent.lines() == ["sets the variable BASH_ENV to x.sh"]
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         filled = await engine.templates.fill(template, {}, asked)
         assert filled.env == {"BASH_ENV": "x.sh", "MINE": "mine"}
 

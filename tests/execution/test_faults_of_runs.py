@@ -230,7 +230,7 @@ async def failed(engine: Engine, bad: Run) -> Run:
 
 
 WAYS = {
-    "preparing": (agent, "told", lambda run, _: run.spec.title == "bad"),
+    "preparing": (agent, "build_prompt", lambda run, _: run.spec.title == "bad"),
     "following": (translation.Translator, "translate", lambda _, line: b"poison" in line),
     "verifying": (verify.VerifyStage, "verify", lambda _, run, __: run.spec.title == "bad"),
     "finishing": (outcome, "what_next", lambda run, *_: run.spec.title == "bad"),

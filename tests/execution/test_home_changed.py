@@ -35,30 +35,30 @@ async def working(engine: Engine) -> Run:
 
 def test_a_deleted_lock_file_is_made_again_and_nobody_else_gets_the_lock(tmp_path: Path) -> None:
     ours, theirs = SupervisorLock(tmp_path / "lock"), SupervisorLock(tmp_path / "lock")
-    assert ours.take()
+    assert ours.acquire()
     (tmp_path / "lock").unlink()
-    assert not theirs.take()
+    assert not theirs.acquire()
     ours.check()
     assert (tmp_path / "lock").read_text().split()[0] == str(os.getpid())
     assert theirs.holder == os.getpid()
-    assert not theirs.take()
+    assert not theirs.acquire()
     with (tmp_path / "lock").open("rb") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as versions before this one do
-    ours.give_up()
-    assert theirs.take()
-    theirs.give_up()
+    ours.release()
+    assert theirs.acquire()
+    theirs.release()
 
 
 def test_a_lock_file_that_another_program_has_taken_is_reported(tmp_path: Path) -> None:
     ours = SupervisorLock(tmp_path / "lock")
-    assert ours.take()
+    assert ours.acquire()
     (tmp_path / "lock").unlink()
     with (tmp_path / "lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(UserError) as caught:
             ours.check()
     assert "taken the lock" in caught.value.message
-    ours.give_up()
+    ours.release()
 
 
 async def test_a_deleted_lock_file_ends_no_run(paths: Paths) -> None:

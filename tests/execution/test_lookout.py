@@ -24,7 +24,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from engine.execution.supervisor_lock import SupervisorLock
-assert SupervisorLock(Path(sys.argv[1])).take()
+assert SupervisorLock(Path(sys.argv[1])).acquire()
 print("held", flush=True)
 time.sleep(600)
 """
@@ -43,17 +43,17 @@ async def test_runs_without_a_supervisor_are_reported(
 ) -> None:
     paths.prepare()
     found, changes = looking(paths)
-    await found.look()
+    await found.check()
     assert not found.problem  # one engine may be handing over to the next
     monkeypatch.setattr(supervision_monitor, "ABSENT_S", 0.0)
-    await found.look()
+    await found.check()
     assert "No process supervises" in found.problem
     assert found.since is not None
     assert len(changes) == 1
     owner = SupervisorLock(paths.lock)
-    assert owner.take()
-    await found.look()
-    owner.give_up()
+    assert owner.acquire()
+    await found.check()
+    owner.release()
     assert (found.problem, found.since, len(changes)) == ("", None, 2)
 
 
@@ -63,7 +63,7 @@ async def test_nothing_is_reported_where_nothing_is_left_to_do(
     paths.prepare()
     monkeypatch.setattr(supervision_monitor, "ABSENT_S", 0.0)
     found, changes = looking(paths, needed=False)
-    await found.look()
+    await found.check()
     assert (found.problem, changes) == ("", [])
 
 
@@ -79,15 +79,15 @@ def test_a_stopped_supervisor_is_reported_until_it_continues(paths: Paths) -> No
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         found, _ = looking(paths)
-        asyncio.run(found.look())
+        asyncio.run(found.check())
         assert not found.problem
         holder.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
-        asyncio.run(found.look())
+        asyncio.run(found.check())
         assert f"kill -CONT {holder.pid}" in found.problem
         holder.send_signal(signal.SIGCONT)
         os.waitid(os.P_PID, holder.pid, os.WCONTINUED | os.WNOWAIT)
-        asyncio.run(found.look())
+        asyncio.run(found.check())
         assert not found.problem
     finally:
         holder.kill()

@@ -214,12 +214,12 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
 
         loop = asyncio.get_running_loop()
 
-        def look() -> dict[str, list[int]]:
+        def start_and_read() -> dict[str, list[int]]:
             asyncio.run_coroutine_threadsafe(start(), loop).result()
             return looked()
 
         with monkeypatch.context() as patch:
-            patch.setattr(orphans.process_marks, "marks", look)
+            patch.setattr(orphans.process_marks, "marks", start_and_read)
             assert await engine.doctor.orphans() == []
         assert len(alive(paths, started[0])) == 2
         await engine.cancel(started[0].id)

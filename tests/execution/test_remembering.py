@@ -55,7 +55,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
         for _ in range(60):
             clock.now += 1
             run = replace(run, tool_steps=run.tool_steps + 1)
-            ours.look(run, seen)
+            ours.start_if_due(run, seen)
             await asyncio.sleep(0)
             async with asyncio.timeout(LIMIT_S):
                 await turn.acquire()
@@ -67,7 +67,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     assert await minute(seen=0) <= 1
     clock.now += 5
     run, before = replace(run, tool_steps=run.tool_steps + 1), turn.looks
-    ours.look(run, 1)
+    ours.start_if_due(run, 1)
     await asyncio.sleep(0)
     assert turn.looks == before + 1, "a file was seen to change"
     await ours.close()
@@ -80,18 +80,18 @@ async def test_a_folder_that_can_be_made_again_is_reported_once(tmp_path: Path) 
     run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
     paths, notices = Paths(tmp_path, tmp_path / "config.yaml"), list[str]()
 
-    async def say(bodies: Sequence[Body]) -> None:
+    async def append(bodies: Sequence[Body]) -> None:
         notices.extend(body.text for body in bodies if isinstance(body, Notice))
 
     names = ("node_modules",)
-    ours = Checkpointer(paths, asyncio.Semaphore(1), say, TaskTree(), names)
+    ours = Checkpointer(paths, asyncio.Semaphore(1), append, TaskTree(), names)
     assert await ours.begin(run, lambda: False)
     run = replace(run, baseline=True)
     (folder / "node_modules").mkdir()
     for name in ("x", "y"):
         (folder / "node_modules" / name).touch()
         await ours.finish(run, lambda: False)
-    another = Checkpointer(paths, asyncio.Semaphore(1), say, TaskTree(), names)
+    another = Checkpointer(paths, asyncio.Semaphore(1), append, TaskTree(), names)
     await another.finish(run, lambda: False)
     words = "(cleanup.rebuildable: it can be made again)"
     assert notices == [f"not part of the changes: node_modules {words}"]

@@ -279,7 +279,7 @@ async def test_scripts_that_are_not_what_was_trusted_do_not_run(paths: Paths, so
         wanted = spec(**copy_of(source))
         consent = await engine.trust.asked(wanted)
         assert consent
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
         run = await engine.start(wanted)
         with pytest.raises(UserError):
             (source / "prep").write_text("#!/bin/sh\ntouch evil\n")

@@ -39,31 +39,31 @@ def working(started: Run) -> Run:
     return then(started, 505.0, Progressed(Stage.EXECUTING, "thinking", 30, details))
 
 
-def told(run: Run, now: float, *, idle: bool = False) -> str:
+def stall_text(run: Run, now: float, *, idle: bool = False) -> str:
     return stall(run, now, SETTINGS, idle=idle).removeprefix(STALLED)
 
 
 def test_no_first_event_counts_from_the_start_of_codex(started: Run) -> None:
-    assert told(started, 510.0) == ""
-    assert told(started, 511.0) == "no first event for 0:11"
+    assert stall_text(started, 510.0) == ""
+    assert stall_text(started, 511.0) == "no first event for 0:11"
 
 
 def test_silence(working: Run) -> None:
-    assert told(working, 605.0) == ""
-    assert told(working, 606.0) == "silent for 1:41"
-    assert told(working, 606.0, idle=True) == "silent for 1:41, using no processor time"
-    assert told(then(working, 600.0, UsageCounted(1, 0, 1)), 650.0) == ""
+    assert stall_text(working, 605.0) == ""
+    assert stall_text(working, 606.0) == "silent for 1:41"
+    assert stall_text(working, 606.0, idle=True) == "silent for 1:41, using no processor time"
+    assert stall_text(then(working, 600.0, UsageCounted(1, 0, 1)), 650.0) == ""
 
 
 def test_a_command_may_be_silent_for_longer(working: Run) -> None:
     busy = then(working, 510.0, COMMAND)
-    assert told(busy, 510.0 + 100 * COMMAND_FACTOR) == ""
-    assert told(busy, 511.0 + 100 * COMMAND_FACTOR) == "running `make` for 5:01"
-    idle = told(busy, 511.0 + 100 * COMMAND_FACTOR, idle=True)
+    assert stall_text(busy, 510.0 + 100 * COMMAND_FACTOR) == ""
+    assert stall_text(busy, 511.0 + 100 * COMMAND_FACTOR) == "running `make` for 5:01"
+    idle = stall_text(busy, 511.0 + 100 * COMMAND_FACTOR, idle=True)
     assert idle == "running `make` for 5:01, using no processor time"
     done = then(busy, 900.0, replace(COMMAND, phase="completed"))
-    assert told(done, 999.0) == ""
-    assert told(done, 1001.0) == "silent for 1:41"
+    assert stall_text(done, 999.0) == ""
+    assert stall_text(done, 1001.0) == "silent for 1:41"
 
 
 def test_waiting_for_the_network_counts_from_its_begin(working: Run) -> None:
@@ -73,10 +73,10 @@ def test_waiting_for_the_network_counts_from_its_begin(working: Run) -> None:
         waiting = then(
             waiting, at, Notice("warning", f"{NETWORK_WAIT} (no route)", subject=Subject.NETWORK)
         )
-    assert told(waiting, 610.0) == ""
-    assert told(waiting, 611.0) == f"{NETWORK_WAIT} for 1:41"
+    assert stall_text(waiting, 610.0) == ""
+    assert stall_text(waiting, 611.0) == f"{NETWORK_WAIT} for 1:41"
     back = then(waiting, 620.0, Step("assistant", "message", "completed", "there"))
-    assert told(back, 625.0) == ""
+    assert stall_text(back, 625.0) == ""
 
 
 def test_pointing_it_out_is_no_sign_of_life_and_is_done_once(working: Run) -> None:
@@ -86,13 +86,13 @@ def test_pointing_it_out_is_no_sign_of_life_and_is_done_once(working: Run) -> No
         Notice("warning", stall(working, 606.0, SETTINGS, idle=False), subject=Subject.STALLED),
     )
     assert stalled.stalled == f"{STALLED}silent for 1:41"
-    assert told(stalled, 610.0) == "silent for 1:45"
+    assert stall_text(stalled, 610.0) == "silent for 1:45"
     again = then(stalled, 620.0, Step("assistant", "message", "completed", "there"))
-    assert (again.stalled, told(again, 625.0)) == ("", "")
+    assert (again.stalled, stall_text(again, 625.0)) == ("", "")
 
 
 def test_a_clock_that_was_put_back_stalls_nothing(working: Run) -> None:
-    assert told(working, 1.0) == told(working, -(10.0**9)) == ""
+    assert stall_text(working, 1.0) == stall_text(working, -(10.0**9)) == ""
     assert verdict(working, 1.0, SETTINGS, "") is None
 
 

@@ -23,7 +23,7 @@ from engine.system import inotify
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="counts inotify watches")
 
 
-class Told:
+class ChangeRecorder:
     """What a watcher said, run by run."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Told:
         self._news.set()
 
     async def of(self, path: str, change: str, run: str = "r") -> None:
-        """Wait until a change was told."""
+        """Wait until a change was recorded."""
         await self.until(lambda: (run, FileChange(path, change)) in self.changes)
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -56,13 +56,13 @@ class Told:
 
 
 @pytest_asyncio.fixture
-async def told() -> Told:
-    return Told()
+async def recorder() -> ChangeRecorder:
+    return ChangeRecorder()
 
 
 @pytest_asyncio.fixture
-async def watcher(told: Told) -> AsyncIterator[WorkspaceWatcher]:
-    watcher = WorkspaceWatcher(told.commit)
+async def watcher(recorder: ChangeRecorder) -> AsyncIterator[WorkspaceWatcher]:
+    watcher = WorkspaceWatcher(recorder.commit)
     running = asyncio.create_task(watcher.run())
     yield watcher
     running.cancel()
@@ -78,13 +78,15 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-async def watching(watcher: WorkspaceWatcher, told: Told, root: Path, run: str = "r") -> None:
-    """Watch a folder, and wait until what happens there is told."""
+async def watching(
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, run: str = "r"
+) -> None:
+    """Watch a folder, and wait until what happens there is recorder."""
     watcher.watch(run, str(root))
     async with asyncio.timeout(LIMIT_S):
         number = 0
         while not any(
-            who == run and change.path.startswith("probe") for who, change in told.changes
+            who == run and change.path.startswith("probe") for who, change in recorder.changes
         ):
             (root / f"probe{number}").touch()
             number += 1
@@ -104,27 +106,29 @@ def watches() -> int:
 
 @on_linux
 async def test_only_folders_that_are_somebody_s_work_are_watched(
-    watcher: WorkspaceWatcher, told: Told, root: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
 ) -> None:
     before = watches()
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     assert watches() - before == len(("", "src", "src/inner"))
 
 
-async def test_files_come_change_and_go(watcher: WorkspaceWatcher, told: Told, root: Path) -> None:
-    await watching(watcher, told, root)
+async def test_files_come_change_and_go(
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
+) -> None:
+    await watching(watcher, recorder, root)
     (root / "src/inner/a\nb.py").write_text("1")
-    await told.of("src/inner/a\\nb.py", "added")
+    await recorder.of("src/inner/a\\nb.py", "added")
     (root / "src/inner/a\nb.py").write_text("22")
-    await told.of("src/inner/a\\nb.py", "modified")
+    await recorder.of("src/inner/a\\nb.py", "modified")
     (root / "src/inner/a\nb.py").unlink()
-    await told.of("src/inner/a\\nb.py", "deleted")
+    await recorder.of("src/inner/a\\nb.py", "deleted")
 
 
 async def test_what_is_in_new_folders_is_told_however_quickly_it_came(
-    watcher: WorkspaceWatcher, told: Told, root: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
 ) -> None:
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     for number in range(60):
         folder = root / f"new{number % 6}/deep{number}"
         folder.mkdir(parents=True)
@@ -132,77 +136,80 @@ async def test_what_is_in_new_folders_is_told_however_quickly_it_came(
     (root / "new0/node_modules/p").mkdir(parents=True)
     (root / "new0/node_modules/p/x.js").touch()
     wanted = {f"new{number % 6}/deep{number}/file" for number in range(60)}
-    await told.until(lambda: wanted <= told.paths)
+    await recorder.until(lambda: wanted <= recorder.paths)
     (root / "new1/deep1/later").write_text("x")
-    await told.of("new1/deep1/later", "added")
-    assert not any("node_modules" in path for path in told.paths)
+    await recorder.of("new1/deep1/later", "added")
+    assert not any("node_modules" in path for path in recorder.paths)
 
 
 async def test_a_folder_made_anew_is_watched_anew(
-    watcher: WorkspaceWatcher, told: Told, root: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
 ) -> None:
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     for number in range(3):
         (root / "src/inner").rename(root / f"moved{number}")
         (root / "src/inner").mkdir()
         (root / f"src/inner/file{number}").write_text("x")
-        await told.of(f"src/inner/file{number}", "added")
+        await recorder.of(f"src/inner/file{number}", "added")
         (root / f"moved{number}/file").write_text("x")
-        await told.of(f"moved{number}/file", "added")
+        await recorder.of(f"moved{number}/file", "added")
 
 
 async def test_links_are_told_and_never_followed(
-    watcher: WorkspaceWatcher, told: Told, root: Path, tmp_path: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outside/deep").mkdir(parents=True)
     (tmp_path / "outside/secret").touch()
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     (root / "link").symlink_to(tmp_path / "outside")
-    await told.of("link", "added")
+    await recorder.of("link", "added")
     (tmp_path / "outside/later").touch()
     (root / "src/last").touch()
-    await told.of("src/last", "added")
-    assert not any("secret" in path or "later" in path for path in told.paths)
+    await recorder.of("src/last", "added")
+    assert not any("secret" in path or "later" in path for path in recorder.paths)
 
 
 async def test_what_the_sandbox_puts_there_for_a_moment_is_not_told(
-    watcher: WorkspaceWatcher, told: Told, root: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
 ) -> None:
-    await watching(watcher, told, root)
-    told.changes.clear()
+    await watching(watcher, recorder, root)
+    recorder.changes.clear()
     (root / ".codex").mkdir()
     (root / ".agents").touch()
     (root / ".aws").mkdir()
     (root / "src/one").touch()
-    await told.of("src/one", "added")
+    await recorder.of("src/one", "added")
     (root / ".codex").rmdir()
     (root / ".agents").unlink()
     (root / ".aws").rmdir()
     (root / "src/two").touch()
-    await told.of("src/two", "added")
-    assert {path for path in told.paths if not path.startswith("probe")} == {"src/one", "src/two"}
+    await recorder.of("src/two", "added")
+    assert {path for path in recorder.paths if not path.startswith("probe")} == {
+        "src/one",
+        "src/two",
+    }
 
 
 async def test_each_run_is_told_of_its_own_workspace_until_it_ends(
-    watcher: WorkspaceWatcher, told: Told, root: Path, tmp_path: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    await watching(watcher, told, root, "a")
-    await watching(watcher, told, other, "b")
+    await watching(watcher, recorder, root, "a")
+    await watching(watcher, recorder, other, "b")
     (other / "x").touch()
-    await told.of("x", "added", "b")
+    await recorder.of("x", "added", "b")
     watcher.forget("b")
     (other / "y").touch()
     (root / "z").touch()
-    await told.of("z", "added", "a")
-    assert "y" not in told.paths
-    assert ("a", FileChange("x", "added")) not in told.changes
+    await recorder.of("z", "added", "a")
+    assert "y" not in recorder.paths
+    assert ("a", FileChange("x", "added")) not in recorder.changes
 
 
 async def test_where_the_limit_is_reached_it_says_so_once_and_scans(
     watcher: WorkspaceWatcher,
-    told: Told,
+    recorder: ChangeRecorder,
     root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -212,30 +219,30 @@ async def test_where_the_limit_is_reached_it_says_so_once_and_scans(
 
     monkeypatch.setattr(inotify, "add", limited)
     monkeypatch.setattr(folder_watch, "POLL_S", 0.05)
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     (root / "src/inner/a").touch()
-    await told.of("src/inner/a", "added")
+    await recorder.of("src/inner/a", "added")
     (root / "fresh").mkdir()
     (root / "fresh/b").touch()
-    await told.of("fresh/b", "added")
+    await recorder.of("fresh/b", "added")
     other = tmp_path / "other"
     other.mkdir()
-    await watching(watcher, told, other, "b")
-    assert [run for run, _ in told.notices] == ["r"]
-    assert "scanning" in told.notices[0][1]
+    await watching(watcher, recorder, other, "b")
+    assert [run for run, _ in recorder.notices] == ["r"]
+    assert "scanning" in recorder.notices[0][1]
 
 
 async def test_a_workspace_that_goes_away_stops_nothing(
-    watcher: WorkspaceWatcher, told: Told, root: Path, tmp_path: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, tmp_path: Path
 ) -> None:
     gone = tmp_path / "gone"
     (gone / "deep").mkdir(parents=True)
-    await watching(watcher, told, gone, "gone")
+    await watching(watcher, recorder, gone, "gone")
     (gone / "deep").rmdir()
     os.rename(gone, tmp_path / "elsewhere")
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     (root / "src/x").touch()
-    await told.of("src/x", "added")
+    await recorder.of("src/x", "added")
 
 
 ODD_NAMES = [
@@ -250,51 +257,51 @@ ODD_NAMES = [
 
 
 async def test_names_of_any_bytes_are_told_readably(
-    watcher: WorkspaceWatcher, told: Told, root: Path
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path
 ) -> None:
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     for name in ODD_NAMES:
         (root / os.fsdecode(name)).write_text("x")
     folder = root / os.fsdecode(b"dir\xe9")
     folder.mkdir()
     (folder / "inner").touch()
-    await told.of("dir\\xe9/inner", "added")
-    await told.of("caf\\xe9.txt", "added")
-    await told.of("\\xff\\xfe", "added")
+    await recorder.of("dir\\xe9/inner", "added")
+    await recorder.of("caf\\xe9.txt", "added")
+    await recorder.of("\\xff\\xfe", "added")
     (folder / "later").touch()
-    await told.of("dir\\xe9/later", "added")
+    await recorder.of("dir\\xe9/later", "added")
     (root / os.fsdecode(ODD_NAMES[0])).unlink()
-    await told.of("caf\\xe9.txt", "deleted")
-    assert all(path.isprintable() for path in told.paths)
+    await recorder.of("caf\\xe9.txt", "deleted")
+    assert all(path.isprintable() for path in recorder.paths)
 
 
 async def test_a_workspace_replaced_while_it_is_watched_is_watched_again(
     watcher: WorkspaceWatcher,
-    told: Told,
+    recorder: ChangeRecorder,
     root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("engine.execution.local.watcher.RETRY_S", 0.05)
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     before = watcher.seen("r")
     root.rename(tmp_path / "elsewhere")
     await asyncio.sleep(0.1)
     (root / "deep").mkdir(parents=True)
-    told.changes.clear()
-    await watching(watcher, told, root)
+    recorder.changes.clear()
+    await watching(watcher, recorder, root)
     (root / "deep/file").touch()
-    await told.of("deep/file", "added")
+    await recorder.of("deep/file", "added")
     (tmp_path / "elsewhere/src/unseen").touch()
     (root / "deep/last").touch()
-    await told.of("deep/last", "added")
-    assert "src/unseen" not in told.paths
+    await recorder.of("deep/last", "added")
+    assert "src/unseen" not in recorder.paths
     assert watcher.seen("r") > before
 
 
 async def test_links_in_the_place_of_watched_folders_lead_nowhere(
     watcher: WorkspaceWatcher,
-    told: Told,
+    recorder: ChangeRecorder,
     root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -303,27 +310,27 @@ async def test_links_in_the_place_of_watched_folders_lead_nowhere(
     (tmp_path / "outside/inner").mkdir(parents=True)
     other = tmp_path / "other"
     other.mkdir()
-    await watching(watcher, told, root)
-    await watching(watcher, told, other, "o")
+    await watching(watcher, recorder, root)
+    await watching(watcher, recorder, other, "o")
     (root / "src").rename(root / "renamed")
     (root / "src").symlink_to(tmp_path / "outside")
     other.rename(tmp_path / "moved")
     other.symlink_to(tmp_path / "outside")
-    await told.of("src", "added")
+    await recorder.of("src", "added")
     (root / "new").mkdir()  # the watch is renewed
     (root / "new/a").touch()
-    await told.of("new/a", "added")
+    await recorder.of("new/a", "added")
     (tmp_path / "outside/inner/secret").touch()
     (tmp_path / "outside/secret").touch()
     (root / "new/b").touch()
-    await told.of("new/b", "added")
-    assert not any("secret" in path for path in told.paths)
+    await recorder.of("new/b", "added")
+    assert not any("secret" in path for path in recorder.paths)
 
 
 async def test_where_changes_were_too_many_for_the_system_the_workspaces_are_walked_again(
-    watcher: WorkspaceWatcher, told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     read, counted = inotify.read, watcher.seen("r")
 
     def overflown(handle: int) -> Iterator[tuple[int, int, bytes]]:
@@ -335,39 +342,39 @@ async def test_where_changes_were_too_many_for_the_system_the_workspaces_are_wal
     monkeypatch.setattr(inotify, "read", overflown)
     (root / "missed").mkdir()
     (root / "missed/file").touch()
-    await told.of("missed/file", "added")
+    await recorder.of("missed/file", "added")
     assert watcher.seen("r") > counted
 
 
 async def test_after_a_fault_it_goes_on_with_the_workspaces_it_had(
-    told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: ChangeRecorder, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watcher = WorkspaceWatcher(told.commit)
+    watcher = WorkspaceWatcher(recorder.commit)
     watcher.watch("r", str(root))
     with monkeypatch.context() as patched:
         patched.setattr("engine.execution.local.watcher.FolderWatch.wait", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await watcher.run()
     running = asyncio.create_task(watcher.run())
-    await watching(watcher, told, root)
+    await watching(watcher, recorder, root)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_deleted_folders_make_room_for_others(
-    watcher: WorkspaceWatcher, told: Told, root: Path, monkeypatch: pytest.MonkeyPatch
+    watcher: WorkspaceWatcher, recorder: ChangeRecorder, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.execution.local.watcher.MAX_FOLDERS", 6)
-    await watching(watcher, told, root)  # three of them
+    await watching(watcher, recorder, root)  # three of them
     for number in range(8):
         (root / f"new{number}/deep").mkdir(parents=True)
         (root / f"new{number}/deep/file").touch()
-        await told.of(f"new{number}/deep/file", "added")
+        await recorder.of(f"new{number}/deep/file", "added")
         (root / f"new{number}/deep/later").touch()
-        await told.of(f"new{number}/deep/later", "added")
+        await recorder.of(f"new{number}/deep/later", "added")
         (root / f"new{number}").rename(root.parent / f"gone{number}")
-        (root / f"end{number}").touch()  # told after what became of the folder
-        await told.of(f"end{number}", "added")
+        (root / f"end{number}").touch()  # recorder after what became of the folder
+        await recorder.of(f"end{number}", "added")
 
 
 _UNDER_A_LIMIT = """

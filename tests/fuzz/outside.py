@@ -47,7 +47,7 @@ class Outside:
         found = [f"ran {self.ran}"] if self.ran.exists() else []
         self.ran.unlink(missing_ok=True)
         while events := list(inotify.read(self._handle)):
-            found += [line for event in events if (line := self._told(*event))]
+            found += [line for event in events if (line := self._describe(*event))]
         now = dict(self._state())
         found += [f"changed {path}" for path in now.keys() | self._before.keys()
                   if now.get(path) != self._before.get(path)]  # fmt: skip
@@ -61,7 +61,7 @@ class Outside:
         """Stop watching."""
         os.close(self._handle)
 
-    def _told(self, number: int, mask: int, name: bytes) -> str:
+    def _describe(self, number: int, mask: int, name: bytes) -> str:
         path = self._watched.get(number, self.folder) / os.fsdecode(name)
         if mask & CHANGES:
             return f"changed {path} ({mask:#x})"

@@ -69,7 +69,7 @@ async def until(engine: Engine, run: Run, condition: Callable[[Run], bool]) -> R
     return engine.view.runs[run.id]
 
 
-async def told_of(engine: Engine, run: Run, kind: type[Body], count: int) -> list[Any]:
+async def wait_for_events(engine: Engine, run: Run, kind: type[Body], count: int) -> list[Any]:
     """Follow a run until so many events of a kind have come, and return them."""
     batches = engine.batches(0)
     async with _limit(engine, run):

@@ -18,8 +18,8 @@ from house import (
     percents,
     steps,
     task,
-    told_of,
     until,
+    wait_for_events,
 )
 from loopback import (
     LoopbackServer,
@@ -177,9 +177,9 @@ async def test_the_sandbox_s_own_folders_are_no_changes(
     script = [command("echo x > a.txt"), command("rm a.txt").after(seen), message("x").after(gone)]
     async with house.engine() as engine:
         run = await engine.start(task(server.script("files", script)))
-        await told_of(engine, run, FilesChanged, 1)
+        await wait_for_events(engine, run, FilesChanged, 1)
         seen.set()
-        told = await told_of(engine, run, FilesChanged, 2)
+        told = await wait_for_events(engine, run, FilesChanged, 2)
         gone.set()
         await ended(engine, run)
     changes = [change for event in told for change in event.changes]

@@ -30,7 +30,7 @@ async def test_research_write_review(house: House, server: LoopbackServer, lab: 
     async with house.engine() as engine:
         plan = await engine.swarms.plan(BatchRequest(task(""), file=file))
         for consent in await engine.swarms.consents(plan):
-            await engine.trust.give(consent)
+            await engine.trust.grant(consent)
         _, runs = await engine.swarms.start(plan)
         done = await asyncio.gather(*(ended(engine, run) for run in runs))
     assert {run.status for run in done} == {Status.SUCCEEDED}, [run.error for run in done]

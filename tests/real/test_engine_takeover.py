@@ -7,7 +7,18 @@ import json
 import threading
 from pathlib import Path
 
-from house import LIMIT_S, House, bodies, ended, files, percents, steps, task, told_of, until
+from house import (
+    LIMIT_S,
+    House,
+    bodies,
+    ended,
+    files,
+    percents,
+    steps,
+    task,
+    until,
+    wait_for_events,
+)
 from loopback import LoopbackServer, Step, add_file, command, message, patch, plan
 
 from engine.domain.events import Step as Told
@@ -39,7 +50,7 @@ def _script(gate: threading.Event) -> list[Step]:
 
 async def _until_it_waits(engine: Engine, run: Run) -> None:
     await until(engine, run, lambda now: now.percent == 55)
-    await told_of(engine, run, Told, 2)
+    await wait_for_events(engine, run, Told, 2)
 
 
 async def _check(engine: Engine, run: Run, house: House) -> None:
@@ -106,7 +117,7 @@ async def test_many_engines_one_after_the_other(house: House, server: LoopbackSe
             run = run or await engine.start(task(server.script("many", [*script, message("x")])))
             gate.set()
             if done < len(gates):
-                await told_of(engine, run, Told, 2 * done - 1)
+                await wait_for_events(engine, run, Told, 2 * done - 1)
     async with house.engine() as engine:
         run = await ended(engine, run)
         told = await steps(engine, run)

@@ -30,7 +30,7 @@ async def stored(store: Store, run: str) -> Run:
     return found
 
 
-async def told(store: Store, run: str) -> list[str]:
+async def notices(store: Store, run: str) -> list[str]:
     return [event.body.text for event in await store.events(run) if event.body.type == "notice"]
 
 
@@ -51,7 +51,7 @@ async def test_a_wrong_step_in_one_run_stores_nothing_of_any(store: Store) -> No
         )
     assert [run.seq for run in await store.runs()] == [1, 1]
     await store.append([AppendRequest(one, [note("b")])])
-    assert await told(store, one) == ["b"]
+    assert await notices(store, one) == ["b"]
 
 
 async def test_a_fault_while_deciding_stores_nothing(store: Store) -> None:
@@ -62,7 +62,7 @@ async def test_a_fault_while_deciding_stores_nothing(store: Store) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await store.append([AppendRequest(run, [note("a")]), AppendRequest(run, decide=fail)])
-    assert await told(store, run) == []
+    assert await notices(store, run) == []
 
 
 async def test_an_unknown_run_is_said_to_be_unknown(store: Store) -> None:
@@ -70,7 +70,7 @@ async def test_an_unknown_run_is_said_to_be_unknown(store: Store) -> None:
     with pytest.raises(UserError) as caught:
         await store.append([AppendRequest(run, [note("a")]), AppendRequest("nobody", [note("b")])])
     assert caught.value.code == "RUN_NOT_FOUND"
-    assert await told(store, run) == []
+    assert await notices(store, run) == []
 
 
 async def test_several_entries_of_one_run_go_on_from_each_other(store: Store) -> None:
@@ -90,7 +90,7 @@ async def test_a_large_batch_is_numbered_without_a_gap(store: Store) -> None:
     run = await new_run(store)
     done = await store.append([AppendRequest(run, [note(n) for n in range(1234)])])
     assert done.last_id - done.first_id + 1 == 1234
-    assert await told(store, run) == [str(n) for n in range(1234)]
+    assert await notices(store, run) == [str(n) for n in range(1234)]
 
 
 async def test_a_cursor_moves_with_its_events_or_not_at_all(store: Store) -> None:
@@ -99,7 +99,7 @@ async def test_a_cursor_moves_with_its_events_or_not_at_all(store: Store) -> Non
     await store.append([AppendRequest(run, [note("b")], cursor="2", cursor_before="1")])
     with pytest.raises(LostOwnership):
         await store.append([AppendRequest(run, [note("b again")], cursor="2", cursor_before="1")])
-    assert await told(store, run) == ["a", "b"]
+    assert await notices(store, run) == ["a", "b"]
     assert await store.cursor(run, 1) == "2"
     with pytest.raises(TransitionError):
         await store.append([AppendRequest(run, [RUNNING], cursor="3", cursor_before="2")])
@@ -123,7 +123,7 @@ async def test_of_two_who_carry_one_attempt_only_one_gets_on(store: Store, other
             *(where.append([entry]) for where, entry in entries), return_exceptions=True
         )
         assert sum(isinstance(result, LostOwnership) for result in results) == 1
-    assert [text.split()[0] for text in await told(store, run)] == list("01234")
+    assert [text.split()[0] for text in await notices(store, run)] == list("01234")
 
 
 async def test_each_attempt_has_a_cursor_of_its_own(store: Store) -> None:
@@ -146,7 +146,7 @@ async def test_two_stores_interleave_without_gap_or_double(store: Store, other: 
     await asyncio.gather(write(store, "a"), write(other, "b"))
     events = await other.events(run)
     assert [event.seq for event in events] == list(range(1, 82))
-    texts = await told(store, run)
+    texts = await notices(store, run)
     for name in "ab":
         assert [text for text in texts if text[0] == name] == [f"{name} {n}" for n in range(40)]
     assert await stored(store, run) == await stored(other, run)
@@ -161,7 +161,7 @@ async def test_what_is_decided_is_decided_on_what_is_stored(store: Store, other:
 
     places = [store, other] * 20
     await asyncio.gather(*(where.append([AppendRequest(run, decide=count)]) for where in places))
-    assert await told(store, run) == [str(n) for n in range(1, 41)]
+    assert await notices(store, run) == [str(n) for n in range(1, 41)]
 
 
 async def test_a_setting_is_changed_as_it_is_stored(store: Store, other: Store) -> None:
@@ -223,7 +223,7 @@ async def test_a_task_that_is_cut_off_leaves_no_transaction_behind(store: Store)
         await store.append([AppendRequest(run, [note(f"whole {turns}")])])
     events = await store.events(run)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    whole = [text for text in await told(store, run) if text.startswith("whole")]
+    whole = [text for text in await notices(store, run) if text.startswith("whole")]
     assert whole == [f"whole {turns}" for turns in range(12)]
 
 

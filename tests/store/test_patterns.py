@@ -94,7 +94,7 @@ async def test_what_the_user_wrote_stays_and_what_is_removed_comes_back(
     assert (await patterns.bring_back()).pattern == known.pattern
     text = await patterns.export(id)
     await patterns.remove(id)
-    assert (await patterns.take(text, "x.yaml")).id == id
+    assert (await patterns.save(text, "x.yaml")).id == id
 
 
 async def test_a_lesson_from_a_run_or_a_pattern(store: Store, patterns: Patterns) -> None:

@@ -30,7 +30,7 @@ async def test_what_was_dropped_makes_the_file_smaller(database: Path) -> None:
         assert await store.drop_events(0.0) == {}
         assert await store.drop_events(4e9, 10) == {run: MANY + 2 - 10 - 1}
         assert len(await store.events(live)) == MANY + 2
-        await store.give_back(10**12, lambda: True)
+        await store.shrink(10**12, lambda: True)
     before = MANY * 2 * 500
     assert database.stat().st_size < before * 0.8
 
@@ -45,11 +45,11 @@ async def test_an_older_database_learns_to_shrink(database: Path) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         assert db.execute("PRAGMA auto_vacuum").fetchone() == (0,)
     async with open_store(database) as store:
-        await store.give_back(10**12, lambda: False)  # not while runs are at work
-        await store.give_back(0, lambda: True)  # nor without room for it
+        await store.shrink(10**12, lambda: False)  # not while runs are at work
+        await store.shrink(0, lambda: True)  # nor without room for it
         with closing(sqlite3.connect(database)) as db:
             assert db.execute("PRAGMA auto_vacuum").fetchone() == (0,)
-        await store.give_back(10**12, lambda: True)
+        await store.shrink(10**12, lambda: True)
         assert len(await store.events(run)) == MANY + 2
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)

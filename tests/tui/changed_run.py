@@ -67,7 +67,7 @@ class Changed:
         folder = self._paths.checkpoints(RUN, str(self.root))
         how = Checkpoints.open if has_baseline(folder) else Checkpoints.make
         store = await how(folder, workspace)
-        await store.take(message)
+        await store.record(message)
 
     @property
     def app(self) -> SwarmApp:

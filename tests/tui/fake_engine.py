@@ -95,7 +95,7 @@ class FakeTrust:
     async def asked(self, spec: RunSpec) -> Consent | None:
         return None if spec.with_setup is False else self.consent
 
-    async def give(self, consent: Consent) -> None:
+    async def grant(self, consent: Consent) -> None:
         self.given.append(consent)
         self.consent = None
 
@@ -107,7 +107,7 @@ class FakeSources:
         self.source: SourceInfo | None = None
         self.names: list[str] = []
 
-    async def look(self, spec: WorkspaceSpec) -> SourceInfo | None:
+    async def inspect(self, spec: WorkspaceSpec) -> SourceInfo | None:
         return self.source
 
     async def files(self, spec: WorkspaceSpec) -> list[str]:
@@ -381,7 +381,7 @@ class FakeEngine:
     async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         return self.folders.get(path, [])
 
-    async def take_home(
+    async def apply(
         self,
         run: str,
         how: ApplyMode,

@@ -357,7 +357,7 @@ async def test_a_huge_file_is_cut_and_says_so(
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the editor and the shell were told, one word a line, and where they were started."""
     script = tmp_path / "program"
     script.write_text(
@@ -373,28 +373,30 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "told"
 
 
-async def test_the_editor_gets_the_file_the_shell_the_workspace(tmp_path: Path, told: Path) -> None:
+async def test_the_editor_gets_the_file_the_shell_the_workspace(
+    tmp_path: Path, started_with: Path
+) -> None:
     run = await changed(tmp_path)
     async with run.app.run_test(size=WIDE) as pilot:
         screen = await opened(pilot)
         await at_file(pilot, screen, "new/we\nird.py")
         folder = run.root / "new"
         await pilot.press("o")
-        await reached(pilot, lambda: told.exists() and "ird.py" in told.read_text())
-        assert told.read_text() == f"{folder}\n--wait\n{folder}/we\nird.py"
-        told.unlink()
+        await reached(pilot, lambda: started_with.exists() and "ird.py" in started_with.read_text())
+        assert started_with.read_text() == f"{folder}\n--wait\n{folder}/we\nird.py"
+        started_with.unlink()
         await pilot.press("exclamation_mark")
-        await reached(pilot, lambda: told.exists() and told.read_text())
-        assert told.read_text() == str(run.root)
-        told.unlink()
+        await reached(pilot, lambda: started_with.exists() and started_with.read_text())
+        assert started_with.read_text() == str(run.root)
+        started_with.unlink()
         await pilot.press("escape", "o")
-        await reached(pilot, lambda: told.exists() and told.read_text())
-        assert told.read_text() == f"{run.root}\n--wait\n{run.root}"
+        await reached(pilot, lambda: started_with.exists() and started_with.read_text())
+        assert started_with.read_text() == f"{run.root}\n--wait\n{run.root}"
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("started_with")
 async def test_no_editor_no_workspace_and_no_way_through_a_link(
-    tmp_path: Path, told: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, started_with: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await changed(tmp_path)
     async with run.app.run_test(size=WIDE) as pilot:
@@ -412,4 +414,4 @@ async def test_no_editor_no_workspace_and_no_way_through_a_link(
         await reached(
             pilot, lambda: "The workspace cannot be opened" in "".join(toasts(app_in(pilot)))
         )
-    assert not told.exists()
+    assert not started_with.exists()

@@ -41,13 +41,13 @@ index 1..2 100644
 """
 
 
-def told(document: CodeDocument) -> list[tuple[str, int, int, str]]:
+def lines_of(document: CodeDocument) -> list[tuple[str, int, int, str]]:
     return [line[:4] for line in document.lines]
 
 
 def test_a_diff_is_read_by_its_counts_not_by_what_lines_look_like() -> None:
     document = read_diff(DIFF)
-    assert told(document) == [
+    assert lines_of(document) == [
         (" ", 1, 1, "one"),
         ("-", 2, 0, "two"),
         ("-", 3, 0, "three"),
@@ -96,7 +96,7 @@ def test_a_file_replaced_by_a_link_has_two_parts() -> None:
         b"diff --git a/f b/f\nnew file mode 120000\n@@ -0,0 +1 @@\n+/etc/passwd\n"
         b"\\ No newline at end of file\n"
     )
-    assert told(document) == [("-", 1, 0, "text"), ("+", 0, 1, "/etc/passwd")]
+    assert lines_of(document) == [("-", 1, 0, "text"), ("+", 0, 1, "/etc/passwd")]
     assert not document.partners
 
 

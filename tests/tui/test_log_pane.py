@@ -444,13 +444,13 @@ async def test_all_runs_are_one_log_in_the_order_things_happened(store: Store) -
         app.pane.show_all_runs(True)
         await settled(pilot)
 
-        def told() -> list[tuple[str, str]]:
+        def rows() -> list[tuple[str, str]]:
             return [(line.split("run ")[1][:2], line[-1]) for line in app.lines[2:]]
 
-        assert told() == [(two[-2:], "a"), (one[-2:], "b"), (two[-2:], "c")]
+        assert rows() == [(two[-2:], "a"), (one[-2:], "b"), (two[-2:], "c")]
         app.log_view.append(await happen(store, one, Notice("info", "d")))
         await settled(pilot)
-        assert told()[-1] == (one[-2:], "d")
+        assert rows()[-1] == (one[-2:], "d")
         assert app.log_view.following
         assert "1/1" in await search(pilot, "d")
         app.pane.show_all_runs(False)

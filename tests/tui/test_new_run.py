@@ -183,7 +183,7 @@ def prompt_of(app: SwarmApp) -> PromptArea:
     return app.screen.query_one(PromptArea)
 
 
-async def told(pilot: Pilot[None], words: str) -> None:
+async def shows(pilot: Pilot[None], words: str) -> None:
     """Wait until the form has looked at the disk, and says something."""
     async with asyncio.timeout(LIMIT_S):
         while words not in plain(pilot.app):  # pyright: ignore[reportArgumentType]  values come by name
@@ -273,19 +273,19 @@ async def test_at_names_files_of_the_source(engine: FakeEngine) -> None:
     app.forms.draft = Draft(kind=WorkspaceKind.COPY, folder="/src")
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"See @pars")
-        await told(pilot, "src/parser.py")
+        await shows(pilot, "src/parser.py")
         assert "README.md" not in shown(app)
         await pilot.press("down", "enter", *"and @ab")
-        await told(pilot, "src/a b.py")
+        await shows(pilot, "src/a b.py")
         await pilot.press("tab", *"or @READ")
-        await told(pilot, "README.md")
+        await shows(pilot, "README.md")
         await pilot.press("escape")
         await pilot.pause()
         assert "README.md" not in shown(app)
         assert prompt_of(app).text == 'See docs/parser.md and "src/a b.py" or @READ'
         assert prompt_of(app).has_focus
         await pilot.press("backspace")
-        await told(pilot, "README.md")
+        await shows(pilot, "README.md")
         await pilot.click(FileAutocomplete, offset=(3, 1))
         await pilot.pause()
         assert prompt_of(app).text.endswith("or README.md ")
@@ -316,7 +316,7 @@ async def test_the_form_says_what_it_will_do_and_what_is_uncommitted(engine: Fak
     app.forms.draft = Draft(kind=WorkspaceKind.WORKTREE, folder="/src/shop")
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("n", *"Go")
-        await told(pilot, "on main · 2 files: a.py, [/red].py")
+        await shows(pilot, "on main · 2 files: a.py, [/red].py")
         assert "a new git worktree of main, from /src/shop without what is" in plain(app)
         app.screen.query_one("#uncommitted", SegmentedControl).choose(1)
         await pilot.pause()
@@ -334,11 +334,11 @@ async def test_without_codex_the_form_says_how_to_install_it_and_offers_the_stan
     app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
-        await told(pilot, "npm install -g @openai/codex")
+        await shows(pilot, "npm install -g @openai/codex")
         assert "Or choose the simulated agent" in plain(app)
         engine.refusal = None
         await pilot.press(*"Go", "tab", "right")
-        await told(pilot, "The simulated agent works in a new, empty folder.")
+        await shows(pilot, "The simulated agent works in a new, empty folder.")
         await pilot.pause()
         assert "npm install" not in plain(app)
 

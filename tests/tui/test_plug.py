@@ -120,7 +120,7 @@ async def queue(paths: Paths, count: int) -> None:
             await engine.start(spec(f"numbered {COUNT} every=0.05", title=f"Run {number}"))
 
 
-async def told(paths: Paths) -> dict[str, list[Event]]:
+async def ended_events(paths: Paths) -> dict[str, list[Event]]:
     """Wait until all runs have ended, whoever sees to them, and give their events."""
     async with Engine.open(paths) as engine:
         try:
@@ -166,7 +166,7 @@ def test_runs_go_on_in_the_background(
     dashboard = opened()
     dashboard.until("2 running", "▪ n 5")
     go(dashboard)
-    check(asyncio.run(told(paths)), 2)
+    check(asyncio.run(ended_events(paths)), 2)
 
 
 def test_after_a_kill_the_next_dashboard_shows_the_runs_as_they_are(
@@ -182,4 +182,4 @@ def test_after_a_kill_the_next_dashboard_shows_the_runs_as_they_are(
     dashboard.until("Runs 5", "5 done")
     os.write(dashboard.window, b"q")
     assert dashboard.end() == 0
-    check(asyncio.run(told(paths)), 5)
+    check(asyncio.run(ended_events(paths)), 5)

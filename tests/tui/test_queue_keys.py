@@ -129,16 +129,16 @@ async def test_a_stalled_run_needs_me_until_it_goes_on(engine: FakeEngine) -> No
 
 
 async def test_the_last_run_to_tell_of_limits_is_believed(engine: FakeEngine) -> None:
-    def told(percent: float) -> LimitsSeen:
+    def used(percent: float) -> LimitsSeen:
         return LimitsSeen((LimitWindow("primary", percent, 300, engine.now + 3_600),))
 
-    engine.happen("a1", told(10))
-    engine.happen("c3", told(20), after_s=1)
+    engine.happen("a1", used(10))
+    engine.happen("c3", used(20), after_s=1)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         assert "5h 20% ↻ " in top(app)
-        engine.happen("c3", told(30))
+        engine.happen("c3", used(30))
         engine.happen("a1", Notice("info", "later, but of something else"), after_s=5)
         await taken(pilot)
         assert "5h 30%" in top(app)

@@ -179,7 +179,7 @@ async def test_overlapping_runs_are_flagged_until_one_is_applied(
         assert "⇄ first" in shown(app)
         assert "⇄ second" in shown(app)
         assert f"overlaps with {second.id}: a.txt" in plain(app)
-        await engine.workspaces.take_home(second.id, ApplyMode.EDITS)
+        await engine.workspaces.apply(second.id, ApplyMode.EDITS)
         await sees(pilot, lambda: "⇄" not in shown(app))
         assert "⇡ second" in shown(app)
 

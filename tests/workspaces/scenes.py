@@ -56,6 +56,6 @@ async def scene(source: Path, home: Path, kind: str = "worktree", **how: bool) -
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     root = Path(made.workspace.path)
     return Scene(source, root, run, home, made.workspace.branch, made.notices, made.workspace)

@@ -69,7 +69,7 @@ async def test_nothing_is_applied_into_them(
     spec = WorkspaceSpec(WorkspaceKind.COPY, str(source))
     made = await asyncio.to_thread(create.make, spec, target, places["home"], lambda: False)
     run = await Checkpoints.make(tmp_path / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(target, {"config.yaml": "workspace: {setup: [evil]}\n"})
     (tmp_path / "way").symlink_to(places[name])
     for to in (places[name], tmp_path / "way"):

@@ -85,7 +85,7 @@ async def scene(
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     return Scene(source, target, run, home, made.workspace.branch)
 
 
@@ -272,7 +272,7 @@ async def test_from_a_run_that_goes_on_from_another(
     spec = WorkspaceSpec(WorkspaceKind.FROM_RUN, str(first.root))
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r2" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     here = Scene(source, target, run, home, made.workspace.branch)
     change(target)
     repos.write(target, {"a.txt": LINES.replace("line 20\n", "first\n").replace("3\n", "x\n")})
@@ -445,7 +445,7 @@ async def test_what_was_cut_short_is_taken_back_by_the_next_call(
         patch.setattr(
             file_transaction.FileTransaction,
             "_take_away",
-            killed(file_transaction.FileTransaction._take_away),
+            killed(file_transaction.FileTransaction._move_aside),
         )
         patch.setattr(
             file_transaction.FileTransaction, "_put", killed(file_transaction.FileTransaction._put)

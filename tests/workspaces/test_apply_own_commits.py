@@ -286,7 +286,7 @@ async def in_place(source: Path, home: Path) -> Scene:
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     return Scene(source, source, run, home, None)
 
 

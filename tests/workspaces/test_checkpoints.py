@@ -50,7 +50,7 @@ async def test_every_kind_of_change_is_told(root: Path, home: Path) -> None:
     repos.write(root, {"bin": b"\0\1", "to link": "file\n"})
     (root / "link").symlink_to("mod")
     run = await opened(root, home)
-    assert (await run.take("baseline")).n == 0
+    assert (await run.record("baseline")).n == 0
     repos.write(root, {"mod": "a\nB\nc\n", "new": "n\n", "bin": b"\0\2"})
     (root / "gone").unlink()
     (root / "old name").rename(root / "new name")
@@ -84,10 +84,10 @@ async def test_every_kind_of_change_is_told(root: Path, home: Path) -> None:
 
 async def test_checkpoints_are_numbered_and_only_made_of_changes(root: Path, home: Path) -> None:
     run = await opened(root, home)
-    assert (await run.take("one")).n == 0
-    assert (await run.take("two")).n == 0
+    assert (await run.record("one")).n == 0
+    assert (await run.record("two")).n == 0
     repos.write(root, {"a": "a\n"})
-    second = await run.take("third [/red]\nmore")
+    second = await run.record("third [/red]\nmore")
     assert (second.n, second.ref) == (1, "refs/swarm/checkpoints/1")
     again = await opened(root, home)
     assert [(c.n, c.message) for c in await again.list()] == [(0, "one"), (1, "third [/red]")]
@@ -100,7 +100,7 @@ async def test_checkpoints_are_numbered_and_only_made_of_changes(root: Path, hom
 async def test_it_makes_no_difference_whether_the_agent_commits(tmp_path: Path, home: Path) -> None:
     source = repos.repository(tmp_path / "s")
     run = await opened(source, home, "in-place", source)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(source, {"a.txt": "one\n"})
     before = await run.changes()
     repos.commit(source, "by the agent")
@@ -114,7 +114,7 @@ async def test_restore_puts_back_what_counts_and_leaves_the_rest(root: Path, hom
     repos.write(root, {".gitignore": "*.log\nbuild/\n", "a": "a\n", "d/b": "b\n", "x": "x\n"})
     (root / "x").chmod(0o750)
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     then = repos.files(root)
     repos.write(root, {"a": "A\n", "n/e/w": "w\n", "keep.log": "log\n", "build/o": "o\n"})
     (root / "d" / "b").unlink()
@@ -137,7 +137,7 @@ async def test_restore_puts_back_what_counts_and_leaves_the_rest(root: Path, hom
 async def test_restore_refuses_what_stands_in_the_way(root: Path, home: Path) -> None:
     repos.write(root, {"a": "a\n", "b": "b\n", ".gitignore": "*.log\n"})
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     (root / "a").unlink()
     repos.write(root, {"a/only.log": "kept\n", "b": "B\n"})
     with pytest.raises(UserError, match=r"only\.log") as raised:
@@ -154,14 +154,14 @@ async def test_ignored_files_are_no_part_unless_they_were_there(tmp_path: Path, 
     repos.git(source, "commit", "-qm", "x")
     (source / ".git" / "info" / "exclude").write_text("private\n")
     run = await opened(source, home, "in-place", source)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(source, {"forced.log": "2\n", "other.log": "x\n", "private": "x\n"})
     assert [file.path for file in (await run.changes()).files] == ["forced.log"]
 
 
 async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: Path) -> None:
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.repository(root / "project")
     repos.repository(root / "project" / "deeper", {"f": "f\n"})
     (root / "empty" / ".git").mkdir(parents=True)
@@ -172,7 +172,7 @@ async def test_gits_own_files_are_left_out_and_never_touched(root: Path, home: P
     wanted = {"project/a.txt", "project/sub/b.txt", "project/deeper/f", "fake/f"}
     wanted |= {"project", "project/deeper"}  # their commits
     assert paths == wanted
-    await run.take("one")
+    await run.record("one")
     await restore(run, 0)
     left = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     assert left == {path: data for path, data in before.items() if ".git" in path.parts}
@@ -184,7 +184,7 @@ async def test_what_the_sandbox_puts_there_for_a_moment_is_no_change(
     root: Path, home: Path
 ) -> None:
     run = await opened(root, home)
-    await run.take("start")
+    await run.record("start")
     for name in (".codex", ".agents", ".aws"):
         (root / name).touch()
     assert (await run.changes()).files == ()
@@ -199,7 +199,7 @@ async def test_what_is_no_file_is_left_out(root: Path, home: Path) -> None:
     server.close()
     repos.write(root, {"a": "a\n"})
     run = await opened(root, home)
-    assert (await run.take("baseline")).left_out == ()
+    assert (await run.record("baseline")).left_out == ()
     assert [path async for path in _paths(run)] == ["a"]
     (root / "a").unlink()
     os.mkfifo(root / "a")
@@ -211,7 +211,7 @@ async def test_a_folder_that_is_closed_to_us_is_told_and_stops_a_restore(
     root: Path, home: Path
 ) -> None:
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(root, {"b": "b\n", "closed/deep/work": "precious\n"})
     (root / "closed").chmod(0)
     try:
@@ -236,7 +236,7 @@ async def _paths(run: Checkpoints):
 async def test_a_large_file_and_one_that_grows_are_taken_in(root: Path, home: Path) -> None:
     (root / "large").write_bytes(b"\0" + os.urandom(1 << 20) * 20)
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     stop = asyncio.Event()
 
     async def grow() -> None:
@@ -247,10 +247,10 @@ async def test_a_large_file_and_one_that_grows_are_taken_in(root: Path, home: Pa
 
     growing = asyncio.create_task(grow())
     for _ in range(5):
-        await run.take("while it grows")
+        await run.record("while it grows")
     stop.set()
     await growing
-    end = await run.take("end")
+    end = await run.record("end")
     assert await run.content("log", end.n) == (root / "log").read_bytes()
     with (root / "large").open("r+b") as file:
         file.truncate(17 << 20)
@@ -265,20 +265,20 @@ async def test_a_change_that_keeps_size_and_time_is_seen(root: Path, home: Path)
     for number in range(20):
         (root / "a").write_text(f"{number:03}\n")
         os.utime(root / "a", ns=(10**18, 10**18))
-        n = (await run.take("x")).n
+        n = (await run.record("x")).n
         assert await run.content("a", n) == f"{number:03}\n".encode()
 
 
 async def test_the_cache_may_be_lost_and_the_store_packed(root: Path, home: Path) -> None:
     repos.write(root, {f"{n}": f"{n}\n" for n in range(300)})
     run = await opened(root, home)
-    first = await run.take("baseline")
+    first = await run.record("baseline")
     repos.write(root, {"1": "changed\n"})
-    await run.take("one")
+    await run.record("one")
     await run.pack()
     (run.git.git_dir / "swarm-seen").write_bytes(b"\xc1 nonsense")
     assert (await run.changes(1)).files == ()
-    assert (await run.take("same")).n == 1
+    assert (await run.record("same")).n == 1
     assert (await restore(run, 0)).files == ("1",)
     assert (await run.list())[0].sha == first.sha
 
@@ -292,7 +292,7 @@ async def test_small_packs_are_made_one_and_nothing_is_lost(
     run = await opened(root, home)
     for number in range(9):
         repos.write(root, {"a": f"{number}\n"})
-        await run.take(f"{number}")
+        await run.record(f"{number}")
         repos.write(root, {"a": f"{number} and a half\n"})
         assert [file.path for file in (await run.changes(number)).files] == ["a"]
     packs = [*run.git.git_dir.rglob("*.pack")]
@@ -303,13 +303,13 @@ async def test_small_packs_are_made_one_and_nothing_is_lost(
 
 
 async def test_calls_at_once_are_served_one_by_one(root: Path, home: Path) -> None:
-    await (await opened(root, home)).take("baseline")
+    await (await opened(root, home)).record("baseline")
     runs = [await opened(root, home) for _ in range(4)]
 
     async def work(run: Checkpoints, number: int) -> None:
         for step in range(3):
             repos.write(root, {f"{number}-{step}": "x\n"})
-            await run.take(f"{number}-{step}")
+            await run.record(f"{number}-{step}")
             await run.changes()
 
     await asyncio.gather(*(work(run, number) for number, run in enumerate(runs)))
@@ -320,10 +320,10 @@ async def test_calls_at_once_are_served_one_by_one(root: Path, home: Path) -> No
 
 async def test_the_workspace_gone_is_said(root: Path, home: Path) -> None:
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     root.rmdir()
     with pytest.raises(UserError) as raised:
-        await run.take("x")
+        await run.record("x")
     assert raised.value.code == "WORKSPACE_MISSING"
 
 
@@ -360,7 +360,7 @@ async def test_a_folder_swapped_for_a_link_leads_nowhere(
     repos.write(secret, outside)
     repos.write(root, {f"d/f{n}": f"mine {n}\n" for n in range(20)})
     run = await opened(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     stop = threading.Event()
     swapping = asyncio.create_task(asyncio.to_thread(swap, root, secret, stop))
     until = time.monotonic() + 2
@@ -368,7 +368,7 @@ async def test_a_folder_swapped_for_a_link_leads_nowhere(
     while time.monotonic() < until:
         try:
             write_inside(root, f"mine {time.monotonic()}\n")
-            await run.take("while it is swapped")
+            await run.record("while it is swapped")
             await restore(run, 0)
         except UserError as error:
             assert error.code == "WORKSPACE_BUSY"
@@ -389,7 +389,7 @@ async def test_five_thousand_files_cost_little(tmp_path: Path, home: Path) -> No
     repos.git(source, "worktree", "add", "-q", str(tmp_path / "ws"))
     run = await opened(tmp_path / "ws", home, "worktree", source)
     for number in range(3):
-        await run.take(f"{number}")
+        await run.record(f"{number}")
     stored = sum(path.stat().st_size for path in run.git.git_dir.rglob("*") if path.is_file())
     assert stored < 2 << 20  # the list of what was seen; no file is stored again
     repos.write(tmp_path / "ws", {f"d{n}/f{n}.py": "changed\n" for n in range(10)})
@@ -451,7 +451,7 @@ def test_any_names_are_remembered_measured_and_brought_back(
         root.mkdir()
         run = await opened(root, folder)
         lay(root, {path: entry for path, entry in first.items() if entry[0] != "link"})
-        await run.take("baseline")
+        await run.record("baseline")
         one = repos.files(root)
         lay(root, second)
         two = repos.files(root)
@@ -460,7 +460,7 @@ def test_any_names_are_remembered_measured_and_brought_back(
             file.old_path for file in changes.files if file.old_path
         }
         assert told == {name for name in one | two if one.get(name) != two.get(name)}
-        last = await run.take("second")
+        last = await run.record("second")
         await restore(run, 0)
         assert repos.files(root) == one
         await restore(run, last.n)

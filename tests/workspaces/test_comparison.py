@@ -12,7 +12,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspaces.checkpoints.changes import ChangeKind
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
-from engine.workspaces.files.tree import look_at, must_be_there
+from engine.workspaces.files.tree import must_be_there, preview
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_each_file_has_its_own_diff_and_no_other(root: Path, home: Path) -
     for name in names:
         Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_bytes(b"before\n")
     store = await opened(root, home)
-    await store.take("baseline")
+    await store.record("baseline")
     for number, name in enumerate(names):
         Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_text(f"after {number}\n")
     comparison = await store.compare()
@@ -52,7 +52,7 @@ async def test_a_folder_in_the_place_of_a_file_is_another_diff(root: Path, home:
     text = "".join(f"line {n}\n" for n in range(50))
     repos.write(root, {"old name": text})
     store = await opened(root, home)
-    await store.take("baseline")
+    await store.record("baseline")
     (root / "a").unlink()
     (root / "b/inner").unlink()
     (root / "b").rmdir()
@@ -80,7 +80,7 @@ async def test_what_is_compared_stays_whatever_happens_to_the_workspace(
     root: Path, home: Path
 ) -> None:
     store = await opened(root, home)
-    await store.take("baseline")
+    await store.record("baseline")
     repos.write(root, {"a": "first\n"})
     comparison = await store.compare()
     repos.write(root, {"a": "second\n"})
@@ -95,15 +95,15 @@ def test_a_look_at_a_path_never_leaves_the_workspace(root: Path, tmp_path: Path)
     (root / "file").write_text("12345")
     (root / "folder").mkdir()
     os.mkfifo(root / "pipe")
-    link = look_at(root, "link", 100)
+    link = preview(root, "link", 100)
     assert (link.is_link, link.is_file, link.data) == (
         True,
         False,
         os.fsencode(tmp_path / "secret"),
     )
-    file = look_at(root, "file", 3)
+    file = preview(root, "file", 3)
     assert (file.is_file, file.size_bytes, file.data) == (True, 5, b"123")
-    assert not look_at(root, "pipe", 3).is_file
+    assert not preview(root, "pipe", 3).is_file
     must_be_there(root, "")
     must_be_there(root, "file")
     must_be_there(root, "folder")
@@ -112,4 +112,4 @@ def test_a_look_at_a_path_never_leaves_the_workspace(root: Path, tmp_path: Path)
             must_be_there(root, path)
         if path not in ("link", "pipe"):
             with pytest.raises(UserError):
-                look_at(root, path, 100)
+                preview(root, path, 100)

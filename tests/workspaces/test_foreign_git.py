@@ -130,7 +130,7 @@ async def test_a_copy_of_such_a_folder_works_without_its_repository(
     target = home / "workspaces" / "p" / "r1"
     workspace = await copied(WorkspaceSpec(WorkspaceKind.COPY, str(source)), target, home)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     assert run.repository is None
     repos.write(target, {"a": "b\n"})
     assert [file.path for file in (await run.changes()).files] == ["a"]

@@ -339,7 +339,7 @@ async def test_files_alone_need_no_readable_repository(
     case(source / ".git")
     workspace = Workspace(str(source), WorkspaceKind.IN_PLACE, str(source))
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(source, {"a.txt": "changed\n"})
     assert b"+changed" in await repos.written(run.write_diff)
 

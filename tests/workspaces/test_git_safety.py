@@ -176,10 +176,10 @@ async def test_a_whole_run_runs_nothing(
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(target, {"a.txt": "zero\none\ntwo\nthree\n", "fresh.x": "fresh\n"})
     shutil.copytree(evil / "inner", target / "nested")
-    await run.take("changed")
+    await run.record("changed")
     assert len((await run.changes()).files) == 5  # the nested repository, too
     assert b"+zero" in await repos.written(run.write_diff)
     await restore(run, 0)
@@ -229,7 +229,7 @@ async def test_a_work_tree_that_settings_name_is_not_believed(tmp_path: Path, ho
     assert (await worktree.must_find(source)).top == source
     made = await worktree.create(source, home / "w" / "r1", "swarm/r1", home)
     run = await Checkpoints.make(home / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(home / "w" / "r1", {"a.txt": "changed\n"})
     await apply(run, ApplyRequest(source), home)
     assert (source / "a.txt").read_text() == "changed\n"

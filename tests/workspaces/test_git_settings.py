@@ -95,7 +95,7 @@ async def test_no_hook_of_the_settings_runs(tmp_path: Path, home: Path, where: s
     ran.unlink()
     made = await worktree.create(source, home / "workspaces" / "p" / "r1", "swarm/r1", home)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(Path(made.workspace.path), {"a.txt": "x\n"})
     for how in (ApplyMode.COMMIT, ApplyMode.MERGE):
         await apply(run, ApplyRequest(source, how, "swarm/r1", "m"), home)

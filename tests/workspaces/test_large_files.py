@@ -54,9 +54,9 @@ async def everything(source: Path, home: Path) -> None:
     root = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     large(root / "new" / "large", 1)
-    await run.take("one")
+    await run.record("one")
     await run.changes()
     with (home / "patch").open("wb") as file:
         await run.write_diff(file)
@@ -118,7 +118,7 @@ async def test_large_files_are_applied_like_small_ones(
     root = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(root, {"text.txt": text, "exec": b"#!" * 2000, "small": b"s"})
     (root / "exec").chmod(0o755)
     (root / "gone").unlink()
@@ -141,7 +141,7 @@ async def test_large_files_that_changed_on_both_sides_conflict(tmp_path: Path, h
     root = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(root, {"a": b"a\n" * 900 + b"run\n"})
     repos.write(source, {"a": b"here\n" + b"a\n" * 900})
     repos.commit(source, "here")
@@ -164,7 +164,7 @@ async def test_holes_take_no_room_and_stay_holes(
     root = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     for number in range(3):
         with (root / f"sparse{number}").open("wb") as file:
             file.write(b"%d" % number)
@@ -191,11 +191,11 @@ async def test_files_with_too_many_holes_are_named(
     root = tmp_path / "ws"
     repos.write(root, {"a": "a\n"})
     run = await Checkpoints.make(home / "c.git", Workspace(str(root), WorkspaceKind.EMPTY))
-    await run.take("baseline")
+    await run.record("baseline")
     for number in range(4):
         (root / f"sparse{number}").touch()
         os.truncate(root / f"sparse{number}", SPARSE)
     (root / "real").write_bytes(bytes(range(250)) * 1000)
-    taken = await run.take("one")
+    taken = await run.record("one")
     assert taken.left_out == ("sparse2", "sparse3")
     assert [file.path for file in (await run.changes(0, 1)).files] == ["real", "sparse0", "sparse1"]

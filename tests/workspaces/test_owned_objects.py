@@ -29,7 +29,7 @@ async def begun(source: Path, home: Path, kind: str) -> tuple[Path, Workspace]:
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     store = home / "runs" / "r1" / "checkpoints.git"
-    await (await Checkpoints.make(store, made.workspace)).take("baseline")
+    await (await Checkpoints.make(store, made.workspace)).record("baseline")
     return store, made.workspace
 
 
@@ -43,7 +43,7 @@ async def still_whole(store: Path, workspace: Workspace) -> Checkpoints:
     run = await Checkpoints.open(store, workspace)
     assert b"-two\n+TWO" in await repos.written(run.write_diff)
     assert {f.path for f in (await run.changes()).files} == {"a.txt", "sub/deep/b.txt"}
-    taken = await run.take("later")
+    taken = await run.record("later")
     await restore(run, 0)
     assert (root / "sub" / "deep" / "b.txt").read_text() == "b\n"
     await restore(run, taken.n)

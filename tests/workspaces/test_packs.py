@@ -50,7 +50,7 @@ async def test_trees_are_gits_after_any_change(tmp_path: Path, home: Path, hashe
             change(root, chance)
         repos.git(root, *there, "add", "-A")
         assert (await run.now()).tree == repos.git(root, *there, "write-tree"), turn
-        assert (await run.take(f"turn {turn}")).left_out == ()
+        assert (await run.record(f"turn {turn}")).left_out == ()
         if turn == 10:
             (store / "swarm-seen").unlink()  # only a cache
     inside = ("--git-dir", str(store))

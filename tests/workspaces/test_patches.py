@@ -101,7 +101,7 @@ async def scene(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     root = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, spec, root, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     return Scene(source, root, home, run)
 
 

@@ -54,7 +54,7 @@ async def made(
     spec = WorkspaceSpec(kind, str(source))
     workspace = (await asyncio.to_thread(create.make, spec, target, home, lambda: False)).workspace
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     return Path(workspace.path), run
 
 

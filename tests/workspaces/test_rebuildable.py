@@ -23,7 +23,7 @@ async def run_in(source: Path, home: Path, kind: str) -> tuple[Path, Checkpoints
     made = await asyncio.to_thread(create.make, spec, target, home, lambda: False)
     store = home / "runs" / "r1" / "checkpoints.git"
     run = await Checkpoints.make(store, made.workspace, NAMES)
-    await run.take("baseline")
+    await run.record("baseline")
     return Path(made.workspace.path), await Checkpoints.open(store, made.workspace)
 
 
@@ -45,7 +45,7 @@ async def test_such_a_folder_is_no_part_of_the_changes(source: Path, home: Path,
     repos.write(root, {"a": "A\n", "kept/target/target/deep": "d\n"})
     wanted = ["a", "kept/target/new", "target", "x.odd/f"]
     assert await changed(run) == wanted
-    taken = await run.take("work")
+    taken = await run.record("work")
     assert taken.rebuildable == ("kept/target/target", "node_modules", "web/node_modules")
     assert set(map(str, await run.counted())) & {"b'node_modules/z'"} == set()
     await restore(run, 0)

@@ -24,9 +24,9 @@ async def store(tmp_path: Path) -> Path:
     root.mkdir()
     (root / "a.txt").write_text("one\n")
     made = await Checkpoints.make(tmp_path / "run" / "store.git", workspace(tmp_path))
-    await made.take("first")
+    await made.record("first")
     (root / "a.txt").write_text("two\n")
-    await made.take("second")
+    await made.record("second")
     return tmp_path / "run" / "store.git"
 
 

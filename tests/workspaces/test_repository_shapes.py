@@ -42,7 +42,7 @@ async def started(shape: Shape, source: Path, home: Path) -> Scene:
     target = home / "workspaces" / "p" / "r1"
     made = await asyncio.to_thread(create.make, pinned, target, home, lambda: False)
     run = await Checkpoints.make(home / "runs" / "r1" / "checkpoints.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     branch = made.workspace.branch or "swarm/r1"
     return Scene(source, target, run, home, branch, made.notices, made.workspace)
 

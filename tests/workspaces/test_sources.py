@@ -31,13 +31,13 @@ async def test_a_repository_is_looked_at_and_left_alone(
     tmp_path: Path, sources: SourceInspector
 ) -> None:
     source = repos.repository(tmp_path / "s")
-    clean = await sources.look(spec(source))
+    clean = await sources.inspect(spec(source))
     assert clean is not None
     assert (clean.uncommitted, clean.some) == (0, ())
     for name in ("new.txt", "z1", "z2", "z\x1b[31m\n3"):
         (source / name).write_text("x")
     before = repos.files(source)
-    found = await sources.look(spec(source))
+    found = await sources.inspect(spec(source))
     assert found == SourceInfo(clean.branch, 4, ("new.txt", "z\\x1b[31m\\n3", "z1"))
     assert repos.files(source) == before
 
@@ -45,10 +45,10 @@ async def test_a_repository_is_looked_at_and_left_alone(
 async def test_what_is_no_repository_has_nothing_to_say(
     tmp_path: Path, sources: SourceInspector
 ) -> None:
-    assert await sources.look(spec(tmp_path)) is None
-    assert await sources.look(spec(tmp_path / "gone")) is None
-    assert await sources.look(WorkspaceSpec()) is None
-    assert await sources.look(WorkspaceSpec(WorkspaceKind.FROM_RUN, "nothing")) is None
+    assert await sources.inspect(spec(tmp_path)) is None
+    assert await sources.inspect(spec(tmp_path / "gone")) is None
+    assert await sources.inspect(WorkspaceSpec()) is None
+    assert await sources.inspect(WorkspaceSpec(WorkspaceKind.FROM_RUN, "nothing")) is None
     assert await sources.files(WorkspaceSpec(WorkspaceKind.FROM_RUN, "nothing")) == []
     assert await sources.files(spec(tmp_path / "gone")) == []
 

@@ -62,7 +62,7 @@ async def test_stash_and_cones_of_the_agent_delete_nothing(
     assert await here.changed() == ["in/a"]
     repos.write(here.root, {"out/b": "B\n"})
     assert await here.changed() == ["in/a", "out/b"]
-    point = await here.run.take("two files")
+    point = await here.run.record("two files")
     repos.git(here.root, "add", "out/b")
     repos.git(here.root, "commit", "-qm", "b")
     repos.git(here.root, "sparse-checkout", "set", "--cone", "in")

@@ -91,7 +91,7 @@ async def store(root: Path, home: Path) -> Checkpoints:
 
 Action = Callable[[Checkpoints], Awaitable[object]]
 ACTIONS: dict[str, Action] = {
-    "checkpoint": lambda run: run.take("x"),
+    "checkpoint": lambda run: run.record("x"),
     "changes": lambda run: run.changes(),
     "diff": lambda run: repos.written(run.write_diff),
     "restore": lambda run: restore(run, 0),
@@ -107,33 +107,33 @@ async def test_a_pipe_in_a_workspace_is_named_and_makes_nothing_wait(
     repos.repository(root / "nested", {"n": "n\n"})
     repos.write(root, {"a": "a\n"})
     run = await store(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     plant(root / name, "pipe")
     is_opened = refused if name in IN_FOLDERS else refused_or_done
     for action in ACTIONS.values() if name == ".gitignore" else [ACTIONS["checkpoint"]]:
         await is_opened(action(run), root / name)
     (root / name).unlink()
-    await run.take("x")
+    await run.record("x")
 
 
 async def test_other_runs_go_on_while_git_waits_in_one(tmp_path: Path, home: Path) -> None:
     stuck, free = tmp_path / "stuck", tmp_path / "free"
     first, second = await store(stuck, home / "1"), await store(free, home / "2")
     plant(stuck / ".gitignore", "pipe")
-    waiting = asyncio.create_task(first.take("x"))
+    waiting = asyncio.create_task(first.record("x"))
     for number in range(3):
         repos.write(free, {"a": f"{number}\n"})
-        await second.take("x")
+        await second.record("x")
     await refused(waiting, stuck / ".gitignore")
 
 
 async def test_a_sparse_list_of_patterns_takes_no_memory(tmp_path: Path, home: Path) -> None:
     root = tmp_path / "ws"
     run = await store(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     plant(root / ".gitignore", "sparse")
     before = child_peak_kib()
-    await refused(run.take("x"), root / ".gitignore")
+    await refused(run.record("x"), root / ".gitignore")
     assert child_peak_kib() < max(before, process_watch.MEMORY_BYTES // 1024)
 
 
@@ -143,16 +143,16 @@ async def test_a_pipe_that_is_removed_while_git_waits_for_it(
     monkeypatch.setattr(process_watch, "STALLED_S", 0.5)
     root = tmp_path / "ws"
     run = await store(root, home)
-    await run.take("baseline")
+    await run.record("baseline")
     plant(root / ".gitignore", "pipe")
-    original = process_watch.look
+    original = process_watch.check
 
-    def look(where: Path) -> None:
+    def check(where: Path) -> None:
         (root / ".gitignore").unlink(missing_ok=True)
         original(where)
 
-    monkeypatch.setattr(process_watch, "look", look)
-    await refused(run.take("x"), root)
+    monkeypatch.setattr(process_watch, "check", check)
+    await refused(run.record("x"), root)
 
 
 async def test_sockets_and_files_of_such_names_elsewhere_do_no_harm(
@@ -165,7 +165,7 @@ async def test_sockets_and_files_of_such_names_elsewhere_do_no_harm(
     plant(root / "HEAD", "pipe")
     plant(root / "packed-refs", "pipe")
     repos.write(root, {"a": "a\n"})
-    assert (await run.take("x")).n == 0
+    assert (await run.record("x")).n == 0
 
 
 @pytest.mark.parametrize("name", IN_SOURCES)
@@ -196,7 +196,7 @@ async def test_apply_reads_no_attributes_of_the_working_tree(
     made = await worktree.create(source, home / "workspaces" / "p" / "r1", "swarm/r1", home)
     root = Path(made.workspace.path)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(root, {"a.txt": "x\r\n", "sub/b.txt": "y\r\n"})
     plant(source / "sub" / ".gitattributes", "pipe")
     wish = ApplyRequest(source, how, "swarm/r1", "m")
@@ -211,9 +211,9 @@ async def test_apply_as_a_commit_does_not_read_the_workspace_after_it(
     made = await worktree.create(source, home / "workspaces" / "p" / "r1", "swarm/r1", home)
     root = Path(made.workspace.path)
     run = await Checkpoints.make(home / "runs" / "r1" / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(root, {"a.txt": "x\n", "sub/b.txt": "y\n"})
-    taken = await run.take("x")
+    taken = await run.record("x")
     for name in (".gitattributes", "sub/.gitattributes", ".gitignore"):
         plant(root / name, "pipe")
     done = await asyncio.wait_for(

@@ -74,7 +74,7 @@ async def test_nothing_outside_is_read_or_written(paths: Paths, tmp_path: Path) 
             for _ in range(ROUNDS):
                 for how in (ApplyMode.EDITS, ApplyMode.MERGE, ApplyMode.COMMIT):
                     with suppress(UserError):
-                        await workspaces.take_home(run.id, how)
+                        await workspaces.apply(run.id, how)
                 for number in (0, 1):
                     with suppress(UserError):
                         await workspaces.restore(run.id, number)

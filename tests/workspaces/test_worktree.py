@@ -97,7 +97,7 @@ async def test_uncommitted_work_is_brought_along_and_left_alone(source: Path, ho
     assert repos.git(source, "status", "--porcelain") == before
     assert repos.git(source, "stash", "list") == ""
     run = await Checkpoints.make(home / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     assert (await run.changes()).files == ()
 
 
@@ -137,7 +137,7 @@ async def test_repositories_in_every_state(tmp_path: Path, home: Path, state: st
     assert repos.files(target) == wanted
     assert repos.git(target, "status", "--porcelain") == ""
     run = await Checkpoints.make(home / "c.git", made.workspace)
-    await run.take("baseline")
+    await run.record("baseline")
     repos.write(target, {"new": "x\n"})
     assert [file.path for file in (await run.changes()).files] == ["new"]
     repository = await worktree.must_find(given)

@@ -156,9 +156,7 @@ class ApplyDialog(Dialog[bool]):
     async def _look(self) -> None:
         for row in self._rows:
             try:
-                row.told = await self._engine.workspaces.take_home(
-                    row.run.id, self._how, check=True
-                )
+                row.told = await self._engine.workspaces.apply(row.run.id, self._how, check=True)
             except UserError as error:
                 row.error = error
             self._draw()
@@ -205,7 +203,7 @@ class ApplyDialog(Dialog[bool]):
         if how is ApplyMode.PATCH:
             path = await self._engine.workspaces.save_patch(run.id)
             return f"patch saved: {path}. `git apply` takes it."
-        done = await self._engine.workspaces.take_home(run.id, how, message=message)
+        done = await self._engine.workspaces.apply(run.id, how, message=message)
         if not done.files:
             return "nothing was new."
         count = _files(len(done.files))

@@ -156,7 +156,7 @@ class DiskScreen(LiveScreen):
             self._looked_at[path] = wanted[path]
             self._pace.ask()
 
-        await attempt(app_of(self), self.engine.disk.look_for_work(wanted, found))
+        await attempt(app_of(self), self.engine.disk.report_unsaved(wanted, found))
 
     @on(DiskTree.Unfolded)
     def _unfolded(self, event: DiskTree.Unfolded) -> None:

@@ -74,7 +74,7 @@ class FileScreen(CodeScreen):
         name = clean(printable_name(path))
         self.code.set_title(name)
         try:
-            found = await self.engine.workspaces.look(self.run_id, path, MOST_BYTES)
+            found = await self.engine.workspaces.preview(self.run_id, path, MOST_BYTES)
         except UserError as error:
             self.code.clear(f"{error.message} {error.recovery}")
             return

@@ -263,7 +263,7 @@ class NewBatch(Dialog[str]):
                     self._starting = False
                     self._check()
                     return
-                await self._engine.trust.give(consent)
+                await self._engine.trust.grant(consent)
             swarm, _ = await self._engine.swarms.start(plan)
         except UserError as error:
             self._refuse(error)

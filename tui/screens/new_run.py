@@ -210,7 +210,7 @@ class NewRun(Dialog[str]):
                 self._refusal = error
         await self._take_template(moves=False)  # another folder may have another one
         if self._refusal is None:
-            self._source = await self._engine.sources.look(spec.workspace)
+            self._source = await self._engine.sources.inspect(spec.workspace)
         with suppress(NoMatches):  # the form is being closed
             self._describe()
 

@@ -116,7 +116,7 @@ class PatternsScreen(LiveScreen):
         """Take a pattern in from a file."""
 
         async def take(typed: str) -> None:
-            known = await self.engine.patterns.take_file(_path(typed))
+            known = await self.engine.patterns.save_file(_path(typed))
             self._done(known, "Imported")
 
         self._ask("Import a pattern", "", "Path of an exported file.", "Import", take)

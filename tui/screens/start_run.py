@@ -46,7 +46,7 @@ class StartRun:
         asked = question(consent, may_go_without=False)
         if await app_of(self._over).push_screen_wait(asked) != "trust":
             return False
-        await self._engine.trust.give(consent)
+        await self._engine.trust.grant(consent)
         return True
 
     async def _trusted(self, wanted: RunSpec) -> RunSpec | None:
@@ -58,7 +58,7 @@ class StartRun:
             return wanted
         answer = await app_of(self._over).push_screen_wait(question(consent))
         if answer == "trust":
-            await self._engine.trust.give(consent)
+            await self._engine.trust.grant(consent)
         elif answer == "without":
             return replace(wanted, with_setup=False)
         return wanted if answer == "trust" else None

@@ -89,13 +89,13 @@ class SessionFiles:
         except OSError:
             return None
         is_file = stat.S_ISREG(info.st_mode)
-        return self._told(path, run, thread, folder, info) if is_file else None
+        return self._describe(path, run, thread, folder, info) if is_file else None
 
     def _of_root(self, head: _Payload) -> Run | None:
         """Return the run whose thread started the sub-agent that a session is of."""
         return self._by_thread.get(head.session_id) or self._by_thread.get(head.parent_thread_id)
 
-    def _told(
+    def _describe(
         self, path: Path, run: Run | None, thread: str, folder: Path | None, info: os.stat_result
     ) -> SessionFile:
         kept = self._kept(run, thread, folder, info.st_mtime)

@@ -131,7 +131,7 @@ def parse(arguments: list[str]) -> ExecOptions:
             options.words += rest
             break
         if argument.startswith("-") and argument != "-":
-            _take_option(options, argument, rest)
+            _read_option(options, argument, rest)
         elif argument == "resume" and options.command == "exec" and not options.words:
             options.command = "resume"
         else:
@@ -140,7 +140,7 @@ def parse(arguments: list[str]) -> ExecOptions:
     return options
 
 
-def _take_option(options: ExecOptions, argument: str, rest: list[str]) -> None:
+def _read_option(options: ExecOptions, argument: str, rest: list[str]) -> None:
     name, value = _split(argument)
     known = _ON_EXEC if options.command == "exec" else _ON_RESUME
     if name not in known:

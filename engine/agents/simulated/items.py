@@ -29,9 +29,9 @@ def think(turn: Turn, step: ScriptStep) -> None:
     turn.count_request(len(step.text))
 
 
-def say(turn: Turn, step: ScriptStep) -> None:
+def print_message(turn: Turn, step: ScriptStep) -> None:
     """Print a message to the user."""
-    turn.say(step.text)
+    turn.print_message(step.text)
     turn.thread.record_message("assistant", step.text)
     turn.count_request(len(step.text))
 
@@ -160,7 +160,7 @@ def numbered(turn: Turn, step: ScriptStep) -> None:
     first = turn.thread.last_number + 1 if start == "last" else int(start)
     every_s = step.number("every")
     for number in range(first, first + int(step.words[0])):
-        turn.say(f"n {number}")
+        turn.print_message(f"n {number}")
         turn.thread.record_message("assistant", f"n {number}")
         turn.thread.last_number = number
         turn.pause(every_s)
@@ -185,7 +185,7 @@ def flood(turn: Turn, step: ScriptStep) -> None:
 
 def bigline(turn: Turn, step: ScriptStep) -> None:
     """Print one message of a given size."""
-    turn.say("x" * int(step.words[0]))
+    turn.print_message("x" * int(step.words[0]))
 
 
 def raw(turn: Turn, step: ScriptStep) -> None:
@@ -213,7 +213,7 @@ PLAYS: dict[str, Callable[[Turn, ScriptStep], None]] = {
     "speed": speed,
     "wait": wait,
     "think": think,
-    "say": say,
+    "say": print_message,
     "plan": plan,
     "done": done,
     "command": command,

@@ -83,7 +83,7 @@ class Turn:
         if seconds > 0:
             time.sleep(seconds / self.speed)
 
-    def say(self, text: str) -> None:
+    def print_message(self, text: str) -> None:
         """Print an agent message and remember it as the last one."""
         self.item("completed", self.new_id(), "agent_message", text=text)
         self.last_message = text

@@ -134,14 +134,14 @@ class FolderScanner:
                 async with asyncio.timeout(SILENT_S):
                     size = int.from_bytes(await worker.stdout.readexactly(4), "big")
                     told = marshal.loads(await worker.stdout.readexactly(size))
-                yield _told(path, told)
+                yield _parse(path, told)
         except asyncio.IncompleteReadError as error:
             raise OSError(f"The measuring of {path} broke off.") from error
         except TimeoutError as error:
             raise OSError(f"The measuring of {path} got no answer for {SILENT_S} s.") from error
 
 
-def _told(path: Path, said: dict[str, Any]) -> ScanProgress:
+def _parse(path: Path, said: dict[str, Any]) -> ScanProgress:
     names = FolderSize.__dataclass_fields__
     return ScanProgress(
         path,

@@ -117,7 +117,7 @@ class ScanTeam:
         while (
             not self.is_helper and self._forks and select.select([self._results[0]], [], [], 0)[0]
         ):
-            self._take(os.read(self._results[0], _READ_BYTES), found)
+            self._merge(os.read(self._results[0], _READ_BYTES), found)
 
     def finish(self, found: FolderTotals, tell: Callable[[], None]) -> None:
         """Wait for the helpers, reporting now and then; raises OSError where one vanished."""
@@ -126,7 +126,7 @@ class ScanTeam:
         os.write(self._warm[1], b"+")
         os.close(self._results[1])
         while records := os.read(self._results[0], _READ_BYTES):
-            self._take(records, found)
+            self._merge(records, found)
             tell()
         _wait_for_children()
         for handle in (*self._warm, *self._cold, self._results[0]):
@@ -134,7 +134,7 @@ class ScanTeam:
         if self._ended != self._forks:
             raise OSError("a helper vanished")
 
-    def _take(self, records: bytes, found: FolderTotals) -> None:
+    def _merge(self, records: bytes, found: FolderTotals) -> None:
         for kind, one, two, three, four, five, newest in _RECORD.iter_unpack(records):
             if kind == _LINKED:
                 found.link((one, two), (three, four))

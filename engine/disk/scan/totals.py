@@ -96,7 +96,7 @@ class FolderTotals:
             self.apparent -= sizes[1]
         self.linked[place] = sizes
 
-    def told(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """Return the figures by their names."""
         names = ("disk", "apparent", "rebuildable", "entries", "newest", "unread")
         return {name: getattr(self, name) for name in names}

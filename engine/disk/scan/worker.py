@@ -65,7 +65,7 @@ class FolderScan:
         else:
             self._all_below(top, total, rebuildable=False)
         linked = [(*place, *sizes) for place, sizes in total.linked.items()]
-        self._tell(total, done=True, linked=linked)
+        self._send(total, done=True, linked=linked)
 
     def _no_folder(self, total: FolderTotals, error: OSError) -> None:
         """Report the size of a file or a link; anything else is an error."""
@@ -75,10 +75,10 @@ class FolderScan:
             info, error = None, gone
         if info is None or stat.S_ISDIR(info.st_mode):
             total.unread = 1
-            self._tell(total, done=True, error=error.strerror)
+            self._send(total, done=True, error=error.strerror)
             return
         total.add(info, rebuildable=False)
-        self._tell(total, done=True, folder=False)
+        self._send(total, done=True, folder=False)
 
     def _inside(self, top: int, total: FolderTotals) -> None:
         with os.scandir(top) as entries:
@@ -95,7 +95,7 @@ class FolderScan:
                 part.unread += 1
             if below is not None:
                 self._all_below(below, part, rebuildable)
-            self._tell(part, name=name, folder=is_folder, is_rebuildable=rebuildable)
+            self._send(part, name=name, folder=is_folder, is_rebuildable=rebuildable)
             total.merge(part)
         os.close(top)
 
@@ -109,7 +109,7 @@ class FolderScan:
         finally:
             if self._team.is_helper:  # no process listens any more, or it is at fault
                 os._exit(1)
-        self._team.finish(found, lambda: self._tell_now_and_then(found))
+        self._team.finish(found, lambda: self._send_if_due(found))
 
     def _below(self, handle: int, found: FolderTotals, rebuildable: bool) -> None:
         # Each level: its handle, the names of folders still to be looked into, what it counts as.
@@ -137,7 +137,7 @@ class FolderScan:
             found.add(info, inner)
             levels.append((below, self._entries(below, found, inner), inner))
             if time.monotonic() >= self._looked_up_at + LOOK_UP_S:
-                self._look_up([waiting for _, waiting, _ in levels], found)
+                self._measure_waiting([waiting for _, waiting, _ in levels], found)
 
     def _closed(self, handle: int, name: str, found: FolderTotals, rebuildable: bool) -> None:
         """Add a folder that cannot be looked into: it takes room itself."""
@@ -156,16 +156,16 @@ class FolderScan:
                 while some := list(islice(entries, CHUNK)):
                     folders += found.add_all(some, rebuildable)
                     if len(some) == CHUNK:
-                        self._tell_now_and_then(found)
+                        self._send_if_due(found)
         except OSError:
             found.unread += 1
         return folders
 
-    def _look_up(self, waiting: list[list[str]], found: FolderTotals) -> None:
+    def _measure_waiting(self, waiting: list[list[str]], found: FolderTotals) -> None:
         """Collect the helpers' results, report if it is time, and share the waiting work."""
         self._looked_up_at = time.monotonic()
         self._team.collect(found)
-        self._tell_now_and_then(found)
+        self._send_if_due(found)
         if sum(map(len, waiting)) < WORTH_SHARING or (half := self._team.shared()) is None:
             return
         if not half:
@@ -176,7 +176,7 @@ class FolderScan:
             names[:] = names[place % 2 :: 2]
             place += count
 
-    def _tell_now_and_then(self, found: FolderTotals) -> None:
+    def _send_if_due(self, found: FolderTotals) -> None:
         now = time.monotonic()
         if now - self._told_at < TELL_S:
             return
@@ -185,10 +185,10 @@ class FolderScan:
             self._team.send(found)
             found.reset()
         elif not self._asked.get("inside"):
-            self._tell(found)
+            self._send(found)
 
-    def _tell(self, found: FolderTotals, *, done: bool = False, **more: object) -> None:
-        told = marshal.dumps({"done": done, **found.told(), **more})
+    def _send(self, found: FolderTotals, *, done: bool = False, **more: object) -> None:
+        told = marshal.dumps({"done": done, **found.figures(), **more})
         self._out.write(len(told).to_bytes(4, "big") + told)
         self._out.flush()
 

@@ -92,7 +92,7 @@ class LocalExecutor:
 
     async def observe(self, handles: Collection[AttemptHandle]) -> None:
         """List all processes once for all attempts."""
-        seen = await asyncio.to_thread(census.look, time.monotonic())
+        seen = await asyncio.to_thread(census.snapshot, time.monotonic())
         for handle in handles:
             _local(handle).record(seen)
 

@@ -86,7 +86,7 @@ class FolderWatch:
         """Return what is seen, at once where something is, else nothing after a moment."""
         return self._method.wait(WAIT_MS) if self._method else set()
 
-    def take_lost(self) -> tuple[set[str], bool]:
+    def pop_lost(self) -> tuple[set[str], bool]:
         """Return the folders whose watch ended by itself, and whether events were lost."""
         if self._method is None:
             return set(), False

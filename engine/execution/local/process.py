@@ -122,7 +122,7 @@ class AttemptProcess:
 
     def members(self) -> list[int]:
         """Return the pids of everything alive that belongs to the attempt."""
-        return self.record(census.look(time.monotonic()))
+        return self.record(census.snapshot(time.monotonic()))
 
     def record(self, seen: Mapping[int, ProcessInfo]) -> list[int]:
         """Return which of all processes belong to the attempt, and remember them."""
@@ -130,7 +130,7 @@ class AttemptProcess:
 
     async def _members(self) -> list[int]:
         """Return the pids of everything alive that is to be ended with the attempt."""
-        found = self.record(await asyncio.to_thread(census.look, time.monotonic()))
+        found = self.record(await asyncio.to_thread(census.snapshot, time.monotonic()))
         return self._without_spared(found)
 
     def _without_spared(self, pids: list[int]) -> list[int]:

@@ -23,7 +23,7 @@ class ProcessCensus:
         self._began = 0.0
         self._found: Mapping[int, ProcessInfo] = {}
 
-    def look(self, asked: float) -> Mapping[int, ProcessInfo]:
+    def snapshot(self, asked: float) -> Mapping[int, ProcessInfo]:
         """Return all living processes, as seen since `asked`, a `time.monotonic()`."""
         with self._lock:
             if self._began <= asked:

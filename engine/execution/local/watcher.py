@@ -81,26 +81,26 @@ class WorkspaceWatcher:
             watch = FolderWatch()
             try:
                 while self._roots:
-                    await self._look(watch)
+                    await self._report_changes(watch)
             finally:
                 watch.close()
 
-    async def _look(self, watch: FolderWatch) -> None:
+    async def _report_changes(self, watch: FolderWatch) -> None:
         """Wait for a moment, report the changes seen, and renew the watch."""
         if self._changed.is_set() or (self._must_renew() and time.monotonic() >= self._next_at):
             self._changed.clear()
             new, self._new = self._new, set()
             began = time.monotonic()
-            await self._tell(await asyncio.to_thread(self._renew, watch, new))
+            await self._append_changes(await asyncio.to_thread(self._renew, watch, new))
             self._next_at = time.monotonic() + COST_FACTOR * (time.monotonic() - began)
             if watch.is_scanning and not self._said:
                 self._said = True
                 newest = next(reversed(self._roots.values()), None)
-                await self._say(newest, Notice("warning", SCANNING))
+                await self._append_bodies(newest, Notice("warning", SCANNING))
         seen = await asyncio.to_thread(watch.wait)
         if seen:
-            await self._tell(await asyncio.to_thread(self._sorted, seen))
-        self._lose(*watch.take_lost())
+            await self._append_changes(await asyncio.to_thread(self._sorted, seen))
+        self._lose(*watch.pop_lost())
 
     def _must_renew(self) -> bool:
         is_missing = not all(self._folders.get(root) for root in self._roots)
@@ -117,14 +117,14 @@ class WorkspaceWatcher:
             self._before[root] = self._folders.pop(root, set())
             self._missing_at = 0.0
 
-    async def _tell(self, by_run: dict[str, list[FileChange]]) -> None:
+    async def _append_changes(self, by_run: dict[str, list[FileChange]]) -> None:
         for run, found in by_run.items():
             self._seen[run] += 1
             told = found[:MAX_TOLD]
             parts = [told[at : at + MAX_CHANGES] for at in range(0, len(told), MAX_CHANGES)]
-            await self._say(run, *(FilesChanged(tuple(part)) for part in parts))
+            await self._append_bodies(run, *(FilesChanged(tuple(part)) for part in parts))
 
-    async def _say(self, run: str | None, *bodies: Body) -> None:
+    async def _append_bodies(self, run: str | None, *bodies: Body) -> None:
         try:
             if run is not None:
                 await self._commit([AppendRequest(run, bodies)])
@@ -182,7 +182,7 @@ class WorkspaceWatcher:
             root = _root_of(path, roots)
             if root is None or is_left_alone(name := path[len(root) + 1 :]):
                 continue
-            info = _look_at(path)
+            info = _stat(path)
             if self._stays_untold(path, name, info, is_new=path in added):
                 continue
             kind = "modified" if path in modified - added else "added"
@@ -229,7 +229,7 @@ def _lies_in(path: str, folders: set[str], root: str) -> bool:
     return False
 
 
-def _look_at(path: str) -> os.stat_result | None:
+def _stat(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
     except (OSError, ValueError):

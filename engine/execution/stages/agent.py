@@ -83,7 +83,7 @@ def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
     return run.thread_id
 
 
-def told(run: Run, ask: AttemptRequest | None) -> str:
+def build_prompt(run: Run, ask: AttemptRequest | None) -> str:
     """Return the prompt for the agent: in a new thread, earlier work to learn from comes first."""
     prompt = ask.prompt if ask else run.spec.prompt
     is_new = thread_to_resume(run, ask) is None

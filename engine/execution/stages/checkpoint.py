@@ -37,7 +37,7 @@ TRIES = 6
 """How often a failure is tried again that need not pass; a full disk is waited for."""
 POLL_S = 0.1
 
-Say = Callable[[Sequence[Body]], Awaitable[None]]
+AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 Stop = Callable[[], bool]
 _log = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class Checkpointer:
         self,
         paths: Paths,
         turn: asyncio.Semaphore,
-        say: Say,
+        append: AppendBodies,
         tasks: TaskTree,
         rebuildable: Collection[str] = (),
     ) -> None:
         self._tasks = tasks
         self._paths = paths
         self._turn = turn
-        self._say = say
+        self._append = append
         self._rebuildable = rebuildable
         self._steps = 0
         self._next_at = self._rest_s = 0.0
@@ -83,7 +83,7 @@ class Checkpointer:
             raise user_error("CHANGES_UNKNOWN")
         return await self._insist(run, stop, "The agent waits for its first checkpoint")
 
-    def look(self, run: Run, seen: int) -> None:
+    def start_if_due(self, run: Run, seen: int) -> None:
         """Take a checkpoint, in the background, if steps were done since the last one.
 
         `seen` counts how often a file was seen to change; where none was, there is no haste.
@@ -106,14 +106,14 @@ class Checkpointer:
                 raise user_error("CHANGES_UNKNOWN")
             bodies = await self._insist(run, stop, "No last checkpoint yet", tries=TRIES)
             if bodies is not None:
-                await self._say_any(bodies)
+                await self._append_any(bodies)
                 await self._sync_work(run)
                 return
             why = "nothing was waited for."
         except UserError as error:
             why = error.message
         words = f"the work after the last checkpoint is in none: {why}"
-        await self._say([Notice("warning", words, uncheckpointed=True)])
+        await self._append([Notice("warning", words, uncheckpointed=True)])
 
     async def _sync_work(self, run: Run) -> None:
         """Write the work itself to the disk before its end is reported; it is in a checkpoint."""
@@ -141,14 +141,14 @@ class Checkpointer:
         shown = ""
         for number in count(1):
             try:
-                return await self._take(run)
+                return await self._record(run)
             except UserError as error:
                 last = number >= (tries or TRIES) and not (tries is None and transient(error))
                 if last or error.entry.ends_checkpoints:
                     raise
                 if error.message != shown:
                     shown = error.message
-                    await self._say([Notice("warning", f"{words}, and tries again: {shown}")])
+                    await self._append([Notice("warning", f"{words}, and tries again: {shown}")])
             if await _stopped(_delay_s(number), stop):
                 return None
         raise AssertionError
@@ -156,13 +156,13 @@ class Checkpointer:
     async def _try(self, run: Run) -> None:
         """Take a checkpoint; a failure is shown once, and the checkpoint repeated later."""
         try:
-            await self._say_any(await self._take(run))
+            await self._append_any(await self._record(run))
         except UserError as error:
             if self._failures == 1:
                 words = f"no checkpoint, it is repeated later: {error.message}"
-                await self._say([Notice("warning", words)])
+                await self._append([Notice("warning", words)])
 
-    async def _take(self, run: Run) -> Sequence[Body]:
+    async def _record(self, run: Run) -> Sequence[Body]:
         """Take a checkpoint and return what is new; raises `UserError`."""
         self._steps = run.tool_steps
         started = time.monotonic()
@@ -174,16 +174,16 @@ class Checkpointer:
             self._failed(run, error)
             if isinstance(error, UserError):
                 raise
-            raise _told(error) from error
+            raise _as_user_error(error) from error
         now = time.monotonic()
         self._failures = 0
         self._next_at = now + max(GAP_S, COST_FACTOR * (now - started))
         self._rest_s = 0.0 if bodies else REST_S
         return bodies
 
-    async def _say_any(self, bodies: Sequence[Body]) -> None:
+    async def _append_any(self, bodies: Sequence[Body]) -> None:
         if bodies:
-            await self._say(bodies)
+            await self._append(bodies)
 
     def _failed(self, run: Run, error: Exception) -> None:
         _log.warning("run %s: no checkpoint: %s", run.id, error)
@@ -195,7 +195,7 @@ class Checkpointer:
     async def _taken(self, run: Run) -> list[Body]:
         checkpoints = await self._opened(run)
         stage = run.stage.value if run.stage else run.status.value
-        checkpoint = await checkpoints.take(stage)
+        checkpoint = await checkpoints.record(stage)
         self._last = checkpoint.n
         bodies = self._rebuildable_notice(run, checkpoint.rebuildable)
         if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
@@ -230,7 +230,7 @@ class Checkpointer:
         return self._store[1]
 
 
-def _told(error: Exception) -> UserError:
+def _as_user_error(error: Exception) -> UserError:
     """Return what went wrong as an error for the user."""
     if isinstance(error, OSError):
         return os_failure(error)

@@ -15,21 +15,21 @@ from engine.store.store import Store
 
 PERCENT = 80
 LIMIT_S = 5.0
-Say = Callable[[Sequence[Body]], Awaitable[None]]
+AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
 class PatternRecorder:
     """Recorder of one run's pattern, without questions; a failure never fails the run."""
 
-    def __init__(self, store: Store, say: Say) -> None:
+    def __init__(self, store: Store, append: AppendBodies) -> None:
         self._store = store
-        self._say = say
+        self._append = append
 
     async def learn(self, run: Run) -> None:
         """Keep what worked in a run that has just succeeded."""
         if run.stage is not Stage.EXTRACTING_PATTERNS:
-            await self._say([Progressed(Stage.EXTRACTING_PATTERNS, "learning", PERCENT)])
+            await self._append([Progressed(Stage.EXTRACTING_PATTERNS, "learning", PERCENT)])
         try:
             async with asyncio.timeout(LIMIT_S):
                 await distil(self._store, run)
@@ -37,7 +37,7 @@ class PatternRecorder:
             _log.warning("run %s: nothing is learned: %s", run.id, error)
         except Exception as error:  # whatever it is, the work is done and has succeeded
             _log.exception("run %s: nothing is learned", run.id)
-            await self._say([Notice("warning", f"no pattern was kept: {error_line(error)}")])
+            await self._append([Notice("warning", f"no pattern was kept: {error_line(error)}")])
 
 
 async def distil(store: Store, run: Run) -> str | None:

@@ -12,7 +12,7 @@ from engine.domain.model import Run, Stage, Workspace, WorkspaceSetup
 from engine.execution.executor import AttemptRef, Executor
 from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
 
-Say = Callable[[Sequence[Body]], Awaitable[None]]
+AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 
 
 class SetupStage(StageCommands):
@@ -24,10 +24,10 @@ class SetupStage(StageCommands):
         ref: AttemptRef,
         grace_s: float,
         base: Callable[[], Mapping[str, str]],
-        say: Say,
+        append: AppendBodies,
     ) -> None:
         super().__init__("set-up", executor, ref, grace_s, base)
-        self._say = say
+        self._append = append
 
     async def set_up(self, run: Run, workspace: Workspace, stop: Callable[[], bool]) -> bool:
         """Run the commands to their end; False where `stop` came first.
@@ -38,19 +38,19 @@ class SetupStage(StageCommands):
         said = run.doing
         if run.is_set_up or run.workspace != workspace:
             said = _doing(wanted, 1)
-            await self._say([Progressed(Stage.WORKSPACE_PREP, said, 0, details)])
+            await self._append([Progressed(Stage.WORKSPACE_PREP, said, 0, details)])
 
         async def at(place: int) -> None:
             nonlocal said
             if (doing := _doing(wanted, place)) not in ("", said):
                 said = doing
-                await self._say([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
+                await self._append([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
 
         folder = await self._executor.working_folder(workspace)
         done = await self.run(wanted.setup, folder, wanted.setup_limit_s, stop, at)
         if done is None:
             return False
-        await self._say(done.bodies)
+        await self._append(done.bodies)
         self._judge(done, wanted)
         return True
 

@@ -21,7 +21,7 @@ PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
 """How much of the output the agent gets to read."""
 
-Say = Callable[[Sequence[Body]], Awaitable[None]]
+AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class VerifyStage(StageCommands):
         executor: Executor,
         grace_s: float,
         now: Callable[[], Run],
-        say: Say,
+        append: AppendBodies,
     ) -> None:
         run = now()
         ref = AttemptRef(run.id, run.attempt, AttemptPart.VERIFY)
@@ -50,7 +50,7 @@ class VerifyStage(StageCommands):
         )
         self._paths = paths
         self._now = now
-        self._say = say
+        self._append = append
 
     async def verify(self, run: Run, stop: Callable[[], bool]) -> VerifyResult | None:
         """Run the command to its end; None where `stop` came first: `cancel` ends it then.
@@ -66,13 +66,13 @@ class VerifyStage(StageCommands):
             await asyncio.to_thread(guard.check_verify)
         if run.stage is not Stage.VERIFYING:
             doing = f"running `{shown([command], 1)}`"
-            await self._say([Progressed(Stage.VERIFYING, doing, PERCENT)])
+            await self._append([Progressed(Stage.VERIFYING, doing, PERCENT)])
         # Looked up again: an agent can put a link in its place.
         folder = await self._executor.working_folder(run.workspace)
         done = await self.run([command], folder, run.spec.verify_limit_s, stop, _nothing)
         if done is None:
             return None
-        await self._say(done.bodies)
+        await self._append(done.bodies)
         return self._judged(done, command, run.spec.verify_limit_s)
 
     async def cancel(self) -> None:

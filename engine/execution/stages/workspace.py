@@ -24,7 +24,7 @@ from engine.system.environment import distrust
 from engine.workspaces.create.create import discard, make
 from engine.workspaces.create.worktree import CreatedWorkspace
 
-Say = Callable[[Sequence[Body]], Awaitable[None]]
+AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 
 
 class WorkspaceStage:
@@ -36,19 +36,19 @@ class WorkspaceStage:
         executor: Executor,
         grace_s: float,
         now: Callable[[], Run],
-        say: Say,
+        append: AppendBodies,
         store: StoreReader,
     ) -> None:
         self._paths = paths
         self._store = store
         self._grace_s = grace_s
         self._now = now
-        self._say = say
+        self._append = append
         self._closing = False
         run = now()
         ref = AttemptRef(run.id, run.attempt, AttemptPart.SETUP)
         self._setting_up = SetupStage(
-            executor, ref, grace_s, lambda: run_environment.of_run(paths, now()), say
+            executor, ref, grace_s, lambda: run_environment.of_run(paths, now()), append
         )
 
     async def workspace(self, run: Run, *, fresh: bool) -> CreatedWorkspace | None:
@@ -77,7 +77,7 @@ class WorkspaceStage:
         if not run.spec.preparation.setup:
             await asyncio.to_thread(guard.note)
             return made
-        await self._say([Notice("info", notice) for notice in made.notices])
+        await self._append([Notice("info", notice) for notice in made.notices])
         try:
             done = await self._setting_up.set_up(self._now(), made.workspace, self._stop)
         finally:
@@ -99,7 +99,7 @@ class WorkspaceStage:
         self._setting_up.release()
 
     async def _make(self, run: Run) -> CreatedWorkspace | None:
-        await self._say([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
+        await self._append([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
         target = self._target(run)
         roots = await asyncio.to_thread(workspace_roots.known, self._paths.home)
         distrust(map(str, roots))  # another process may have noted one since

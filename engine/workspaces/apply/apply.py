@@ -111,7 +111,7 @@ class IncomingChanges:
 
 async def check(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult:
     """Return what `apply` would do, and change nothing; raises `UserError`."""
-    return await _told(run, wish, home, really=False)
+    return await _apply(run, wish, home, really=False)
 
 
 async def apply(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult:
@@ -120,7 +120,7 @@ async def apply(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult
     Files with uncommitted changes are never touched, unless they are, byte for byte, what the run
     started from. Locks lie in `home`.
     """
-    outcome = await _told(run, wish, home, really=True)
+    outcome = await _apply(run, wish, home, really=True)
     if outcome.clashes:
         raise conflict(outcome.clashes)
     return outcome
@@ -141,14 +141,16 @@ def conflict(clashes: Iterable[Conflict]) -> Exception:
     )
 
 
-async def _told(run: Checkpoints, wish: ApplyRequest, home: Path, *, really: bool) -> ApplyResult:
+async def _apply(run: Checkpoints, wish: ApplyRequest, home: Path, *, really: bool) -> ApplyResult:
     try:
-        return await _take(run, wish, home, really=really)
+        return await _apply_as(run, wish, home, really=really)
     except OSError as error:  # whatever was begun has been taken back
         raise os_failure(error) from error
 
 
-async def _take(run: Checkpoints, wish: ApplyRequest, home: Path, *, really: bool) -> ApplyResult:
+async def _apply_as(
+    run: Checkpoints, wish: ApplyRequest, home: Path, *, really: bool
+) -> ApplyResult:
     if wish.how is ApplyMode.PATCH:
         return await _patched(run, wish)
     if not wish.to.is_dir():
@@ -195,7 +197,7 @@ async def _edited(
     whole = await here.bringing(old, new)
     nested = await nested_changes(edits.run, old, new, whole.pairs)
     bringing, links = await asyncio.to_thread(nested.for_edits, whole, edits.root)
-    joined = await edits.take(bringing, await here.placed(), really=really)
+    joined = await edits.apply(bringing, await here.placed(), really=really)
     outcome = ApplyResult(_names(joined.files), tuple(joined.clashes), links_left=_names(links))
     return outcome, joined.files
 

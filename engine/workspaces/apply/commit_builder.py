@@ -33,7 +33,7 @@ class CommitBuilder:
 
     async def tree_of(self, commit: str) -> str:
         """Return a commit's tree."""
-        return await self._say("rev-parse", "--verify", f"{commit}^{{tree}}")
+        return await self._output("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     async def changed_tree(self, commit: str, files: Mapping[bytes, Entry | None]) -> str:
         """Build a commit's tree with these files changed (None: without them)."""
@@ -100,7 +100,7 @@ class CommitBuilder:
             for name in ("HEAD", "packed-refs", ""):
                 sync_path(folder / name)
 
-    async def _say(self, *arguments: str) -> str:
+    async def _output(self, *arguments: str) -> str:
         return (await self.git.run(*arguments)).decode("ascii").strip()
 
 

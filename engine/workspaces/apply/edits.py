@@ -37,7 +37,7 @@ class WorkingFileEdits:
     root: Path
     home: Path
 
-    async def take(
+    async def apply(
         self, bringing: BroughtChanges, placed: Mapping[bytes, Entry], *, really: bool
     ) -> JoinResult:
         """Return the files that change, and the conflicts; with `really`, write all or none.
@@ -60,7 +60,7 @@ class WorkingFileEdits:
         for path in differ & ours.keys():
             await store_file(self.run.git, self.root, path)
         joined = await three_way.join(self.run.git, bringing, ours, unsaved)
-        await asyncio.to_thread(self._look_for_obstacles, joined)
+        await asyncio.to_thread(self._check_obstacles, joined)
         if really and joined.files and not joined.clashes:
             infos = {path: info for path, (info, _) in found.items()}
             joined.clashes += await self._place(joined, infos)
@@ -107,7 +107,7 @@ class WorkingFileEdits:
                 found[pair.path] = there
         return found
 
-    def _look_for_obstacles(self, joined: JoinResult) -> None:
+    def _check_obstacles(self, joined: JoinResult) -> None:
         # What the run deletes and is not here any more cannot be in the way.
         going = {path for path, entry in joined.files.items() if entry is None}
         with RootedDir(self.root) as below:

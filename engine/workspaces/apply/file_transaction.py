@@ -133,7 +133,7 @@ class FileTransaction:
                 self._check_root(below)
                 for number, step in enumerate(self._steps):
                     if step.before:
-                        self._take_away(below, number, step)
+                        self._move_aside(below, number, step)
                 for number, step in enumerate(self._steps):
                     if step.inode is not None:
                         self._put(below, number, step)
@@ -168,7 +168,7 @@ class FileTransaction:
         if below.identity != self._root_identity:
             raise OSError(errno.ESTALE, "was replaced by another folder", str(self.root))
 
-    def _take_away(self, below: RootedDir, number: int, step: _Step) -> None:
+    def _move_aside(self, below: RootedDir, number: int, step: _Step) -> None:
         path = os.fsencode(step.path)
         aside, folder = f"old-{number}", self._staging.handle
         try:

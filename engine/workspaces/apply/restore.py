@@ -41,7 +41,7 @@ async def restore(store: Checkpoints, n: int) -> RestoreResult:
         target = await store.tree_of(n)
         journal = store.git.git_dir / "swarm-placing.json"
         await asyncio.to_thread(file_transaction.recover, store.root, journal)
-        undo = await store.take_held(f"before going back to checkpoint {n}")
+        undo = await store.record_held(f"before going back to checkpoint {n}")
         if undo.left_out:
             shown = printable_name(undo.left_out[0])
             raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")

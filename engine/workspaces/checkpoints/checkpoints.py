@@ -155,10 +155,10 @@ class Checkpoints:
 
     # Remembering
 
-    async def take(self, message: str) -> Checkpoint:
+    async def record(self, message: str) -> Checkpoint:
         """Remember the workspace as it is; the last checkpoint itself where nothing has changed."""
         async with self._held(), self._named():
-            return await self._take(message)
+            return await self._record(message)
 
     async def list(self) -> list[Checkpoint]:
         """Return all checkpoints in order."""
@@ -169,7 +169,7 @@ class Checkpoints:
         """Return checkpoint `n`, if there is one."""
         return await self._points.point(n)
 
-    async def _take(self, message: str) -> Checkpoint:
+    async def _record(self, message: str) -> Checkpoint:
         started = time.time()
         found = await self.list()
         if not self._is_new and not (found and found[0].n == BASELINE):
@@ -290,7 +290,7 @@ class Checkpoints:
             return await self._snapshot()
 
     async def _snapshot(self) -> Snapshot:
-        return await snapshot.take(
+        return await snapshot.record(
             self.git, self.root, self._index_files, self._ignored, self._rebuildable, self._links
         )
 
@@ -401,9 +401,9 @@ class Checkpoints:
         async with self._held(), self._named():
             yield
 
-    async def take_held(self, message: str) -> Checkpoint:
+    async def record_held(self, message: str) -> Checkpoint:
         """Store the present state; the caller holds the store."""
-        return await self._take(message)
+        return await self._record(message)
 
     async def tree_of(self, n: int) -> str:
         """Return the tree of checkpoint `n`."""

@@ -83,7 +83,7 @@ def _closed(complaint: str) -> list[bytes]:
     return [found[1].encode()] if found else []
 
 
-def look(
+def compare(
     root: Path, paths: Iterable[bytes], known: dict[bytes, FileRecord], found: ScanResult
 ) -> None:
     """Look at these files, without opening any, and add to `found` how they compare to `known`."""

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.domain.errors import UserError
 from engine.workspaces.checkpoints import owned_objects
-from engine.workspaces.checkpoints.scan import FileReader, ScanResult, counts, listing, look
+from engine.workspaces.checkpoints.scan import FileReader, ScanResult, compare, counts, listing
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
 from engine.workspaces.git.file_record import FileRecord
@@ -101,7 +101,7 @@ def _expected(tree: str, found: dict[bytes, objects.Entry], missing: set[str]) -
     return ScanState(folders.get(b""), seen, folders, links)
 
 
-async def take(
+async def record(
     git: Git,
     root: Path,
     index_files: Callable[[], Awaitable[IndexedFiles]],
@@ -116,7 +116,7 @@ async def take(
     `rebuildable` are the files that are left out.
     """
     indexed = await index_files()
-    state, found, aside = await _look(git, root, indexed.tracked, ignored, rebuildable, links)
+    state, found, aside = await _scan(git, root, indexed.tracked, ignored, rebuildable, links)
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
         kept = {path: state.files[path] for path in absent & indexed.skipped}
@@ -155,7 +155,7 @@ async def commit(git: Git, tree: str, message: str) -> str:
     return out.decode("ascii").strip()
 
 
-async def _look(
+async def _scan(
     git: Git,
     root: Path,
     tracked: frozenset[bytes],
@@ -167,7 +167,7 @@ async def _look(
     nested = set[bytes]()
     listed = asyncio.create_task(listing(git, root, nested))
     try:
-        state, found = await asyncio.to_thread(_look_at_known, git, root)
+        state, found = await asyncio.to_thread(_scan_known, git, root)
         unknown = await listed - state.files.keys() - tracked
     finally:
         listed.cancel()
@@ -181,13 +181,13 @@ async def _look(
     # No git stores a file of such a name; it is reported, so that nothing hides behind it.
     found.left_out += sorted(unknown - fresh)
     if fresh:
-        await asyncio.to_thread(look, root, fresh, {}, found)
+        await asyncio.to_thread(compare, root, fresh, {}, found)
     return state, found, set(aside.values())
 
 
-def _look_at_known(git: Git, root: Path) -> tuple[ScanState, ScanResult]:
+def _scan_known(git: Git, root: Path) -> tuple[ScanState, ScanResult]:
     state, found = _load(git), ScanResult()
-    look(root, state.files, state.files, found)
+    compare(root, state.files, state.files, found)
     return state, found
 
 

@@ -123,7 +123,7 @@ class SubmoduleCheckout:
             await check_out(source, folder, place / "index", user, self.scratch)
             await asyncio.to_thread(point, target, link.path, place)
         except (UserError, OSError) as error:
-            await asyncio.to_thread(_take_back, place, folder)
+            await asyncio.to_thread(_undo, place, folder)
             if isinstance(error, OSError) and is_full(error):
                 raise
             return False
@@ -203,7 +203,7 @@ def point(target: Path, path: str, git_dir: Path) -> None:
             file.write(b"gitdir: " + os.fsencode(git_dir) + b"\n")
 
 
-def _take_back(git_dir: Path, folder: Path) -> None:
+def _undo(git_dir: Path, folder: Path) -> None:
     """Leave the folder of a submodule that could not be filled empty, as git has it."""
     removal.remove(git_dir)
     removal.remove(folder)

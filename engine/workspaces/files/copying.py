@@ -98,7 +98,7 @@ class CopyAllowance:
     def __init__(self, limit_bytes: int | None) -> None:
         self._limit_bytes, self._bytes = limit_bytes, 0
 
-    def take(self, size_bytes: int) -> None:
+    def count(self, size_bytes: int) -> None:
         """Count a file that is open; raises `UserError` WORKSPACE_TOO_LARGE where it is too much.
 
         The source may grow while it is copied: what was counted before does not hold.
@@ -240,7 +240,7 @@ def copy_file(
     """
     try:
         if allowance:
-            allowance.take(os.fstat(handle).st_size)
+            allowance.count(os.fstat(handle).st_size)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         copy = os.open(name, flags, 0o600, dir_fd=folder)
         try:

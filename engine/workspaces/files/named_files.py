@@ -72,13 +72,13 @@ def record(
         raise RecordLimitError(f"the commands have more than {ALL_CHARACTERS} characters")
     with ExitStack() as stack:
         search = _Search(stack.enter_context(RootedDir(root)), folders)
-        search.take_ours()
+        search.record_ours()
         for command in commands:
-            search.take(words_of(command), runs_parts="run-parts" in command)
+            search.record(words_of(command), runs_parts="run-parts" in command)
         if source is not None and source.is_dir():
             inside = _Search(stack.enter_context(RootedDir(source)))
             for command in commands:
-                inside.take_absolute(words_of(command), source)
+                inside.record_absolute(words_of(command), source)
             search.merge(inside, source)
         return search.recorded()
 
@@ -110,7 +110,7 @@ class _Search:
         for path, digest in other._files.items():
             self._absolute[str(source / os.fsdecode(path))] = digest
 
-    def take_ours(self) -> None:
+    def record_ours(self) -> None:
         """Record everything in the `.swarm` folder."""
         info = self._below.stat(OURS)
         if info is None or not stat.S_ISDIR(info.st_mode):
@@ -118,7 +118,7 @@ class _Search:
         for path in self._walk(OURS):
             self._keep(path, is_program=None)
 
-    def take(self, words: CommandWords, *, runs_parts: bool = False) -> None:
+    def record(self, words: CommandWords, *, runs_parts: bool = False) -> None:
         """Record what the words of a command name, from the folder and from those they name."""
         if words.is_cut:
             raise RecordLimitError(f"a command has more than {MOST_WORDS} words, or is too long")
@@ -136,7 +136,7 @@ class _Search:
             if not hits and _looks_like_path(word) and path not in folders:
                 self._missing[word] = None
 
-    def take_absolute(self, words: CommandWords, source: Path) -> None:
+    def record_absolute(self, words: CommandWords, source: Path) -> None:
         """Record the files of `source` that are named by absolute paths."""
         for word in words.run:
             if word.startswith("/") and (path := self._inside(word)) is not None:

@@ -109,7 +109,7 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
         raise _missing(path, "read") from error
 
 
-def look_at(root: Path, path: str, limit_bytes: int) -> FilePreview:
+def preview(root: Path, path: str, limit_bytes: int) -> FilePreview:
     """Return a preview of a path below `root`, never through a link; raises `UserError`."""
     name = os.fsencode(path)
     try:

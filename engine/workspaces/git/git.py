@@ -213,7 +213,7 @@ class Git:
                 one.cancel()
             await asyncio.gather(talking, watching, return_exceptions=True)
         if answer.code:  # out of memory, perhaps
-            await asyncio.to_thread(process_watch.look, self.files)
+            await asyncio.to_thread(process_watch.check, self.files)
         return answer
 
     def _options(self) -> list[str]:

@@ -31,7 +31,7 @@ async def watch(pid: int, root: Path) -> None:
     delay_s, last, moved_at = FIRST_LOOK_S, "", loop.time()
     while True:
         await asyncio.sleep(delay_s)
-        await asyncio.to_thread(look, root)
+        await asyncio.to_thread(check, root)
         delay_s = min(2 * delay_s, STALLED_S / 2)
         if (now := _progress(pid)) != last or not now:
             last, moved_at = now, loop.time()
@@ -39,7 +39,7 @@ async def watch(pid: int, root: Path) -> None:
             raise unreadable(root, "held a file, removed by now, that is not a regular file")
 
 
-def look(root: Path) -> None:
+def check(root: Path) -> None:
     """Raise `UserError` WORKSPACE_UNSAFE for a file below `root` that git cannot get past."""
     with suppress(OSError):  # the folder is gone
         check_work_tree(root)

@@ -197,11 +197,11 @@ async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json
     wanted: dict[str, Any] = {"to": to, "message": asked["message"]}
     if how is ApplyMode.PATCH and not check and not as_json:
         with TemporaryFile(dir=engine.paths.home) as file:
-            await engine.workspaces.take_home(run, how, **wanted, patch=file)
+            await engine.workspaces.apply(run, how, **wanted, patch=file)
             file.seek(0)
             output.say_file(file)
         return True
-    done = await engine.workspaces.take_home(run, how, **wanted, check=check)
+    done = await engine.workspaces.apply(run, how, **wanted, check=check)
     names = [printable_name(path) for path in done.files]
     clashes = [{"path": printable_name(clash.path), "why": clash.why} for clash in done.clashes]
     if as_json:

@@ -96,7 +96,7 @@ async def _patterns(what: str, name: str, into: str | None, *, as_json: bool) ->
 async def _done(engine: Engine, what: str, name: str) -> StoredPattern:
     match what:
         case "import":
-            return await engine.patterns.take_file(here() / expanded(name))
+            return await engine.patterns.save_file(here() / expanded(name))
         case "edit":
             return await _edit(engine, name)
         case "rm":

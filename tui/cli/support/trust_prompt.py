@@ -40,7 +40,7 @@ async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -
     elif trust:
         _tell(consent)
     if trust:
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
     return spec
 
 
@@ -68,7 +68,7 @@ async def ask(engine: Engine, consent: Consent, *, trust: bool, may_ask: bool) -
     elif trust:
         _tell(consent)
     if trust:
-        await engine.trust.give(consent)
+        await engine.trust.grant(consent)
 
 
 async def _answer(consent: Consent, keys: int, question: str = QUESTION) -> bytes:
