@@ -218,3 +218,40 @@ def test_apply_more_changes_apply_brings_it_all(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), base, steps, how))
+
+
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("first", WAYS)
+async def test_later_work_of_a_copy_fits_after_any_first_way(
+    source: Path, home: Path, first: ApplyMode, second: ApplyMode
+) -> None:
+    here = await scene(source, home, "copy")
+    committing = (ApplyMode.COMMIT,)
+    here.branch = "swarm/copy" if first in committing else None
+    change(here.root, ("line 3", "LINE 3"), ("line 9", "LINE 9"))
+    repos.write(here.root, {"new": "n\n"})
+    await here.apply(first)
+    if first is ApplyMode.EDITS:
+        repos.commit(source, "the run's edits")
+    change(here.root, ("LINE 3", "Line three"), ("line 12", "LINE 12"))
+    repos.write(here.root, {"new": "n\nm\n"})
+    here.branch = "swarm/copy" if second in committing else None
+    assert (await here.apply(second)).fits
+    read = arrived(here, second)
+    wanted = LINES.replace("line 3\n", "Line three\n").replace("line 9\n", "LINE 9\n")
+    assert read("a.txt") == wanted.replace("line 12\n", "LINE 12\n")
+    assert read("new") == "n\nm\n"
+
+
+async def test_a_branch_of_a_copy_has_all_where_edits_were_never_committed(
+    source: Path, home: Path
+) -> None:
+    here = await scene(source, home, "copy")
+    change(here.root, ("line 3", "LINE 3"))
+    await here.apply(ApplyMode.EDITS)
+    change(here.root, ("line 12", "LINE 12"))
+    here.branch = "swarm/copy"
+    await here.apply(ApplyMode.COMMIT)
+    read = arrived(here, ApplyMode.COMMIT)
+    wanted = LINES.replace("line 3\n", "LINE 3\n").replace("line 12\n", "LINE 12\n")
+    assert read("a.txt") == wanted

@@ -269,7 +269,9 @@ async def _committed(
     signer = signing(who) if really else None
     async with line_ends(git, who, repository.head, changed) as converted:
         stored = _Stored(run, coming, nested, own, converted, inside)
-        aside, here = await stored.bringing(coming.aside), await stored.bringing(coming.here)
+        # A branch that is made from HEAD begins with all that was applied here.
+        branch_history = coming.aside if own.parent else coming.here
+        aside, here = await stored.bringing(branch_history), await stored.bringing(coming.here)
         if converted.clashes:
             names = (pair.path for pair in changed)
             return ApplyResult(_names(names), tuple(converted.clashes))
