@@ -11,27 +11,22 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain import nearest, requests
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, Event
+from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import AttemptRequest, Pause, Run, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Pause, Run, RunSpec
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
-from engine.domain.text import printable_name
 from engine.execution import task_tree
-from engine.execution.base_refs import hold_bases
 from engine.execution.bus import EventBatch, EventBus, EventStream
 from engine.execution.journal import Journal
 from engine.execution.run_records import RunRecords
@@ -40,22 +35,24 @@ from engine.execution.supervision_monitor import SupervisionMonitor
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import SupervisedTask, TaskTree
 from engine.lazy_services import MODULE_OF, LazyServices
+from engine.runs.finder import find_run
+from engine.runs.requests import RunRequests
 from engine.store.history import EventHistory
 from engine.store.store import Store, open_store
-from engine.system.environment import distrust, requested_environment
+from engine.system.environment import distrust
 from engine.system.open_files import raise_limit
 
 if TYPE_CHECKING:
     from engine.batches.matrix import read_matrix
     from engine.batches.request import BatchRequest
-    from engine.batches.service import BatchPlan
+    from engine.batches.service import Batches, BatchPlan
     from engine.disk.cleanup import CleanupItemResult, CleanupReport
     from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan
     from engine.disk.locations import DiskLocation, LocationKind
-    from engine.disk.service import DiskUsage
+    from engine.disk.service import Disk, DiskUsage
     from engine.disk.trash_entry import TrashEntry
     from engine.disk.unsaved import UnsavedWork
-    from engine.doctor import CheckHealth, DiskSpace, Finding
+    from engine.doctor import CheckHealth, DiskSpace, Doctor, Finding
     from engine.domain.consent import Consent
     from engine.domain.folder_size import FolderSize
     from engine.domain.messages import Subscription as Interest
@@ -64,18 +61,21 @@ if TYPE_CHECKING:
     from engine.execution.recovery import RecoveryReport, recover
     from engine.execution.supervision_monitor import SupervisionState, supervision_state
     from engine.execution.supervisor_status import LockHolder, read_holder
-    from engine.notifications.service import ReceiverHealth, ReceiverStatus
+    from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus
+    from engine.patterns.service import Patterns
     from engine.supervision import Supervision
     from engine.templates.parameters import Parameter
     from engine.templates.service import Templates
     from engine.templates.template import RenderedTemplate, Template
+    from engine.trust.service import Trust
     from engine.workspaces.apply.apply import ApplyMode, ApplyResult
     from engine.workspaces.apply.three_way import Conflict
     from engine.workspaces.checkpoints.changes import Changes, FileDelta
     from engine.workspaces.checkpoints.checkpoints import Checkpoint
     from engine.workspaces.checkpoints.comparison import Comparison
     from engine.workspaces.files.tree import FilePreview, TreeEntry
-    from engine.workspaces.sources import SourceInfo
+    from engine.workspaces.service import Workspaces
+    from engine.workspaces.sources import SourceInfo, SourceInspector
 
 __all__ = [
     "ApplyMode",
@@ -131,7 +131,6 @@ __all__ = [
     "supervision_state",
 ]
 
-AMBIGUOUS_SHOWN, NEAREST_RUNS = 8, 200
 MAX_SLOTS = 1000
 TAKEN_S = 1.5
 """How long a process that does not stand by tries for the lock."""
@@ -149,11 +148,13 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
     return getattr(module, name)
 
 
-class Engine(LazyServices):
+class Engine:
     """One home's runs. Commands go in; what came of them comes out as batches of events."""
 
     def __init__(self, paths: Paths, config: Config, store: Store, view: View) -> None:
-        super().__init__(paths, config, store)
+        self.paths = paths
+        self.config = config
+        self._store = store
         self.view = view
         """All runs as they are now, if the engine follows; faces only read it."""
         self._shared = SharedSettings(store, config.slots)
@@ -165,6 +166,12 @@ class Engine(LazyServices):
         records = RunRecords(paths)
         faults = self.tasks.faults
         self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
+        self._services = LazyServices(
+            paths, config, store, self._journal, self.check, lambda: self.faults
+        )
+        self._requests = RunRequests(self._services, store, self._journal)
+        self.memory = self._services.memory
+        self.search = self._services.search
         self._supervision: Supervision | None = None
         self._supervising: SupervisedTask | None = None
         self._ownership = SupervisorLock(paths.lock)
@@ -198,9 +205,9 @@ class Engine(LazyServices):
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
             engine = cls(paths, config, store, View())
-            engine.config_error = loaded.error
+            engine._services.config_error = loaded.error
             if executor:
-                engine.executor = executor
+                engine._services.executor = executor
             await engine._shared.refresh()
             distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)
@@ -237,7 +244,7 @@ class Engine(LazyServices):
         own = self.tasks.faults.current
         if self.supervises:
             return own
-        known = [fault.task for fault in own] + [SETTINGS] * bool(self.config_error)
+        known = [fault.task for fault in own] + [SETTINGS] * bool(self._services.config_error)
         hidden = {SETTINGS}.intersection(known)  # this process found the mistake itself
         return own + tuple(
             fault for fault in self._shared.faults if fault not in own and fault.task not in hidden
@@ -300,28 +307,13 @@ class Engine(LazyServices):
 
         Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
         """
-        shown = printable_name(name[:100])
-        if name == "@last":
-            runs = await self._store.runs(limit=1)
-            if not runs:
-                raise user_error(
-                    "RUN_NOT_FOUND",
-                    "There are no runs yet.",
-                    "Start one with `swarm-tui run PROMPT`.",
-                )
-            return runs[0]
-        is_id = name.isascii() and name.isalnum()
-        ids = await self._store.ids_like(name, AMBIGUOUS_SHOWN + 1) if is_id else []
-        if not ids:
-            known = [run.id for run in await self._store.runs(limit=NEAREST_RUNS)]
-            known = ["@last"] if name.startswith("@") else known
-            meant = nearest.hint(name, known, nearest.ALMOST)
-            raise user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.{meant}")
-        if len(ids) > 1:
-            listed = ", ".join(ids[:AMBIGUOUS_SHOWN])
-            more = " and more" if len(ids) > AMBIGUOUS_SHOWN else ""
-            raise user_error("RUN_AMBIGUOUS", f"`{shown}` could mean {listed}{more}.")
-        return (await self._store.runs(ids=ids))[0]
+        return await find_run(self._store, name)
+
+    async def read_attempt(
+        self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
+    ) -> bytes | None:
+        """Return a file that an attempt left, from its host; None if missing. Raises OSError."""
+        return await self.executor.read_file(ref, file, start, limit_bytes)
 
     def position(self, run: str) -> int | None:
         """Return a queued run's place in the queue, from 1."""
@@ -334,85 +326,33 @@ class Engine(LazyServices):
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
-        spec = await self.check(spec)
-        from engine.execution.requested_files import RequestedFiles
-
-        files = RequestedFiles(self.paths, requested_environment())
-        done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
-        run = next(iter(done.runs.values()))
-        await hold_bases(self._journal, [run])
-        return run
+        return await self._requests.start(spec)
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
-        """Check a requested run; return it with the path of the run that it goes on from.
+        """Check a request for a run, and return it complete.
 
         With `ask_later`, missing trust in its repository is not an error.
         """
-        if spec.workspace.kind is WorkspaceKind.FROM_RUN:
-            spec = await self._from_run(spec)
-        if spec.schema_file or spec.images or spec.add_dirs:
-            from engine.execution import attachments
-
-            spec = await asyncio.to_thread(attachments.checked, spec)
-        spec = await self.patterns.taught(await self.trust.prepared(spec, ask_later=ask_later))
-        named = replace(spec.preparation, branch=str(self.config.workspace.branch))
-        if spec.workspace.kind is not WorkspaceKind.IN_PLACE:
-            root = self.config.workspace.root
-            named = replace(named, root=str(root) if root else None)
-        spec = replace(spec, preparation=named)
-        checked = await self._check_spec(_checkable(spec))
-        pinned = checked.workspace.base_commit
-        spec = replace(spec, workspace=checked.workspace) if pinned else spec
-        spec = replace(spec, project=await self._project(spec))
-        await self._check_root(spec)
-        return spec
-
-    async def _project(self, spec: RunSpec) -> str:
-        """Return the project of a run: two repositories with one folder name are two projects."""
-        from engine.workspaces.create.project_key import LOOKED_AT, project_label
-
-        return await project_label(
-            spec, lambda label: self._store.runs(project=label, limit=LOOKED_AT)
-        )
+        return await self._requests.check(spec, ask_later)
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
-        """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
-        return await self._change(run, lambda current: requests.cancel(current, kill=kill))
+        """Request the end of a run: SIGTERM, SIGKILL after the grace time; `kill`: at once."""
+        return await self._requests.cancel(run, kill=kill)
 
     async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
         """Cancel those of the runs that can be, in one step; return their new state."""
-
-        def decide(current: Run) -> Sequence[Body]:
-            try:
-                return requests.cancel(current, kill=kill)
-            except UserError:  # it may have ended in this moment
-                return ()
-
-        done = await self._journal.change_all(runs, decide)
-        told = {event.run for event in done.events}
-        return [run for run in done.runs.values() if run.id in told]
+        return await self._requests.cancel_all(runs, kill=kill)
 
     async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
-        """Queue a finished run's next attempt: it goes on in its workspace and its thread.
+        """Queue a finished run's next attempt, in its workspace and its thread.
 
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
-        found = await self.find(run)
-        await self._check_again(found, fresh=fresh)
-        ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
-        await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
-        return await self._change(
-            found.id, lambda current: requests.retry(current, fresh=fresh), ask
-        )
+        return await self._requests.retry(run, prompt=prompt, fresh=fresh)
 
     async def resume(self, run: str, message: str) -> Run:
         """Continue a finished run's thread with a message."""
-        found = await self.find(run)
-        if not message.strip():
-            raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
-        await self._check_again(found)
-        ask = AttemptRequest(message, resume=True)
-        return await self._change(found.id, lambda current: requests.resume(current, message), ask)
+        return await self._requests.resume(run, message)
 
     async def set_slots(self, slots: int) -> None:
         """Allow `slots` runs at a time, from now on and for every process of this home."""
@@ -448,55 +388,59 @@ class Engine(LazyServices):
             self.check_works()
             await anext(batches)
 
+    # Services, imported on first use
+
+    @property
+    def executor(self) -> Executor:
+        """The machine that runs attempts: this one."""
+        return self._services.executor
+
+    @property
+    def workspaces(self) -> Workspaces:
+        """The folders in which agents work."""
+        return self._services.workspaces
+
+    @property
+    def sources(self) -> SourceInspector:
+        """The possible sources of workspaces."""
+        return self._services.sources
+
+    @property
+    def disk(self) -> Disk:
+        """Disk usage, and how to free space."""
+        return self._services.disk
+
+    @property
+    def templates(self) -> Templates:
+        """The run templates."""
+        return self._services.templates
+
+    @property
+    def swarms(self) -> Batches:
+        """Runs started together."""
+        return self._services.swarms
+
+    @property
+    def patterns(self) -> Patterns:
+        """Patterns of what worked, to learn from."""
+        return self._services.patterns
+
+    @property
+    def notifications(self) -> Notifications:
+        """Receivers of notifications, and their deliveries."""
+        return self._services.notifications
+
+    @property
+    def trust(self) -> Trust:
+        """The repositories' files that the user has trusted."""
+        return self._services.trust
+
+    @property
+    def doctor(self) -> Doctor:
+        """Diagnosis of all that runs need."""
+        return self._services.doctor
+
     # Inside
-
-    async def _from_run(self, spec: RunSpec) -> RunSpec:
-        """Put the path of the earlier run's workspace in the place of its name.
-
-        One that has none yet is waited for: its id stands there until it has.
-        """
-        from engine.trust.service import with_guard
-
-        earlier = await self.find(spec.workspace.source or "")
-        made = with_guard(earlier.spec.preparation, spec.preparation)
-        if earlier.workspace is None and earlier.status in LIVE:
-            wish = replace(spec.workspace, source=earlier.id)
-            after = tuple(dict.fromkeys((*spec.after, earlier.id)))
-            return replace(spec, workspace=wish, after=after, preparation=made)
-        if earlier.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
-        cwd = earlier.workspace.cwd if spec.workspace.cwd is None else spec.workspace.cwd
-        wish = replace(spec.workspace, source=earlier.workspace.path, cwd=cwd)
-        return replace(spec, workspace=wish, preparation=made)
-
-    async def _change(
-        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: AttemptRequest | None = None
-    ) -> Run:
-        return (await self._journal.change(run, decide, ask)).runs[run]
-
-    async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
-        """Check what another attempt needs: with a workspace that is there, no source for one."""
-        there = run.workspace is not None and Path(run.workspace.path).is_dir()
-        needs_none = there and not fresh
-        if needs_none and (await self.workspaces.check(run)).has_unknown_changes:
-            raise user_error("CHANGES_UNKNOWN")
-        spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
-        await self._check_spec(spec)
-        if not needs_none:
-            await self._check_root(run.spec)
-
-    async def _check_root(self, spec: RunSpec) -> None:
-        """Check the folder in which the workspace will be created; raises `UserError`."""
-        if spec.preparation.root:
-            from engine.workspaces.create import root
-
-            await asyncio.to_thread(root.check, Path(spec.preparation.root), spec, self.paths.home)
-
-    async def _check_spec(self, spec: RunSpec) -> RunSpec:
-        from engine.preflight import check_spec
-
-        self.check_config()
-        return await asyncio.to_thread(check_spec, spec, self.config, self.paths.home)
 
     async def _shared_changed(self) -> None:
         """Take over what another process set for all."""
@@ -529,7 +473,7 @@ class Engine(LazyServices):
         """Take note of mistakes in the settings file while this engine is open."""
 
         def changed(loaded: LoadedConfig) -> None:
-            self.config_error = loaded.error
+            self._services.config_error = loaded.error
 
         watch = ConfigWatch(self.paths, self.config, self.tasks.faults, changed)
         self.tasks.start("settings watch", watch.run)
@@ -538,7 +482,7 @@ class Engine(LazyServices):
         from engine.supervision import Supervision
 
         self._supervision = supervision = Supervision(
-            self,
+            self._services,
             self._store,
             self.view,
             self._journal,
@@ -558,13 +502,6 @@ def _wishes(config: Config) -> Sequence[Interest]:
     from engine.notifications.receivers import wishes
 
     return wishes(config)
-
-
-def _checkable(spec: RunSpec) -> RunSpec:
-    """Leave out a workspace that is still to be made by a run this one waits for."""
-    wish = spec.workspace
-    is_to_come = wish.kind is WorkspaceKind.FROM_RUN and "/" not in (wish.source or "/")
-    return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
 
 
 async def supervise(

@@ -5,18 +5,18 @@ Half of what a command line waits for is imports, and a list of runs knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config
 from engine.domain.errors import UserError
-from engine.domain.events import Body
 from engine.domain.fault import Fault
-from engine.domain.model import AttemptRequest, Run, RunSpec
+from engine.domain.model import Run, RunSpec
 from engine.execution.journal import Journal
+from engine.runs.finder import find_run
 from engine.search import HistorySearch
 from engine.store.store import Store
 
@@ -67,45 +67,40 @@ WHERE = {
 }
 """Modules of the names that `engine.engine` exports and imports late."""
 
+CheckRequest = Callable[[RunSpec, bool], Awaitable[RunSpec]]
+"""Checks a request for a run; the second argument: its missing trust is not an error."""
+
 MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
 
 
 class LazyServices:
-    """Services of an engine beside its own commands."""
+    """Services of an engine beside its runs, each made when it is first asked for."""
 
-    def __init__(self, paths: Paths, config: Config, store: Store) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        journal: Journal,
+        check: CheckRequest,
+        faults: Callable[[], tuple[Fault, ...]],
+    ) -> None:
         self.paths = paths
         self.config = config
         self.config_error: UserError | None = None
         """The mistake in the settings file; while there is one, no run can be started."""
         self._store = store
+        self._journal = journal
+        self._check = check
+        self._faults = faults
+        self._find = partial(find_run, store)
         self.memory = Preferences(store)
         self.search = HistorySearch(store)
-
-    _journal: Journal
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """Current faults."""
-        raise NotImplementedError
 
     def check_config(self) -> None:
         """Raise the mistake in the settings file, if there is one."""
         if self.config_error:
             raise self.config_error
-
-    async def find(self, name: str) -> Run:
-        """Return the run that a name means."""
-        raise NotImplementedError
-
-    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
-        """Check a wish for a run."""
-        raise NotImplementedError
-
-    async def _change(
-        self, run: str, decide: Callable[[Run], Sequence[Body]], ask: AttemptRequest | None = None
-    ) -> Run:
-        raise NotImplementedError
 
     @cached_property
     def executor(self) -> Executor:
@@ -126,14 +121,14 @@ class LazyServices:
         """Diagnosis of all that runs need."""
         from engine.doctor import Doctor
 
-        return Doctor(self.paths, self.config, self._store, self.executor, lambda: self.faults)
+        return Doctor(self.paths, self.config, self._store, self.executor, self._faults)
 
     @cached_property
     def workspaces(self) -> Workspaces:
         """The folders agents work in."""
         from engine.workspaces.service import Workspaces
 
-        return Workspaces(self.paths, self.find, self._change, self._last_message)
+        return Workspaces(self.paths, self._find, self._journal.change, self._last_message)
 
     @cached_property
     def trust(self) -> Trust:
@@ -154,21 +149,21 @@ class LazyServices:
         """Disk usage, and how to free space."""
         from engine.disk.service import Disk
 
-        return Disk(self.paths, self.config, self._store, self._change, self.check_config)
+        return Disk(self.paths, self.config, self._store, self._journal.change, self.check_config)
 
     @cached_property
     def sources(self) -> SourceInspector:
         """The possible sources of workspaces."""
         from engine.workspaces.sources import SourceInspector
 
-        return SourceInspector(self.paths, self.find)
+        return SourceInspector(self.paths, self._find)
 
     @cached_property
     def patterns(self) -> Patterns:
         """Patterns of what worked, to learn from."""
         from engine.patterns.service import Patterns
 
-        return Patterns(self.paths, self._store, self.find)
+        return Patterns(self.paths, self._store, self._find)
 
     @cached_property
     def notifications(self) -> Notifications:
@@ -189,5 +184,5 @@ class LazyServices:
             self.templates,
             self.trust,
             self.sources,
-            self.check,
+            self._check,
         )

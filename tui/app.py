@@ -40,7 +40,8 @@ from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.status.toast import report
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch, EventStream, TaskTree
+    from engine.engine import EventBatch, EventStream, TaskTree
+    from engine.ports.engine import EnginePort
     from tui.containment import Containment
     from tui.screens.palette import Entry
 
@@ -62,7 +63,7 @@ class SwarmApp(App[None]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         clock: Callable[[], float] = time.time,
         *,
         goes_on: bool = True,

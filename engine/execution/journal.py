@@ -107,9 +107,12 @@ class Journal:
 
     async def change(
         self, run: str, decide: Callable[[Run], Sequence[Body]], ask: AttemptRequest | None = None
-    ) -> Committed:
-        """Append what `decide` makes of the run as it is stored; `ask` is for its next attempt."""
-        return await self.append([AppendRequest(run, decide=decide, ask=ask)])
+    ) -> Run:
+        """Append what `decide` makes of the run as it is stored, and return the run.
+
+        `ask` is for its next attempt.
+        """
+        return (await self.append([AppendRequest(run, decide=decide, ask=ask)])).runs[run]
 
     async def change_all(
         self, runs: Iterable[str], decide: Callable[[Run], Sequence[Body]]

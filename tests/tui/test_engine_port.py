@@ -14,7 +14,7 @@ from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.model import Pause, Status
 from engine.engine import Engine
-from engine.port import EnginePort
+from engine.ports.engine import EnginePort
 
 
 @asynccontextmanager

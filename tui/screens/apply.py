@@ -26,7 +26,7 @@ from tui.widgets.forms.segmented_control import SegmentedControl
 from tui.widgets.status.toast import app_of, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 WAYS = (ApplyMode.EDITS, ApplyMode.COMMIT, ApplyMode.MERGE, ApplyMode.PATCH)
 WORDS = ("edits", "commit", "merge", "patch")
@@ -92,7 +92,7 @@ class ApplyDialog(Dialog[bool]):
     button = getters.query_one("#apply", Button)
     area = getters.query_one(PromptArea)
 
-    def __init__(self, engine: Engine, runs: Sequence[Run]) -> None:
+    def __init__(self, engine: EnginePort, runs: Sequence[Run]) -> None:
         super().__init__()
         self._engine = engine
         self._rows = [ApplyRow(run) for run in runs]

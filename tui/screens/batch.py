@@ -29,7 +29,8 @@ from tui.widgets.status.toast import app_of, attempt, tell
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 
 class BatchScreen(LiveScreen):
@@ -52,7 +53,7 @@ class BatchScreen(LiveScreen):
     head = getters.query_one(BatchHead)
     listed = getters.query_one(BatchRuns)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._swarm: Batch | None = None
         self._pace = Throttle(self, self._show)

@@ -29,7 +29,8 @@ from tui.widgets.status.toast import app_of, attempt
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 COMPARING = "Comparing …"
 NEWER = "the workspace changed meanwhile: r looks again"
@@ -50,7 +51,7 @@ class ChangesScreen(CodeScreen):
     panes = getters.query_one(DiffPanes)
     files = getters.query_one(ChangedFiles)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._since = 0
         self._comparison: Comparison | None = None

@@ -17,7 +17,7 @@ from tui.widgets.code.code_view import CodeView
 from tui.widgets.status.toast import app_of
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 class CodeScreen(LiveScreen):
@@ -27,7 +27,7 @@ class CodeScreen(LiveScreen):
 
     code = getters.query_one(CodeView)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self.run_id = ""
         self.came_from = "runs"

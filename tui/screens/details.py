@@ -25,7 +25,8 @@ from tui.widgets.base.property_list import Property, PropertyList
 from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Checkpoint, Engine
+    from engine.engine import Checkpoint
+    from engine.ports.engine import EnginePort
 
 MEASURED = 20
 """Number of the latest checkpoints whose changes are shown."""
@@ -50,7 +51,7 @@ class RunDetails(Dialog[None]):
 
     page = getters.query_one(PropertyList)
 
-    def __init__(self, engine: Engine, run_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, run_id: str, clock: Callable[[], float]) -> None:
         super().__init__()
         self._engine, self._run_id, self._clock = engine, run_id, clock
         self._stored: list[Property] = []

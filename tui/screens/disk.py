@@ -30,7 +30,8 @@ from tui.widgets.status.top_bar import TopBar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.engine import DiskUsage, Engine, TrashEntry, UnsavedWork
+    from engine.engine import DiskUsage, TrashEntry, UnsavedWork
+    from engine.ports.engine import EnginePort
 
 
 class DiskScreen(LiveScreen):
@@ -49,7 +50,7 @@ class DiskScreen(LiveScreen):
     heading = getters.query_one(DiskHeading)
     working = getters.query_one(ProgressLine)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._deleting = WorkspaceDeletion(self, self._say, self._deleted)
         self._pace = Throttle(self, self._show)

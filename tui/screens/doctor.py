@@ -22,7 +22,7 @@ from tui.widgets.status.toast import app_of, attempt, tell
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 LOOKING = "Looking at Codex, git, the disk, the database, the settings and the terminal …"
 ORPHANS = "orphans"
@@ -48,7 +48,7 @@ class DoctorScreen(LiveScreen):
 
     findings = getters.query_one(Findings)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._found: Sequence[Finding] = ()
 
@@ -126,7 +126,7 @@ class DoctorScreen(LiveScreen):
         await app_of(self).run_action("app.runs")
 
 
-def _keys(engine: Engine) -> list[Finding]:
+def _keys(engine: EnginePort) -> list[Finding]:
     """Find what is wrong with the user's own keys: only the dashboard knows its commands."""
     way_out = "Fix it in the settings; the help (?) lists all names."
     _, problems = checked_keymap(engine.config.ui.keys)

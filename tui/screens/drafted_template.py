@@ -14,11 +14,13 @@ from tui.models.draft import Draft
 from tui.models.named_paths import here
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, RenderedTemplate, Template, Templates
+    from engine.engine import RenderedTemplate, Template
+    from engine.ports.engine import EnginePort
+    from engine.ports.services import TemplatesPort
 
 
 async def templates_for(
-    templates: Templates, workspace: WorkspaceSpec | None = None
+    templates: TemplatesPort, workspace: WorkspaceSpec | None = None
 ) -> Mapping[str, Template]:
     """Return the templates for runs in such a workspace, by default for those of this folder."""
     place = workspace or WorkspaceSpec(WorkspaceKind.WORKTREE, here())
@@ -29,7 +31,7 @@ async def templates_for(
 class DraftedTemplate:
     """Template named in `draft`, once it was read; templates depend on the folder."""
 
-    def __init__(self, engine: Engine, draft: Draft) -> None:
+    def __init__(self, engine: EnginePort, draft: Draft) -> None:
         self._templates, self._draft = engine.templates, draft
         self._all: tuple[WorkspaceSpec, Mapping[str, Template]] | None = None
         self.found: Template | None = None

@@ -25,7 +25,7 @@ from tui.widgets.status.toast import app_of, focus_now
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 HINT = 'words  "a phrase"  begin*  status:failed  project:x'
 NOTHING_YET = "Search prompts, messages, commands and outputs of all runs."
@@ -59,7 +59,7 @@ class FindScreen(LiveScreen):
     typed = getters.query_one(TextInput)
     hits = getters.query_one(HitList)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._soon: Timer | None = None
 

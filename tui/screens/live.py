@@ -19,7 +19,8 @@ from engine.domain.fault import faults_words
 from tui.widgets.status.top_bar import QueueState, TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 
 TICK_S, REST_S = 1.0, 10.0
@@ -75,7 +76,7 @@ class LiveScreen(Screen[None]):
 
     top_bar = getters.query_one(TopBar)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__()
         self.engine, self.clock = engine, clock
         self._news_at = 0.0

@@ -34,7 +34,8 @@ from tui.widgets.forms.text_input import TextInput
 from tui.widgets.status.toast import app_of, focus_now, tell
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, BatchRequest, Consent, Engine
+    from engine.engine import BatchPlan, BatchRequest, Consent
+    from engine.ports.engine import EnginePort
 
 PAUSE_S = 0.3
 """So long nothing is typed before files are read and everything is checked."""
@@ -79,7 +80,7 @@ class NewBatch(Dialog[str]):
     prompt_area = getters.query_one(PromptArea)
     options = getters.query_one(RunOptions)
 
-    def __init__(self, engine: Engine, draft: BatchDraft, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, draft: BatchDraft, clock: Callable[[], float]) -> None:
         super().__init__()
         self._engine, self._draft, self._clock = engine, draft, clock
         self._templates: Sequence[str] = (NONE,)

@@ -36,7 +36,8 @@ from tui.widgets.forms.segmented_control import SegmentedControl
 from tui.widgets.status.toast import app_of, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, SourceInfo
+    from engine.engine import SourceInfo
+    from engine.ports.engine import EnginePort
 
 STAND_IN = "Or choose the simulated agent."
 PROBLEMS = 3
@@ -69,7 +70,7 @@ class NewRun(Dialog[str]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         draft: Draft,
         clock: Callable[[], float] = time.time,
         keymap: Mapping[str, str] = {},

@@ -26,7 +26,7 @@ from tui.widgets.status.toast import ToastRecord, app_of, attempt, tell
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 MOST = 500
 """Deliveries that are shown."""
@@ -71,7 +71,7 @@ class NotificationsScreen(LiveScreen):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         clock: Callable[[], float] = time.time,
         toasts: Sequence[ToastRecord] = (),
     ) -> None:

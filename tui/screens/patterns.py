@@ -25,7 +25,8 @@ from tui.widgets.status.toast import app_of, attempt, tell
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 
 class PatternsScreen(LiveScreen):
@@ -52,7 +53,7 @@ class PatternsScreen(LiveScreen):
     listed = getters.query_one(PatternList)
     text = getters.query_one(TemplateText)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._ended: tuple[int, int] | None = None
 

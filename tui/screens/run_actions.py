@@ -16,7 +16,7 @@ from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
     from tui.screens.deleting import WorkspaceDeletion
     from tui.screens.write import WriteRequest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class RunActions(LiveScreen):
     """A screen on which runs are chosen."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._writings: dict[tuple[str, str], WriteRequest] = {}
         """What was written for runs and not sent yet."""

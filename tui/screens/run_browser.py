@@ -20,7 +20,7 @@ from tui.widgets.runs.panes import Panes
 from tui.widgets.runs.run_list import RunList
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 NO_RUNS = "No runs yet: n starts one, `swarm-tui demo` shows some."
 STAND_IN = "Or press n and choose the simulated agent."
@@ -35,7 +35,7 @@ class RunBrowser(RunActions):
     tabs = getters.query_one(PaneTabs)
     panes = getters.query_one(Panes)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._selection = ListOptions()
         self._arrangement = GroupedRuns(self._selection, engine.view.runs)

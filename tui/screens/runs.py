@@ -29,7 +29,8 @@ from tui.widgets.status.toast import app_of
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 STEP = 4.0
 """How much of the screen's width the list gains or loses at a time, in percent."""
@@ -43,7 +44,7 @@ class RunsScreen(RunBrowser):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("runs")
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._acts: object = None
         self._is_unveiled = False

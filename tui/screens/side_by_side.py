@@ -17,7 +17,7 @@ from tui.screens.dialog import Dialog
 from tui.widgets.runs.run_table import RunTable
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 class RunComparison(Dialog[None]):
@@ -38,7 +38,7 @@ class RunComparison(Dialog[None]):
 
     table = getters.query_one(RunTable)
 
-    def __init__(self, engine: Engine, task: RankedTask, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, task: RankedTask, clock: Callable[[], float]) -> None:
         super().__init__()
         self._engine, self._compared, self._clock = engine, task, clock
         self._files: dict[str, dict[str, str]] = {}

@@ -13,13 +13,14 @@ from tui.widgets.status.toast import app_of
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from engine.engine import Engine, Template
+    from engine.engine import Template
+    from engine.ports.engine import EnginePort
 
 
 class StartRun:
     """Starter of the run of a draft; `over` is the screen that questions are asked over."""
 
-    def __init__(self, engine: Engine, over: Widget, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, over: Widget, clock: Callable[[], float]) -> None:
         self._engine, self._over, self._clock = engine, over, clock
 
     async def start(self, draft: Draft, template: Template | None) -> str | None:

@@ -26,7 +26,7 @@ from tui.widgets.status.toast import app_of, attempt, tell
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 class TemplatesScreen(LiveScreen):
@@ -53,7 +53,7 @@ class TemplatesScreen(LiveScreen):
     listed = getters.query_one(TemplateList)
     text = getters.query_one(TemplateText)
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float] = time.time) -> None:
         super().__init__(engine, clock)
         self._known: Mapping[str, Template] = {}
         self._achieved: Mapping[str, TemplateStats] = {}

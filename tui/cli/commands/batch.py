@@ -29,7 +29,8 @@ from tui.cli.support.run_options import how_options, task_options
 from tui.cli.support.workspace_options import KINDS, usual, workspace_of, workspace_options
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, BatchRequest, Consent, Engine
+    from engine.engine import BatchPlan, BatchRequest, Consent
+    from engine.ports.engine import EnginePort
 
 COMMANDS = {
     "start": LazyCommand(
@@ -198,7 +199,9 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         return await _started(engine, plan, asked, as_json=as_json)
 
 
-async def _started(engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, as_json: bool) -> int:
+async def _started(
+    engine: EnginePort, plan: BatchPlan, asked: dict[str, Any], *, as_json: bool
+) -> int:
     from tui.cli.commands.batch_results import told_json
     from tui.cli.support import foreground
     from tui.cli.support.batch_follow import follow_batch
@@ -214,7 +217,7 @@ async def _started(engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, as
     return 0
 
 
-async def _order(engine: Engine, prompt: str, asked: dict[str, Any]) -> BatchRequest:
+async def _order(engine: EnginePort, prompt: str, asked: dict[str, Any]) -> BatchRequest:
     from engine.engine import BatchRequest, read_matrix
     from tui.cli.commands.run import before, make_spec
     from tui.cli.commands.templates import pairs
@@ -238,7 +241,7 @@ async def _order(engine: Engine, prompt: str, asked: dict[str, Any]) -> BatchReq
 
 
 async def _settle(
-    engine: Engine, plan: BatchPlan, asked: dict[str, Any], *, may_ask: bool
+    engine: EnginePort, plan: BatchPlan, asked: dict[str, Any], *, may_ask: bool
 ) -> list[Consent]:
     """Ask about all that is not trusted; return it where nothing is to start."""
     from tui.cli.support import trust_prompt
@@ -252,7 +255,7 @@ async def _settle(
 
 
 async def _preview(
-    engine: Engine, plan: BatchPlan, consents: list[Consent], *, as_json: bool
+    engine: EnginePort, plan: BatchPlan, consents: list[Consent], *, as_json: bool
 ) -> None:
     from tui import formatting
     from tui.cli.support import trust_prompt

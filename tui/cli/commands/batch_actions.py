@@ -26,7 +26,7 @@ from tui.cli.support.options import (
 if TYPE_CHECKING:
     from engine.domain.batch import Batch
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(epilog=examples("batch cancel @last", "batch cancel nightly --kill"))
@@ -155,7 +155,7 @@ async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     return 0 if fits else 1
 
 
-async def _chosen(engine: Engine, swarm: Batch, names: tuple[str, ...]) -> list[Run]:
+async def _chosen(engine: EnginePort, swarm: Batch, names: tuple[str, ...]) -> list[Run]:
     """Return the runs to apply; raises `UserError` where there are none."""
     from engine.domain.errors import user_error
     from engine.domain.ranking import tasks
@@ -207,7 +207,13 @@ async def _drop_asked(name: str, *, dry_run: bool, yes: bool, as_json: bool) -> 
 
 
 async def _drop(
-    engine: Engine, swarm: Batch, kept: Sequence[Run], *, dry_run: bool, yes: bool, as_json: bool
+    engine: EnginePort,
+    swarm: Batch,
+    kept: Sequence[Run],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Delete the workspaces of all others, after a question; nothing where none was kept."""
     from engine.engine import CleanupFilter, CleanupPlan, CleanupReport

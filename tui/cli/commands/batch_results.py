@@ -24,11 +24,11 @@ from tui.cli.support.options import (
 if TYPE_CHECKING:
     from engine.domain.model import Run
     from engine.domain.ranking import RankedTask
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
     from tui.formatting.batches import Files
 
 
-async def told_json(engine: Engine, swarm: Batch) -> dict[str, Any]:
+async def told_json(engine: EnginePort, swarm: Batch) -> dict[str, Any]:
     """Return a batch as the JSON object of the contract."""
     return batch_json(swarm, await engine.swarms.standing(swarm.id, engine.slots))
 
@@ -168,7 +168,7 @@ async def _compare(name: str, *, as_json: bool) -> int:
     return 0
 
 
-async def _files(engine: Engine, run: Run) -> dict[str, str]:
+async def _files(engine: EnginePort, run: Run) -> dict[str, str]:
     """Return the files that a run changed, each with its lines."""
     from tui.formatting import batches
 

@@ -29,7 +29,8 @@ from tui.cli.support.shown_names import all_meant
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Changes, Engine, FileDelta
+    from engine.engine import Changes, FileDelta
+    from engine.ports.engine import EnginePort
 
 HOW = ("edits", "commit", "merge", "patch")
 
@@ -162,7 +163,7 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
 
 
 async def apply_all(
-    engine: Engine, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
+    engine: EnginePort, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
 ) -> bool:
     """Apply the changes of runs to their source, one after another; return whether all fit."""
     fits = True
@@ -188,7 +189,7 @@ def _so_far(before: int, after: int) -> str:
     return f"{done} Not tried: {after}." if after else done
 
 
-async def _apply_one(engine: Engine, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
+async def _apply_one(engine: EnginePort, run: str, asked: dict[str, Any], *, as_json: bool) -> bool:
     """Apply the changes of one run to its source, print the result, and return whether it fits."""
     from engine.engine import ApplyMode
 

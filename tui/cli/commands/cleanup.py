@@ -30,9 +30,9 @@ if TYPE_CHECKING:
         CleanupItemResult,
         CleanupPlan,
         CleanupReport,
-        Engine,
         TrashEntry,
     )
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -132,7 +132,9 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
         return await clean_up(engine, plan, wish, as_json=as_json)
 
 
-async def clean_up(engine: Engine, plan: CleanupPlan, wish: CleanupFilter, *, as_json: bool) -> int:
+async def clean_up(
+    engine: EnginePort, plan: CleanupPlan, wish: CleanupFilter, *, as_json: bool
+) -> int:
     """Apply the plan, print the result, and return the exit code."""
     from tui import formatting
     from tui.cli.support import session
@@ -153,7 +155,9 @@ async def clean_up(engine: Engine, plan: CleanupPlan, wish: CleanupFilter, *, as
     return failure.EXIT_FAILED if failed else 0
 
 
-async def _empty(engine: Engine, asked: dict[str, Any], runs: list[str], *, as_json: bool) -> int:
+async def _empty(
+    engine: EnginePort, asked: dict[str, Any], runs: list[str], *, as_json: bool
+) -> int:
     entries = [one for one in await engine.disk.trash() if not runs or one.run in runs]
     if not as_json:
         output.say("\n".join(f"{one.run}  {one.title}" for one in entries) or "The trash is empty.")

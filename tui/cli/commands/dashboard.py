@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
+from engine.ports.engine import EnginePort
 from tui.cli.support import failure, output, session
 from tui.cli.support.suspend import hands_over
 from tui.terminal import splash
@@ -80,7 +81,7 @@ async def _told(opening: Opening) -> AsyncGenerator[Engine]:
 
 async def show(
     opening: Opening,
-    beside: Callable[[Engine], Awaitable[object]] | None = None,
+    beside: Callable[[EnginePort], Awaitable[object]] | None = None,
     *,
     goes_on: bool = True,
     seen: Callable[[], object] | None = None,

@@ -15,6 +15,7 @@ from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Changes, Engine
+from engine.ports.engine import EnginePort
 from tui.cli.support import log_file, output
 from tui.cli.support.failure import EXIT_CANCELLED
 from tui.cli.support.options import everywhere, examples
@@ -50,7 +51,7 @@ async def _dashboard(home: Path) -> int:
 
     scenes: dict[str, demo_script.DemoRun] = {}
 
-    async def play(engine: Engine) -> None:
+    async def play(engine: EnginePort) -> None:
         if not scenes:  # not after a fault of the script: the runs are there already
             scenes.update(await demo_script.start(engine))
         await demo_script.direct(engine, scenes)
@@ -94,7 +95,7 @@ async def _engine(home: Path) -> AsyncGenerator[Engine]:
             await engine.settle()
 
 
-async def _cancel(engine: Engine) -> None:
+async def _cancel(engine: EnginePort) -> None:
     """Kill the runs: without the script, the one that never ends would stay."""
     for run in list(engine.view.runs.values()):
         with suppress(UserError):  # it has ended

@@ -21,7 +21,7 @@ from tui.cli.support.options import (
 from tui.cli.support.shown_names import first_found
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(epilog=examples("files @last", "files @last src --json"))
@@ -90,7 +90,7 @@ async def _get(run: str, path: str, target: str) -> int:
     return 0
 
 
-async def _warn(engine: Engine, run: str) -> None:
+async def _warn(engine: EnginePort, run: str) -> None:
     """Warn on stderr where it is not known which of these files the run changed."""
     if (await engine.workspaces.check(await engine.find(run))).has_unknown_changes:
         output.say_aside(user_error("CHANGES_UNKNOWN").message)

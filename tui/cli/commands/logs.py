@@ -14,7 +14,7 @@ from tui.cli.support.options import RunParam, everywhere, examples, json_option
 if TYPE_CHECKING:
     from engine.domain.events import Event
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
     from tui.cli.support.follow import RunFollower
 
 PIECE_BYTES = 1 << 20
@@ -101,7 +101,7 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
     return 0
 
 
-async def _print_first(engine: Engine, run: Run, kind: str) -> bool:
+async def _print_first(engine: EnginePort, run: Run, kind: str) -> bool:
     """Print the first of the files to look at that is there; return whether there was one."""
     for attempt in _attempts(run, kind):
         if await _print_from(engine, run.id, attempt, kind, 0) is not None:
@@ -114,7 +114,7 @@ def _attempts(run: Run, kind: str) -> Iterable[int]:
     return range(run.attempt, 0 if kind in NOTHING else run.attempt - 1, -1)
 
 
-async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
+async def _follow_files(engine: EnginePort, run_id: str, kind: str) -> None:
     """Print the file of the last attempt as it grows, and then those of the attempts after it."""
     import asyncio
 
@@ -134,7 +134,7 @@ async def _follow_files(engine: Engine, run_id: str, kind: str) -> None:
 
 
 async def _print_from(
-    engine: Engine, run_id: str, attempt: int, kind: str, start: int
+    engine: EnginePort, run_id: str, attempt: int, kind: str, start: int
 ) -> int | None:
     """Print a file from a place on, as it is or made harmless for a terminal.
 
@@ -148,7 +148,7 @@ async def _print_from(
     file = AttemptFile.STDERR if kind == "stderr" else AttemptFile.OUTPUT
     ref, done_bytes = AttemptRef(run_id, attempt, part), 0
     while True:
-        piece = await engine.executor.read_file(ref, file, start + done_bytes, PIECE_BYTES)
+        piece = await engine.read_attempt(ref, file, start + done_bytes, PIECE_BYTES)
         if not piece:
             return None if piece is None and not done_bytes else done_bytes
         done_bytes += len(piece)

@@ -28,7 +28,8 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.radar import Overlap
-    from engine.engine import Engine, SupervisionState
+    from engine.engine import SupervisionState
+    from engine.ports.engine import EnginePort
     from tui.cli.support.waiting import QueueWait
 
 LATEST = 50
@@ -109,13 +110,13 @@ async def _ls(as_json: bool, limit: int | None, wanted: dict[str, Any]) -> int:
     return 0
 
 
-async def _found(engine: Engine, wanted: dict[str, Any]) -> dict[str, Any]:
+async def _found(engine: EnginePort, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the criteria with the id of the batch that is meant."""
     batch = wanted["batch"]
     return wanted | {"batch": (await engine.swarms.find(batch)).id if batch else None}
 
 
-def _supervision(engine: Engine, runs: Iterable[Run]) -> SupervisionState | None:
+def _supervision(engine: EnginePort, runs: Iterable[Run]) -> SupervisionState | None:
     """Return how the runs are supervised; None where none of them is live."""
     if not any(run.status in LIVE for run in runs):
         return None

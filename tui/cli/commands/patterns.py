@@ -25,7 +25,7 @@ from tui.cli.support.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 WHAT = ("list", "show", "export", "import", "edit", "rm", "undo")
 NAMELESS = ("list", "undo")
@@ -93,7 +93,7 @@ async def _patterns(what: str, name: str, into: str | None, *, as_json: bool) ->
     return 0
 
 
-async def _done(engine: Engine, what: str, name: str) -> StoredPattern:
+async def _done(engine: EnginePort, what: str, name: str) -> StoredPattern:
     match what:
         case "import":
             return await engine.patterns.save_file(here() / expanded(name))
@@ -107,7 +107,7 @@ async def _done(engine: Engine, what: str, name: str) -> StoredPattern:
             return await engine.patterns.find(name)
 
 
-async def _export(engine: Engine, name: str, into: str | None) -> None:
+async def _export(engine: EnginePort, name: str, into: str | None) -> None:
     text = await engine.patterns.export(name)
     if into is None or into == "-":
         output.say(text.rstrip())
@@ -115,7 +115,7 @@ async def _export(engine: Engine, name: str, into: str | None) -> None:
         await engine.patterns.write(text, here() / expanded(into))
 
 
-async def _edit(engine: Engine, name: str) -> StoredPattern:
+async def _edit(engine: EnginePort, name: str) -> StoredPattern:
     from engine.domain.errors import user_error
     from engine.system import programs
 

@@ -23,7 +23,7 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -87,7 +87,7 @@ async def _check(name: str) -> Run:
         return await _resumable(engine, name)
 
 
-async def _resumable(engine: Engine, name: str) -> Run:
+async def _resumable(engine: EnginePort, name: str) -> Run:
     """Find the run, and raise `UserError` if it cannot be resumed."""
     from engine.domain import requests
 

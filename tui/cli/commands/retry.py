@@ -21,7 +21,7 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -102,7 +102,7 @@ async def _retry(
     return 0
 
 
-async def _ended(engine: Engine, names: tuple[str, ...], batch: str | None) -> list[Run]:
+async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) -> list[Run]:
     """Find the runs that are named, which must have ended, or all that failed."""
     from engine.domain.errors import user_error
     from engine.domain.lifecycle import FINISHED

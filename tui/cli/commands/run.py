@@ -25,7 +25,7 @@ from tui.cli.support.workspace_options import workspace_of, workspace_options
 from tui.models.run_defaults import default_project, default_title
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -96,7 +96,7 @@ async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
 
 
 async def _filled(
-    engine: Engine, spec: RunSpec, asked: dict[str, Any], *, may_ask: bool
+    engine: EnginePort, spec: RunSpec, asked: dict[str, Any], *, may_ask: bool
 ) -> RunSpec:
     """Return `spec` with the template's values where the user set none; raises `UserError`."""
     from tui.cli.commands.templates import pairs
@@ -114,7 +114,7 @@ async def _filled(
     return await engine.templates.fill(template, given, spec, said)
 
 
-async def before(engine: Engine, names: Sequence[str]) -> tuple[str, ...]:
+async def before(engine: EnginePort, names: Sequence[str]) -> tuple[str, ...]:
     """Find the runs that are to succeed first; raises `UserError` where one no longer can."""
     from engine.domain.lifecycle import FINISHED
     from engine.domain.model import Status

@@ -14,7 +14,7 @@ from tui.cli.support.options import everywhere, examples
 
 if TYPE_CHECKING:
     from engine.domain.events import Event
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(epilog=examples("supervise", "supervise -v >> swarm.log &"))
@@ -71,7 +71,7 @@ async def _told() -> int:
 class _Teller:
     """Reporter of every run that starts or ends, and of notices for the user."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EnginePort) -> None:
         self._engine = engine
         self._batches = engine.batches()
         self._faults = FaultNews(engine)

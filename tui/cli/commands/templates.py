@@ -23,7 +23,8 @@ from tui.cli.support.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Template
+    from engine.engine import Template
+    from engine.ports.engine import EnginePort
 
 ASKED = 12
 """Things to trust that are listed."""
@@ -111,7 +112,7 @@ async def _templates(
 
 
 async def _show(
-    engine: Engine, name: str, root: Path | None, given: dict[str, str], *, as_json: bool
+    engine: EnginePort, name: str, root: Path | None, given: dict[str, str], *, as_json: bool
 ) -> int:
     template = await engine.templates.find(name, root)
     if as_json:
@@ -136,7 +137,7 @@ async def _show(
     return 0
 
 
-async def _asked(engine: Engine, template: Template) -> list[str]:
+async def _asked(engine: EnginePort, template: Template) -> list[str]:
     """Return what has to be trusted before the template can be used, if anything."""
     from engine.domain.model import RunSpec
     from tui.cli.support import trust_prompt
@@ -147,7 +148,7 @@ async def _asked(engine: Engine, template: Template) -> list[str]:
 
 
 async def _new(
-    engine: Engine, name: str, root: Path | None, asked: dict[str, Any], *, as_json: bool
+    engine: EnginePort, name: str, root: Path | None, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     import sys
 

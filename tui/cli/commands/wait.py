@@ -20,7 +20,7 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
@@ -80,7 +80,7 @@ async def _wait(
     return exit_code(runs.values())
 
 
-async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
+async def _ended(engine: EnginePort, runs: dict[str, Run], *, quiet: bool) -> None:
     """Wait until all of these have ended, and print the end of each."""
     from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import LIVE
@@ -106,7 +106,7 @@ async def _ended(engine: Engine, runs: dict[str, Run], *, quiet: bool) -> None:
         await anext(batches)
 
 
-def _tell_json(engine: Engine, runs: Iterable[Run]) -> None:
+def _tell_json(engine: EnginePort, runs: Iterable[Run]) -> None:
     from tui.cli.support import waiting
 
     now = time.time()

@@ -20,7 +20,8 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.messages import Delivery, DeliveryResult
-    from engine.engine import Engine, ReceiverStatus
+    from engine.engine import ReceiverStatus
+    from engine.ports.engine import EnginePort
 
 WHAT = ("list", "test", "deliveries", "retry")
 STATES = ("waiting", "delivered", "parked")
@@ -94,7 +95,7 @@ async def _webhooks(
                 _tell(found)
 
 
-async def _test(engine: Engine, names: Sequence[str], *, as_json: bool) -> None:
+async def _test(engine: EnginePort, names: Sequence[str], *, as_json: bool) -> None:
     """Send a test to each; the first failure is raised when all were tried."""
     from engine.domain.errors import UserError
 
@@ -119,7 +120,7 @@ async def _test(engine: Engine, names: Sequence[str], *, as_json: bool) -> None:
 
 
 async def _deliveries(
-    engine: Engine, names: Sequence[str], asked: dict[str, Any], *, as_json: bool
+    engine: EnginePort, names: Sequence[str], asked: dict[str, Any], *, as_json: bool
 ) -> None:
     from engine.domain.messages import DeliveryState
 
@@ -135,7 +136,7 @@ async def _deliveries(
         _tell_deliveries(found)
 
 
-async def _retry(engine: Engine, names: Sequence[str], *, as_json: bool) -> None:
+async def _retry(engine: EnginePort, names: Sequence[str], *, as_json: bool) -> None:
     from tui.cli.support import session
 
     known = {one.name for one in await engine.notifications.receivers()}

@@ -12,7 +12,8 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.text import one_line
 from engine.domain.transient import transient
-from engine.engine import Engine, read_holder
+from engine.engine import read_holder
+from engine.ports.engine import EnginePort
 from tui.cli.support import output, session
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Result = TypeVar("Result")
 class Attendant:
     """Starter of a supervisor whenever none is alive while runs are left to do."""
 
-    def __init__(self, engine: Engine, *, own: bool = False) -> None:
+    def __init__(self, engine: EnginePort, *, own: bool = False) -> None:
         self._engine = engine
         self._own = own  # this engine takes over by itself
         self._absent_since: float | None = None
@@ -133,7 +134,7 @@ class Attendant:
 
 
 async def attended(
-    engine: Engine, work: Coroutine[None, None, Result], *, own: bool = False
+    engine: EnginePort, work: Coroutine[None, None, Result], *, own: bool = False
 ) -> Result:
     """Do `work`, which waits for runs, while they are supervised. Raises `UserError` if not."""
     working = asyncio.ensure_future(work)

@@ -16,13 +16,14 @@ from tui.cli.support.foreground import carry
 from tui.cli.support.plain_lines import JsonLines, PlainLines
 
 if TYPE_CHECKING:
-    from engine.engine import Changes, Engine
+    from engine.engine import Changes
+    from engine.ports.engine import EnginePort
 
 WIDE = 200
 
 
 async def follow_batch(
-    engine: Engine,
+    engine: EnginePort,
     swarm: Batch,
     runs: list[Run],
     since: Mapping[str, int] | None = None,
@@ -40,7 +41,7 @@ async def follow_batch(
 
 
 def choose(
-    engine: Engine, swarm: Batch, follower: RunFollower, *, as_json: bool, full: bool
+    engine: EnginePort, swarm: Batch, follower: RunFollower, *, as_json: bool, full: bool
 ) -> RunDisplay:
     """Return the display of a batch that fits the output; it ends with the results."""
 

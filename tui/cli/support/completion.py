@@ -29,7 +29,7 @@ from tui.models.repository import top_of
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 Found = TypeVar("Found")
 SHOWN_CHARS = 60
@@ -157,7 +157,7 @@ def runs(
 ) -> list[CompletionItem[str]]:
     """Offer the runs that begin so, the newest first, each with its status and title."""
 
-    async def find(engine: Engine) -> list[Run]:
+    async def find(engine: EnginePort) -> list[Run]:
         newest = await engine.runs(limit=NEWEST)
         if typed and not any(run.id.startswith(typed) for run in newest):
             return await engine.runs()
@@ -177,7 +177,7 @@ def runs(
 def projects(typed: str) -> list[CompletionItem[str]]:
     """Offer the projects that there are."""
 
-    async def find(engine: Engine) -> list[str]:
+    async def find(engine: EnginePort) -> list[str]:
         return sorted({run.spec.project for run in await engine.runs()})
 
     plain = (name for name in _ask(find, []) if name == printable_name(name))
@@ -187,7 +187,7 @@ def projects(typed: str) -> list[CompletionItem[str]]:
 def templates(typed: str) -> list[CompletionItem[str]]:
     """Offer the templates that can be used, each with what it does."""
 
-    async def find(engine: Engine) -> list[tuple[str, str]]:
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
         place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(Path.cwd()))
         known = await engine.templates.all(engine.templates.repository_of(place))
         return [(it.name, it.keys.description or "") for it in known.values() if not it.problem]
@@ -202,7 +202,7 @@ def templates(typed: str) -> list[CompletionItem[str]]:
 def batches(typed: str) -> list[CompletionItem[str]]:
     """Offer the batches that there are, each with what it was made of."""
 
-    async def find(engine: Engine) -> list[tuple[str, str]]:
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
         return [(each.id, each.made_of) for each in await engine.swarms.all()]
 
     return [
@@ -215,7 +215,7 @@ def batches(typed: str) -> list[CompletionItem[str]]:
 def patterns(typed: str) -> list[CompletionItem[str]]:
     """Offer the patterns that there are, each with its goal."""
 
-    async def find(engine: Engine) -> list[tuple[str, str]]:
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
         return [(known.id, known.pattern.goal) for known in await engine.patterns.all()]
 
     return [
@@ -228,7 +228,7 @@ def patterns(typed: str) -> list[CompletionItem[str]]:
 def bases(folder: str, typed: str) -> list[CompletionItem[str]]:
     """Offer the branches, remote branches and tags of the repository around a folder."""
 
-    async def find(engine: Engine) -> list[tuple[str, str]]:
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
         place = WorkspaceSpec(WorkspaceKind.WORKTREE, str(expanded(folder).absolute()))
         return await engine.sources.refs(place)
 
@@ -258,7 +258,7 @@ def subfolders(folder: str, typed: str) -> list[CompletionItem[str]]:
 def receivers(typed: str) -> list[CompletionItem[str]]:
     """Complete receivers of notifications, each with its address."""
 
-    async def find(engine: Engine) -> list[tuple[str, str]]:
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
         return [(one.name, one.address) for one in await engine.notifications.receivers()]
 
     return [
@@ -272,7 +272,7 @@ def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:
     """Offer the files and folders of a run's workspace, one level at a time."""
     folder, slash, begun = typed.rpartition("/")
 
-    async def find(engine: Engine) -> list[tuple[str, bool]]:
+    async def find(engine: EnginePort) -> list[tuple[str, bool]]:
         entries = await engine.workspaces.folder(run, folder)
         return [
             (entry.name, entry.is_folder) for entry in entries if entry.path.endswith(entry.name)
@@ -288,7 +288,7 @@ def workspace_files(run: str, typed: str) -> list[CompletionItem[str]]:
     ]
 
 
-def _ask(find: Callable[[Engine], Awaitable[Found]], otherwise: Found) -> Found:
+def _ask(find: Callable[[EnginePort], Awaitable[Found]], otherwise: Found) -> Found:
     """Look into the user's home if there is one; a shell that asks must not make it."""
     from engine.config import paths
     from tui.cli.support import session

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Run, RunSpec, Status
-from engine.engine import Engine
+from engine.ports.engine import EnginePort
 
 PROJECT = "demo"
 
@@ -105,12 +105,12 @@ SCENES = (
 )
 
 
-async def start(engine: Engine) -> dict[str, DemoRun]:
+async def start(engine: EnginePort) -> dict[str, DemoRun]:
     """Start all scenes and return them by the ids of their runs."""
     return {(await engine.start(scene.spec)).id: scene for scene in SCENES}
 
 
-async def direct(engine: Engine, scenes: dict[str, DemoRun]) -> None:
+async def direct(engine: EnginePort, scenes: dict[str, DemoRun]) -> None:
     """Do what a user would: retry the run that crashed, cancel the one that never ends."""
     runs = {scene.title: run_id for run_id, scene in scenes.items()}
     acts = {

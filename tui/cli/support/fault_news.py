@@ -9,13 +9,13 @@ from engine.domain.fault import Fault, fault_words
 from tui.cli.support import waiting
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 class FaultNews:
     """New faults of an engine, each found once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EnginePort) -> None:
         self._engine = engine
         self._told: set[tuple[str, str]] = set()
         self._open: dict[str, Fault] = {}

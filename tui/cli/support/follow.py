@@ -14,7 +14,8 @@ from engine.domain.events import Event
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
-from engine.engine import Changes, Engine, EventBatch
+from engine.engine import Changes, EventBatch
+from engine.ports.engine import EnginePort
 from tui.cli.support import waiting
 from tui.cli.support.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 from tui.cli.support.fault_news import FaultNews
@@ -64,7 +65,7 @@ class RunFollower:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         runs: Iterable[Run],
         since: int | Mapping[str, int] = 0,
         until: asyncio.Future[None] | None = None,

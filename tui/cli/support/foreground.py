@@ -21,7 +21,7 @@ from tui.cli.support.follow import RunDisplay, RunFollower, exit_code, follow
 from tui.cli.support.session import go_on, stops
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
 _LEAVE, _CANCEL, _STAY = b"\r\nd", b"c", b"\x1b"
@@ -30,7 +30,7 @@ _SEQUENCES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
 
 
 async def carry(
-    engine: Engine, follower: RunFollower, display: RunDisplay, *, may_leave: bool = True
+    engine: EnginePort, follower: RunFollower, display: RunDisplay, *, may_leave: bool = True
 ) -> StopHandler:
     """Follow runs that belong to this command to their end, or until a signal parts us from them.
 
@@ -55,7 +55,7 @@ async def carry(
 
 
 async def carry_or_leave(
-    engine: Engine,
+    engine: EnginePort,
     runs: list[Run],
     since: Mapping[str, int] | None = None,
     *,
@@ -79,7 +79,7 @@ def parting(runs: Iterable[Run]) -> list[str]:
     return [f"{run.id} goes on in the background: swarm-tui watch {run.id}" for run in left]
 
 
-async def detach(engine: Engine, runs: list[Run], *, as_json: bool) -> None:
+async def detach(engine: EnginePort, runs: list[Run], *, as_json: bool) -> None:
     """Leave runs to a process in the background, and print their ids."""
     go_on(engine.paths)
     if as_json:
@@ -98,7 +98,7 @@ class StopHandler:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         follower: RunFollower,
         display: RunDisplay,
         following: asyncio.Future[None],

@@ -24,6 +24,7 @@ from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Engine
+from engine.ports.engine import EnginePort
 from tui.cli.support import log_file, output
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ async def open_engine(
             await _leave(places, settings)
 
 
-def _handed_over(engine: Engine) -> AbstractContextManager[None]:
+def _handed_over(engine: EnginePort) -> AbstractContextManager[None]:
     from tui.cli.support.suspend import hands_over  # it imports this module
 
     return hands_over(engine)
@@ -114,7 +115,7 @@ async def _leave(places: Paths, settings: LoadedConfig) -> None:
         _log.warning("cannot look for what is left: %s", error.message)
 
 
-async def see_to_what_is_left(engine: Engine) -> None:
+async def see_to_what_is_left(engine: EnginePort) -> None:
     """Ensure supervision, if any work is left to do."""
     if await engine.is_needed():
         go_on(engine.paths)
@@ -177,12 +178,12 @@ async def unless_stopped(work: Coroutine[None, None, int]) -> int:
             return 128 + stopped[0]
 
 
-async def find_all(engine: Engine, names: Sequence[str]) -> list[Run]:
+async def find_all(engine: EnginePort, names: Sequence[str]) -> list[Run]:
     """Find every run that is named, each once, before anything is done to one of them."""
     found = [await engine.find(name) for name in names]
     return list({run.id: run for run in found}.values())
 
 
-async def of_batch(engine: Engine, name: str) -> list[Run]:
+async def of_batch(engine: EnginePort, name: str) -> list[Run]:
     """Find the runs of a batch, in the order they were made."""
     return await engine.swarms.runs((await engine.swarms.find(name)).id)

@@ -14,14 +14,14 @@ from engine.domain.transient import transient
 from tui.cli.support import session
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 WITHIN_S = 5.0
 """Seconds that the hand-over may take; after that the process stops all the same."""
 
 
 @contextmanager
-def hands_over(engine: Engine, stop: Callable[[], object] | None = None) -> Generator[None]:
+def hands_over(engine: EnginePort, stop: Callable[[], object] | None = None) -> Generator[None]:
     """Hand the runs over to a process in the background at SIGTSTP, then `stop` this one.
 
     When it continues, it supervises again as soon as no other process does. SIGSTOP cannot be
@@ -48,7 +48,7 @@ def hands_over(engine: Engine, stop: Callable[[], object] | None = None) -> Gene
             task.cancel()
 
 
-async def _stopped(engine: Engine, stop: Callable[[], object]) -> None:
+async def _stopped(engine: EnginePort, stop: Callable[[], object]) -> None:
     """Hand over, stop until this process is continued, and stand by from then on."""
     try:
         with suppress(TimeoutError):
@@ -60,7 +60,7 @@ async def _stopped(engine: Engine, stop: Callable[[], object]) -> None:
         engine.supervise_again()
 
 
-async def _start_successor(engine: Engine) -> None:
+async def _start_successor(engine: EnginePort) -> None:
     try:
         await session.see_to_what_is_left(engine)
     except UserError as error:

@@ -11,7 +11,8 @@ from engine.domain.model import RunSpec
 from tui.cli.support import foreground, output
 
 if TYPE_CHECKING:
-    from engine.engine import Consent, Engine, Template
+    from engine.engine import Consent, Template
+    from engine.ports.engine import EnginePort
 
 ANSWERS = (b"t", b"w", b"\r", b"\n", b"\x1b", b"q")
 NEXT = b" "
@@ -23,7 +24,7 @@ OTHER_ROWS = 12
 """Rows of a terminal that the question needs beside what is asked for."""
 
 
-async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -> RunSpec:
+async def settle(engine: EnginePort, spec: RunSpec, *, trust: bool, may_ask: bool) -> RunSpec:
     """Return `spec` as the user wants it started, asking on a terminal where that is needed.
 
     The engine refuses the parts that are not trusted then.
@@ -45,7 +46,7 @@ async def settle(engine: Engine, spec: RunSpec, *, trust: bool, may_ask: bool) -
 
 
 async def settle_template(
-    engine: Engine,
+    engine: EnginePort,
     template: Template,
     spec: RunSpec,
     said: Collection[str],
@@ -60,7 +61,7 @@ async def settle_template(
         await ask(engine, consent, trust=trust, may_ask=may_ask)
 
 
-async def ask(engine: Engine, consent: Consent, *, trust: bool, may_ask: bool) -> None:
+async def ask(engine: EnginePort, consent: Consent, *, trust: bool, may_ask: bool) -> None:
     """Ask on a terminal whether this is to be trusted; what is not is for the engine to refuse."""
     keys = foreground.keyboard() if may_ask and not trust else None
     if keys is not None:

@@ -15,7 +15,7 @@ from engine.domain.run_json import pause_json, run_json
 from tui.cli.support import output
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def of_view(view: View, pause: Pause | None, now: float) -> dict[str, QueueWait]
     }
 
 
-async def of_store(engine: Engine) -> dict[str, QueueWait]:
+async def of_store(engine: EnginePort) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits, straight from the store."""
     view = View(await engine.runs(statuses=[Status.QUEUED]))
     before = {name for run in view.runs.values() for name in run.spec.after}
@@ -60,12 +60,12 @@ def told_json(run: Run, now: float, waits: dict[str, QueueWait]) -> dict[str, An
     return run_json(run, now, wait.position, after=wait.after, pause=wait.pause)
 
 
-def pause_note(engine: Engine, now: float) -> str:
+def pause_note(engine: EnginePort, now: float) -> str:
     """Return that the queue is paused, if it is, why, and until when."""
     return paused_words(engine.pause, now) if engine.pause and paused(engine.pause, now) else ""
 
 
-async def tell_queue(engine: Engine, *, as_json: bool) -> None:
+async def tell_queue(engine: EnginePort, *, as_json: bool) -> None:
     """Print how the queue stands."""
     runs = await engine.runs(statuses=LIVE)
     now, active = time.time(), sum(run.status in ACTIVE for run in runs)

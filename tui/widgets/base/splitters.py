@@ -13,7 +13,7 @@ from engine.domain.record import record
 from tui.widgets.base.containers import TransparentHorizontal
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 LEAST, MOST = 15.0, 85.0
 """How much of the room the left one can have, in percent."""
@@ -50,7 +50,7 @@ class Split:
 class Splitters(TransparentHorizontal):
     """A row whose `splits` the mouse moves, and `widen` does from the keyboard."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EnginePort) -> None:
         super().__init__()
         self._memory = engine.memory
         self._shares = dict((engine.memory.recall(NAME, SplitShares) or SplitShares()).of)

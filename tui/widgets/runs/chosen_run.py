@@ -25,7 +25,8 @@ from tui.widgets.runs.run_header import RunHeader
 from tui.widgets.runs.run_progress import RunProgress
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, EventBatch
+    from engine.engine import EventBatch
+    from engine.ports.engine import EnginePort
 
 PULSE_EVENTS = 2_000
 """Past events that the line of beats begins with."""
@@ -54,7 +55,7 @@ class ChosenRun(TransparentVertical):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EnginePort,
         clock: Callable[[], float],
         wait: Callable[[Run], QueuePosition],
     ) -> None:

@@ -24,7 +24,7 @@ from tui.widgets.runs.run_list import RunList
 from tui.widgets.status.toast import app_of, focus_now
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
+    from engine.ports.engine import EnginePort
 
 PANES = ("runs", "log", "files")
 WIDE = 120
@@ -56,7 +56,7 @@ class Panes(Splitters):
 
         pane: str
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine)
         self._engine, self._clock = engine, clock
         self.pane = PANES[0]

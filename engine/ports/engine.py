@@ -1,0 +1,265 @@
+"""The calls by which the dashboard and the command line use an engine, as protocols.
+
+`Engine` implements them, and so does the engine of the dashboard's tests: one contract test runs
+the same calls against both (`tests/tui/test_engine_port.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from engine.domain.kinds import USUAL, EventKind
+
+if TYPE_CHECKING:
+    from engine.config.paths import Paths
+    from engine.config.preferences import Preferences
+    from engine.config.settings import Config
+    from engine.domain.events import Event
+    from engine.domain.fault import Fault
+    from engine.domain.model import Pause, Run, RunSpec
+    from engine.domain.projection import View
+    from engine.domain.radar import OverlapDetector
+    from engine.execution.bus import EventStream
+    from engine.execution.executor import AttemptFile, AttemptRef
+    from engine.execution.task_tree import TaskTree
+    from engine.ports.services import (
+        BatchesPort,
+        DoctorPort,
+        NotificationsPort,
+        PatternsPort,
+        SearchPort,
+        TemplatesPort,
+        TrustPort,
+    )
+    from engine.ports.workspaces import DiskPort, SourcesPort, WorkspacesPort
+
+
+class HistoryPort(Protocol):
+    """The stored events of a run, or of all runs as one stream, each with its number."""
+
+    run: str | None
+    kind: EventKind
+
+    async def page(
+        self, *, after: int = 0, before: int | None = None, limit: int
+    ) -> list[tuple[int, Event]]:
+        """Return the first events numbered above `after`, or the last ones below `before`."""
+        ...
+
+    async def matching(self, text: str, *, above: int, upto: int) -> list[int]:
+        """Return the numbers of the events that contain `text`."""
+        ...
+
+    async def last(self) -> int:
+        """Return the number of the newest event of any kind; 0 where there is none."""
+        ...
+
+    async def times(self, limit: int) -> list[float]:
+        """Return when the latest `limit` events of a run happened, the newest first."""
+        ...
+
+
+class MonitorPort(Protocol):
+    """Monitor of the process that supervises the runs."""
+
+    problem: str
+    """Why the runs are not supervised, in words; empty while they are."""
+    since: float | None
+    """Until when they were supervised, in seconds since 1970; None while they are."""
+
+
+class RunsPort(Protocol):
+    """Runs as they are, and requests for them; requests raise `UserError`."""
+
+    view: View
+    """All runs as they are now; faces only read it."""
+
+    @property
+    def slots(self) -> int:
+        """The number of runs that may be active at a time."""
+        ...
+
+    @property
+    def pause(self) -> Pause | None:
+        """The reason why the queue starts nothing, and its end; None while it runs."""
+        ...
+
+    def batches(self, interval_s: float = 0.05) -> EventStream:
+        """Return the events from now on, at most one batch every `interval_s` seconds."""
+        ...
+
+    async def events(
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+        kinds: Sequence[str] = (),
+    ) -> list[Event]:
+        """Return a run's events in order: after `after`, or the last ones before `before`."""
+        ...
+
+    def history(self, run: str | None, kind: EventKind = USUAL) -> HistoryPort:
+        """Return the stored events of a run, or of all runs as one stream."""
+        ...
+
+    async def runs(
+        self,
+        *,
+        statuses: Iterable[str] = (),
+        project: str | None = None,
+        batch: str | None = None,
+        limit: int = -1,
+    ) -> list[Run]:
+        """Return the runs that match, newest first."""
+        ...
+
+    async def radar(self) -> OverlapDetector:
+        """Return which of the latest runs change the same files."""
+        ...
+
+    async def find(self, name: str) -> Run:
+        """Return the run that `name` means: a unique prefix of its id, or `@last`.
+
+        Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
+        """
+        ...
+
+    async def read_attempt(
+        self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
+    ) -> bytes | None:
+        """Return a file that an attempt left, from its host; None if missing. Raises OSError."""
+        ...
+
+    def position(self, run: str) -> int | None:
+        """Return a queued run's place in the queue, from 1."""
+        ...
+
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
+        """Check a request for a run, and return it complete."""
+        ...
+
+    async def start(self, spec: RunSpec) -> Run:
+        """Check a request, then queue a run."""
+        ...
+
+    async def cancel(self, run: str, *, kill: bool = False) -> Run:
+        """Request the end of a run; raises RUN_NOT_CANCELLABLE where it has ended."""
+        ...
+
+    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
+        """Cancel those of the runs that can be; return their new state."""
+        ...
+
+    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+        """Queue a finished run's next attempt; raises RUN_NOT_RETRYABLE before its end."""
+        ...
+
+    async def resume(self, run: str, message: str) -> Run:
+        """Continue a finished run's thread with a message."""
+        ...
+
+    async def set_slots(self, slots: int) -> None:
+        """Allow `slots` runs at a time."""
+        ...
+
+    async def set_pause(self, pause: Pause | None) -> None:
+        """Stop starting runs, or with None, continue."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until no run is queued or active."""
+        ...
+
+
+class EnginePort(RunsPort, Protocol):
+    """An engine as the dashboard uses it: the runs, its services, and its own state."""
+
+    paths: Paths
+    config: Config
+    memory: Preferences
+    tasks: TaskTree
+    """All long-lived tasks of this engine, and of the face that has it open."""
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Current faults of this engine, and of the engine that supervises the home."""
+        ...
+
+    @property
+    def lookout(self) -> MonitorPort:
+        """Monitor of the supervising process, where that is not this one."""
+        ...
+
+    @property
+    def supervises(self) -> bool:
+        """Return whether this engine, and no other, runs what is queued."""
+        ...
+
+    def check_works(self) -> None:
+        """Raise `UserError` if this engine can no longer do what it was opened for."""
+        ...
+
+    async def is_needed(self) -> bool:
+        """Return whether the supervisor has something left to do: a run, or a message."""
+        ...
+
+    async def stop_supervising(self) -> None:
+        """Leave the supervision of runs to another process."""
+        ...
+
+    def supervise_again(self) -> None:
+        """Supervise as soon as no other process does."""
+        ...
+
+    @property
+    def workspaces(self) -> WorkspacesPort:
+        """The folders in which agents work."""
+        ...
+
+    @property
+    def sources(self) -> SourcesPort:
+        """The possible sources of workspaces."""
+        ...
+
+    @property
+    def disk(self) -> DiskPort:
+        """Disk usage, and how to free space."""
+        ...
+
+    @property
+    def templates(self) -> TemplatesPort:
+        """The run templates."""
+        ...
+
+    @property
+    def swarms(self) -> BatchesPort:
+        """Runs started together."""
+        ...
+
+    @property
+    def patterns(self) -> PatternsPort:
+        """Patterns of what worked."""
+        ...
+
+    @property
+    def notifications(self) -> NotificationsPort:
+        """Receivers of notifications, and their deliveries."""
+        ...
+
+    @property
+    def trust(self) -> TrustPort:
+        """The repositories' files that the user has trusted."""
+        ...
+
+    @property
+    def doctor(self) -> DoctorPort:
+        """Diagnosis of all that runs need."""
+        ...
+
+    @property
+    def search(self) -> SearchPort:
+        """Search in the history of all runs."""
+        ...

@@ -1,0 +1,1 @@
+"""Runs by name, and the user's requests for them."""

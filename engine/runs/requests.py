@@ -1,0 +1,172 @@
+"""The user's requests for runs: each is checked first, and raises `UserError` if refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.domain import requests
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Body
+from engine.domain.lifecycle import LIVE
+from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.execution.base_refs import hold_bases
+from engine.execution.journal import Journal
+from engine.runs.finder import find_run
+from engine.store.store import Store
+from engine.system.environment import requested_environment
+
+if TYPE_CHECKING:
+    from engine.lazy_services import LazyServices
+
+
+class RunRequests:
+    """Requests for new and for known runs of one home."""
+
+    def __init__(self, services: LazyServices, store: Store, journal: Journal) -> None:
+        self._services = services
+        self._store = store
+        self._journal = journal
+
+    async def start(self, spec: RunSpec) -> Run:
+        """Check everything that can be checked, then queue a run."""
+        spec = await self.check(spec)
+        from engine.execution.requested_files import RequestedFiles
+
+        files = RequestedFiles(self._services.paths, requested_environment())
+        done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
+        run = next(iter(done.runs.values()))
+        await hold_bases(self._journal, [run])
+        return run
+
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
+        """Check a requested run; return it with the path of the run that it goes on from.
+
+        With `ask_later`, missing trust in its repository is not an error.
+        """
+        if spec.workspace.kind is WorkspaceKind.FROM_RUN:
+            spec = await self._from_run(spec)
+        if spec.schema_file or spec.images or spec.add_dirs:
+            from engine.execution import attachments
+
+            spec = await asyncio.to_thread(attachments.checked, spec)
+        spec = await self._services.patterns.taught(
+            await self._services.trust.prepared(spec, ask_later=ask_later)
+        )
+        named = replace(spec.preparation, branch=str(self._services.config.workspace.branch))
+        if spec.workspace.kind is not WorkspaceKind.IN_PLACE:
+            root = self._services.config.workspace.root
+            named = replace(named, root=str(root) if root else None)
+        spec = replace(spec, preparation=named)
+        checked = await self._check_spec(_checkable(spec))
+        pinned = checked.workspace.base_commit
+        spec = replace(spec, workspace=checked.workspace) if pinned else spec
+        spec = replace(spec, project=await self._project(spec))
+        await self._check_root(spec)
+        return spec
+
+    async def _project(self, spec: RunSpec) -> str:
+        """Return the project of a run: two repositories with one folder name are two projects."""
+        from engine.workspaces.create.project_key import LOOKED_AT, project_label
+
+        return await project_label(
+            spec, lambda label: self._store.runs(project=label, limit=LOOKED_AT)
+        )
+
+    async def cancel(self, run: str, *, kill: bool = False) -> Run:
+        """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
+        return await self._journal.change(run, lambda current: requests.cancel(current, kill=kill))
+
+    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
+        """Cancel those of the runs that can be, in one step; return their new state."""
+
+        def decide(current: Run) -> Sequence[Body]:
+            try:
+                return requests.cancel(current, kill=kill)
+            except UserError:  # it may have ended in this moment
+                return ()
+
+        done = await self._journal.change_all(runs, decide)
+        told = {event.run for event in done.events}
+        return [run for run in done.runs.values() if run.id in told]
+
+    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+        """Queue a finished run's next attempt: it goes on in its workspace and its thread.
+
+        With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
+        """
+        found = await find_run(self._store, run)
+        await self._check_again(found, fresh=fresh)
+        ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
+        await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
+        return await self._journal.change(
+            found.id, lambda current: requests.retry(current, fresh=fresh), ask
+        )
+
+    async def resume(self, run: str, message: str) -> Run:
+        """Continue a finished run's thread with a message."""
+        found = await find_run(self._store, run)
+        if not message.strip():
+            raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
+        await self._check_again(found)
+        ask = AttemptRequest(message, resume=True)
+        return await self._journal.change(
+            found.id, lambda current: requests.resume(current, message), ask
+        )
+
+    async def _from_run(self, spec: RunSpec) -> RunSpec:
+        """Put the path of the earlier run's workspace in the place of its name.
+
+        One that has none yet is waited for: its id stands there until it has.
+        """
+        from engine.trust.service import with_guard
+
+        earlier = await find_run(self._store, spec.workspace.source or "")
+        made = with_guard(earlier.spec.preparation, spec.preparation)
+        if earlier.workspace is None and earlier.status in LIVE:
+            wish = replace(spec.workspace, source=earlier.id)
+            after = tuple(dict.fromkeys((*spec.after, earlier.id)))
+            return replace(spec, workspace=wish, after=after, preparation=made)
+        if earlier.workspace is None:
+            raise user_error("WORKSPACE_MISSING")
+        cwd = earlier.workspace.cwd if spec.workspace.cwd is None else spec.workspace.cwd
+        wish = replace(spec.workspace, source=earlier.workspace.path, cwd=cwd)
+        return replace(spec, workspace=wish, preparation=made)
+
+    async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
+        """Check what another attempt needs: with a workspace that is there, no source for one."""
+        there = run.workspace is not None and Path(run.workspace.path).is_dir()
+        needs_none = there and not fresh
+        if needs_none and (await self._services.workspaces.check(run)).has_unknown_changes:
+            raise user_error("CHANGES_UNKNOWN")
+        spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
+        await self._check_spec(spec)
+        if not needs_none:
+            await self._check_root(run.spec)
+
+    async def _check_root(self, spec: RunSpec) -> None:
+        """Check the folder in which the workspace will be created; raises `UserError`."""
+        if spec.preparation.root:
+            from engine.workspaces.create import root
+
+            await asyncio.to_thread(
+                root.check, Path(spec.preparation.root), spec, self._services.paths.home
+            )
+
+    async def _check_spec(self, spec: RunSpec) -> RunSpec:
+        from engine.preflight import check_spec
+
+        self._services.check_config()
+        return await asyncio.to_thread(
+            check_spec, spec, self._services.config, self._services.paths.home
+        )
+
+
+def _checkable(spec: RunSpec) -> RunSpec:
+    """Leave out a workspace that is still to be made by a run this one waits for."""
+    wish = spec.workspace
+    is_to_come = wish.kind is WorkspaceKind.FROM_RUN and "/" not in (wish.source or "/")
+    return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
