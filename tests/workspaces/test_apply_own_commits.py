@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import repos
 from test_apply import LINES, Scene, scene
 
+from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
-from engine.workspaces.apply.apply import ApplyMode
+from engine.workspaces.apply.apply import ApplyMode, apply
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
 
@@ -346,3 +348,38 @@ async def test_edits_that_i_staged_otherwise_are_not_merged_over(source: Path, h
     repos.git(source, "add", "a.txt")
     repos.write(source, {"a.txt": (here.root / "a.txt").read_bytes()})
     await here.refused(ApplyMode.MERGE, "a.txt (has uncommitted changes here)")
+
+
+@pytest.mark.parametrize("setting", ["core.autocrlf", "attribute"])
+async def test_lf_files_in_place_merge_where_git_would_write_crlf(
+    source: Path, home: Path, setting: str
+) -> None:
+    if setting == "attribute":
+        repos.write(source, {".gitattributes": "* text=auto eol=crlf\n"})
+        repos.commit(source, "attributes")
+    else:
+        repos.git(source, "config", "core.autocrlf", "true")
+    here = await in_place(source, home)
+    written: dict[str, str | bytes] = {
+        "new.txt": b"1\n2\n",
+        "base.txt": b"changed\nby the agent\n",
+        "crlf.txt": b"1\r\n",
+    }
+    repos.write(source, written)
+    await here.apply(ApplyMode.MERGE)
+    assert {name: (source / name).read_bytes() for name in written} == written
+    assert repos.git(source, "status", "--porcelain") == ""
+    assert repos.git(source, "show", "HEAD:crlf.txt") == "1"
+    assert (await here.apply(ApplyMode.MERGE)).files == ()
+
+
+async def test_other_content_in_place_is_not_merged_over(source: Path, home: Path) -> None:
+    repos.git(source, "config", "core.autocrlf", "true")
+    here = await in_place(source, home)
+    repos.write(source, {"new.txt": b"1\n2\n"})
+    number = (await here.run.record("later")).n
+    repos.write(source, {"new.txt": b"1\n2\nmine\n"})
+    with pytest.raises(UserError) as raised:
+        await apply(here.run, replace(here.wish(ApplyMode.MERGE), until=number), home)
+    assert "new.txt (is already there" in raised.value.message
+    assert (source / "new.txt").read_bytes() == b"1\n2\nmine\n"

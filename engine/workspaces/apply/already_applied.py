@@ -50,7 +50,10 @@ async def arrived(
         async for data in groups:
             some = [come[path] for path in data]
             found |= await asyncio.to_thread(_same, repository.top, some, data)
-    return found | moved
+    other = {path: entry for path, entry in wanted.items() if path not in found}
+    alike = await line_ends.alike(repository.top, other)
+    modes = await asyncio.to_thread(_modes, repository.top, alike)
+    return found | moved | {path for path in alike if modes[path] == wanted[path][0]}
 
 
 async def index_files(repository: Repository) -> dict[bytes, Entry]:
@@ -67,6 +70,13 @@ async def index_files(repository: Repository) -> dict[bytes, Entry]:
 def _same(top: Path, pairs: Iterable[FileSides], data: Mapping[bytes, Content]) -> set[bytes]:
     with RootedDir(top) as below:
         return {pair.path for pair in pairs if _is_same(below, pair, data.get(pair.path))}
+
+
+def _modes(top: Path, paths: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the modes of files as git has them, 0 for one that is missing."""
+    with RootedDir(top) as below:
+        found = {path: below.stat(path) for path in paths}
+    return {path: git_mode(info.st_mode) if info else 0 for path, info in found.items()}
 
 
 def _is_same(below: RootedDir, pair: FileSides, data: Content | None) -> bool:

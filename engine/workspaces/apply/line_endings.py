@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
@@ -237,9 +237,10 @@ class LineEndings:
         found: dict[bytes, Held] = {}
         with RootedDir(top) as below:
             for path, (_, oid) in sorted(files.items()):
+                converted = path in concerned.some - missing.keys()
                 try:
                     is_known = await self._is_stored_as(
-                        below, path, oid, concerned.some - missing.keys()
+                        below, path, oid, self._before if converted else None
                     )
                 except OSError:
                     found[path] = CHANGED, CONFLICT
@@ -249,22 +250,38 @@ class LineEndings:
                     found[path] = (why, FILTER_NOT_RUN) if why else known
         return found
 
+    async def alike(self, top: Path, files: Mapping[bytes, Entry]) -> set[bytes]:
+        """Return the files of a working tree that git would store as these, once they are there.
+
+        A file with LF may be one where git itself would write CRLF.
+        """
+        asked = {path: oid for path, (mode, oid) in files.items() if mode not in (LINK, SUBMODULE)}
+        concerned = await self._after.concerned(asked)
+        converted = concerned.some - self._after.missing(concerned.filters).keys()
+        found: set[bytes] = set()
+        with RootedDir(top) as below:
+            for path in sorted(converted):
+                with suppress(OSError):
+                    if await self._is_stored_as(below, path, asked[path], self._after):
+                        found.add(path)
+        return found
+
     async def _is_stored_as(
-        self, below: RootedDir, path: bytes, oid: str, converted: frozenset[bytes]
+        self, below: RootedDir, path: bytes, oid: str, converted_by: GitAttributes | None
     ) -> bool:
         """Return whether a file is what git makes of the stored one; raises OSError."""
         if await asyncio.to_thread(id_below, _FORMATS[len(oid)], below, path) == oid:
             return True
-        if path not in converted:
+        if converted_by is None:
             return False
         hashing = ("hash-object", "--stdin", "--path", path)
-        answer = await self._before.cleaning.ask(*hashing, stdin=below.open(path))
+        answer = await converted_by.cleaning.ask(*hashing, stdin=below.open(path))
         if answer.code == 0 and answer.out.decode("ascii").strip() == oid:
             return True
         # A filter need not write the same twice: what it makes of the stored file counts, too.
         laid_out = ("cat-file", "--filters", b"--path=" + path, oid)
         with TemporaryFile(dir=self._git.git_dir) as file:
-            answer = await self._before.smudging.ask(*laid_out, stdout=file.fileno())
+            answer = await converted_by.smudging.ask(*laid_out, stdout=file.fileno())
             return answer.code == 0 and await asyncio.to_thread(is_same, below, path, file)
 
 
