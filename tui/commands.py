@@ -126,6 +126,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "log.previous", "N", "previous", "logs.previous_match", "Go to the previous match", 18
         ),
         Command("log.leave", "escape", "end", "logs.leave", "Leave the range or the search"),
+        Command(
+            "log.bookkeeping",
+            "full_stop",
+            "book-keeping",
+            "logs.bookkeeping",
+            "Show or hide stages, checkpoints and tokens",
+            19,
+        ),
         Command("log.kinds", "K", "kinds", "logs.kinds", "Choose which events to show", 60),
         Command("log.wrap", "w", "wrap", "log.wrap", "Wrap or cut long lines", 61),
         Command("log.times", "t", "time", "log.times", "Switch how times are shown", 62),

@@ -23,7 +23,7 @@ class EventKind:
     sorts: tuple[EventSelector, ...] = ()
 
 
-USUAL = EventKind("usual", "everything but old token counts")
+USUAL = EventKind("usual", "the work: messages, commands, edits and problems")
 KINDS: tuple[EventKind, ...] = (
     USUAL,
     EventKind(

@@ -24,7 +24,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.kinds import KINDS, USUAL
-from engine.domain.model import ErrorInfo, PlanItem, RunSpec
+from engine.domain.model import ErrorInfo, PlanItem, Run, RunSpec
 from engine.store import history
 from engine.store.appending import AppendRequest
 from engine.store.store import Store, open_store
@@ -35,6 +35,7 @@ from tui.widgets.log.event_feed import PAGE
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.event_window import MAX_EVENTS
 from tui.widgets.log.log_pane import LogPane
+from tui.widgets.log.log_runs import LogRuns
 
 KIND = {kind.name: kind for kind in KINDS}
 
@@ -74,12 +75,13 @@ class Host(BareApp):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.store = store
+        self.runs: dict[str, Run] = {}
         self.opened: list[tuple[str, str]] = []
         self.asked: list[str] = []
         self.copied = ""
 
     def compose(self) -> ComposeResult:
-        yield LogPane(self.store.history, lambda run: f"run {run[-2:]}", lambda run: 0.0)
+        yield LogPane(self.store.history, LogRuns(lambda: self.runs))
 
     def on_event_log_event_opened(self, event: EventLog.EventOpened) -> None:
         self.opened.append((event.run, event.path))
@@ -125,6 +127,7 @@ async def settled(pilot: Pilot[None]) -> None:
 async def shown(pilot: Pilot[None], run: str) -> Host:
     app = pilot.app
     assert isinstance(app, Host)
+    app.runs = {one.id: one for one in await app.store.runs()}
     await app.pane.open(run)
     app.log_view.focus()
     await settled(pilot)
@@ -307,6 +310,7 @@ async def test_a_long_log_costs_what_is_looked_at(
     monkeypatch.setattr(LinePaint, "keep", counted_strip)
     async with Host(store).run_test(size=(80, 24)) as pilot:
         app = await shown(pilot, run)
+        del rows[0]  # the list of runs
         assert (len(rows), sum(rows)) == (1, PAGE)
         assert "2/2" in await search(pilot, "needle")
         assert "1/2" in await press(pilot, "N")
@@ -357,6 +361,8 @@ async def test_a_kind_shows_its_events_alone_live_ones_too(store: Store) -> None
             window = app.log_view.window
             return [window.at(line)[1].text for line in range(window.line_count)]
 
+        assert not any("tokens" in text or " in · " in text for text in texts())
+        await press(pilot, "full_stop")
         usual = texts()
         assert "20 in · 2 out" in usual
         assert "10 in · 1 out" not in usual
@@ -372,7 +378,7 @@ async def test_a_kind_shows_its_events_alone_live_ones_too(store: Store) -> None
         await settled(pilot)
         assert "10 in · 1 out" in texts()
         app.pane.choose_kind(USUAL)
-        await settled(pilot)
+        await press(pilot, "full_stop")
         assert str(app.log_view.border_title) == "Log"
 
 
@@ -383,6 +389,7 @@ async def test_a_newer_token_count_takes_the_place_of_the_one_before(store: Stor
         for turn in range(2, 5):
             app.log_view.append(await happen(store, run, UsageCounted(turn, 0, turn)))
             await settled(pilot)
+        await press(pilot, "full_stop")
         assert [line for line in app.lines if "Σ" in line] == [app.lines[-1]]
         assert "4 in · 4 out" in app.lines[-1]
 
@@ -445,12 +452,12 @@ async def test_all_runs_are_one_log_in_the_order_things_happened(store: Store) -
         await settled(pilot)
 
         def rows() -> list[tuple[str, str]]:
-            return [(line.split("run ")[1][:2], line[-1]) for line in app.lines[2:]]
+            return [(line.strip("▌ ").split()[0], line[-1]) for line in app.lines[2:]]
 
-        assert rows() == [(two[-2:], "a"), (one[-2:], "b"), (two[-2:], "c")]
+        assert rows() == [("Two", "a"), ("One", "b"), ("Two", "c")]
         app.log_view.append(await happen(store, one, Notice("info", "d")))
         await settled(pilot)
-        assert rows()[-1] == (one[-2:], "d")
+        assert rows()[-1] == ("One", "d")
         assert app.log_view.following
         assert "1/1" in await search(pilot, "d")
         app.pane.show_all_runs(False)
@@ -530,7 +537,7 @@ async def test_wrap_and_time_are_a_key_each_and_stay(store: Store) -> None:
         await press(pilot, "t")
         assert "+" in app.lines[0]
         await press(pilot, "t")
-        assert app.lines[0].split()[-1] == "queued"
+        assert app.lines[0].strip("▌ ") == "❯ Do it"
         assert ":" not in app.lines[0]
         await app.pane.open(await add_run(store))
         await settled(pilot)

@@ -249,7 +249,7 @@ def test_a_command_is_shown_unwrapped_and_its_detail_is_the_whole() -> None:
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
-        ("**Getting an overview** The project", "Getting an overview The project"),
+        ("See **this overview** of the project", "See this overview of the project"),
         ("**all**", "all"),
         ("one **two** and **three**", "one two and three"),
         ("2**3**4 and a ** b ** c", "2**3**4 and a ** b ** c"),

@@ -1,7 +1,8 @@
 """Formatting of facts: the only place that decides glyphs, words, tones and figures."""
 
 from engine.domain.text import size
-from tui.formatting.events import EventLine, change_letter, change_sign, change_tone, event_line
+from tui.formatting.events import EventLine, event_line, files_line, prompt_line
+from tui.formatting.file_changes import change_letter, change_sign, change_tone
 from tui.formatting.hits import hit_parts, hit_word
 from tui.formatting.limits import clock_time, limits, window_name
 from tui.formatting.numbers import (
@@ -55,6 +56,7 @@ __all__ = [
     "event_line",
     "facts",
     "figure",
+    "files_line",
     "flag",
     "glyph",
     "hit_parts",
@@ -65,6 +67,7 @@ __all__ = [
     "limits",
     "overlap",
     "pattern_lines",
+    "prompt_line",
     "rate",
     "run_tone",
     "sign",

@@ -1,10 +1,9 @@
-"""How an event looks in a log."""
+"""Events as a log shows them."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from engine.domain.activity import clock
@@ -15,7 +14,6 @@ from engine.domain.events import (
     CheckpointTaken,
     ErrorRaised,
     Event,
-    FileChange,
     FilesChanged,
     LimitsSeen,
     Notice,
@@ -26,11 +24,14 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
 from engine.domain.record import record
 from engine.domain.text import size
+from tui.formatting.file_changes import file_lines, folded_files
 from tui.formatting.limits import window_name
 from tui.formatting.numbers import changes, tokens
+from tui.formatting.prose import plain, prose, thoughts
 from tui.formatting.runs import glyph, tone, word
 from tui.formatting.symbols import sign
 from tui.terminal.cells import MAX_LINE, clean
@@ -43,10 +44,10 @@ MAX_EXTRA = 400
 class EventLine:
     """An event as a log shows it: one line, and more lines that are folded to a few.
 
-    `tone` is a key of `TONES`. `prose` is meant to be read and wraps; of other extra lines the
-    last `fold` stay when folded, as they tell most. `detail` is for those who unfold: the whole
-    truth behind what `text` says for short. `paths` are the files it is about, as they are: one
-    for each extra line, or one alone.
+    `tone` is a key of `TONES`. `prose` is text to read, which wraps; of other extra lines only
+    the last `fold` stay when folded. `detail` is the full text that `text` shortens; only an
+    unfolded event shows it. `paths` are the files of the event: one for each extra line, or one
+    alone. `titles` are the indexes of titles among `text` (0) and the extra lines (from 1).
     """
 
     glyph: str
@@ -58,23 +59,16 @@ class EventLine:
     fold: int = 3
     detail: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-
-
-_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*(?![\w*])")
-
-
-def plain(text: str) -> str:
-    """Take the asterisks of Markdown's bold out of a line; others mean what they say."""
-    return _BOLD.sub(r"\1", text)
+    titles: frozenset[int] = frozenset()
 
 
 def event_line(event: Event) -> EventLine:
-    """Say how an event looks in a log."""
+    """Return an event as a log shows it."""
     return _LINES[type(event.body)](event.body)
 
 
 def lines(text: str, limit: int = MAX_EXTRA) -> tuple[str, ...]:
-    """Give the last `limit` lines of `text`, each harmless; blank ones at the ends left out."""
+    """Return the last `limit` lines of `text`, safe to show, without blank ones at the ends."""
     clipped = text[-limit * MAX_LINE :].strip("\n").splitlines()
     while clipped and not clipped[-1].strip():
         clipped.pop()
@@ -84,9 +78,10 @@ def lines(text: str, limit: int = MAX_EXTRA) -> tuple[str, ...]:
     return (f"… {left_out} lines before", *shown) if left_out else shown
 
 
-def _prose(text: str) -> tuple[str, tuple[str, ...]]:
-    shown = [clean(line.rstrip()) for line in text[: MAX_EXTRA * MAX_LINE].strip().splitlines()]
-    return (shown[0], tuple(shown[1:MAX_EXTRA])) if shown else ("", ())
+def prompt_line(prompt: str) -> EventLine:
+    """Return the prompt of a run as a log shows it."""
+    first, *rest = prose(prompt) or ("",)
+    return EventLine(sign("❯", ">"), "prompt", first, "live", tuple(rest), prose=True)
 
 
 def _status(body: StatusChanged) -> EventLine:
@@ -94,7 +89,8 @@ def _status(body: StatusChanged) -> EventLine:
     if body.exit_code:
         parts.append(f"exit {body.exit_code}")
     text = " · ".join(part for part in parts if part)
-    return EventLine(glyph(body.status), "status", text, tone(body.status))
+    kind = "end" if body.status in FINISHED else "status"
+    return EventLine(glyph(body.status), kind, text, tone(body.status))
 
 
 def _progress(body: Progressed) -> EventLine:
@@ -106,14 +102,14 @@ def _progress(body: Progressed) -> EventLine:
 
 def _step(body: Step) -> EventLine:
     if body.role != "tool":
-        return _saying(body)
+        return _message(body)
     if body.kind == "command":
         return _command(body)
     done = body.phase != "started"
     look = "bad" if body.phase == "failed" else "plain" if done else "dim"
     text = clean(body.text or body.command or body.kind)
     if body.kind == "file_change":
-        text, look = paths(body.changes or ()), "busy" if look == "plain" else look
+        text, look = folded_files(body.changes or ()), "busy" if look == "plain" else look
         mark, text = sign("±", "*"), text or "no files"
         return EventLine(mark, "edit", text, look, _each(body), fold=0, paths=_paths(body))
     marks = {
@@ -126,12 +122,15 @@ def _step(body: Step) -> EventLine:
     return EventLine(mark, kind, text, look, lines(body.output or ""))
 
 
-def _saying(body: Step) -> EventLine:
-    first, rest = _prose(body.text)
-    text, more = plain(first), tuple(map(plain, rest))
+def _message(body: Step) -> EventLine:
     if body.role == "reasoning":
-        return EventLine(sign("∴", "~"), "thinks", text, "dim", more, prose=True)
-    return EventLine(sign("▪", "="), "says", text, "plain", more, prose=True)
+        shown, titles = thoughts(body.text)
+        first, *rest = shown or ("",)
+        return EventLine(
+            sign("∴", "~"), "thinks", first, "dim", tuple(rest), prose=True, titles=titles
+        )
+    first, *rest = map(plain, prose(body.text) or ("",))
+    return EventLine(sign("▪", "="), "says", first, "plain", tuple(rest), prose=True)
 
 
 def _command(body: Step) -> EventLine:
@@ -149,55 +148,10 @@ def _command(body: Step) -> EventLine:
     return EventLine(mark, "ran", text, tone, lines(body.output or ""), detail=detail)
 
 
-MAX_NAMED = 6
-"""Changed files that one line names."""
-
-_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R"}
-
-
-def change_letter(change: str) -> str:
-    """Give the letter of a change, as git writes it: A, M, D or R."""
-    return _LETTERS.get(change, "M")
-
-
-def change_sign(change: str) -> str:
-    """Give the sign of a change, which stands in front of the file."""
-    match change:
-        case "added":
-            return "+"
-        case "deleted":
-            return sign("−", "-")
-        case "renamed":
-            return sign("→", ">")
-        case _:
-            return "~"
-
-
-_CHANGE_TONES = {"added": "good", "modified": "warn", "deleted": "bad", "renamed": "live"}
-
-
-def change_tone(change: str) -> str:
-    """Give the tone of a change, a key of `TONES`."""
-    return _CHANGE_TONES.get(change, "warn")
-
-
-def paths(changed: Iterable[FileChange], limit: int = MAX_NAMED) -> str:
-    """Name changed files on one line: `A new.py, M old.py and 3 more`."""
-    changed = tuple(changed)
-    names = ", ".join(
-        f"{change_letter(one.change)} {clean(one.path, 200)}" for one in changed[:limit]
-    )
-    return f"{names} and {len(changed) - limit} more" if len(changed) > limit else names
-
-
 def _each(body: Step | FilesChanged) -> tuple[str, ...]:
-    """Give a line for each changed file, where there are several."""
+    """Return a line for each changed file, where there are several."""
     changed = body.changes or ()
-    if len(changed) == 1:
-        return ()
-    return tuple(
-        f"{change_letter(one.change)} {clean(one.path, 500)}" for one in changed[:MAX_EXTRA]
-    )
+    return file_lines(changed, MAX_EXTRA) if len(changed) > 1 else ()
 
 
 def _paths(body: Step | FilesChanged) -> tuple[str, ...]:
@@ -221,9 +175,10 @@ def _plan(body: PlanChanged) -> EventLine:
     )
 
 
-def _files(body: FilesChanged) -> EventLine:
-    mark, named = sign("±", "*"), paths(body.changes)
-    return EventLine(mark, "files", named, "dim", _each(body), fold=0, paths=_paths(body))
+def files_line(body: FilesChanged) -> EventLine:
+    """Return files that the watcher saw change as a log shows them."""
+    mark, text = sign("±", "*"), folded_files(body.changes)
+    return EventLine(mark, "files", text, "dim", _each(body), fold=0, paths=_paths(body))
 
 
 def _changes(body: ChangesMeasured) -> EventLine:
@@ -246,8 +201,10 @@ def _limits(body: LimitsSeen) -> EventLine:
 
 def _notice(body: Notice) -> EventLine:
     warning = body.level == "warning"
-    text, more = _prose(body.text)
-    return EventLine("!" if warning else "i", "notice", text, "warn" if warning else "dim", more)
+    text, *more = prose(body.text) or ("",)
+    return EventLine(
+        "!" if warning else "i", "notice", text, "warn" if warning else "dim", tuple(more)
+    )
 
 
 def _checkpoint(body: CheckpointTaken) -> EventLine:
@@ -279,7 +236,7 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     Progressed: _progress,
     Step: _step,
     PlanChanged: _plan,
-    FilesChanged: _files,
+    FilesChanged: files_line,
     ChangesMeasured: _changes,
     UsageCounted: _usage,
     LimitsSeen: _limits,

@@ -1,4 +1,4 @@
-"""Where a log's events come from: pages of the stored ones, and the live ones after them."""
+"""Source of a log's events: pages of the stored ones, and the live ones after them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import Enum, auto
 from typing import Protocol
 
 from engine.domain.events import Event
-from engine.domain.kinds import USUAL, EventKind
-from tui.widgets.log.event_window import EventWindow
+from engine.domain.kinds import EventKind
+from tui.widgets.log.event_window import EventWindow, LogContents
 
 PAGE = 400
 """Events fetched at a time."""
@@ -21,7 +21,7 @@ Numbered = tuple[int, Event]
 
 
 class HistorySource(Protocol):
-    """What is stored of a run, or of all: the way through it that `Engine.history` gives."""
+    """The stored events of a run, or of all, as `Engine.history` provides them."""
 
     run: str | None
     kind: EventKind
@@ -29,20 +29,20 @@ class HistorySource(Protocol):
     async def page(
         self, *, after: int = 0, before: int | None = None, limit: int
     ) -> list[Numbered]:
-        """Give the first events numbered above `after`, or the last ones below `before`."""
+        """Return the first events numbered above `after`, or the last ones below `before`."""
         ...
 
     async def matching(self, text: str, *, above: int, upto: int) -> list[int]:
-        """Give the numbers of the events that say `text`."""
+        """Return the numbers of the events that contain `text`."""
         ...
 
     async def last(self) -> int:
-        """Give the number of the newest event."""
+        """Return the number of the newest event."""
         ...
 
 
 class HistoryPage(Enum):
-    """A stretch of the stored events, seen from the window."""
+    """A part of the stored events, relative to the window."""
 
     FIRST = auto()
     LAST = auto()
@@ -52,18 +52,20 @@ class HistoryPage(Enum):
 
 
 class EventFeed:
-    """A log's events: those in the window, those still waiting to go in, and what is missing.
+    """A log's events: those in the window, and those that wait to go in.
 
-    Of a run's whole log the live events are the next ones; of a choice from it, or of all runs
-    together, they only tell that there is something new in the store.
+    In the whole log of a run, live events are the next ones. In a choice from it, or in the log of
+    all runs, they only show that there is something new in the store.
     """
 
-    def __init__(self, history: HistorySource) -> None:
+    def __init__(self, history: HistorySource, contents: LogContents | None = None) -> None:
         self.run = history.run
         self.history = history
-        self.window = EventWindow(shows_all=history.kind is not USUAL)
+        self.window = EventWindow(contents)
         self.known = 0
-        """The number of the latest event heard of."""
+        """The number of the latest known event."""
+        self._read = self._unseen = 0
+        """The latest known event when the reader left the end, and hidden ones after it."""
         self.has_start = self.has_end = True
         self.loading: HistoryPage | None = None
         self.is_direct = self.run is not None and not history.kind.sorts
@@ -73,7 +75,7 @@ class EventFeed:
         self._is_behind = False
 
     async def fetch(self, page: HistoryPage, number: int = 0) -> list[Numbered] | None:
-        """Get a page; None when a later request made it pointless. Raises `UserError`.
+        """Return a page; None when a later request replaced this one. Raises `UserError`.
 
         `number` is where the page around an event is.
         """
@@ -127,7 +129,7 @@ class EventFeed:
         self.known = max(self.known, window.last_seq)
 
     def hear(self, events: Iterable[Event]) -> None:
-        """Take in live events that belong here and are not known yet."""
+        """Accept live events that belong here and are not known yet."""
         for event in events:
             if self.run not in (None, event.run):
                 continue
@@ -136,20 +138,28 @@ class EventFeed:
             elif event.seq > self.known:
                 self.known = event.seq
                 self._pending.append(event)
+                self._unseen += not self.window.is_shown(event.seq, event)
 
     @property
     def has_news(self) -> bool:
-        """Whether something heard is not in the window yet, though it belongs there."""
+        """True if a live event is not in the window yet, though it belongs there."""
         return bool(self._pending) or self._is_behind
 
-    def since(self, number: int) -> int:
-        """Give how many events are known to have come after the one numbered `number`."""
-        return self.known - number if self.is_direct else self.window.count_after(number)
+    def mark_read(self) -> None:
+        """Count as unread only events that come from now on."""
+        self._read, self._unseen = self.known, 0
+
+    @property
+    def unread(self) -> int:
+        """The number of events that came after the reader left the end."""
+        if self.is_direct:
+            return self.known - self._read - self._unseen
+        return self.window.count_after(self._read)
 
     def take(self, *, following: bool) -> bool:
-        """Put what was heard into the window; False when a page has to be fetched first.
+        """Put live events into the window; return False when a page has to be fetched first.
 
-        A reader who is elsewhere keeps the window as it is: what does not fit is fetched later.
+        A reader who is elsewhere keeps the window: events that do not fit are fetched later.
         """
         if self._is_behind:
             self.has_end = self.has_end and (following or not self.window.is_full)
@@ -175,7 +185,7 @@ class EventFeed:
         return True
 
     def give_up_gap(self) -> None:
-        """Accept that what is missing before the pending events is nowhere to be had."""
+        """Accept that the events before the pending ones are missing."""
         self.window.replace((event.seq, event) for event in self._pending[-PAGE:])
         self._pending = []
         self.has_start, self.has_end = False, True

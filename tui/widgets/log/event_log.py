@@ -13,13 +13,15 @@ from textual.strip import Strip
 
 from engine.domain.errors import UserError
 from engine.domain.events import Event
+from engine.domain.kinds import USUAL, EventKind
 from tui import commands
 from tui.widgets.base.line_view import MOVES
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.log.event_feed import EventFeed, HistoryPage, HistorySource, Numbered
-from tui.widgets.log.event_window import LogPosition
+from tui.widgets.log.event_window import LogContents
 from tui.widgets.log.log_line import segments
 from tui.widgets.log.range_view import RangeView
+from tui.widgets.log.window_entry import LogPosition
 
 NOTHING = "Nothing has happened yet."
 
@@ -30,14 +32,14 @@ class EventLog(RangeView):
     BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("log")]
 
     class EventOpened(Message):
-        """The reader wants to see a file that an event is about, as the event names it."""
+        """The reader asked for the file of an event, by the event's name for it."""
 
         def __init__(self, run: str, path: str) -> None:
             super().__init__()
             self.run, self.path = run, path
 
     class Grown(Message):
-        """There is more to read than before."""
+        """New events are in the log."""
 
     def __init__(
         self,
@@ -50,8 +52,10 @@ class EventLog(RangeView):
     ) -> None:
         super().__init__(title=title, empty_text=empty_text, name=name, id=id, classes=classes)
         self._pace = Throttle(self, self._flush)
+        self.has_bookkeeping = False
+        """Whether the whole log shows stages, checkpoints, tokens and artifacts."""
 
-    # What is shown
+    # Contents
 
     @property
     def run_id(self) -> str | None:
@@ -59,15 +63,32 @@ class EventLog(RangeView):
         return self.feed.run if self.feed else None
 
     async def open(self, history: HistorySource) -> None:
-        """Show the end of a log; what is appended meanwhile is not lost.
+        """Show the end of a log; events appended meanwhile are not lost.
 
-        What was shown before stays until then: an empty log in between would only flicker.
+        The old log stays until then: an empty one in between would only flicker.
         """
         left = self.window
         self._close()
-        self.feed = EventFeed(history)
+        self.feed = EventFeed(history, self._contents(history.kind))
         self._left = left
         await self._load(HistoryPage.LAST)
+
+    def _contents(self, kind: EventKind) -> LogContents:
+        is_usual, runs = kind is USUAL, self.lines_look.runs
+        return LogContents(
+            has_bookkeeping=self.has_bookkeeping or not is_usual,
+            folds_usage=is_usual,
+            folds_edits=is_usual or bool(kind.sorts),
+            prompt_of=runs.prompt if runs else None,
+        )
+
+    def show_bookkeeping(self, shown: bool) -> None:
+        """Show or hide book-keeping; the reader stays at the same event."""
+        self.has_bookkeeping = shown
+        if feed := self.feed:
+            feed.window.contents = self._contents(feed.history.kind)
+            page = HistoryPage.LAST if self.following else HistoryPage.AROUND
+            self.run_worker(partial(self._load, page, self.here_seq), group="event-log")
 
     def close(self) -> None:
         """Show nothing."""
@@ -82,14 +103,14 @@ class EventLog(RangeView):
         self.say("")
 
     def _leave(self) -> None:
-        """Show no longer what was shown before the log at hand."""
+        """Drop the old log that is still shown."""
         if self._left:
             self._left = None
             self.paint.forget_strips()
             self.styles_changed()
 
     def append(self, events: Iterable[Event]) -> None:
-        """Take in what happened; events that do not belong here and known ones are skipped."""
+        """Add live events; known ones, and those that do not belong here, are skipped."""
         if self.feed is None:
             return
         self.feed.hear(events)
@@ -117,7 +138,7 @@ class EventLog(RangeView):
 
     def _count_waiting(self) -> None:
         if self.feed and not self.following:
-            self.waiting = self.feed.since(self.read_seq)
+            self.waiting = self.feed.unread
 
     # Pages
 
@@ -152,15 +173,15 @@ class EventLog(RangeView):
         if feed.has_news:
             self._pace.ask()
         if self.following and not feed.has_end:
-            self._fetch(HistoryPage.LAST)  # more came than fits between here and the end
+            self._fetch(HistoryPage.LAST)  # more events came than fit before the end
         else:
             self.near_edge()
         self.post_message(self.Grown())
 
     def near_edge(self) -> None:
-        """Fetch the page the reader comes near to."""
+        """Fetch the next page if the reader is near an end of the window."""
         feed = self.feed
-        if feed is None or feed.loading or not feed.window.entries:
+        if feed is None or feed.loading or not feed.window.last_seq:
             return
         top = self.scroll_offset.y
         if not feed.has_start and top < self.page:
@@ -168,7 +189,7 @@ class EventLog(RangeView):
         elif not feed.has_end and top + 2 * self.page >= self.line_count:
             self._fetch(HistoryPage.NEWER)
 
-    # What the reader asks for
+    # Actions
 
     @property
     def here_seq(self) -> int:
@@ -177,8 +198,9 @@ class EventLog(RangeView):
         return place.seq if place else 0
 
     async def go_to(self, number: int) -> None:
-        """Put the cursor on the event numbered `number`, on the line that is lit, if one is."""
+        """Put the cursor on the event numbered `number`, on its highlighted line if it has one."""
         if self.window.find(number) is None:
+            self.window.revealed.add(number)
             await self._load(HistoryPage.AROUND, number)
         entry = self.window.find(number)
         if entry is None:
@@ -194,7 +216,7 @@ class EventLog(RangeView):
         if line not in self.visible_lines():
             self.scroll_to(y=line - self.page // 3, animate=False, force=True)
         self.move_cursor(line)
-        self.follow_end(False)  # the last line, too, is what the reader came for
+        self.follow_end(False)  # even on the last line the reader stays at this event
 
     def _lit_line(self, number: int) -> int | None:
         entry, lit = self.window.find(number), self.lines_look.lit
@@ -227,7 +249,7 @@ class EventLog(RangeView):
             super().action_cursor_top()
 
     def action_unfold(self) -> None:
-        """Open the file that the line is about; else unfold its event, or fold it."""
+        """Open the file of the line; without one, unfold its event, or fold it."""
         if not self.line_count:
             return
         entry, row, _ = self.window.at(self.here)

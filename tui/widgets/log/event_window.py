@@ -1,128 +1,100 @@
-"""The stretch of a run's log that is in memory: laid out in lines, constant in size."""
+"""The part of a log that is in memory: laid out in lines, constant in size."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, islice, zip_longest
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, islice
 
-from engine.domain.events import Event, Step, UsageCounted
+from engine.domain.events import Event, FileChange, FilesChanged
+from engine.domain.record import record
 from tui import formatting
-from tui.terminal.cells import cells, wrap
+from tui.models.log_events import (
+    LOOK_AHEAD,
+    REPORT_BEFORE_S,
+    ReportedEdits,
+    edited,
+    is_bookkeeping,
+    without_edited,
+)
+from tui.terminal.cells import cells
+from tui.widgets.log.window_entry import (
+    LogPosition,
+    LogRow,
+    WindowEntry,
+    entry_of,
+    lay_out,
+)
 
 MAX_EVENTS = 2_000
 MAX_LINES = 40_000
-"""Beyond either, the window lets go of what is farthest from the reader."""
-
-FOLDED_PROSE = 6
-"""Lines of what an agent says that stay when folded."""
+"""Beyond either, the window drops the events farthest from the reader."""
 
 
-class LogPosition(NamedTuple):
-    """A line of the log that stays the same whatever comes or goes around it."""
+@record
+class LogContents:
+    """The choice of events that a window shows, of all that it is filled with."""
 
-    seq: int
-    row: int
-
-
-class LogRow(NamedTuple):
-    """One display line of an event: its text, its tone, and whether it hangs below the first."""
-
-    text: str
-    tone: str
-    hangs: bool
-    path: str = ""
-    """The file this line is about, as the event says it."""
-
-
-@dataclass(slots=True)
-class WindowEntry:
-    """An event of the window, laid out for the width at hand; `seq` is its number there."""
-
-    seq: int
-    run: str
-    at: float
-    line: formatting.EventLine
-    answers: tuple[str, str] | None = None
-    """For a step that ended: what it began as, so that the two are shown as one."""
-    asks: tuple[str, str] | None = None
-    is_open: bool = False
-    is_answered: bool = False
-    """Whether a later event stands for this one too."""
-    is_usage: bool = False
-    rows: list[LogRow] = field(default_factory=list)
-
-
-def entry_of(number: int, event: Event) -> WindowEntry:
-    """Make the entry of an event."""
-    entry = WindowEntry(number, event.run, event.at, formatting.event_line(event))
-    body = event.body
-    entry.is_usage = isinstance(body, UsageCounted)
-    if isinstance(body, Step) and body.role == "tool":
-        same = (f"{event.run} {body.kind}", body.command or body.text or repr(body.changes))
-        if body.phase == "started":
-            entry.asks = same
-        else:
-            entry.answers = same
-    return entry
+    has_bookkeeping: bool = True
+    folds_usage: bool = True
+    """Whether a token count is hidden as soon as there is a later one."""
+    folds_edits: bool = True
+    """Whether an edit that the watcher saw, too, is shown once."""
+    prompt_of: Callable[[str], str] | None = None
+    """Returns the prompt of a run, which stands for its first event."""
 
 
 class EventWindow:
     """Entries in order of their numbers, and the lines they take up.
 
-    Of a run's token counts, each a total, only the latest is shown unless it `shows_all`.
+    It covers all events from `first_seq` to `last_seq`, but has entries only for those it shows.
+    Of a run's token counts, each a total, only the latest is shown. An edit that both the agent
+    and the watcher reported is shown once, as the agent's.
     """
 
-    def __init__(self, *, shows_all: bool = False) -> None:
-        self._shows_all = shows_all
+    def __init__(self, contents: LogContents | None = None) -> None:
+        self.contents = contents or LogContents()
         self._usage: dict[str, WindowEntry] = {}
+        self._edits = ReportedEdits()
+        self.revealed: set[int] = set()
+        """Numbers of events that are shown although they are book-keeping."""
         self.entries: list[WindowEntry] = []
+        self.first_seq = self.last_seq = 0
+        """The numbers of the first and the last event; 0 when empty."""
         self.width = 80
         self.wraps = False
         self._starts: list[int] = [0]
 
-    # What is in it
-
-    @property
-    def first_seq(self) -> int:
-        """The seq of the first event; 0 when empty."""
-        return self.entries[0].seq if self.entries else 0
-
-    @property
-    def last_seq(self) -> int:
-        """The seq of the last event; 0 when empty."""
-        return self.entries[-1].seq if self.entries else 0
+    # Lines
 
     @property
     def line_count(self) -> int:
-        """How many display lines there are."""
+        """The number of display lines."""
         return self._starts[-1]
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing can come in without something going out."""
+        """True if every new event drops another one."""
         return len(self.entries) >= MAX_EVENTS or self.line_count >= MAX_LINES
 
     def at(self, line: int) -> tuple[WindowEntry, LogRow, LogPosition]:
-        """Give what stands on a line, from 0, and its place."""
+        """Return the entry and the row on a line, from 0, and its place."""
         index = bisect_right(self._starts, line) - 1
         entry, row = self.entries[index], line - self._starts[index]
         return entry, entry.rows[row], LogPosition(entry.seq, row)
 
     def place(self, line: int) -> LogPosition | None:
-        """Give a line's place; None when there is no such line."""
+        """Return a line's place; None when there is no such line."""
         if not 0 <= line < self.line_count:
             return None
         index = bisect_right(self._starts, line) - 1
         return LogPosition(self.entries[index].seq, line - self._starts[index])
 
     def line_of(self, place: LogPosition | None) -> int | None:
-        """Give the line a place is on now, or the nearest that is left; None when empty."""
+        """Return the line of a place, or the nearest that is left; None when empty."""
         if place is None or not self.entries:
             return None
-        index = max(0, min(place.seq - self.first_seq, len(self.entries) - 1))
+        index = max(0, min(place.seq - self.entries[0].seq, len(self.entries) - 1))
         if self.entries[index].seq != place.seq:
             index = self._index(place.seq)
         rows = len(self.entries[index].rows)
@@ -132,32 +104,44 @@ class EventWindow:
         later = bisect_right(self.entries, seq, key=lambda entry: entry.seq)
         return max(0, later - 1)
 
-    # What comes and goes
+    # Events
+
+    def is_shown(self, number: int, event: Event) -> bool:
+        """Return whether an event gets an entry."""
+        is_hidden = not self.contents.has_bookkeeping and is_bookkeeping(event)
+        return not is_hidden or number in self.revealed
 
     def count_after(self, number: int) -> int:
-        """Give how many entries come after the one numbered `number`."""
+        """Return how many entries come after the one numbered `number`."""
         return len(self.entries) - bisect_right(self.entries, number, key=lambda one: one.seq)
 
     def find(self, number: int) -> WindowEntry | None:
-        """Give the entry numbered `number`; None where it is not in the window."""
+        """Return the entry numbered `number`; None where it is not in the window."""
         entry = self.entries[self._index(number)] if self.entries else None
         return entry if entry and entry.seq == number else None
 
     def replace(self, events: Iterable[tuple[int, Event]]) -> None:
         """Show these events and no others."""
         self.entries = []
-        self._usage = {}
+        self.first_seq = self.last_seq = 0
+        self._usage, self._edits = {}, ReportedEdits()
         self.append(events)
 
     def append(self, events: Iterable[tuple[int, Event]]) -> None:
         """Add later events at the end."""
         for number, event in events:
-            entry = entry_of(number, event)
+            self.first_seq, self.last_seq = self.first_seq or number, number
+            if not self.is_shown(number, event):
+                continue
+            prompt_of = self.contents.prompt_of if event.seq == 1 else None
+            entry = entry_of(number, event, prompt_of(event.run) if prompt_of else "")
             if entry.answers:
                 self._pair(entry.answers)
-            if entry.is_usage and not self._shows_all:
+            if entry.is_usage and self.contents.folds_usage:
                 _give_way(self._usage.get(entry.run))
                 self._usage[entry.run] = entry
+            if self.contents.folds_edits:
+                self._fold_edits(entry, event)
             self._lay_out(entry)
             self.entries.append(entry)
         self._number()
@@ -166,28 +150,63 @@ class EventWindow:
         """Add earlier events at the beginning."""
         later, self.entries = self.entries, []
         later_usage, self._usage = self._usage, {}
+        later_edits, self._edits = self._edits, ReportedEdits()
+        first, last = self.first_seq, self.last_seq
+        self.first_seq = 0
         self.append(events)
+        self.first_seq, self.last_seq = self.first_seq or first, last or self.last_seq
         for run in later_usage.keys() & self._usage.keys():
             _give_way(self._usage[run])
         self._usage |= later_usage
-        for entry in islice(later, 32):
+        for entry in islice(later, LOOK_AHEAD):
             if entry.answers and not entry.is_open:
                 self._pair(entry.answers)
+            if entry.report:
+                self._set_report(
+                    entry, self._edits.unreported(entry.run, entry.at, entry.report.changes)
+                )
+        self._edits = later_edits
         self.entries += later
         self._number()
 
+    def _fold_edits(self, entry: WindowEntry, event: Event) -> None:
+        """Leave out of the watcher's reports, here and just before, edits of the agent."""
+        body = event.body
+        self._edits.add(event)
+        if edits := edited(event):
+            for other in islice(reversed(self.entries), LOOK_AHEAD):
+                if other.at < entry.at - REPORT_BEFORE_S:
+                    break
+                if other.report and other.run == entry.run:
+                    self._set_report(other, without_edited(other.report.changes, edits))
+        if isinstance(body, FilesChanged):
+            entry.report = body
+            self._set_report(entry, self._edits.unreported(entry.run, entry.at, body.changes))
+
+    def _set_report(self, entry: WindowEntry, changes: Sequence[FileChange]) -> None:
+        """Show only these files of a report; without any, the agent's edits are shown instead."""
+        if not entry.report or len(changes) == len(entry.report.changes):
+            return
+        entry.report = FilesChanged(tuple(changes))
+        entry.line = formatting.files_line(entry.report)
+        entry.is_answered = not changes
+        self._lay_out(entry)
+
     def trim_start(self) -> int:
-        """Let the earliest events go where there are too many, and say how many went."""
+        """Drop the earliest events where there are too many; return their number."""
         count = self._surplus(self.entries)
         del self.entries[:count]
+        if count:
+            self.first_seq = self.entries[0].seq
         self._number()
         return count
 
     def trim_end(self) -> int:
-        """Let the latest events go where there are too many, and say how many went."""
+        """Drop the latest events where there are too many; return their number."""
         count = self._surplus(reversed(self.entries))
         if count:
             del self.entries[-count:]
+            self.last_seq = self.entries[-1].seq
         self._number()
         return count
 
@@ -202,15 +221,15 @@ class EventWindow:
 
     def _pair(self, step: tuple[str, str]) -> None:
         """Hide the beginning of a step whose end is shown right after it."""
-        for entry in islice(reversed(self.entries), 32):
+        for entry in islice(reversed(self.entries), LOOK_AHEAD):
             if entry.asks == step and not entry.is_answered:
                 _give_way(entry)
                 return
 
-    # How it is laid out
+    # Layout
 
     def resize(self, width: int, *, wraps: bool) -> bool:
-        """Lay everything out for this width, and say whether anything changed."""
+        """Fit all entries to this width; return whether anything changed."""
         width = max(8, width)
         if (width, wraps) == (self.width, self.wraps):
             return False
@@ -221,7 +240,7 @@ class EventWindow:
         return True
 
     def can_unfold(self, entry: WindowEntry) -> bool:
-        """Whether folding or unfolding changes what is seen of an event."""
+        """Return whether an event looks different unfolded."""
         line = entry.line
         more = bool(line.extra or line.detail)
         return entry.is_open or more or cells(line.text) > self.width
@@ -232,57 +251,14 @@ class EventWindow:
         self._lay_out(entry)
         self._number()
 
+    def _lay_out(self, entry: WindowEntry) -> None:
+        lay_out(entry, self.width, wraps=self.wraps)
+
     def _number(self) -> None:
         self._starts = list(accumulate((len(entry.rows) for entry in self.entries), initial=0))
-
-    def _lay_out(self, entry: WindowEntry) -> None:
-        if entry.is_answered:
-            entry.rows = []
-            return
-        line = entry.line
-        if entry.is_open:
-            entry.rows = [*self._first(line, wraps=True), *self._rest(line)]
-        elif line.prose:
-            entry.rows = self._folded_prose(line)
-        else:
-            entry.rows = [*self._first(line, wraps=self.wraps), *self._folded_output(line)]
-
-    def _first(self, line: formatting.EventLine, *, wraps: bool) -> Iterator[LogRow]:
-        texts = wrap(line.text, self.width) if wraps and line.text else [line.text]
-        path = line.paths[0] if len(line.paths) == 1 else ""
-        for index, text in enumerate(texts):
-            yield LogRow(text, line.tone, index > 0, path)
-
-    def _rest(self, line: formatting.EventLine) -> Iterator[LogRow]:
-        tone = line.tone if line.prose else "dim"
-        paths = line.paths if len(line.paths) == len(line.extra) else ()
-        for text, path in zip_longest((*line.detail, *line.extra), paths, fillvalue=""):
-            for part in wrap(text, self.width) if text else [""]:
-                yield LogRow(part, tone, True, path)
-
-    def _folded_prose(self, line: formatting.EventLine) -> list[LogRow]:
-        whole = (*self._first(line, wraps=True), *self._rest(line))
-        if len(whole) <= FOLDED_PROSE + 1:
-            return list(whole)
-        left_out = len(whole) - FOLDED_PROSE
-        return [*whole[:FOLDED_PROSE], LogRow(_more(left_out), "dim", True)]
-
-    def _folded_output(self, line: formatting.EventLine) -> Iterator[LogRow]:
-        if not line.fold:
-            return
-        left_out = len(line.extra) - line.fold
-        if left_out > 1:
-            yield LogRow(_more(left_out), "dim", True)
-        for text in line.extra[-line.fold if left_out > 1 else 0 :]:
-            for part in wrap(text, self.width) if self.wraps and text else [text]:
-                yield LogRow(part, "dim", True)
 
 
 def _give_way(entry: WindowEntry | None) -> None:
     if entry:
         entry.is_answered = True
         entry.rows = []
-
-
-def _more(count: int) -> str:
-    return f"{formatting.sign('…', '...')} {count} more line{'' if count == 1 else 's'} (enter)"

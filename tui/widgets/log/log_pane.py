@@ -1,4 +1,4 @@
-"""The log with what is asked of it: search, kinds of events, one run's log or that of all."""
+"""The log with its search and the choice of its contents: kinds of events, one run or all."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.forms.text_input import TextInput
 from tui.widgets.log.event_feed import HistorySource
 from tui.widgets.log.event_log import NOTHING, EventLog
+from tui.widgets.log.log_runs import LogRuns
 from tui.widgets.log.log_search import LogSearch, pattern
 from tui.widgets.status.toast import app_of, focus_now, report
 
+NO_EVENTS = "No events of these kinds yet: K changes the kinds."
 MAX_TEXT = 200
 """Characters that can be searched for."""
 
@@ -46,23 +48,22 @@ class LogPane(TransparentVertical):
     search_input = getters.query_one("#search", Input)
 
     class KindAsked(Message):
-        """The reader wants to choose the kinds of events shown."""
+        """The reader asked for a choice of the kinds of events."""
 
     def __init__(
         self,
         history: Callable[[str | None, EventKind], HistorySource],
-        name_of: Callable[[str], str],
-        began_of: Callable[[str], float],
+        runs: LogRuns,
     ) -> None:
         super().__init__()
-        self._history, self._name_of, self._began_of = history, name_of, began_of
+        self._history, self._runs = history, runs
         self._run: str | None = None
         self._kind = USUAL
         self._search: LogSearch | None = None
         self.shows_all_runs = False
 
     def compose(self) -> ComposeResult:
-        """Lay the log out above the line that searches it."""
+        """Show the log above the line that searches it."""
         yield EventLog()
         yield TextInput(id="search", placeholder="Search the whole log", limit=MAX_TEXT)
 
@@ -70,12 +71,12 @@ class LogPane(TransparentVertical):
         """Begin with the log alone."""
         self.search_input.compact = True
         self.search_input.display = False
-        self.log_view.lines_look = replace(self.log_view.lines_look, began_of=self._began_of)
+        self.log_view.lines_look = replace(self.log_view.lines_look, runs=self._runs)
 
-    # What is shown
+    # Contents
 
     async def open(self, run_id: str) -> None:
-        """Show a run's log; where that of all runs is shown, it stays."""
+        """Show a run's log; the log of all runs stays if it is shown."""
         if run_id != self._run:
             self._run = run_id
             if not self.shows_all_runs:
@@ -84,18 +85,23 @@ class LogPane(TransparentVertical):
     async def _reopen(self) -> None:
         log = self.log_view
         self._drop_search()
-        name_of = self._name_of if self.shows_all_runs else None
-        log.lines_look = replace(log.lines_look, name_of=name_of)
-        choice = [] if self._kind is USUAL else [self._kind.name]
-        choice += ["all runs"] if self.shows_all_runs else []
-        log.name_choice("Log", ", ".join(choice))
-        log.empty_text = "No events of these kinds yet: K changes the kinds." if choice else NOTHING
+        log.lines_look = replace(log.lines_look, has_names=self.shows_all_runs)
+        self._name_contents()
+        log.empty_text = NOTHING if self._kind is USUAL else NO_EVENTS
         run = None if self.shows_all_runs else self._run
         if run or self.shows_all_runs:
             await log.open(self._history(run, self._kind))
 
+    def _name_contents(self) -> None:
+        """Show in the title what the log contains."""
+        is_whole = self._kind is USUAL
+        choice = [] if is_whole else [self._kind.name]
+        choice += ["with book-keeping"] if is_whole and self.log_view.has_bookkeeping else []
+        choice += ["all runs"] if self.shows_all_runs else []
+        self.log_view.name_choice("Log", ", ".join(choice))
+
     async def go_to(self, seq: int, lit: re.Pattern[str] | None) -> None:
-        """Go to an event of the run, with some words lit up."""
+        """Go to an event of the run, with some words highlighted."""
         if self.shows_all_runs or self._kind is not USUAL:
             self.shows_all_runs, self._kind = False, USUAL
             await self._reopen()
@@ -124,16 +130,23 @@ class LogPane(TransparentVertical):
             self.shows_all_runs = all_runs
             self.run_worker(self._reopen, group="reopen", exclusive=True)
 
+    def action_bookkeeping(self) -> None:
+        """Show or hide stages, checkpoints, tokens and artifacts."""
+        self.log_view.show_bookkeeping(not self.log_view.has_bookkeeping)
+        self._name_contents()
+
     # Keys
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Take the keys of the log's own commands before anybody else."""
+        """Return whether a key is a command of the log, which comes before all others."""
         del character
         return is_own_key(self, self._bindings, key)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys that do nothing here now to others."""
+        """Return whether a command applies now; its key is free for others if not."""
         del parameters
+        if action == "bookkeeping":
+            return self._kind is USUAL
         if action in ("next_match", "previous_match"):
             return self._search is not None
         if action == "leave":
@@ -152,7 +165,7 @@ class LogPane(TransparentVertical):
     # Search
 
     def action_search(self) -> None:
-        """Let the reader type what to look for."""
+        """Ask the reader for a text to search for."""
         self.search_input.display = True
         focus_now(self.search_input)
 
@@ -187,11 +200,11 @@ class LogPane(TransparentVertical):
         self._look(-1, self.log_view.here_seq + 1)
 
     def action_next_match(self) -> None:
-        """Go to the next place that says it."""
+        """Go to the next match."""
         self._look(1, self.log_view.here_seq)
 
     def action_previous_match(self) -> None:
-        """Go to the place before."""
+        """Go to the previous match."""
         self._look(-1, self.log_view.here_seq)
 
     def _look(self, step: int, number: int) -> None:
@@ -220,7 +233,7 @@ class LogPane(TransparentVertical):
         try:
             await search.count()
         except UserError:
-            return  # the log says so itself
+            return  # the log shows the error itself
         if search is self._search:
             self._tell_search()
 

@@ -1,4 +1,4 @@
-"""What is looked for in a log: how often it is there and where, slice of the history by slice."""
+"""Search of a log: the number and places of matches, slice of the history by slice."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bisect import bisect_left, bisect_right
 from tui.widgets.log.event_feed import END, HistorySource
 
 SLICE = 20_000
-"""Numbers of events that one question to the store covers."""
+"""Numbers of events that one query covers."""
 
 
 class LogSearch:
-    """Counts and finds; of the places found it keeps those of one slice, of the others how many."""
+    """Matches of a text: the places of one slice, and the number of all others."""
 
     def __init__(self, history: HistorySource, text: str) -> None:
         self.text = text
         self.lit = pattern(text)
         self.place = 0
-        """Which of the places the reader is at, from 1; 0 for none."""
+        """The match that the reader is at, from 1; 0 for none."""
         self._history = history
         self._counts: list[int] = []
         self._counted = 0
@@ -28,11 +28,11 @@ class LogSearch:
 
     @property
     def total(self) -> int:
-        """How many events are known to say it."""
+        """The number of events known to match."""
         return sum(self._counts)
 
     async def count(self) -> None:
-        """Count on to the end of what is stored; raises `UserError`."""
+        """Count to the end of the stored events; raises `UserError`."""
         async with self._counting:
             last = await self._history.last()
             while self._counted < last:
@@ -45,7 +45,7 @@ class LogSearch:
                 self._counted = upto
 
     async def next(self, number: int) -> int | None:
-        """Go to the first place after `number`, or around the end to the first of all."""
+        """Return the first match after `number`, or around the end the first of all."""
         start, count = number // SLICE, len(self._counts)
         ahead = [(index, number) for index in range(start, count)]
         for index, after in [*ahead, *((index, 0) for index in range(min(start + 1, count)))]:
@@ -56,7 +56,7 @@ class LogSearch:
         return None
 
     async def previous(self, number: int) -> int | None:
-        """Go to the last place before `number`, or around the start to the last of all."""
+        """Return the last match before `number`, or around the start the last of all."""
         count = len(self._counts)
         start = min(number // SLICE, count - 1)
         behind = [(index, number) for index in range(start, -1, -1)]
@@ -84,5 +84,5 @@ class LogSearch:
 
 
 def pattern(text: str) -> re.Pattern[str] | None:
-    """Give what lights up `text` in a line; None for nothing."""
+    """Return the pattern that highlights `text` in a line; None for no text."""
     return re.compile(re.escape(text), re.IGNORECASE) if text else None

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tui import formatting
 from tui.terminal.cells import clean
-from tui.widgets.log.event_window import LogPosition
 from tui.widgets.log.log_line import TIMES
+from tui.widgets.log.window_entry import LogPosition
 from tui.widgets.log.window_view import WindowView
 from tui.widgets.status.toast import app_of, tell
 

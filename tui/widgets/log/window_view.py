@@ -43,8 +43,6 @@ class WindowView(LineView):
         self._no_window = EventWindow()
         self._left: EventWindow | None = None
         self._following = True
-        self.read_seq = 0
-        """The latest event known when the reader left the end."""
         self._arranging = False
         self._note = self._said = self._choice = ""
 
@@ -86,8 +84,8 @@ class WindowView(LineView):
         self._following = following
         if following:
             self.waiting = 0
-        else:
-            self.read_seq = self.feed.known if self.feed else 0
+        elif self.feed:
+            self.feed.mark_read()
 
     @property
     def has_end(self) -> bool:

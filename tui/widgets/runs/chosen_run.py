@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from engine.domain.errors import UserError
 from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChanged
 from engine.domain.model import Run, Status
-from tui import formatting
 from tui.widgets.base.containers import TransparentHorizontal, TransparentVertical
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.files.files_pane import FilesPane
 from tui.widgets.files.workspace_tree import WorkspaceTree
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
+from tui.widgets.log.log_runs import LogRuns
 from tui.widgets.runs.plan_view import PlanView
 from tui.widgets.runs.run_columns import QueuePosition
 from tui.widgets.runs.run_header import RunHeader
@@ -75,21 +75,13 @@ class ChosenRun(TransparentVertical):
         yield RunProgress()
         yield PlanView()
         with TransparentHorizontal():
-            yield LogPane(self._engine.history, self._name_of, self._began_of)
+            yield LogPane(self._engine.history, LogRuns(lambda: self._engine.view.runs))
             yield FilesPane()
 
     @property
     def run(self) -> Run | None:
         """The run as it is now."""
         return self._engine.view.runs.get(self.run_id or "")
-
-    def _name_of(self, run_id: str) -> str:
-        run = self._engine.view.runs.get(run_id)
-        return formatting.title(run) if run else run_id
-
-    def _began_of(self, run_id: str) -> float:
-        run = self._engine.view.runs.get(run_id)
-        return run.created_at if run else 0.0
 
     def choose(self, run_id: str | None) -> None:
         """Show another run."""
