@@ -131,7 +131,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "full_stop",
             "book-keeping",
             "logs.bookkeeping",
-            "Show or hide stages, checkpoints and tokens",
+            "Show or hide book-keeping",
             19,
         ),
         Command("log.kinds", "K", "kinds", "logs.kinds", "Choose which events to show", 60),
