@@ -13,10 +13,10 @@ import json_pages
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
 from engine.config.values import Duration, Size
 from engine.domain.errors import CATALOGUE
-from engine.domain.run_options import RUN_OPTIONS
 from tui.cli.main import group
 from tui.commands import GROUPS, keys_of
 

@@ -64,7 +64,7 @@ class Doctor:
         self._config = config
         self._store = store
 
-    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
+    async def examine(self, program: str | None = None) -> list[Finding]:
         """Check the agents, git, disk, database, receivers, settings and terminal."""
 
         async def database() -> list[Finding]:
@@ -72,7 +72,7 @@ class Doctor:
             await run_records.check_behind(self._paths, self._store)
             return [_ok("database", words)]
 
-        findings = await _tools(self._config, codex_bin)
+        findings = await _tools(self._config, program)
         findings += await _checked("database", database())
         findings += await _checked("webhooks", self._receivers())
         findings += _surroundings(self._paths)
@@ -139,7 +139,7 @@ class Doctor:
 
 
 async def examine_without_database(
-    paths: Paths, config: Config, error: UserError, codex_bin: str | None = None
+    paths: Paths, config: Config, error: UserError, program: str | None = None
 ) -> list[Finding]:
     """Check all that needs no database; `error` is the reason why there is none."""
 
@@ -148,7 +148,7 @@ async def examine_without_database(
         return [_holder(holder, absent="no process supervises")]
 
     name = "database" if error.entry.is_of_database else "home"
-    findings = [*await _tools(config, codex_bin), _failed(name, error)]
+    findings = [*await _tools(config, program), _failed(name, error)]
     findings += [finding for finding in _surroundings(paths) if finding.name != name]
     return findings + await _checked("supervisor", supervisor())
 
@@ -165,11 +165,11 @@ def _failed(name: str, error: UserError) -> Finding:
     return Finding(name, CheckHealth.FAIL, error.message, error.recovery)
 
 
-async def _tools(config: Config, codex_bin: str | None) -> list[Finding]:
+async def _tools(config: Config, program: str | None) -> list[Finding]:
     """Look at the programs that runs need."""
     found: list[Finding] = []
     for agent in registry.agents():
-        found += await _checked(agent.name, agent.diagnose(codex_bin, config))
+        found += await _checked(agent.name, agent.diagnose(program, config))
     return found + await _checked("git", _git())
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import cast
 
 from engine.agents.registry import agent_of
+from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
 from engine.domain.errors import user_error
 from engine.domain.model import RunSpec
 from engine.domain.requests import check_known
 from engine.domain.run_option import problem_of, value_of
-from engine.domain.run_options import RUN_OPTIONS
 from engine.system.environment import problem_in
 from engine.workspaces.create import create
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from support import settled, spec, supervising
 
+from engine.agents.codex.settings import CodexSettings
 from engine.config.paths import Paths
-from engine.config.settings import CodexSettings, Config
+from engine.config.settings import Config
 from engine.domain.consent import Consent, TrustConcern, TrustItem, runs
 from engine.domain.errors import UserError
 from engine.domain.model import (

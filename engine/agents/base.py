@@ -11,15 +11,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from engine.config.paths import AttemptFolder, Paths
-from engine.config.settings import Config
+from engine.agents.profile import AgentProfile
 from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body
 from engine.domain.finding import Finding
 from engine.domain.folder_size import FolderSize
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
+
+if TYPE_CHECKING:  # the settings import the sections of the agents
+    from engine.config.paths import AttemptFolder, Paths
+    from engine.config.settings import Config
 
 EMPTY_STATE = b"{}"
 
@@ -120,6 +123,18 @@ class SessionFile:
     may_go: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionScope:
+    """The runs of one home, whose session files are looked for."""
+
+    paths: Paths
+    runs: Sequence[Run]
+    roots: Collection[Path]
+    """The folders in which workspaces are or were created."""
+    in_trash: Collection[str]
+    """Workspaces that can come back."""
+
+
 class SessionFinder(Protocol):
     """The agent's session files of the runs of one home. All methods block."""
 
@@ -177,8 +192,17 @@ class AgentPort(Protocol):
         ...
 
     @property
+    def profile(self) -> AgentProfile:
+        """Facts about it that are known without loading it."""
+        ...
+
+    @property
     def requests(self) -> frozenset[ExtraRequest]:
-        """The extra requests that it understands while it is at work."""
+        """The extra requests that it understands while it is at work.
+
+        Empty for an agent that reads nothing after its prompt, as `codex exec` does. The engine
+        offers a request only where the agent of a run lists it.
+        """
         ...
 
     @property
@@ -251,10 +275,8 @@ class AgentPort(Protocol):
         """
         ...
 
-    def sessions(
-        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]
-    ) -> SessionFinder:
-        """Return a finder of its session files; `in_trash` are workspaces that can come back."""
+    def sessions(self, scope: SessionScope) -> SessionFinder:
+        """Return a finder of its session files."""
         ...
 
     def kept_files(self) -> list[tuple[Path, str]]:

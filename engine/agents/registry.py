@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.agents.base import AgentPort
 from engine.agents.codex.agent import CodexAgent
-from engine.agents.codex.simulated import SimulatedAgent
-from engine.domain.model import Agent
+from engine.agents.profiles import DEFAULT
+from engine.agents.simulated.agent import SimulatedAgent
 
 _agents: dict[str, AgentPort] = {}
 
@@ -24,10 +24,10 @@ def agent_of(name: str) -> AgentPort:
     """Return the agent of a name.
 
     A run of an unknown agent is never started (`domain/requests.check_known`). One that a newer
-    version has started is read as Codex's: lines that are not understood are kept as they are.
+    version has started is read as the default agent's: unknown lines are kept as they are.
     """
-    return _agents.get(name) or _agents[Agent.CODEX]
+    return _agents.get(name) or _agents[DEFAULT.name]
 
 
 register(CodexAgent())
-register(SimulatedAgent())
+register(SimulatedAgent(CodexAgent()))

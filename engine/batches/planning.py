@@ -16,11 +16,11 @@ from engine.batches.rows import InputRow, invalid
 from engine.batches.titles import RunTitles, usual
 from engine.batches.trust_requests import BatchFile
 from engine.batches.workflow import Workflow, WorkflowStep
+from engine.config.run_options import COLUMNS
 from engine.domain.batch import PlannedRun
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind
 from engine.domain.run_option import with_values
-from engine.domain.run_options import COLUMNS
 from engine.domain.text import one_line, printable_name
 from engine.system.files import expanded, real_path
 from engine.templates import loading, rendering

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.batches.request import BatchRequest
 from engine.config.paths import Paths
+from engine.config.run_options import FOUND_OUT, PROGRAMS
 from engine.domain import nearest
 from engine.domain.base_name import PULL
 from engine.domain.batch import Batch, BatchSummary, PlannedRun, standing
@@ -23,7 +24,6 @@ from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
 from engine.domain.reasons import Cause
 from engine.domain.run_option import value_of, with_values
-from engine.domain.run_options import FOUND_OUT
 from engine.domain.text import one_line, printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
@@ -316,10 +316,9 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.workspace,
         spec.project,
         spec.agent,
-        spec.codex_bin,
         spec.with_setup,
         spec.output_schema,
-        *(value_of(spec, option) for option in FOUND_OUT),
+        *(value_of(spec, option) for option in (*PROGRAMS, *FOUND_OUT)),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from engine.batches.request import BatchRequest
 from engine.batches.rows import InputRow
 from engine.batches.workflow import Workflow, WorkflowStep
+from engine.config.run_options import COLUMNS
 from engine.config.settings import WatchdogSettings
 from engine.domain.batch import PlannedRun
 from engine.domain.consent import TrustConcern, TrustItem, TrustRequest
 from engine.domain.model import RunSpec
 from engine.domain.run_option import value_of
-from engine.domain.run_options import COLUMNS
 from engine.domain.text import printable_name
 from engine.system.files import real_path
 from engine.templates.template import Template, own_base

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from engine.batches.rows import INVALID, InputRow, invalid, key_of, listed, row_of, text_of
 from engine.config import yaml_file
+from engine.config.run_options import FILE_OPTIONS
 from engine.domain import nearest
-from engine.domain.run_options import FILE_OPTIONS
 from engine.domain.text import printable_name
 from engine.templates import option_keys
 from engine.templates.parameters import Value

@@ -133,11 +133,6 @@ class Paths:
         return self.home / "swarm.log"
 
     @property
-    def simulated_codex_home(self) -> Path:
-        """The simulated agent's own CODEX_HOME: it never touches the user's."""
-        return self.home / "simulated"
-
-    @property
     def workspaces(self) -> Path:
         """The workspaces of all projects."""
         return self.home / "workspaces"
@@ -146,6 +141,10 @@ class Paths:
     def trash(self) -> Path:
         """Deleted workspaces that can still be restored."""
         return self.home / "trash"
+
+    def agent_home(self, agent: str) -> Path:
+        """Return the folder of an agent that keeps nothing in the user's own home."""
+        return self.home / safe_name(agent)
 
     def workspace(self, project: str, run: str, root: str | None = None) -> Path:
         """Return the folder an agent works in, in the home's own root or in another one."""

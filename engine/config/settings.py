@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.agents.sections import AgentSections
 from engine.config import yaml_file
 from engine.config.addresses import Address, Url
 from engine.config.values import (
@@ -21,9 +22,7 @@ from engine.config.values import (
     Size,
     WebhookName,
 )
-from engine.domain import codex_secrets
 from engine.domain.errors import UserError, user_error
-from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
 from engine.system import environment
 
@@ -43,27 +42,6 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class CodexSettings(_Section, frozen=True):
-    """Settings of how Codex is started."""
-
-    bin: Annotated[
-        str | None, _says("the Codex executable; else PATH, else the Python package")
-    ] = None
-    model: Annotated[str | None, _says("the model; else Codex's own choice")] = None
-    sandbox: Annotated[Sandbox, _says("what commands may do")] = Sandbox.WORKSPACE_WRITE
-    config: Annotated[
-        dict[str, Any], _says("Codex settings, as with `codex -c`; secrets by variable only")
-    ] = {}
-
-    def __post_init__(self) -> None:
-        """Refuse secrets: everybody on the machine can see the arguments of Codex."""
-        if name := codex_secrets.exposed(self.config):
-            raise ValueError(
-                f"`codex.config.{printable_name(name)}` looks like a secret, and arguments are "
-                f"visible in the process list. {codex_secrets.ADVICE}."
-            )
-
-
 class QueueSettings(_Section, frozen=True):
     """Settings of the queue."""
 
@@ -77,7 +55,7 @@ class WatchdogSettings(_Section, frozen=True):
     silent_s: Annotated[Seconds, _says("seconds without a sign of life; a command may take 3×")] = (
         300
     )
-    first_event_s: Annotated[Seconds, _says("seconds until the first output of Codex")] = 60
+    first_event_s: Annotated[Seconds, _says("seconds until the first output of the agent")] = 60
     action: Annotated[
         Literal["notice", "resume", "fail"],
         _says("notify only; end it and go on in the same thread; or end it with RUN_STALLED"),
@@ -274,8 +252,8 @@ def _slots() -> int:
     return max(2, os.cpu_count() or 2)
 
 
-class Config(_Section, frozen=True):
-    """All settings, with their defaults."""
+class Config(AgentSections, _Section, frozen=True):
+    """All settings, with their defaults; those of agents come first."""
 
     slots: Annotated[Positive, _says("runs at a time; default: as many as processors")] = (
         msgspec.field(default_factory=_slots)
@@ -285,7 +263,6 @@ class Config(_Section, frozen=True):
         _says("words in the command lines of processes that outlive a run, as `GradleDaemon`"),
     ] = ()
     grace_s: Annotated[Seconds, _says("seconds from SIGTERM to SIGKILL")] = 5.0
-    codex: CodexSettings = CodexSettings()
     queue: QueueSettings = QueueSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
@@ -314,7 +291,7 @@ class Config(_Section, frozen=True):
             raise ValueError(f"two webhooks are called `{twice}`.")
         # Programs that are started from now on do not get them.
         environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
-        environment.reserve_for_agents(codex_secrets.variables(self.codex.config))
+        environment.reserve_for_agents(self.secret_variables)
 
 
 def load(path: Path) -> Config:

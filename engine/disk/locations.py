@@ -23,7 +23,7 @@ class LocationKind(StrEnum):
     """A run's own files: the agent's output, checkpoints, artifacts."""
     DATABASE = "database"
     TRASH = "trash"
-    CODEX = "codex"
+    AGENT = "codex"
     """An agent's own home, which is the user's: looked at, and no more."""
     ROLLOUT = "rollout"
     """A session file there of a run here, known or not; it counts in the sessions, too."""
@@ -85,7 +85,7 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
 def of_agents() -> list[DiskLocation]:
     """List what the agents keep in the user's own home. Blocking."""
     kept = [place for agent in registry.agents() for place in agent.kept_files()]
-    return [DiskLocation(LocationKind.CODEX, path, name) for path, name in kept]
+    return [DiskLocation(LocationKind.AGENT, path, name) for path, name in kept]
 
 
 def of_session(one: SessionFile) -> DiskLocation:

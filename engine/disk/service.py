@@ -98,7 +98,7 @@ class Disk:
 
         runs = await self._store.runs()
         found = await asyncio.to_thread(locations.find, self._paths, runs)
-        if LocationKind.CODEX in kinds:
+        if LocationKind.AGENT in kinds:
             found += await asyncio.to_thread(locations.of_agents)
         found = [place for place in found if place.kind in kinds]
         total, waiting = len(found), iter(found)

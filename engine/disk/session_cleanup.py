@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from engine.agents import registry
-from engine.agents.base import SessionFile, SessionFinder
+from engine.agents.base import SessionFile, SessionFinder, SessionScope
+from engine.config import workspace_roots
 from engine.config.paths import Paths
 from engine.disk.cleanup import CleanupItemResult, CleanupReport
 from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan, ago, largest_first
@@ -47,8 +48,9 @@ class SessionCleanup:
         return await asyncio.to_thread(find)
 
     def _finders(self, runs: Iterable[Run], in_trash: Collection[str]) -> list[SessionFinder]:
-        runs = list(runs)
-        return [agent.sessions(self._paths, runs, in_trash) for agent in registry.agents()]
+        roots = workspace_roots.known(self._paths.home)
+        scope = SessionScope(self._paths, list(runs), roots, in_trash)
+        return [agent.sessions(scope) for agent in registry.agents()]
 
     async def plan(self, wish: CleanupFilter) -> CleanupPlan:
         """Return the session files that would go and stay, with reasons, by `wish.paths`."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from engine.agents.profiles import SANDBOX_FILES
 from engine.workspaces.files.rooted_dir import RootedDir, is_gits
-from engine.workspaces.files.walk import LEFT_ALONE, SANDBOX, is_left_alone
+from engine.workspaces.files.walk import LEFT_ALONE, is_left_alone
 
 COMPARED_BYTES = 4 * 1024**2
 """Files up to this size are read to see whether the source has the same."""
@@ -72,7 +73,7 @@ def _files(below: RootedDir, found: UntrackedFiles, worthless: _Names) -> Iterat
                 continue
             elif is_folder:
                 waiting.append(path)
-            elif path.decode("utf-8", "replace") not in SANDBOX and not is_left_alone(name):
+            elif path.decode("utf-8", "replace") not in SANDBOX_FILES and not is_left_alone(name):
                 yield path
 
 

@@ -56,37 +56,8 @@ class CatalogueEntry:
     """The condition of the machine that it reports, where that passes by itself."""
 
 
+# Agents add the errors of their programs, logins and settings (engine/agents/profiles.py).
 CATALOGUE: dict[str, CatalogueEntry] = {
-    "CODEX_CLI_MISSING": CatalogueEntry(
-        "The Codex CLI was not found.",
-        "Install it with `npm install -g @openai/codex`, or install this package with its "
-        "`codex` extra, or name the file with --codex-bin.",
-        is_of_agent=True,
-    ),
-    "CODEX_TOO_OLD": CatalogueEntry(
-        "This Codex CLI is too old.",
-        "Update it with `npm install -g @openai/codex@latest`.",
-        is_of_agent=True,
-    ),
-    "CODEX_AUTH_REQUIRED": CatalogueEntry(
-        "Codex is not logged in.",
-        "Run `codex login`, then retry.",
-        is_login=True,
-        is_of_agent=True,
-    ),
-    "CODEX_AUTH_FAILED": CatalogueEntry(
-        "The model provider refused the login.",
-        "Check the API key or run `codex login` again, then retry.",
-        is_login=True,
-        is_of_agent=True,
-    ),
-    "CODEX_CONFIG_INVALID": CatalogueEntry(
-        "Codex cannot read its settings.",
-        "Fix the place it names in config.toml, then retry.",
-        is_login=True,
-        has_detail=True,
-        is_of_agent=True,
-    ),
     "API_UNREACHABLE": CatalogueEntry(
         "The model provider could not be reached.",
         "Check the network and any proxy, then retry: the run goes on from where it stood.",
@@ -99,7 +70,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "API_REFUSED": CatalogueEntry(
         "The model provider refused the request.",
-        "Check the model's name and Codex's settings against the provider's answer, then retry.",
+        "Check the model's name and the settings against the provider's answer, then retry.",
         has_detail=True,
     ),
     "RATE_LIMITED": CatalogueEntry(
@@ -121,7 +92,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Start over with `retry --fresh` and a smaller task, or choose a model with more room.",
     ),
     "THREAD_NOT_FOUND": CatalogueEntry(
-        "Codex no longer knows this thread.", "Start over with `retry --fresh`."
+        "The agent no longer knows this thread.", "Start over with `retry --fresh`."
     ),
     "WORKSPACE_MISSING": CatalogueEntry(
         "The run's workspace is gone.",
@@ -294,7 +265,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         has_detail=True,
     ),
     "AGENT_CRASHED": CatalogueEntry(
-        "Codex ended without a result.",
+        "The agent ended without a result.",
         "Read the end of its stderr with `swarm-tui logs --stderr`, then retry.",
         has_stderr=True,
         has_detail=True,
@@ -330,7 +301,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Run `swarm-tui supervise` to see why; `swarm-tui doctor` shows who supervises.",
     ),
     "SANDBOX_UNUSABLE": CatalogueEntry(
-        "No command of the agent could start: Codex's sandbox does not work here.",
+        "No command of the agent could start: its sandbox does not work here.",
         "Run `swarm-tui doctor`; allow user namespaces, or use the sandbox danger-full-access.",
     ),
     "DISK_FULL": CatalogueEntry(
@@ -438,7 +409,7 @@ class UserError(Exception):
     """Whether a program of the run reported it, which has ended: it is too late to wait."""
 
     def __init__(self, message: str, recovery: str, code: str, docs_url: str) -> None:
-        # What git, Codex or a proxy complained about may be an address with a password in it.
+        # What git, an agent or a proxy complained about may be an address with a password in it.
         message = hide(message)
         super().__init__(message)
         self.message = message

@@ -51,7 +51,7 @@ class WorkspaceKind(OpenEnum):
 
 
 class Sandbox(OpenEnum):
-    """Codex's sandbox modes, by Codex's own names."""
+    """The sandbox of an agent's commands: what they may write."""
 
     READ_ONLY = "read-only"
     WORKSPACE_WRITE = "workspace-write"
@@ -59,7 +59,7 @@ class Sandbox(OpenEnum):
 
 
 class Agent(OpenEnum):
-    """An agent: the real Codex, or the built-in stand-in."""
+    """An agent, by the name that is stored with its runs."""
 
     CODEX = "codex"
     SIMULATED = "simulated"
@@ -131,13 +131,13 @@ class RunSpec:
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
     output_schema: str | None = None
-    """The JSON schema that Codex's last message has to fit, as it was when it was asked for."""
+    """The JSON schema that the agent's last message has to fit, as it was when it was asked for."""
     schema_file: str | None = None
     """The file to read that schema from. A stored run has none: it was read."""
     images: tuple[str, ...] = ()
-    """Images for Codex; of a stored run, copies in its own folder."""
+    """Images for the agent; of a stored run, copies in its own folder."""
     add_dirs: tuple[str, ...] = ()
-    """Folders outside of the workspace that Codex's commands may write in."""
+    """Folders outside of the workspace that the agent's commands may write in."""
     timeout_s: float | None = None
     retries: int = 0
     verify: str | None = None
@@ -166,7 +166,7 @@ class AttemptRequest:
 
     prompt: str
     resume: bool = False
-    """Go on in the run's Codex thread."""
+    """Go on in the run's thread."""
     fresh: bool = False
     """Begin with a new workspace."""
 

@@ -1,7 +1,7 @@
 """Numbers from outside kept within bounds.
 
-Codex's lines and its session files hold any number that JSON can write. Python takes an integer of
-4,000 digits; a division of it, a date or a database does not.
+An agent's lines and its session files hold any number that JSON can write. Python takes an integer
+of 4,000 digits; a division of it, a date or a database does not.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def resume(run: Run, message: str) -> Sequence[Body]:
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if run.thread_id is None:
-        raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a Codex thread.")
+        raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a thread.")
     check_not_deleted(run)
     return [status_change(Status.QUEUED, Cause.RESUME), Notice("info", f"you: {message}")]
 

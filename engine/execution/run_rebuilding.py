@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from engine.agents.base import AttemptEnd, OutcomeKind
+from engine.agents.profiles import profile_for_prompt
 from engine.agents.registry import agent_of
 from engine.config import workspace_roots
 from engine.config.paths import AttemptFolder, Paths
@@ -143,7 +144,7 @@ def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]
     workspace = workspace_of(folder.name, paths)
     project = Path(workspace.path).parent.name if workspace else "recovered"
     title = one_line(prompt, TITLE) or folder.name
-    agent = Agent.SIMULATED if prompt.startswith("sim:") else Agent.CODEX
+    agent = Agent(profile_for_prompt(prompt).name)
     run = Run(folder.name, RunSpec(prompt, title, project, agent=agent), _made_at(first.path))
     last = paths.attempt(folder.name, max(attempts))
     code = _text(last.exit).strip()

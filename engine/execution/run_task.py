@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.agents.base import OutcomeKind
 from engine.domain.model import Run, Status
 from engine.domain.reasons import Cause
 from engine.execution.supervisor import RunSupervisor, SupervisorContext
@@ -18,6 +19,8 @@ class RunTask:
         self._tools = tools
         self._supervisor: RunSupervisor | None = None
         self._task: SupervisedTask | None = None
+        self.outcome: OutcomeKind | None = None
+        """The outcome of its last attempt here, as its agent reported it."""
         self._woken_for: tuple[Status, Cause | None] | None = None
 
     def start(self, ended: Callable[[], object]) -> None:
@@ -63,6 +66,7 @@ class RunTask:
         try:
             await supervisor.carry()
         finally:
+            self.outcome = supervisor.outcome
             self._supervisor = None
 
     async def _fail(self, error: BaseException) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
+from engine.agents.base import AttemptOutcome, OutcomeKind
 from engine.agents.registry import agent_of
-from engine.domain.errors import UserError, entry_of
+from engine.domain.errors import UserError
 from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
@@ -107,11 +108,10 @@ class Scheduler:
                 carried.start(partial(self._carried_to_end, run.id))
 
     def _carried_to_end(self, run_id: str) -> None:
-        self._carried.pop(run_id, None)
-        run = self._view.runs[run_id]
-        if run.status is Status.SUCCEEDED:
+        carried = self._carried.pop(run_id, None)
+        if self._view.runs[run_id].status is Status.SUCCEEDED:
             self._auth_failures = 0
-        elif run.error and entry_of(run.error.code).is_login:
+        elif carried and carried.outcome is OutcomeKind.LOGIN:
             self._auth_failures += 1
         self._wake.set()
 
@@ -182,7 +182,7 @@ class Scheduler:
             failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
             with suppress(TransitionError):
                 await self._tools.commit([AppendRequest(run.id, [ErrorRaised(error.info), failed])])
-            self._auth_failures += error.entry.is_login
+            self._auth_failures += AttemptOutcome.of(error).kind is OutcomeKind.LOGIN
             return False
         self._logged_in.add(agent.name)
         return True

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from engine.agents.base import AttemptOutcome
+from engine.agents.base import AttemptOutcome, OutcomeKind
 from engine.agents.registry import agent_of
 from engine.config import run_environment
 from engine.config.paths import Paths
@@ -94,6 +94,8 @@ class RunSupervisor:
         self._tools = tools
         self._poked = asyncio.Event()
         self._prepared = False
+        self.outcome: OutcomeKind | None = None
+        """The outcome of the attempt, once it has ended by itself."""
         self._process: AttemptHandle | None = None
         self._following: FollowedAttempt | None = None
         self._cpu_s = 0.0
@@ -262,6 +264,7 @@ class RunSupervisor:
         outcome = endings.attempt_outcome(ending, following.reader, stderr)
         if outcome.error and following.verdict:
             outcome = AttemptOutcome.of(following.verdict)
+        self.outcome = outcome.kind
         message = await executor.file_size(ref, AttemptFile.LAST_MESSAGE)
         bodies = endings.left_behind(
             {} if following.verdict else left, following.process.survivors, message
@@ -299,6 +302,7 @@ class RunSupervisor:
         if self._run.status is Status.CANCELLING:
             await self._record(self._cancelled())
             return
+        self.outcome = AttemptOutcome.of(error).kind
         failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
         await self._record(ErrorRaised(error.info), failed)
 

@@ -230,7 +230,7 @@ class TrustPort(Protocol):
 class DoctorPort(Protocol):
     """Diagnosis of all that runs need."""
 
-    async def examine(self, codex_bin: str | None = None) -> list[Finding]:
+    async def examine(self, program: str | None = None) -> list[Finding]:
         """Check the agents, git, disk, database, receivers, settings and terminal."""
         ...
 

@@ -21,9 +21,7 @@ from functools import lru_cache
 from engine.domain.text import printable_name
 from engine.system.code_variables import unsafe_variables, without_unsafe
 
-CODEX = "SWARM_CODEX"
-"""Our variable that names the Codex executable."""
-OWN = frozenset({"SWARM_HOME", "SWARM_CONFIG", CODEX})
+OWN = frozenset({"SWARM_HOME", "SWARM_CONFIG"})
 """Our own variables, which mean nothing to a run."""
 OF_RUN = ("SWARM_RUN", "SWARM_ATTEMPT", "SWARM_PORT", "TMPDIR")
 """Variables that every run gets values of its own for."""
@@ -64,6 +62,10 @@ _TERMINAL_PREFIXES = ("TERM_PROGRAM", "KITTY_", "WEZTERM_", "ALACRITTY_", "ITERM
 _written_by_agents: set[str] = set()
 """Real paths of folders, outside our home, in which agents work or have worked."""
 _withheld: set[str] = set()
+_agent_programs: set[str] = set()
+"""Variables of ours that name the programs of agents."""
+_set_for_agents: set[str] = set()
+"""Variables that the commands of agents set."""
 _providers: set[str] = set()
 
 
@@ -75,6 +77,12 @@ def withhold(names: Iterable[str]) -> None:
 def reserve_for_agents(names: Iterable[str]) -> None:
     """Keep variables that hold secrets of model providers away from all programs but agents."""
     _providers.update(names)
+
+
+def register_agent(program_variables: Iterable[str], command_variables: Iterable[str]) -> None:
+    """Add the variables of an agent: those that name its program, and those its command sets."""
+    _agent_programs.update(program_variables)
+    _set_for_agents.update(command_variables)
 
 
 def is_passed(name: str) -> bool:
@@ -97,7 +105,7 @@ def problem_of(name: str, value: str) -> str:
     shown = printable_name(name[:60])
     if not _NAME.fullmatch(name):
         return f"`{shown}` is not a name of letters, digits and `_`"
-    if name in OF_RUN or name == "CODEX_SQLITE_HOME" or name.startswith(PREFIX):
+    if name in OF_RUN or name in _set_for_agents or name.startswith(PREFIX):
         return f"`{shown}` is set by swarm-tui itself"
     if not _is_no_repository(name):
         return f"`{shown}` would point git at another repository"
@@ -120,7 +128,8 @@ def requested_environment() -> dict[str, str]:
     """
     kept = _environment(_is_passed_to_agents, None, None)
     kept = {name: value for name, value in kept.items() if not name.startswith(PREFIX)}
-    return {**kept, CODEX: os.environ[CODEX]} if os.environ.get(CODEX) else kept
+    programs = {name: os.environ.get(name, "") for name in sorted(_agent_programs)}
+    return kept | {name: value for name, value in programs.items() if value}
 
 
 def terminal_environment() -> dict[str, str]:
@@ -244,7 +253,9 @@ def current_folder() -> str:
 
 
 def _is_passed_to_agents(name: str) -> bool:
-    return name not in _withheld and name not in OWN and _is_no_repository(name)
+    return not (name in _withheld or name in _agent_programs or name in OWN) and _is_no_repository(
+        name
+    )
 
 
 def _is_no_repository(name: str) -> bool:

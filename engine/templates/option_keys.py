@@ -11,11 +11,11 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
+from engine.config.run_options import FILE_OPTIONS
 from engine.config.values import Duration
 from engine.domain import base_name
 from engine.domain.errors import user_error
 from engine.domain.run_option import PATHS, Kind, RunOption, problem_of
-from engine.domain.run_options import FILE_OPTIONS
 from engine.system.environment import current_folder, problem_in
 
 S = TypeVar("S", bound=Struct)

@@ -48,8 +48,8 @@ timeout: 30m
 # fetch: true                 # fetch it first
 # cwd: packages/api           # the folder of the repository to work in
 # output_schema: answer.json  # a JSON schema beside this file that the answer must fit
-# images: [screen.png]        # for Codex
-# add_dirs: [../common]       # folders that Codex may also write in
+# images: [screen.png]        # for the agent
+# add_dirs: [../common]       # folders that the agent may also write in
 # env: {{CI: "1"}}             # variables for the run
 # watchdog: {{silent_s: 10m, action: resume}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.agents.profiles import profile_of
 from engine.config.settings import WatchdogSettings
 from engine.domain import base_name
 from engine.domain.activity import clock
@@ -17,7 +18,6 @@ from engine.workspaces.files.named_files import ALL_CHARACTERS
 
 _SANDBOXES = [Sandbox.READ_ONLY, Sandbox.WORKSPACE_WRITE, Sandbox.DANGER_FULL_ACCESS]
 _ACTIONS = ("fail", "notice", "resume")
-_UNSANDBOXED = "lets Codex work without a sandbox"
 
 
 def looser(
@@ -30,8 +30,9 @@ def looser(
     """
     sandbox = wanted.get("sandbox")
     if sandbox is not None and _level(sandbox) > _level(base.sandbox):
-        is_bare = sandbox is Sandbox.DANGER_FULL_ACCESS
-        text = _UNSANDBOXED if is_bare else f"loosens the sandbox to {printable_name(sandbox)}"
+        text = f"loosens the sandbox to {printable_name(sandbox)}"
+        if sandbox is Sandbox.DANGER_FULL_ACCESS:
+            text = f"lets {profile_of(base.agent).title} work without a sandbox"
         yield TrustItem(TrustConcern.SANDBOX, text)
     model = wanted.get("model")
     if model is not None and model != base.model:
@@ -48,20 +49,21 @@ def looser(
 
 
 def _files(wanted: Mapping[str, Any], base: RunSpec, homes: Sequence[str]) -> Iterator[TrustItem]:
-    """Return the files outside that Codex, and so its model, would see; all folders to write in."""
+    """Return the files outside that the agent's model would see; all folders to write in."""
+    title = profile_of(base.agent).title
     schema = wanted.get("schema_file")
     for path in (schema,) if schema and schema != base.schema_file else ():
         if not _is_below(path, homes):
             yield TrustItem(
-                TrustConcern.LEAVES, f"sends Codex the file {printable_name(path)} as a schema"
+                TrustConcern.LEAVES, f"sends {title} the file {printable_name(path)} as a schema"
             )
     for path in wanted.get("images") or ():
         if path not in base.images and not _is_below(path, homes):
-            yield TrustItem(TrustConcern.LEAVES, f"shows Codex the file {printable_name(path)}")
+            yield TrustItem(TrustConcern.LEAVES, f"shows {title} the file {printable_name(path)}")
     for path in wanted.get("add_dirs") or ():
         if path not in base.add_dirs:
             yield TrustItem(
-                TrustConcern.LEAVES, f"lets Codex write in the folder {printable_name(path)}"
+                TrustConcern.LEAVES, f"lets {title} write in the folder {printable_name(path)}"
             )
 
 

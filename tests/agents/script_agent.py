@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,13 @@ from engine.agents.base import (
     AttemptOutcome,
     CommandRequest,
     ExtraRequest,
+    OutcomeKind,
     OutputReader,
     SessionFile,
     SessionFinder,
+    SessionScope,
 )
+from engine.agents.profile import AgentProfile
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
@@ -30,8 +33,10 @@ from engine.domain.model import Agent, LimitWindow, Run, RunSpec, Stage, Usage
 from engine.domain.text import printable
 
 SCRIPT = Agent.read("script")
-ERRORS = {75: "API_OVERLOADED", 77: "CODEX_AUTH_REQUIRED", 69: "RATE_LIMITED"}
+ERRORS = {75: "API_OVERLOADED", 69: "RATE_LIMITED"}
 """The meaning of a script's exit codes, after those of sysexits.h; all others are fatal."""
+NO_PERMISSION = 77
+"""A login failure, of which the catalogue of errors knows nothing."""
 
 
 class ScriptState(msgspec.Struct):
@@ -72,7 +77,10 @@ class ScriptReader:
         if end.exit_code == 0:
             return AttemptOutcome.of(None)
         code = ERRORS.get(end.exit_code or 0, "AGENT_CRASHED")
-        return AttemptOutcome.of(end.machine_error or user_error(code, end.stderr.strip()))
+        error = end.machine_error or user_error(code, end.stderr.strip())
+        if end.exit_code == NO_PERMISSION:
+            return AttemptOutcome(OutcomeKind.LOGIN, error)
+        return AttemptOutcome.of(error)
 
     def state(self) -> bytes:
         return msgspec.json.encode(self._state)
@@ -97,6 +105,10 @@ class ScriptAgent:
     @property
     def name(self) -> str:
         return SCRIPT.value
+
+    @property
+    def profile(self) -> AgentProfile:
+        return AgentProfile(name=SCRIPT.value, title="the shell")
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
@@ -147,9 +159,7 @@ class ScriptAgent:
     ) -> float:
         return now + 1
 
-    def sessions(
-        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]
-    ) -> SessionFinder:
+    def sessions(self, scope: SessionScope) -> SessionFinder:
         return NoSessions()
 
     def kept_files(self) -> list[tuple[Path, str]]:

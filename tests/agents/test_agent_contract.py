@@ -25,11 +25,13 @@ from engine.agents.base import (
     ExtraRequest,
     OutcomeKind,
     OutputReader,
+    SessionScope,
 )
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError
 from engine.domain.events import Body
 from engine.domain.model import Agent, Run, RunSpec, Status, Usage, Workspace, WorkspaceKind
+from engine.domain.reasons import WaitingFor
 from tui.app import SwarmApp
 
 NOW = 1.8e9
@@ -102,7 +104,8 @@ def ended(kind: Kind, end: AttemptEnd, lines: list[bytes] | None = None) -> Atte
 
 def test_the_registry_knows_it_by_its_name(kind: Kind) -> None:
     assert registry.agent_of(kind.spec.agent) is kind.agent
-    assert kind.agent.name == kind.spec.agent.value
+    assert kind.agent.name == kind.spec.agent.value == kind.agent.profile.name
+    assert kind.agent.profile.title
     assert kind.agent in registry.agents()
 
 
@@ -167,7 +170,7 @@ def test_a_limit_resets_in_the_future(kind: Kind) -> None:
 
 
 def test_it_finds_no_sessions_of_others(kind: Kind, paths: Paths, tmp_path: Path) -> None:
-    finder = kind.agent.sessions(paths, [], ())
+    finder = kind.agent.sessions(SessionScope(paths, [], (), ()))
     assert list(finder.find()) == []
     assert finder.one(tmp_path / "no session") is None
     assert all(path.exists() for path, _ in kind.agent.kept_files())
@@ -186,7 +189,7 @@ async def test_its_run_succeeds(kind: Kind, paths: Paths) -> None:
 
 @pytest.mark.parametrize(
     ("code", "error"),
-    [(77, "CODEX_AUTH_REQUIRED"), (3, "AGENT_CRASHED")],
+    [(75, "API_OVERLOADED"), (3, "AGENT_CRASHED")],
 )
 async def test_the_outcome_decides_how_a_run_ends(paths: Paths, code: int, error: str) -> None:
     spec = RunSpec(f"echo so far; exit {code}", "a title", "a project", agent=SCRIPT)
@@ -195,6 +198,20 @@ async def test_the_outcome_decides_how_a_run_ends(paths: Paths, code: int, error
         await until(engine, lambda: engine.view.runs[run.id].finished_at)
         ended = engine.view.runs[run.id]
     assert (ended.status, ended.error.code if ended.error else "") == (Status.FAILED, error)
+
+
+async def test_the_queue_is_paused_after_login_failures_as_the_agent_reports_them(
+    paths: Paths,
+) -> None:
+    async with supervising(paths, slots=1) as engine:
+        for _ in range(3):
+            await engine.start(RunSpec("exit 77", "a title", "a project", agent=SCRIPT))
+        await until(engine, lambda: engine.pause is not None)
+        pause = engine.pause
+        left = [run.status for run in engine.view.runs.values()]
+    assert pause is not None
+    assert pause.waiting_for is WaitingFor.LOGIN
+    assert sorted(left) == [Status.FAILED, Status.FAILED, Status.QUEUED]
 
 
 async def test_the_engine_waits_for_the_limit_as_the_agent_reports_it(paths: Paths) -> None:

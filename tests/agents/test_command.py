@@ -12,15 +12,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support import spec
 
+from engine.agents.base import AgentCommand, CommandRequest
 from engine.agents.codex import command as module
-from engine.agents.codex.command import AgentCommand, command, find_codex
+from engine.agents.codex import exposed_secrets
+from engine.agents.codex.command import find_codex
+from engine.agents.codex.settings import CodexSettings
+from engine.agents.registry import agent_of
 from engine.agents.simulated.arguments import parse
 from engine.config.paths import Paths
-from engine.config.settings import CodexSettings, Config
-from engine.domain import codex_secrets
+from engine.config.settings import Config
 from engine.domain.errors import UserError
-from engine.domain.model import Agent, RunSpec, Sandbox, Workspace, WorkspaceKind
+from engine.domain.model import Agent, Run, RunSpec, Sandbox, Workspace, WorkspaceKind
 from engine.execution.local.process_marks import MARK, mark
+from engine.system.environment import OF_RUN
 
 
 def executable(path: Path) -> str:
@@ -114,12 +118,20 @@ def test_no_setting_names_a_codex_in_the_current_folder(
 
 
 def made(
-    paths: Paths, run: RunSpec, codex: CodexSettings | None = None, thread: str | None = None
+    paths: Paths,
+    wish: RunSpec,
+    codex: CodexSettings | None = None,
+    thread: str | None = None,
+    workspace: Workspace | None = None,
 ) -> AgentCommand:
     folder = paths.attempt("abc", 2)
     config = Config(codex=codex or CodexSettings())
+    run, base = Run("abc", wish, 0.0, workspace=workspace), dict(os.environ)
+    for name in OF_RUN:
+        base.pop(name, None)
     reserved = {MARK: mark(folder)}
-    return command(run, config, paths, "abc", folder, thread, reserved=reserved)
+    request = CommandRequest(run, config, paths, folder, thread, base, {}, reserved)
+    return agent_of(wish.agent).command(request)
 
 
 def options(what: AgentCommand) -> tuple[list[str], list[str]]:
@@ -175,7 +187,7 @@ def test_the_prompt_stays_out_of_the_process_list(paths: Paths) -> None:
 def test_each_run_has_codex_databases_of_its_own(paths: Paths, tmp_path: Path) -> None:
     simulated = made(paths, spec())
     assert simulated.argv[0] == sys.executable
-    assert simulated.env["CODEX_HOME"] == str(paths.simulated_codex_home)
+    assert simulated.env["CODEX_HOME"] == str(paths.agent_home("simulated"))
     real = made(paths, spec(agent=Agent.CODEX, codex_bin=executable(tmp_path / "codex")))
     assert real.argv[:2] == (str(tmp_path / "codex"), "exec")
     assert real.env == {"CODEX_SQLITE_HOME": str(paths.home / "runs/abc/codex")}
@@ -194,8 +206,8 @@ settings_ = st.recursive(
 
 @given(st.dictionaries(names, settings_, max_size=4))
 def test_settings_reach_codex_as_toml(config: dict[str, object]) -> None:
-    assume(codex_secrets.exposed(config) is None)
-    written = module._settings(Config(codex=CodexSettings(config=config)))
+    assume(exposed_secrets.exposed(config) is None)
+    written = module._settings(CodexSettings(config=config))
     for line, (key, value) in zip(written, config.items(), strict=True):
         assert tomllib.loads(line) == {key: value}
 
@@ -216,9 +228,8 @@ def test_a_workspace_is_trusted_as_its_source_is(
 
     def settings(kind: WorkspaceKind, at: Path) -> list[str]:
         workspace = Workspace("/w/a.b", kind, str(at))
-        folder = paths.attempt("abc", 2)
-        made = command(wish, Config(), paths, "abc", folder, None, workspace)
-        return [one for one in options(made)[1] if one.startswith("projects=")]
+        _, found = options(made(paths, wish, workspace=workspace))
+        return [one for one in found if one.startswith("projects=")]
 
     assert settings(WorkspaceKind.COPY, source) == []
     config.write_text(f'[projects."{source}"]\ntrust_level = "{level}"\n')

@@ -134,10 +134,10 @@ async def test_sessions_of_sub_agents_archived_and_compressed_ones_are_the_run_s
         run = await done(engine, "say done")
         (kept,) = (await engine.disk.plan(SESSIONS)).keep
         own = Path(kept.path)
-        agent = session(paths.simulated_codex_home, "/elsewhere")
+        agent = session(paths.agent_home("simulated"), "/elsewhere")
         payload = {"cwd": "/elsewhere", "session_id": engine.view.runs[run.id].thread_id}
         agent.write_text(json.dumps({"type": "session_meta", "payload": payload}) + "\n")
-        archive = paths.simulated_codex_home / "archived_sessions"
+        archive = paths.agent_home("simulated") / "archived_sessions"
         archive.mkdir()
         compressed = own.rename(archive / f"{own.name}.zst")
         plan = await engine.disk.plan(SESSIONS)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.pretty import pretty_repr
 
+from engine.agents.codex.exposed_secrets import check, exposed, variables
 from engine.config.addresses import Url
-from engine.domain.codex_secrets import check, exposed, variables
 from engine.domain.errors import UserError, user_error
 from engine.domain.fault import error_line
 from engine.domain.secrets import hide

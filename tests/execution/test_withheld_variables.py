@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from support import fake_codex, played, spec, supervising
 
-from engine.agents.codex.command import command
+from engine.agents.base import CommandRequest
+from engine.agents.codex.settings import CodexSettings
+from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.config.settings import (
-    CodexSettings,
     Config,
     Url,
     WebhookName,
     WebhookSettings,
     WorkspaceSettings,
 )
-from engine.domain.model import Agent, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Agent, Run, WorkspaceKind, WorkspaceSpec
 from engine.system import programs
 from engine.system.environment import own_environment
 from engine.workspaces.git.git import Git
@@ -100,7 +101,11 @@ def test_a_secret_of_a_provider_is_in_no_argument(
 ) -> None:
     config = Config(**settings)  # pyright: ignore[reportArgumentType]  values come by name
     wish = spec(agent=Agent.CODEX, codex_bin=fake_codex(tmp_path, ""))
-    what = command(wish, config, paths, "abc", paths.attempt("abc", 1), None)
+    folder = paths.attempt("abc", 1)
+    request = CommandRequest(
+        Run("abc", wish, 0.0), config, paths, folder, None, dict(os.environ), {}, {}
+    )
+    what = agent_of(wish.agent).command(request)
     assert what.env["CORP_MODEL_KEY"] == PROVIDERS
     assert not any(PROVIDERS in word for word in what.argv)
     assert 'shell_environment_policy.set.CORP_MODEL_KEY=""' in what.argv

@@ -6,7 +6,7 @@ import pytest
 from house import House, bodies, carried, task
 from loopback import LoopbackServer, command, message
 
-from engine.config.settings import CodexSettings
+from engine.agents.codex.settings import CodexSettings
 from engine.domain.events import Step
 
 KEY = "corp-key-0123"

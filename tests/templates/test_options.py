@@ -9,10 +9,10 @@ import pytest
 
 from engine.batches import planning as orders
 from engine.batches.request import BatchRequest
+from engine.config.run_options import COLUMNS, FILE_OPTIONS, RUN_OPTIONS
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE, value_of
-from engine.domain.run_options import COLUMNS, FILE_OPTIONS, RUN_OPTIONS
 from engine.execution import attachments
 from engine.templates import loading, template_sources
 from tui.cli.commands.batch import start

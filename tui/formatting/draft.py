@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.config.run_options import BY_NAME, FILE_OPTIONS
 from engine.domain.model import Agent, Sandbox, WorkspaceKind
-from engine.domain.run_options import BY_NAME, FILE_OPTIONS
 from engine.domain.text import printable
 from tui.formatting.options import written
 from tui.formatting.symbols import sign

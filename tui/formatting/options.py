@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.config.run_options import FILE_OPTIONS
 from engine.domain.run_option import Kind, RunOption
-from engine.domain.run_options import FILE_OPTIONS
 from tui.formatting.numbers import tokens
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engine.config.run_options import BY_NAME
 from engine.domain.base_name import HEADS, PULL
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE, RunOption
-from engine.domain.run_options import BY_NAME
 from tui.models import fields
 from tui.models.fields import FIELDS
 from tui.models.named_paths import absolute, here

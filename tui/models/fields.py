@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
+from engine.config.run_options import RUN_OPTIONS
 from engine.domain.run_option import PATHS, Kind, RunOption
-from engine.domain.run_options import RUN_OPTIONS
 from engine.domain.text import one_line
 from engine.system.environment import problem_of
 from tui.models import parsing

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.agents.base import (
     AgentCommand,
@@ -13,19 +14,24 @@ from engine.agents.base import (
     ExtraRequest,
     OutputReader,
     SessionFinder,
+    SessionScope,
 )
-from engine.agents.codex import command, limit_resets
+from engine.agents.codex import command, exposed_secrets, limit_resets
+from engine.agents.codex.home import user_home
+from engine.agents.codex.profile import CODEX
 from engine.agents.codex.project_config import unread_settings
 from engine.agents.codex.reader import CodexReader
 from engine.agents.codex.translation import CodexState, state_from, state_json
-from engine.config.paths import Paths
-from engine.config.settings import Config
-from engine.domain import codex_secrets
+from engine.agents.profile import AgentProfile
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Notice
 from engine.domain.finding import Finding
-from engine.domain.model import Agent, LimitWindow, Run, RunSpec, Usage
+from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 from engine.domain.text import printable
+
+if TYPE_CHECKING:
+    from engine.config.paths import Paths
+    from engine.config.settings import Config
 
 
 class CodexAgent:
@@ -34,7 +40,12 @@ class CodexAgent:
     @property
     def name(self) -> str:
         """The name that `RunSpec.agent` has for it."""
-        return Agent.CODEX.value
+        return CODEX.name
+
+    @property
+    def profile(self) -> AgentProfile:
+        """Facts about Codex."""
+        return CODEX
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
@@ -48,7 +59,7 @@ class CodexAgent:
 
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for settings that hold secrets: all can see them as arguments."""
-        codex_secrets.check(spec.codex_config)
+        exposed_secrets.check(spec.codex_config)
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Raise `UserError` where the Codex CLI is missing. Blocking."""
@@ -72,7 +83,7 @@ class CodexAgent:
         """Return the checks of version, login, network and sandbox."""
         from engine.agents.codex.findings import diagnose
 
-        return await diagnose(named, config)
+        return await diagnose(named, config.codex.bin)
 
     def can_continue(self, thread: str) -> bool:
         """Return whether it is a UUID: another id is the name of a new thread (docs/codex.md)."""
@@ -89,24 +100,15 @@ class CodexAgent:
             return []
         path = Path(workspace.path)
         source = Path(workspace.source or path)  # a run's id where it comes from one
-        home = command.codex_home(run.spec, paths, base)
-        text = unread_settings(home, path, source if source.is_absolute() else path)
+        text = unread_settings(user_home(base), path, source if source.is_absolute() else path)
         return [Notice("info", printable(text))] if text else []
 
     def command(self, request: CommandRequest) -> AgentCommand:
         """Return the command of an attempt; raises `UserError`."""
-        return command.command(
-            request.run.spec,
-            request.config,
-            request.paths,
-            request.run.id,
-            request.folder,
-            request.thread,
-            request.run.workspace,
-            request.base,
-            request.of_commands,
-            request.reserved,
+        program = command.find_codex(
+            request.run.spec.codex_bin, request.config.codex.bin, request.base
         )
+        return command.command(request, [program], user_home(request.base))
 
     def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
         """Return the state with which an attempt begins.
@@ -131,7 +133,7 @@ class CodexAgent:
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
         """Return Codex's home for a run with this environment."""
-        return command.codex_home(run.spec, paths, base)
+        return user_home(base)
 
     def resets_at(
         self, message: str, windows: Iterable[LimitWindow], hits: int, now: float
@@ -139,18 +141,16 @@ class CodexAgent:
         """Return when to try again, from the message of Codex or from its windows."""
         return limit_resets.resets_at(message, windows, hits, now)
 
-    def sessions(
-        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str]
-    ) -> SessionFinder:
+    def sessions(self, scope: SessionScope) -> SessionFinder:
         """Return a finder of the session files in the user's Codex home."""
         from engine.agents.codex.sessions import SessionFiles
 
-        return SessionFiles(paths, runs, in_trash, command.user_codex_home())
+        return SessionFiles(scope, user_home(os.environ))
 
     def kept_files(self) -> list[tuple[Path, str]]:
         """List what lies in the user's Codex home, the sessions by the year. Blocking."""
         found: list[tuple[Path, str]] = []
-        for path in _entries(command.user_codex_home()):
+        for path in _entries(user_home(os.environ)):
             if path.name == "sessions":
                 found += [(year, f"sessions/{year.name}") for year in _entries(path)]
             else:

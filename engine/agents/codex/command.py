@@ -6,22 +6,23 @@ import importlib.util
 import json
 import os
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from engine.agents.base import AgentCommand
+from engine.agents.base import AgentCommand, CommandRequest
+from engine.agents.codex import exposed_secrets
+from engine.agents.codex.profile import DATABASES_VARIABLE, PROGRAM_VARIABLE
 from engine.agents.codex.project_config import trust_level
-from engine.config.paths import AttemptFolder, Paths
-from engine.config.settings import Config
-from engine.domain import codex_secrets
+from engine.agents.codex.settings import CodexSettings
 from engine.domain.errors import user_error
-from engine.domain.model import Agent, RunSpec, Workspace, WorkspaceKind
+from engine.domain.model import RunSpec, Workspace, WorkspaceKind
 from engine.system import environment, programs
-from engine.system.child_files import path_of
 
-SIMULATED = Path(__file__).parents[1] / "simulated" / "__main__.py"
+if TYPE_CHECKING:
+    from engine.config.paths import AttemptFolder
+    from engine.config.settings import Config
+
 PLAN_ON = "tools.update_plan={enabled=true}"
 """Codex's plan tool is off by default; its plan is the honest source of a progress bar."""
 
@@ -38,7 +39,7 @@ def find_codex(
     if named:  # typed just now: a relative path means the current folder
         path = os.path.expanduser(named)  # noqa: PTH111  may be a bare name
         return _executable(os.path.abspath(path) if os.sep in path else path, base)  # noqa: PTH100  no pathlib at start
-    if wanted := base.get(environment.CODEX) or configured:
+    if wanted := base.get(PROGRAM_VARIABLE) or configured:
         return _executable(wanted, base)
     return programs.find("codex", base) or _packaged()
 
@@ -64,60 +65,56 @@ def _packaged() -> str:
         raise user_error("CODEX_CLI_MISSING", str(error)) from error
 
 
-def command(
-    spec: RunSpec,
-    config: Config,
-    paths: Paths,
-    run: str,
-    folder: AttemptFolder,
-    thread: str | None,
-    workspace: Workspace | None = None,
-    base: Mapping[str, str] | None = None,
-    of_commands: Mapping[str, str] | None = None,
-    reserved: Mapping[str, str] | None = None,
-) -> AgentCommand:
-    """Return the command of one attempt, which continues `thread` where there is one.
-
-    `base` is the environment of the run, or our own. `of_commands` are variables for the agent's
-    commands, not for Codex itself. No setting takes `reserved`, ours, away from the commands.
+def command(request: CommandRequest, program: Sequence[str], home: Path) -> AgentCommand:
+    """Return the command of one attempt with `program`, whose sessions lie in `home`.
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
-    codex_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
-    of_run = {name: base[name] for name in environment.OF_RUN if base and name in base}
-    base = os.environ if base is None else base
-    argv = [*_program(spec, config, base), "exec"]
-    options = ["--json", "--skip-git-repo-check", "-o", str(folder.last_message)]
-    settings = [PLAN_ON, *_passed(of_commands or {}), *_settings(config), *spec.codex_config]
-    # `exec resume` has no --add-dir of its own, but counts that of `exec`.
-    argv += _folders(spec, workspace)
-    if thread:
-        # `exec resume` knows no -s: the sandbox goes in as a setting.
-        argv.append("resume")
-        settings.insert(0, f'sandbox_mode="{spec.sandbox}"')
-    else:
-        options += ["-s", spec.sandbox.value]
-    options += _attached(spec, folder, is_new=not thread)
-    model = spec.model or config.codex.model
-    if model:
-        options += ["-m", model]
-    settings += _trust(codex_home(spec, paths, base), workspace)
-    secrets = _secret_variables(spec, config)
-    # Codex reads them; the commands of its agent find them empty.
-    settings += _passed(dict.fromkeys(sorted(secrets), ""))
-    # Last, so that no policy of the user's own takes these away from the commands.
-    settings += _passed({**of_run, **(reserved or {})})
-    for setting in settings:
-        options += ["-c", setting]
-    argv += [*options, *([thread] if thread else []), "-"]
+    spec = request.run.spec
+    exposed_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
+    secrets = _secret_variables(spec, request.config)
+    argv = [*program, "exec", *_arguments(request, home, secrets), "-"]
     # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
-    env = {"CODEX_SQLITE_HOME": str(paths.run(run) / "codex")}
-    folders = [env["CODEX_SQLITE_HOME"]]
-    env |= {name: base[name] for name in secrets if name in base}
-    if spec.agent is Agent.SIMULATED:
-        env["CODEX_HOME"] = str(paths.simulated_codex_home)
-        folders.append(env["CODEX_HOME"])
-    return AgentCommand(tuple(argv), env, tuple(map(Path, folders)))
+    databases = request.paths.run(request.run.id) / "codex"
+    env = {DATABASES_VARIABLE: str(databases)}
+    env |= {name: request.base[name] for name in secrets if name in request.base}
+    return AgentCommand(tuple(argv), env, (databases,))
+
+
+def _arguments(request: CommandRequest, home: Path, secrets: Iterable[str]) -> Iterator[str]:
+    """Return the arguments of `codex exec`."""
+    run, folder, thread = request.run, request.folder, request.thread
+    spec, settings = run.spec, request.config.codex
+    # `exec resume` has no --add-dir of its own, but counts that of `exec`.
+    yield from _folders(spec, run.workspace)
+    if thread:
+        yield "resume"
+    yield from ("--json", "--skip-git-repo-check", "-o", str(folder.last_message))
+    if not thread:
+        yield from ("-s", spec.sandbox.value)
+    yield from _attached(spec, folder, is_new=not thread)
+    if model := spec.model or settings.model:
+        yield from ("-m", model)
+    for setting in _all_settings(request, home, secrets):
+        yield from ("-c", setting)
+    if thread:
+        yield thread
+
+
+def _all_settings(request: CommandRequest, home: Path, secrets: Iterable[str]) -> Iterator[str]:
+    """Return the settings of one attempt; later ones replace earlier ones."""
+    if request.thread:  # `exec resume` knows no -s
+        yield f'sandbox_mode="{request.run.spec.sandbox}"'
+    yield PLAN_ON
+    yield from _passed(request.of_commands)
+    yield from _settings(request.config.codex)
+    yield from request.run.spec.codex_config
+    yield from _trust(home, request.run.workspace)
+    # Codex reads them; the commands of its agent find them empty.
+    yield from _passed(dict.fromkeys(sorted(secrets), ""))
+    # Last, so that no policy of the user's own takes these away from the commands.
+    of_run = {name: request.base[name] for name in environment.OF_RUN if name in request.base}
+    yield from _passed({**of_run, **request.reserved})
 
 
 def _passed(variables: Mapping[str, str]) -> list[str]:
@@ -140,24 +137,6 @@ def _attached(spec: RunSpec, folder: AttemptFolder, *, is_new: bool) -> list[str
     return schema + [f"--image={image}" for image in spec.images if is_new]
 
 
-def codex_home(spec: RunSpec, paths: Paths, base: Mapping[str, str] | None = None) -> Path:
-    """Return Codex's home for a run: the user's, or the simulated agent's own.
-
-    `base` is the environment of the run, or our own.
-    """
-    if spec.agent is Agent.SIMULATED:
-        return paths.simulated_codex_home
-    return user_codex_home(base)
-
-
-def user_codex_home(base: Mapping[str, str] | None = None) -> Path:
-    """Return the user's own Codex home, which `CODEX_HOME` may name in `base` or our own."""
-    base = os.environ if base is None else base
-    if named := base.get("CODEX_HOME"):
-        return Path(named)
-    return Path(base.get("HOME") or Path.home()) / ".codex"
-
-
 def _trust(home: Path, workspace: Workspace | None) -> list[str]:
     """Return the setting that trusts a workspace as its source is trusted."""
     if not workspace or not workspace.source or workspace.kind is WorkspaceKind.IN_PLACE:
@@ -167,21 +146,15 @@ def _trust(home: Path, workspace: Workspace | None) -> list[str]:
     return [f'projects={{{_toml(workspace.path)}={{trust_level="{level}"}}}}'] if level else []
 
 
-def _program(spec: RunSpec, config: Config, base: Mapping[str, str]) -> list[str]:
-    if spec.agent is Agent.SIMULATED:
-        return [sys.executable, "-I", "-S", str(path_of(SIMULATED))]
-    return [find_codex(spec.codex_bin, config.codex.bin, base)]
-
-
 def _secret_variables(spec: RunSpec, config: Config) -> frozenset[str]:
     """Return the variables that Codex takes secrets of model providers from."""
-    of_run = codex_secrets.variables(codex_secrets.read_lines(spec.codex_config))
+    of_run = exposed_secrets.variables(exposed_secrets.read_lines(spec.codex_config))
     environment.reserve_for_agents(of_run)
-    return of_run | codex_secrets.variables(config.codex.config)
+    return of_run | config.codex.secret_variables
 
 
-def _settings(config: Config) -> list[str]:
-    return [f"{key}={_toml(value)}" for key, value in config.codex.config.items()]
+def _settings(settings: CodexSettings) -> list[str]:
+    return [f"{key}={_toml(value)}" for key, value in settings.config.items()]
 
 
 def _toml(value: object) -> str:

@@ -6,15 +6,14 @@ import asyncio
 
 from engine.agents.codex import doctor
 from engine.agents.codex.command import find_codex
-from engine.config.settings import Config
 from engine.domain.errors import CATALOGUE
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.secrets import hide
 
 
-async def diagnose(named: str | None, config: Config) -> list[Finding]:
-    """Check version, login, network and sandbox; `named` is the CLI to check."""
-    path = await asyncio.to_thread(find_codex, named, config.codex.bin)
+async def diagnose(named: str | None, configured: str | None) -> list[Finding]:
+    """Check version, login, network and sandbox; `named` is the CLI to check, else `configured`."""
+    path = await asyncio.to_thread(find_codex, named, configured)
     version = await doctor.version(path)
     findings = [Finding("codex", CheckHealth.OK, f"Codex {version} at {path}")]
     checks = await doctor.checks(path)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
-from engine.agents.base import SessionFile
+from engine.agents.base import SessionFile, SessionScope
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
-from engine.config import workspace_roots
-from engine.config.paths import Paths
 from engine.domain.folder_size import FolderSize
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
@@ -47,16 +45,14 @@ _decode = msgspec.json.Decoder(_Head).decode
 
 
 class SessionFiles:
-    """Sessions in a Codex home with their runs; workspaces that are `in_trash` can come back."""
+    """Sessions in a Codex home with their runs."""
 
-    def __init__(
-        self, paths: Paths, runs: Iterable[Run], in_trash: Collection[str], home: Path
-    ) -> None:
+    def __init__(self, scope: SessionScope, home: Path) -> None:
         self._home = home
-        self._own_root = paths.workspaces
-        self._roots = workspace_roots.known(paths.home)
-        self._in_trash = in_trash
-        self._by_id = {run.id: run for run in runs}
+        self._own_root = scope.paths.workspaces
+        self._roots = scope.roots
+        self._in_trash = scope.in_trash
+        self._by_id = {run.id: run for run in scope.runs}
         self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
         self._by_path = {
             run.workspace.path: run

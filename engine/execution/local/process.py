@@ -1,7 +1,7 @@
 """One attempt's processes: started into files, found again, stopped with all they started.
 
-Codex runs under a shell of a few lines that outlives this program: it claims the attempt, hands
-Codex its files, and writes the exit status where the next engine finds it. Everything below it
+An agent runs under a shell of a few lines that outlives this program: it claims the attempt, hands
+the agent its files, and writes the exit status where the next engine finds it. Everything below it
 carries the attempt's mark in its environment, so that also a descendant that left group and session
 is known as ours, and a process that merely got the same pid is not.
 """
@@ -70,7 +70,7 @@ class AttemptProcess:
         self._mark = mark(folder)
         self._family = ProcessFamily(self._mark)
         self.spare: Sequence[str] = ()
-        """Words: processes outside of Codex's session with one in their command line stay."""
+        """Words: processes outside of the agent's session with one in their command line stay."""
         self.survivors: dict[int, str] = {}
         """What could not be ended, pid and name."""
         self._exit = os.fspath(folder.exit)
@@ -136,7 +136,7 @@ class AttemptProcess:
     def _without_spared(self, pids: list[int]) -> list[int]:
         if not self.spare:
             return pids
-        # What is in the shell's own session is Codex, however its command line reads.
+        # What is in the shell's own session is the agent, however its command line reads.
         return [pid for pid in pids if session(pid) == self.pid or not has_word(pid, self.spare)]
 
     def cpu_s(self) -> float:
@@ -213,7 +213,7 @@ class AttemptProcess:
                 left = await self._members()
                 if not left:
                     return
-                # Codex does not hand the signal on to commands that run without a sandbox.
+                # An agent may not hand the signal on to commands that run without a sandbox.
                 for pid in set(left) - asked:
                     _signal(pid, signal.SIGTERM)
                 asked.update(left)

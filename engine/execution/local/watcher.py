@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from engine.agents.profiles import SANDBOX_FILES
 from engine.domain.errors import UserError
 from engine.domain.events import Body, FileChange, FilesChanged, Notice
 from engine.domain.text import printable_name
 from engine.execution.local.folder_watch import ADDED, DELETED, MODIFIED, FolderWatch, Seen
 from engine.store.appending import AppendRequest
-from engine.workspaces.files.walk import MAX_FOLDERS, SANDBOX, is_left_alone, is_sandbox, walk
+from engine.workspaces.files.walk import MAX_FOLDERS, is_left_alone, is_sandbox, walk
 
 MAX_CHANGES = 500  # in one event; a build writes thousands of files at once
 MAX_TOLD = 10_000  # at a time, of one run
@@ -203,10 +204,10 @@ class WorkspaceWatcher:
     def _stays_untold(
         self, path: str, name: str, info: os.stat_result | None, *, is_new: bool
     ) -> bool:
-        """Return whether a change is not reported: Codex's sandbox mounts folders for a moment."""
+        """Return whether a change is not reported: a sandbox mounts folders for a moment."""
         if info:
             is_folder = stat.S_ISDIR(info.st_mode)
-            if is_folder and is_new and not (name in SANDBOX and _is_empty(path)):
+            if is_folder and is_new and not (name in SANDBOX_FILES and _is_empty(path)):
                 self._new.add(path)
             is_none = is_folder or is_sandbox(name, info.st_size)
             (self._untold.add if is_none else self._untold.discard)(path)

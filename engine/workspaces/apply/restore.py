@@ -27,7 +27,7 @@ class RestoreResult:
     files: tuple[str, ...]
     undo: Checkpoint
     kept: tuple[str, ...] = ()
-    """Files below control folders (`.codex`, …) and commits of nested repositories: never put back,
+    """Files below control folders (`.git`, …) and commits of nested repositories: never put back,
     whatever was remembered."""
 
 

@@ -19,7 +19,7 @@ Versions = Mapping[bytes, frozenset[Entry | None]]
 """What each path was in several commits."""
 
 CONTROLLED = "lies below a control folder: apply it as a commit or as a patch, and review it"
-"""Why a file below `.git`, `.codex`, `.agents` and the like is never put into a working tree."""
+"""Why a file below `.git`, `.swarm` and the like is never put into a working tree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.agents.profiles import SANDBOX_FILES
 from engine.workspaces.files.rooted_dir import RootedDir, is_gits
-from engine.workspaces.files.walk import SANDBOX, is_sandbox
+from engine.workspaces.files.walk import is_sandbox
 from engine.workspaces.git.file_record import (
     IN_MEMORY_BYTES,
     LARGEST_BYTES,
@@ -69,7 +70,7 @@ async def listing(
                 if repositories is not None:
                     repositories |= {name[:-1], *(name + inner for inner in deeper)}
     closed = _closed(answer.complaint)
-    return names.union(name for name in closed if name[:-1].decode() not in SANDBOX)
+    return names.union(name for name in closed if name[:-1].decode() not in SANDBOX_FILES)
 
 
 def counts(path: bytes) -> bool:

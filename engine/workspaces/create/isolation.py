@@ -1,6 +1,6 @@
-"""Folders that an agent may write, kept apart from what makes us and Codex do things.
+"""Folders that an agent may write, kept apart from what makes us and agents do things.
 
-In our home, our settings or Codex's home an agent would write what runs outside its sandbox.
+In our home, our settings or the home of an agent it would write what runs outside its sandbox.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from engine.agents import profiles
 from engine.config import paths, workspace_roots
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
@@ -56,7 +57,8 @@ def _protected(home: Path) -> Iterator[tuple[str, Path]]:
     yield "the templates of swarm-tui", config.parent / "templates"
     if config.parent.name == paths.APP:
         yield "the settings of swarm-tui", config.parent
-    yield "the home of Codex", Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+    for title, folder in profiles.homes(os.environ):
+        yield f"the home of {title}", folder
 
 
 def _unsafe(folder: Path, why: str) -> Exception:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from engine.agents.profiles import CONTROL_FOLDERS
 from engine.system.durable import sync_handle
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,7 +36,7 @@ def is_gits(path: bytes) -> bool:
     return any(part == ".git" or part == "git~1" for part in parts)
 
 
-CONTROL = ("git", "codex", "agents", "swarm", "hg", "svn", "jj")
+CONTROL = ("git", *CONTROL_FOLDERS, "swarm", "hg", "svn", "jj")
 _CONTROL = re.compile(rf"\.(?:{'|'.join(CONTROL)})|(?:{'|'.join(CONTROL)})~\d+")
 
 

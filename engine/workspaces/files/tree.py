@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.agents.profiles import SANDBOX_FILES
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.workspaces.files.rooted_dir import RootedDir
-from engine.workspaces.files.walk import MAX_FOLDERS, SANDBOX, walk
+from engine.workspaces.files.walk import MAX_FOLDERS, walk
 
 MAX_ENTRIES = 200_000
 MAX_FILES = 50_000
@@ -54,15 +55,15 @@ def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeE
     """List a folder below `root`, folders first, by name; raises `UserError` WORKSPACE_MISSING.
 
     Each part of `path` is opened relative to the one before and never through a link, so that
-    nothing the agent swaps in between leads outside the workspace. Temporary mounts of Codex's
-    sandbox are left out.
+    nothing the agent swaps in between leads outside the workspace. Temporary mounts of an
+    agent's sandbox are left out.
     """
     try:
         with RootedDir(root) as below, os.scandir(below.folder(os.fsencode(path))) as found:
             entries = [
                 _entry(path, entry, sizes=sizes)
                 for entry in islice(found, MAX_ENTRIES)
-                if path or entry.name not in SANDBOX or not _is_empty(below, entry)
+                if path or entry.name not in SANDBOX_FILES or not _is_empty(below, entry)
             ]
     except (OSError, ValueError) as error:
         raise _missing(path, "listed") from error
@@ -79,7 +80,7 @@ def list_files(root: Path) -> list[TreeEntry]:
             TreeEntry(folder.path_of(name), printable_name(name), is_link=name in folder.links)
             for folder in islice(walk(root), MAX_FOLDERS)
             for name in folder.files
-            if folder.path or name not in SANDBOX
+            if folder.path or name not in SANDBOX_FILES
         )
         return list(islice(files, MAX_FILES))
     except (OSError, ValueError) as error:

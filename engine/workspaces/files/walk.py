@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.agents.profiles import SANDBOX_FILES
 from engine.workspaces.files.rooted_dir import RootedDir
 
 LEFT_ALONE = frozenset(
@@ -25,9 +26,6 @@ LEFT_ALONE = frozenset(
     }
 )
 """Folders of repositories, packages, builds and caches: large, and not work."""
-
-SANDBOX = frozenset((".agents", ".aws", ".codex", ".git"))
-"""What Codex's sandbox puts on top of a workspace, empty, while a command runs."""
 
 MAX_FOLDERS = 10_000
 """Folders of one workspace that are looked at or watched."""
@@ -56,8 +54,8 @@ def is_left_alone(path: str) -> bool:
 
 
 def is_sandbox(path: str, size_bytes: int) -> bool:
-    """Return whether a file is one that Codex's sandbox put there for a moment."""
-    return path in SANDBOX and not size_bytes
+    """Return whether a file is one that an agent's sandbox put there for a moment."""
+    return path in SANDBOX_FILES and not size_bytes
 
 
 def walk(root: Path, start: str = "") -> Iterator[WalkedFolder]:

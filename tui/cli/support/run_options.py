@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from engine.config.run_options import AGENT_OPTIONS, RUN_OPTIONS, TASK_OPTIONS
 from engine.domain.run_option import MAX_RETRIES, WORKSPACE, Kind, RunOption, is_given
-from engine.domain.run_options import AGENT_OPTIONS, RUN_OPTIONS, TASK_OPTIONS
 from engine.system.environment import problem_of
 from tui.cli.support import argument_completion
 from tui.cli.support.named_paths import absolute, program_path

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
+from engine.config.run_options import WORKSPACE_OPTIONS
 from engine.domain.base_name import HEADS
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE
-from engine.domain.run_options import WORKSPACE_OPTIONS
 from engine.system.files import real_path
 from tui.cli.support.named_paths import absolute, here
 from tui.cli.support.options import FolderParam, RunParam

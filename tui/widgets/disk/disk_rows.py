@@ -14,7 +14,7 @@ TABS: dict[str, tuple[LocationKind, ...]] = {
     "run files": (LocationKind.FILES,),
     "database": (LocationKind.DATABASE, LocationKind.OTHER),
     "trash": (LocationKind.TRASH,),
-    "Codex": (LocationKind.CODEX, LocationKind.ROLLOUT),
+    "Codex": (LocationKind.AGENT, LocationKind.ROLLOUT),
 }
 SESSIONS = "sessions"
 """The id of the row that holds the session files of runs here."""

@@ -1,11 +1,13 @@
 """The options of a run, declared once.
 
 Flags, fields of the forms, keys of templates and flows, columns of batches, completion and
-docs/options.md are derived from this table. A new option is one row here, and its effect.
+docs/options.md are derived from this table. A new option is one row here, and its effect. Options
+that only one agent has are rows of its profile.
 """
 
 from __future__ import annotations
 
+from engine.agents.profiles import DEFAULT, OPTIONS
 from engine.domain.model import Agent, Sandbox
 from engine.domain.run_option import PATHS, Kind, RunOption
 
@@ -83,9 +85,9 @@ AGENT_OPTIONS = (
         name="model",
         sets="model",
         kind=Kind.TEXT,
-        help="Set the model that Codex asks.",
+        help="Set the model that the agent asks.",
         label="Model",
-        hint="Codex's own choice",
+        hint="the agent's own choice",
         is_kept=True,
         in_files=True,
         is_column=True,
@@ -95,17 +97,9 @@ AGENT_OPTIONS = (
         sets="sandbox",
         kind=Kind.CHOICE,
         choices=Sandbox,
-        help="Limit what Codex's commands may do.",
+        help="Limit what the agent's commands may do.",
         shown="{}",
         in_files=True,
-    ),
-    RunOption(
-        name="codex-config",
-        flag="-c",
-        sets="codex_config",
-        kind=Kind.SETTINGS,
-        metavar="KEY=TOML",
-        help="Pass a setting to Codex, as `codex -c` takes it.",
     ),
     RunOption(
         name="env",
@@ -123,8 +117,7 @@ AGENT_OPTIONS = (
         sets="schema_file",
         kind=Kind.FILE,
         metavar="FILE",
-        help="Require an answer of Codex that fits this JSON schema; it is `result` in JSON and "
-        "reports.",
+        help="Require an answer that fits this JSON schema; it is `result` in JSON and reports.",
         label="Schema",
         hint="none · a JSON schema file that the answer must fit",
         in_files=True,
@@ -136,9 +129,9 @@ AGENT_OPTIONS = (
         sets="images",
         kind=Kind.FILES,
         metavar="FILE",
-        help="Show an image to Codex; repeatable. A copy is kept with the run.",
+        help="Show an image to the agent; repeatable. A copy is kept with the run.",
         label="Images",
-        hint="none · files to show to Codex: shot.png page.jpg",
+        hint="none · files to show to the agent: shot.png page.jpg",
         in_files=True,
         is_column=True,
     ),
@@ -148,9 +141,9 @@ AGENT_OPTIONS = (
         sets="add_dirs",
         kind=Kind.FOLDERS,
         metavar="DIR",
-        help="Let Codex also write in this folder outside of the workspace; repeatable.",
+        help="Let the agent also write in this folder outside of the workspace; repeatable.",
         label="Add folders",
-        hint="none · folders outside where Codex may write, too",
+        hint="none · folders outside where the agent may write, too",
         in_files=True,
         is_column=True,
     ),
@@ -181,7 +174,7 @@ AGENT_OPTIONS = (
         kind=Kind.COMMAND,
         metavar="CMD",
         help="Run this in the workspace afterwards: it decides, and with --retries the agent gets "
-        "its output. It runs as you, outside Codex's sandbox.",
+        "its output. It runs as you, outside the agent's sandbox.",
         label="Check",
         hint="none · a command that decides: make test",
         shown="checked by {}",
@@ -242,16 +235,10 @@ AGENT_OPTIONS = (
         sets="agent",
         kind=Kind.CHOICE,
         choices=Agent,
-        default="codex",
+        default=DEFAULT.name,
         help="Choose the agent.",
     ),
-    RunOption(
-        name="codex-bin",
-        sets="codex_bin",
-        kind=Kind.PROGRAM,
-        metavar="PATH",
-        help="Use this Codex CLI.",
-    ),
+    *OPTIONS,
 )
 RUN_OPTIONS = TASK_OPTIONS + WORKSPACE_OPTIONS + AGENT_OPTIONS
 FILE_OPTIONS = tuple(option for option in RUN_OPTIONS if option.in_files)
@@ -260,4 +247,5 @@ FOUND_OUT = tuple(
     option for option in RUN_OPTIONS if option.kind in (*PATHS, Kind.RUNS, Kind.LESSON)
 )
 """Options whose values are others once they were checked: read, resolved, found by a prefix."""
+PROGRAMS = tuple(option for option in RUN_OPTIONS if option.kind is Kind.PROGRAM)
 BY_NAME = {option.name: option for option in RUN_OPTIONS}

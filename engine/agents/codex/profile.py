@@ -1,0 +1,42 @@
+"""The profile of Codex."""
+
+from __future__ import annotations
+
+from engine.agents.codex.errors import ERRORS
+from engine.agents.codex.home import user_home
+from engine.agents.profile import AgentProfile
+from engine.domain.model import Agent
+from engine.domain.run_option import Kind, RunOption
+
+PROGRAM_VARIABLE = "SWARM_CODEX"
+"""Our variable that names the Codex executable."""
+DATABASES_VARIABLE = "CODEX_SQLITE_HOME"
+"""Codex's variable that names the folder of its databases."""
+
+CODEX = AgentProfile(
+    name=Agent.CODEX.value,
+    title="Codex",
+    errors=ERRORS,
+    options=(
+        RunOption(
+            name="codex-config",
+            flag="-c",
+            sets="codex_config",
+            kind=Kind.SETTINGS,
+            metavar="KEY=TOML",
+            help="Pass a setting to Codex, as `codex -c` takes it.",
+        ),
+        RunOption(
+            name="codex-bin",
+            sets="codex_bin",
+            kind=Kind.PROGRAM,
+            metavar="PATH",
+            help="Use this Codex CLI.",
+        ),
+    ),
+    program_variables=frozenset({PROGRAM_VARIABLE}),
+    command_variables=frozenset({DATABASES_VARIABLE}),
+    control_folders=("codex", "agents"),
+    sandbox_files=frozenset({".agents", ".aws", ".codex", ".git"}),
+    home=user_home,
+)

@@ -1,0 +1,109 @@
+"""The simulated agent: a program of ours that speaks as another agent does, and needs no login."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.agents.base import (
+    AgentCommand,
+    CommandRequest,
+    ExtraRequest,
+    SessionFinder,
+    SessionScope,
+)
+from engine.agents.codex.agent import CodexAgent
+from engine.agents.codex.command import command
+from engine.agents.codex.home import VARIABLE
+from engine.agents.codex.sessions import SessionFiles
+from engine.agents.profile import AgentProfile
+from engine.agents.simulated.profile import SIMULATED
+from engine.domain.errors import UserError
+from engine.domain.events import Body
+from engine.domain.finding import Finding
+from engine.domain.model import Run, RunSpec
+from engine.system.child_files import path_of
+
+if TYPE_CHECKING:
+    from engine.config.paths import Paths
+    from engine.config.settings import Config
+
+PROGRAM = Path(__file__).with_name("__main__.py")
+
+
+class SimulatedAgent:
+    """An agent without a model: its prompt is a script.
+
+    Its program prints the lines of `spoken`, and writes session files like those. All that is about
+    them is answered by `spoken`; it has a home of its own, below the home of the runs.
+    """
+
+    def __init__(self, spoken: CodexAgent) -> None:
+        self.check = spoken.check
+        self.can_continue = spoken.can_continue
+        self.first_state = spoken.first_state
+        self.reader = spoken.reader
+        self.resets_at = spoken.resets_at
+
+    @property
+    def name(self) -> str:
+        """The name that `RunSpec.agent` has for it."""
+        return SIMULATED.name
+
+    @property
+    def profile(self) -> AgentProfile:
+        """Facts about it."""
+        return SIMULATED
+
+    @property
+    def requests(self) -> frozenset[ExtraRequest]:
+        """The extra requests that it understands: none, it reads nothing after its prompt."""
+        return frozenset()
+
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """Programs of this package that it starts: the simulated agent itself."""
+        return (PROGRAM,)
+
+    def check_installed(self, spec: RunSpec, config: Config) -> None:
+        """Do nothing: it is part of this package."""
+
+    async def login_error(
+        self, run: Run, config: Config, base: Mapping[str, str]
+    ) -> UserError | None:
+        """Return None: it needs no login."""
+        return None
+
+    def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
+        """Return False: there is nothing that a spec could name."""
+        return False
+
+    async def diagnose(self, named: str | None, config: Config) -> list[Finding]:
+        """Return no checks: there is nothing to install."""
+        return []
+
+    def notices(self, run: Run, paths: Paths, base: Mapping[str, str]) -> list[Body]:
+        """Return no notices: it reads no settings."""
+        return []
+
+    def command(self, request: CommandRequest) -> AgentCommand:
+        """Return the command of an attempt, with this Python; raises `UserError`."""
+        own = request.paths.agent_home(self.name)
+        program = [sys.executable, "-I", "-S", str(path_of(PROGRAM))]
+        made = command(request, program, own)
+        return replace(made, env={**made.env, VARIABLE: str(own)}, folders=(*made.folders, own))
+
+    def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
+        """Return its own home: the user's stays untouched."""
+        return paths.agent_home(self.name)
+
+    def sessions(self, scope: SessionScope) -> SessionFinder:
+        """Return a finder of the session files in its own home."""
+        return SessionFiles(scope, scope.paths.agent_home(self.name))
+
+    def kept_files(self) -> list[tuple[Path, str]]:
+        """Return nothing: it keeps no file in the user's home."""
+        return []
