@@ -21,7 +21,8 @@ from engine.domain.fault import Fault, fault_words
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.execution import run_records
-from engine.execution.executor import Executor, LivingAttempt
+from engine.execution.executor import LivingAttempt
+from engine.execution.executors import Executors
 from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
 from engine.notifications.diagnostics import problems
 from engine.store.store import USED, Store
@@ -55,10 +56,10 @@ class Doctor:
         paths: Paths,
         config: Config,
         store: Store,
-        executor: Executor,
+        executors: Executors,
         faults: Callable[[], Sequence[Fault]],
     ) -> None:
-        self._executor = executor
+        self._executors = executors
         self._faults = faults
         self._paths = paths
         self._config = config
@@ -119,11 +120,22 @@ class Doctor:
         return (await self._left_over())[0]
 
     async def _left_over(self) -> tuple[list[LivingAttempt], list[LivingAttempt]]:
+        """Find what `_ended` finds, on all machines."""
+        ended: list[LivingAttempt] = []
+        others: list[LivingAttempt] = []
+        for host in self._executors.hosts:
+            known, unknown = await self._ended(host)
+            ended += known
+            others += unknown
+        return ended, others
+
+    async def _ended(self, host: str) -> tuple[list[LivingAttempt], list[LivingAttempt]]:
         """Find living processes of runs that have ended, and of runs that are not in the database.
 
         The latter may be live runs of a database that was lost: they are never ended.
         """
-        left = await self._executor.leftovers(lambda: self._store.runs(statuses=ACTIVE))
+        executor = self._executors.of_host(host)
+        left = await executor.leftovers(lambda: self._store.runs(statuses=ACTIVE))
         if not left:
             return [], []
         known = {run.id for run in await self._store.runs(ids={orphan.run for orphan in left})}
@@ -132,10 +144,12 @@ class Doctor:
 
     async def end_orphans(self) -> int:
         """End the processes that `orphans` finds, and return the number of their runs."""
-        found = await self.orphans()
-        for orphan in found:
-            await self._executor.end_leftover(orphan, self._config.grace_s)
-        return len(found)
+        count = 0
+        for host in self._executors.hosts:
+            for orphan in (await self._ended(host))[0]:
+                await self._executors.of_host(host).end_leftover(orphan, self._config.grace_s)
+                count += 1
+        return count
 
 
 async def examine_without_database(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
@@ -151,7 +151,14 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
 class Engine:
     """One home's runs. Commands go in; what came of them comes out as batches of events."""
 
-    def __init__(self, paths: Paths, config: Config, store: Store, view: View) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        view: View,
+        executors: Mapping[str, Executor],
+    ) -> None:
         self.paths = paths
         self.config = config
         self._store = store
@@ -167,7 +174,7 @@ class Engine:
         faults = self.tasks.faults
         self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
         self._services = LazyServices(
-            paths, config, store, self._journal, self.check, lambda: self.faults
+            paths, config, store, self._journal, self.check, lambda: self.faults, executors
         )
         self._requests = RunRequests(self._services, store, self._journal)
         self.memory = self._services.memory
@@ -188,13 +195,13 @@ class Engine:
         follow: bool = True,
         supervise: bool = False,
         after: Callable[[], Awaitable[object]] | None = None,
-        executor: Executor | None = None,
+        executors: Mapping[str, Executor] | None = None,
     ) -> AsyncGenerator[Engine]:
         """Open a home; `follow` keeps `view` current, `supervise` also runs what is queued here.
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
-        Attempts run on the machine of `executor`, or on this one.
+        Runs for another machine are given to the one of `executors` with its name.
         Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
@@ -204,10 +211,8 @@ class Engine:
         config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
-            engine = cls(paths, config, store, View())
+            engine = cls(paths, config, store, View(), executors or {})
             engine._services.config_error = loaded.error
-            if executor:
-                engine._services.executor = executor
             await engine._shared.refresh()
             distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)
@@ -313,7 +318,8 @@ class Engine:
         self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
     ) -> bytes | None:
         """Return a file that an attempt left, from its host; None if missing. Raises OSError."""
-        return await self.executor.read_file(ref, file, start, limit_bytes)
+        executor = self._services.executors.of_run(await self.find(ref.run))
+        return await executor.read_file(ref, file, start, limit_bytes)
 
     def position(self, run: str) -> int | None:
         """Return a queued run's place in the queue, from 1."""
@@ -389,11 +395,6 @@ class Engine:
             await anext(batches)
 
     # Services, imported on first use
-
-    @property
-    def executor(self) -> Executor:
-        """The machine that runs attempts: this one."""
-        return self._services.executor
 
     @property
     def workspaces(self) -> Workspaces:

@@ -5,7 +5,7 @@ Half of what a command line waits for is imports, and a list of runs knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from engine.config.preferences import Preferences
 from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.fault import Fault
-from engine.domain.model import Run, RunSpec
+from engine.domain.model import LOCAL, Run, RunSpec, Workspace
 from engine.execution.journal import Journal
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from engine.disk.service import Disk
     from engine.doctor import Doctor
     from engine.execution.executor import Executor
+    from engine.execution.executors import Executors
+    from engine.execution.host_workspaces import HostWorkspaces
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.templates.service import Templates
@@ -84,6 +86,7 @@ class LazyServices:
         journal: Journal,
         check: CheckRequest,
         faults: Callable[[], tuple[Fault, ...]],
+        other_executors: Mapping[str, Executor],
     ) -> None:
         self.paths = paths
         self.config = config
@@ -93,6 +96,7 @@ class LazyServices:
         self._journal = journal
         self._check = check
         self._faults = faults
+        self._other_executors = other_executors
         self._find = partial(find_run, store)
         self.memory = Preferences(store)
         self.search = HistorySearch(store)
@@ -103,17 +107,25 @@ class LazyServices:
             raise self.config_error
 
     @cached_property
-    def executor(self) -> Executor:
-        """The machine that runs attempts: this one."""
+    def executors(self) -> Executors:
+        """The machines that run attempts: this one, and the others that were named."""
+        from engine.execution.executors import Executors
         from engine.execution.local.executor import LocalExecutor
 
-        return LocalExecutor(self.paths, self.config.spare)
+        local = LocalExecutor(self.paths, self.config.spare)
+        return Executors({LOCAL: local, **self._other_executors})
+
+    # Not the method of the registry itself: a list of files needs no executor imported.
+    def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:
+        return self.executors.workspaces(workspace)
 
     async def _last_message(self, run: Run, limit_bytes: int) -> bytes:
         from engine.execution.executor import AttemptFile, AttemptRef
 
         ref = AttemptRef(run.id, run.attempt)
-        found = self.executor.read_file(ref, AttemptFile.LAST_MESSAGE, limit_bytes=limit_bytes)
+        found = self.executors.of_run(run).read_file(
+            ref, AttemptFile.LAST_MESSAGE, limit_bytes=limit_bytes
+        )
         return await found or b""
 
     @cached_property
@@ -121,14 +133,20 @@ class LazyServices:
         """Diagnosis of all that runs need."""
         from engine.doctor import Doctor
 
-        return Doctor(self.paths, self.config, self._store, self.executor, self._faults)
+        return Doctor(self.paths, self.config, self._store, self.executors, self._faults)
 
     @cached_property
     def workspaces(self) -> Workspaces:
         """The folders agents work in."""
         from engine.workspaces.service import Workspaces
 
-        return Workspaces(self.paths, self._find, self._journal.change, self._last_message)
+        return Workspaces(
+            self.paths,
+            self._find,
+            self._journal.change,
+            self._last_message,
+            self._checkpoint_stores,
+        )
 
     @cached_property
     def trust(self) -> Trust:

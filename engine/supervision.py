@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
 from engine.domain.fault import SUPERVISOR_LOCK
-from engine.domain.model import Pause, Run
+from engine.domain.model import LOCAL, Pause, Run
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules, paused
 from engine.execution.fault_reporter import FaultReporter
@@ -25,7 +25,7 @@ from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from engine.execution.scheduler import Scheduler
-    from engine.execution.supervisor import SupervisorContext
+    from engine.execution.supervisor_context import SupervisorContext
 
 OWNER_RETRY_S = 0.5
 CHECKPOINTS = 2
@@ -126,8 +126,7 @@ class Supervision:
             branch.start("heartbeat", self._ownership.keep_beating)
             branch.start("faults", self._reporter.run)
             branch.start("unreadable runs", self._rebuild_unreadable)
-            branch.start("follower", tools.follower.run)
-            branch.start("watcher", tools.watcher.run)
+            _follow_hosts(branch, tools)
             branch.start("look-after", scheduler.check_runs)
             branch.start("maintenance", tending.run)
             branch.start("search", parts.search.keep_up)
@@ -159,19 +158,24 @@ class Supervision:
     def _tools(self, branch: TaskTree) -> SupervisorContext:
         from engine.execution.budgets import Budgets
         from engine.execution.follower import OutputFollower
-        from engine.execution.local.watcher import WorkspaceWatcher
-        from engine.execution.supervisor import SupervisorContext
+        from engine.execution.supervisor_context import RunHost, SupervisorContext
 
-        commit = self._journal.append
+        commit, executors = self._journal.append, self._parts.executors
+        by_host = {host: executors.of_host(host) for host in executors.hosts}
         return SupervisorContext(
             paths=self._parts.paths,
-            executor=self._parts.executor,
+            hosts={
+                host: RunHost(
+                    executor,
+                    OutputFollower(executor, commit, branch.faults),
+                    executor.workspaces.watcher(commit),
+                )
+                for host, executor in by_host.items()
+            },
             config=self._parts.config,
             store=self._store,
             commit=commit,
             pause=self._pause,
-            follower=OutputFollower(self._parts.executor, commit, branch.faults),
-            watcher=WorkspaceWatcher(commit),
             checkpoints=asyncio.Semaphore(CHECKPOINTS),
             budgets=Budgets(self._store, self._view),
             tasks=branch,
@@ -215,3 +219,11 @@ class Supervision:
 
         await self._shared.change_pause(decide)
         self._published()
+
+
+def _follow_hosts(branch: TaskTree, tools: SupervisorContext) -> None:
+    """Read the output on each machine in a task of its own: a slow one delays no other."""
+    for name, host in tools.hosts.items():
+        of_host = "" if name == LOCAL else f" {name}"
+        branch.start(f"follower{of_host}", host.follower.run)
+        branch.start(f"watcher{of_host}", host.watcher.run)

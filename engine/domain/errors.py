@@ -99,6 +99,15 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Start over with `retry --fresh`.",
         ends_checkpoints=True,
     ),
+    "HOST_UNKNOWN": CatalogueEntry(
+        "The machine of this run is not known here.",
+        "Use this home from a program that knows it, or start the run on this machine.",
+    ),
+    "WORKSPACE_REMOTE": CatalogueEntry(
+        "The run's workspace is on another machine.",
+        "Use `swarm-tui diff` and `apply`, which need no folder on this machine.",
+        ends_checkpoints=True,
+    ),
     "WORKSPACE_TOO_LARGE": CatalogueEntry(
         "The folder is too large to copy.",
         "Copy a smaller folder, or raise workspace.copy_limit in the settings.",

@@ -65,6 +65,10 @@ class Agent(OpenEnum):
     SIMULATED = "simulated"
 
 
+LOCAL = "local"
+"""The name of this machine, as the host of a workspace. Workspaces stored without one are here."""
+
+
 @record
 class WorkspaceSpec:
     """The user's request for a workspace; `source` is an absolute path or a run id."""
@@ -80,6 +84,8 @@ class WorkspaceSpec:
     """Whether to fetch `base` from its remote first; it never is once the commit is known."""
     cwd: str | None = None
     """The folder to work in, relative to the top; None: the one that a worktree is made from."""
+    host: str = LOCAL
+    """The machine to work on, by its name."""
 
 
 @record
@@ -275,6 +281,8 @@ class Workspace:
     branch: str | None = None
     cwd: str = ""
     """The folder that the agent, set-up and check work in, relative to `path`; empty: that one."""
+    host: str = LOCAL
+    """The machine on which `path` is a folder, by its name."""
 
 
 @record

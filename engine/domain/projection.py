@@ -24,6 +24,7 @@ from engine.domain.events import (
 )
 from engine.domain.model import (
     BASELINE,
+    LOCAL,
     ChangeCount,
     PlanPace,
     Run,
@@ -141,7 +142,9 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
         run.thread_id = thread_id
     if isinstance(folder, str):
         # Nothing of what was known of another workspace is true of a new one.
-        if run.workspace and (run.workspace.path != folder or details.get("is_new")):
+        host = str(details.get("host") or LOCAL)
+        before = run.workspace and (run.workspace.host, run.workspace.path)
+        if before and (before != (host, folder) or details.get("is_new")):
             run.applied, run.touched = None, ()
             run.baseline, run.checkpoint = None, None
             run.uncheckpointed = run.store_lost = False
@@ -153,6 +156,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
             source=details.get("source"),
             branch=details.get("branch"),
             cwd=str(details.get("cwd") or ""),
+            host=host,
         )
         run.is_set_up = details.get("is_set_up") is not False
     if not goes_on:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.config.paths import AttemptFolder
-from engine.domain.model import Run, Workspace
+from engine.domain.model import Run
+from engine.execution.host_workspaces import HostWorkspaces
 
 
 class AttemptPart(StrEnum):
@@ -143,6 +144,11 @@ class OutputChunk:
 class Executor(Protocol):
     """A machine on which attempts run."""
 
+    @property
+    def workspaces(self) -> HostWorkspaces:
+        """The workspaces on this machine."""
+        ...
+
     # Start and find
 
     async def start(
@@ -245,10 +251,4 @@ class Executor(Protocol):
 
     async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
         """Return the name and size of a file that is there and not empty."""
-        ...
-
-    # Workspaces
-
-    async def working_folder(self, workspace: Workspace) -> str:
-        """Return the folder in which programs work; raises `UserError` WORKSPACE_MISSING."""
         ...

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.agents.base import OutcomeKind
+from engine.domain.errors import user_error
+from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
+from engine.domain.hosts import host_of
+from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Run, Status
 from engine.domain.reasons import Cause
-from engine.execution.supervisor import RunSupervisor, SupervisorContext
+from engine.domain.text import printable_name
+from engine.execution.supervisor import RunSupervisor
+from engine.execution.supervisor_context import SupervisorContext
 from engine.execution.task_tree import SupervisedTask
+from engine.store.appending import AppendRequest
 
 
 class RunTask:
@@ -62,15 +69,25 @@ class RunTask:
                 self._task.fail(error)
 
     async def _carry(self) -> None:
-        self._supervisor = supervisor = RunSupervisor(await self._stored(), self._tools)
+        self._supervisor = supervisor = await self._new_supervisor()
         try:
-            await supervisor.carry()
+            if supervisor:
+                await supervisor.carry()
         finally:
-            self.outcome = supervisor.outcome
+            self.outcome = supervisor and supervisor.outcome
             self._supervisor = None
 
     async def _fail(self, error: BaseException) -> None:
-        await RunSupervisor(await self._stored(), self._tools).fail(error)
+        if supervisor := await self._new_supervisor():
+            await supervisor.fail(error)
+
+    async def _new_supervisor(self) -> RunSupervisor | None:
+        """Return a supervisor of the run; None where its machine is not known: the run fails."""
+        run = await self._stored()
+        if host := self._tools.hosts.get(host_of(run)):
+            return RunSupervisor(run, self._tools, host)
+        await self._tools.commit([AppendRequest(run.id, decide=_host_unknown)])
+        return None
 
     async def _stored(self) -> Run:
         """Return the run as it is stored, after a fault; before, what is known is good enough."""
@@ -78,3 +95,13 @@ class RunTask:
             for run in await self._tools.store.runs(ids=[self._run.id]):
                 self._run = run
         return self._run
+
+
+def _host_unknown(run: Run) -> list[Body]:
+    """Return the end of a run that nothing here can supervise."""
+    if run.status not in ACTIVE:
+        return []
+    error = user_error("HOST_UNKNOWN", f"The machine {printable_name(host_of(run))} is not known.")
+    if run.status is Status.CANCELLING:
+        return [ErrorRaised(error.info), StatusChanged(Status.CANCELLED, cause=run.cause)]
+    return [ErrorRaised(error.info), status_change(Status.FAILED, Cause.ERROR, code=error.code)]

@@ -19,7 +19,7 @@ from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.stamp import TransitionError
 from engine.domain.transient import transient
 from engine.execution.run_task import RunTask
-from engine.execution.supervisor import SupervisorContext
+from engine.execution.supervisor_context import SupervisorContext
 from engine.execution.task_tree import FinalError
 from engine.store.appending import AppendRequest
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TypeVar
 
 from engine.agents.base import AttemptOutcome, OutcomeKind
 from engine.agents.registry import agent_of
 from engine.config import run_environment
-from engine.config.paths import Paths
-from engine.config.settings import Config
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import (
     Body,
@@ -28,34 +26,29 @@ from engine.domain.events import (
 )
 from engine.domain.fault import error_line
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
+from engine.domain.model import AttemptRequest, Run, Stage, Status
 from engine.domain.reasons import Cause, Subject
 from engine.domain.stamp import TransitionError
 from engine.domain.transient import transient
 from engine.execution import outcome as endings
 from engine.execution import task_tree, watchdog
 from engine.execution.attempt_cursor import cursor_text
-from engine.execution.budgets import Budgets
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
     AttemptPart,
     AttemptRef,
-    Executor,
     ProcessEnd,
 )
-from engine.execution.follower import FollowedAttempt, OutputFollower
-from engine.execution.local.watcher import WorkspaceWatcher
+from engine.execution.follower import FollowedAttempt
 from engine.execution.output_tail import read_tail
 from engine.execution.stages import agent
 from engine.execution.stages.checkpoint import Checkpointer
 from engine.execution.stages.learn import PatternRecorder
 from engine.execution.stages.verify import VerifyStage
 from engine.execution.stages.workspace import WorkspaceStage
-from engine.execution.task_tree import TaskTree
-from engine.store.appending import AppendRequest, Committed
-from engine.store.store import Store
-from engine.system.clock import Clock
+from engine.execution.supervisor_context import RunHost, SupervisorContext
+from engine.store.appending import AppendRequest
 
 RETRY_S = 1.0
 LAST_CHECKPOINT_S = 60.0
@@ -65,33 +58,14 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SupervisorContext:
-    """Parts that every supervisor works with; `commit` stores entries and publishes them."""
-
-    paths: Paths
-    executor: Executor
-    config: Config
-    store: Store
-    commit: Callable[[Sequence[AppendRequest]], Awaitable[Committed]]
-    pause: Callable[[Pause | None], Awaitable[None]]
-    follower: OutputFollower
-    watcher: WorkspaceWatcher
-    checkpoints: asyncio.Semaphore
-    """How many checkpoints are taken at a time."""
-    budgets: Budgets
-    tasks: TaskTree
-    """Where the tasks of runs are started."""
-    clock: Clock
-
-
 class RunSupervisor:
     """Supervisor of one run; `poke` it when the run changed from outside."""
 
-    def __init__(self, run: Run, tools: SupervisorContext) -> None:
+    def __init__(self, run: Run, tools: SupervisorContext, host: RunHost) -> None:
         self._run = run
         self._attempt = run.attempt
         self._tools = tools
+        self._host = host
         self._poked = asyncio.Event()
         self._prepared = False
         self.outcome: OutcomeKind | None = None
@@ -101,10 +75,10 @@ class RunSupervisor:
         self._cpu_s = 0.0
         self._limits = watchdog.of_run(run, tools.config.watchdog)
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
-        self._preparing = WorkspaceStage(tools.paths, tools.executor, *with_run, tools.store)
-        self._verifying = VerifyStage(tools.paths, tools.executor, *with_run)
+        self._preparing = WorkspaceStage(tools.paths, host.executor, *with_run, tools.store)
+        self._verifying = VerifyStage(tools.paths, host.executor, *with_run)
         self._remembering = Checkpointer(
-            tools.paths,
+            host.executor.workspaces,
             tools.checkpoints,
             self._append,
             tools.tasks,
@@ -126,7 +100,7 @@ class RunSupervisor:
         run, following = self._run, self._following
         if run.status is not Status.RUNNING or following is None:
             return
-        self._remembering.start_if_due(run, self._tools.watcher.seen(run.id))
+        self._remembering.start_if_due(run, self._host.watcher.seen(run.id))
         if (
             following.verdict
             or watchdog.is_odd(run, now, self._limits)
@@ -162,8 +136,8 @@ class RunSupervisor:
             self._preparing.release()
             self._verifying.release()
             await self._remembering.close()
-            self._tools.follower.forget(self._run.id)
-            self._tools.watcher.forget(self._run.id)
+            self._host.follower.forget(self._run.id)
+            self._host.watcher.forget(self._run.id)
             if self._process:
                 self._process.release()
 
@@ -176,7 +150,7 @@ class RunSupervisor:
         if made is None:
             return
         prompt = agent.build_prompt(run, ask).encode("utf-8", "surrogateescape")
-        await self._tools.executor.write_prompt(self._ref, prompt)
+        await self._host.executor.write_prompt(self._ref, prompt)
         earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
         cursor = agent.first_cursor(run, ask, earlier)
         # A fresh start in place gets a new baseline where the old one is lost.
@@ -257,7 +231,7 @@ class RunSupervisor:
         )
 
     async def _finish(self, following: FollowedAttempt, ending: ProcessEnd) -> None:
-        executor, ref = self._tools.executor, self._ref
+        executor, ref = self._host.executor, self._ref
         left = await following.process.kill_remaining()
         await following.process.sync_files()  # before its end is reported
         stderr = await read_tail(executor, ref, AttemptFile.STDERR)
@@ -298,7 +272,7 @@ class RunSupervisor:
             await self._process.stop(grace_s)
             await self._remember()
         else:
-            await self._tools.executor.kill(self._ref, grace_s)
+            await self._host.executor.kill(self._ref, grace_s)
         if self._run.status is Status.CANCELLING:
             await self._record(self._cancelled())
             return
@@ -314,7 +288,7 @@ class RunSupervisor:
         grace_s = 0.0 if self._is_killed() else self._tools.config.grace_s
         # Found by their marks alone: nothing else of the run may be in order.
         for part in (AttemptPart.SETUP, AttemptPart.VERIFY, AttemptPart.AGENT):
-            await self._tools.executor.kill(AttemptRef(run.id, run.attempt, part), grace_s)
+            await self._host.executor.kill(AttemptRef(run.id, run.attempt, part), grace_s)
         try:
             async with asyncio.timeout(LAST_CHECKPOINT_S):
                 await self._remembering.finish(run, lambda: True)
@@ -353,7 +327,7 @@ class RunSupervisor:
             await self._ask(),
             tools.paths,
             tools.config,
-            tools.executor,
+            self._host.executor,
             new=self._prepared,
             may_start=may_start,
         )
@@ -363,10 +337,10 @@ class RunSupervisor:
         stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
         base = await asyncio.to_thread(run_environment.requested, tools.paths, run.id)
-        tools.watcher.watch(run.id, root)
+        self._host.watcher.watch(run.id, root)
         known = agent_of(run.spec.agent)
         home = known.home(run, tools.paths, base)
-        self._following = tools.follower.follow(
+        self._following = self._host.follower.follow(
             run.id, self._process, stored, lambda state: known.reader(state, root, home)
         )
         self._following.done.add_done_callback(lambda _: self._poked.set())

@@ -12,7 +12,16 @@ from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import (
+    LOCAL,
+    AttemptRequest,
+    Run,
+    RunSpec,
+    Workspace,
+    WorkspaceKind,
+    WorkspaceSpec,
+)
+from engine.domain.text import printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.finder import find_run
@@ -61,6 +70,7 @@ class RunRequests:
             root = self._services.config.workspace.root
             named = replace(named, root=str(root) if root else None)
         spec = replace(spec, preparation=named)
+        self._check_host(spec)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
         spec = replace(spec, workspace=checked.workspace) if pinned else spec
@@ -127,18 +137,22 @@ class RunRequests:
         earlier = await find_run(self._store, spec.workspace.source or "")
         made = with_guard(earlier.spec.preparation, spec.preparation)
         if earlier.workspace is None and earlier.status in LIVE:
-            wish = replace(spec.workspace, source=earlier.id)
+            wish = replace(spec.workspace, source=earlier.id, host=earlier.spec.workspace.host)
             after = tuple(dict.fromkeys((*spec.after, earlier.id)))
             return replace(spec, workspace=wish, after=after, preparation=made)
         if earlier.workspace is None:
             raise user_error("WORKSPACE_MISSING")
         cwd = earlier.workspace.cwd if spec.workspace.cwd is None else spec.workspace.cwd
-        wish = replace(spec.workspace, source=earlier.workspace.path, cwd=cwd)
+        place = earlier.workspace
+        if place.host != LOCAL:
+            await self._check_there(place)
+        wish = replace(spec.workspace, source=place.path, cwd=cwd, host=place.host)
         return replace(spec, workspace=wish, preparation=made)
 
     async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
         """Check what another attempt needs: with a workspace that is there, no source for one."""
-        there = run.workspace is not None and Path(run.workspace.path).is_dir()
+        executors = self._services.executors
+        there = run.workspace and await executors.workspaces(run.workspace).exists(run.workspace)
         needs_none = there and not fresh
         if needs_none and (await self._services.workspaces.check(run)).has_unknown_changes:
             raise user_error("CHANGES_UNKNOWN")
@@ -147,9 +161,25 @@ class RunRequests:
         if not needs_none:
             await self._check_root(run.spec)
 
+    async def _check_there(self, workspace: Workspace) -> None:
+        """Check that a workspace is still on its machine; raises `UserError`."""
+        if not await self._services.executors.workspaces(workspace).exists(workspace):
+            raise user_error("WORKSPACE_MISSING")
+
+    def _check_host(self, spec: RunSpec) -> None:
+        """Check that the machine of a run is known, and can have its workspace."""
+        host = spec.workspace.host
+        self._services.executors.of_host(host)
+        if host != LOCAL and spec.workspace.kind is WorkspaceKind.IN_PLACE:
+            raise user_error(
+                "INPUT_INVALID",
+                f"A run on the machine {printable_name(host)} cannot work in place.",
+                "Use --worktree or --copy, or run it on this machine.",
+            )
+
     async def _check_root(self, spec: RunSpec) -> None:
         """Check the folder in which the workspace will be created; raises `UserError`."""
-        if spec.preparation.root:
+        if spec.preparation.root and spec.workspace.host == LOCAL:
             from engine.workspaces.create import root
 
             await asyncio.to_thread(
@@ -166,7 +196,8 @@ class RunRequests:
 
 
 def _checkable(spec: RunSpec) -> RunSpec:
-    """Leave out a workspace that is still to be made by a run this one waits for."""
+    """Leave out a workspace of a run that is on another machine, or still to be made."""
     wish = spec.workspace
-    is_to_come = wish.kind is WorkspaceKind.FROM_RUN and "/" not in (wish.source or "/")
-    return replace(spec, workspace=WorkspaceSpec()) if is_to_come else spec
+    is_here = "/" in (wish.source or "/") and wish.host == LOCAL
+    is_left_out = wish.kind is WorkspaceKind.FROM_RUN and not is_here
+    return replace(spec, workspace=WorkspaceSpec()) if is_left_out else spec

@@ -10,12 +10,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from engine.config import run_environment
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
+from engine.domain.hosts import local_path
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
 from engine.domain.requests import check_not_deleted
@@ -24,7 +25,7 @@ from engine.workspaces.apply import apply
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
 from engine.workspaces.apply.restore import RestoreResult, restore
 from engine.workspaces.checkpoints.changes import Changes
-from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, has_baseline
+from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints
 from engine.workspaces.checkpoints.comparison import Comparison
 from engine.workspaces.checkpoints.measured import measured, touched
@@ -58,6 +59,18 @@ LastMessage = Callable[[Run, int], Awaitable[bytes]]
 _log = logging.getLogger(__name__)
 
 
+class CheckpointStores(Protocol):
+    """The stores of the checkpoints of runs, on the machine of their workspaces."""
+
+    async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
+        """Open the store of a run; raises `UserError` CHANGES_UNKNOWN without a baseline."""
+        ...
+
+    async def has_baseline(self, run: str, workspace: Workspace) -> bool:
+        """Return whether the store of a run has a baseline: a quick check."""
+        ...
+
+
 class Workspaces:
     """The workspaces of one home; every method raises `UserError`."""
 
@@ -67,12 +80,14 @@ class Workspaces:
         find: Callable[[str], Awaitable[Run]],
         append: AppendDecided,
         last_message: LastMessage,
+        stores: Callable[[Workspace], CheckpointStores],
     ) -> None:
+        self._stores = stores
         self._last_message = last_message
         self._paths = paths
         self._find = find
         self._append = append
-        self._looked_at: tuple[tuple[Path, Workspace], Checkpoints] | None = None
+        self._looked_at: tuple[tuple[str, Workspace], Checkpoints] | None = None
 
     async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
         """List one folder of a run's workspace, folders first; never follows a link out of it.
@@ -82,21 +97,21 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
-        return await asyncio.to_thread(list_folder, Path(_of(known).path), path, sizes=sizes)
+        return await asyncio.to_thread(list_folder, local_path(_of(known)), path, sizes=sizes)
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
         """Return the sizes in bytes of files in a run's workspace, of those that are there."""
         known = await self._find(run)
         if known.workspace is None:
             return {}
-        return await asyncio.to_thread(sizes_of, Path(_of(known).path), paths)
+        return await asyncio.to_thread(sizes_of, local_path(_of(known)), paths)
 
     async def files(self, run: str) -> list[TreeEntry]:
         """List the files of a run's workspace without those tools keep for themselves, bounded."""
         known = await self._find(run)
         if known.workspace is None:
             return []
-        return await asyncio.to_thread(list_files, Path(_of(known).path))
+        return await asyncio.to_thread(list_files, local_path(_of(known)))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
@@ -120,7 +135,7 @@ class Workspaces:
     async def working_folder(self, run: str) -> Path:
         """Return the folder of a run's workspace where its agent works, and a shell is opened."""
         workspace = _of(await self._find(run))
-        await asyncio.to_thread(must_be_there, Path(workspace.path), "")
+        await asyncio.to_thread(must_be_there, local_path(workspace), "")
         return await asyncio.to_thread(working_folder, workspace)
 
     async def shell_guard(self, run: str) -> ShellGuard:
@@ -298,7 +313,7 @@ class Workspaces:
 
     async def _root(self, run: str) -> Path:
         known = await self._find(run)
-        return Path(_of(known).path)
+        return local_path(_of(known))
 
     async def _open_store(self, run: str, until: int | None) -> Checkpoints:
         """Open the checkpoints of a run for reading only, and keep them open for repeated reads.
@@ -308,14 +323,15 @@ class Workspaces:
         store = await self._store(run, until)
         if self._looked_at is None or self._looked_at[0] != store:
             self._looked_at = None
-            self._looked_at = store, await Checkpoints.open(*store)
-        elif not await asyncio.to_thread(has_baseline, store[0]):
+            self._looked_at = store, await self._stores(store[1]).open_checkpoints(*store)
+        elif not await self._stores(store[1]).has_baseline(*store):
             self._looked_at = None
             return await self._open_store(run, until)  # which finds out what became of it
         return self._looked_at[1]
 
     async def _open(self, run: str) -> Checkpoints:
-        return await Checkpoints.open(*await self._store(run))
+        known, workspace = await self._store(run)
+        return await self._stores(workspace).open_checkpoints(known, workspace)
 
     @asynccontextmanager
     async def _noted(self, run: str) -> AsyncGenerator[None]:
@@ -344,22 +360,22 @@ class Workspaces:
         """
         if not known.baseline or known.workspace is None:
             return known
-        folder = self._paths.checkpoints(known.id, known.workspace.path)
-        if await asyncio.to_thread(has_baseline, folder) != known.store_lost:
+        stores = self._stores(known.workspace)
+        if await stores.has_baseline(known.id, known.workspace) != known.store_lost:
             return known
         with suppress(UserError):  # what was found is noted
             async with self._noted(known.id):
-                await (await Checkpoints.open(folder, known.workspace)).verify()
+                await (await stores.open_checkpoints(known.id, known.workspace)).verify()
             await self._note_store(known.id, "its checkpoints are whole again", lost=False)
         return await self._find(known.id)
 
-    async def _store(self, run: str, until: int | None = None) -> tuple[Path, Workspace]:
+    async def _store(self, run: str, until: int | None = None) -> tuple[str, Workspace]:
         """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""
         known = await self._find(run)
         workspace = known.workspace if until is not None and known.workspace else _of(known)
         if not known.baseline:
             raise user_error("CHANGES_UNKNOWN")
-        return self._paths.checkpoints(known.id, workspace.path), workspace
+        return known.id, workspace
 
 
 async def _new_branch(run: Run, target: Path) -> str:

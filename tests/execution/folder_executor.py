@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from engine.config.paths import AttemptFolder
 from engine.domain.errors import user_error
-from engine.domain.model import Run, Workspace
+from engine.domain.model import LOCAL, Run, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -26,7 +28,12 @@ from engine.execution.executor import (
     OutputRequest,
     ProcessEnd,
 )
+from engine.execution.host_workspaces import ChangeWatcher, Commit, WorkspaceRequest
+from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
+from engine.workspaces.create.worktree import CreatedWorkspace
 
+HOST = "folder"
 AGENT = 'exit=$1; shift; "$@"; echo $? >"$exit"'
 COMMANDS = """exit=$1 step=$2 n=0; shift 2
 for each; do n=$((n + 1)); echo $n >"$step"; sh -c "$each" || { echo $? >"$exit"; exit; }; done
@@ -81,11 +88,94 @@ class FolderAttempt:
             return
 
 
+class FolderWorkspaces:
+    """Copies of sources in a folder; paths are told as on a machine where that folder is `/`."""
+
+    def __init__(self, disk: Path) -> None:
+        self.disk = disk
+
+    async def prepare(
+        self, request: WorkspaceRequest, stop: Callable[[], bool]
+    ) -> CreatedWorkspace | None:
+        if stop():
+            return None
+        spec = request.spec
+        path = f"/{request.project}/{request.name}"
+        folder = self.disk / path[1:]
+        shutil.rmtree(folder, ignore_errors=True)
+        if spec.kind is WorkspaceKind.FROM_RUN:
+            shutil.copytree(self.here(spec.source or ""), folder)
+        elif spec.source:
+            shutil.copytree(spec.source, folder)  # as it is brought from the user's machine
+        else:
+            folder.mkdir(parents=True)
+        return CreatedWorkspace(Workspace(path, spec.kind, cwd=spec.cwd or "", host=HOST))
+
+    async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
+        folder = self.disk / request.project / request.name
+        if keep is None or self.here(keep.path) != folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def exists(self, workspace: Workspace) -> bool:
+        return self.here(workspace.path).is_dir()
+
+    async def working_folder(self, workspace: Workspace) -> str:
+        folder = self.here(workspace.path) / workspace.cwd
+        if not folder.is_dir():
+            raise user_error("WORKSPACE_MISSING")
+        return str(folder)
+
+    async def program_files(
+        self, workspace: Workspace, spec: WorkspaceSpec, commands: Sequence[str]
+    ) -> Mapping[str, str]:
+        return {}
+
+    def watcher(self, commit: Commit) -> ChangeWatcher:
+        return NoWatcher()
+
+    async def make_checkpoints(
+        self, run: str, workspace: Workspace, rebuildable: Collection[str]
+    ) -> Checkpoints:
+        return await Checkpoints.make(*self._store(run, workspace), rebuildable)
+
+    async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
+        return await Checkpoints.open(*self._store(run, workspace))
+
+    async def has_baseline(self, run: str, workspace: Workspace) -> bool:
+        return has_baseline(self._store(run, workspace)[0])
+
+    def here(self, path: str) -> Path:
+        """Return the folder that the machine knows by this path."""
+        return self.disk / path[1:]
+
+    def _store(self, run: str, workspace: Workspace) -> tuple[Path, Workspace]:
+        folder = self.here(workspace.path)
+        name = f"{folder.name}.git"
+        return self.disk / "checkpoints" / name, replace(workspace, path=str(folder), host=LOCAL)
+
+
+class NoWatcher:
+    """Watcher of a machine that cannot tell what changes."""
+
+    def seen(self, run: str) -> int:
+        return 0
+
+    def watch(self, run: str, root: str) -> None:
+        pass
+
+    def forget(self, run: str) -> None:
+        pass
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
 class FolderExecutor:
     """Runs attempts in a folder; the host outlives the engines that use it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.workspaces = FolderWorkspaces(root / "disk")
         self.started: dict[AttemptRef, FolderAttempt] = {}
         self.refused: set[AttemptRef] = set()
         self.reads: list[int] = []
@@ -180,11 +270,6 @@ class FolderExecutor:
     async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
         size_bytes = len(await self.read_file(ref, file) or b"")
         return FileSize(f"{ref.attempt}/{ref.part}/{file}", size_bytes) if size_bytes else None
-
-    async def working_folder(self, workspace: Workspace) -> str:
-        if not Path(workspace.path, workspace.cwd).is_dir():
-            raise user_error("WORKSPACE_MISSING")
-        return str(Path(workspace.path, workspace.cwd))
 
     def end_all(self) -> None:
         """End what a test left."""

@@ -1,6 +1,6 @@
 """The executor's port: the same calls on this machine, and on a folder that pretends to be one.
 
-Then complete runs on the latter: no face and no stage may look for their files in the home.
+`test_other_host.py` has complete runs on the latter.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from folder_executor import FolderExecutor
-from support import LIMIT_S, becomes, played, quick, spec, texts, until
+from support import LIMIT_S
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
-from engine.domain.model import Run, Status, Workspace, WorkspaceKind
-from engine.engine import Engine
+from engine.domain.model import Run, Workspace, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -27,11 +27,9 @@ from engine.execution.executor import (
     OutputRequest,
     ProcessEnd,
 )
+from engine.execution.host_workspaces import WorkspaceRequest
 from engine.execution.local import executor as local
 from engine.execution.local.executor import LocalExecutor
-from engine.lazy_services import LazyServices
-from tui.app import SwarmApp
-from tui.cli.commands.logs import logs
 
 REF = AttemptRef("a1", 1)
 SETUP = AttemptRef("a1", 1, AttemptPart.SETUP)
@@ -201,79 +199,84 @@ async def test_commands_stop_at_the_first_that_fails(executor: Executor, tmp_pat
     handle.release()
 
 
-async def test_a_workspace_that_is_gone_is_reported(executor: Executor, tmp_path: Path) -> None:
-    workspace = Workspace(str(tmp_path), WorkspaceKind.EMPTY)
-    assert await executor.working_folder(workspace) == str(tmp_path)
+# Workspaces
+
+
+def request(folder: Path, name: str = "a1", **more: Any) -> WorkspaceRequest:
+    """Request a copy of a folder."""
+    wish = WorkspaceSpec(WorkspaceKind.COPY, str(folder), **more)
+    return WorkspaceRequest(name, "demo", wish, WorkspaceSetup())
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder to work from."""
+    folder = tmp_path / "source"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "a.txt").write_text("one\n")
+    return folder
+
+
+async def prepared(executor: Executor, wanted: WorkspaceRequest) -> Workspace:
+    made = await executor.workspaces.prepare(wanted, never)
+    assert made is not None
+    return made.workspace
+
+
+async def test_a_workspace_is_made_and_programs_work_in_it(
+    executor: Executor, source: Path
+) -> None:
+    workspace = await prepared(executor, request(source, cwd="docs"))
+    assert (workspace.kind, workspace.cwd) == (WorkspaceKind.COPY, "docs")
+    assert await executor.workspaces.exists(workspace)
+    folder = Path(await executor.workspaces.working_folder(workspace))
+    handle = await begin(executor, folder, "cat a.txt")
+    assert lines_of(await drained(executor, handle)) == [b"one"]
+    handle.close_output()
+
+
+async def test_an_unfinished_workspace_is_made_again_or_discarded(
+    executor: Executor, source: Path
+) -> None:
+    wanted = request(source)
+    workspace = await prepared(executor, wanted)
+    folder = Path(await executor.workspaces.working_folder(workspace))
+    (folder / "half").touch()
+    workspace = await prepared(executor, wanted)
+    assert not (folder / "half").exists()
+    await executor.workspaces.discard(wanted, keep=workspace)
+    assert await executor.workspaces.exists(workspace)
+    await executor.workspaces.discard(wanted, keep=None)
+    assert not await executor.workspaces.exists(workspace)
+    await executor.workspaces.discard(wanted, keep=None)  # nothing is there
+
+
+async def test_a_workspace_is_not_made_after_a_cancel(executor: Executor, source: Path) -> None:
+    assert await executor.workspaces.prepare(request(source), lambda: True) is None
+
+
+async def test_a_workspace_that_is_gone_is_reported(executor: Executor, source: Path) -> None:
+    wanted = request(source)
+    workspace = await prepared(executor, wanted)
+    await executor.workspaces.discard(wanted, keep=None)
+    assert not await executor.workspaces.exists(workspace)
     with pytest.raises(UserError, match="workspace"):
-        await executor.working_folder(Workspace(str(tmp_path / "gone"), WorkspaceKind.EMPTY))
+        await executor.workspaces.working_folder(workspace)
 
 
-# Complete runs on the folder
-
-
-def shown(app: SwarmApp) -> str:
-    """Return what the dashboard shows, as text."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-
-
-async def test_a_run_on_another_host_leaves_no_files_of_its_processes_here(
-    paths: Paths, host: FolderExecutor
+async def test_changes_are_measured_where_the_workspace_is(
+    executor: Executor, source: Path
 ) -> None:
-    async with Engine.open(paths, quick(), supervise=True, executor=host) as engine:
-        run = await played(engine, "say one", "say two", verify="echo checked")
-        assert run.status is Status.SUCCEEDED
-        assert texts(await engine.events(run.id)) == ["one", "two"]
-        assert await engine.workspaces.message(run.id) == "a title\n\ntwo"
-        hanging = await engine.start(spec("say ready", "hang"))
-        await until(engine, lambda: engine.view.runs[hanging.id].thread_id)
-        await engine.cancel(hanging.id)
-        await until(engine, lambda: engine.view.runs[hanging.id].finished_at)
-        assert engine.view.runs[hanging.id].status is Status.CANCELLED
-        assert await engine.doctor.orphans() == []
-    assert not list(paths.home.glob("runs/*/attempt-*/*"))
-
-
-async def test_runs_of_a_host_are_read_with_one_call(paths: Paths, host: FolderExecutor) -> None:
-    async with Engine.open(paths, quick(), supervise=True, executor=host) as engine:
-        runs = [await engine.start(spec("say ready", "hang")) for _ in range(3)]
-        await until(engine, lambda: all(engine.view.runs[run.id].thread_id for run in runs))
-        host.reads.clear()
-        await becomes(lambda: host.reads)
-        assert set(host.reads) == {3}
-        for run in runs:
-            await engine.cancel(run.id)
-        await until(engine, lambda: all(engine.view.runs[run.id].finished_at for run in runs))
-
-
-async def test_the_dashboard_shows_a_run_of_another_host(
-    paths: Paths, host: FolderExecutor
-) -> None:
-    async with Engine.open(paths, quick(), supervise=True, executor=host) as engine:
-        app = SwarmApp(engine)
-        async with app.run_test(size=(120, 40)) as pilot:
-            await engine.start(spec("say from afar"))
-            async with asyncio.timeout(LIMIT_S):
-                while not all(text in shown(app) for text in ("✓ succeeded", "from afar")):
-                    await pilot.pause(0.01)
-
-
-def test_the_command_line_prints_files_of_another_host(
-    paths: Paths,
-    host: FolderExecutor,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-) -> None:
-    async def finished() -> str:
-        async with Engine.open(paths, quick(), supervise=True, executor=host) as engine:
-            return (await played(engine, "say from afar", verify="echo checked")).id
-
-    run = asyncio.run(finished())
-    monkeypatch.setattr(LazyServices, "executor", host)
-    for words, wanted in (
-        (["--raw"], b'"from afar"'),
-        (["--verify"], b"checked\n"),
-        (["--raw", "--follow"], b'"from afar"'),
-        ([], b"from afar"),
-    ):
-        logs.main([run, *words], standalone_mode=False)
-        assert wanted in capfdbinary.readouterr().out
+    workspaces = executor.workspaces
+    workspace = await prepared(executor, request(source))
+    assert not await workspaces.has_baseline(REF.run, workspace)
+    made = await workspaces.make_checkpoints(REF.run, workspace, ())
+    await made.record("baseline")
+    assert await workspaces.has_baseline(REF.run, workspace)
+    (Path(await workspaces.working_folder(workspace)) / "docs" / "a.txt").write_text("two\n")
+    opened = await workspaces.open_checkpoints(REF.run, workspace)
+    assert [file.path for file in (await opened.changes()).files] == ["docs/a.txt"]

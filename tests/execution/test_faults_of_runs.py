@@ -26,7 +26,8 @@ from engine.domain.transient import from_message, transient
 from engine.engine import Engine
 from engine.execution import fault_reporter, outcome, supervisor, task_tree
 from engine.execution.local import executor, process, process_marks
-from engine.execution.stages import agent, checkpoint, verify, workspace
+from engine.execution.local import workspaces as local_workspaces
+from engine.execution.stages import agent, checkpoint, verify
 from engine.system.files import LineReader
 
 LACKS = [
@@ -126,7 +127,7 @@ def test_what_git_says_of_the_machine_is_understood(text: str, number: int) -> N
 
 
 SITES = {
-    "the workspace": (workspace, "make"),
+    "the workspace": (local_workspaces, "make"),
     "the prompt": (executor, "write_prompt"),
     "the start of the agent": (process, "_start"),
     "the spool": (LineReader, "lines"),

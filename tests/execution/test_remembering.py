@@ -15,6 +15,7 @@ from support import LIMIT_S
 from engine.config.paths import Paths
 from engine.domain.events import Body, Notice
 from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
+from engine.execution.local.workspaces import LocalWorkspaces
 from engine.execution.stages import checkpoint
 from engine.execution.stages.checkpoint import Checkpointer
 from engine.execution.task_tree import TaskTree
@@ -44,7 +45,7 @@ async def test_after_a_look_in_vain_there_is_no_haste_until_a_file_is_seen_to_ch
     workspace = Workspace(str(folder), WorkspaceKind.EMPTY)
     run = Run("run-1", RunSpec("task", "task", "p"), 0.0, checkpoint=0, workspace=workspace)
     turn, paths = Turn(1), Paths(tmp_path, tmp_path / "config.yaml")
-    ours = Checkpointer(paths, turn, _nothing, TaskTree())
+    ours = Checkpointer(LocalWorkspaces(paths), turn, _nothing, TaskTree())
     assert await ours.begin(run, lambda: False)
     run = replace(run, baseline=True)
 
@@ -84,14 +85,14 @@ async def test_a_folder_that_can_be_made_again_is_reported_once(tmp_path: Path) 
         notices.extend(body.text for body in bodies if isinstance(body, Notice))
 
     names = ("node_modules",)
-    ours = Checkpointer(paths, asyncio.Semaphore(1), append, TaskTree(), names)
+    ours = Checkpointer(LocalWorkspaces(paths), asyncio.Semaphore(1), append, TaskTree(), names)
     assert await ours.begin(run, lambda: False)
     run = replace(run, baseline=True)
     (folder / "node_modules").mkdir()
     for name in ("x", "y"):
         (folder / "node_modules" / name).touch()
         await ours.finish(run, lambda: False)
-    another = Checkpointer(paths, asyncio.Semaphore(1), append, TaskTree(), names)
+    another = Checkpointer(LocalWorkspaces(paths), asyncio.Semaphore(1), append, TaskTree(), names)
     await another.finish(run, lambda: False)
     words = "(cleanup.rebuildable: it can be made again)"
     assert notices == [f"not part of the changes: node_modules {words}"]

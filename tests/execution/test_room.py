@@ -16,8 +16,8 @@ from support import becomes, settled, spec, supervising, until
 from engine.config.paths import Paths
 from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
+from engine.execution.local import workspaces as preparing
 from engine.execution.stages import checkpoint
-from engine.execution.stages import workspace as preparing
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from engine.config.paths import Paths
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage, Workspace, WorkspaceKind
 from engine.engine import Engine
+from engine.execution.local.workspaces import LocalWorkspaces
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.service import Workspaces
@@ -34,6 +35,7 @@ class Changed:
         self.root.mkdir(parents=True)
         self._paths = Paths(folder / "home", folder / "config.yaml")
         self._paths.prepare()
+        self._stores = LocalWorkspaces(self._paths)
         self.engine = FakeEngine()
         self.engine.add(RUN, "Greet them all")
         self.engine.pass_through(RUN, S.PREPARING)
@@ -41,7 +43,8 @@ class Changed:
         self.engine.happen(RUN, Progressed(Stage.WORKSPACE_CLONED, "ready", 20.0, details))
         self.engine.pass_through(RUN, S.RUNNING)
         self.engine.workspaces = cast(
-            Any, Workspaces(self._paths, self._find, self._tell, _no_message)
+            Any,
+            Workspaces(self._paths, self._find, self._tell, _no_message, lambda _: self._stores),
         )
 
     async def _find(self, run: str) -> Run:

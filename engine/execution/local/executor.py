@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from pathlib import Path
 
 from engine.config.paths import AttemptFolder, Paths, StageFolder, private_folder
-from engine.domain.errors import user_error
-from engine.domain.model import Run, Workspace
+from engine.domain.model import Run
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -24,8 +23,8 @@ from engine.execution.executor import (
 from engine.execution.local import orphans, process, process_marks, stage_script
 from engine.execution.local.process import NOBODY, AttemptProcess, census
 from engine.execution.local.spool import read_file, read_output
+from engine.execution.local.workspaces import LocalWorkspaces
 from engine.system.durable import write_synced
-from engine.workspaces.create.working_folder import working_folder
 
 LATE_START_S = 0.5
 
@@ -36,6 +35,12 @@ class LocalExecutor:
     def __init__(self, paths: Paths, spare: Sequence[str] = ()) -> None:
         self._paths = paths
         self._spare = spare
+        self._workspaces = LocalWorkspaces(paths)
+
+    @property
+    def workspaces(self) -> LocalWorkspaces:
+        """The folders of this machine in which agents work."""
+        return self._workspaces
 
     async def start(
         self,
@@ -135,12 +140,6 @@ class LocalExecutor:
     async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
         """Look at a file of a part."""
         return await asyncio.to_thread(self._file_size, self._path(ref, file), ref.run)
-
-    async def working_folder(self, workspace: Workspace) -> str:
-        """Return the real path of the folder in which programs work."""
-        if not await asyncio.to_thread(Path(workspace.path).is_dir):
-            raise user_error("WORKSPACE_MISSING")
-        return str(await asyncio.to_thread(working_folder, workspace))
 
     def _file_size(self, path: Path, run: str) -> FileSize | None:
         if not path.is_file() or not (size_bytes := path.stat().st_size):

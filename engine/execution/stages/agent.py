@@ -49,7 +49,7 @@ async def _start(
     if run.workspace is None:
         raise user_error("WORKSPACE_MISSING")
     ref = AttemptRef(run.id, run.attempt)
-    await executor.working_folder(run.workspace)
+    await executor.workspaces.working_folder(run.workspace)
     base = await asyncio.to_thread(run_environment.of_run, paths, run)
     folders = (run.workspace.path, run.workspace.source or "")
     base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
@@ -65,7 +65,7 @@ async def _start(
         reserved=executor.reserved_variables(ref),
     )
     command = agent_of(run.spec.agent).command(request)
-    cwd = await executor.working_folder(run.workspace)
+    cwd = await executor.workspaces.working_folder(run.workspace)
     if run.spec.output_schema:
         await executor.write_schema(ref, run.spec.output_schema.encode())
     for needed in command.folders:

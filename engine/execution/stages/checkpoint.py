@@ -13,18 +13,17 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from itertools import count
 
-from engine.config.paths import Paths
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.fault import error_line
 from engine.domain.model import ChangeCount, Run, Workspace
 from engine.domain.text import printable_name
 from engine.domain.transient import transient
+from engine.execution.host_workspaces import HostWorkspaces
 from engine.execution.task_tree import SupervisedTask, TaskTree
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.checkpoints.measured import measured, touched
-from engine.workspaces.checkpoints.rebuildable import first_shown
 
 GAP_S = 2.0
 REST_S = 300.0
@@ -50,14 +49,14 @@ class Checkpointer:
 
     def __init__(
         self,
-        paths: Paths,
+        workspaces: HostWorkspaces,
         turn: asyncio.Semaphore,
         append: AppendBodies,
         tasks: TaskTree,
         rebuildable: Collection[str] = (),
     ) -> None:
         self._tasks = tasks
-        self._paths = paths
+        self._workspaces = workspaces
         self._turn = turn
         self._append = append
         self._rebuildable = rebuildable
@@ -197,7 +196,7 @@ class Checkpointer:
         stage = run.stage.value if run.stage else run.status.value
         checkpoint = await checkpoints.record(stage)
         self._last = checkpoint.n
-        bodies = self._rebuildable_notice(run, checkpoint.rebuildable)
+        bodies = self._rebuildable_notice(checkpoints, checkpoint.rebuildable)
         if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
         if self._measured is None or self._measured[0] != checkpoint.tree:
@@ -206,11 +205,9 @@ class Checkpointer:
         _, total, paths = self._measured
         return bodies + measured(run, total, paths)
 
-    def _rebuildable_notice(self, run: Run, folders: Sequence[str]) -> list[Body]:
+    def _rebuildable_notice(self, checkpoints: Checkpoints, folders: Sequence[str]) -> list[Body]:
         """Return a notice, once, of the folders that are left out of the changes."""
-        assert run.workspace
-        folder = self._paths.checkpoints(run.id, run.workspace.path)
-        if not folders or not first_shown(folder):
+        if not folders or not checkpoints.first_shown():
             return []
         more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
         words = f"not part of the changes: {printable_name(folders[0])}{more}"
@@ -219,13 +216,13 @@ class Checkpointer:
     async def _opened(self, run: Run) -> Checkpoints:
         """Return the store of a run's workspace, made where it has no baseline yet."""
         assert run.workspace
-        folder = self._paths.checkpoints(run.id, run.workspace.path)
+        workspaces, workspace = self._workspaces, run.workspace
         if run.baseline is None:
             # The content was never reported: a try before this one was cut short.
             self._store = self._measured = None
-            return await Checkpoints.make(folder, run.workspace, self._rebuildable)
-        if self._store is None or self._store[0] != run.workspace:
-            self._store = run.workspace, await Checkpoints.open(folder, run.workspace)
+            return await workspaces.make_checkpoints(run.id, workspace, self._rebuildable)
+        if self._store is None or self._store[0] != workspace:
+            self._store = workspace, await workspaces.open_checkpoints(run.id, workspace)
             self._measured = None
         return self._store[1]
 

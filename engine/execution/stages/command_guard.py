@@ -7,19 +7,19 @@ before the agent started.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import PurePath
 from typing import cast
 
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import user_error
 from engine.domain.model import Run, Workspace
 from engine.domain.text import printable_name
+from engine.execution.host_workspaces import HostWorkspaces
 from engine.system.durable import write_synced
 from engine.system.files import read_regular
-from engine.workspaces.create.create import root_of
-from engine.workspaces.files.named_files import RecordLimitError, record
 
 NAMED = 3
 RUN, VERIFY = "run", "verify"
@@ -27,48 +27,55 @@ RUN, VERIFY = "run", "verify"
 
 
 class CommandGuard:
-    """The guarded commands of one run, in its workspace; blocking."""
+    """The guarded commands of one run, in its workspace."""
 
-    def __init__(self, paths: Paths, run: Run, workspace: Workspace) -> None:
+    def __init__(
+        self, paths: Paths, workspaces: HostWorkspaces, run: Run, workspace: Workspace
+    ) -> None:
+        self._workspaces = workspaces
         self._spec = run.spec
-        self._folder = Path(workspace.path)
-        self._cwd = workspace.cwd
-        self._note = paths.run(run.id) / f"programs-{self._folder.name}.json"
+        self._workspace = workspace
+        name = PurePath(workspace.path).name
+        self._note = paths.run(run.id) / f"programs-{name}.json"
 
-    def check_new(self) -> None:
+    async def check_new(self) -> None:
         """Check a workspace that no agent has worked in; raises `UserError` SETUP_NOT_TRUSTED."""
-        if names := self._changed(self._commands()):
+        if names := await self._changed(self._commands()):
             raise user_error(
                 "SETUP_NOT_TRUSTED",
                 f"{names} is in the workspace not what you have trusted in the source.",
             )
 
-    def check_verify(self) -> None:
+    async def check_verify(self) -> None:
         """Check what the verify command can run; raises `UserError` VERIFY_NOT_TRUSTED."""
         command = self._spec.verify
         if not command or command not in self._spec.preparation.guarded:
             return
-        now = self._now([command])
-        gone = sorted(printable_name(path) for path in self._noted(VERIFY).keys() - now.keys())
+        now = await self._now([command])
+        noted = await asyncio.to_thread(self._noted, VERIFY)
+        gone = sorted(printable_name(path) for path in noted.keys() - now.keys())
         if gone:  # a check without its files may no longer fail
             raise user_error(
                 "VERIFY_NOT_TRUSTED", f"The check was not run: {gone[0]}, which it names, is gone."
             )
-        if names := self._changed([command]):
+        if names := await self._changed([command]):
             raise user_error(
                 "VERIFY_NOT_TRUSTED",
                 f"The check was not run: it could run {names}, which is not as you trusted it.",
             )
 
-    def note(self) -> None:
+    async def note(self) -> None:
         """Note what the commands can run before the agent starts: the set-up may have made it."""
         commands = self._commands()
         if not commands:
             return
         verify = [each for each in commands if each == self._spec.verify]
-        noted = {RUN: self._now(commands), VERIFY: self._now(verify)}
+        noted = {RUN: await self._now(commands), VERIFY: await self._now(verify)}
+        await asyncio.to_thread(self._write, json.dumps(noted).encode())
+
+    def _write(self, noted: bytes) -> None:
         private_folder(self._note.parent)
-        write_synced(self._note, json.dumps(noted).encode())
+        write_synced(self._note, noted)
 
     def _commands(self) -> list[str]:
         """Return the commands of this run that a repository brought."""
@@ -78,29 +85,22 @@ class CommandGuard:
             guarded = preparation.setup
         return [each for each in (*preparation.setup, self._spec.verify) if each in guarded]
 
-    def _changed(self, commands: Sequence[str]) -> str:
+    async def _changed(self, commands: Sequence[str]) -> str:
         """Return the files that are not as they were, to show; empty where there are none."""
         if not commands:
             return ""
-        trusted, noted = self._spec.preparation.trusted, self._noted(RUN)
+        trusted = self._spec.preparation.trusted
+        noted = await asyncio.to_thread(self._noted, RUN)
         found = [
             printable_name(path)
-            for path, digest in self._now(commands).items()
+            for path, digest in (await self._now(commands)).items()
             if digest not in (trusted.get(path), noted.get(path))
         ]
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         return f"{', '.join(found[:NAMED])}{more}"
 
-    def _now(self, commands: Sequence[str]) -> dict[str, str]:
-        try:
-            return record(self._folder, commands, root_of(self._spec.workspace), [self._cwd]).run
-        except RecordLimitError as error:
-            raise user_error(
-                "SETUP_NOT_TRUSTED",
-                f"What the repository's commands name in the workspace cannot be checked: {error}.",
-            ) from error
-        except OSError as error:
-            raise user_error("WORKSPACE_MISSING") from error
+    async def _now(self, commands: Sequence[str]) -> Mapping[str, str]:
+        return await self._workspaces.program_files(self._workspace, self._spec.workspace, commands)
 
     def _noted(self, which: str) -> Mapping[str, str]:
         try:

@@ -46,7 +46,7 @@ class SetupStage(StageCommands):
                 said = doing
                 await self._append([Progressed(Stage.WORKSPACE_PREP, doing, 0)])
 
-        folder = await self._executor.working_folder(workspace)
+        folder = await self._executor.workspaces.working_folder(workspace)
         done = await self.run(wanted.setup, folder, wanted.setup_limit_s, stop, at)
         if done is None:
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -60,15 +59,15 @@ class VerifyStage(StageCommands):
         command = run.spec.verify or "true"
         if not run.workspace:
             raise user_error("WORKSPACE_MISSING")
-        await self._executor.working_folder(run.workspace)
+        await self._executor.workspaces.working_folder(run.workspace)
         if not await self.has_begun():
-            guard = CommandGuard(self._paths, run, run.workspace)
-            await asyncio.to_thread(guard.check_verify)
+            workspaces = self._executor.workspaces
+            await CommandGuard(self._paths, workspaces, run, run.workspace).check_verify()
         if run.stage is not Stage.VERIFYING:
             doing = f"running `{shown([command], 1)}`"
             await self._append([Progressed(Stage.VERIFYING, doing, PERCENT)])
         # Looked up again: an agent can put a link in its place.
-        folder = await self._executor.working_folder(run.workspace)
+        folder = await self._executor.workspaces.working_folder(run.workspace)
         done = await self.run([command], folder, run.spec.verify_limit_s, stop, _nothing)
         if done is None:
             return None

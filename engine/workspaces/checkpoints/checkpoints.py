@@ -21,6 +21,7 @@ from typing import BinaryIO
 from engine.config.locks import locked
 from engine.config.paths import private_folder
 from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.text import one_line
 from engine.system.durable import sync_tree
@@ -65,7 +66,7 @@ class Checkpoints:
     def __init__(
         self, folder: Path, workspace: Workspace, repository: Repository | None, who: UserGitConfig
     ) -> None:
-        self.root = Path(workspace.path)
+        self.root = local_path(workspace)
         self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
         self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
@@ -159,6 +160,10 @@ class Checkpoints:
         """Remember the workspace as it is; the last checkpoint itself where nothing has changed."""
         async with self._held(), self._named():
             return await self._record(message)
+
+    def first_shown(self) -> bool:
+        """Return whether the left out folders were not shown before, and mark them as shown."""
+        return rebuildable.first_shown(self.git.git_dir)
 
     async def list(self) -> list[Checkpoint]:
         """Return all checkpoints in order."""

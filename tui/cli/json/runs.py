@@ -29,6 +29,7 @@ class WorkspaceJson(Shape):
     cwd: Annotated[
         str, Meta(description="the folder it works in, relative to path; empty: path itself")
     ]
+    host: Annotated[str, Meta(description="the machine it is on; `local`: this one")]
     in_trash: Annotated[bool, Meta(description="deleted; it can be restored from the trash")]
 
 

@@ -1,0 +1,39 @@
+"""The executors that an engine knows, by the names of their machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.domain.errors import user_error
+from engine.domain.hosts import host_of
+from engine.domain.model import Run, Workspace
+from engine.domain.text import printable_name
+from engine.execution.executor import Executor
+from engine.execution.host_workspaces import HostWorkspaces
+
+
+class Executors:
+    """Registry of executors; each run has the one of its workspace's machine."""
+
+    def __init__(self, by_host: Mapping[str, Executor]) -> None:
+        self._by_host = dict(by_host)
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The names of the machines."""
+        return tuple(self._by_host)
+
+    def of_host(self, host: str) -> Executor:
+        """Return the executor of a machine; raises `UserError` HOST_UNKNOWN."""
+        found = self._by_host.get(host)
+        if found is None:
+            raise user_error("HOST_UNKNOWN", f"The machine {printable_name(host)} is not known.")
+        return found
+
+    def of_run(self, run: Run) -> Executor:
+        """Return the executor of a run; raises `UserError` HOST_UNKNOWN."""
+        return self.of_host(host_of(run))
+
+    def workspaces(self, workspace: Workspace) -> HostWorkspaces:
+        """Return the workspaces of a workspace's machine; raises `UserError` HOST_UNKNOWN."""
+        return self.of_host(workspace.host).workspaces

@@ -1,0 +1,124 @@
+"""The workspaces of this machine: folders, made and remembered by programs here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from engine.config import workspace_roots
+from engine.config.locks import lock_for, locked
+from engine.config.paths import Paths
+from engine.domain.errors import user_error
+from engine.domain.hosts import local_path
+from engine.domain.model import Workspace, WorkspaceSpec
+from engine.execution.host_workspaces import Commit, WorkspaceRequest
+from engine.execution.local.watcher import WorkspaceWatcher
+from engine.system.environment import distrust
+from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
+from engine.workspaces.create.create import discard, make, root_of
+from engine.workspaces.create.working_folder import working_folder
+from engine.workspaces.create.worktree import CreatedWorkspace
+from engine.workspaces.files.named_files import RecordLimitError, record
+
+
+class LocalWorkspaces:
+    """The workspaces of a home, in its own folder or in the root of the settings."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    async def prepare(
+        self, request: WorkspaceRequest, stop: Callable[[], bool]
+    ) -> CreatedWorkspace | None:
+        """Make the folder."""
+        roots = await asyncio.to_thread(workspace_roots.known, self._paths.home)
+        distrust(map(str, roots))  # another process may have noted one since
+        is_closing = False
+        wanted = request.setup
+        making = asyncio.create_task(
+            asyncio.to_thread(
+                make,
+                request.spec,
+                self._target(request),
+                self._paths.home,
+                lambda: is_closing or stop(),
+                wanted.ignore,
+                wanted.copy_files,
+                wanted.copy_limit,
+                wanted.branch,
+            )
+        )
+        try:
+            return await asyncio.shield(making)
+        except InterruptedError:
+            return None
+        except asyncio.CancelledError:
+            is_closing = True
+            await asyncio.wait({making})  # the next engine must find no process at work there
+            raise
+
+    async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
+        """Remove the folder."""
+        target = self._target(request)
+        if not os.path.lexists(target) or (keep and local_path(keep) == target):
+            return
+        await asyncio.to_thread(discard, request.spec, target, self._paths.home)
+
+    async def exists(self, workspace: Workspace) -> bool:
+        """Look for the folder, then wait for a clean-up that has it locked."""
+        folder = local_path(workspace)
+        if not await asyncio.to_thread(folder.is_dir):
+            return False
+        async with locked(lock_for(self._paths.home, folder)):
+            return True
+
+    async def working_folder(self, workspace: Workspace) -> str:
+        """Return the real path of the folder in which programs work."""
+        if not await asyncio.to_thread(local_path(workspace).is_dir):
+            raise user_error("WORKSPACE_MISSING")
+        return str(await asyncio.to_thread(working_folder, workspace))
+
+    async def program_files(
+        self, workspace: Workspace, spec: WorkspaceSpec, commands: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Read the files that the commands name."""
+
+        def read() -> Mapping[str, str]:
+            return record(local_path(workspace), commands, root_of(spec), [workspace.cwd]).run
+
+        try:
+            return await asyncio.to_thread(read)
+        except RecordLimitError as error:
+            raise user_error(
+                "SETUP_NOT_TRUSTED",
+                f"What the repository's commands name in the workspace cannot be checked: {error}.",
+            ) from error
+        except OSError as error:
+            raise user_error("WORKSPACE_MISSING") from error
+
+    def watcher(self, commit: Commit) -> WorkspaceWatcher:
+        """Return a watcher with one watch of the system."""
+        return WorkspaceWatcher(commit)
+
+    async def make_checkpoints(
+        self, run: str, workspace: Workspace, rebuildable: Collection[str]
+    ) -> Checkpoints:
+        """Make the store in the run's folder."""
+        return await Checkpoints.make(self._store(run, workspace), workspace, rebuildable)
+
+    async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
+        """Open the store in the run's folder."""
+        return await Checkpoints.open(self._store(run, workspace), workspace)
+
+    async def has_baseline(self, run: str, workspace: Workspace) -> bool:
+        """Look into the store in the run's folder."""
+        return await asyncio.to_thread(has_baseline, self._store(run, workspace))
+
+    def _store(self, run: str, workspace: Workspace) -> Path:
+        return self._paths.checkpoints(run, str(local_path(workspace)))
+
+    def _target(self, request: WorkspaceRequest) -> Path:
+        return self._paths.workspace(request.project, request.name, request.setup.root)
