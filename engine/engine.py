@@ -35,7 +35,7 @@ from engine.execution.supervision_monitor import SupervisionMonitor
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import SupervisedTask, TaskTree
 from engine.lazy_services import MODULE_OF, LazyServices
-from engine.runs.finder import find_run
+from engine.runs.finder import find_run, find_shortest_ends
 from engine.runs.requests import RunRequests
 from engine.store.history import EventHistory
 from engine.store.store import Store, open_store
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from engine.execution.recovery import RecoveryReport, recover
     from engine.execution.supervision_monitor import SupervisionState, supervision_state
     from engine.execution.supervisor_status import LockHolder, read_holder
+    from engine.login_check import LoginCheck
     from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus
     from engine.patterns.service import Patterns
     from engine.supervision import Supervision
@@ -308,11 +309,15 @@ class Engine:
         return View(await self._store.runs(limit=RADAR_RUNS)).radar
 
     async def find(self, name: str) -> Run:
-        """Return the run that `name` means: a unique prefix of its id, or `@last`.
+        """Return the run that `name` means: an id, its unique beginning or end, or `@last`.
 
         Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
         """
         return await find_run(self._store, name)
+
+    async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:
+        """Return for the id of each of these runs the shortest end that names it."""
+        return await find_shortest_ends(self._store, runs)
 
     async def read_attempt(
         self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
@@ -435,6 +440,11 @@ class Engine:
     def trust(self) -> Trust:
         """The repositories' files that the user has trusted."""
         return self._services.trust
+
+    @property
+    def logins(self) -> LoginCheck:
+        """The check of agents' logins before a run is created."""
+        return self._services.logins
 
     @property
     def doctor(self) -> Doctor:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.execution.executor import Executor
     from engine.execution.executors import Executors
     from engine.execution.host_workspaces import HostWorkspaces
+    from engine.login_check import LoginCheck
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.templates.service import Templates
@@ -119,6 +120,13 @@ class LazyServices:
     def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:
         return self.executors.workspaces(workspace)
 
+    @cached_property
+    def logins(self) -> LoginCheck:
+        """The check of agents' logins before a run is created."""
+        from engine.login_check import LoginCheck
+
+        return LoginCheck(self.paths, self.config)
+
     async def _last_message(self, run: Run, limit_bytes: int) -> bytes:
         from engine.execution.executor import AttemptFile, AttemptRef
 
@@ -203,4 +211,5 @@ class LazyServices:
             self.trust,
             self.sources,
             self._check,
+            self.logins.require,
         )

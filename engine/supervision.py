@@ -195,16 +195,11 @@ class Supervision:
 
     async def _check_login(self, run: Run) -> UserError | None:
         """Return why the agent cannot be started for `run`; None if it can."""
-        from engine.agents.registry import agent_of
         from engine.config.run_environment import requested
-        from engine.system.environment import separate_agents_code
+        from engine.login_check import login_error
 
-        try:
-            base = await asyncio.to_thread(requested, self._parts.paths, run.id)
-            base, _ = separate_agents_code(base, [run.spec.workspace.source or ""])
-            return await agent_of(run.spec.agent).login_error(run, self._parts.config, base)
-        except UserError as error:
-            return error
+        base = await asyncio.to_thread(requested, self._parts.paths, run.id)
+        return await login_error(run.spec, self._parts.config, base)
 
     async def _pause(self, pause: Pause | None) -> None:
         """Pause for a cause, or end that pause; one the user asked for stays as it is."""

@@ -222,9 +222,9 @@ class AgentPort(Protocol):
         ...
 
     async def login_error(
-        self, run: Run, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str]
     ) -> UserError | None:
-        """Return why it cannot work for a run with this environment; None if it can."""
+        """Return why it cannot work for such a run in this environment; None if it can."""
         ...
 
     def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:

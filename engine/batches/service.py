@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,10 +68,11 @@ class Batches:
         trust: Trust,
         sources: SourceInspector,
         check: Callable[[RunSpec, bool], Awaitable[RunSpec]],
+        check_login: Callable[[Iterable[RunSpec]], Awaitable[None]],
     ) -> None:
         self._paths, self._store, self._journal = paths, store, journal
         self._templates, self._trust, self._sources = templates, trust, sources
-        self._check = check
+        self._check, self._check_login = check, check_login
 
     # Before it starts
 
@@ -196,6 +197,7 @@ class Batches:
     async def start(self, plan: BatchPlan) -> tuple[Batch, list[Run]]:
         """Check a batch once more and queue all its runs in one go: all of them, or none."""
         plan = await self.check(plan)
+        await self._check_login(each.spec for each in plan.planned)
         files = RequestedFiles(self._paths, requested_environment())
         done = await files.queue(
             lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep), self._store

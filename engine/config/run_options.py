@@ -83,6 +83,7 @@ WORKSPACE_OPTIONS = (
 AGENT_OPTIONS = (
     RunOption(
         name="model",
+        short="-m",
         sets="model",
         kind=Kind.TEXT,
         help="Set the model that the agent asks.",

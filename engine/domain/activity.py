@@ -25,6 +25,13 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{seconds_left:02}"
 
 
+def took(seconds: float) -> str:
+    """Write the length of something that has ended: as `clock` does, but below 1 s as `0.8s`."""
+    if 0 < seconds < 1:
+        return f"{min(0.9, max(0.1, seconds)):.1f}s"
+    return clock(seconds)
+
+
 def ordinal(number: int) -> str:
     """Write 1 as `1st`, 2 as `2nd`, 11 as `11th`."""
     if number % 100 in (11, 12, 13):

@@ -241,7 +241,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "SOURCE_NOT_FOUND": CatalogueEntry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": CatalogueEntry("No such run.", "List the runs with `swarm-tui ls`."),
-    "RUN_AMBIGUOUS": CatalogueEntry("Several runs match.", "Use more characters of the id."),
+    "RUN_AMBIGUOUS": CatalogueEntry(
+        "Several runs match.", "Use more characters of the id, or its last four."
+    ),
     "RUN_NOT_CANCELLABLE": CatalogueEntry(
         "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
     ),

@@ -184,6 +184,8 @@ class Pause:
     reason: str
     until: float | None = None
     waiting_for: WaitingFor = WaitingFor.USER
+    agent: str | None = None
+    """The agent whose runs it holds; None: all runs."""
 
 
 @record

@@ -24,15 +24,13 @@ class QueueRules:
 
 def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
     """Return the queued run that may start at `now`, the first in order; None if none may."""
-    if paused(rules.pause, now):
-        return None
     active = view.active()
     if len(active) >= rules.slots:
         return None
     busy = Counter(run.spec.project for run in active)
     for run in view.queue():
         full = rules.per_project is not None and busy[run.spec.project] >= rules.per_project
-        if not full and not waits(view, run, now):
+        if not full and not waits(view, run, now) and not pause_of(run, rules.pause, now):
             return run
     return None
 
@@ -40,6 +38,13 @@ def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
 def paused(pause: Pause | None, now: float) -> bool:
     """Return whether a pause holds at `now`."""
     return pause is not None and (pause.until is None or now < pause.until)
+
+
+def pause_of(run: Run, pause: Pause | None, now: float) -> Pause | None:
+    """Return the pause if it holds this run at `now`: one may concern a single agent."""
+    if not paused(pause, now):
+        return None
+    return pause if pause and pause.agent in (None, run.spec.agent) else None
 
 
 def waits(view: View, run: Run, now: float) -> bool:

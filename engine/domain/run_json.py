@@ -84,6 +84,7 @@ def pause_json(pause: Pause | None) -> dict[str, Any] | None:
         "reason": pause.reason,
         "waiting_for": pause.waiting_for.value,
         "until": _iso(pause.until),
+        "agent": pause.agent,
     }
 
 

@@ -63,6 +63,8 @@ class RunOption:
     default: str | int | None = None
     flag: str = ""
     """The flag, where that is not the name behind two dashes."""
+    short: str = ""
+    """A short flag beside it, such as `-m`."""
     key: str = ""
     """Its name in Python and YAML, where that is not the name with underscores."""
     label: str = ""

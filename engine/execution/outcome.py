@@ -140,7 +140,7 @@ def _wait_for_limit(
         Status.QUEUED, Cause.LIMIT, code=error.code, exit_code=exit_code, not_before=until
     )
     words = f"waiting for the limit to reset ({error.code})"
-    return NextStep([told, queued], again, Pause(words, until, WaitingFor.LIMIT))
+    return NextStep([told, queued], again, Pause(words, until, WaitingFor.LIMIT, agent.name))
 
 
 def _again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -48,7 +49,8 @@ class Scheduler:
         self._keep_time = keep_time
         self._faults = tools.tasks.faults
         self._logged_in: set[str] = set()
-        self._auth_failures = 0
+        self._auth_failures = Counter[str]()
+        """Refused logins in a row, by agent."""
         self._carried: dict[str, RunTask] = {}
         self._wake = asyncio.Event()
 
@@ -109,10 +111,11 @@ class Scheduler:
 
     def _carried_to_end(self, run_id: str) -> None:
         carried = self._carried.pop(run_id, None)
-        if self._view.runs[run_id].status is Status.SUCCEEDED:
-            self._auth_failures = 0
+        run = self._view.runs[run_id]
+        if run.status is Status.SUCCEEDED:
+            del self._auth_failures[run.spec.agent]
         elif carried and carried.outcome is OutcomeKind.LOGIN:
-            self._auth_failures += 1
+            self._auth_failures[run.spec.agent] += 1
         self._wake.set()
 
     async def _started_next(self) -> bool:
@@ -152,12 +155,16 @@ class Scheduler:
             await self._tools.pause(None)
 
     async def _pause_refused(self) -> None:
-        """Pause the queue when one run after the other was refused the login."""
-        if self._auth_failures >= AUTH_FAILURES:
-            words = f"{AUTH_FAILURES} runs in a row were refused the login"
-            await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN))
-            self._auth_failures = 0
-            self._logged_in.clear()
+        """Pause the queue for an agent when one of its runs after the other was refused the login.
+
+        Runs of other agents need another login, or none, and go on.
+        """
+        for agent, count in list(self._auth_failures.items()):
+            if count >= AUTH_FAILURES:
+                words = f"{AUTH_FAILURES} runs in a row were refused the login"
+                await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN, agent=agent))
+                del self._auth_failures[agent]
+                self._logged_in.clear()
 
     async def _login_holds(self, run: Run) -> bool:
         """Check the login once, before the first start; where it does not hold, the run fails.
@@ -182,7 +189,7 @@ class Scheduler:
             failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
             with suppress(TransitionError):
                 await self._tools.commit([AppendRequest(run.id, [ErrorRaised(error.info), failed])])
-            self._auth_failures += AttemptOutcome.of(error).kind is OutcomeKind.LOGIN
+            self._auth_failures[agent.name] += AttemptOutcome.of(error).kind is OutcomeKind.LOGIN
             return False
         self._logged_in.add(agent.name)
         return True

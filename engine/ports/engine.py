@@ -121,10 +121,14 @@ class RunsPort(Protocol):
         ...
 
     async def find(self, name: str) -> Run:
-        """Return the run that `name` means: a unique prefix of its id, or `@last`.
+        """Return the run that `name` means: an id, its unique beginning or end, or `@last`.
 
         Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
         """
+        ...
+
+    async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:
+        """Return for the id of each of these runs the shortest end that names it."""
         ...
 
     async def read_attempt(

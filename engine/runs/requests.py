@@ -43,6 +43,7 @@ class RunRequests:
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
         spec = await self.check(spec)
+        await self._services.logins.require([spec])
         from engine.execution.requested_files import RequestedFiles
 
         files = RequestedFiles(self._services.paths, requested_environment())
@@ -160,6 +161,7 @@ class RunRequests:
         await self._check_spec(spec)
         if not needs_none:
             await self._check_root(run.spec)
+        await self._services.logins.require_again(run)
 
     async def _check_there(self, workspace: Workspace) -> None:
         """Check that a workspace is still on its machine; raises `UserError`."""

@@ -86,10 +86,19 @@ class StoreReader:
         """Return the batches named, or all, newest first."""
         return batches.read(await self._read(*batches.query(list(ids))))
 
+    async def ids(self) -> list[str]:
+        """Return the ids of all runs, the oldest first."""
+        return [row[0] for row in await self._read("SELECT id FROM runs ORDER BY id", ())]
+
     async def ids_like(self, prefix: str, limit: int) -> list[str]:
         """Return the newest run ids that start with `prefix`."""
         query = "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?"
         return [row[0] for row in await self._read(query, (prefix, prefix + "~", limit))]
+
+    async def ids_ending(self, end: str, limit: int) -> list[str]:
+        """Return the newest run ids that end with `end`."""
+        query = "SELECT id FROM runs WHERE substr(id, -?) = ? ORDER BY id DESC LIMIT ?"
+        return [row[0] for row in await self._read(query, (len(end), end, limit))]
 
     async def events(
         self,

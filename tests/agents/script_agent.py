@@ -126,7 +126,7 @@ class ScriptAgent:
         pass
 
     async def login_error(
-        self, run: Run, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str]
     ) -> UserError | None:
         return None
 

@@ -249,7 +249,7 @@ def test_without_valid_settings_the_defaults_apply(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
     break_it(paths, "syntax")
-    code, _, err = tried("ls", capsys)
+    code, _, err = tried("ls --json", capsys)
     assert (code, err.count("\n")) == (0, 1)
     assert err.endswith("The defaults apply.\n")
 

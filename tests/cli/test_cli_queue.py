@@ -47,7 +47,7 @@ def test_pause_and_unpause_act_elsewhere(
         "priority": 0,
         "after": [],
         "not_before": None,
-        "pause": {"reason": "lunch", "waiting_for": "user", "until": None},
+        "pause": {"reason": "lunch", "waiting_for": "user", "until": None, "agent": None},
     }
     assert run_of(second)["activity"] == "the queue is paused: lunch (1st)"
     listed = swarm("ls")

@@ -31,14 +31,17 @@ def three(simulated: Swarm) -> None:
 
 
 def _titles(text: str) -> list[str]:
-    return [line.split()[-2] for line in text.splitlines()[1:]]
+    return [line.split(" (simulated)")[0].split()[-1] for line in text.splitlines()[1:]]
 
 
 def test_an_empty_home_has_an_empty_table(swarm: Swarm) -> None:
     done = swarm("ls")
-    assert (done.code, done.err) == (0, "")
-    assert done.out.split() == ["ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "PROJECT", "TITLE"]
-    assert swarm("ls", "--json").json == []
+    assert done.code == 0
+    assert " ".join(done.out.split()) == "ID STATUS DONE ELAPSED CHANGES AGE PROJECT TITLE"
+    assert done.err.startswith("No runs yet. Start one: `swarm-tui run PROMPT`.")
+    assert swarm("ls", "--status", "failed").err == "No runs match.\n"
+    done = swarm("ls", "--json")
+    assert (done.json, done.err) == ([], "")
 
 
 @pytest.mark.usefixtures("three")

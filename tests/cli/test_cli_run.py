@@ -25,7 +25,7 @@ def test_plain_lines_tell_the_story(simulated: Swarm) -> None:
     kinds = [line.split()[1] for line in done.out.splitlines() if re.match(r"\d\d:", line)]
     assert kinds[0] == kinds[-1] == "status"
     assert {"stage", "edit", "runs", "ran", "tokens"} <= set(kinds)
-    assert re.search(r" succeeded after 0:0\d · Greet \(simulated\)", done.out)
+    assert re.search(r" succeeded after (0:0\d|0\.\ds) · Greet \(simulated\)", done.out)
     assert "next: swarm-tui diff " in done.out
 
 

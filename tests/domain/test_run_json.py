@@ -43,7 +43,7 @@ def test_a_queued_run_tells_what_it_waits_for() -> None:
         "priority": 2,
         "after": ["xyz"],
         "not_before": "2025-06-15T15:07:40.000Z",
-        "pause": {"reason": "lunch", "waiting_for": "user", "until": None},
+        "pause": {"reason": "lunch", "waiting_for": "user", "until": None, "agent": None},
     }
 
 

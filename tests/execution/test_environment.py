@@ -131,6 +131,7 @@ async def test_a_damaged_file_fails_the_run_rather_than_to_lead_it_elsewhere(
     paths: Paths, tmp_path: Path, source: Path
 ) -> None:
     run = await requested(paths, {}, **task(tmp_path, source))
+    (tmp_path / "agent").unlink()  # of the check of the login
     paths.environment(run.id).write_text("[1")
     ended = await carried(paths, run)
     assert ended.status is Status.FAILED

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from support import LIMIT_S, becomes, played, quick, settled, spec, supervising, texts, until
 
+from engine.batches.service import BatchPlan
 from engine.config.paths import Paths
 from engine.config.settings import QueueSettings, WatchdogSettings
+from engine.domain.batch import Batch, PlannedRun
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Pause, Run, Status
@@ -210,6 +212,7 @@ async def test_two_engines_and_commands_on_one_home(paths: Paths) -> None:
 
 FAKE = """#!/bin/sh
 echo "$1" >> "$0.calls"
+if [ "$1" = login ]; then exit 1; fi
 if [ "$1" = doctor ]; then cat "$0.doctor"; exit 0; fi
 cat >/dev/null
 %s
@@ -255,14 +258,15 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
         assert codex.calls() == []  # the simulated agent needs none
         runs = [await engine.start(spec(**codex.wish())) for _ in range(6)]
         await settled(engine)
-        assert codex.calls() == ["doctor", *["exec"] * 6]
+        # Once for the requests, and once before the first start.
+        assert codex.calls() == ["login", "doctor"] * 2 + ["exec"] * 6
         assert {engine.view.runs[run.id].status for run in runs} == {Status.SUCCEEDED}
         await engine.set_pause(Pause("asked"))
         run = await engine.start(spec(**codex.wish()))
         await becomes(lambda: not engine._supervision.scheduler._logged_in)
         await engine.set_pause(None)
         await settled(engine)
-        assert codex.calls()[7:] == ["doctor", "exec"]  # once more after a pause
+        assert codex.calls()[10:] == ["login", "doctor", "exec"]  # once more after a pause
         assert engine.view.runs[run.id].status is Status.SUCCEEDED
 
 
@@ -272,21 +276,73 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
 async def test_without_a_login_a_run_fails_before_anything_is_started(
     paths: Paths, codex: Fake, says: str, code: str
 ) -> None:
-    codex.doctor(says)
     async with supervising(paths) as engine:
-        first = await played(engine, **codex.wish())
-        assert (first.status, first.error.code) == (Status.FAILED, code)
-        assert first.workspace is None
-        assert codex.calls() == ["doctor"]
-        assert engine.pause is None
-        second = await played(engine, **codex.wish())
-        assert second.error.code == code
+        await engine.set_pause(Pause("asked"))
+        runs = [await engine.start(spec(**codex.wish())) for _ in range(3)]
+        codex.doctor(says)  # the login is lost after the runs were created
+        await engine.set_pause(None)
         await until(engine, lambda: engine.pause)  # the rest of the queue is not burnt
-        run = await engine.start(spec(**codex.wish()))
+        first, second, third = (engine.view.runs[run.id] for run in runs)
+        for run in (first, second):
+            assert (run.status, run.error.code) == (Status.FAILED, code)
+            assert run.workspace is None
+        assert third.status is Status.QUEUED
+        assert "exec" not in codex.calls()
         codex.doctor("{}")
         await engine.set_pause(None)
         await settled(engine)
-        assert engine.view.runs[run.id].status is Status.SUCCEEDED
+        assert engine.view.runs[third.id].status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("says", "code"), [(NO_LOGIN, "CODEX_AUTH_REQUIRED"), (NO_CONFIG, "CODEX_CONFIG_INVALID")]
+)
+async def test_without_a_login_no_run_is_created_or_queued_again(
+    paths: Paths, codex: Fake, says: str, code: str
+) -> None:
+    async with supervising(paths) as engine:
+        ended = await played(engine, **codex.wish())
+    codex.doctor(says)
+    async with supervising(paths) as engine:
+        planned = PlannedRun(spec(**codex.wish()))
+        for request in (
+            lambda: engine.start(spec(**codex.wish())),
+            lambda: engine.retry(ended.id),
+            lambda: engine.resume(ended.id, "More"),
+            lambda: engine.swarms.start(BatchPlan(Batch("", "night"), (planned, planned))),
+        ):
+            with pytest.raises(UserError) as caught:
+                await request()
+            assert caught.value.code == code
+        assert [run.status for run in await engine.runs()] == [Status.SUCCEEDED]
+        assert (await played(engine)).status is Status.SUCCEEDED  # a simulated run needs none
+
+
+async def test_a_missing_interpreter_of_codex_is_reported_before_a_run_is_created(
+    paths: Paths, codex: Fake
+) -> None:
+    codex.path.write_text("#!/usr/bin/env no-such-interpreter\n")
+    async with supervising(paths) as engine:
+        with pytest.raises(UserError) as caught:
+            await engine.start(spec(**codex.wish()))
+        assert caught.value.code == "CODEX_CLI_MISSING"
+        assert await engine.runs() == []
+
+
+@pytest.mark.parametrize("refusal", [WaitingFor.LOGIN, WaitingFor.LIMIT])
+async def test_a_pause_for_codex_holds_no_simulated_run(
+    paths: Paths, codex: Fake, refusal: WaitingFor
+) -> None:
+    async with supervising(paths, slots=1) as engine:
+        held = Pause("refused", waiting_for=refusal, agent=Agent.CODEX)
+        await engine.set_pause(held)
+        waiting = await engine.start(spec(**codex.wish()))
+        assert (await played(engine)).status is Status.SUCCEEDED
+        assert engine.pause == held
+        assert engine.view.runs[waiting.id].status is Status.QUEUED
+        await engine.set_pause(None)
+        await settled(engine)
+        assert engine.view.runs[waiting.id].status is Status.SUCCEEDED
 
 
 async def test_two_refused_logins_in_a_row_pause_the_queue(paths: Paths, codex: Fake) -> None:
@@ -295,7 +351,7 @@ async def test_two_refused_logins_in_a_row_pause_the_queue(paths: Paths, codex: 
         runs = [await engine.start(spec(**codex.wish())) for _ in range(5)]
         await until(engine, lambda: engine.pause)
         words = "2 runs in a row were refused the login"
-        assert engine.pause == Pause(words, waiting_for=WaitingFor.LOGIN)
+        assert engine.pause == Pause(words, waiting_for=WaitingFor.LOGIN, agent=Agent.CODEX)
         ends = [engine.view.runs[run.id].status.value for run in runs]
         assert ends == ["failed", "failed", "queued", "queued", "queued"]
         codex.does(GOOD)
@@ -333,11 +389,14 @@ async def test_a_codex_of_one_run_that_cannot_run_is_that_run_s_affair(
     paths: Paths, codex: Fake, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken"
-    broken.write_text("#!/nowhere/interpreter\n")
+    broken.write_text("#!/bin/sh\n")
     broken.chmod(0o755)
     async with supervising(paths, slots=1) as engine:
+        await engine.set_pause(Pause("asked"))
         bad = await engine.start(spec(agent=Agent.CODEX, codex_bin=str(broken)))
         good = await engine.start(spec(**codex.wish()))
+        broken.write_text("#!/nowhere/interpreter\n")
+        await engine.set_pause(None)
         await settled(engine)
         assert engine.view.runs[bad.id].error.code == "CODEX_CLI_MISSING"
         assert engine.view.runs[good.id].status is Status.SUCCEEDED

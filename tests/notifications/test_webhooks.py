@@ -95,8 +95,14 @@ async def test_each_receiver_is_told_what_it_chose(paths: Paths, place: Doorstep
         gone.id: "run.cancelled",
         None: "queue.paused",
     }
-    paused = {"reason": "enough", "waiting_for": "user", "until": None, "by_user": True}
-    assert other.got[-1].data == paused
+    paused = {
+        "reason": "enough",
+        "waiting_for": "user",
+        "until": None,
+        "agent": None,
+        "by_user": True,
+    }
+    assert other.got[-1].data == {**paused, "by_user": True}
     assert len(set(other.ids())) == len(other.got) == 4
     assert [(one.condition, one.waiting) for one in shown] == [(ReceiverHealth.OK, 0)] * 2
 

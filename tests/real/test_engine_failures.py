@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from loopback import (
     unauthorized,
 )
 
+from engine import login_check
 from engine.domain.errors import CATALOGUE, UserError
 from engine.domain.events import ArtifactSaved, ErrorRaised, Notice, StatusChanged
 from engine.domain.events import Step as Told
@@ -88,7 +90,9 @@ async def test_a_closed_port_with_bounded_retries(new_house: NewHouse) -> None:
 
 
 @pytest.mark.parametrize("name", ["no TOML", "a wrong value", "no such provider"])
-async def test_a_bad_config(name: str, new_house: NewHouse, server: LoopbackServer) -> None:
+async def test_a_bad_config(
+    name: str, new_house: NewHouse, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extra, says = {
         "no TOML": ("this = = bad", "config.toml:3:8"),
         "a wrong value": ('sandbox_mode = "odd"', "unknown variant `odd`"),
@@ -100,14 +104,14 @@ async def test_a_bad_config(name: str, new_house: NewHouse, server: LoopbackServ
         config.write_text(config.read_text().replace('model_provider = "loopback"\n', ""))
     bad = config.read_text()
     async with house.engine() as engine:
-        # Seen before anything is started.
-        early = await carried(engine, task("hello"))
-        assert (early.status, early.reason) == (Status.FAILED, "CODEX_CONFIG_INVALID")
-        assert early.error
-        assert early.error.recovery == CATALOGUE["CODEX_CONFIG_INVALID"].recovery
-        assert name != "no TOML" or says in early.error.message
-        assert not house.paths.attempt(early.id, 1).path.exists()
-        # Seen by the run alone, where it was mended in between and damaged again.
+        # Seen before a run is created.
+        with pytest.raises(UserError) as caught:
+            await engine.start(task("hello"))
+        assert caught.value.code == "CODEX_CONFIG_INVALID"
+        assert name != "no TOML" or says in caught.value.message
+        assert await engine.runs() == []
+        # Seen by the run alone, where it was fixed in between and damaged again.
+        monkeypatch.setattr(login_check, "VALID_S", math.inf)
         codex_home(house.codex_home, server)
         assert (await carried(engine, task("hello"))).status is Status.SUCCEEDED
         config.write_text(bad)

@@ -16,7 +16,7 @@ COMMANDS = {
     "run": LazyCommand("tui.cli.commands.run:run", "Start a run and follow it to its end"),
     "batch": LazyCommand("tui.cli.commands.batch:batch", "Start and manage batches of many runs"),
     "ls": LazyCommand("tui.cli.commands.ls:ls", "List runs, newest first"),
-    "show": LazyCommand("tui.cli.commands.ls:show", "Show the details of a run"),
+    "show": LazyCommand("tui.cli.commands.show:show", "Show the details of a run"),
     "search": LazyCommand("tui.cli.commands.search:search", "Search the history of all runs"),
     "watch": LazyCommand("tui.cli.commands.watch:watch", "Follow runs until they have ended"),
     "logs": LazyCommand("tui.cli.commands.logs:logs", "Print the log or output of a run"),
@@ -33,7 +33,10 @@ COMMANDS = {
         "tui.cli.commands.supervise:supervise", "Run the queue without a dashboard"
     ),
     "doctor": LazyCommand("tui.cli.commands.doctor:doctor", "Check this machine and suggest fixes"),
-    "config": LazyCommand("tui.cli.commands.config:config", "Print, locate or check the settings"),
+    "login": LazyCommand("tui.cli.commands.login:login", "Check the login of Codex"),
+    "config": LazyCommand(
+        "tui.cli.commands.config:config", "Print, locate, edit or check the settings"
+    ),
     "files": LazyCommand("tui.cli.commands.files:files", "List a folder of a run's workspace"),
     "get": LazyCommand("tui.cli.commands.files:get", "Fetch a file from a run's workspace"),
     "artifacts": LazyCommand("tui.cli.commands.files:artifacts", "List files saved by a run"),
@@ -62,7 +65,22 @@ COMMANDS = {
     ),
     "serve": LazyCommand("tui.cli.commands.serve:serve", "Open the dashboard in a browser"),
     "demo": LazyCommand("tui.cli.commands.demo:demo", "Show simulated runs in a temporary home"),
+    "help": LazyCommand("tui.cli.commands.help:show_help", "Show the help of a command"),
 }
+SYNONYMS = {
+    "start": "run",
+    "new": "run",
+    "exec": "run",
+    "ps": "ls",
+    "list": "ls",
+    "status": "ls",
+    "tail": "watch",
+    "attach": "watch",
+    "stop": "cancel",
+    "kill": "cancel",
+    "rm": "cleanup",
+}
+"""Words that users of other tools type, and the commands that they mean."""
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -76,6 +94,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
+    synonyms=SYNONYMS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
@@ -85,11 +104,13 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         "watch @last",
         "apply @last --check",
     )
-    + "\n\nRUN is any unique beginning of a run's id, or @last. "
+    + "\n\nRUN is a run's id, its unique beginning or end, or @last; `ls` shows "
+    "in bold what is enough. "
     "Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 an error you can fix, "
     "124 timed out, 130 cancelled.",
 )
 @click.option(
+    "-V",
     "--version",
     is_flag=True,
     is_eager=True,

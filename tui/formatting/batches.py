@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from engine.domain.activity import elapsed_s
 from engine.domain.batch import Batch, BatchSummary
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.ranking import RankedTask
 from engine.domain.text import printable_name
-from tui.formatting.numbers import bar_parts, changed, length, tokens
+from tui.formatting.numbers import bar_parts, changed, lasted, length, tokens
 from tui.formatting.runs import glyph, tone, word
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean, crop, fit
@@ -119,7 +118,7 @@ def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool
         "changes": (changed(run) or "-", "plain"),
         "files": ("-" if run.has_unknown_changes else str(run.changes.files or "-"), "plain"),
         "tokens": (tokens(used) if used else "-", "dim"),
-        "took": (length(elapsed_s(run, now)), "dim"),
+        "took": (lasted(run, now), "dim"),
     }
     parts = [(fit(texts[name][0], cells + 2), texts[name][1]) for name, cells in columns(width)]
     why = f"  {run.error.code}" if run.error else ""
@@ -174,7 +173,7 @@ def side_by_side(task: RankedTask, files: Files, now: float) -> list[tuple[str, 
         ("status", [(f"{glyph(run.status)} {word(run.status)}", tone(run.status)) for run in runs]),
         ("changes", [(changed(run) or "-", "plain") for run in runs]),
         ("tokens", [(text, "dim") for text in used]),
-        ("took", [(length(elapsed_s(run, now)), "dim") for run in runs]),
+        ("took", [(lasted(run, now), "dim") for run in runs]),
     ]
     paths = sorted({path for changed in files.values() for path in changed})
     rows += [

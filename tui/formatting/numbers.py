@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.domain.activity import clock
+from engine.domain.activity import clock, elapsed_s, took
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount, Run
 from tui.formatting.symbols import sign, unicode_ok
 
@@ -29,6 +30,12 @@ def age(seconds: float) -> str:
         if count < below:
             return f"{count}{name}"
     return f"{int(seconds // 604800)}w"
+
+
+def lasted(run: Run, now: float) -> str:
+    """Return how long a run's attempt takes up to `now`, or took."""
+    seconds = elapsed_s(run, now)
+    return took(seconds) if run.status in FINISHED else length(seconds)
 
 
 def length(seconds: float) -> str:

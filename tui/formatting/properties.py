@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.domain.activity import clock, elapsed_s
+from engine.domain.activity import clock, took
 from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status, WorkspaceSpec
 from engine.domain.radar import Overlap
-from tui.formatting.numbers import changed
+from tui.formatting.numbers import changed, lasted
 from tui.formatting.runs import title, word
 from tui.terminal.cells import clean
 
@@ -38,7 +38,7 @@ def facts(
         ("activity", doing),
         *_limits(run, now),
         ("progress", f"{run.percent}%"),
-        ("elapsed", clock(elapsed_s(run, now))),
+        ("elapsed", lasted(run, now)),
         ("attempt", str(run.attempt)),
         ("checkpoint", str(run.checkpoint or "")),
         *((name, iso(at)) for name, at in times if at is not None),
@@ -112,10 +112,10 @@ def attempts(events: Iterable[Event]) -> list[tuple[int, str, Status]]:
         if body.status is Status.PREPARING:
             begun[n] = event.at
         over = body.status in FINISHED and n in begun
-        took = f" after {clock(event.at - begun[n])}" if over else ""
+        after = f" after {took(event.at - begun[n])}" if over else ""
         reason = codes.get(n) or clean(body.reason, 200)
         why = f" · {reason}" if reason else ""
-        found[n] = (n, f"{word(body.status)}{took}{why}", body.status)
+        found[n] = (n, f"{word(body.status)}{after}{why}", body.status)
     return list(found.values())
 
 

@@ -51,6 +51,23 @@ def moment(text: str, now: float) -> float:
     return at
 
 
+def past_moment(text: str, now: float) -> float:
+    """Read a moment that has passed, in seconds since 1970: 2h, HH:MM or ISO 8601.
+
+    A length of time is subtracted from `now`; HH:MM is the latest such moment. Without a zone it
+    is the user's own time. Raises ValueError.
+    """
+    text = text.strip()
+    try:
+        if clock := re.fullmatch(r"(\d{1,2}):(\d{2})", text):
+            return _latest(int(clock[1]), int(clock[2]), now)
+        is_length = re.fullmatch(r"\d+(?:\.\d+)?\s*[a-z]*", text, re.IGNORECASE)
+        return now - duration(text, may_be_zero=True) if is_length else _iso(text)
+    except (ValueError, OverflowError, OSError):
+        allowed = "2h, 3d, HH:MM, or a date such as 2031-05-04"
+        raise ValueError(f"invalid time: {printable_name(text)!r}; use {allowed}") from None
+
+
 def retries(text: str) -> int:
     """Read how often to try again; raises ValueError."""
     if not re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII) or int(text) > MAX_RETRIES:
@@ -62,6 +79,12 @@ def _next(hour: int, minute: int, now: float) -> float:
     today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
     at = today.timestamp()
     return at if at > now else (today + timedelta(days=1)).timestamp()
+
+
+def _latest(hour: int, minute: int, now: float) -> float:
+    today = datetime.fromtimestamp(now).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    at = today.timestamp()
+    return at if at <= now else (today - timedelta(days=1)).timestamp()
 
 
 def _iso(text: str) -> float:

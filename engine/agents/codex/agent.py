@@ -66,14 +66,15 @@ class CodexAgent:
         command.find_codex(spec.codex_bin, config.codex.bin)
 
     async def login_error(
-        self, run: Run, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str]
     ) -> UserError | None:
         """Return why Codex cannot be started with this environment; None if it can."""
         from engine.agents.codex.doctor import login
         from engine.system.environment import agent_environment
 
-        codex = command.find_codex(run.spec.codex_bin, config.codex.bin, base)
-        return await login(codex, agent_environment(base=base))
+        codex = command.find_codex(spec.codex_bin, config.codex.bin, base)
+        settings = command.provider_settings(spec, config.codex)
+        return await login(codex, settings, agent_environment(base=base))
 
     def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
         """Return whether the program is missing that this spec names itself."""

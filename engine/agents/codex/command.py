@@ -107,8 +107,7 @@ def _all_settings(request: CommandRequest, home: Path, secrets: Iterable[str]) -
         yield f'sandbox_mode="{request.run.spec.sandbox}"'
     yield PLAN_ON
     yield from _passed(request.of_commands)
-    yield from _settings(request.config.codex)
-    yield from request.run.spec.codex_config
+    yield from provider_settings(request.run.spec, request.config.codex)
     yield from _trust(home, request.run.workspace)
     # Codex reads them; the commands of its agent find them empty.
     yield from _passed(dict.fromkeys(sorted(secrets), ""))
@@ -155,6 +154,11 @@ def _secret_variables(spec: RunSpec, config: Config) -> frozenset[str]:
 
 def _settings(settings: CodexSettings) -> list[str]:
     return [f"{key}={_toml(value)}" for key, value in settings.config.items()]
+
+
+def provider_settings(spec: RunSpec, settings: CodexSettings) -> list[str]:
+    """Return the settings of a run and of the user's that decide which login Codex needs."""
+    return [*_settings(settings), *spec.codex_config]
 
 
 def _toml(value: object) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,10 @@ OLDEST = (0, 100, 0)
 """`exec --json` as this program knows it; older ones speak differently."""
 
 
+NOT_RUN = (126, 127)
+"""Exit codes of a script whose interpreter is missing, such as Codex's of npm without Node.js."""
+
+
 class CodexCheck(msgspec.Struct):
     """One check of Codex's own; status is `ok`, `warning` or `fail`."""
 
@@ -36,18 +41,17 @@ class _Report(msgspec.Struct):
     checks: dict[str, CodexCheck] = {}
 
 
-async def _output(argv: list[str], env: dict[str, str] | None = None) -> str:
-    """Return what a command of Codex prints; raises `UserError` CODEX_CLI_MISSING."""
+async def _run(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Return exit code and output of a command of Codex; raises `UserError` CODEX_CLI_MISSING."""
     try:
-        _, text = await short_command.output(argv, env)
+        return await short_command.output(argv, env)
     except OSError as error:
         raise user_error("CODEX_CLI_MISSING", f"{argv[0]} cannot be run: {error}") from error
-    return text
 
 
 async def version(codex: str) -> str:
     """Return the version of the Codex at the path `codex`; raises `UserError`."""
-    text = await _output([codex, "--version"])
+    _, text = await _run([codex, "--version"])
     found = re.search(r"\d+\.\d+\.\d+\S*", text)
     if not found:
         raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not report its version.")
@@ -56,9 +60,12 @@ async def version(codex: str) -> str:
     return found[0]
 
 
-async def checks(codex: str, env: dict[str, str] | None = None) -> dict[str, CodexCheck]:
+async def checks(
+    codex: str, settings: Sequence[str] = (), env: dict[str, str] | None = None
+) -> dict[str, CodexCheck]:
     """Return the checks of `codex doctor --json` by their ids; empty where it has none."""
-    text = await _output([codex, "doctor", "--json"], env)
+    options = [word for setting in settings for word in ("-c", setting)]
+    _, text = await _run([codex, "doctor", "--json", *options], env)
     try:
         report = msgspec.json.decode(text, type=_Report)
     except msgspec.MsgspecError:
@@ -97,12 +104,20 @@ async def sandbox_error(codex: str) -> str:
     return refusal(text) or one_line(said[-1]) if said else f"exit code {process.returncode}"
 
 
-async def login(codex: str, env: dict[str, str] | None = None) -> UserError | None:
+async def login(
+    codex: str, settings: Sequence[str] = (), env: dict[str, str] | None = None
+) -> UserError | None:
     """Return the error of a failed login, or None where it works or is unknown.
 
-    `codex login status` knows only OpenAI's own provider; `codex doctor` knows them all.
+    `codex login status` is fast, but knows only OpenAI's own provider; `codex doctor` knows them
+    all, and asks the network. `settings` are those of the run (`key=value`).
     """
-    found = await checks(codex, env)
+    code, _ = await _run([codex, "login", "status"], env)
+    if code == 0:
+        return None
+    if code in NOT_RUN:
+        await version(codex)
+    found = await checks(codex, settings, env)
     if _failed(found, "config.load"):
         check = found["config.load"]
         what = f"{one_line(check.summary)}{_place(check)}"

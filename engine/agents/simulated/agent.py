@@ -72,7 +72,7 @@ class SimulatedAgent:
         """Do nothing: it is part of this package."""
 
     async def login_error(
-        self, run: Run, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str]
     ) -> UserError | None:
         """Return None: it needs no login."""
         return None

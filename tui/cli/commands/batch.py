@@ -65,7 +65,10 @@ class BatchGroup(LazyGroup):
     """A group whose first command needs no name."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Pass words that do not name a command to the first one."""
+        """Pass words that do not name a command to the first one; print the help without words."""
+        if not args:
+            output.say(ctx.get_help())
+            ctx.exit(2)
         if args and args[0] not in self._lazy and args[0] not in ("-h", "--help"):
             args = ["start", *args]
         return super().parse_args(ctx, args)
@@ -145,9 +148,9 @@ def batch() -> None:
 @workspace_options
 @how_options
 @click.option("--dry-run", is_flag=True, help="Check all rows and print the runs; start nothing.")
-@click.option("--yes", "--force", "yes", is_flag=True, help="Start without asking.")
+@click.option("-y", "--yes", "--force", "yes", is_flag=True, help="Start without asking.")
 @click.option(
-    "--detach", is_flag=True, help="Print the batch's name and return; the runs continue."
+    "-d", "--detach", is_flag=True, help="Print the batch's name and return; the runs continue."
 )
 @full_option
 @json_option("Print one event object a line; with --detach the batch, with --dry-run the plan.")
@@ -174,6 +177,12 @@ def start(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN4
     asked["usual"] = partial(usual, asked=asked) if is_usual else None
     asked["workspace"] = workspace_of(asked)
     return session.start(_start(read_stdin() if prompt == "-" else prompt or "", asked, as_json))
+
+
+async def start_copies(prompt: str, asked: dict[str, Any], *, as_json: bool) -> int:
+    """Start several copies of one run as a batch, as `run --count` does."""
+    of_batch = {"file": None, "matrix": (), "name": None, "total_budget": None, "usual": None}
+    return await _start(prompt, {**asked, **of_batch, "dry_run": False, "yes": True}, as_json)
 
 
 async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:

@@ -67,7 +67,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
     metavar="TOKENS",
     help="Set a new token limit for all runs.",
 )
-@click.option("--detach", is_flag=True, help="Print the ids and return; the runs continue.")
+@click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
@@ -129,7 +129,7 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
     "--check", is_flag=True, help="Only check whether the changes apply; exit code 1 if not."
 )
 @click.option("--drop", is_flag=True, help="Afterwards delete the other workspaces (asks).")
-@click.option("--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
+@click.option("-y", "--yes", "--force", "yes", is_flag=True, help="Do not ask before deleting.")
 @json_option("Print one object for each run.")
 @everywhere()
 def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
@@ -182,7 +182,7 @@ async def _chosen(engine: EnginePort, swarm: Batch, names: tuple[str, ...]) -> l
 @click.command(epilog=examples("batch drop @last --dry-run", "batch drop @last --force"))
 @click.argument("name", metavar="BATCH", type=BatchParam())
 @click.option("--dry-run", is_flag=True, help="List the workspaces; delete nothing.")
-@click.option("--yes", "--force", "yes", is_flag=True, help="Delete without asking.")
+@click.option("-y", "--yes", "--force", "yes", is_flag=True, help="Delete without asking.")
 @json_option("Print what was deleted as one object.")
 @everywhere()
 def drop(name: str, dry_run: bool, yes: bool, as_json: bool) -> int:

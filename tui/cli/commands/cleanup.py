@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     help="Delete Codex's session files of runs that cannot be resumed, permanently.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan; delete nothing.")
-@click.option("--force", is_flag=True, help="Delete without asking.")
+@click.option("-y", "--yes", "--force", "force", is_flag=True, help="Delete without asking.")
 @click.option(
     "--undo", is_flag=True, help="Restore the last clean-up, or the last deletion of RUN."
 )

@@ -1,4 +1,4 @@
-"""`swarm-tui config`: where the settings are, what they are, whether they can be used."""
+"""`swarm-tui config`: the settings in effect, their file, its check and its editor."""
 
 from __future__ import annotations
 
@@ -11,20 +11,30 @@ from tui.cli.support import output
 from tui.cli.support.options import ChoiceParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.config.settings import Config
 
+COMMENTED = """\
+# Settings of swarm-tui. Every key is optional; these are the defaults.
+# Remove the mark in front of a section and of the keys that you change.
+"""
 
-@click.command(epilog=examples("config", "config path", "config show --json", "config check"))
+
+@click.command(
+    epilog=examples("config", "config path", "config show --json", "config check", "config edit")
+)
 @click.argument(
-    "what", type=ChoiceParam(("path", "show", "check")), default="show", metavar="[WHAT]"
+    "what", type=ChoiceParam(("path", "show", "check", "edit")), default="show", metavar="[WHAT]"
 )
 @json_option("Print one JSON object.")
 @everywhere()
 def config(what: str, as_json: bool) -> int:
-    """Print the settings in effect (show), the path of their file (path), or check it (check).
+    """Print the settings in effect (show), the path of their file (path), check it or edit it.
 
     For an invalid file, check prints the line and exits with code 3; show prints the last valid
-    settings, which are in effect.
+    settings, which are in effect. edit opens the file in $VISUAL or $EDITOR, then checks it; a
+    missing file is created with every setting as a comment.
     """
     from engine.config import config_file, paths, settings
     from tui.cli.support import session
@@ -35,7 +45,13 @@ def config(what: str, as_json: bool) -> int:
         known: dict[str, Any] = {"path": str(places.config), "exists": there}
         output.say_json(known) if as_json else output.say(str(places.config))
         return 0
+    if what == "edit":
+        if as_json:
+            raise click.UsageError("--json goes with path, show and check.")
+        session.run(edit(places.config))
+        what = "check"
     if what == "check":
+        there = places.config.exists()
         check_ui(settings.load(places.config))
         told = "can be used" if there else "is not there: the defaults hold"
         known = {"path": str(places.config), "exists": there, "ok": True}
@@ -48,6 +64,20 @@ def config(what: str, as_json: bool) -> int:
     else:
         output.say(settings.text(loaded.config).rstrip())
     return 0
+
+
+async def edit(path: Path) -> None:
+    """Open the settings file in the user's editor; a missing one is created first."""
+    from engine.config.settings import Config, text
+    from engine.system import programs
+    from engine.system.output_file import write_output
+
+    programs.editor()  # before anything is written
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        defaults = "".join(f"# {line}\n" for line in text(Config()).splitlines())
+        write_output(path, f"{COMMENTED}{defaults}".encode())
+    await programs.edit(path)
 
 
 def check_ui(config: Config) -> None:

@@ -23,13 +23,13 @@ LOOK_S = 0.2
 """Seconds between two looks at a file: it does not announce that it grew."""
 
 
-@click.command(epilog=examples("logs @last", "logs 0f3 --raw | jq .type", "logs @last --follow"))
+@click.command(epilog=examples("logs @last", "logs k3f --raw | jq .type", "logs @last --follow"))
 @click.argument("run", metavar="RUN", type=RunParam())
 @click.option("--raw", is_flag=True, help="Print the agent's unchanged output of the last attempt.")
 @click.option("--stderr", "errors", is_flag=True, help="Print the agent's stderr instead.")
 @click.option("--setup", is_flag=True, help="Print the output of the set-up instead.")
 @click.option("--verify", is_flag=True, help="Print the output of the check instead.")
-@click.option("--follow", is_flag=True, help="Follow until the run has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow until the run has ended.")
 @json_option("Print one event object a line.")
 @everywhere()
 def logs(

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "resume @last 'Now add a test for it'", "resume 0f3 --detach - < review.md", "resume @last"
+        "resume @last 'Now add a test for it'", "resume k3f --detach - < review.md", "resume @last"
     )
 )
 @click.argument("run", metavar="RUN", type=RunParam(has_ended))
 @click.argument("message", metavar="[MESSAGE]", required=False, type=TextParam())
-@click.option("--detach", is_flag=True, help="Print the id and return; the run continues.")
+@click.option("-d", "--detach", is_flag=True, help="Print the id and return; the run continues.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         "retry @last",
         "retry --failed --detach",
         "retry --failed --batch nightly",
-        "retry 0f3 --fresh --prompt 'Try it in Rust'",
+        "retry k3f --fresh --prompt 'Try it in Rust'",
     )
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(has_ended))
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Use this prompt instead, in a new thread of the same workspace; - reads stdin.",
 )
-@click.option("--detach", is_flag=True, help="Print the ids and return; the runs continue.")
+@click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()

@@ -12,6 +12,7 @@ from engine.domain.errors import user_error
 from engine.domain.model import RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from tui.cli.support.named_paths import here
 from tui.cli.support.options import (
+    NumberParam,
     TemplateParam,
     TextParam,
     everywhere,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         "run --trust 'Upgrade the parser'",
         "run --empty --agent simulated --json 'Write a game'",
         "run --detach --retries 3 --budget 500k 'Tidy up the tests'",
+        "run --count 3 -m gpt-5.5 'Make the tests faster'",
         "run --after @last --at 22:00 'Update the changelog'",
     )
 )
@@ -52,7 +54,14 @@ if TYPE_CHECKING:
 @task_options
 @workspace_options
 @how_options
-@click.option("--detach", is_flag=True, help="Print the id and return; the run continues.")
+@click.option(
+    "--count",
+    type=NumberParam(1, 1000),
+    default=1,
+    metavar="N",
+    help="Start N copies as a batch, each in its own workspace (best of N).",
+)
+@click.option("-d", "--detach", is_flag=True, help="Print the id and return; the run continues.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run object; nothing else.")
 @everywhere()
@@ -72,7 +81,12 @@ def run(prompt: str | None, as_json: bool, **asked: Any) -> int:  # noqa: ANN401
     if asked["params"] and not asked["template"]:
         raise click.UsageError("-p goes with -t.")
     asked["workspace"] = workspace_of(asked)
-    return session.start(_run(read_stdin() if prompt == "-" else prompt or "", asked, as_json))
+    prompt = read_stdin() if prompt == "-" else prompt or ""
+    if asked["count"] > 1:
+        from tui.cli.commands.batch import start_copies
+
+        return session.start(start_copies(prompt, asked, as_json=as_json))
+    return session.start(_run(prompt, asked, as_json))
 
 
 async def _run(prompt: str, asked: dict[str, Any], as_json: bool) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 
-@click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait 0f3 0f4 --json"))
+@click.command(epilog=examples("wait @last", "wait --all --timeout 2h", "wait k3f p9d --json"))
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam())
 @click.option("--all", "everything", is_flag=True, help="Wait for all runs that have not ended.")
 @batch_option
@@ -82,10 +82,9 @@ async def _wait(
 
 async def _ended(engine: EnginePort, runs: dict[str, Run], *, quiet: bool) -> None:
     """Wait until all of these have ended, and print the end of each."""
-    from engine.domain.activity import clock, elapsed_s
     from engine.domain.lifecycle import LIVE
     from tui.cli.support.fault_news import FaultNews
-    from tui.cli.support.summaries import full_title
+    from tui.cli.support.summaries import headline
 
     batches, faults = engine.batches(), FaultNews(engine)
     left = set(runs)
@@ -98,8 +97,7 @@ async def _ended(engine: EnginePort, runs: dict[str, Run], *, quiet: bool) -> No
                 continue
             left.discard(run_id)
             if not quiet:
-                took = clock(elapsed_s(run, run.last_event_at))
-                output.say(f"{run.id} {run.status} after {took} · {full_title(run)}")
+                output.say(headline(run))
         if not left:
             return
         engine.check_works()

@@ -17,7 +17,7 @@ from tui.cli.support.options import (
 
 @click.command(
     epilog=examples(
-        "watch @last", "watch 0f3 0f4", "watch @last --since 40 --json", "watch --batch nightly"
+        "watch @last", "watch k3f p9d", "watch @last --since 40 --json", "watch --batch nightly"
     )
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam())

@@ -76,6 +76,7 @@ class PauseJson(Shape):
     reason: str
     waiting_for: WaitingFor
     until: Time | None
+    agent: Annotated[str | None, Meta(description="agent whose runs it holds; null: all runs")]
 
 
 class PlaceJson(Shape):

@@ -8,3 +8,6 @@ COLOURS = {
     "busy": "cyan",
     "dim": "bright_black",
 }
+
+BOLD = "bold"
+"""Stands for the terminal's own colour in bold."""

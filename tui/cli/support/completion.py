@@ -155,7 +155,10 @@ def _answer(shell: ShellComplete) -> str:
 def runs(
     typed: str, taken: Iterable[str], fits: Callable[[Run], bool]
 ) -> list[CompletionItem[str]]:
-    """Offer the runs that begin so, the newest first, each with its status and title."""
+    """Return the runs that begin so, newest first, each with status and title.
+
+    Where none does, the one run that ends so is offered: shells replace the word by its id.
+    """
 
     async def find(engine: EnginePort) -> list[Run]:
         newest = await engine.runs(limit=NEWEST)
@@ -164,10 +167,12 @@ def runs(
         return newest
 
     known = _ask(find, [])
+    begun = [run for run in known if run.id.startswith(typed)]
+    ending = [run for run in known if run.id.endswith(typed)]
     items = [
         CompletionItem(run.id, help=f"{run.status} · {one_line(run.spec.title, SHOWN_CHARS)}")
-        for run in known
-        if run.id.startswith(typed) and run.id not in taken and fits(run)
+        for run in begun or (ending if len(ending) == 1 else [])
+        if run.id not in taken and fits(run)
     ]
     if "@last".startswith(typed) and known and fits(known[0]) and "@last" not in taken:
         items.append(CompletionItem("@last", help="the newest run"))

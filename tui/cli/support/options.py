@@ -123,7 +123,7 @@ class TextParam(click.ParamType[str]):
 
 
 class RunParam(TextParam):
-    """A run: any unique beginning of its id, or @last; shells offer those that `fits` takes."""
+    """A run: a unique beginning or end of its id, or @last; shells offer those that `fits`."""
 
     name = "run"
 
@@ -260,6 +260,21 @@ class TimeParam(click.ParamType[float]):
         """Read a time; without a zone it is the user's own, and HH:MM is the next such moment."""
         try:
             return parsing.moment(str(value), time.time())
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class PastParam(click.ParamType[float]):
+    """A moment that has passed, in seconds since 1970: 2h ago, HH:MM, or ISO 8601."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the moment in seconds since 1970."""
+        try:
+            return parsing.past_moment(str(value), time.time())
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from engine.domain.text import escaped, visible
+from tui.cli.support.colours import BOLD
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,17 +40,21 @@ def say_aside(text: str) -> None:
 
 def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
     """Write lines made of pieces, each a text and its colour; plain outside a terminal."""
-    import click  # late: the dashboard does without
-
     painted = has_colours(sys.stdout)
     written = [
         "".join(
-            click.style(visible(text), fg=colour) if painted and colour else visible(text)
+            _painted(visible(text), colour) if painted and colour else visible(text)
             for text, colour in line
         )
         for line in lines
     ]
     _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in written))
+
+
+def _painted(text: str, colour: str) -> str:
+    import click  # late: the dashboard does without
+
+    return click.style(text, bold=True) if colour == BOLD else click.style(text, fg=colour)
 
 
 def say_json(*values: Any) -> None:  # noqa: ANN401  whatever JSON can hold

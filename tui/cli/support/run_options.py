@@ -65,7 +65,7 @@ def with_flags(function: Function, options: Sequence[RunOption]) -> Function:
 
 
 def _flag(option: RunOption) -> Callable[[Function], Function]:
-    names = [option.flag, option.key]
+    names = [option.flag, option.key, *filter(None, [option.short])]
     if option.kind is Kind.FLAG:
         return click.option(*names, is_flag=True, help=option.help)
     if option.kind is Kind.YES_NO:

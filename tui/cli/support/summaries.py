@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from engine.domain.activity import clock, elapsed_s
+from engine.domain.activity import elapsed_s, took
 from engine.domain.errors import entry_of
 from engine.domain.model import Run, Status, WorkspaceKind
 from engine.domain.text import printable_name
@@ -30,8 +30,8 @@ def full_title(run: Run) -> str:
 
 def headline(run: Run) -> str:
     """Return the end of a run in one line."""
-    took = clock(elapsed_s(run, run.last_event_at))
-    return f"{run.id} {formatting.word(run.status)} after {took} · {full_title(run)}"
+    duration = took(elapsed_s(run, run.last_event_at))
+    return f"{run.id} {formatting.word(run.status)} after {duration} · {full_title(run)}"
 
 
 def details(run: Run, changes: Changes | None = None) -> list[str]:

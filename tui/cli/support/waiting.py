@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from engine.domain.activity import activity, paused_words
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
-from engine.domain.queue import paused, unfinished
+from engine.domain.queue import pause_of, paused, unfinished
 from engine.domain.run_json import pause_json, run_json
 from tui.cli.support import output
 
@@ -29,9 +30,8 @@ class QueueWait:
 
 def of_view(view: View, pause: Pause | None, now: float) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits."""
-    held = pause if paused(pause, now) else None
     return {
-        run.id: QueueWait(place, tuple(unfinished(view, run)), held)
+        run.id: QueueWait(place, tuple(unfinished(view, run)), pause_of(run, pause, now))
         for place, run in enumerate(view.queue(), start=1)
     }
 
@@ -52,7 +52,7 @@ def doing(run: Run, now: float, wait: QueueWait | None) -> str:
     return activity(run, now, wait.position, after=wait.after, pause=wait.pause)
 
 
-def told_json(run: Run, now: float, waits: dict[str, QueueWait]) -> dict[str, Any]:
+def told_json(run: Run, now: float, waits: Mapping[str, QueueWait]) -> dict[str, Any]:
     """Return a run as the JSON object of the contract."""
     wait = waits.get(run.id)
     if wait is None:

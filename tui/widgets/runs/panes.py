@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from engine.domain.model import Run, Status
-from engine.domain.queue import paused, unfinished
+from engine.domain.queue import pause_of, unfinished
 from tui.models.activity_history import ActivityHistory
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.splitters import Split, Splitters
@@ -89,11 +89,10 @@ class Panes(Splitters):
         """Say what a run waits for, if it is queued; costs no more than the run itself."""
         if run.status is not Status.QUEUED:
             return QueuePosition()
-        pause = self._engine.pause
         return QueuePosition(
             position=self.positions.get(run.id),
             after=tuple(unfinished(self._engine.view, run)),
-            pause=pause if paused(pause, self._clock()) else None,
+            pause=pause_of(run, self._engine.pause, self._clock()),
         )
 
     def on_mount(self) -> None:

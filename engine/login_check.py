@@ -1,0 +1,68 @@
+"""Check of an agent's login before a run is created, and before its first attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from engine.agents.registry import agent_of
+from engine.config.paths import Paths
+from engine.config.run_environment import requested
+from engine.config.settings import Config
+from engine.domain.errors import UserError
+from engine.domain.model import Run, RunSpec
+from engine.system.environment import requested_environment, separate_agents_code
+
+VALID_S = 20.0
+"""How long a successful check counts for the next requests."""
+PATIENCE_S = 8.0
+"""Where an agent does not answer within this time, a run is created all the same."""
+
+
+async def login_error(
+    spec: RunSpec, config: Config, environment: Mapping[str, str]
+) -> UserError | None:
+    """Return why the agent cannot be started in this environment; None if it can."""
+    base, _ = separate_agents_code(environment, [spec.workspace.source or ""])
+    try:
+        return await agent_of(spec.agent).login_error(spec, config, base)
+    except UserError as error:
+        return error
+
+
+class LoginCheck:
+    """Check of logins for requests; a success counts for a while."""
+
+    def __init__(self, paths: Paths, config: Config) -> None:
+        self._paths = paths
+        self._config = config
+        self._succeeded: dict[object, float] = {}
+
+    async def require(self, specs: Iterable[RunSpec]) -> None:
+        """Raise `UserError` where an agent of these new runs is missing or not logged in."""
+        environment = requested_environment()
+        for spec in specs:
+            await self._require(spec, environment)
+
+    async def require_again(self, run: Run) -> None:
+        """Raise `UserError` where the agent of a run is missing or no longer logged in."""
+        try:
+            environment = await asyncio.to_thread(requested, self._paths, run.id)
+        except OSError:  # a damaged file: the attempt reports it
+            return
+        await self._require(run.spec, environment)
+
+    async def _require(self, spec: RunSpec, environment: Mapping[str, str]) -> None:
+        variables = hash(tuple(sorted(environment.items())))
+        key = (spec.agent, spec.codex_bin, spec.codex_config, variables)
+        if time.monotonic() - self._succeeded.get(key, -math.inf) < VALID_S:
+            return
+        # An agent that does not answer is asked again by the scheduler, which reports it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                if error := await login_error(spec, self._config, environment):
+                    raise error
+        self._succeeded[key] = time.monotonic()

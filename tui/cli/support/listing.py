@@ -1,0 +1,58 @@
+"""Runs as `ls` and `show` list them: as JSON, and with a note where nothing supervises them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.domain.lifecycle import LIVE
+from engine.domain.model import Run
+from tui.cli.support import output
+
+if TYPE_CHECKING:
+    from engine.domain.radar import Overlap
+    from engine.engine import SupervisionState
+    from engine.ports.engine import EnginePort
+    from tui.cli.support.waiting import QueueWait
+
+STANDS = "?"
+"""Marks the time of a run that nothing supervises."""
+
+
+def supervision_of(engine: EnginePort, runs: Iterable[Run]) -> SupervisionState | None:
+    """Return how the runs are supervised; None where none of them is live."""
+    if not any(run.status in LIVE for run in runs):
+        return None
+    from engine.engine import supervision_state  # late: seldom needed
+
+    return supervision_state(engine.paths.lock)
+
+
+def show_unsupervised(state: SupervisionState | None, runs: Iterable[Run]) -> None:
+    """Print why live runs are not supervised, and the meaning of the marked times."""
+    if state is None or not state.problem:
+        return
+    output.say_aside(state.problem)
+    if any(state.stands(run) for run in runs):
+        output.say_aside(f"Times marked {STANDS} are as of the last sign of supervision.")
+
+
+def time_of(run: Run, now: float, state: SupervisionState | None) -> float:
+    """Return the time up to which a run is known."""
+    return state.time_of(run, now) if state else now
+
+
+def listed_json(
+    run: Run,
+    now: float,
+    waits: Mapping[str, QueueWait],
+    overlaps: Sequence[Overlap],
+    state: SupervisionState | None,
+) -> dict[str, Any]:
+    """Return a run as a JSON object, with the runs that change the same files."""
+    from tui.cli.support import waiting
+
+    listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
+    supervised = None if state is None or run.status not in LIVE else not state.problem
+    told = waiting.told_json(run, time_of(run, now, state), waits)
+    return {**told, "supervised": supervised, "overlaps": listed}
