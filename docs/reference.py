@@ -100,13 +100,40 @@ def keys() -> str:
         "",
         NOTE,
         "Set your own keys with `ui.keys` in the settings, by the names in the last column.",
+        "",
+        "## One key, one meaning",
+        "",
+        "A key has the same meaning on all screens. While a search of the log is on, `n` and `N` go",
+        "to its matches.",
+        "",
+        "| key | meaning | where |",
+        "|---|---|---|",
+        *_meanings(),
     ]
     for name, found in GROUPS.items():
         lines += ["", f"## {name}", "", "| keys | effect | name |", "|---|---|---|"]
         for command in found:
-            shown = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
+            keys = (_cell(key) for key in keys_of(command, {}))
+            shown = " ".join(f"`{key}`" for key in keys) or "palette"
             lines.append(f"| {shown} | {command.help} | `{command.id}` |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(key: str) -> str:
+    return key.replace("|", "\\|")
+
+
+def _meanings() -> Iterator[str]:
+    """Return a row for each key that several screens have."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, commands in GROUPS.items():
+        for command in commands:
+            for key in keys_of(command, {}):
+                places = found.setdefault((key, command.meaning), [])
+                places += [name] * (name not in places)
+    for (key, meaning), places in found.items():
+        if len(places) > 1:
+            yield f"| `{_cell(key)}` | {meaning} | {', '.join(places)} |"
 
 
 def errors() -> str:

@@ -402,7 +402,7 @@ class SwarmApp(App[None]):
         self.queue.change_slots(-1)
 
     async def action_quit(self) -> None:
-        """Quit; with live runs only after a question."""
+        """Quit; live runs continue where they can, else ask first."""
         self.queue.quit()
 
     def action_switch_theme(self) -> None:

@@ -35,6 +35,29 @@ class Command:
         """The action's name there."""
         return self.does.partition(".")[2]
 
+    @property
+    def meaning(self) -> str:
+        """The meaning of its keys: one key has one meaning, whatever screen is shown."""
+        return _SAME_MEANING.get(self.label, self.label)
+
+
+_SAME_MEANING = {
+    **dict.fromkeys(("read", "start run", "go there"), "open"),
+    **dict.fromkeys(("cancel", "end them"), "stop"),
+    **dict.fromkeys(("needs me", "changed", "parked"), "show only"),
+    **dict.fromkeys(("unfold", "expand", "next hunk"), "right"),
+    **dict.fromkeys(("fold", "collapse", "hunk before"), "left"),
+    **dict.fromkeys(("next tab", "next file", "older"), "next"),
+    **dict.fromkeys(("previous tab", "file before", "newer"), "previous"),
+    "copy id": "copy",
+    "end": "back",
+    "filter": "search",
+    "list": "pane",
+    "send again": "retry",
+    "since": "compare",
+    "whole file": "files",
+}
+"""Labels that name the meaning of their key for one screen."""
 
 _REMOVE = "Delete (asks); trash: for good"
 _ARTEFACTS = "Delete rebuildable folders (asks)"
@@ -61,15 +84,23 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("mark.toggle", "space", "mark", "list.mark", "Mark or unmark the run", 95),
         Command("mark.range", "v", "range", "list.mark_range", "Start or end a range of marks"),
         Command("mark.all", "A", "mark all", "list.mark_all", "Mark all shown runs"),
-        Command("mark.clear", "ctrl+backslash", "clear", "list.clear_marks", "Clear the marks"),
+        Command(
+            "mark.clear",
+            "ctrl+backslash",
+            "clear",
+            "list.clear_marks",
+            "Clear the marks (esc, too)",
+        ),
     ),
     "List": (
         Command("move.down", "j,down", "down", "list.cursor_down", "Go to the next run"),
         Command("move.up", "k,up", "up", "list.cursor_up", "Go to the previous run"),
         Command("move.top", "g,home", "top", "list.cursor_top", "Go to the first run"),
         Command("move.bottom", "G,end", "bottom", "list.cursor_bottom", "Go to the last run"),
-        Command("move.page_down", "pagedown", "page", "list.page_down", "Scroll one page down"),
-        Command("move.page_up", "pageup", "page", "list.page_up", "Scroll one page up"),
+        Command(
+            "move.page_down", "pagedown", "page down", "list.page_down", "Scroll one page down"
+        ),
+        Command("move.page_up", "pageup", "page up", "list.page_up", "Scroll one page up"),
         Command("list.filter", "slash", "filter", "runs.filter", "Filter the runs as you type", 45),
         Command(
             "list.needs_me",
@@ -82,14 +113,14 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("list.sort", "s", "sort", "runs.sort", "Sort by the next column", 87),
         Command("list.reverse", "S", "reverse", "runs.reverse", "Reverse the order"),
         Command("list.group", "b", "group", "runs.group", "Group by the next property", 88),
-        Command("list.triage", "c", "causes", "runs.triage", "Group failed runs by cause", 89),
+        Command("list.triage", "C", "causes", "runs.triage", "Group failed runs by cause", 89),
         Command("list.fold", "left", "fold", "list.left", "Fold the group, or move left"),
         Command("list.unfold", "right", "unfold", "list.right", "Unfold the group, or move right"),
     ),
     "Panes": (
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 58),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 55),
-        Command("view.changes", "D", "changes", "runs.changes", "Show the changes of the run", 38),
+        Command("view.changes", "c", "changes", "runs.changes", "Show the changes of the run", 38),
         Command("view.fleet", "T", "fleet", "runs.fleet", "Show runs as tiles or as a list", 72),
         Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show the details of the run", 50),
@@ -102,7 +133,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         ),
         Command("pane.next", "tab", "pane", "runs.next_pane", "Go to the next pane", 75),
         Command(
-            "pane.previous", "shift+tab", "pane", "runs.previous_pane", "Go to the previous pane"
+            "pane.previous",
+            "shift+tab",
+            "pane before",
+            "runs.previous_pane",
+            "Go to the previous pane",
         ),
         Command("tab.next", "]", "next tab", "runs.next_pane", "Go to the next tab"),
         Command(
@@ -113,17 +148,22 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command(
             "pane.narrower", "less_than_sign", "narrower", "runs.narrower", "Narrow the run list"
         ),
-        Command("view.back", "escape", "back", "runs.back", "Go back", 6),
+        Command("view.back", "escape", "back", "runs.back", "Clear the marks, or go back", 6),
     ),
     "Log": (
         Command("log.follow", "F", "follow", "runs.follow", "Follow the end of the log", 80),
         Command(
-            "log.unfold", "enter", "unfold", "log.unfold", "Unfold the entry, or open its file", 15
+            "log.unfold", "enter", "open", "log.unfold", "Unfold the entry, or open its file", 15
         ),
         Command("log.search", "slash", "search", "logs.search", "Search the whole log", 16),
-        Command("log.next", "n", "next", "logs.next_match", "Go to the next match", 17),
+        Command("log.next", "n", "next match", "logs.next_match", "Go to the next match", 17),
         Command(
-            "log.previous", "N", "previous", "logs.previous_match", "Go to the previous match", 18
+            "log.previous",
+            "N",
+            "previous match",
+            "logs.previous_match",
+            "Go to the previous match",
+            18,
         ),
         Command("log.leave", "escape", "end", "logs.leave", "Leave the range or the search"),
         Command(
@@ -135,7 +175,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             19,
         ),
         Command("log.kinds", "K", "kinds", "logs.kinds", "Choose which events to show", 60),
-        Command("log.wrap", "w", "wrap", "log.wrap", "Wrap or cut long lines", 61),
+        Command("log.wrap", "W", "wrap", "log.wrap", "Wrap or cut long lines", 61),
         Command("log.times", "t", "time", "log.times", "Switch how times are shown", 62),
         Command("log.range", "v", "range", "log.mark_range", "Start or end a range of lines", 63),
         Command("log.copy", "y", "copy", "log.copy", "Copy the line or the marked lines", 64),
@@ -145,27 +185,37 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("plan.whole", "P", "plan", "runs.plan", "Show or hide the whole plan", 86),
     ),
     "Files": (
-        Command("tree.open", "enter,space", "open", "files.open", "Open the file or folder", 15),
+        Command("tree.open", "enter", "open", "files.open", "Open the file or folder", 15),
         Command("tree.expand", "right", "expand", "files.expand", "Expand the folder"),
         Command("tree.collapse", "left", "collapse", "files.collapse", "Collapse the folder"),
         Command("tree.filter", "slash", "filter", "files.filter", "Filter the files", 40),
         Command(
-            "tree.changed", "c", "changed", "files.changed_only", "Show only changed files", 45
+            "tree.changed", "w", "changed", "files.changed_only", "Show only changed files", 45
         ),
     ),
     "Changes and files": (
         Command("changes.open", "enter", "read", "changes.open", "Go to the file's diff", 10),
         Command(
-            "changes.hunk", "l,right", "next hunk", "changes.next_hunk", "Go to the next hunk", 12
+            "changes.hunk", "right", "next hunk", "changes.next_hunk", "Go to the next hunk", 12
         ),
         Command(
-            "changes.hunk_before", "h,left", "hunk", "changes.last_hunk", "Go to the previous hunk"
+            "changes.hunk_before",
+            "left",
+            "hunk before",
+            "changes.last_hunk",
+            "Go to the previous hunk",
         ),
-        Command("changes.file", "J", "next file", "changes.next_file", "Go to the next file", 14),
-        Command("changes.file_before", "K", "file", "changes.last_file", "Go to the previous file"),
+        Command("changes.file", "]", "next file", "changes.next_file", "Go to the next file", 14),
+        Command(
+            "changes.file_before",
+            "[",
+            "file before",
+            "changes.last_file",
+            "Go to the previous file",
+        ),
         Command(
             "changes.beside",
-            "s",
+            "vertical_line",
             "side by side",
             "changes.beside",
             "Switch side by side and inline",
@@ -176,7 +226,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "changes.since",
-            "c",
+            "equals_sign",
             "since",
             "changes.since",
             "Choose the checkpoint to compare",
@@ -184,35 +234,30 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         ),
         Command("changes.whole", "f", "whole file", "changes.whole", "Show the whole file", 20),
         Command(
-            "changes.pane",
-            "tab,]",
-            "pane",
-            "changes.next_pane",
-            "Switch between files and diff",
-            22,
+            "changes.pane", "tab", "pane", "changes.next_pane", "Switch between files and diff", 22
         ),
         Command(
             "changes.pane_before",
-            "shift+tab,[",
-            "pane",
+            "shift+tab",
+            "pane before",
             "changes.next_pane",
             "Switch between diff and files",
         ),
         Command("changes.zoom", "z", "zoom", "changes.zoom", "Maximize or restore the diff", 24),
-        Command("code.right", "L", "right", "code.right", "Scroll right", 40),
-        Command("code.left", "H", "left", "code.left", "Scroll left"),
-        Command("code.refresh", "r,ctrl+r", "refresh", "code.refresh", "Refresh the view", 30),
+        Command("code.right", "shift+right", "scroll right", "code.right", "Scroll right", 40),
+        Command("code.left", "shift+left", "scroll left", "code.left", "Scroll left"),
+        Command("code.refresh", "f5", "refresh", "code.refresh", "Refresh the view", 30),
         Command("code.back", "escape", "back", "code.back", "Go back", 11),
     ),
     "Queue": (
         Command("queue.pause", "p", "pause", "app.pause", "Pause or resume the queue", 85),
-        Command("queue.more", "plus", "slots", "app.more_slots", "Add a slot"),
-        Command("queue.fewer", "minus", "slots", "app.fewer_slots", "Remove a slot"),
+        Command("queue.more", "plus", "more slots", "app.more_slots", "Add a slot"),
+        Command("queue.fewer", "minus", "fewer slots", "app.fewer_slots", "Remove a slot"),
     ),
     "Program": (
         Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
         Command("screen.disk", "2", "disk", "app.disk", "Show disk usage"),
-        Command("screen.templates", "3,t", "templates", "app.templates", "Show the run templates"),
+        Command("screen.templates", "3", "templates", "app.templates", "Show the run templates"),
         Command(
             "screen.patterns", "4", "patterns", "app.patterns", "Show patterns of successful runs"
         ),
@@ -228,7 +273,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command(
             "app.suspend", "ctrl+z", "suspend", "app.suspend_process", "Suspend; runs continue"
         ),
-        Command("app.quit", "q", "quit", "app.quit", "Quit; asks while runs are live", 7),
+        Command("app.quit", "q", "quit", "app.quit", "Quit; runs continue", 7),
     ),
     "Disk usage": (
         Command("disk.open", "enter", "open", "disktree.unfold", "Unfold or fold the row", 11),
@@ -242,20 +287,20 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             _REMOVE,
             12,
         ),
-        Command("disk.artefacts", "a", "rebuildable", "disk.artefacts", _ARTEFACTS, 13),
+        Command("disk.artefacts", "J", "rebuildable", "disk.artefacts", _ARTEFACTS, 13),
         Command("disk.undo", "u", "undo", "disk.undo", "Restore the chosen deletion", 14),
-        Command("disk.empty", "E", "empty trash", "disk.empty", "Empty the trash (asks)"),
+        Command("disk.empty", "ctrl+d", "empty trash", "disk.empty", "Empty the trash (asks)"),
         Command("disk.stop", "x", "stop", "disk.stop", "Stop measuring or deleting", 20),
         Command(
             "disk.apparent",
-            "b",
+            "number_sign",
             "apparent",
             "disk.apparent",
             "Switch apparent and disk size",
         ),
         Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
         Command("disk.reverse", "S", "reverse", "disk.reverse", "Reverse the order"),
-        Command("disk.look", "r,ctrl+r", "refresh", "disk.look", "Measure again", 17),
+        Command("disk.look", "f5", "refresh", "disk.look", "Measure again", 17),
         Command("disk.next", "]", "next tab", "disk.next_tab", "Go to the next tab", 18),
         Command(
             "disk.previous", "[", "previous tab", "disk.previous_tab", "Go to the previous tab"
@@ -274,25 +319,25 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command(
             "templates.start",
             "enter",
-            "start",
+            "start run",
             "templates.start",
             "Start a run from the template",
             12,
         ),
         Command("templates.edit", "e", "edit", "templates.edit", "Edit the template", 14),
-        Command("templates.new", "a", "add", "templates.new", "Create a template", 16),
+        Command("templates.new", "M", "make", "templates.new", "Create a template", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
     "Patterns": (
         Command("patterns.edit", "e", "edit", "patterns.edit", "Edit the pattern", 12),
         Command(
-            "patterns.export", "w", "export", "patterns.export", "Export the pattern to a file", 14
+            "patterns.export", "E", "export", "patterns.export", "Export the pattern to a file", 14
         ),
         Command(
-            "patterns.import", "i", "import", "patterns.import", "Import a pattern from a file", 16
+            "patterns.import", "I", "import", "patterns.import", "Import a pattern from a file", 16
         ),
         Command(
-            "patterns.remove", "d", "remove", "patterns.remove", "Remove the pattern (asks)", 17
+            "patterns.remove", "d", "delete", "patterns.remove", "Delete the pattern (asks)", 17
         ),
         Command(
             "patterns.undo", "u", "undo", "patterns.undo", "Restore the last removed pattern", 18
@@ -300,21 +345,30 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
     ),
     "Notifications": (
-        Command("notify.again", "a", "send again", "notify.again", "Send the delivery again", 12),
-        Command("notify.test", "T", "test", "notify.test", "Send a test to the receiver", 14),
+        Command("notify.again", "r", "send again", "notify.again", "Send the delivery again", 12),
+        Command("notify.test", "m", "test", "notify.test", "Send a test to the receiver", 14),
         Command("notify.parked", "w", "parked", "notify.parked", "Show only parked deliveries", 16),
         Command("notify.history", "h", "history", "notify.history", "Show past messages here", 18),
-        Command("notify.pane", "tab,]", "pane", "notify.pane", "Go to the next pane", 20),
+        Command("notify.pane", "tab", "pane", "notify.pane", "Go to the next pane", 20),
         Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
     ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
         Command(
-            "batch.changes", "D", "changes", "batch.changes", "Show the changes of the run", 11
+            "batch.changes", "c", "changes", "batch.changes", "Show the changes of the run", 11
         ),
-        Command("batch.compare", "c", "compare", "batch.compare", "Compare the runs of a task", 18),
+        Command(
+            "batch.compare",
+            "equals_sign",
+            "compare",
+            "batch.compare",
+            "Compare the runs of a task",
+            18,
+        ),
         Command("batch.apply", "a", "apply", "batch.apply", "Apply the best run of each task", 12),
-        Command("batch.drop", "d", "drop", "batch.drop", "Delete the other workspaces (asks)", 13),
+        Command(
+            "batch.drop", "d", "delete", "batch.drop", "Delete the other workspaces (asks)", 13
+        ),
         Command("batch.retry", "r", "retry", "batch.retry", "Retry failed runs", 14),
         Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel live runs (asks)", 15),
         Command("batch.export", "E", "export", "batch.export", "Export the results to a file", 17),
@@ -325,15 +379,17 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Search": (
         Command("find.open", "enter", "go there", "find.open", "Open the event in its log", 12),
-        Command("find.next", "down,ctrl+n", "next", "find.next", "Go to the next match", 14),
-        Command("find.previous", "up", "previous", "find.previous", "Go to the previous match", 15),
-        Command("find.page_down", "pagedown", "page", "find.page_down", "Scroll one page down"),
-        Command("find.page_up", "pageup", "page", "find.page_up", "Scroll one page up"),
+        Command("find.next", "down", "down", "find.next", "Go to the next match", 14),
+        Command("find.previous", "up", "up", "find.previous", "Go to the previous match", 15),
+        Command(
+            "find.page_down", "pagedown", "page down", "find.page_down", "Scroll one page down"
+        ),
+        Command("find.page_up", "pageup", "page up", "find.page_up", "Scroll one page up"),
         Command("find.type", "tab", "list", "find.type", "Switch between list and input", 16),
         Command("find.back", "escape", "back", "find.back", "Back to the runs", 18),
     ),
     "Doctor": (
-        Command("doctor.look", "r,ctrl+r", "refresh", "doctor.look", "Run the checks again", 12),
+        Command("doctor.look", "f5", "refresh", "doctor.look", "Run the checks again", 12),
         Command("doctor.end", "x", "end them", "doctor.end", "End leftover processes (asks)", 14),
         Command("doctor.back", "escape", "back", "doctor.back", "Back to the runs", 16),
     ),
@@ -354,6 +410,10 @@ NAMES = {
     "ctrl+backslash": "ctrl+\\",
     "less_than_sign": "<",
     "greater_than_sign": ">",
+    "vertical_line": "|",
+    "equals_sign": "=",
+    "number_sign": "#",
+    "f5": "F5",
     "plus": "+",
     "minus": "-",
     "up": "↑",

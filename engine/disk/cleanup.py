@@ -114,7 +114,7 @@ class WorkspaceCleanup:
             return bare  # it stays, whatever is in it
         worthless = self._config.cleanup.worthless
         lost = await unsaved(run, self._paths, worthless, asked, in_words=True)
-        return replace(bare, unsaved=lost.words, branch=lost.branch or "")
+        return replace(bare, unsaved=lost.words, unapplied=lost.unapplied, branch=lost.branch or "")
 
     async def _rebuildable(self, run: Run, scanner: FolderScanner) -> CleanupCandidate:
         try:

@@ -54,6 +54,8 @@ class CleanupCandidate:
     rebuildable: int = 0
     unsaved: str = ""
     """What of its work is nowhere else, in words; empty where nothing is."""
+    unapplied: int = 0
+    """Changed files that were not applied, where nothing else is unsaved."""
     branch: str = ""
     """The branch that stays: only it holds commits that were applied."""
     folders: tuple[RebuildableFolder, ...] = ()
@@ -78,6 +80,8 @@ class CleanupItem:
     """What of it goes, where that is not all of it."""
     is_unsaved: bool = False
     """Whether it stays because work in it is nowhere else."""
+    unapplied: int = 0
+    """Changed files that were not applied, where that is the only reason why it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,10 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
         unsaved = "" if kept or is_forced else one.unsaved
         why = kept or unsaved or _taken(one, wish, now)
         path, title = one.run.workspace.path if one.run.workspace else "", one.run.spec.title
-        item = CleanupItem(one.run.id, title, project, size, why, path, one.folders, bool(unsaved))
+        unapplied = one.unapplied if unsaved else 0
+        item = CleanupItem(
+            one.run.id, title, project, size, why, path, one.folders, bool(unsaved), unapplied
+        )
         (keep if kept or unsaved else take).append(item)
     return CleanupPlan(largest_first(take), largest_first(keep), wish.artefacts_only)
 

@@ -57,6 +57,11 @@ class UnsavedWork:
         return bool(self.words)
 
     @property
+    def unapplied(self) -> int:
+        """Changed files that were not applied, where nothing else is unsaved; else 0."""
+        return self.files if self.words == UnsavedWork(files=self.files).words else 0
+
+    @property
     def commits(self) -> int:
         """Commits that are nowhere else."""
         return sum(one.count for one in self.holdings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
@@ -69,3 +70,14 @@ def hopeless(view: View, run: Run) -> str | None:
         if other is None or (other.status in FINISHED and other.status is not Status.SUCCEEDED):
             return run_id
     return None
+
+
+def dependents(view: View, runs: Collection[str]) -> list[Run]:
+    """Return the queued runs that wait for these, directly or through others, in queue order.
+
+    They are cancelled when what they wait for ends without success.
+    """
+    lost, queued = set(runs), [run for run in view.queue() if run.spec.after]
+    while found := {run.id for run in queued if lost.intersection(run.spec.after)} - lost:
+        lost |= found
+    return [run for run in queued if run.id in lost and run.id not in runs]

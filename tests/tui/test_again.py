@@ -107,7 +107,7 @@ async def test_from_scratch_is_in_the_palette_and_asks(engine: FakeEngine) -> No
         await pilot.press("enter")
         await pilot.pause()
         assert engine.asked == []
-        await pilot.press("ctrl+p", *"run.fresh", "enter", "f")
+        await pilot.press("ctrl+p", *"run.fresh", "enter", "r")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
         assert engine.asked == [("retry fresh", "e5")]
 
@@ -119,12 +119,12 @@ async def test_x_on_marks_asks_and_takes_those_that_are_live(engine: FakeEngine)
         await pilot.press("A", "x")
         await pilot.pause()
         assert "5 marked" in shown(app)
-        assert "Cancel 2 runs?" in shown(app)
-        assert "Tidy up, Port the tests" in shown(app)
-        await pilot.press("enter")  # stay
+        assert "Cancel 2 runs: “Tidy up” and “Port the tests”?" in shown(app)
+        assert "[x] Cancel 2 runs" in shown(app)
+        await pilot.press("enter")  # keep
         await pilot.pause()
         assert engine.asked == []
-        await pilot.press("x", "c")
+        await pilot.press("x", "x")
         await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
         assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]
         assert screen_of(app).panes.run_list.marks.ids == set()
@@ -149,7 +149,7 @@ async def test_marks_are_retried_and_killed(engine: FakeEngine) -> None:
         await until(pilot, lambda: engine.view.runs["a1"].attempt == 2)
         assert engine.asked == [("retry", "b2"), ("retry", "a1")]
         await choose(pilot, "d4")
-        await pilot.press("space", "space", "X", "k")
+        await pilot.press("space", "space", "X", "X")
         await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
         assert engine.asked[2:] == [("kill", "d4"), ("kill", "c3")]
 
@@ -187,17 +187,37 @@ async def test_one_message_goes_to_all_that_are_marked(engine: FakeEngine) -> No
         assert screen_of(app).panes.run_list.marks.ids == set()
 
 
-async def test_a_prompt_is_edited_for_one_run(engine: FakeEngine) -> None:
+async def test_one_prompt_is_edited_for_all_marked_runs(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("A", "e")
-        await pilot.pause()
-        assert app.screen is screen_of(app)
-        assert "a prompt is edited for one" in toasts(app)[0]
         await choose(pilot, "e5")
-        await pilot.press("ctrl+backslash", "space", "g", "e")
+        await pilot.press("space", "G", "k", "space", "e")
         await pilot.pause()
-        assert "Edit and retry · Draw the map" in shown(app)
+        dialog = app.screen
+        assert isinstance(dialog, WriteDialog)
+        assert "Edit and retry · 2 runs" in shown(app)
+        await pilot.press(*"Once more", "ctrl+s")
+        await until(pilot, lambda: app.screen is screen_of(app))
+        retried = [ask for ask in engine.asked if ask[0] == "edit"]
+        assert [ask[1].endswith("Once more") for ask in retried] == [True, True]
+        assert screen_of(app).panes.run_list.marks.ids == set()
+
+
+async def test_escape_clears_the_marks_before_it_leads_back(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        marks = screen_of(app).panes.run_list.marks
+        await pilot.press("slash", *"e", "enter", "A")
+        await pilot.pause()
+        assert f"{len(marks.ids)} marked" in shown(app).splitlines()[-1]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert marks.ids == set()
+        assert "marked" not in shown(app).splitlines()[-1]
+        assert screen_of(app).panes.filter_input.value == "e"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert screen_of(app).panes.filter_input.value == ""
 
 
 async def test_what_has_no_source_has_no_home(engine: FakeEngine) -> None:

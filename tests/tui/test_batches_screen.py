@@ -158,13 +158,13 @@ async def test_the_rest_is_dropped_behind_the_winner(
             await pilot.press("B")
             await until(pilot, lambda: "2 succeeded · 100% passed" in plain(app))
             await until(pilot, lambda: "★ 1" in shown(app))
-            await pilot.press("c")
+            await pilot.press("equals_sign")
             await until(pilot, lambda: re.search(r"a\.txt +\+1 −0 +\+1 −0", shown(app)))
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             await pilot.press("d")
-            await until(pilot, lambda: "Delete workspaces?" in plain(app))
-            await pilot.press("a")
+            await until(pilot, lambda: "changes you have not applied: 1 file (+1 −0)" in plain(app))
+            await pilot.press("d")
             await until(pilot, lambda: any(r.in_trash for r in engine.view.batch("best")))
             assert sum(run.in_trash for run in engine.view.batch("best")) == 1
 
@@ -213,8 +213,8 @@ async def test_what_is_live_is_cancelled_after_a_question(paths: Paths) -> None:
             await pilot.press("B")
             await until(pilot, lambda: "3 running" in plain(app))
             await pilot.press("x")
-            await until(pilot, lambda: "Cancel 3 runs?" in plain(app))
-            await pilot.press("c")
+            await until(pilot, lambda: "Cancel 3 runs: " in plain(app))
+            await pilot.press("x")
             await until(pilot, lambda: "3 cancelled" in plain(app))
 
 
@@ -270,12 +270,12 @@ async def test_a_flow_of_a_repository_is_asked_about(
             app.screen.query_one("#file", TextInput).value = "flow.yaml"
             asks = "lets Codex work without a sandbox"
             await until(pilot, lambda: f"asks first: it {asks}" in plain(app))
-            for key in ("b", "t"):
+            for key in ("escape", "t"):
                 await pilot.press("ctrl+s")
                 await until(pilot, lambda: isinstance(app.screen, TrustQuestion))
                 await until(pilot, lambda: asks in plain(app) and "runs true" in plain(app))
                 assert not engine.view.runs
                 await pilot.press(key)
-                screen = NewBatch if key == "b" else BatchScreen
+                screen = NewBatch if key == "escape" else BatchScreen
                 await until(pilot, lambda wanted=screen: isinstance(app.screen, wanted))
             assert len(engine.view.runs) == 1

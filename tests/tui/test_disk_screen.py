@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ async def test_four_keys_free_what_is_nowhere_needed(engine: Engine) -> None:
         assert "Stays: 1 workspace" in shown(app)
         await pilot.press("enter")
         await becomes(pilot, lambda: toasts(app))
-        assert "2 workspaces deleted" in toasts(app)[0]
+        assert "2 workspaces moved to the trash" in toasts(app)[0]
         assert not folder(engine, "Nothing").exists()
         assert not folder(engine, "Less").exists()
         assert (folder(engine, "Work") / "work.txt").is_file()
@@ -119,13 +120,17 @@ async def test_what_is_nowhere_else_goes_only_by_another_answer(engine: Engine) 
         while (row := screen.places.row) and "Work" not in row.name:
             await pilot.press("k")
         await pilot.press("d")
-        await becomes(pilot, lambda: "Stays: 1 workspace" in shown(app))
-        await pilot.press("enter")  # the default: stay
+        await becomes(pilot, lambda: "changes you have not applied: 1 file" in shown(app))
+        assert "Move to the trash anyway (u undoes)" in shown(app)
+        assert "freed only when the trash is emptied" in shown(app)
+        await pilot.press("enter")  # the default: keep
         await becomes(pilot, lambda: app.screen is screen)
         assert folder(engine, "Work").exists()
         await pilot.press("d")
-        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
-        await pilot.press("a")
+        await becomes(
+            pilot, lambda: isinstance(app.screen, ConfirmDialog) and "[esc] Keep" in shown(app)
+        )
+        await pilot.press("d")
         await becomes(pilot, lambda: toasts(app))
         assert not folder(engine, "Work").exists()
         assert list(engine.paths.home.glob("runs/*/unsaved.patch"))
@@ -135,9 +140,12 @@ async def test_only_what_can_be_made_again(engine: Engine) -> None:
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
-        await pilot.press("a")
-        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
-        await pilot.press("d")
+        await pilot.press("J")
+        await becomes(
+            pilot, lambda: isinstance(app.screen, ConfirmDialog) and "[esc] Keep" in shown(app)
+        )
+        assert re.search(r"Delete [\d.]+ KiB of node_modules in 1 workspace\?", shown(app))
+        await pilot.press("J")
         await becomes(pilot, lambda: toasts(app))
         assert not (folder(engine, "Nothing") / "node_modules").exists()
         assert (folder(engine, "Nothing") / "a.txt").exists()
@@ -147,7 +155,9 @@ async def test_the_runs_screen_deletes_and_brings_back(engine: Engine) -> None:
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("A", "d")
-        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
+        await becomes(
+            pilot, lambda: isinstance(app.screen, ConfirmDialog) and "[esc] Keep" in shown(app)
+        )
         await pilot.press("d")
         await becomes(pilot, lambda: toasts(app))
         assert not folder(engine, "Less").exists()
@@ -176,8 +186,10 @@ async def test_the_trash_gives_back_and_drops_what_is_chosen(engine: Engine) -> 
         assert not folder(engine, "Less").exists()
         await becomes(pilot, lambda: len(screen.places.model.rows) == 1)
         await pilot.press("d")
-        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
-        await pilot.press("e")
+        await becomes(
+            pilot, lambda: isinstance(app.screen, ConfirmDialog) and "[esc] Keep" in shown(app)
+        )
+        await pilot.press("d")
         await becomes(pilot, lambda: len(toasts(app)) == 2)
         assert await engine.disk.trash() == []
 
@@ -197,7 +209,7 @@ async def test_apparent_sizes_and_what_is_live(engine: Engine) -> None:
         await becomes(pilot, lambda: " live " in shown(app))
         assert "on disk" in shown(app)
         assert "700.0 MiB" not in shown(app)
-        await pilot.press("b")
+        await pilot.press("number_sign")
         await becomes(pilot, lambda: "700.0 MiB" in shown(app))
         assert "apparent" in shown(app)
     await engine.cancel(run.id, kill=True)
@@ -238,9 +250,12 @@ async def test_the_trash_is_emptied_after_a_question(engine: Engine) -> None:
     await engine.disk.delete(run.id)
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("2", "E")
-        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "stay" in shown(app))
-        await pilot.press("e")
+        await pilot.press("2", "ctrl+d")
+        await becomes(
+            pilot, lambda: isinstance(app.screen, ConfirmDialog) and "[esc] Keep" in shown(app)
+        )
+        assert "This frees the space" in shown(app)
+        await pilot.press("ctrl+d")
         await becomes(pilot, lambda: toasts(app))
         assert await engine.disk.trash() == []
 
@@ -263,7 +278,7 @@ async def test_sessions_of_no_use_go(
         await pilot.press("d")
         await becomes(pilot, lambda: "Goes: 1 session" in shown(app))
         assert "Stays: 2 sessions" in shown(app)
-        await pilot.press("enter")
+        await pilot.press("d")
         await becomes(pilot, lambda: toasts(app))
         assert "1 session deleted" in toasts(app)[0]
         await becomes(pilot, lambda: "2 sessions of runs" in shown(app))

@@ -82,7 +82,7 @@ async def test_a_filter_as_one_types_and_esc_shows_all(
         await becomes(pilot, lambda: names(app) == ["src", "README.md"])
         assert not pane_of(app).filter_input.display
         assert screen_of(app).panes.pane == "files"
-        await pilot.press("slash", "q", "escape", "c")
+        await pilot.press("slash", "q", "escape", "w")
         await becomes(pilot, lambda: names(app) == ["src", "main.py"])
         await pilot.press("escape")
         assert names(app) == ["src", "README.md"]
@@ -104,7 +104,7 @@ async def test_the_filter_stays_when_another_run_is_chosen(engine: FakeEngine) -
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
-        await pilot.press("f", "c")
+        await pilot.press("f", "w")
         await choose(pilot, "b2")
         files = pane_of(app).files
         await becomes(pilot, lambda: files.run_id == "b2" and files.line_count == 2)

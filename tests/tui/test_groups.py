@@ -89,14 +89,14 @@ async def test_failures_by_cause_are_retried_together(engine: FakeEngine) -> Non
     failing(engine, e5="QUOTA_EXCEEDED", f6="QUOTA_EXCEEDED", g7="RUN_TIMED_OUT")
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("c", "g")
+        await pilot.press("C", "g")
         await pilot.pause()
         assert listed(app) == ["f6", "e5", "b2", "g7"]
         assert "2 × quota exceeded" in shown(app)
         assert "Runs 4 of 7 · failed, by cause" in plain(app)
         await pilot.press("r")
         await pilot.pause()
-        assert "Retry 2 runs?" in shown(app)
+        assert "Retry 2 runs: " in shown(app)
         await pilot.press("r")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
         assert engine.asked == [("retry", "f6"), ("retry", "e5")]
@@ -121,7 +121,7 @@ async def test_a_heading_stands_for_its_runs_and_for_no_single_one(engine: FakeE
         assert any("No run is selected" in toast for toast in toasts(app))
         await pilot.press("x")
         await pilot.pause()
-        assert "Cancel 2 runs?" in shown(app)
+        assert "Cancel 2 runs: " in shown(app)
 
 
 async def test_nothing_failed_says_so(engine: FakeEngine) -> None:
@@ -129,7 +129,7 @@ async def test_nothing_failed_says_so(engine: FakeEngine) -> None:
     empty.add("a1", "Only this")
     app = app_on(empty)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("c")
+        await pilot.press("C")
         await pilot.pause()
         assert "No run has failed" in shown(app)
 

@@ -528,10 +528,10 @@ async def test_wrap_and_time_are_a_key_each_and_stay(store: Store) -> None:
     async with Host(store).run_test(size=(80, 24)) as pilot:
         app = await shown(pilot, run)
         assert app.log_view.line_count == 2
-        await press(pilot, "w")
+        await press(pilot, "W")
         assert app.log_view.line_count > 5
         assert app.asked == []
-        await press(pilot, "w")
+        await press(pilot, "W")
         assert app.log_view.line_count == 2
         assert app.lines[0].count(":") == 2
         await press(pilot, "t")

@@ -140,7 +140,7 @@ async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeE
 
 
 @pytest.mark.parametrize(
-    ("key", "started", "trusted"), [("t", True, True), ("w", True, False), ("b", False, False)]
+    ("key", "started", "trusted"), [("t", True, True), ("w", True, False), ("escape", False, False)]
 )
 async def test_settings_of_a_repository_are_asked_about(
     engine: FakeEngine, key: str, started: bool, trusted: bool
@@ -161,13 +161,13 @@ async def test_settings_of_a_repository_are_asked_about(
             "runs npm ci",
             "outside Codex's sandbox",
             "of 302, the",
-            "t trust",
+            "[t] Trust",
         ):
             assert part in text
         assert "\x1b" not in text and "step 200" not in text
         await pilot.press("space")
         await until(pilot, lambda: "step 5" in shown(app) and "npm ci" not in shown(app))
-        assert "t trust" in shown(app) and "of 302, the" in shown(app)
+        assert "[t] Trust" in shown(app) and "of 302, the" in shown(app)
         await pilot.press(key)
         if started:
             await until(pilot, lambda: len(listed(app)) == 5)

@@ -100,7 +100,7 @@ async def test_one_is_exported_and_imported(
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: "Plant trees" in shown(app))
-        await pilot.press("w")
+        await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, WriteDialog))
         assert "enter done" in shown(app)
         await pilot.press("enter")
@@ -108,7 +108,7 @@ async def test_one_is_exported_and_imported(
         await until(pilot, file.exists)
         await until(pilot, lambda: not isinstance(app.screen, WriteDialog))
         file.write_text(file.read_text().replace("Plant trees", "Water trees"))
-        await pilot.press("i")
+        await pilot.press("I")
         await until(pilot, lambda: isinstance(app.screen, WriteDialog))
         await pilot.press(*"p000000002.yaml", "enter")
         await until(pilot, lambda: "Water trees" in shown(app))

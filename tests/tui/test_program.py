@@ -37,6 +37,7 @@ from tui.keymap import checked_keymap, is_key
 from tui.screens.help import HelpScreen
 from tui.screens.new_run import NewRun
 from tui.screens.palette import Palette
+from tui.services.queue_actions import farewell
 
 
 @pytest.fixture
@@ -56,33 +57,40 @@ async def test_quit_without_live_runs_just_quits() -> None:
     assert engine.asked == []
 
 
-async def test_quit_with_live_runs_asks(engine: FakeEngine) -> None:
-    app = app_on(engine)
+async def test_quit_asks_where_live_runs_end_with_the_window(engine: FakeEngine) -> None:
+    app = SwarmApp(cast(Engine, engine), clock=lambda: engine.now, goes_on=False)
     async with app.run_test(size=NARROW) as pilot:
-        for answer in ("escape", "s"):
+        for answer in ("escape", "enter"):
             await pilot.press("q")
             await pilot.pause()
-            assert "2 runs are not finished" in shown(app)
+            assert "2 runs are not finished and end with this window." in shown(app)
             await pilot.press(answer)
             await pilot.pause()
             assert app.screen is screen_of(app)
         assert engine.asked == []
-        await pilot.press("q", "c")
+        await pilot.press("q", "q")
         await pilot.pause()
     assert not app.is_running
     assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]  # what waits, first
 
 
-@pytest.mark.parametrize("answer", ["enter", "l"])
-async def test_quit_leaves_live_runs_running(engine: FakeEngine, answer: str) -> None:
+async def test_quit_exits_at_once_where_live_runs_continue(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("q")
         await pilot.pause()
-        await pilot.press(answer)
-        await pilot.pause()
     assert not app.is_running
     assert engine.asked == []
+    assert app.queue.farewell == (
+        "2 runs continue. `swarm-tui` shows them; `swarm-tui cancel --all` stops them."
+    )
+
+
+def test_the_last_line_counts_runs() -> None:
+    assert farewell(1) == (
+        "1 run continues. `swarm-tui` shows it; `swarm-tui cancel --all` stops it."
+    )
+    assert farewell(3).startswith("3 runs continue.")
 
 
 async def test_nothing_is_left_behind_where_nothing_can_go_on(engine: FakeEngine) -> None:
@@ -94,7 +102,9 @@ async def test_nothing_is_left_behind_where_nothing_can_go_on(engine: FakeEngine
         await pilot.press("enter")
         await pilot.pause()
         assert app.screen is screen_of(app)
-        await pilot.press("q", "c")
+        await pilot.press("q")
+        await pilot.pause()
+        await pilot.press("q")
         await pilot.pause()
     assert not app.is_running
     assert engine.view.runs["c3"].status is S.CANCELLED
@@ -165,7 +175,7 @@ async def test_help_shows_every_key(engine: FakeEngine) -> None:
 
 
 async def test_keys_can_be_chosen_in_the_settings(engine: FakeEngine) -> None:
-    keys = {"run.cancel": "C", "run.cansel": "c", "list.sort": "n"}
+    keys = {"run.cancel": "O", "run.cansel": "c", "list.sort": "n"}
     engine.config = FakeEngine(UiSettings(keys=keys, theme="nope")).config
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
@@ -174,11 +184,11 @@ async def test_keys_can_be_chosen_in_the_settings(engine: FakeEngine) -> None:
         assert "no command run.cansel. Did you mean run.cancel?" in told
         assert "n means both run.new and list.sort" in told
         assert "no theme nope" in told
-        assert "C cancel" in shown(app).splitlines()[-1]
+        assert "O cancel" in shown(app).splitlines()[-1]
         await pilot.press("x")
         await pilot.pause()
         assert engine.asked == []
-        await pilot.press("C")
+        await pilot.press("O")
         await pilot.pause()
         assert engine.asked == [("cancel", "c3")]
 
@@ -234,10 +244,8 @@ def test_keys_clash_only_where_both_can_be_pressed() -> None:
     assert checked_keymap({"log.unfold": "space"})[1] == []
     assert checked_keymap({"queue.pause": "r"})[1] == [
         "ui.keys: r means both run.retry and queue.pause.",
-        "ui.keys: r means both code.refresh and queue.pause.",
-        "ui.keys: r means both queue.pause and disk.look.",
+        "ui.keys: r means both queue.pause and notify.again.",
         "ui.keys: r means both queue.pause and batch.retry.",
-        "ui.keys: r means both queue.pause and doctor.look.",
     ]
 
 
@@ -248,7 +256,7 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
         "run.retry": "",
         "run.edit": "ctrl+E,@",
         "run.resume": "[",
-        "queue.pause": "f5",
+        "queue.pause": "f6",
     }
     usable, problems = checked_keymap(said)
     assert problems == [
@@ -260,7 +268,7 @@ def test_keys_that_do_not_exist_are_told_with_the_nearest() -> None:
     assert usable == {
         "run.edit": "ctrl+E,@",
         "run.resume": "left_square_bracket",
-        "queue.pause": "f5",
+        "queue.pause": "f6",
     }
     for command in commands.COMMANDS:
         for key in filter(None, command.keys.split(",")):

@@ -161,8 +161,8 @@ LIVE, FAILED = "1qj8a2c3d5", "1qj8a1p9x7"
         pytest.param(NARROW, LIVE, ("l",), id="narrow-log"),
         pytest.param(NARROW, LIVE, ("n", *"Do it"), id="narrow-new-run"),
         pytest.param(WIDE, LIVE, ("n", *"Do it"), id="wide-new-run"),
-        pytest.param(NARROW, LIVE, ("q",), id="narrow-quit"),
-        pytest.param(WIDE, LIVE, ("q",), id="wide-quit"),
+        pytest.param(NARROW, LIVE, ("X",), id="narrow-kill"),
+        pytest.param(WIDE, LIVE, ("X",), id="wide-kill"),
         pytest.param(NARROW, THREADED, ("R", *"And the tests?"), id="narrow-resume"),
         pytest.param(WIDE, LIVE, ("question_mark",), id="wide-help"),
         pytest.param(WIDE, FAILED, ("colon", *"re"), id="wide-palette"),
@@ -381,7 +381,7 @@ def test_the_fleet(
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("keys", [("b", "g"), ("c", "g", "j", "j")], ids=["projects", "causes"])
+@pytest.mark.parametrize("keys", [("b", "g"), ("C", "g", "j", "j")], ids=["projects", "causes"])
 def test_groups(snap_compare: Compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
     prepare = on_run("1qj8b00003", *keys)
     assert snap_compare(app_on(swarm(30)), terminal_size=size, run_before=prepare)

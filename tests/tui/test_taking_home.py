@@ -120,7 +120,7 @@ async def test_a_patch_is_saved_among_the_artifacts(engine: Engine, source: Path
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, run.id)
-        await pilot.press("D")
+        await pilot.press("c")
         await sees(pilot, lambda: "1 file" in plain(app) and "two" in plain(app))
         await pilot.press("a", "left")  # right where the diff was read
         await sees(pilot, lambda: "1 file: a.txt" in plain(app))
@@ -206,9 +206,9 @@ async def test_all_about_a_run_and_back_to_a_checkpoint(engine: Engine, source: 
         page.move_cursor(lines.index(0))
         await pilot.press("enter")
         await pilot.pause()
-        assert "Back to checkpoint 0?" in shown(app)
+        assert "Restore checkpoint 0?" in shown(app)
         assert file.read_text() == "two\n"
-        await pilot.press("b")
+        await pilot.press("u")
         await sees(pilot, lambda: file.read_text() == "one\n")
         await sees(pilot, lambda: any("takes that back" in toast for toast in toasts(app)))
         await pilot.press("escape")

@@ -87,7 +87,7 @@ def engine(paths: Paths, own: Path) -> FakeEngine:
 async def test_each_is_listed_and_previewed(engine: FakeEngine, size: tuple[int, int]) -> None:
     app = app_on(engine)
     async with app.run_test(size=size) as pilot:
-        await pilot.press("t")
+        await pilot.press("3")
         await until(pilot, lambda: "analyze" in shown(app))
         assert "Answer a question about the code" in shown(app)
         for _ in range(5):
@@ -129,7 +129,7 @@ async def test_a_run_is_started_with_what_was_typed(
     monkeypatch.setattr(engine, "start", remember)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("t")
+        await pilot.press("3")
         await until(pilot, lambda: "mine" in shown(app))
         for _ in range(5):
             await pilot.press("j")

@@ -129,7 +129,7 @@ async def test_folders_are_listed_when_they_are_opened_and_shown_as_they_were_me
         assert disk.listed == {"": 1}
         await pilot.press("right")
         await settled(pilot)
-        await pilot.press("j", "space")
+        await pilot.press("j", "enter")
         await settled(pilot)
         assert [text[1:].split()[-3] for text in lines(app.files_tree)[2:4]] == [
             "clock.py",
@@ -148,7 +148,7 @@ async def test_enter_opens_files_and_never_follows_links() -> None:
     app, disk = Host(), small()
     async with app.run_test(size=(60, 20)) as pilot:
         await app.files_tree.open("r", disk)
-        await pilot.press("G", "enter", "k", "enter", "space")
+        await pilot.press("G", "enter", "k", "enter", "enter")
         await settled(pilot)
         assert app.opened == ["README.md", "etc", "etc"]
         assert disk.listed == {"": 1}
@@ -376,7 +376,7 @@ async def test_changed_only_and_back_where_one_was() -> None:
         await app.files_tree.open("r", disk)
         await settled(pilot)
         whole = lines(app.files_tree)
-        await pilot.press("c")
+        await pilot.press("w")
         assert [text[1:].split()[1] for text in lines(app.files_tree)] == [
             "src", "auth", "clock.py", "x\\ny",
         ]  # fmt: skip
@@ -388,7 +388,7 @@ async def test_changed_only_and_back_where_one_was() -> None:
         app.files_tree.files_changed([FileChange("new.py", "added")])
         await settled(pilot)
         assert len(lines(app.files_tree)) == 4
-        await pilot.press("c")
+        await pilot.press("w")
         assert lines(app.files_tree) == whole
 
 

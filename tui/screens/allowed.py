@@ -67,10 +67,7 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
         return _why_not_cancellable(run)
     if command_id == "run.apply":
         return _why_no_home(run, marked)
-    if command_id == "run.edit" and marked > 1:
-        message = f"{marked} runs are marked: a prompt is edited for one."
-        return user_error("INPUT_INVALID", message, "ctrl+\\ clears the marks.")
-    if command_id in ("run.retry", "run.resume") and marked:
+    if command_id in ("run.retry", "run.edit", "run.resume") and marked:
         has = " and has a Codex thread" if command_id == "run.resume" else ""
         return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
     if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):

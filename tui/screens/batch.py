@@ -15,9 +15,11 @@ from engine.domain.batch import Batch, standing
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
+from engine.domain.queue import dependents
 from engine.domain.ranking import RankedTask, tasks
 from engine.domain.text import printable_name
 from tui import commands
+from tui.formatting import questions
 from tui.models.named_paths import absolute, here
 from tui.screens.deleting import WorkspaceDeletion
 from tui.screens.live import CodeRequested, LiveScreen
@@ -229,24 +231,20 @@ class BatchScreen(LiveScreen):
 
     def action_cancel(self) -> None:
         """Cancel what is live, after a question."""
-        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+        from tui.screens.confirm import ConfirmChoice, confirm
 
         batch = self._swarm.id if self._swarm else ""
-        live = sum(run.status not in FINISHED for run in self._runs)
+        live = [run for run in self._runs if run.status not in FINISHED]
+        if not live:
+            return
 
-        def answered(choice: str | None) -> None:
-            if choice == "cancel":
-                work = self.engine.swarms.cancel(batch, self.engine.cancel)
-                self.run_worker(attempt(app_of(self), work), group="ask")
+        def cancel() -> None:
+            work = self.engine.swarms.cancel(batch, self.engine.cancel)
+            self.run_worker(attempt(app_of(self), work), group="ask")
 
-        choices = [
-            ConfirmChoice("cancel", "c", "cancel them", is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        text = "Their workspaces stay as they are."
-        app_of(self).push_screen(
-            ConfirmDialog(f"Cancel {_counted(live)}?", text, choices), answered
-        )
+        waiting = dependents(self.engine.view, [run.id for run in live])
+        choice = ConfirmChoice("cancel", "x", f"Cancel {_counted(len(live))}", is_danger=True)
+        confirm(app_of(self), questions.cancel(live, waiting), choice, cancel)
 
     def action_export(self) -> None:
         """Write the results into a file: Markdown, CSV or JSON, by its ending."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 COMPARING = "Comparing …"
-NEWER = "the workspace changed meanwhile: r looks again"
+NEWER = "the workspace changed meanwhile: F5 refreshes"
 NO_TEXT = "Not text: there are no lines to compare. o opens it in your editor."
 NO_LINES = "No line of it changed."
 

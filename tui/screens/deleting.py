@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.worker import Worker
 
 from tui import formatting
-from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+from tui.formatting import questions
+from tui.screens.confirm import KEEP, ConfirmChoice, ConfirmDialog, confirm
 from tui.screens.live import LiveScreen
 from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, tell
@@ -17,7 +18,8 @@ from tui.widgets.status.toast import app_of, attempt, tell
 if TYPE_CHECKING:
     from engine.engine import CleanupFilter, CleanupItemResult, CleanupPlan, TrashEntry
 
-SHOWN, MARGIN = 4, 12
+MARGIN = 12
+"""Columns around the text of a dialog."""
 
 
 class ProgressCallback(Protocol):
@@ -110,7 +112,7 @@ class WorkspaceDeletion:
             everything = replace(wish, including_unsaved=True)
         is_unsaved = any(item.is_unsaved for item in plan.keep)
         choices = _choices(plan, can_force=everything is not None and is_unsaved)
-        if len(choices) == 1:
+        if not choices:
             tell(app, f"Nothing can be deleted: {_reasons(plan)}", is_warning=True)
             return
 
@@ -120,9 +122,12 @@ class WorkspaceDeletion:
             elif choice == "all" and everything:
                 self._run(self._again(everything))
 
-        title = "Delete what can be made again?" if wish.artefacts_only else f"Delete {plan.noun}s?"
-        words = _words(plan, app.size.width - MARGIN)
-        app.push_screen(ConfirmDialog(title, words, choices, default=choices[0].id), answered)
+        question = questions.delete(plan, self._screen.engine.view.runs)
+        details = questions.delete_details(plan, app.size.width - MARGIN)
+        # Enter never deletes for good, nor changes that are nowhere else.
+        default = "delete" if plan.take and not plan.is_for_good else KEEP
+        dialog = ConfirmDialog(question, choices, details=details, default=default)
+        app.push_screen(dialog, answered)
 
     async def _again(self, wish: CleanupFilter) -> None:
         plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
@@ -147,10 +152,13 @@ class WorkspaceDeletion:
         if report is None:
             return
         failed = [one for one in report.cleaned if one.failure]
-        done = _counted(len(report.cleaned) - len(failed), plan.noun)
-        words = f"{done} deleted, {formatting.size(report.freed)}"
-        words += "" if plan.is_for_good else ": in the trash, u brings back what went last"
-        words += f". {len(failed)} stay: {_first(failed)}" if failed else "."
+        done = questions.counted(len(report.cleaned) - len(failed), plan.noun)
+        amount = formatting.size(report.freed)
+        if plan.is_for_good:
+            words = f"{done} deleted: {amount} freed."
+        else:
+            words = f"{done} moved to the trash ({amount}): u undoes."
+        words += f" {len(failed)} stay: {_first(failed)}" if failed else ""
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
 
@@ -189,57 +197,50 @@ class WorkspaceDeletion:
             return
 
         async def emptied() -> None:
-            self._say(f"removing {_counted(len(entries))} for good", 0)
+            self._say(f"removing {_workspaces(len(entries))} for good", 0)
             done = self._screen.engine.disk.empty(entries, lambda: self._stopped)
             count = await attempt(app_of(self._screen), done)
             if count is not None:  # else the reason is shown
-                tell(app_of(self._screen), f"{_counted(count)} removed for good.")
+                tell(app_of(self._screen), f"{_workspaces(count)} removed for good.")
             self._done()
 
-        def answered(choice: str | None) -> None:
-            if choice == "empty":
-                self._run(emptied())
+        def emptied_now() -> None:
+            self._run(emptied())
 
-        text = f"{_counted(len(entries))} in the trash: they cannot be brought back after that."
-        only = sum(entry.is_only_here for entry in entries)
-        text += f"\nWhat {_counted(only)} of them hold is nowhere else." if only else ""
-        word, title = ("remove", "Remove for good?") if some else ("empty it", "Empty the trash?")
-        choices = [
-            ConfirmChoice("empty", "e", word, is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        app_of(self._screen).push_screen(ConfirmDialog(title, text, choices), answered)
+        confirm(app_of(self._screen), *_empty_question(entries, of_all=not some), emptied_now)
 
 
 def _choices(plan: CleanupPlan, *, can_force: bool) -> list[ConfirmChoice]:
-    choices: list[ConfirmChoice] = []
-    if plan.take:
-        choices.append(ConfirmChoice("delete", "d", f"delete {len(plan.take)}"))
-    choices.append(ConfirmChoice("stay", "s", "stay"))
-    if can_force:
-        choices.append(ConfirmChoice("all", "a", "also what is nowhere else", is_danger=True))
-    return choices
-
-
-def _words(plan: CleanupPlan, width: int) -> str:
-    lines: list[str] = []
-    for name, items in (("Goes", plan.take), ("Stays", plan.keep)):
-        if items:
-            size = formatting.size(sum(item.size for item in items))
-            lines.append(f"{name}: {_counted(len(items), plan.noun)}, {size}")
-        for item in items[:SHOWN]:
-            line = (
-                f"{formatting.size(item.size):>10}  {crop(clean(item.title, 200), 30)}: {item.why}"
-            )
-            lines.append(crop(line, width))
-        if len(items) > SHOWN:
-            lines.append(f"            … and {len(items) - SHOWN} more")
-    where = "It goes to the trash, from where u brings it back."
+    count, kept = len(plan.take), sum(item.is_unsaved for item in plan.keep)
+    if not count:
+        anyway = "Move to the trash anyway (u undoes)"
+        return [ConfirmChoice("all", "d", anyway, is_danger=True)] if can_force else []
     if plan.artefacts_only:
-        where = "It is gone for good; it can be made again."
-    elif plan.sessions:
-        where = "This is permanent. Only Codex's record of the conversation is deleted."
-    return "\n".join([*lines, where] if plan.take else lines)
+        return [ConfirmChoice("delete", "J", "Delete", is_danger=True)]
+    label = "Delete for good" if plan.sessions else "Move to the trash (u undoes)"
+    if not can_force:
+        return [ConfirmChoice("delete", "d", label, is_danger=plan.sessions)]
+    return [
+        ConfirmChoice("delete", "d", f"Move {count} to the trash (u undoes)"),
+        ConfirmChoice("all", "A", f"Move all {count + kept} anyway", is_danger=True),
+    ]
+
+
+def _empty_question(entries: Sequence[TrashEntry], *, of_all: bool) -> tuple[str, ConfirmChoice]:
+    count = len(entries)
+    question = f"Remove {_workspaces(count)} from the trash for good?"
+    question += " This frees the space and cannot be undone."
+    if only := sum(entry.is_only_here for entry in entries):
+        which = (
+            "It has" if only == count == 1 else f"{only} of them {'has' if only == 1 else 'have'}"
+        )
+        question += f" {which} work that is nowhere else."
+    key, label = ("ctrl+d", "Empty the trash") if of_all else ("d", "Remove for good")
+    return question, ConfirmChoice("empty", key, label, is_danger=True)
+
+
+def _workspaces(count: int) -> str:
+    return questions.counted(count, "workspace")
 
 
 def _reasons(plan: CleanupPlan) -> str:
@@ -250,7 +251,3 @@ def _reasons(plan: CleanupPlan) -> str:
 def _first(failed: list[CleanupItemResult]) -> str:
     error = failed[0].failure
     return error.message if error else ""
-
-
-def _counted(count: int, noun: str = "workspace") -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

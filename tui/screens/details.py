@@ -18,7 +18,7 @@ from engine.domain.errors import UserError
 from engine.domain.events import ArtifactSaved
 from engine.domain.model import Run
 from tui import formatting
-from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+from tui.screens.confirm import ConfirmChoice, confirm
 from tui.screens.dialog import Dialog
 from tui.terminal.cells import clean, crop
 from tui.widgets.base.property_list import Property, PropertyList
@@ -46,7 +46,7 @@ class RunDetails(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i,q", "leave", "back", show=False),
         Binding("y", "copy", "copy"),
-        Binding("enter", "restore", "restore"),
+        Binding("enter,u", "restore", "restore"),
     ]
 
     page = getters.query_one(PropertyList)
@@ -171,16 +171,15 @@ class RunDetails(Dialog[None]):
         if n is None:
             return
 
-        def answered(choice: str | None) -> None:
-            if choice == "restore":
-                self.run_worker(partial(self._restore, n), group="restore")
+        def restore() -> None:
+            self.run_worker(partial(self._restore, n), group="restore")
 
-        choices = [
-            ConfirmChoice("restore", "b", "put it back", is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        text = "What the workspace is now is kept as a checkpoint first: that takes it back."
-        app_of(self).push_screen(ConfirmDialog(f"Back to checkpoint {n}?", text, choices), answered)
+        question = (
+            f"Restore checkpoint {n}? The present state becomes a checkpoint first, "
+            "so that you can return to it."
+        )
+        choice = ConfirmChoice("restore", "u", f"Restore checkpoint {n}", is_danger=True)
+        confirm(app_of(self), question, choice, restore)
 
     async def _restore(self, n: int) -> None:
         done = await attempt(app_of(self), self._engine.workspaces.restore(self._run_id, n))

@@ -30,7 +30,7 @@ class Dialog(ModalScreen[T], Generic[T]):
             border-title-style: bold;
             border-subtitle-color: $secondary;
         }
-        .buttons { height: 1; margin-top: 1; align-horizontal: right; }
+        .buttons { height: 1; margin-top: 1; align-horizontal: right; layout: horizontal; }
         Button {
             width: auto; min-width: 8; height: 1; margin-left: 2; padding: 0 2;
             border: none; background: $panel; color: $foreground; text-style: none;

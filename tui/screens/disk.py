@@ -271,5 +271,8 @@ class DiskScreen(LiveScreen):
             self._looked_enough()
 
     async def action_back(self) -> None:
-        """Go back to the runs."""
+        """Clear the marks, or go back to the runs."""
+        if self.places.marks.ids:
+            self.places.marks.clear()
+            return
         await app_of(self).run_action("app.runs")

@@ -99,21 +99,13 @@ class DoctorScreen(LiveScreen):
 
     def action_end(self) -> None:
         """End what is left of runs that have ended, after a question."""
-        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+        from tui.screens.confirm import ConfirmChoice, confirm
 
-        def answered(choice: str | None) -> None:
-            if choice == "end":
-                self.run_worker(self._end, group="end")
+        def end() -> None:
+            self.run_worker(self._end, group="end")
 
-        choices = [
-            ConfirmChoice("end", "e", "end them", is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        text = (
-            "Processes of runs that have ended are still alive: an engine died before it could "
-            "end them. No live run loses anything."
-        )
-        app_of(self).push_screen(ConfirmDialog("End leftover processes?", text, choices), answered)
+        question = "End the processes that ended runs left behind? No live run is affected."
+        confirm(app_of(self), question, ConfirmChoice("end", "x", "End them", is_danger=True), end)
 
     async def _end(self) -> None:
         count = await attempt(app_of(self), self.engine.doctor.end_orphans())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import getters, work
+from textual import getters, on, work
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
@@ -16,6 +16,8 @@ from textual.timer import Timer
 
 from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
+from tui.widgets.base.marks import MarksChanged
+from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.top_bar import QueueState, TopBar
 
 if TYPE_CHECKING:
@@ -136,6 +138,10 @@ class LiveScreen(Screen[None]):
     def tick(self) -> None:
         """Show the time that has passed."""
         self.tell_queue()
+
+    @on(MarksChanged)
+    def _show_marks(self, event: MarksChanged) -> None:
+        self.query_one(KeyBar).show_marked(event.count)
 
     def tell_queue(self) -> None:
         """Show how the queue stands."""

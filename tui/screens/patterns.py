@@ -17,6 +17,7 @@ from engine.domain.pattern import StoredPattern
 from engine.system.files import expanded
 from tui import commands, formatting
 from tui.screens.live import EditRequested, LiveScreen
+from tui.terminal.cells import clean
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.lists.pattern_list import PatternList
 from tui.widgets.lists.template_list import TemplateText
@@ -151,24 +152,20 @@ class PatternsScreen(LiveScreen):
         )
 
     def action_remove(self) -> None:
-        """Remove the pattern, after a question."""
-        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+        """Delete the pattern, after a question."""
+        from tui.screens.confirm import ConfirmChoice, confirm
 
         known = self.listed.chosen
         if known is None:
             return
 
-        def answered(choice: str | None) -> None:
-            if choice == "remove":
-                self.run_worker(self._do(lambda: patterns.remove(known.id), "Removed"))
+        def remove() -> None:
+            self.run_worker(self._do(lambda: patterns.remove(known.id), "Deleted"))
 
         patterns = self.engine.patterns
-        choices = [
-            ConfirmChoice("remove", "d", "remove it", is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        text = f"{known.pattern.goal}\n\nu restores it. Runs are not affected."
-        app_of(self).push_screen(ConfirmDialog("Remove this pattern?", text, choices), answered)
+        question = f"Delete this pattern: {clean(known.pattern.goal, 200)}? No run is affected."
+        choice = ConfirmChoice("remove", "d", "Delete it (u undoes)", is_danger=True)
+        confirm(app_of(self), question, choice, remove)
 
     async def action_undo(self) -> None:
         """Bring back the pattern that was removed last."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run
+from engine.domain.queue import dependents
 from tui import formatting
+from tui.formatting import questions
 from tui.screens import allowed
 from tui.screens.allowed import OF_MARKS, STATUSES
 from tui.screens.live import LiveScreen
-from tui.terminal.cells import clean, crop
+from tui.terminal.cells import crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class RunActions(LiveScreen):
     def _deleting(self) -> WorkspaceDeletion:
         from tui.screens.deleting import WorkspaceDeletion
 
-        return WorkspaceDeletion(self, self.deleting, lambda: None)
+        return WorkspaceDeletion(self, self.deleting, self.unmark)
 
     # What is allowed
 
@@ -76,8 +78,6 @@ class RunActions(LiveScreen):
         del parameters
         if action not in STATUSES:
             return True
-        if action == "edit_run" and len(self.marked()) > 1:
-            return None
         return True if any(allowed.allows(run, action) for run in self._meant(action)) else None
 
     def why_not(self, command_id: str) -> UserError | None:
@@ -99,31 +99,24 @@ class RunActions(LiveScreen):
         self.run_worker(each, group="ask")
 
     def _confirm(
-        self, title: str, text: str, yes: tuple[str, str], act: Callable[[], None]
+        self, question: str, answer: tuple[str, str], act: Callable[[], None], keep: str = "Keep"
     ) -> None:
-        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+        from tui.screens.confirm import ConfirmChoice, confirm
 
-        def answered(choice: str | None) -> None:
-            if choice == "yes":
-                act()
-
-        key, label = yes
-        choices = [
-            ConfirmChoice("yes", key, label, is_danger=True),
-            ConfirmChoice("stay", "s", "stay"),
-        ]
-        app_of(self).push_screen(ConfirmDialog(title, text, choices), answered)
+        choice = ConfirmChoice("yes", *answer, is_danger=True)
+        confirm(app_of(self), question, choice, act, keep=keep)
 
     def action_cancel_run(self) -> None:
-        """Cancel the run; more than one only after a question."""
+        """Cancel the run; ask first if there are several, or if others wait for it."""
         runs = self._targets("cancel_run")
+        waiting = self._waiting_for(runs)
 
         def cancel() -> None:
             self._ask(runs, self.engine.cancel)
 
-        if len(runs) > 1:
-            text = f"{_names(runs)}. Their workspaces stay as they are."
-            self._confirm(f"Cancel {len(runs)} runs?", text, ("c", "cancel them"), cancel)
+        if len(runs) > 1 or (runs and waiting):
+            label = "Cancel it" if len(runs) == 1 else f"Cancel {len(runs)} runs"
+            self._confirm(questions.cancel(runs, waiting), ("x", label), cancel)
         elif runs:
             cancel()
 
@@ -134,11 +127,12 @@ class RunActions(LiveScreen):
         def kill() -> None:
             self._ask(runs, lambda run_id: self.engine.cancel(run_id, kill=True))
 
-        one = len(runs) == 1
-        title = "Kill now?" if one else f"Kill {len(runs)} runs now?"
-        text = f"{_names(runs)}: no time to finish what is being written. Workspaces stay."
         if runs:
-            self._confirm(title, text, ("k", "kill now"), kill)
+            question = questions.cancel(runs, self._waiting_for(runs), kill=True)
+            self._confirm(question, ("X", "Kill now"), kill)
+
+    def _waiting_for(self, runs: Sequence[Run]) -> list[Run]:
+        return dependents(self.engine.view, [run.id for run in runs])
 
     def action_retry_run(self) -> None:
         """Start the next attempt from the last good state; of a whole group after a question."""
@@ -148,8 +142,7 @@ class RunActions(LiveScreen):
             self._ask(runs, self.engine.retry)
 
         if len(runs) > 1 and not self.marked():
-            text = f"{_names(runs)}. Each goes on where it stood."
-            self._confirm(f"Retry {len(runs)} runs?", text, ("r", "retry them"), retry)
+            self._confirm(questions.retry(runs), ("r", f"Retry {len(runs)} runs"), retry)
         else:
             retry()
 
@@ -161,19 +154,19 @@ class RunActions(LiveScreen):
             self._ask(runs, lambda run_id: self.engine.retry(run_id, fresh=True))
 
         if runs:
-            folder = runs[0].workspace
-            stays = f"The old workspace stays: {clean(folder.path, 300)}" if folder else ""
-            text = f"{_names(runs)} starts over: new workspace, new thread. {stays}".strip()
-            self._confirm("Retry from scratch?", text, ("f", "start over"), start_over)
+            self._confirm(questions.start_over(runs), ("r", "Start over"), start_over)
 
     # Writing
 
     def action_edit_run(self) -> None:
         """Edit the prompt, then retry."""
 
-        def words(run: Run) -> tuple[str, str, str]:
-            hint = "It starts a new thread in the workspace as it stands."
-            return (run.spec.prompt, hint, "Retry")
+        def words(runs: Sequence[Run]) -> tuple[str, str, str]:
+            prompts = {run.spec.prompt for run in runs}
+            one = len(runs) == 1
+            which = "It starts" if one else f"Each of the {len(runs)} runs starts"
+            hint = f"{which} a new thread in {'the' if one else 'its'} workspace as it stands."
+            return (prompts.pop() if len(prompts) == 1 else "", hint, "Retry")
 
         self._write("edit_run", "Edit and retry", words, self._edit)
 
@@ -183,9 +176,10 @@ class RunActions(LiveScreen):
     def action_resume_run(self) -> None:
         """Continue the run's thread with a message; of several runs, each with the same."""
 
-        def words(run: Run) -> tuple[str, str, str]:
-            del run
-            return ("", "It goes on in its thread and its workspace.", "Resume")
+        def words(runs: Sequence[Run]) -> tuple[str, str, str]:
+            one = len(runs) == 1
+            hint = "It continues" if one else f"Each of the {len(runs)} runs continues"
+            return ("", f"{hint} in its thread and its workspace.", "Resume")
 
         self._write("resume_run", "Resume", words, self.engine.resume)
 
@@ -193,7 +187,7 @@ class RunActions(LiveScreen):
         self,
         action: str,
         title: str,
-        words: Callable[[Run], tuple[str, str, str]],
+        words: Callable[[Sequence[Run]], tuple[str, str, str]],
         send: Callable[[str, str], Awaitable[Run]],
     ) -> None:
         from tui.screens.write import WriteDialog, WriteRequest
@@ -203,7 +197,7 @@ class RunActions(LiveScreen):
             return
         key = (title, " ".join(run.id for run in runs))
         if key not in self._writings:
-            text, hint, button = words(runs[0])
+            text, hint, button = words(runs)
             which = formatting.title(runs[0]) if len(runs) == 1 else f"{len(runs)} runs"
             waiting = [run.id for run in runs]
 
@@ -213,7 +207,10 @@ class RunActions(LiveScreen):
                     waiting.pop(0)
 
             heading = f"{title} · {crop(which, 60)}"
-            self._writings[key] = WriteRequest(heading, text, hint, button, to_each)
+            replaces = len(runs) > 1
+            self._writings[key] = WriteRequest(
+                heading, text, hint, button, to_each, replaces=replaces
+            )
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -258,8 +255,3 @@ class RunActions(LiveScreen):
         if run := self.run:
             app_of(self).copy_to_clipboard(run.id)
             tell(app_of(self), f"Copied {run.id}")
-
-
-def _names(runs: Sequence[Run], limit: int = 3) -> str:
-    names = ", ".join(crop(formatting.title(run), 40) for run in runs[:limit])
-    return f"{names} and {len(runs) - limit} more" if len(runs) > limit else names

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NO_RUNS = "No runs yet: n starts one, `swarm-tui demo` shows some."
 STAND_IN = "Or press n and choose the simulated agent."
 NO_MATCH = "No run matches: esc shows all."
-NONE_FAILED = "No run has failed: c shows all."
+NONE_FAILED = "No run has failed: C shows all."
 NONE_NEEDS_ME = "Nothing needs you: w shows all."
 
 

@@ -270,7 +270,8 @@ class RunsScreen(RunBrowser):
     def _is_somewhere(self) -> bool:
         """Whether there is anything to go back from."""
         panes = self.panes
-        return panes.pane != "runs" or panes.is_zoomed or panes.is_fleet or self.is_narrowed
+        is_changed = panes.is_zoomed or panes.is_fleet or self.is_narrowed
+        return is_changed or panes.pane != "runs" or bool(panes.run_list.marks.ids)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keep `back` out of the footer where there is nothing behind; grey `undo` likewise."""
@@ -281,9 +282,11 @@ class RunsScreen(RunBrowser):
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:
-        """Leave the zoom, the pane, the filter, the view: whichever is the innermost."""
+        """Clear the marks, or leave the zoom, the pane, the filter, the view: the innermost."""
         panes = self.panes
-        if panes.pane == "files" and panes.chosen.files_pane.is_narrowed:
+        if panes.run_list.has_focus and panes.run_list.marks.ids:
+            panes.run_list.marks.clear()
+        elif panes.pane == "files" and panes.chosen.files_pane.is_narrowed:
             panes.chosen.files_pane.show_all()
         elif panes.is_zoomed:
             panes.zoom()

@@ -31,9 +31,9 @@ class RunComparison(Dialog[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c,q", "leave", "back", show=False),
-        Binding("left,h", "aside(-1)", "column before", show=False),
-        Binding("right,l", "aside(1)", "next column", show=False),
+        Binding("equals_sign,q", "leave", "back", show=False),
+        Binding("left", "aside(-1)", "column before", show=False),
+        Binding("right", "aside(1)", "next column", show=False),
     ]
 
     table = getters.query_one(RunTable)

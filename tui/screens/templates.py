@@ -134,7 +134,7 @@ class TemplatesScreen(LiveScreen):
         """Open the file in the user's editor; what is saved is picked up."""
         template = self.listed.chosen
         if template and template.is_built_in:
-            tell(app_of(self), "It is built in: a makes one of your own, which can extend it.")
+            tell(app_of(self), "It is built in: M makes one of your own, which can extend it.")
         elif template:
             self.post_message(EditRequested(template.path))
 

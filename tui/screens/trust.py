@@ -20,7 +20,8 @@ class TrustQuestion(ConfirmDialog):
     def __init__(self, consent: Consent, choices: list[ConfirmChoice]) -> None:
         self._consent, self._page = consent, 0
         self._pages = shown.pages(consent, ROWS, COLUMNS)
-        super().__init__("Trust what the repository asks for?", self._words(), choices)
+        title = "Trust what the repository asks for?"
+        super().__init__(self._words(), choices, keep="Back", title=title)
 
     def _words(self) -> str:
         where = shown.place(self._pages, self._page)
@@ -35,17 +36,16 @@ class TrustQuestion(ConfirmDialog):
             event.stop()
             event.prevent_default()
             self._page = (self._page + 1) % len(self._pages)
-            self.query_one(Static).update(Content(self._words()))
+            self.query_one("#question", Static).update(Content(self._words()))
             return
         super().on_key(event)
 
 
 def question(consent: Consent, *, may_go_without: bool = True) -> ConfirmDialog:
-    """Make the dialog; its answers are `trust`, `without`, and `back` or None."""
+    """Make the dialog; its answers are `trust`, `without` and None."""
     choices = [
-        ConfirmChoice("trust", "t", "trust it and start"),
-        ConfirmChoice("without", "w", "start without it"),
-        ConfirmChoice("back", "b", "back"),
+        ConfirmChoice("trust", "t", "Trust and start"),
+        ConfirmChoice("without", "w", "Start without it"),
     ]
     if not may_go_without:
         del choices[1]

@@ -32,6 +32,8 @@ class WriteRequest:
     """May refuse with a `UserError`."""
     is_line: bool = False
     """A name or a path, which `enter` hands over, not a text of several lines."""
+    replaces: bool = False
+    """Whether what is typed first replaces the text, which is selected."""
 
 
 class WriteDialog(Dialog[str]):
@@ -78,6 +80,8 @@ class WriteDialog(Dialog[str]):
             area = self.query_one(PromptArea)
             area.focus()
             area.move_cursor(area.document.end)
+            if self._writing.replaces:
+                area.select_all()
         self._check(self._writing.text)
 
     @on(TextArea.Changed)

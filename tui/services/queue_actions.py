@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 BY_HAND = "paused by the user"
 
 
+def farewell(count: int) -> str:
+    """Return the line that is printed when the dashboard leaves live runs to continue."""
+    runs, them = ("1 run continues", "it") if count == 1 else (f"{count:,} runs continue", "them")
+    return f"{runs}. `swarm-tui` shows {them}; `swarm-tui cancel --all` stops {them}."
+
+
 class QueueActions:
     """Commands that concern no single run; `goes_on`: the runs may outlive the app."""
 
@@ -25,6 +31,8 @@ class QueueActions:
         self._engine = app.engine
         self._goes_on = goes_on
         self._one_by_one = asyncio.Lock()
+        self.farewell = ""
+        """The line to print after the terminal is restored; empty for none."""
 
     # The queue
 
@@ -70,33 +78,27 @@ class QueueActions:
         return sorted(live, key=lambda run: run.status is not Status.QUEUED)
 
     def quit(self) -> None:
-        """Close the app; with live runs, ask first what becomes of them."""
-        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
-
+        """Close the app: live runs continue; where they cannot, ask first."""
         live = self.live_runs()
-        if not live:
-            self._app.exit()
+        if live and not self._goes_on:
+            self._ask_to_quit(len(live))
             return
-        count = "1 run is" if len(live) == 1 else f"{len(live)} runs are"
-        cancel = ConfirmChoice("cancel", "c", "cancel them", is_danger=True)
-        stay = ConfirmChoice("stay", "s", "stay")
-        if self._goes_on:
-            text = (
-                f"{count} not finished. Left running, they go on in the background, and those "
-                "that wait get their turn: swarm-tui shows them again."
-            )
-            choices = [ConfirmChoice("leave", "l", "leave them running"), cancel, stay]
-        else:
-            text = f"{count} not finished, and nothing here outlives this window."
-            choices = [stay, cancel]
-        dialog = ConfirmDialog("Quit?", text, choices, default=choices[0].id)
-        self._app.push_screen(dialog, self._answered)
+        self.farewell = farewell(len(live)) if live else ""
+        self._app.exit()
 
-    def _answered(self, answer: str | None) -> None:
-        if answer == "leave":
-            self._app.exit()
-        elif answer == "cancel":
-            self._app.run_worker(self._cancel_all, group="quit", exclusive=True)
+    def _ask_to_quit(self, count: int) -> None:
+        from tui.screens.confirm import ConfirmChoice, confirm
+
+        runs = (
+            "1 run is not finished and ends"
+            if count == 1
+            else f"{count} runs are not finished and end"
+        )
+        choice = ConfirmChoice("quit", "q", "Cancel and quit", is_danger=True)
+        confirm(self._app, f"{runs} with this window.", choice, self._cancel_and_quit, keep="Stay")
+
+    def _cancel_and_quit(self) -> None:
+        self._app.run_worker(self._cancel_all, group="quit", exclusive=True)
 
     async def _cancel_all(self) -> None:
         from tui.screens.confirm import ExitDialog

@@ -118,6 +118,8 @@ async def show(
                 await app.run_async()
         finally:
             await tasks.close()
+    if app.queue.farewell and not in_browser():
+        output.say_aside(app.queue.farewell)
     return app.return_code or 0
 
 

@@ -37,6 +37,8 @@ class MarksChanged(Message):
     """Other ids are marked than before."""
 
     view: LineView
+    count: int
+    """Ids that are marked now."""
 
     @property
     def control(self) -> LineView:
@@ -64,7 +66,7 @@ class Marks:
         if marked != self.ids:
             self.ids = marked
             self._view.refresh(self._view.stretch(0, self._view.size.height))
-            self._view.post_message(MarksChanged(self._view))
+            self._view.post_message(MarksChanged(self._view, len(marked)))
 
     def drop_hidden(self) -> None:
         """Unmark ids that are no longer shown: actions apply to what is seen."""
