@@ -12,7 +12,7 @@ from support import script
 from typed import Swarm
 
 TO_AGENT, SIMULATED = b"\t", b"\x1b[C"
-KEYS = {"^s": b"\x13", "enter": b"\r", "esc": b"\x1b"}
+KEYS = {"^s": b"\x13", "enter": b"\r", "esc": b"\x1b", "[d]": b"d"}
 WATER = f"Water\n{script('say watering now', 'write water.txt wet')}"
 DIG = f"Dig\n{script('attempt 1', 'say no spade', 'hang', 'attempt 2+', 'write bed.txt dug')}"
 GROW = f"Grow\n{script('say growing', 'hang')}"
@@ -34,9 +34,9 @@ class Day:
     def read_log(self, *wanted: str) -> None:
         """Look into the log of the chosen run, and come back to the list."""
         self.press("enter", "open")
-        self.until("enter unfold", *wanted)
+        self.until("enter open", "esc back", *wanted)
         self.terminal.type(KEYS["esc"])
-        self.until("enter open")
+        self.terminal.until_not("esc back")
 
     def start(self, prompt: str, *, simulated: bool = False) -> None:
         """Start a run with the form; it remembers which agent was wanted."""
@@ -71,15 +71,14 @@ def test_a_days_use(day: Day, swarm: Swarm) -> None:
     day.start(GROW)
     day.read_log("growing")
     day.press("q", "quit")
-    day.until("1 run is not finished")
-    day.press("l", "leave")
+    day.until("1 run continues. `swarm-tui` shows it")
     assert day.terminal.end() == 0
     left = {run["title"]: run["status"] for run in swarm("ls", "--json").json}
     assert left == {"Grow": "running", "Dig": "succeeded", "Water": "succeeded"}
 
 
 def compare_and_apply(day: Day) -> None:
-    day.press("D", "changes")
+    day.press("c", "changes")
     day.until("water.txt")
     day.press("enter", "read")
     day.until("+ wet")
@@ -103,8 +102,9 @@ def cancel_and_retry(day: Day) -> None:
 
 def delete_and_undo(day: Day, place: Path) -> None:
     day.press("d", "delete")
-    day.press("a", "also what is nowhere else")
-    day.until("1 workspace deleted")
+    day.until("changes you have not applied")
+    day.press("[d]", "Move to the trash anyway")
+    day.until("1 workspace moved to the trash")
     assert not place.exists()
     day.press("u", "undo")
     day.until("Back: Dig")

@@ -47,7 +47,7 @@ def pressed(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     ("size", "keys"),
     [
         pytest.param(WIDE, (), id="below"),
-        pytest.param((160, 45), ("tab", "s"), id="beside"),
+        pytest.param((160, 45), ("tab", "vertical_line"), id="beside"),
         pytest.param(NARROW, ("enter",), id="narrow"),
     ],
 )
