@@ -83,7 +83,9 @@ def compare_and_apply(day: Day) -> None:
     day.press("enter", "read")
     day.until("+ wet")
     day.press("esc", "back")
+    day.terminal.until_not("+ wet")
     day.press("esc", "back")
+    day.until("enter open")  # esc and a at once would be alt+a
     day.press("a", "apply")
     day.until("1 file: water.txt")
     day.press("^s", "apply")

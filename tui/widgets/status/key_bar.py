@@ -17,7 +17,7 @@ from tui.widgets.status.toast import app_of
 GAP = 2
 NARROW = 100
 GREY = "$secondary 45%"
-ALWAYS = ("escape", "?")
+ALWAYS = ("escape", "question_mark", "?")
 """Keys that are never cut off: the way back, and the help."""
 
 Entry = tuple[Binding, bool]
