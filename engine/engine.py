@@ -463,12 +463,12 @@ class Engine:
         self._bus.publish(events, runs)
         guard = self.tasks.faults.guard
         with guard("search news"):
-            self.search.saw()
+            self.search.notify()
         with guard("notification news"):
-            self.notifications.saw(events)
+            self.notifications.notify(events)
         if self._supervision and (scheduler := self._supervision.scheduler):
             with guard("scheduler news"):
-                scheduler.saw(runs)
+                scheduler.notify(runs)
 
     def _published(self) -> None:
         self._publish((), set())

@@ -29,8 +29,8 @@ class HistorySearch:
         self._news = asyncio.Event()
         self._news.set()
 
-    def saw(self) -> None:
-        """Take note that something happened."""
+    def notify(self) -> None:
+        """React to something that was stored."""
         self._news.set()
 
     async def find(

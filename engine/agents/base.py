@@ -200,8 +200,8 @@ class AgentPort(Protocol):
     def requests(self) -> frozenset[ExtraRequest]:
         """The extra requests that it understands while it is at work.
 
-        Empty for an agent that reads nothing after its prompt, as `codex exec` does. The engine
-        offers a request only where the agent of a run lists it.
+        Empty for an agent that reads nothing after its prompt, as `codex exec`. No agent lists one
+        yet, and the engine sends none.
         """
         ...
 

@@ -238,7 +238,7 @@ class Disk:
         all of it stays, as where a mistake in the settings leaves the limits unknown.
         """
         async with self._trash.alone():
-            await self._trash.mend()
+            await self._trash.repair()
             for run in await self._store.runs():
                 if run.in_trash and run.workspace and Path(run.workspace.path).is_dir():
                     # A crash came between the word and the deed.

@@ -211,10 +211,10 @@ class Trash:
         """Return the folders left of entries that were removed for good. Blocking."""
         return [folder for folder in self._folders() if folder.name.endswith(GONE)]
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         """Finish what a crash cut short, so that no entry is half one thing and half another."""
         for entry in await asyncio.to_thread(self.list):
-            await self._mend(entry)
+            await self._repair(entry)
         await asyncio.to_thread(self._drop_begun)
 
     def _drop_begun(self) -> None:
@@ -229,7 +229,7 @@ class Trash:
             except OSError:
                 continue
 
-    async def _mend(self, entry: TrashEntry) -> None:
+    async def _repair(self, entry: TrashEntry) -> None:
         if not os.path.lexists(self.content(entry)):  # never moved here, or back already
             await asyncio.to_thread(removal.remove, self._folder(entry))
         elif not entry.is_settled and not os.path.lexists(entry.path):

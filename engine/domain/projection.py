@@ -311,7 +311,7 @@ class View:
             self.deleted.discard(run.id)
         told = set[str]()
         with self.guard("radar"):
-            told = self.radar.see(run)
+            told = self.radar.update(run)
         for run_id in told | {run.id}:
             known, count = self.runs[run_id], self.radar.count(run_id)
             if known.overlaps != count:

@@ -42,7 +42,7 @@ class OverlapDetector:
         """Return how many these are."""
         return len(self._shared.get(run, ()))
 
-    def see(self, run: Run) -> set[str]:
+    def update(self, run: Run) -> set[str]:
         """Add the state of a run, and return the runs whose overlaps changed."""
         self._now = max(self._now, run.last_event_at)
         source = run.workspace.source if run.workspace else None

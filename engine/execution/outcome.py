@@ -50,7 +50,7 @@ def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: str) -> At
     return reader.outcome(AttemptEnd(ending.exit_code, stderr, ending.disk_full))
 
 
-def left_behind(
+def leftover_events(
     processes: Mapping[int, str], survivors: Mapping[int, str], message: FileSize | None
 ) -> list[Body]:
     """Return what the agent left: processes that had to be ended, and its last message."""
@@ -81,7 +81,7 @@ def _names(processes: Mapping[int, str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def what_next(
+def decide(
     run: Run,
     outcome: AttemptOutcome,
     exit_code: int | None,
@@ -166,7 +166,7 @@ def _retry(
     )
 
 
-def go_on(ask: AttemptRequest | None, *, can_continue: bool) -> AttemptRequest | None:
+def next_request(ask: AttemptRequest | None, *, can_continue: bool) -> AttemptRequest | None:
     """Return what another attempt does: go on in the thread if it can, else all of it again.
 
     The run may know a thread of an earlier attempt, which has not got the request of this one.

@@ -34,15 +34,15 @@ class RunTask:
         """Begin to carry it; `ended` is called when that is over."""
         run_id = self._run.id
         self._task = self._tools.tasks.start(
-            f"run {run_id}", self._carry, run=run_id, give_up=self._fail
+            f"run {run_id}", self._supervise, run=run_id, give_up=self._fail
         )
         self._task.when_done(ended)
 
-    def see(self, run: Run) -> None:
-        """Take in the run as it is now; a cancel ends the rest after a fault."""
+    def update(self, run: Run) -> None:
+        """Replace the run by a newer state of it; a cancel ends the rest after a fault."""
         self._run = run
         if self._supervisor:
-            self._attempt(lambda supervisor: supervisor.poke(run))
+            self._attempt(lambda supervisor: supervisor.update(run))
         elif self._task and run.status is Status.CANCELLING:
             wanted = (run.status, run.cause)
             if wanted != self._woken_for:
@@ -51,7 +51,7 @@ class RunTask:
 
     def check(self, run: Run, now: float) -> None:
         """Look after the run, also at changes that no event reported."""
-        self.see(run)
+        self.update(run)
         self._attempt(lambda supervisor: supervisor.check(now))
 
     async def abandon(self) -> None:
@@ -68,11 +68,11 @@ class RunTask:
             if self._task:
                 self._task.fail(error)
 
-    async def _carry(self) -> None:
+    async def _supervise(self) -> None:
         self._supervisor = supervisor = await self._new_supervisor()
         try:
             if supervisor:
-                await supervisor.carry()
+                await supervisor.supervise()
         finally:
             self.outcome = supervisor and supervisor.outcome
             self._supervisor = None

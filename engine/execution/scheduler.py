@@ -51,14 +51,14 @@ class Scheduler:
         self._logged_in: set[str] = set()
         self._auth_failures = Counter[str]()
         """Refused logins in a row, by agent."""
-        self._carried: dict[str, RunTask] = {}
+        self._run_tasks: dict[str, RunTask] = {}
         self._wake = asyncio.Event()
 
-    def saw(self, runs: Iterable[str]) -> None:
-        """Take note that these runs changed, or with none, that the rules did."""
+    def notify(self, runs: Iterable[str]) -> None:
+        """React to a change of these runs; without any, of the rules."""
         for run_id in runs:
-            if carried := self._carried.get(run_id):
-                carried.see(self._view.runs[run_id])
+            if task := self._run_tasks.get(run_id):
+                task.update(self._view.runs[run_id])
         self._wake.set()
 
     async def run(self) -> None:
@@ -69,7 +69,7 @@ class Scheduler:
             # Here, where no run starts meanwhile: one that starts after a gap has not skipped it.
             with self._faults.guard("clock"):
                 await self._keep_time()
-            self._carry_active()
+            self._supervise_active()
             if await self._started_next():
                 # Starts are spread: the agent's own start is the heaviest moment of a run.
                 stagger_s = self._tools.config.queue.stagger_s
@@ -85,8 +85,8 @@ class Scheduler:
         while True:
             await asyncio.sleep(LOOK_S)
             now = self._tools.clock.now()
-            for run_id, carried in list(self._carried.items()):
-                carried.check(self._view.runs[run_id], now)
+            for run_id, task in list(self._run_tasks.items()):
+                task.check(self._view.runs[run_id], now)
 
     async def _check_home(self) -> None:
         """Check that the home is what it was; if not, end all supervision.
@@ -98,23 +98,23 @@ class Scheduler:
             self._still_there()
         except UserError as error:
             if error.code == "HOME_REMOVED":
-                for carried in self._carried.values():
-                    await carried.abandon()
+                for task in self._run_tasks.values():
+                    await task.abandon()
             raise FinalError(error) from error
 
-    def _carry_active(self) -> None:
+    def _supervise_active(self) -> None:
         """Supervise every active run: also those another engine left."""
         for run in self._view.active():
-            if run.id not in self._carried:
-                self._carried[run.id] = carried = RunTask(run, self._tools)
-                carried.start(partial(self._carried_to_end, run.id))
+            if run.id not in self._run_tasks:
+                self._run_tasks[run.id] = task = RunTask(run, self._tools)
+                task.start(partial(self._run_ended, run.id))
 
-    def _carried_to_end(self, run_id: str) -> None:
-        carried = self._carried.pop(run_id, None)
+    def _run_ended(self, run_id: str) -> None:
+        task = self._run_tasks.pop(run_id, None)
         run = self._view.runs[run_id]
         if run.status is Status.SUCCEEDED:
             del self._auth_failures[run.spec.agent]
-        elif carried and carried.outcome is OutcomeKind.LOGIN:
+        elif task and task.outcome is OutcomeKind.LOGIN:
             self._auth_failures[run.spec.agent] += 1
         self._wake.set()
 
@@ -136,13 +136,13 @@ class Scheduler:
         await self._pause_refused()
         await self._end_pause()
         run = next_run(self._view, self._rules(), self._tools.clock.now())
-        if run is None or len(self._carried) >= self._rules().slots:
+        if run is None or len(self._run_tasks) >= self._rules().slots:
             return False
         if not await self._login_holds(run):
             return False
         with suppress(TransitionError):
             await self._tools.commit([AppendRequest(run.id, decide=_prepare)])
-        self._carry_active()
+        self._supervise_active()
         return True
 
     async def _end_pause(self) -> None:

@@ -59,14 +59,14 @@ _log = logging.getLogger(__name__)
 
 
 class RunSupervisor:
-    """Supervisor of one run; `poke` it when the run changed from outside."""
+    """Supervisor of one run; `update` it when the run changed from outside."""
 
     def __init__(self, run: Run, tools: SupervisorContext, host: RunHost) -> None:
         self._run = run
         self._attempt = run.attempt
         self._tools = tools
         self._host = host
-        self._poked = asyncio.Event()
+        self._woken = asyncio.Event()
         self._prepared = False
         self.outcome: OutcomeKind | None = None
         """The outcome of the attempt, once it has ended by itself."""
@@ -86,14 +86,14 @@ class RunSupervisor:
         )
         self._learning = PatternRecorder(tools.store, self._append)
 
-    def poke(self, run: Run) -> None:
+    def update(self, run: Run) -> None:
         """Replace the run by a newer state of it."""
         if run.seq < self._run.seq:
             return
         changed = (run.status, run.cause) != (self._run.status, self._run.cause)
         self._run = run
         if changed:
-            self._poked.set()
+            self._woken.set()
 
     def check(self, now: float) -> None:
         """Look after the run; costs little, for mostly there is nothing to be done about it."""
@@ -106,7 +106,7 @@ class RunSupervisor:
             or watchdog.is_odd(run, now, self._limits)
             or self._tools.budgets.exceeded(run)
         ):
-            self._poked.set()
+            self._woken.set()
 
     async def abandon(self) -> None:
         """End the run's processes at once: there is no home any more to keep what they do."""
@@ -115,7 +115,7 @@ class RunSupervisor:
         if self._process:
             await self._process.stop(0)
 
-    async def carry(self) -> None:
+    async def supervise(self) -> None:
         """Supervise the run's attempt until it has ended; raises the faults of this program."""
         steps = {
             Status.PREPARING: self._prepare,
@@ -125,7 +125,7 @@ class RunSupervisor:
         }
         try:
             while self._run.status in ACTIVE and self._run.attempt == self._attempt:
-                self._poked.clear()
+                self._woken.clear()
                 try:
                     await steps[self._run.status]()
                 except (UserError, OSError) as error:
@@ -173,7 +173,7 @@ class RunSupervisor:
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
         assert following is not None
-        ending = await self._ended_or_poked(following)
+        ending = await self._ended_or_woken(following)
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status is Status.RUNNING:
@@ -217,7 +217,7 @@ class RunSupervisor:
         stopping = asyncio.create_task(following.process.stop(grace_s))
         try:
             # A second, harder request cuts the grace time short.
-            ending = await self._ended_or_poked(following)
+            ending = await self._ended_or_woken(following)
             if ending is None:
                 return
             await stopping
@@ -240,12 +240,12 @@ class RunSupervisor:
             outcome = AttemptOutcome.of(following.verdict)
         self.outcome = outcome.kind
         message = await executor.file_size(ref, AttemptFile.LAST_MESSAGE)
-        bodies = endings.left_behind(
+        bodies = endings.leftover_events(
             {} if following.verdict else left, following.process.survivors, message
         )
         await self._remember()
-        again = endings.go_on(await self._ask(), can_continue=following.reader.can_continue)
-        following_up = endings.what_next(
+        again = endings.next_request(await self._ask(), can_continue=following.reader.can_continue)
+        following_up = endings.decide(
             self._run, outcome, ending.exit_code, self._limits, self._tools.clock.now(), again
         )
         if pause := following_up.pause:
@@ -343,13 +343,13 @@ class RunSupervisor:
         self._following = self._host.follower.follow(
             run.id, self._process, stored, lambda state: known.reader(state, root, home)
         )
-        self._following.done.add_done_callback(lambda _: self._poked.set())
+        self._following.done.add_done_callback(lambda _: self._woken.set())
         return self._following
 
-    async def _ended_or_poked(self, following: FollowedAttempt) -> ProcessEnd | None:
+    async def _ended_or_woken(self, following: FollowedAttempt) -> ProcessEnd | None:
         if not following.done.done():
-            await self._poked.wait()  # its end pokes too
-        self._poked.clear()
+            await self._woken.wait()  # its end wakes it, too
+        self._woken.clear()
         return following.done.result() if following.done.done() else None
 
     @property
@@ -378,7 +378,7 @@ class RunSupervisor:
             (run,) = await self._stored(lambda: self._tools.store.runs(ids=[entry.run]))
         else:
             run = done.runs[entry.run]
-        # While we waited, a poke may have brought a later change.
+        # While we waited, an update may have brought a later change.
         if run.seq >= self._run.seq:
             self._run = run
 

@@ -39,7 +39,7 @@ def backoff_s(tries: int, asked_s: float = 0.0) -> float:
 
 
 class Deliverer:
-    """Deliverer of stored messages to these receivers; `poke` it when there may be new ones."""
+    """Deliverer of stored messages to these receivers; `notify` it when there may be new ones."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Deliverer:
         self._clock = clock
         self._news = [asyncio.Event() for _ in receivers]
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Look for something to deliver."""
         for news in self._news:
             news.set()

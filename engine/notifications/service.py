@@ -73,11 +73,11 @@ class Notifications:
         finally:
             self._deliverer = None
 
-    def saw(self, events: Iterable[Event]) -> None:
-        """Take note of what was stored, by anybody; of none where a setting was."""
+    def notify(self, events: Iterable[Event]) -> None:
+        """React to stored events; without any, to a changed setting."""
         deliverer = self._deliverer
         if deliverer and (not events or any(topic_of(event.body) for event in events)):
-            deliverer.poke()
+            deliverer.notify()
 
     async def owed(self) -> int:
         """Return how many messages wait for receivers that there are."""
@@ -155,7 +155,7 @@ class Notifications:
                 "List them with `swarm-tui webhooks deliveries`.",
             )
         count = await self._store.deliveries.again(name, message)
-        self.saw(())
+        self.notify(())
         return count
 
     def _find(self, name: str) -> Receiver:

@@ -139,7 +139,7 @@ if kind == "full":
     (top / "filler").unlink()
 else:
     subprocess.run(["mount", "-o", "remount,rw", str(top)], check=True)
-asyncio.run(trash.mend())
+asyncio.run(trash.repair())
 asyncio.run(restored(asyncio.run(put())))
 print((folder / "work.txt").read_text(), os.listdir(paths.trash))
 """

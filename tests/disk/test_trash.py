@@ -185,7 +185,7 @@ class Killed(BaseException):
 
 
 STEPS = (
-    *("write", "move", "worktree_registry.take_out", "rewrite"),
+    *("write", "move", "worktree_registry.unregister", "rewrite"),
     *("worktree_registry.worktree.register", "worktree_registry.fill"),
 )
 
@@ -205,13 +205,13 @@ async def test_a_crash_at_any_step_loses_nothing(
         _kill(patch, step, when)
         with pytest.raises(Killed):
             await trash.restore(await trash.put(run))
-    await trash.mend()
+    await trash.repair()
     if not target.exists() or not files.items() <= repos.files(target).items():
         (entry,) = trash.list()
         await trash.restore(entry)
     assert repos.files(target) == files
     assert repos.git(target, "status", "--porcelain", "--branch") == status
-    await trash.mend()
+    await trash.repair()
     assert trash.list() == []
     assert repos.git(source, "status", "--porcelain") == ""
 
@@ -263,7 +263,7 @@ async def test_damage_in_the_trash_costs_nothing(paths: Paths) -> None:
     repos.write(paths.trash, {"file": "x"})
     trash = Trash(paths)
     assert trash.list() == []
-    await trash.mend()
+    await trash.repair()
     assert len(list(paths.trash.iterdir())) == 5
 
 
@@ -277,11 +277,11 @@ async def test_a_branch_that_the_user_makes_later_is_theirs(paths: Paths, source
     repos.write(source, {"mine.txt": "mine\n"})
     mine = repos.commit(source, "mine")
     repos.git(source, "checkout", "-q", "main")
-    await trash.mend()
+    await trash.repair()
     # Nor does it go where a crash came before the trash had settled.
     settled = paths.trash / entry.id / "entry.json"
     settled.write_text(settled.read_text().replace('"is_settled":true', '"is_settled":false'))
-    await trash.mend()
+    await trash.repair()
     assert repos.git(source, "rev-parse", "swarm/r1") == mine
 
 
@@ -290,6 +290,6 @@ async def test_a_trash_that_is_a_link_is_none_of_ours(paths: Paths, tmp_path: Pa
     repos.write(other / "00000000000a-r1", {"entry.json": "{}", "index": ""})
     paths.home.mkdir(parents=True, exist_ok=True)
     paths.trash.symlink_to(other)
-    await Trash(paths).mend()
+    await Trash(paths).repair()
     assert (other / "00000000000a-r1" / "index").exists()
     assert Trash(paths).doomed() == []

@@ -40,34 +40,34 @@ def run(
 
 def test_pairs_of_one_source_with_shared_paths() -> None:
     radar = OverlapDetector()
-    assert radar.see(run("r3", "/s", "a", "b")) == set()
-    assert radar.see(run("r1", "/s", "b", "a", "c")) == {"r1", "r3"}
-    assert radar.see(run("r2", "/s", "c")) == {"r1", "r2"}
+    assert radar.update(run("r3", "/s", "a", "b")) == set()
+    assert radar.update(run("r1", "/s", "b", "a", "c")) == {"r1", "r3"}
+    assert radar.update(run("r2", "/s", "c")) == {"r1", "r2"}
     for name, source in (("r4", "/other"), ("r5", None), ("r6", None)):
-        assert radar.see(run(name, source, "a")) == set()
+        assert radar.update(run(name, source, "a")) == set()
     assert radar.overlaps("r1") == [Overlap("r2", ("c",)), Overlap("r3", ("a", "b"))]
     assert radar.overlaps("r4") == []
-    assert radar.see(run("r1", "/s", "b")) == {"r1", "r2", "r3"}
+    assert radar.update(run("r1", "/s", "b")) == {"r1", "r2", "r3"}
     assert radar.overlaps("r1") == [Overlap("r3", ("b",))]
-    assert radar.see(run("r1", "/s", "b")) == set()
+    assert radar.update(run("r1", "/s", "b")) == set()
 
 
 def test_what_has_ended_counts_until_it_is_applied_or_old() -> None:
     radar = OverlapDetector()
-    radar.see(run("r1", "/s", "a", status=S.SUCCEEDED, at=10))
-    radar.see(run("r2", "/s", "a", at=20))
+    radar.update(run("r1", "/s", "a", status=S.SUCCEEDED, at=10))
+    radar.update(run("r2", "/s", "a", at=20))
     assert radar.count("r2") == 1
     # Of what was applied, more came since.
-    radar.see(run("r1", "/s", "a", status=S.SUCCEEDED, at=30, applied=0))
+    radar.update(run("r1", "/s", "a", status=S.SUCCEEDED, at=30, applied=0))
     assert radar.count("r2") == 1
-    radar.see(run("r1", "/s", "a", status=S.SUCCEEDED, at=30, applied=1))
+    radar.update(run("r1", "/s", "a", status=S.SUCCEEDED, at=30, applied=1))
     assert radar.count("r2") == 0
-    radar.see(run("r3", "/s", "a", status=S.CANCELLED, at=30))
-    radar.see(run("r4", "/s", "a", status=S.FAILED, at=40))
+    radar.update(run("r3", "/s", "a", status=S.CANCELLED, at=30))
+    radar.update(run("r4", "/s", "a", status=S.FAILED, at=40))
     assert [one.run for one in radar.overlaps("r2")] == ["r4"]
-    assert radar.see(run("r5", "/t", "x", at=41 + RECENT_S)) == {"r2", "r4"}
+    assert radar.update(run("r5", "/t", "x", at=41 + RECENT_S)) == {"r2", "r4"}
     assert radar.count("r2") == 0
-    radar.see(run("r6", "/s", "a", status=S.SUCCEEDED, at=30))
+    radar.update(run("r6", "/s", "a", status=S.SUCCEEDED, at=30))
     assert radar.count("r2") == 0
 
 
@@ -98,7 +98,7 @@ def test_step_by_step_it_knows_what_a_look_at_all_would_find(
     before: dict[str, list[Overlap]] = {}
     for at, (name, source, paths, status, applied) in enumerate(told, start=1):
         now[name] = run(name, source, *paths, status=status, at=at, applied=applied)
-        changed = radar.see(now[name])
+        changed = radar.update(now[name])
         found = {name: radar.overlaps(name) for name in now}
         assert changed >= {name for name in now if found[name] != before.get(name, [])}
         before = found

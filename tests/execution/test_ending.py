@@ -26,8 +26,8 @@ from engine.execution.outcome import (
     STALL_RESUMES,
     NextStep,
     attempt_outcome,
-    go_on,
-    what_next,
+    decide,
+    next_request,
 )
 from engine.execution.output_tail import read_tail
 
@@ -47,7 +47,7 @@ def run(*, used: int = 0, retries: int = 3, hits: int = 0) -> Run:
 def after(code: str | None, of: Run, action: str = "notice", exit_code: int | None = 1) -> NextStep:
     error = user_error(code) if code else None
     settings = WatchdogSettings(action=action)  # type: ignore[arg-type]  a parameter of the test
-    came = what_next(of, AttemptOutcome.of(error), exit_code, settings, NOW, AGAIN)
+    came = decide(of, AttemptOutcome.of(error), exit_code, settings, NOW, AGAIN)
     stamp(of, came.bodies, NOW)  # the lifecycle allows it
     return came
 
@@ -167,13 +167,13 @@ def test_it_goes_on_in_the_thread_that_heard_the_task() -> None:
         AttemptRequest("x", fresh=True),
         AttemptRequest("x", resume=True),
     ):
-        assert go_on(ask, can_continue=True) == AGAIN
+        assert next_request(ask, can_continue=True) == AGAIN
 
 
 def test_it_says_again_what_no_thread_heard() -> None:
-    assert go_on(None, can_continue=False) is None
+    assert next_request(None, can_continue=False) is None
     for ask in (AttemptRequest("x", fresh=True), AttemptRequest("x", resume=True)):
-        assert go_on(ask, can_continue=False) == replace(ask, fresh=False)
+        assert next_request(ask, can_continue=False) == replace(ask, fresh=False)
 
 
 def test_a_thread_heard_the_task_once_a_turn_has_begun() -> None:

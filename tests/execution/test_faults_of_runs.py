@@ -234,7 +234,7 @@ WAYS = {
     "preparing": (agent, "build_prompt", lambda run, _: run.spec.title == "bad"),
     "following": (translation.Translator, "translate", lambda _, line: b"poison" in line),
     "verifying": (verify.VerifyStage, "verify", lambda _, run, __: run.spec.title == "bad"),
-    "finishing": (outcome, "what_next", lambda run, *_: run.spec.title == "bad"),
+    "finishing": (outcome, "decide", lambda run, *_: run.spec.title == "bad"),
 }
 
 
@@ -255,7 +255,7 @@ async def test_a_fault_in_one_run_fails_that_run_and_says_why(
 
 
 async def test_a_fault_that_passes_costs_a_run_nothing(paths: Paths, breaking: Breaking) -> None:
-    breaking.in_turn(outcome, "what_next", [ValueError("once"), KeyError("twice")])
+    breaking.in_turn(outcome, "decide", [ValueError("once"), KeyError("twice")])
     async with supervising(paths) as engine:
         run = await played(engine, "say hello")
     assert (run.status, run.attempt) == (Status.SUCCEEDED, 1)

@@ -175,7 +175,7 @@ async def test_what_a_dead_engine_left_is_found_and_ended_and_nothing_else(
 
 async def until_forgotten(engine: Engine, run: Run) -> None:
     await becomes(lambda: engine._supervision.scheduler)  # a while after it took over
-    await becomes(lambda: run.id not in engine._supervision.scheduler._carried)
+    await becomes(lambda: run.id not in engine._supervision.scheduler._run_tasks)
 
 
 async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(paths: Paths) -> None:

@@ -508,8 +508,8 @@ async def test_the_next_engine_knows_why_the_last_one_was_ending_a_run(
         while not texts(await engine.events(run.id)):
             await anext(batches)
         monkeypatch.setattr("engine.execution.watchdog.elapsed_s", lambda run, now: LIMIT_S + 1)
-        await becomes(lambda: engine._supervision.scheduler._carried.get(run.id))
-        carried = engine._supervision.scheduler._carried[run.id]
+        await becomes(lambda: engine._supervision.scheduler._run_tasks.get(run.id))
+        carried = engine._supervision.scheduler._run_tasks[run.id]
         await becomes(lambda: carried._supervisor)
         carrying = carried._supervisor
         await becomes(lambda: carrying._following and carrying._following.verdict)

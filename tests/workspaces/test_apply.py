@@ -444,7 +444,7 @@ async def test_what_was_cut_short_is_taken_back_by_the_next_call(
     with monkeypatch.context() as patch:
         patch.setattr(
             file_transaction.FileTransaction,
-            "_take_away",
+            "_move_aside",
             killed(file_transaction.FileTransaction._move_aside),
         )
         patch.setattr(

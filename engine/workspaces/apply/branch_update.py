@@ -105,7 +105,7 @@ class BranchUpdate:
             if way is not None:
                 joined.refuse(way, "is in the way")
 
-    async def land(
+    async def write(
         self, whole: BuiltCommit, moves: FileMoves, refs: dict[str, tuple[str, str | None]]
     ) -> list[Conflict]:
         """Write the commit and the files, all or nothing; return the conflicts that stopped it."""

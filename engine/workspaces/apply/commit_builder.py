@@ -67,7 +67,7 @@ class CommitBuilder:
         sides = [pair.new for pair in parse_pairs(out)]
         new = [side[1] for side in sides if side and side[0] != SUBMODULE]
         started = time.time()
-        await objects.carry(self.git, self.repository.git, [commit, tree, *new])
+        await objects.copy_objects(self.git, self.repository.git, [commit, tree, *new])
         await asyncio.to_thread(sync_tree, self.repository.common_dir / "objects", started)
 
     async def is_ancestor(self, old: str, new: str) -> bool:

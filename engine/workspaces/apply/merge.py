@@ -130,7 +130,7 @@ class Merge:
         if side and branch and side.sha != tip:
             refs[f"refs/heads/{branch}"] = (side.sha, tip)
             await self._deliver(side)
-        done.clashes += await landing.land(whole, moves, refs)
+        done.clashes += await landing.write(whole, moves, refs)
         if side and not done.clashes:
             await self._follow(side.sha)
         done.commit, done.signed = whole.sha, self._signed(whole, side)

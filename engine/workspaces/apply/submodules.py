@@ -196,7 +196,7 @@ async def _committed(
             then = await objects.tree(git, earlier) if earlier else {}
             fresh = [pair.path for pair in pairs if pair.old is None and names[pair.path] in then]
             base = {one: then[names[one]] for one in fresh if not _is_link(then[names[one]])}
-            await objects.carry(git, run.git, {oid for _, oid in base.values()})
+            await objects.copy_objects(git, run.git, {oid for _, oid in base.values()})
     except (OSError, UserError):  # an agent may have damaged it: then nothing counts as committed
         return set(), {}
     return {pair.path for pair in pairs if now.get(names[pair.path]) == pair.new}, base
@@ -268,7 +268,7 @@ class ModuleCommits:
             if target is None or not await _has(git, commit):
                 return await _is_fetched(git, commit)
             if really:
-                await _carry(git, target, commit)
+                await _copy_objects(git, target, commit)
         return True
 
     async def _target(self, path: bytes, nested: NestedRepository | None) -> Repository | None:
@@ -309,12 +309,12 @@ async def _is_fetched(git: Git, commit: str) -> bool:
     return bool(out.strip())
 
 
-async def _carry(git: Git, target: Repository, commit: str) -> None:
+async def _copy_objects(git: Git, target: Repository, commit: str) -> None:
     tips = [sha for sha, _ in await repository.refs(target.git)]
     asked = "\n".join([commit, *(f"^{sha}" for sha in tips)])
     out = await git.run("rev-list", "--objects", "--stdin", stdin=asked.encode())
     oids = [line.split(b" ", 1)[0].decode("ascii") for line in out.splitlines()]
-    await objects.carry(git, target.git, oids)
+    await objects.copy_objects(git, target.git, oids)
     await _keep(target, commit)
 
 

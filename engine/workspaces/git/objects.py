@@ -131,7 +131,7 @@ async def merged(
     return answer.out if answer.code == 0 else None
 
 
-async def carry(source: Git, target: Git, oids: Iterable[str]) -> None:
+async def copy_objects(source: Git, target: Git, oids: Iterable[str]) -> None:
     """Copy objects into another repository's store."""
     wanted = sorted(set(oids))
     if not wanted:
