@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from engine.agents.profiles import profile_of
 from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.config.run_environment import requested
 from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.model import Run, RunSpec
+from engine.domain.run_option import value_of
 from engine.system.environment import requested_environment, separate_agents_code
 
 VALID_S = 20.0
@@ -57,7 +59,8 @@ class LoginCheck:
 
     async def _require(self, spec: RunSpec, environment: Mapping[str, str]) -> None:
         variables = hash(tuple(sorted(environment.items())))
-        key = (spec.agent, spec.codex_bin, spec.codex_config, variables)
+        options = profile_of(spec.agent).options
+        key = (spec.agent, variables, *(value_of(spec, option) for option in options))
         if time.monotonic() - self._succeeded.get(key, -math.inf) < VALID_S:
             return
         # An agent that does not answer is asked again by the scheduler, which reports it.
