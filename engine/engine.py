@@ -161,7 +161,6 @@ class Engine:
         executors: Mapping[str, Executor],
     ) -> None:
         self.paths = paths
-        self.config = config
         self._store = store
         self.view = view
         """All runs as they are now, if the engine follows; faces only read it."""
@@ -228,6 +227,11 @@ class Engine:
                     engine._watch_config()
                 engine._begin_to_supervise(after)
             yield engine
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self._services.config
 
     @property
     def slots(self) -> int:

@@ -14,7 +14,7 @@ from engine.config.preferences import Preferences
 from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.fault import Fault
-from engine.domain.model import LOCAL, Run, RunSpec, Workspace
+from engine.domain.model import Run, RunSpec, Workspace
 from engine.execution.journal import Journal
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
@@ -111,10 +111,8 @@ class LazyServices:
     def executors(self) -> Executors:
         """The machines that run attempts: this one, and the others that were named."""
         from engine.execution.executors import Executors
-        from engine.execution.local.executor import LocalExecutor
 
-        local = LocalExecutor(self.paths, self.config.spare)
-        return Executors({LOCAL: local, **self._other_executors})
+        return Executors.of_home(self.paths, self.config.spare, self._other_executors)
 
     # Not the method of the registry itself: a list of files needs no executor imported.
     def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:

@@ -175,7 +175,7 @@ class Paths:
         """Return the file with the first port of a run's block."""
         return self.run(run) / "port"
 
-    def checkpoints(self, run: str, workspace: str) -> Path:
+    def checkpoints(self, run: str, workspace: str | Path) -> Path:
         """Return where the checkpoints of a run's workspace are kept, outside the workspace."""
         return self.run(run) / "checkpoints" / f"{Path(workspace).name}.git"
 

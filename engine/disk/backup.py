@@ -14,6 +14,7 @@ from typing import BinaryIO
 from engine.config.paths import Paths, private_folder
 from engine.disk.unsaved import UnsavedWork, counted
 from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Run
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.files.rooted_dir import RootedDir
@@ -76,7 +77,7 @@ async def write_patch(run: Run, paths: Paths, file: BinaryIO) -> None:
     assert run.workspace
     if not run.baseline:
         raise user_error("CHANGES_UNKNOWN")
-    folder = paths.checkpoints(run.id, run.workspace.path)
+    folder = paths.checkpoints(run.id, local_path(run.workspace))
     store = await Checkpoints.open(folder, run.workspace)
     found = await store.changes()
     if found.left_out:
@@ -101,7 +102,7 @@ async def _bundles(lost: UnsavedWork, folder: Path) -> list[Path] | None:
 
 async def _archive(run: Run, lost: UnsavedWork, folder: Path) -> list[Path] | None:
     assert run.workspace
-    root = Path(run.workspace.path)
+    root = local_path(run.workspace)
     data = await asyncio.to_thread(_packed, root, lost.ignored)
     if data is None:
         return None

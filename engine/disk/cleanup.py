@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths
@@ -22,6 +21,7 @@ from engine.disk.trash import Trash, TrashEntry
 from engine.disk.unsaved import UnsavedWork, unsaved
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, Notice
+from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.domain.text import size
@@ -107,7 +107,7 @@ class WorkspaceCleanup:
         if found.take and wish.artefacts_only:
             return await self._rebuildable(run, scanner)
         figures = FolderSize()
-        async for told in scanner.measure(Path(run.workspace.path)):
+        async for told in scanner.measure(local_path(run.workspace)):
             figures = told.figures
         bare = CleanupCandidate(run, figures.disk, figures.rebuildable)
         if not found.take:
@@ -139,7 +139,7 @@ class WorkspaceCleanup:
                 told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
 
         runs = await standing(self._store, self._paths)
-        ended = {run.workspace.path: run for run in runs if run.workspace and _has_ended(run)}
+        ended = {path_here(run): run for run in runs if _has_ended(run)}
         wanted = (path for path in paths if path in ended)
         await asyncio.gather(*(report(ended[path], path) for path in wanted))
 
@@ -199,8 +199,8 @@ class WorkspaceCleanup:
         run = await self.standing(item.run, item.path)
         assert run.workspace
         # An attempt that begins now waits for this lock before it uses the workspace.
-        async with locked(lock_for(self._paths.home, Path(run.workspace.path))):
-            check_ended(await self.standing(run.id, run.workspace.path))
+        async with locked(lock_for(self._paths.home, local_path(run.workspace))):
+            check_ended(await self.standing(run.id, path_here(run)))
             done = await rebuildable.strip(run, self._paths, item.folders)
         await self.note(run, _said(f"removed what can be made again: {size(done.freed)}", why))
         failure = user_error("WORKSPACE_BUSY", f"{done.kept[0]}.") if done.kept else None
@@ -258,10 +258,10 @@ class WorkspaceCleanup:
     async def standing(self, run: str, path: str | None) -> Run:
         """Return a run with the workspace at `path` as its own."""
         known = await self.run(run)
-        if path is None or (known.workspace and known.workspace.path == path):
+        if path is None or path_here(known) == path:
             return known
         for one in await standing(self._store, self._paths, [known]):
-            if one.workspace and one.workspace.path == path:
+            if path_here(one) == path:
                 return one
         raise user_error("WORKSPACE_MISSING")
 
@@ -302,4 +302,4 @@ def _said(words: str, why: str) -> str:
 
 
 def _is_there(run: Run) -> bool:
-    return run.workspace is not None and os.path.lexists(run.workspace.path)
+    return bool(path_here(run)) and os.path.lexists(path_here(run))

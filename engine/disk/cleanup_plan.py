@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
 
@@ -126,7 +127,7 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
         is_forced = wish.artefacts_only or wish.including_unsaved
         unsaved = "" if kept or is_forced else one.unsaved
         why = kept or unsaved or _taken(one, wish, now)
-        path, title = one.run.workspace.path if one.run.workspace else "", one.run.spec.title
+        path, title = path_here(one.run), one.run.spec.title
         unapplied = one.unapplied if unsaved else 0
         item = CleanupItem(
             one.run.id, title, project, size, why, path, one.folders, bool(unsaved), unapplied
@@ -138,7 +139,7 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
 def _wanted(run: Run, wish: CleanupFilter) -> bool:
     return (
         (not wish.runs or run.id in wish.runs)
-        and (not wish.paths or (run.workspace is not None and run.workspace.path in wish.paths))
+        and (not wish.paths or path_here(run) in wish.paths)
         and (not wish.statuses or run.status in wish.statuses)
         and wish.project in (None, run.spec.project)
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.config.paths import Paths
 from engine.disk import locations
+from engine.domain.hosts import path_here
 from engine.domain.model import Run, WorkspaceKind
 from engine.domain.projection import fold
 from engine.store.store import Store
@@ -24,18 +25,19 @@ async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None
     there = {place.path: place.run for place in found}
     by_id = {run.id: run for run in known}
     now = [run for run in known if _is_there(run)]
-    own = {Path(run.workspace.path) for run in now if run.workspace}
+    own = {Path(path_here(run)) for run in now}
     left = [(path, by_id[run]) for path, run in there.items() if run and path not in own]
     earlier = [await _as_it_was(store, run, path) for path, run in left]
     return [*now, *(run for run in earlier if run)]
 
 
 def _is_there(run: Run) -> bool:
-    workspace = run.workspace
+    workspace, path = run.workspace, path_here(run)
     return (
         workspace is not None
         and workspace.kind is not WorkspaceKind.IN_PLACE
-        and Path(workspace.path).is_dir()
+        and bool(path)
+        and Path(path).is_dir()
     )
 
 
@@ -43,7 +45,7 @@ async def _as_it_was(store: Store, run: Run, path: Path) -> Run | None:
     then, found = Run(run.id, run.spec, run.created_at), None
     for event in await store.events(run.id, kinds=["progress", "status", "checkpoint", "notice"]):
         then = fold(then, [event])
-        if then.workspace and then.workspace.path == str(path):
+        if path_here(then) == str(path):
             found = then
         elif found:
             break

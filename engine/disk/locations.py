@@ -12,6 +12,7 @@ from engine.agents import registry
 from engine.agents.base import SessionFile
 from engine.config import workspace_roots
 from engine.config.paths import Paths
+from engine.domain.hosts import path_here
 from engine.domain.model import Run
 
 
@@ -69,7 +70,7 @@ def find(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
 def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
     """List the workspaces that stand, those that fresh starts left behind too. Blocking."""
     known = {run.id: run for run in runs}
-    owners = {run.workspace.path: run.id for run in known.values() if run.workspace}
+    owners = {path: run.id for run in known.values() if (path := path_here(run))}
     places: list[DiskLocation] = []
     for root in workspace_roots.known(paths.home):
         for project in _folders(root):

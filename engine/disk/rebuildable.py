@@ -14,6 +14,7 @@ from engine.config.paths import Paths
 from engine.disk.cleanup_plan import RebuildableFolder
 from engine.disk.scan.scanner import FolderScanner
 from engine.domain.errors import user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Run
 from engine.domain.text import printable_name
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
@@ -74,9 +75,9 @@ async def _counted(run: Run, paths: Paths) -> tuple[list[bytes], Path]:
         raise user_error("WORKSPACE_MISSING")
     if not run.baseline:
         raise user_error("CHANGES_UNKNOWN")
-    folder = paths.checkpoints(run.id, run.workspace.path)
+    folder = paths.checkpoints(run.id, local_path(run.workspace))
     store = await Checkpoints.open(folder, run.workspace)
-    return await store.counted(), Path(run.workspace.path)
+    return await store.counted(), local_path(run.workspace)
 
 
 async def _disk(scanner: FolderScanner, path: Path) -> int:

@@ -22,6 +22,7 @@ from engine.disk.session_cleanup import SessionCleanup
 from engine.disk.trash import Trash, TrashEntry
 from engine.disk.unsaved import UnsavedWork
 from engine.domain.errors import UserError, user_error
+from engine.domain.hosts import path_here
 from engine.store.store import USED, Store
 from engine.workspaces.files import removal
 from engine.workspaces.files.removal import RemovalResult
@@ -181,7 +182,7 @@ class Disk:
             await self._trash.restore(entry)
             try:
                 run = await self.cleaning.run(entry.run)
-                its_own = run.workspace is not None and run.workspace.path == entry.path
+                its_own = path_here(run) == entry.path
                 words = "workspace brought back from the trash"
                 await self.cleaning.note(run, words, trash=False if its_own else None)
             except UserError as error:  # it is back, whether or not anybody knows the run
@@ -240,7 +241,7 @@ class Disk:
         async with self._trash.alone():
             await self._trash.repair()
             for run in await self._store.runs():
-                if run.in_trash and run.workspace and Path(run.workspace.path).is_dir():
+                if run.in_trash and path_here(run) and Path(path_here(run)).is_dir():
                     # A crash came between the word and the deed.
                     await self.cleaning.note(run, "workspace still there", trash=False)
         for gone in await asyncio.to_thread(self._trash.doomed):

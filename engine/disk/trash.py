@@ -28,6 +28,7 @@ from engine.disk import worktree_registry
 from engine.disk.trash_entry import TrashEntry
 from engine.disk.trash_moves import is_empty_worktree, move, rewrite, write
 from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
 from engine.workspaces.create import base
@@ -117,7 +118,7 @@ class Trash:
             run=run.id,
             project=run.spec.project,
             title=one_line(run.spec.title),
-            path=workspace.path,
+            path=str(target),
             kind=workspace.kind,
             at=now,
             source=str(found.common_dir) if found else workspace.source,
@@ -143,10 +144,10 @@ class Trash:
 
     def _checked(self, run: Run) -> tuple[Workspace, Path, Path]:
         workspace = run.workspace
-        if workspace is None or not os.path.lexists(workspace.path):
+        if workspace is None or not os.path.lexists(local_path(workspace)):
             raise user_error("WORKSPACE_MISSING")
-        target = Path(workspace.path)
-        shown = printable_name(workspace.path)
+        target = local_path(workspace)
+        shown = printable_name(str(target))
         trash = self._trash_of(target)
         if workspace.kind is WorkspaceKind.IN_PLACE or trash is None:
             raise user_error("WORKSPACE_UNSAFE", f"{shown} is not a folder that swarm-tui made.")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.config import workspace_roots
 from engine.domain.errors import UserError, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspaces.apply.submodules import module_at
 from engine.workspaces.create import worktree
@@ -78,7 +79,7 @@ async def of_branch(
     if found is None:
         raise user_error("SOURCE_NOT_FOUND")
     ref = f"refs/heads/{workspace.branch}"
-    place = await asyncio.to_thread(worktree.registration, found, Path(workspace.path))
+    place = await asyncio.to_thread(worktree.registration, found, local_path(workspace))
     if asked and await _is_shared(await asked.refs(found), ref, place):
         return None
     git = Git(place) if place else found.git
@@ -100,7 +101,7 @@ async def of_worktrees(workspace: Workspace, found: Repository | None) -> list[U
     """Return what only other worktrees of the repository reach that lie in a workspace."""
     if workspace.branch is None or found is None:
         return []
-    inside = await asyncio.to_thread(worktree.registrations_below, found, Path(workspace.path))
+    inside = await asyncio.to_thread(worktree.registrations_below, found, local_path(workspace))
     holdings: list[UnpushedCommits] = []
     for name, place in inside:
         git, others = Git(place), ("--not", "--branches", "--remotes", "--tags")
@@ -173,7 +174,7 @@ async def _counterpart(
     if name and workspace.kind is WorkspaceKind.WORKTREE:
         return await _of_submodule(git_dir)
     source = Path(workspace.source) / name
-    workspaces = Path(workspace.path).parent.parent
+    workspaces = local_path(workspace).parent.parent
     if not source.is_dir() or workspace_roots.is_in_any(source, workspaces):
         return None  # an agent may write there: git does not run in it
     try:

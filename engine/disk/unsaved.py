@@ -14,6 +14,7 @@ from engine.disk.applied_work import AppliedWork, applied_work
 from engine.disk.unpushed_commits import UnpushedCommits
 from engine.disk.untracked_files import UntrackedFiles, leftovers
 from engine.domain.errors import UserError
+from engine.domain.hosts import local_path
 from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
@@ -127,7 +128,7 @@ async def unsaved(
         return UnsavedWork()
     if not run.baseline:
         return UnsavedWork(is_known=False)
-    folder = paths.checkpoints(run.id, workspace.path)
+    folder = paths.checkpoints(run.id, local_path(workspace))
     try:
         asked = asked or OriginCache()
         store = await Checkpoints.open(folder, workspace, asked)
@@ -216,7 +217,7 @@ async def _leftovers(
     source = Path(workspace.source) if workspace.source else None
     if source and store.is_worktree and store.repository:
         source = store.repository.top or source
-    root = Path(workspace.path)
+    root = local_path(workspace)
     return await asyncio.to_thread(leftovers, root, counted, made, source, worthless)
 
 

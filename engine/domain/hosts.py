@@ -22,6 +22,12 @@ def local_path(workspace: Workspace) -> Path:
     return Path(workspace.path)
 
 
-def local_workspace(run: Run) -> Workspace | None:
-    """Return a run's workspace where it is a folder of this machine."""
-    return run.workspace if run.workspace and run.workspace.host == LOCAL else None
+def path_here(run: Run) -> str:
+    """Return the path of a run's workspace on this machine; empty where it has none here."""
+    return run.workspace.path if run.workspace and run.workspace.host == LOCAL else ""
+
+
+def place_text(workspace: Workspace) -> str:
+    """Return where a workspace is, to show."""
+    is_here = workspace.host == LOCAL
+    return printable_name(workspace.path if is_here else f"{workspace.host}:{workspace.path}")

@@ -79,6 +79,18 @@ class LivingAttempt:
     pids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedAttempt:
+    """An attempt as its files show it; 0 for a time that is not known."""
+
+    number: int
+    prompt: bytes
+    began_at: float
+    ended_at: float
+    exit_code: int | None
+    is_alive: bool
+
+
 class AttemptHandle(Protocol):
     """A started part of an attempt, started by this engine or by one before it."""
 
@@ -201,6 +213,19 @@ class Executor(Protocol):
 
     async def observe(self, handles: Collection[AttemptHandle]) -> None:
         """Remember the processes there are, so that those that lose their parent stay known."""
+        ...
+
+    # Read what a lost database does not have
+
+    async def recorded_attempts(self, run: str) -> Sequence[RecordedAttempt]:
+        """Return the attempts of a run that left files, in their order."""
+        ...
+
+    async def recorded_output(self, ref: AttemptRef, offset: int) -> OutputChunk:
+        """Return the next lines of an agent's output from `offset` on, whether or not it ended.
+
+        Without any, `rest` is what follows the last newline; the offset stays before it.
+        """
         ...
 
     # Stop

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.hosts import host_of
-from engine.domain.model import Run, Workspace
+from engine.domain.model import LOCAL, Run, Workspace
 from engine.domain.text import printable_name
 from engine.execution.executor import Executor
 from engine.execution.host_workspaces import HostWorkspaces
@@ -17,6 +18,18 @@ class Executors:
 
     def __init__(self, by_host: Mapping[str, Executor]) -> None:
         self._by_host = dict(by_host)
+
+    @classmethod
+    def of_home(
+        cls,
+        paths: Paths,
+        spare: Sequence[str] = (),
+        others: Mapping[str, Executor] | None = None,
+    ) -> Executors:
+        """Return the executor of this machine for a home, and those of other machines."""
+        from engine.execution.local.executor import LocalExecutor
+
+        return cls({LOCAL: LocalExecutor(paths, spare), **(others or {})})
 
     @property
     def hosts(self) -> Sequence[str]:

@@ -68,6 +68,10 @@ class HostWorkspaces(Protocol):
         """Return whether a workspace is there, once no clean-up that began before is at work."""
         ...
 
+    async def find(self, run: str) -> Workspace | None:
+        """Return the workspace that carries the id of a run, for a database that was lost."""
+        ...
+
     async def working_folder(self, workspace: Workspace) -> str:
         """Return the folder in which programs work; raises WORKSPACE_MISSING."""
         ...

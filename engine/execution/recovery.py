@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
 from engine.execution import run_records
+from engine.execution.executors import Executors
 from engine.execution.run_rebuilding import RebuiltRun, rebuild
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.store.connect import set_aside
@@ -88,13 +89,13 @@ async def _set_aside_if_lost(paths: Paths) -> Path | None:
 
 
 async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> RecoveryReport:
-    known = {run.id for run in await store.runs()}
+    known, executors = {run.id for run in await store.runs()}, Executors.of_home(paths)
     runs = events = 0
     unreadable: list[str] = []
     for folder in await asyncio.to_thread(run_records.folders, paths):
         if folder.name in known:
             continue
-        made = await asyncio.to_thread(_rebuilt, folder, paths)
+        made = await _rebuilt(folder, paths, executors)
         if made is None:
             unreadable.append(folder.name)
             run_records.put_aside(folder)
@@ -107,9 +108,9 @@ async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> Recove
     return RecoveryReport(runs, events, tuple(unreadable), aside)
 
 
-def _rebuilt(folder: Path, paths: Paths) -> RebuiltRun | None:
+async def _rebuilt(folder: Path, paths: Paths, executors: Executors) -> RebuiltRun | None:
     try:
-        return rebuild(folder, paths)
+        return await rebuild(folder, paths, executors)
     except Exception:  # whatever is in that folder, the other runs are rebuilt
         _log.exception("%s cannot be rebuilt", folder)
         return None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
 from engine.agents.base import AttemptEnd, OutcomeKind
-from engine.agents.profiles import profile_for_prompt
 from engine.agents.registry import agent_of
-from engine.config import workspace_roots
-from engine.config.paths import AttemptFolder, Paths
+from engine.config.paths import Paths
+from engine.domain.errors import UserError
 from engine.domain.events import Body, CheckpointTaken, Event, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import (
+    LOCAL,
     Agent,
     AttemptRequest,
     Run,
@@ -24,16 +24,14 @@ from engine.domain.model import (
     Stage,
     Status,
     Usage,
-    Workspace,
-    WorkspaceKind,
 )
 from engine.domain.stamp import stamp
 from engine.domain.text import one_line
 from engine.execution import run_records
 from engine.execution.attempt_cursor import AttemptCursor, cursor_text
-from engine.execution.local.process_marks import mark, marked
+from engine.execution.executor import AttemptRef, Executor, OutputChunk
+from engine.execution.executors import Executors
 from engine.execution.stages.agent import first_cursor
-from engine.system.files import LineReader, read_regular
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, REFS
 
 TITLE = 60
@@ -52,25 +50,36 @@ class RebuiltRun:
     cursors: dict[int, str] = field(default_factory=dict[int, str])
 
 
-def rebuild(folder: Path, paths: Paths) -> RebuiltRun | None:
+async def rebuild(folder: Path, paths: Paths, executors: Executors) -> RebuiltRun | None:
     """Rebuild the run whose folder this is; None where it holds nothing of one."""
-    found = run_records.read(folder) or _guessed(folder, paths)
+    known = await asyncio.to_thread(run_records.read, folder)
+    found = known or await _guessed(folder, executors.of_host(LOCAL))
     if found is None or not found[0].id or paths.run(found[0].id) != folder:
         return None
     made = RebuiltRun(*found)
     run = made.run
-    last = max([run.attempt, *_attempts(folder)])
+    executor = _executor_of(run, executors)
+    attempts = [one.number for one in await executor.recorded_attempts(run.id)] if executor else []
+    last = max([run.attempt, *attempts])
     if last > run.attempt:  # the record of the last attempt is lost, or was never written
         run = made.run = replace(run, attempt=last, status=Status.INTERRUPTED)
     earlier: list[str] = []
     for n in range(1, last + 1):
         is_live = n == last and run.status not in FINISHED
         _begin(made, n)
-        if (paths.attempt(run.id, n).path).is_dir():
-            _read_output(made, n, paths.attempt(run.id, n), earlier, is_live=is_live)
+        if executor and n in attempts:
+            await _read_output(made, n, executor, earlier, is_live=is_live)
     events, made.run = stamp(made.run, [Notice("warning", WORDS)], made.run.last_event_at)
     made.events += events
     return made
+
+
+def _executor_of(run: Run, executors: Executors) -> Executor | None:
+    """Return the executor of a run; None where its machine is not known: its output is lost."""
+    try:
+        return executors.of_run(run)
+    except UserError:
+        return None
 
 
 def _begin(made: RebuiltRun, n: int) -> None:
@@ -100,8 +109,8 @@ def _add(made: RebuiltRun, n: int, bodies: Sequence[Body], *, fold: bool = False
     made.events += events
 
 
-def _read_output(
-    made: RebuiltRun, n: int, folder: AttemptFolder, earlier: list[str], *, is_live: bool
+async def _read_output(
+    made: RebuiltRun, n: int, executor: Executor, earlier: list[str], *, is_live: bool
 ) -> None:
     """Add the events of an attempt's output, and its end."""
     run = made.run
@@ -111,18 +120,15 @@ def _read_output(
         _add(made, n, [StatusChanged(Status.RUNNING, Status.PREPARING)])
     root = run.workspace.path if run.workspace else ""
     reader = agent_of(run.spec.agent).reader(bytes(cursor.agent), root, home=None)
-    spool = LineReader(folder.stdout, 0)
     bodies: list[Body] = []
-    try:
-        is_behind = True
-        while is_behind:
-            bodies += reader.read(spool.lines())
-            is_behind = spool.behind
-        if not is_live and (rest := spool.rest()):
-            bodies += reader.read([rest])
-    finally:
-        spool.close()
-    text = cursor_text(AttemptCursor(msgspec.Raw(reader.state()), spool.offset))
+    offset = 0
+    async for chunk in _output(executor, AttemptRef(run.id, n)):
+        bodies += reader.read(chunk.lines)
+        offset = chunk.offset
+        if chunk.rest and not is_live:
+            bodies += reader.read([chunk.rest])
+            offset += len(chunk.rest)
+    text = cursor_text(AttemptCursor(msgspec.Raw(reader.state()), offset))
     _add(made, n, bodies, fold=is_live)
     earlier.insert(0, text)
     made.cursors[n] = text
@@ -131,36 +137,45 @@ def _read_output(
         _add(made, n, [end])
 
 
+async def _output(executor: Executor, ref: AttemptRef) -> AsyncIterator[OutputChunk]:
+    """Yield the recorded output of an attempt; the last chunk has no lines."""
+    chunk = await executor.recorded_output(ref, 0)
+    yield chunk
+    while chunk.lines:
+        chunk = await executor.recorded_output(ref, chunk.offset)
+        yield chunk
+
+
 # A folder without a record: a version before this one made it, or the record is damaged.
 
 
-def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]] | None:
-    """Return a run without a record, from its files."""
-    attempts = _attempts(folder)
+async def _guessed(
+    folder: Path, executor: Executor
+) -> tuple[Run, dict[int, AttemptRequest]] | None:
+    """Return a run without a record, from the files of its attempts."""
+    attempts = await executor.recorded_attempts(folder.name)
     if not attempts:
         return None
-    first = paths.attempt(folder.name, min(attempts))
-    prompt = _text(first.prompt) or "(the prompt is lost)"
-    workspace = workspace_of(folder.name, paths)
-    project = Path(workspace.path).parent.name if workspace else "recovered"
+    first, last = attempts[0], attempts[-1]
+    prompt = first.prompt.decode("utf-8", "replace") or "(the prompt is lost)"
+    workspace = await executor.workspaces.find(folder.name)
+    project = PurePath(workspace.path).parent.name if workspace else "recovered"
     title = one_line(prompt, TITLE) or folder.name
-    agent = Agent(profile_for_prompt(prompt).name)
-    run = Run(folder.name, RunSpec(prompt, title, project, agent=agent), _made_at(first.path))
-    last = paths.attempt(folder.name, max(attempts))
-    code = _text(last.exit).strip()
+    agent = Agent.SIMULATED if prompt.startswith("sim:") else Agent.CODEX
+    run = Run(folder.name, RunSpec(prompt, title, project, agent=agent), first.began_at)
     status = Status.INTERRUPTED
-    if marked(mark(last)):
+    if last.is_alive:
         status = Status.RUNNING
-    elif code.isascii() and code.isdigit():
-        is_done = code == "0" and _reports_success(run, last.stdout)
+    elif last.exit_code is not None:
+        is_done = last.exit_code == 0 and await _reports_success(run, last.number, executor)
         status = Status.SUCCEEDED if is_done else Status.FAILED
-    ended_at = None if status is Status.RUNNING else _made_at(last.exit) or run.created_at
+    ended_at = None if status is Status.RUNNING else last.ended_at or run.created_at
     stores = [*(folder / "checkpoints").glob("*.git")]
     return (
         replace(
             run,
             status=status,
-            attempt=max(attempts),
+            attempt=last.number,
             started_at=run.created_at,
             queued_at=run.created_at,
             finished_at=ended_at,
@@ -168,54 +183,16 @@ def _guessed(folder: Path, paths: Paths) -> tuple[Run, dict[int, AttemptRequest]
             last_sign_at=ended_at or run.created_at,
             workspace=workspace,
             baseline=bool(stores),
-            exit_code=int(code) if code.isascii() and code.isdigit() else None,
+            exit_code=last.exit_code,
         ),
         {},
     )
 
 
-def _reports_success(run: Run, stdout: Path) -> bool:
+async def _reports_success(run: Run, attempt: int, executor: Executor) -> bool:
     """Return whether the output of an attempt that ended with exit code 0 reports success."""
     agent = agent_of(run.spec.agent)
     reader = agent.reader(agent.first_state(None, Usage(), ()), "", home=None)
-    reader.read(_text(stdout).encode("utf-8", "replace").split(b"\n"))
+    async for chunk in _output(executor, AttemptRef(run.id, attempt)):
+        reader.read([*chunk.lines, chunk.rest] if chunk.rest else chunk.lines)
     return reader.outcome(AttemptEnd(0)).kind is OutcomeKind.SUCCESS
-
-
-def _attempts(folder: Path) -> list[int]:
-    numbers = (path.name.removeprefix("attempt-") for path in folder.glob("attempt-*"))
-    return [int(number) for number in numbers if number.isascii() and number.isdigit()]
-
-
-def workspace_of(run: str, paths: Paths) -> Workspace | None:
-    """Return the workspace that carries the id of a run. Blocking."""
-    found = (root.glob(f"*/{run}*") for root in workspace_roots.known(paths.home))
-    for path in chain.from_iterable(found):
-        if path.is_dir():
-            kind = WorkspaceKind.WORKTREE if (path / ".git").is_file() else WorkspaceKind.COPY
-            branch = _branch(path) if kind is WorkspaceKind.WORKTREE else None
-            return Workspace(str(path), kind, branch=branch)
-    return None
-
-
-def _branch(workspace: Path) -> str | None:
-    """Return the branch that a worktree has checked out, from its git directory."""
-    named = _text(workspace / ".git").removeprefix("gitdir:").strip()
-    head = _text(workspace / named / "HEAD").strip() if named else ""
-    branch = head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""
-    # Every pattern of the settings has the id of the run, which is the name of the folder.
-    return branch if workspace.name in branch and branch.isprintable() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_regular(path).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _made_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -182,10 +182,14 @@ class EnginePort(RunsPort, Protocol):
     """An engine as the dashboard uses it: the runs, its services, and its own state."""
 
     paths: Paths
-    config: Config
     memory: Preferences
     tasks: TaskTree
     """All long-lived tasks of this engine, and of the face that has it open."""
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        ...
 
     @property
     def faults(self) -> tuple[Fault, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
+from engine.domain.hosts import path_here
 from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.system.files import real_path
@@ -120,8 +121,8 @@ class SourceInspector:
 
     async def _folder(self, spec: WorkspaceSpec) -> Path | None:
         if spec.kind is WorkspaceKind.FROM_RUN and spec.source and "/" not in spec.source:
-            workspace = (await self._find_run(spec.source)).workspace
-            return Path(workspace.path) if workspace else None
+            path = path_here(await self._find_run(spec.source))
+            return Path(path) if path else None
         return Path(spec.source) if spec.source else None
 
 

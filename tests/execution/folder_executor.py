@@ -27,6 +27,7 @@ from engine.execution.executor import (
     OutputChunk,
     OutputRequest,
     ProcessEnd,
+    RecordedAttempt,
 )
 from engine.execution.host_workspaces import ChangeWatcher, Commit, WorkspaceRequest
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
@@ -118,6 +119,12 @@ class FolderWorkspaces:
 
     async def exists(self, workspace: Workspace) -> bool:
         return self.here(workspace.path).is_dir()
+
+    async def find(self, run: str) -> Workspace | None:
+        for folder in self.disk.glob(f"*/{run}*"):
+            path = f"/{folder.relative_to(self.disk)}"
+            return Workspace(path, WorkspaceKind.COPY, host=HOST)
+        return None
 
     async def working_folder(self, workspace: Workspace) -> str:
         folder = self.here(workspace.path) / workspace.cwd
@@ -228,6 +235,26 @@ class FolderExecutor:
 
     async def observe(self, handles: Collection[AttemptHandle]) -> None:
         pass
+
+    async def recorded_attempts(self, run: str) -> list[RecordedAttempt]:
+        return [
+            RecordedAttempt(
+                ref.attempt,
+                _bytes(one.folder / "in"),
+                one.folder.stat().st_mtime,
+                (one.folder / "exit").stat().st_mtime if one.end() else 0.0,
+                (one.end() or ProcessEnd(None)).exit_code,
+                is_alive=one.end() is None,
+            )
+            for ref, one in self.started.items()
+            if ref.run == run and ref.part is AttemptPart.AGENT
+        ]
+
+    async def recorded_output(self, ref: AttemptRef, offset: int) -> OutputChunk:
+        data = _bytes(self._at(ref) / "out")[offset:]
+        whole, newline, rest = data.rpartition(b"\n")
+        lines = whole.split(b"\n") if newline else []
+        return OutputChunk(offset + len(whole + newline), lines, rest=b"" if lines else rest)
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         if found := self.started.get(ref):

@@ -280,3 +280,32 @@ async def test_changes_are_measured_where_the_workspace_is(
     (Path(await workspaces.working_folder(workspace)) / "docs" / "a.txt").write_text("two\n")
     opened = await workspaces.open_checkpoints(REF.run, workspace)
     assert [file.path for file in (await opened.changes()).files] == ["docs/a.txt"]
+
+
+# A lost database
+
+
+async def test_what_attempts_left_is_found_without_a_handle(
+    executor: Executor, source: Path
+) -> None:
+    assert await executor.recorded_attempts(REF.run) == []
+    handle = await begin(executor, source, "cat; printf rest; exit 3", prompt=b"one\ntwo\n")
+    await drained(executor, handle)
+    handle.close_output()
+    handle.release()
+    (found,) = await executor.recorded_attempts(REF.run)
+    assert (found.number, found.prompt, found.exit_code) == (1, b"one\ntwo\n", 3)
+    assert not found.is_alive
+    assert 0 < found.began_at <= found.ended_at
+    chunk = await executor.recorded_output(REF, 0)
+    assert (chunk.lines, chunk.offset) == ([b"one", b"two"], len(b"one\ntwo\n"))
+    last = await executor.recorded_output(REF, chunk.offset)
+    assert (last.lines, last.rest, last.offset) == ([], b"rest", chunk.offset)
+
+
+async def test_a_workspace_is_found_by_its_run(executor: Executor, source: Path) -> None:
+    assert await executor.workspaces.find("a1") is None
+    workspace = await prepared(executor, request(source))
+    found = await executor.workspaces.find("a1")
+    assert found is not None
+    assert (found.path, found.host) == (workspace.path, workspace.host)

@@ -23,7 +23,7 @@ from engine.doctor import check_root
 from engine.domain.errors import UserError
 from engine.domain.model import Run, RunSpec, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
-from engine.execution.run_rebuilding import workspace_of
+from engine.execution.local.recorded import workspace_of
 from engine.workspaces.create import create, root
 from engine.workspaces.create.isolation import check_apart
 from engine.workspaces.files import removal
@@ -91,7 +91,7 @@ async def test_hostile_roots_are_refused_before_anything_is_queued(
     paths = Paths(tmp_path / "own" / "home", tmp_path / "config.yaml")
     async with Engine.open(paths, quick()) as engine:
         for words, folder in hostile(tmp_path, source, paths).items():
-            engine.config = quick(workspace=settings(folder))
+            engine._services.config = quick(workspace=settings(folder))
             wish = spec("say x", workspace=worktree(source), project="api")
             with pytest.raises(UserError, match=words) as caught:
                 await engine.start(wish)

@@ -26,6 +26,7 @@ from engine.agents.profile import AgentProfile
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Notice
 from engine.domain.finding import Finding
+from engine.domain.hosts import local_path, path_here
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 from engine.domain.text import printable
 
@@ -97,9 +98,9 @@ class CodexAgent:
     def notices(self, run: Run, paths: Paths, base: Mapping[str, str]) -> list[Body]:
         """Return a notice of the project's settings that Codex will not read."""
         workspace = run.workspace
-        if workspace is None:
+        if workspace is None or not path_here(run):
             return []
-        path = Path(workspace.path)
+        path = local_path(workspace)
         source = Path(workspace.source or path)  # a run's id where it comes from one
         text = unread_settings(user_home(base), path, source if source.is_absolute() else path)
         return [Notice("info", printable(text))] if text else []

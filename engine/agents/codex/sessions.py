@@ -18,6 +18,7 @@ from engine.agents.base import SessionFile, SessionScope
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
 from engine.domain.folder_size import FolderSize
+from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
 
@@ -55,9 +56,9 @@ class SessionFiles:
         self._by_id = {run.id: run for run in scope.runs}
         self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
         self._by_path = {
-            run.workspace.path: run
+            path: run
             for run in self._by_id.values()
-            if run.workspace and run.workspace.kind is not WorkspaceKind.IN_PLACE
+            if (path := path_here(run)) and not _is_in_place(run)
         }
 
     def find(self) -> Iterator[SessionFile]:
@@ -116,7 +117,7 @@ class SessionFiles:
         return ""
 
     def _can_come_back(self, run: Run) -> bool:
-        path = run.workspace.path if run.workspace else ""
+        path = path_here(run)
         return path in self._in_trash or (bool(path) and os.path.lexists(path))
 
     def _is_ours(self, folder: Path) -> bool:
@@ -158,3 +159,7 @@ def _head(path: Path) -> _Payload | None:
 @lru_cache(HEADS)
 def _compressed_head(path: Path, _inode: int, _modified_ns: int, _size: int) -> _Payload:
     return _decode(first_line(path, HEAD_BYTES)).payload
+
+
+def _is_in_place(run: Run) -> bool:
+    return run.workspace is not None and run.workspace.kind is WorkspaceKind.IN_PLACE

@@ -19,8 +19,9 @@ from engine.execution.executor import (
     LivingAttempt,
     OutputChunk,
     OutputRequest,
+    RecordedAttempt,
 )
-from engine.execution.local import orphans, process, process_marks, stage_script
+from engine.execution.local import orphans, process, process_marks, recorded, stage_script
 from engine.execution.local.process import NOBODY, AttemptProcess, census
 from engine.execution.local.spool import read_file, read_output
 from engine.execution.local.workspaces import LocalWorkspaces
@@ -100,6 +101,14 @@ class LocalExecutor:
         seen = await asyncio.to_thread(census.snapshot, time.monotonic())
         for handle in handles:
             _local(handle).record(seen)
+
+    async def recorded_attempts(self, run: str) -> list[RecordedAttempt]:
+        """Read the folders of a run's attempts."""
+        return await asyncio.to_thread(recorded.attempts, self._paths, run)
+
+    async def recorded_output(self, ref: AttemptRef, offset: int) -> OutputChunk:
+        """Read an agent's spool file."""
+        return await asyncio.to_thread(recorded.output, self._paths, ref.run, ref.attempt, offset)
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         """End all processes that carry the mark of a part."""

@@ -14,6 +14,7 @@ from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceSpec
 from engine.execution.host_workspaces import Commit, WorkspaceRequest
+from engine.execution.local.recorded import workspace_of
 from engine.execution.local.watcher import WorkspaceWatcher
 from engine.system.environment import distrust
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
@@ -75,6 +76,10 @@ class LocalWorkspaces:
         async with locked(lock_for(self._paths.home, folder)):
             return True
 
+    async def find(self, run: str) -> Workspace | None:
+        """Look for the folder in the roots of workspaces."""
+        return await asyncio.to_thread(workspace_of, run, self._paths)
+
     async def working_folder(self, workspace: Workspace) -> str:
         """Return the real path of the folder in which programs work."""
         if not await asyncio.to_thread(local_path(workspace).is_dir):
@@ -118,7 +123,7 @@ class LocalWorkspaces:
         return await asyncio.to_thread(has_baseline, self._store(run, workspace))
 
     def _store(self, run: str, workspace: Workspace) -> Path:
-        return self._paths.checkpoints(run, str(local_path(workspace)))
+        return self._paths.checkpoints(run, local_path(workspace))
 
     def _target(self, request: WorkspaceRequest) -> Path:
         return self._paths.workspace(request.project, request.name, request.setup.root)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from engine.config import workspace_roots
 from engine.config.paths import private_folder
 from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.system.environment import distrust
@@ -147,9 +148,9 @@ def make(
     try:
         made = _made(spec, target, home, stop, ignore, copy_files, limit_bytes, branch)
         cwd = working_folder.chosen(spec)
-        if not working_folder.is_inside(Path(made.workspace.path), cwd):
+        if not working_folder.is_inside(local_path(made.workspace), cwd):
             raise working_folder.missing(cwd, "the workspace")
-        missing = made.lacking.notice(Path(made.workspace.path))
+        missing = made.lacking.notice(local_path(made.workspace))
         made = replace(made, notices=(*made.notices, missing)) if missing else made
         return replace(made, workspace=replace(made.workspace, cwd=cwd))
     except BaseException:
@@ -252,7 +253,7 @@ def _with_listed(
 ) -> CreatedWorkspace:
     if source is None or not copy_files:
         return made
-    brought = bring_listed(source, Path(made.workspace.path), copy_files, allowance)
+    brought = bring_listed(source, local_path(made.workspace), copy_files, allowance)
     return replace(made, notices=(*made.notices, *brought.notices()))
 
 

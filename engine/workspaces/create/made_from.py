@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace
 from engine.system.durable import write_synced
 from engine.workspaces.create.worktree import registration
@@ -18,7 +19,7 @@ async def note(store: Path, workspace: Workspace, repository: Repository | None)
     """Note the commit that a workspace stands at now; raises `UserError` or OSError."""
     if repository is None:
         return
-    place = await asyncio.to_thread(registration, repository, Path(workspace.path))
+    place = await asyncio.to_thread(registration, repository, local_path(workspace))
     git = Git(place) if place else repository.git
     answer = await git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
     if answer.code == 0:

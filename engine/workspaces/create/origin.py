@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.config import workspace_roots
 from engine.domain.errors import UserError
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.workspaces.create.worktree import registration
 from engine.workspaces.git import repository
@@ -62,7 +63,7 @@ async def origin(workspace: Workspace, asked: OriginCache | None = None) -> Repo
         return await _of_folder(source, asked) if source else None
     found = await asked.find(source) if source else None
     if found and source and not source.is_dir():  # what lies above it may be another's
-        return found if registration(found, Path(workspace.path)) else None
+        return found if registration(found, local_path(workspace)) else None
     return found
 
 
@@ -85,8 +86,8 @@ async def _of_earlier(
     The content of a workspace may be forged: only a repository outside all of them is trusted,
     and only where it has the workspace registered in turn.
     """
-    workspaces = Path(workspace.path).parent.parent
-    for place in (Path(workspace.path), source):
+    workspaces = local_path(workspace).parent.parent
+    for place in (local_path(workspace), source):
         if place is None or not place.is_dir():
             continue
         if workspace_roots.is_in_any(place, workspaces):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.errors import UserError
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.system.files import read_regular
 from engine.workspaces.create.origin import origin
@@ -59,7 +60,7 @@ async def guard_of(workspace: Workspace) -> ShellGuard:
         return ShellGuard()
     with suppress(UserError):
         found = await origin(workspace)
-        path = Path(workspace.path)
+        path = local_path(workspace)
         if found and await asyncio.to_thread(_is_worktree_of, found, path):
             return ShellGuard(path)
     return ShellGuard()

@@ -9,6 +9,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from engine.domain.errors import UserError, user_error
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.system.files import real_path
@@ -65,7 +66,7 @@ def is_inside(top: Path, cwd: str) -> bool:
 
 def working_folder(workspace: Workspace) -> Path:
     """Return the folder where programs of a run work; raises `UserError` WORKSPACE_MISSING."""
-    top = Path(workspace.path)
+    top = local_path(workspace)
     if workspace.cwd and not is_inside(top, workspace.cwd):
         raise user_error(
             "WORKSPACE_MISSING",

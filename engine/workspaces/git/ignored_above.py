@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.errors import UserError
+from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
 from engine.system.files import real_path
 from engine.workspaces.git.git import Git
@@ -25,7 +26,7 @@ def place_of(workspace: Workspace, repository: Repository | None) -> bytes:
     """Return where the workspace's folder is in its repository, with a `/`; empty at the top."""
     if workspace.kind is WorkspaceKind.WORKTREE or repository is None or repository.top is None:
         return b""
-    folder = real_path(workspace.source or workspace.path)
+    folder = real_path(workspace.source or local_path(workspace))
     top = real_path(repository.top)
     if folder == top or not folder.is_relative_to(top):
         return b""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.domain.activity import elapsed_s, took
 from engine.domain.errors import entry_of
+from engine.domain.hosts import place_text
 from engine.domain.model import Run, Status, WorkspaceKind
-from engine.domain.text import printable_name
 from tui import formatting
 from tui.cli.support import output
 from tui.cli.support.changed_tree import TreeLeaf, tree
@@ -46,7 +46,7 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
         lines.append(f"  {output.counted(run.changes.files)} {formatting.changes(run.changes)}")
         lines += [f"    {line}" for line in _files(changes)]
     if run.workspace:
-        lines.append(f"  workspace: {printable_name(run.workspace.path)}")
+        lines.append(f"  workspace: {place_text(run.workspace)}")
     return [*lines, *(f"  next: {words}" for words in next_steps(run))]
 
 
