@@ -27,7 +27,7 @@ from engine.lazy_services import LazyServices
 from tui.app import SwarmApp
 from tui.cli.commands.changes import diff
 from tui.cli.commands.logs import logs
-from tui.cli.commands.ls import show
+from tui.cli.commands.show import show
 
 
 @pytest.fixture
