@@ -14,7 +14,7 @@ from engine.config.paths import Paths
 from engine.config.run_environment import requested
 from engine.config.settings import Config
 from engine.domain.errors import UserError
-from engine.domain.model import Run, RunSpec
+from engine.domain.model import LOCAL, Run, RunSpec
 from engine.domain.run_option import value_of
 from engine.system.environment import requested_environment, separate_agents_code
 
@@ -58,6 +58,8 @@ class LoginCheck:
         await self._require(run.spec, environment)
 
     async def _require(self, spec: RunSpec, environment: Mapping[str, str]) -> None:
+        if spec.workspace.host != LOCAL:  # the login there is not ours to check
+            return
         variables = hash(tuple(sorted(environment.items())))
         options = profile_of(spec.agent).options
         key = (spec.agent, variables, *(value_of(spec, option) for option in options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import indent
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, status_change
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
 from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
@@ -89,6 +89,20 @@ def check_cancellable(run: Run) -> None:
         why = "has already ended" if run.status.is_known else "has an unknown status"
         message = f"The run {run.id} {why}: {printable_name(run.status[:60])}."
         raise user_error("RUN_NOT_CANCELLABLE", message)
+
+
+def without_workspace(run: Run) -> UserError:
+    """Return the error of a request that needs the workspace of a run that has none."""
+    if run.status in LIVE:
+        message = f"The run {run.id} has no workspace yet: it is {run.status}."
+        return user_error(
+            "WORKSPACE_MISSING", message, f"Follow it with `swarm-tui watch {run.id}`."
+        )
+    return user_error(
+        "WORKSPACE_MISSING",
+        f"The run {run.id} never had a workspace: it ended before one was created.",
+        f"Start it again with `swarm-tui retry {run.id}`.",
+    )
 
 
 def check_not_deleted(run: Run) -> None:

@@ -142,7 +142,7 @@ class RunRequests:
             after = tuple(dict.fromkeys((*spec.after, earlier.id)))
             return replace(spec, workspace=wish, after=after, preparation=made)
         if earlier.workspace is None:
-            raise user_error("WORKSPACE_MISSING")
+            raise requests.without_workspace(earlier)
         cwd = earlier.workspace.cwd if spec.workspace.cwd is None else spec.workspace.cwd
         place = earlier.workspace
         if place.host != LOCAL:

@@ -19,7 +19,7 @@ from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.hosts import local_path
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
-from engine.domain.requests import check_not_deleted
+from engine.domain.requests import check_not_deleted, without_workspace
 from engine.domain.text import one_line, printable, printable_name
 from engine.workspaces.apply import apply
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
@@ -408,7 +408,7 @@ def _kept_words(kept: Sequence[str]) -> str:
 def _of(run: Run) -> Workspace:
     """Return a run's workspace; raises `UserError` where it has none, or only in the trash."""
     if run.workspace is None:
-        raise user_error("WORKSPACE_MISSING")
+        raise without_workspace(run)
     check_not_deleted(run)
     return run.workspace
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from typed import Starter, Swarm
+from typed import Detacher, Starter, Swarm
 
 BETTER = "sim: attempt 1\nsim: write one.txt x\nsim: crash\nsim: end\nsim: say better"
 
@@ -85,3 +87,47 @@ def test_resume_refuses_what_cannot_be(start: Starter, simulated: Swarm, swarm: 
     assert (refused.code, refused.json["error"]["code"]) == (3, "RUN_NOT_RETRYABLE")
     run.interrupt()
     assert run.end() == 130
+
+
+def test_several_runs_are_resumed_with_one_message(simulated: Swarm, swarm: Swarm) -> None:
+    for title in ("One", "Two"):
+        simulated(f"{title}\nsim: say first")
+    ids = swarm("ls", "-q").out.split()
+    done = swarm("resume", *ids, "sim: say second", "--detach", "--json")
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == ids
+    assert swarm("wait", *ids).code == 0
+    assert [run["attempt"] for run in swarm("ls", "--json").json] == [2, 2]
+    done = swarm("resume", ids[0][-4:], ids[1][-4:], "-m", "sim: say third", "-d")
+    assert done.out.split() == ids
+    assert swarm("wait", *ids).code == 0
+
+
+def test_the_name_of_a_run_is_no_message(simulated: Swarm, swarm: Swarm) -> None:
+    for title in ("One", "Two"):
+        simulated(f"{title}\nsim: say first")
+    ids = swarm("ls", "-q").out.split()
+    done = swarm("resume", *ids)
+    assert (done.code, "Add a MESSAGE" in done.err) == (2, True)
+    assert [run["attempt"] for run in swarm("ls", "--json").json] == [1, 1]
+
+
+def test_several_runs_are_retried_with_one_prompt(simulated: Swarm, swarm: Swarm) -> None:
+    for title in ("One", "Two"):
+        simulated(f"{title}\nsim: fail context")
+    ids = swarm("ls", "-q").out.split()
+    assert swarm("retry", *ids, "--prompt", "sim: say better", "-d").out.split() == ids
+    assert swarm("wait", *ids).code == 0
+    assert [run["status"] for run in swarm("ls", "--json").json] == ["succeeded"] * 2
+
+
+def test_a_run_that_never_had_a_workspace_is_named_so(swarm: Swarm, detached: Detacher) -> None:
+    swarm("pause")
+    run = detached("sim: say x")
+    waiting = swarm("diff", run)
+    assert (waiting.code, "has no workspace yet: it is queued" in waiting.err) == (3, True)
+    swarm("cancel", run)
+    for words in ("diff", "diff --stat", "apply", "restore", "get", "run --from-run"):
+        done = swarm(*words.split(), run, *(["x"] if words in ("get", "run --from-run") else []))
+        assert done.code == 3
+        assert f"The run {run} never had a workspace" in done.err, words
+    swarm("unpause")

@@ -10,6 +10,7 @@ from tui.cli.support import output
 from tui.cli.support.options import (
     RunParam,
     batch_option,
+    chosen_runs,
     everywhere,
     examples,
     is_live,
@@ -30,6 +31,8 @@ def cancel(
     """Stop runs: SIGTERM, then SIGKILL after the grace time; their workspaces stay."""
     from tui.cli.support import session
 
+    if not (runs or everything or batch):
+        runs = chosen_runs(is_live)
     if [bool(runs), everything, batch is not None].count(True) != 1:
         raise click.UsageError("Name the runs to cancel, or use --all or --batch.")
     return session.start(_cancel(runs, batch, kill=kill, as_json=as_json))

@@ -18,6 +18,7 @@ from tui.cli.support.options import (
     ChoiceParam,
     FolderParam,
     NumberParam,
+    RunArgument,
     RunParam,
     TextParam,
     WorkspacePathParam,
@@ -36,7 +37,7 @@ HOW = ("edits", "commit", "merge", "patch")
 
 
 @click.command(epilog=examples("diff @last", "diff @last --stat", "diff @last --checkpoint 2"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @click.argument("paths", metavar="[PATH...]", type=WorkspacePathParam(), nargs=-1)
 @click.option("--stat", is_flag=True, help="Show only files and numbers of lines.")
 @click.option(
@@ -124,7 +125,7 @@ def _commits(file: FileDelta) -> str:
 @click.command(
     epilog=examples("apply @last --check", "apply @last", "apply @last --as merge", "apply 1q 2r")
 )
-@click.argument("runs", metavar="RUN...", type=RunParam(), nargs=-1, required=True)
+@click.argument("runs", cls=RunArgument, metavar="RUN...", type=RunParam(), nargs=-1, required=True)
 @click.option(
     "--as",
     "how",
@@ -245,7 +246,7 @@ def _say_left(submodules: Sequence[str]) -> None:
 
 
 @click.command(epilog=examples("restore @last --checkpoint 2"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @click.option(
     "--checkpoint",
     type=NumberParam(min=0),

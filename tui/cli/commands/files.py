@@ -12,6 +12,7 @@ from engine.system.files import expanded
 from tui.cli.support import output
 from tui.cli.support.options import (
     FileParam,
+    RunArgument,
     RunParam,
     WorkspacePathParam,
     everywhere,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("files @last", "files @last src --json"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @click.argument("path", type=WorkspacePathParam(), default="")
 @json_option("Print the entries as one JSON array.")
 @everywhere()
@@ -54,8 +55,8 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("get @last report.md", "get @last build/app.zip -o app.zip"))
-@click.argument("run", metavar="RUN", type=RunParam())
-@click.argument("path", type=WorkspacePathParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
+@click.argument("path", type=WorkspacePathParam(), is_eager=True)
 @click.option(
     "-o",
     "target",
@@ -97,7 +98,7 @@ async def _warn(engine: EnginePort, run: str) -> None:
 
 
 @click.command(epilog=examples("artifacts @last", "artifacts @last --json"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @json_option("Print them as one JSON array.")
 @everywhere()
 def artifacts(run: str, as_json: bool) -> int:

@@ -9,7 +9,7 @@ import click
 
 from engine.domain.errors import user_error
 from tui.cli.support import output
-from tui.cli.support.options import RunParam, everywhere, examples, json_option
+from tui.cli.support.options import RunArgument, RunParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.domain.events import Event
@@ -24,7 +24,7 @@ LOOK_S = 0.2
 
 
 @click.command(epilog=examples("logs @last", "logs k3f --raw | jq .type", "logs @last --follow"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @click.option("--raw", is_flag=True, help="Print the agent's unchanged output of the last attempt.")
 @click.option("--stderr", "errors", is_flag=True, help="Print the agent's stderr instead.")
 @click.option("--setup", is_flag=True, help="Print the output of the set-up instead.")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.domain.errors import UserError
+from engine.domain.run_names import SHORTEST
 from tui.cli.support import output
 from tui.cli.support.options import (
+    RunArgument,
     RunParam,
     TextParam,
     everywhere,
@@ -28,30 +32,73 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "resume @last 'Now add a test for it'", "resume k3f --detach - < review.md", "resume @last"
+        "resume @last 'Now add a test for it'",
+        "resume k3f p9d 'Rebase onto main'",
+        "resume k3f --detach - < review.md",
+        "resume k3f p9d",
     )
 )
-@click.argument("run", metavar="RUN", type=RunParam(has_ended))
-@click.argument("message", metavar="[MESSAGE]", required=False, type=TextParam())
-@click.option("-d", "--detach", is_flag=True, help="Print the id and return; the run continues.")
+@click.argument(
+    "words",
+    cls=RunArgument,
+    metavar="RUN... [MESSAGE]",
+    nargs=-1,
+    required=True,
+    type=RunParam(has_ended),
+)
+@click.option(
+    "-m",
+    "--message",
+    type=TextParam(),
+    metavar="TEXT",
+    help="Send this message; all other words are runs.",
+)
+@click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
-@json_option("Print one event object a line, or with --detach the run object; nothing else.")
+@json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
-def resume(run: str, message: str | None, detach: bool, full: bool, as_json: bool) -> int:
-    """Continue the Codex thread of a run that has ended with MESSAGE, and follow it.
+def resume(
+    words: tuple[str, ...], message: str | None, detach: bool, full: bool, as_json: bool
+) -> int:
+    """Continue the Codex threads of runs that have ended with MESSAGE, and follow them.
 
     `-` reads the message from stdin. Without MESSAGE, your editor opens on a terminal.
     """
     from tui.cli.support import session
 
+    names, message = session.run(_split(words, message))
     if message is None:
         if not output.is_terminal(sys.stdin, sys.stdout):
             raise click.UsageError("Add a MESSAGE, or - to read it from stdin.")
-        run = session.run(_check(run)).id  # before the user writes a message
+        names = session.run(_check(names))  # before the user writes a message
         message = session.run(_write())
     elif message == "-":
         message = read_stdin()
-    return session.start(_resume(run, message, detach=detach, full=full, as_json=as_json))
+    return session.start(_resume(names, message, detach=detach, full=full, as_json=as_json))
+
+
+async def _split(words: tuple[str, ...], message: str | None) -> tuple[list[str], str | None]:
+    """Return the names of the runs, and the message if there is one: the last of several words.
+
+    A last word that names a run is not taken for a message: the editor opens.
+    """
+    if message is not None or len(words) == 1:
+        return list(words), message
+    *names, last = words
+    return (list(words), None) if await _is_run(last) else (names, last)
+
+
+async def _is_run(word: str) -> bool:
+    from tui.cli.support import session
+
+    if len(word) < SHORTEST or not word.lstrip("@").isalnum():
+        return False
+    async with session.open_engine(quiet=True) as engine:
+        try:
+            await engine.find(word)
+        except UserError:
+            return False
+        return True
 
 
 async def _write() -> str:
@@ -65,32 +112,37 @@ async def _write() -> str:
         return path.read_text("utf-8", "replace")
 
 
-async def _resume(name: str, message: str, *, detach: bool, full: bool, as_json: bool) -> int:
+async def _resume(
+    names: Sequence[str], message: str, *, detach: bool, full: bool, as_json: bool
+) -> int:
     from tui.cli.support import foreground, session
 
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
-        run = await _resumable(engine, name)
-        queued = await engine.resume(run.id, message)
+        runs = await _resumable(engine, names)
+        queued = [await engine.resume(run.id, message) for run in runs]
         if not detach:
-            since = {run.id: run.seq}
+            since = {run.id: run.seq for run in runs}
             return await foreground.carry_or_leave(
-                engine, [queued], since, as_json=as_json, full=full
+                engine, queued, since, as_json=as_json, full=full
             )
-        await foreground.detach(engine, [queued], as_json=as_json)
+        await foreground.detach(engine, queued, as_json=as_json)
     return 0
 
 
-async def _check(name: str) -> Run:
+async def _check(names: Sequence[str]) -> list[str]:
+    """Return the ids of the runs; raises `UserError` if one of them cannot be resumed."""
     from tui.cli.support import session
 
     async with session.open_engine(strict=True) as engine:
-        return await _resumable(engine, name)
+        return [run.id for run in await _resumable(engine, names)]
 
 
-async def _resumable(engine: EnginePort, name: str) -> Run:
-    """Find the run, and raise `UserError` if it cannot be resumed."""
+async def _resumable(engine: EnginePort, names: Sequence[str]) -> list[Run]:
+    """Return the runs; raises `UserError` if one of them cannot be resumed."""
     from engine.domain import requests
+    from tui.cli.support import session
 
-    run = await engine.find(name)
-    requests.resume(run, "")
-    return run
+    runs = await session.find_all(engine, names)
+    for run in runs:
+        requests.resume(run, "")
+    return runs

@@ -11,6 +11,7 @@ from tui.cli.support.options import (
     BatchParam,
     RunParam,
     TextParam,
+    chosen_runs,
     everywhere,
     examples,
     full_option,
@@ -64,6 +65,8 @@ def retry(
     """
     from tui.cli.support import session
 
+    if not (runs or failed or batch):
+        runs = chosen_runs(has_ended)
     if bool(runs) == failed:
         raise click.UsageError("Name the runs to retry, or use --failed.")
     if batch and not failed:

@@ -8,11 +8,11 @@ import click
 
 from tui.cli.support import output
 from tui.cli.support.listing import STANDS, listed_json, show_unsupervised, supervision_of, time_of
-from tui.cli.support.options import RunParam, everywhere, examples, json_option
+from tui.cli.support.options import RunArgument, RunParam, everywhere, examples, json_option
 
 
 @click.command(epilog=examples("show @last", "show k3f --json"))
-@click.argument("run", metavar="RUN", type=RunParam())
+@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @json_option("Print the run object.")
 @everywhere()
 def show(run: str, as_json: bool) -> int:

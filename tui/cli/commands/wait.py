@@ -13,8 +13,10 @@ from tui.cli.support.options import (
     DurationParam,
     RunParam,
     batch_option,
+    chosen_runs,
     everywhere,
     examples,
+    is_live,
     json_option,
 )
 
@@ -45,6 +47,8 @@ def wait(
     """
     from tui.cli.support import session
 
+    if not (runs or everything or batch):
+        runs = chosen_runs(is_live)
     if [bool(runs), everything, batch is not None].count(True) != 1:
         raise click.UsageError("Name the runs to wait for, or use --all or --batch.")
     return session.start(session.unless_stopped(_wait(runs, batch, timeout, as_json=as_json)))

@@ -8,6 +8,7 @@ from tui.cli.support.options import (
     NumberParam,
     RunParam,
     batch_option,
+    chosen_runs,
     everywhere,
     examples,
     full_option,
@@ -32,6 +33,7 @@ def watch(runs: tuple[str, ...], batch: str | None, since: int, full: bool, as_j
     """Follow runs until all have ended; Ctrl-C leaves them running."""
     from tui.cli.support import session
 
+    runs = runs or (chosen_runs() if batch is None else ())
     if bool(runs) == (batch is not None):
         raise click.UsageError("Name the runs to watch, or use --batch.")
     work = _watch(runs, batch, since, full=full, as_json=as_json)

@@ -128,7 +128,7 @@ class RunParam(TextParam):
     name = "run"
 
     def __init__(self, fits: Callable[[Run], bool] = bool) -> None:
-        self._fits = fits
+        self.fits = fits
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -138,7 +138,29 @@ class RunParam(TextParam):
 
         given: object = ctx.params.get(param.name or "")
         taken = cast("tuple[str, ...]", given) if isinstance(given, tuple) else ()
-        return completion.runs(incomplete, taken, self._fits)
+        return completion.runs(incomplete, taken, self.fits)
+
+
+class RunArgument(click.Argument):
+    """The run of a command; on a terminal the user chooses one where none is named."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401  as click has it
+        """Convert the value, or ask for it."""
+        if self.value_is_missing(value) and isinstance(self.type, RunParam):
+            from tui.cli.support import run_picker
+
+            if run_picker.may_pick(ctx):
+                value = run_picker.pick(ctx, self.type.fits)
+                value = (value,) if self.nargs == -1 else value
+        return super().process_value(ctx, value)
+
+
+def chosen_runs(fits: Callable[[Run], bool] = bool) -> tuple[str, ...]:
+    """Return the run that the user chooses on a terminal; empty without a terminal."""
+    from tui.cli.support import run_picker
+
+    ctx = click.get_current_context()
+    return (run_picker.pick(ctx, fits),) if run_picker.may_pick(ctx) else ()
 
 
 def is_live(run: Run) -> bool:

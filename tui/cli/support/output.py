@@ -51,6 +51,11 @@ def say_styled(lines: Iterable[Iterable[tuple[str, str | None]]]) -> None:
     _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in written))
 
 
+def draw(text: str) -> None:
+    """Write what this program draws on a terminal; texts of others in it are harmless already."""
+    _write(sys.stdout, text)
+
+
 def _painted(text: str, colour: str) -> str:
     import click  # late: the dashboard does without
 

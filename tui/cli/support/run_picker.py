@@ -1,0 +1,135 @@
+"""A list on the terminal from which a run is chosen where a command got none."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.domain.errors import user_error
+from tui.cli.support import output
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+
+SHOWN = 200
+"""Newest fitting runs that are offered."""
+HINT = "↑↓ or a number, Enter to choose, Esc to leave"
+_KEYS = re.compile(rb"\x1b(?:\[|O)([A-D])|\x1b\[[0-9;]*[~A-Za-z]|(\x1b)|(.)", re.DOTALL)
+_UP, _DOWN, _ENTER, _LEAVE = ("A", "k"), ("B", "j"), ("\r", "\n"), ("\x1b", "q", "\x03", "\x04")
+
+
+def may_pick(ctx: click.Context) -> bool:
+    """Return whether the user can be asked: on a terminal, and not for JSON."""
+    from tui.cli.support.options import GlobalOptions
+
+    options = ctx.find_object(GlobalOptions)
+    is_json = options is not None and options.json
+    return not (ctx.resilient_parsing or is_json) and output.is_terminal(sys.stdin, sys.stdout)
+
+
+def pick(ctx: click.Context, fits: Callable[[Run], bool]) -> str:
+    """Return the id of the run that the user chooses; raises Abort if none is chosen."""
+    from tui.cli.support import session
+
+    runs = session.run(_fitting(fits))
+    if not runs:
+        raise user_error("RUN_NOT_FOUND", f"No run fits `{ctx.command_path}`.")
+    return runs[_choose([_label(run) for run in runs])].id
+
+
+async def _fitting(fits: Callable[[Run], bool]) -> list[Run]:
+    from tui.cli.support import session
+
+    async with session.open_engine(quiet=True) as engine:
+        return [run for run in await engine.runs() if fits(run)][:SHOWN]
+
+
+def _label(run: Run) -> str:
+    """Return a run in one line."""
+    from tui import formatting
+    from tui.cli.support.summaries import full_title
+
+    status = f"{formatting.glyph(run.status)} {formatting.word(run.status):<11}"
+    age = formatting.age(time.time() - run.created_at)
+    return f"{run.id}  {status}  {age:>4}  {full_title(run)}"
+
+
+def _choose(labels: Sequence[str]) -> int:
+    """Return the place of the line that the user chooses."""
+    place, number, drawn = 0, "", 0
+    with _keys() as read:
+        try:
+            while True:
+                drawn = _draw(labels, place, drawn)
+                for key in read():
+                    if key in _LEAVE:
+                        raise click.Abort
+                    if key in _ENTER:
+                        return place
+                    place, number = _moved(key, place, number, len(labels))
+        finally:
+            _erase(drawn)
+
+
+def _moved(key: str, place: int, number: str, count: int) -> tuple[int, str]:
+    """Return the place after a key, and the digits typed so far."""
+    if key.isdecimal() and key.isascii():
+        typed = number + key if 0 < int(number + key) <= count else key
+        return (int(typed) - 1, typed) if 0 < int(typed) <= count else (place, "")
+    step = (key in _DOWN) - (key in _UP)
+    return (place + step) % count, ""
+
+
+def _draw(labels: Sequence[str], place: int, drawn: int) -> int:
+    """Draw the part of the list around a place over the last one; return how many lines it has."""
+    from tui.terminal.cells import crop
+
+    columns, rows = shutil.get_terminal_size()
+    room = max(1, min(len(labels), rows - 3))
+    first = min(max(0, place - room // 2), len(labels) - room)
+    width = len(str(len(labels)))
+    lines = [click.style(crop(HINT, columns - 1), dim=True)]
+    for at in range(first, first + room):
+        text = crop(f"{'›' if at == place else ' '} {at + 1:>{width}}  {labels[at]}", columns - 1)
+        lines.append(click.style(text, bold=True) if at == place else text)
+    _erase(drawn)
+    output.draw("\n".join(lines) + "\n")
+    return len(lines)
+
+
+def _erase(lines: int) -> None:
+    if lines:
+        output.draw(f"\x1b[{lines}A\r\x1b[J")
+
+
+@contextmanager
+def _keys() -> Generator[Callable[[], list[str]]]:
+    """Return a function that waits for keys: letters, and A to D for the arrows."""
+    keyboard = sys.stdin.fileno()
+
+    def read() -> list[str]:
+        typed = os.read(keyboard, 64)
+        if not typed:
+            raise click.Abort
+        return [
+            b"".join(filter(None, found)).decode("utf-8", "replace")
+            for found in _KEYS.findall(typed)
+            if any(found)
+        ]
+
+    before = termios.tcgetattr(keyboard)
+    tty.setcbreak(keyboard)
+    try:
+        yield read
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
