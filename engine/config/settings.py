@@ -238,11 +238,9 @@ class UiSettings(_Section, frozen=True):
     ] = (
         "status",
         "title",
-        "project",
-        "progress",
         "activity",
+        "progress",
         "elapsed",
-        "tokens",
         "changes",
         "age",
     )

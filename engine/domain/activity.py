@@ -11,6 +11,7 @@ _RETRIES: dict[Cause | None, WaitingFor] = {
     Cause.AUTOMATIC_RETRY: WaitingFor.RETRY,
     Cause.LIMIT: WaitingFor.LIMIT,
 }
+THINKING = "thinking"
 QUIET_S = 60.0
 """A run that thinks without a word for this long is called silent."""
 
@@ -106,6 +107,8 @@ def activity(
             return f"stopping for {clock(now - run.doing_since)}"
         case Status.RUNNING | Status.VERIFYING:
             return _working(run, now)
+        case Status.SUCCEEDED:
+            return run.message or run.reason
         case _:
             return run.error.message if run.error else run.reason
 
@@ -150,4 +153,9 @@ def _working(run: Run, now: float) -> str:
         return f"{run.doing} for {clock(busy_s)}"
     if is_quiet(run, now):
         return f"silent for {clock(now - run.last_sign_at)}"
-    return run.doing or "thinking"
+    return spoken(run) or run.doing or THINKING
+
+
+def spoken(run: Run) -> str:
+    """Return the last message of an agent that is not at a step of work; else an empty text."""
+    return run.message if run.doing in ("", THINKING) else ""

@@ -334,6 +334,8 @@ class Run:
     doing: str = ""
     doing_since: float = 0.0
     open_items: int = 0
+    message: str = ""
+    """The first line of the agent's last message in this attempt."""
     tool_steps: int = 0
     checkpoint: int | None = None
     baseline: bool | None = None

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import replace
 
 from engine.domain import lifecycle
+from engine.domain.activity import THINKING
 from engine.domain.events import (
     Body,
     ChangesMeasured,
@@ -37,14 +38,16 @@ from engine.domain.model import (
 from engine.domain.radar import OverlapDetector
 from engine.domain.reasons import Cause, Occupation, Subject
 from engine.domain.skipped_time import shift_times
+from engine.domain.text import one_line
 
 NETWORK_WAIT = "waiting for network"
-THINKING = "thinking"
 
 _STAGES = {Stage.VERIFYING: Occupation.COMMAND}
 _OCCUPATIONS = {"command": Occupation.COMMAND, "sleep": Occupation.WAIT}
 """The work that a stage, or a kind of step, is."""
 
+MESSAGE_CHARACTERS = 300
+"""The length to which the first line of a message is cut."""
 RESULT_CHARACTERS = 64_000
 """Longer results are not kept with the run."""
 
@@ -96,7 +99,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.stage, run.percent = None, 0
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
-    run.notice = run.reason = run.stalled = ""
+    run.notice = run.reason = run.stalled = run.message = ""
     run.cause = None
     _do(run, "", run.last_event_at)
 
@@ -182,14 +185,20 @@ def _step(run: Run, body: Step, at: float) -> None:
         run.doing, run.doing_since = _words(body), at
         run.occupation = Occupation.WAIT if body.waits else _OCCUPATIONS.get(body.kind)
         return
-    if body.role == "assistant" and run.spec.output_schema:
-        run.result = body.text if len(body.text) <= RESULT_CHARACTERS else ""
+    if body.role == "assistant":
+        _message(run, body.text)
     if body.role == "tool":
         run.open_items = max(0, run.open_items - 1)
         run.tool_steps += 1
     if not run.open_items:
         run.doing, run.doing_since = THINKING, at
         run.occupation = None
+
+
+def _message(run: Run, text: str) -> None:
+    run.message = one_line(text, MESSAGE_CHARACTERS) or run.message
+    if run.spec.output_schema:
+        run.result = text if len(text) <= RESULT_CHARACTERS else ""
 
 
 def _words(step: Step) -> str:

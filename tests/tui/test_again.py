@@ -119,14 +119,14 @@ async def test_x_on_marks_asks_and_takes_those_that_are_live(engine: FakeEngine)
         await pilot.press("A", "x")
         await pilot.pause()
         assert "5 marked" in shown(app)
-        assert "Cancel 2 runs: “Tidy up” and “Port the tests”?" in shown(app)
+        assert "Cancel 2 runs: “Port the tests” and “Tidy up”?" in shown(app)
         assert "[x] Cancel 2 runs" in shown(app)
         await pilot.press("enter")  # keep
         await pilot.pause()
         assert engine.asked == []
         await pilot.press("x", "x")
         await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
-        assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]
+        assert engine.asked == [("cancel", "c3"), ("cancel", "d4")]
         assert screen_of(app).panes.run_list.marks.ids == set()
 
 
@@ -144,21 +144,23 @@ async def test_one_mark_is_cancelled_without_a_question_wherever_the_cursor_is(
 async def test_marks_are_retried_and_killed(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await choose(pilot, "d4")
+        await choose(pilot, "b2")
         await pilot.press("v", "G", "r")
         await until(pilot, lambda: engine.view.runs["a1"].attempt == 2)
         assert engine.asked == [("retry", "b2"), ("retry", "a1")]
-        await choose(pilot, "d4")
+        await choose(pilot, "c3")
         await pilot.press("space", "space", "X", "X")
-        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
-        assert engine.asked[2:] == [("kill", "d4"), ("kill", "c3")]
+        await until(pilot, lambda: engine.view.runs["d4"].status is S.CANCELLED)
+        assert engine.asked[2:] == [("kill", "c3"), ("kill", "d4")]
 
 
 async def test_marks_of_which_none_can_be_say_so(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "b2")
-        await pilot.press("space", "space", "g", "x")
+        await pilot.press("space")
+        await choose(pilot, "a1")
+        await pilot.press("space", "g", "x")
         await pilot.pause()
         assert engine.asked == []
         assert "None of the marked runs is live." in toasts(app)[0]

@@ -40,16 +40,16 @@ def engine() -> FakeEngine:
     return four_runs()
 
 
-async def test_shows_runs_newest_first_and_counts_them(engine: FakeEngine) -> None:
+async def test_shows_urgent_runs_first_and_counts_them(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
-        assert listed(app) == ["d4", "c3", "b2", "a1"]
-        assert chosen(app) == "d4"
-        top = shown(app).splitlines()[0]
+        assert listed(app) == ["b2", "c3", "d4", "a1"]
+        assert chosen(app) == "b2"
+        top = "".join(shown(app).splitlines()[:2])
         assert all(part in top for part in ("1 running", "1 queued", "1 needs you", "1 done"))
         assert "1/4 slots" in top
-        assert "waiting for a slot (1st)" in shown(app)
+        assert "waiting for a slot" in shown(app)
 
 
 async def test_an_empty_home_says_what_to_do() -> None:
@@ -57,7 +57,8 @@ async def test_an_empty_home_says_what_to_do() -> None:
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
-        assert "n starts one" in shown(app)
+        assert "n  Start a new run" in shown(app)
+        assert "Codex is ready." in shown(app)
         assert "swarm-tui demo" in shown(app)
         for key in ("x", "r", "X", "y", "l", "f", "F", "w", "s", "enter", "G", "z", "escape"):
             await pilot.press(key)
@@ -77,7 +78,7 @@ async def test_what_happens_is_shown_as_it_happens(engine: FakeEngine) -> None:
         engine.happen("c3", StatusChanged(S.SUCCEEDED))
         await taken(pilot)
         assert "✓ succeeded  Port the tests" in shown(app)
-        assert "2 done" in shown(app).splitlines()[0]
+        assert "2 done" in shown(app).splitlines()[1]
 
 
 async def test_a_new_run_elsewhere_appears_without_moving_the_cursor(engine: FakeEngine) -> None:
@@ -86,7 +87,7 @@ async def test_a_new_run_elsewhere_appears_without_moving_the_cursor(engine: Fak
         await choose(pilot, "b2")
         engine.add("e5", "From another window")
         await until(pilot, lambda: "e5" in listed(app))
-        assert listed(app)[0] == "e5"
+        assert listed(app) == ["b2", "c3", "d4", "e5", "a1"]
         assert chosen(app) == "b2"
 
 
@@ -238,8 +239,10 @@ async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
             await pilot.press("n", *prompt.replace(" ", "_").replace("_", " "))
             await pilot.press("tab", "right", "ctrl+s")
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
-            await until(pilot, lambda: "✓ succeeded" in shown(app) and "1 done" in shown(app))
+            await until(pilot, lambda: "✓ succeeded" in shown(app) and "1 to review" in shown(app))
+            await pilot.press("f")
             await asyncio.wait_for(files_show(app, "a.txt"), LIMIT_S)
+            await pilot.press("f")
 
             await engine.start(RunSpec("sim: hang", "Hang", "demo", agent=Agent.SIMULATED))
             await until(pilot, lambda: S.RUNNING in status_of(engine))

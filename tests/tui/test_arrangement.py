@@ -43,7 +43,7 @@ SELECTIONS = [
     *(ListOptions(grouping=grouping) for grouping in Grouping),
     ListOptions(grouping=Grouping.PROJECT, sort=SortOrder.TITLE, is_reversed=True),
     ListOptions(text="status:failed,queued"),
-    ListOptions(needs_me=True, grouping=Grouping.STATUS),
+    ListOptions(needs_you=True, grouping=Grouping.STATUS),
 ]
 
 

@@ -182,7 +182,7 @@ async def test_results_are_exported_and_the_failed_retried(
         app = SwarmApp(engine)
         async with app.run_test(size=SIZE) as pilot:
             await until(pilot, lambda: len(engine.view.runs) == 3)
-            await pilot.press("B")
+            await pilot.press("G", "B")
             await until(pilot, lambda: "Batch · fine" in plain(app))
             await pilot.press("]")
             await until(pilot, lambda: "bad 2 times · 2 runs" in plain(app))

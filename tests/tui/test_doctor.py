@@ -53,7 +53,7 @@ async def test_each_finding_is_a_line_with_its_way_out(
         assert "1 running" in text
         await pilot.press("escape")
         await pilot.pause()
-        assert listed(app) == ["d4", "c3", "b2", "a1"]
+        assert listed(app) == ["b2", "c3", "d4", "a1"]
 
 
 async def test_it_looks_again_when_asked_and_when_opened(engine: FakeEngine) -> None:
@@ -80,7 +80,7 @@ async def test_what_happens_meanwhile_is_there_on_the_way_back(engine: FakeEngin
         await pilot.pause()
         await pilot.press("1")
         await pilot.pause()
-        assert listed(app)[0] == "e5"
+        assert "e5" in listed(app)
         assert "2 queued" in shown(app)
 
 
@@ -129,7 +129,7 @@ async def test_an_empty_home_without_codex_says_the_ways_out() -> None:
         await pilot.pause()
         text = plain(app)
         assert "npm install -g @openai/codex" in text
-        assert "press n and choose the simulated agent" in text
+        assert "`swarm-tui demo` shows simulated runs" in text
         await pilot.press("n", *"Do it", "ctrl+s")
         await pilot.pause()
         text = plain(app)

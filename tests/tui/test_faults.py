@@ -23,7 +23,7 @@ async def test_faults_have_a_line_of_their_own_below_the_counts() -> None:
         bar = app.screen.query_one(TopBar)
         line = "FAULT watcher failed 3 times and is tried again: OSError: no (and 1 more)"
         await until(pilot, lambda: line in str(bar.render()))
-        assert bar.size.height == 2
+        assert bar.size.height == 3
 
 
 async def test_what_happens_while_the_dashboard_closes_meets_no_removed_widget(

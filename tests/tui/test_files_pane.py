@@ -115,6 +115,7 @@ async def test_what_changes_is_measured_anew(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
+        await pilot.press("f")
         await becomes(pilot, lambda: "•" in pane_of(app).files.render_line(0).text)
         engine.measured = Changes((FileDelta("README.md", ChangeKind.ADDED, 9, 0),))
         engine.happen("c3", ChangesMeasured(1, 9, 0))
@@ -131,6 +132,7 @@ async def test_a_workspace_that_is_made_later_is_shown_when_it_is_there(
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
+        await pilot.press("f")
         await becomes(pilot, lambda: "No files." in pane_of(app).files.render_line(0).text)
         engine.folders = folders
         made = Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, {"path": "/w/c3"})

@@ -14,6 +14,7 @@ from tui.models import filters
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import ListOptions
 from tui.widgets.runs.run_list import RunList
+from tui.widgets.runs.run_painter import RunPainter
 
 
 def home(count: int) -> FakeEngine:
@@ -52,7 +53,7 @@ async def work(count: int, *before: str) -> Counter[str]:
         with pytest.MonkeyPatch.context() as patch:
             counted(patch, RunList, "draw")
             counted(patch, RunList, "draw_row")
-            counted(patch, RunList, "_parts")
+            counted(patch, RunPainter, "parts")
             counted(patch, GroupedRuns, "_place")
             counted(patch, GroupedRuns, "__getitem__")
             counted(patch, GroupedRuns, "line_of")

@@ -25,7 +25,7 @@ from engine.domain.events import Event
 from engine.domain.model import Status
 from engine.engine import Engine, read_holder
 
-LINES, COLUMNS, PATIENCE_S = 40, 120, 60
+LINES, COLUMNS, PATIENCE_S = 80, 120, 60
 COUNT = 120
 PROGRAM = Path(__file__).resolve().parents[2] / "swarm_tui.py"
 # Not pty.fork: Python warns of forking where there are threads.

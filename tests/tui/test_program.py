@@ -141,7 +141,7 @@ async def test_the_palette_finds_runs_screens_and_templates(engine: FakeEngine) 
         await pilot.press("slash", *"tidy", "enter", "6", "colon", *"parser fail", "enter")
         await until_chosen(pilot, "b2")
         assert app.screen is screen_of(app)
-        assert listed(app) == ["d4", "c3", "b2", "a1"]
+        assert listed(app) == ["b2", "c3", "d4", "a1"]
         await pilot.press("colon", *"check this", "enter")
         await pilot.pause()
         assert app.current_mode == "doctor"

@@ -58,7 +58,8 @@ async def test_a_long_plan_shows_where_it_is_and_all_of_it_when_asked(engine: Fa
         await choose(pilot, "c3")
         assert "☐ Step 10." in shown(app)
         assert "☑ Step 1." not in shown(app)
-        assert "6 more (P)" in shown(app)
+        assert "3 more (P)" in shown(app)
+        await pilot.resize_terminal(120, 70)
         await pilot.press("P")
         await pilot.pause()
         for number in range(1, 15):
@@ -68,7 +69,7 @@ async def test_a_long_plan_shows_where_it_is_and_all_of_it_when_asked(engine: Fa
 async def test_a_short_screen_shows_the_plan_only_when_asked(engine: FakeEngine) -> None:
     engine.happen("c3", plan(1))
     app = app_on(engine)
-    async with app.run_test(size=NARROW) as pilot:
+    async with app.run_test(size=(80, 20)) as pilot:
         await choose(pilot, "c3")
         await pilot.press("l")
         await pilot.pause()
@@ -85,11 +86,17 @@ async def test_what_a_run_does_has_a_clock_and_its_plan_a_time_left(engine: Fake
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
         assert "~2m left" in shown(app)
-        engine.happen("c3", Step("assistant", "message", "completed", "Hm"), after_s=30)
+        done = Step("tool", "command", "completed", "ls", command="ls", exit_code=0)
+        engine.happen("c3", done, after_s=30)
         engine.now += 12
         screen_of(app).tick()
         await pilot.pause()
         assert "thinking for 0:12" in shown(app)
+        engine.happen("c3", Step("assistant", "message", "completed", "Hm.\nAnd more."))
+        screen_of(app).tick()
+        await pilot.pause()
+        assert "thinking for" not in shown(app)
+        assert "Hm." in [line.strip() for line in shown(app).splitlines()]
         assert "~1m left" in shown(app)
 
 
@@ -106,8 +113,8 @@ async def test_quiet_and_stalled_runs_say_so_in_words(engine: FakeEngine) -> Non
         engine.happen("c3", Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED))
         screen_of(app).tick()
         await pilot.pause()
-        assert "⚠ stalled" in shown(app)
-        assert "⚠ stalled: silent for 5:00" in shown(app)
+        assert "! stalled  Port the tests" in shown(app)
+        assert "! stalled: silent for 5:00" in shown(app)
 
 
 async def test_events_beat_and_fade(engine: FakeEngine) -> None:

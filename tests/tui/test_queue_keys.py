@@ -34,7 +34,7 @@ def engine() -> FakeEngine:
 
 
 def top(app: SwarmApp) -> str:
-    return "\n".join(shown(app).splitlines()[:2])
+    return "\n".join(shown(app).splitlines()[:3])
 
 
 async def test_p_pauses_the_queue_and_lets_it_go_on(engine: FakeEngine) -> None:
@@ -121,7 +121,7 @@ async def test_a_stalled_run_needs_me_until_it_goes_on(engine: FakeEngine) -> No
         await pilot.press("w")
         await pilot.pause()
         assert listed(app) == ["c3", "b2"]
-        assert shown(app).count("stalled: no sign of life for 5:00") == 2
+        assert shown(app).count("stalled: no sign of life for 5:00") == 3  # row, header and log
         engine.happen("c3", Step("assistant", "message", "completed", "Back."))
         await taken(pilot)
         assert "1 needs you" in top(app)
@@ -144,7 +144,7 @@ async def test_the_last_run_to_tell_of_limits_is_believed(engine: FakeEngine) ->
         assert "5h 30%" in top(app)
         await pilot.resize_terminal(*NARROW)
         await pilot.pause()
-        assert "5h 30% · 1/4 slots" in top(app)
+        assert "5h 30%" in top(app) and "1/4 slots" in top(app)
         engine.now += 4_000
         screen_of(app).tick()
         await pilot.pause()
@@ -162,7 +162,7 @@ async def test_what_a_run_waits_for(engine: FakeEngine) -> None:
         engine.now += 60
         screen_of(app).tick()
         await pilot.pause()
-        assert "waiting for c3 (1st)" in shown(app)
+        assert "waiting for Port the tests (1st)" in shown(app)
         await choose(pilot, "e5")
         assert "waiting for a slot (2nd)" in shown(app)
         engine.pass_through("d4", S.PREPARING)

@@ -30,7 +30,7 @@ async def test_the_filter_works_while_it_is_typed(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("slash", *"the")
         await pilot.pause()
-        assert listed(app) == ["c3", "b2", "a1"]
+        assert listed(app) == ["b2", "c3", "a1"]
         await pilot.press("space", *"!status:fail")
         await pilot.pause()
         assert listed(app) == ["c3", "a1"]
@@ -47,8 +47,8 @@ async def test_the_filter_works_while_it_is_typed(engine: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "dcba"),
-        ("THE", "cba"),
+        ("", "bcda"),
+        ("THE", "bca"),
         ("the fix", "b"),
         ("!the", "d"),
         ("status:failed", "b"),
@@ -56,7 +56,7 @@ async def test_the_filter_works_while_it_is_typed(engine: FakeEngine) -> None:
         ("!project:parser !status:queued", "ca"),
         ("agent:sim", "c"),
         ("nothing", ""),
-        ("!", "dcba"),
+        ("!", "bcda"),
         ("c3", "c"),
         ("other:x", ""),
     ],
@@ -72,6 +72,7 @@ def test_sort(engine: FakeEngine) -> None:
         runs = GroupedRuns(selection, engine.view.runs, engine.now)
         return "".join(run_id[0] for run_id in runs.ids())
 
+    assert order(SortOrder.URGENCY) == "bcda"
     assert order(SortOrder.NEWEST) == "dcba"
     assert order(SortOrder.NEWEST, is_reversed=True) == "abcd"
     assert order(SortOrder.TITLE) == "bcda"
@@ -82,7 +83,7 @@ def test_sort(engine: FakeEngine) -> None:
 async def test_sort_reverse_and_only_what_needs_me(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("s")
+        await pilot.press("s", "s")
         assert listed(app) == ["b2", "c3", "d4", "a1"]
         await pilot.press("S")
         assert listed(app) == ["a1", "d4", "c3", "b2"]

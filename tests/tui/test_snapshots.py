@@ -9,6 +9,8 @@ from typing import cast
 
 import pytest
 from fake_engine import FakeEngine, FakePatterns, app_on, plain, screen_of, shown
+from forty_runs import FAILED as CHECKED
+from forty_runs import forty_runs
 from test_notifications_screen import telling
 from test_notifications_screen import until as told_of
 from textual.pilot import Pilot
@@ -146,6 +148,14 @@ def on_run(run_id: str, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         await pilot.pause()
 
     return prepare
+
+
+@pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (160, 45), (220, 60)], ids=lambda size: str(size[0])
+)
+def test_forty_runs_of_every_kind(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = app_on(forty_runs())
+    assert snap_compare(app, terminal_size=size, run_before=on_run(CHECKED))
 
 
 THREADED = "1qj8a0k2m4"

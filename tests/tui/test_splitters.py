@@ -22,49 +22,53 @@ async def drag(pilot: Pilot[None], start: tuple[int, int], end: tuple[int, int])
     await pilot.pause()
 
 
-def widths(app: SwarmApp) -> tuple[int, int, int]:
-    panes = screen_of(app).panes
-    parts = (panes.run_list, panes.chosen.log_pane, panes.chosen.files_pane)
-    return tuple(part.region.width for part in parts)  # pyright: ignore[reportReturnType]  one shape for the test
+def height(app: SwarmApp) -> int:
+    return screen_of(app).panes.run_list.region.height
+
+
+def widths(app: SwarmApp) -> tuple[int, int]:
+    chosen = screen_of(app).panes.chosen
+    return chosen.log_pane.region.width, chosen.files_pane.region.width
 
 
 async def test_frames_are_dragged_and_stay(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("f")
         await pilot.pause()
-        before = widths(app)
-        await drag(pilot, (before[0], 10), (69, 10))
-        assert widths(app)[0] == 70
-        edge = 70 + widths(app)[1]
-        await drag(pilot, (edge - 1, 20), (99, 20))
-        assert widths(app) == (70, 30, 20)
-        await drag(pilot, (70, 10), (119, 10))
-        assert 15 < widths(app)[0] < 105
-        await drag(pilot, (5, 10), (30, 10))  # that is no frame
-        await pilot.press("z")
+        before, edge = height(app), widths(app)[0]
+        top = screen_of(app).panes.region.y
+        await drag(pilot, (60, top + before), (60, top + before + 5))
+        assert height(app) == before + 6
+        await drag(pilot, (edge - 1, 35), (89, 35))
+        assert widths(app) == (90, 30)
+        await drag(pilot, (60, top + height(app)), (60, 39))
+        assert height(app) < 32
+        await drag(pilot, (5, top + 2), (30, top + 4))  # there is no frame at that place
+        await pilot.press("escape", "z")
         await pilot.pause()
-        assert widths(app)[0] == 120
+        assert height(app) == 37
         await pilot.press("z")
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
-        assert widths(app)[0] == 80
+        assert height(app) == 20
     shares = engine.memory.recall(NAME, SplitShares)
-    assert shares and set(shares.of) == {"runs", "log"}
+    assert shares and set(shares.of) == {"table", "log"}
     again = app_on(engine)
     async with again.run_test(size=WIDE) as pilot:
         await pilot.pause()
-        assert widths(again)[0] > before[0]
+        assert height(again) > before
 
 
 async def test_keys_move_the_frame_too(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
-        before = widths(app)[0]
+        before = height(app)
         await pilot.press("greater_than_sign")
         await pilot.pause()
-        wider = widths(app)[0]
-        assert wider > before
+        larger = height(app)
+        assert larger > before
         await pilot.press("less_than_sign", "less_than_sign")
         await pilot.pause()
-        assert widths(app)[0] < wider
+        assert height(app) < larger

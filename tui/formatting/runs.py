@@ -1,4 +1,4 @@
-"""How a run and its status look."""
+"""Glyphs, tones and words of a run and its status."""
 
 from __future__ import annotations
 
@@ -37,76 +37,84 @@ _STATUS: dict[Status, _Look] = {
     Status.SUCCEEDED: _Look("✓", "+", "good"),
     Status.FAILED: _Look("✗", "x", "bad"),
     Status.CANCELLED: _Look("⊘", "/", "dim"),
-    Status.INTERRUPTED: _Look("↯", "!", "warn"),
+    Status.INTERRUPTED: _Look("↯", "i", "warn"),
 }
+_STALLED = _Look("!", "!", "warn")
 
 _UNKNOWN = _Look("?", "?", "dim")
 """A status of a newer version."""
 
 GLYPHS: dict[Status, str] = {status: look.glyph for status, look in _STATUS.items()}
-"""The glyph of each status where the terminal can do Unicode; `glyph` knows what to use instead."""
+"""The glyph of each status on terminals with Unicode; `glyph` returns the one to use."""
 
 
 def glyph(status: Status) -> str:
-    """Give the one-cell sign of a status."""
+    """Return the one-cell sign of a status."""
     look = _STATUS.get(status, _UNKNOWN)
     return sign(look.glyph, look.ascii)
 
 
 def word(status: Status) -> str:
-    """Give a status in words, the contract's own."""
+    """Return a status as the contract writes it."""
     return clean(status.value, 60)
 
 
 def tone(status: Status) -> str:
-    """Give the name of a status's tone, a key of `TONES`."""
+    """Return the name of a status's tone, a key of `TONES`."""
     return _STATUS.get(status, _UNKNOWN).tone
 
 
 def run_tone(run: Run) -> str:
-    """Give the name of a run's tone: its status's, or a warning where it is stalled."""
+    """Return the name of a run's tone: its status's, or a warning where it is stalled."""
     return "warn" if is_stalled(run) else tone(run.status)
 
 
-def flag(run: Run) -> tuple[str, str, str] | None:
-    """Give the sign, the word and the tone of what is worth a flag, or None.
+def run_glyph(run: Run) -> str:
+    """Return the one-cell sign of a run: its status's, or another where it is stalled."""
+    return sign(_STALLED.glyph, _STALLED.ascii) if is_stalled(run) else glyph(run.status)
 
-    What overlaps with another run comes first: it is what somebody has to look at.
-    """
+
+def run_word(run: Run) -> str:
+    """Return the word for a run: its status, or that it is stalled."""
+    return "stalled" if is_stalled(run) else word(run.status)
+
+
+def flag(run: Run) -> tuple[str, str] | None:
+    """Return the sign at the end of a run's row, with its tone; an overlap comes first."""
     if run.overlaps:
-        return sign("⇄", "="), "overlaps", "warn"
-    return (sign("⇡", "^"), "applied", "good") if run.is_applied else None
+        return sign("⇄", "="), "warn"
+    return (sign("⇡", "^"), "good") if run.is_applied else None
 
 
 def trouble(run: Run, now: float) -> tuple[str, str] | None:
-    """Give the sign and the word for a run at work that gives no sign of it, if this is one."""
+    """Return the sign and the word for a run at work that is stalled or quiet; else None."""
     if is_stalled(run):
-        return sign("⚠", "!"), "stalled"
+        return run_glyph(run), "stalled"
     return (sign("◌", "!"), "quiet") if is_quiet(run, now) else None
 
 
 def style(status: Status) -> str:
-    """Give a status's colour as the theme variable that `Content` styles take."""
+    """Return a status's colour as the theme variable that `Content` styles take."""
     return TONES[tone(status)]
 
 
 def label(run: Run) -> str:
-    """Give what has to stand beside the run's title: `simulated`, or nothing."""
+    """Return the label beside the run's title: `simulated`, or an empty text."""
     return "simulated" if run.spec.agent is Agent.SIMULATED else ""
 
 
 def tag(run: Run) -> str:
-    """Give the label in short, where there is little room: `sim`, or nothing."""
+    """Return the label in short, where there is little room: `sim`, or an empty text."""
     return "sim" if run.spec.agent is Agent.SIMULATED else ""
 
 
 def title(run: Run) -> str:
-    """Give a run's title, or its id where it has none, as one harmless line."""
+    """Return a run's title, or its id where it has none, as one harmless line."""
     return clean(run.spec.title, 300).strip() or run.id
 
 
 def figure(run: Run) -> int | None:
-    """Give the percentage to show, or None while there is work without an honest figure."""
+    """Return the percentage to show, or None while no honest figure is known."""
     if run.status is Status.RUNNING and run.stage is Stage.EXECUTING and not run.plan:
         return None
     return run.percent

@@ -1,4 +1,4 @@
-"""The runs shown, in order and in groups, kept current at the cost of what changed."""
+"""The runs shown, in order and in groups, updated at the cost of the runs that changed."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engine.domain.activity import elapsed_s
+from engine.domain.attention import needs_you
 from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, Status
-from tui.models.list_options import Grouping, Key, ListOptions, group_order, needs_me
+from tui.models.list_options import Grouping, Key, ListOptions, group_order, is_foldable
+from tui.models.older_runs import OLDER, OlderRuns
 
 ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED})
-"""How runs end by themselves."""
+"""Ends of runs that no user asked for."""
 
 
 class _Place(NamedTuple):
-    """Where a run stands, and what it counts as there."""
+    """The place of a run, and its share of the figures of its group."""
 
     group: str
     key: Key
     status: Status
     percent: int
-    needs_me: bool
+    needs_you: bool
     tokens: int
     took_s: float | None
-    """How long it took, of one that has ended by itself."""
+    """The seconds it took, of one that has ended by itself."""
+    created_at: float
 
 
 @dataclass(slots=True, eq=False)
 class RunGroup:
-    """Runs under one heading, and what they amount to."""
+    """Runs under one heading, and their figures."""
 
     name: str
     keys: list[Key] = field(default_factory=list[Key])
@@ -43,29 +46,29 @@ class RunGroup:
     tokens: int = 0
     took_s: float = 0.0
     newest: float = 0.0
-    """When the newest run that ever was in the group was made."""
+    """The time at which the newest run that ever was in the group was made."""
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def percent(self) -> int:
-        """How far the runs have come, on average."""
+        """Return the average progress of the runs."""
         return self.percents // max(1, len(self.keys))
 
     @property
     def ended(self) -> int:
-        """How many have ended by themselves."""
+        """Return the number of runs that have ended by themselves."""
         return sum(self.statuses[status] for status in ENDED)
 
     @property
     def pass_rate(self) -> float | None:
-        """Which part of those has succeeded, 0 to 1; None while none has ended."""
+        """Return the share of those that succeeded, 0 to 1; None while none has ended."""
         return self.statuses[Status.SUCCEEDED] / self.ended if self.ended else None
 
     @property
     def left_s(self) -> float | None:
-        """About how long it takes still, as many at a time as now; None where nothing tells."""
+        """Return about the seconds that are left at the present pace; None where unknown."""
         active = sum(self.statuses[status] for status in ACTIVE)
         left = active + self.statuses[Status.QUEUED]
         if not (active and self.ended):
@@ -73,20 +76,20 @@ class RunGroup:
         return (left - active / 2) * self.took_s / self.ended / active
 
     def count(self, place: _Place, by: int) -> None:
-        """Count a run in, or out."""
+        """Add a run to the figures, or remove it."""
         self.statuses[place.status] += by
         self.percents += by * place.percent
-        self.needy += by * place.needs_me
+        self.needy += by * place.needs_you
         self.tokens += by * place.tokens
         self.took_s += by * (place.took_s or 0.0)
-        self.newest = max(self.newest, -place.key[2])
+        self.newest = max(self.newest, place.created_at)
 
 
 class GroupedRuns:
     """Lines of a list: headings (a `RunGroup`) and runs (an id).
 
-    `runs` are all runs as they are now; the arrangement hears of changes by `update`. To move a run
-    costs two searches in sorted keys, however many runs there are.
+    `runs` are all runs as they are now; `update` names those that changed. Moving a run costs a
+    few searches in sorted keys, however many runs there are.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class GroupedRuns:
         selection: ListOptions,
         runs: Mapping[str, Run],
         now: float = 0.0,
-        folded: Iterable[str] = (),
+        folded: Iterable[str] = (OLDER,),
     ) -> None:
         self.selection = selection
         self.runs = runs
@@ -108,6 +111,9 @@ class GroupedRuns:
         self._start_of: dict[str, int] = {}
         self._count = 0
         self._is_laid_out = False
+        self._older = OlderRuns()
+        for run in runs.values():
+            self._fold_older(run.id)
         for run in runs.values():
             if self._is_wanted(run):
                 place = self._places[run.id] = self._place(run)
@@ -120,9 +126,11 @@ class GroupedRuns:
     # What changes
 
     def update(self, ids: Iterable[str], now: float) -> bool:
-        """Take in runs as they are now, and say whether lines came, went or changed places."""
+        """Update runs to their present state; return whether lines came, went or moved."""
         self._now = now
-        moved = [self._update(run_id) for run_id in ids]
+        named = list(ids)
+        crossed = set[str]().union(*map(self._fold_older, named)).difference(named)
+        moved = [self._update(run_id) for run_id in (*named, *crossed)]
         if not any(moved):
             return False
         self._is_laid_out = False
@@ -132,6 +140,14 @@ class GroupedRuns:
         """Fold a group, or unfold it."""
         self.folded ^= {name}
         self._is_laid_out = False
+
+    def _fold_older(self, run_id: str) -> set[str]:
+        """Fold a run away or not; return others that changed sides by that."""
+        if not self.selection.folds_older:
+            return set()
+        run = self.runs.get(run_id)
+        key = self.selection.key(run, self._now) if run and is_foldable(run) else None
+        return self._older.put(run_id, key)
 
     def _update(self, run_id: str) -> bool:
         run = self.runs.get(run_id)
@@ -168,8 +184,9 @@ class GroupedRuns:
         key = selection.key(run, self._now)
         used = run.usage.input + run.usage.output
         took_s = elapsed_s(run, self._now) if run.status in ENDED else None
-        group = selection.group(run)
-        return _Place(group, key, run.status, percent, needs_me(run), used, took_s)
+        group = OLDER if run.id in self._older else selection.group(run)
+        needy, made = needs_you(run), run.created_at
+        return _Place(group, key, run.status, percent, needy, used, took_s, made)
 
     def _group(self, name: str) -> RunGroup:
         group = self._groups.get(name)
@@ -181,13 +198,21 @@ class GroupedRuns:
 
     @property
     def has_headings(self) -> bool:
-        """Whether the runs stand under headings."""
+        """Return whether all runs stand under headings."""
         return self.selection.grouping is not Grouping.NONE
 
     @property
     def run_count(self) -> int:
-        """How many runs are shown, those in folded groups included."""
+        """Return the number of runs shown, those in folded groups included."""
         return len(self._places)
+
+    def has_heading(self, group: str) -> bool:
+        """Return whether the runs of a group stand under a heading."""
+        return self.has_headings or group == OLDER
+
+    def is_folded(self, group: str) -> bool:
+        """Return whether only the heading of a group is shown."""
+        return self.has_heading(group) and group in self.folded
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._places
@@ -197,49 +222,49 @@ class GroupedRuns:
         return self._count
 
     def __getitem__(self, line: int) -> RunGroup | str:
-        """Give what stands on a line."""
+        """Return the group or the id on a line."""
         self._lay_out()
         place = bisect_right(self._starts, line) - 1
         group = self._order[place]
-        offset = line - self._starts[place] - self.has_headings
+        offset = line - self._starts[place] - self.has_heading(group.name)
         return group if offset < 0 else self._id(group, offset)
 
     def ids(self) -> Iterator[str]:
-        """Give the ids of all runs shown, in order, those in folded groups included."""
+        """Return the ids of all runs shown, in order, those in folded groups included."""
         self._lay_out()
         for group in self._order:
             yield from self.ids_of(group)
 
     def ids_of(self, group: RunGroup) -> Sequence[str]:
-        """Give the ids of a group's runs, in order."""
+        """Return the ids of a group's runs, in order."""
         keys = reversed(group.keys) if self.selection.is_reversed else group.keys
         return [key[-1] for key in keys]
 
     def ids_at(self, line: int) -> Sequence[str]:
-        """Give the run on a line, or the runs under the heading there."""
+        """Return the run on a line, or the runs under the heading there."""
         found = self[line]
         return [found] if isinstance(found, str) else self.ids_of(found)
 
     def group_of(self, run_id: str) -> str:
-        """Give the name of the group a shown run is in."""
+        """Return the name of the group a shown run is in."""
         return self._places[run_id].group
 
     def line_of(self, run_id: str) -> int | None:
-        """Give the line of a run, its group's heading where that is folded, None if not shown."""
+        """Return the line of a run, or of the heading of its folded group; None if not shown."""
         place = self._places.get(run_id)
         if place is None:
             return None
-        if self.has_headings and place.group in self.folded:
+        if self.is_folded(place.group):
             return self.heading_of(place.group)
         keys = self._groups[place.group].keys
         offset = bisect_left(keys, place.key)
         if self.selection.is_reversed:
             offset = len(keys) - 1 - offset
         start = self.heading_of(place.group)
-        return None if start is None else start + self.has_headings + offset
+        return None if start is None else start + self.has_heading(place.group) + offset
 
     def heading_of(self, name: str) -> int | None:
-        """Give the line a group begins on; None where there is no such group."""
+        """Return the line a group begins on; None where there is no such group."""
         self._lay_out()
         return self._start_of.get(name)
 
@@ -248,19 +273,22 @@ class GroupedRuns:
         return keys[len(keys) - 1 - offset if self.selection.is_reversed else offset][-1]
 
     def _lay_out(self) -> None:
-        """Put the groups in order and find where each begins."""
+        """Sort the groups, and find the line on which each begins."""
         if self._is_laid_out:
             return
         grouping = self.selection.grouping
         self._order = sorted(
             self._groups.values(),
-            key=lambda group: group_order(grouping, group.name, group.newest, len(group)),
+            key=lambda group: (
+                group.name == OLDER and grouping is Grouping.NONE,
+                group_order(grouping, group.name, group.newest, len(group)),
+            ),
         )
         self._starts, at = [], 0
         for group in self._order:
             self._starts.append(at)
-            is_folded = self.has_headings and group.name in self.folded
-            at += self.has_headings + (0 if is_folded else len(group))
+            at += self.has_heading(group.name)
+            at += 0 if self.is_folded(group.name) else len(group)
         self._start_of = {
             group.name: start for group, start in zip(self._order, self._starts, strict=True)
         }

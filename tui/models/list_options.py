@@ -1,4 +1,4 @@
-"""Which runs the list shows, in which order and in which groups."""
+"""Options of the run list: a filter, an order, and groups."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from dataclasses import replace
 from enum import StrEnum
 
 from engine.domain.activity import elapsed_s
+from engine.domain.attention import Attention, attention_of, is_settled, needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
-from engine.domain.lifecycle import is_stalled
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
 from tui.models.filters import Test, compile_filter
-
-NEEDS_ME = UNSUCCESSFUL
-"""How a run has ended that waits for a decision of the user."""
-
-
-def needs_me(run: Run) -> bool:
-    """Say whether a run waits for the user: it failed, vanished, or is stalled."""
-    return run.status in NEEDS_ME or is_stalled(run)
-
 
 URGENCY = {
     status: place
@@ -42,8 +34,9 @@ URGENCY = {
 
 
 class SortOrder(StrEnum):
-    """What the list can be sorted by: a column, or when the runs were made."""
+    """Orders of the list: by urgency, by age, or by a column."""
 
+    URGENCY = "urgency"
     NEWEST = "newest"
     STATUS = "status"
     TITLE = "title"
@@ -56,17 +49,19 @@ class SortOrder(StrEnum):
 
     @property
     def column(self) -> str:
-        """The column that shows it."""
+        """Return the column that shows the order; empty where none does."""
+        if self is SortOrder.URGENCY:
+            return ""
         return "age" if self is SortOrder.NEWEST else self.value
 
     @property
     def is_upward(self) -> bool:
-        """Whether small comes first, unless reversed."""
+        """Return whether small values come first, unless reversed."""
         return self in (SortOrder.STATUS, SortOrder.TITLE, SortOrder.PROJECT, SortOrder.NEWEST)
 
 
 class Grouping(StrEnum):
-    """What the list can be grouped by; by cause it shows what failed, and nothing else."""
+    """Properties by which runs are grouped; by cause, only runs that failed are shown."""
 
     NONE = "none"
     PROJECT = "project"
@@ -87,59 +82,66 @@ Key = tuple[float, str, float, str]
 
 @record
 class ListOptions:
-    """What the user wants to see of all runs."""
+    """The user's choice of runs, their order and their groups."""
 
     text: str = ""
-    needs_me: bool = False
-    sort: SortOrder = SortOrder.NEWEST
+    needs_you: bool = False
+    sort: SortOrder = SortOrder.URGENCY
     is_reversed: bool = False
     grouping: Grouping = Grouping.NONE
 
     @property
     def is_all(self) -> bool:
-        """Whether every run is shown."""
-        return not self.text.strip() and not self.needs_me and not self.is_triage
+        """Return whether every run is shown."""
+        return not self.text.strip() and not self.needs_you and not self.is_triage
 
     @property
     def is_triage(self) -> bool:
-        """Whether only what failed is shown, by cause."""
+        """Return whether only failed runs are shown, by cause."""
         return self.grouping is Grouping.CAUSE
 
+    @property
+    def folds_older(self) -> bool:
+        """Return whether older runs that need no decision stand on one line at the end."""
+        is_usual = self.sort is SortOrder.URGENCY and not self.is_reversed
+        return is_usual and self.is_all and self.grouping is Grouping.NONE
+
     def describe(self, shown: int, total: int) -> str:
-        """Say in a few words what is shown, and how it is sorted where that is not as usual."""
+        """Return a short text: the runs shown, and their order where it is not the usual one."""
         parts = [f"Runs {total}" if self.is_all else f"Runs {shown} of {total}"]
         if self.text.strip():
             parts.append(f"/{self.text.strip()}")
-        if self.needs_me:
-            parts.append("needs me")
+        if self.needs_you:
+            parts.append("needs you")
         if self.is_triage:
             parts.append("failed, by cause")
         elif self.grouping is not Grouping.NONE:
             parts.append(f"in {_PLURALS[self.grouping]}")
-        if self.sort is not SortOrder.NEWEST or self.is_reversed:
+        if self.sort is not SortOrder.URGENCY or self.is_reversed:
             parts.append(f"by {self.sort}{', reversed' if self.is_reversed else ''}")
         return " · ".join(parts)
 
     def next_sort(self, columns: Iterable[str]) -> ListOptions:
-        """Sort by the next of these columns that can be sorted by; newest first begins the round.
+        """Return these options sorted by the next of these columns, in its own direction.
 
-        It begins in the column's own direction.
+        The usual order begins the round, then newest first.
         """
         by_column = {sort.column: sort for sort in SortOrder}
-        order = [SortOrder.NEWEST, *(by_column[name] for name in columns if name in by_column)]
+        usual = [SortOrder.URGENCY, SortOrder.NEWEST]
+        order = [*usual, *(by_column[name] for name in columns if name in by_column)]
         order = list(dict.fromkeys(order))
         at = order.index(self.sort) if self.sort in order else 0
         return replace(self, sort=order[(at + 1) % len(order)], is_reversed=False)
 
     def by_column(self, column: str) -> ListOptions:
-        """Sort by a column; in the other direction where that is so already."""
-        sort = next((sort for sort in SortOrder if sort.column == column), None)
+        """Return these options sorted by a column; the second time, in the other direction."""
+        sort = next((sort for sort in SortOrder if column and sort.column == column), None)
         if sort is None:
             return self
         return replace(self, sort=sort, is_reversed=sort is self.sort and not self.is_reversed)
 
     def next_grouping(self) -> ListOptions:
-        """Group by the next thing; the causes of failures have a command of their own."""
+        """Return these options grouped by the next property; causes have a command of their own."""
         order = [grouping for grouping in Grouping if grouping is not Grouping.CAUSE]
         at = order.index(self.grouping) if self.grouping in order else -1
         return replace(self, grouping=order[(at + 1) % len(order)])
@@ -147,11 +149,11 @@ class ListOptions:
     # What it means for a run
 
     def test(self) -> Test:
-        """Make the test that shown runs meet."""
+        """Return the test that shown runs meet."""
         matches = compile_filter(self.text)
 
         def is_wanted(run: Run) -> bool:
-            if self.needs_me and not needs_me(run):
+            if self.needs_you and not needs_you(run):
                 return False
             if self.is_triage and run.status not in UNSUCCESSFUL:
                 return False
@@ -160,13 +162,32 @@ class ListOptions:
         return is_wanted
 
     def key(self, run: Run, now: float) -> Key:
-        """Give what the run is sorted by, within its group."""
+        """Return the key by which the run is sorted within its group."""
+        if self.sort is SortOrder.URGENCY:
+            return _urgency(run)
         number, text = _KEYS[self.sort](run, now)
         return (number, text, -run.created_at, run.id)
 
     def group(self, run: Run) -> str:
-        """Give the name of the run's group; runs in none have the empty one."""
+        """Return the name of the run's group; runs in none have the empty one."""
         return _GROUPS[self.grouping](run)
+
+
+def is_foldable(run: Run) -> bool:
+    """Return whether a run is finished and the user has decided about it."""
+    return run.status in FINISHED and is_settled(run) and not needs_you(run)
+
+
+HIGHEST_PRIORITY = 10**18
+_LEVELS = {Attention.NEEDS_YOU: 0, Attention.RUNNING: 1, Attention.QUEUED: 2}
+
+
+def _urgency(run: Run) -> Key:
+    """Return a key: runs that need the user, running, queued as they start, then the newest."""
+    level = _LEVELS.get(attention_of(run), len(_LEVELS))
+    if level == _LEVELS[Attention.QUEUED]:
+        return (level, f"{HIGHEST_PRIORITY - run.spec.priority:020}", run.queued_at, run.id)
+    return (level, "", -run.created_at, run.id)
 
 
 def _tokens(run: Run) -> int:
@@ -197,7 +218,7 @@ _GROUPS: dict[Grouping, Callable[[Run], str]] = {
 def group_order(
     grouping: Grouping, name: str, newest: float, count: int
 ) -> tuple[float, float, str]:
-    """Give what groups are sorted by; `newest` is when the group's newest run was made."""
+    """Return the key by which groups are sorted; `newest` is the time of its newest run."""
     match grouping:
         case Grouping.STATUS:
             return (URGENCY.get(Status.read(name), len(URGENCY)), 0, name)

@@ -16,6 +16,7 @@ from textual.timer import Timer
 
 from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
+from tui.keymap import checked_keymap
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.top_bar import QueueState, TopBar
@@ -87,6 +88,7 @@ class LiveScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Start the clocks, and check the disk periodically."""
+        self.top_bar.keymap = checked_keymap(self.engine.config.ui.keys)[0]
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.look_at_disk)
 

@@ -1,29 +1,33 @@
-"""The main screen: the runs, and everything about the one that is chosen."""
+"""The main screen: the runs, and the log and files of the chosen one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.geometry import Size
+from textual.widgets import Input
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import EventKind
+from engine.domain.model import Run
 from tui import commands
 from tui.models.list_options import ListOptions
-from tui.screens.live import BatchRequested, CodeRequested, EventRequested
+from tui.screens.live import BatchRequested, CodeRequested, EventRequested, LiveScreen
+from tui.screens.run_actions import RunActions
 from tui.screens.run_browser import RunBrowser
+from tui.widgets.base.marks import MarksChanged
 from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.files.workspace_tree import WorkspaceTree
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
 from tui.widgets.runs.panes import PANES, WIDE, Panes
-from tui.widgets.runs.run_list import RunList
+from tui.widgets.runs.run_messages import HeadClicked, RunHighlighted, RunOpened
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.toast import app_of
 from tui.widgets.status.top_bar import TopBar
@@ -33,25 +37,30 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 STEP = 4.0
-"""How much of the screen's width the list gains or loses at a time, in percent."""
+"""Percent of the screen that the list gains or loses at a time."""
 
 
-class RunsScreen(RunBrowser):
-    """Run list on the left, the chosen run on the right; one pane at a time where it is narrow."""
+class RunsScreen(LiveScreen):
+    """Run list above the log of the chosen run; one pane at a time where it is narrow."""
 
     CSS_PATH = "runs.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (COLUMNS, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (ROWS, "-tall")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("runs")
 
+    tabs = getters.query_one(PaneTabs)
+    panes = getters.query_one(Panes)
+
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
+        self.browser = RunBrowser(self)
+        self.actions = RunActions(self, self.browser)
         self._acts: object = None
         self._is_unveiled = False
         self._styled_as = self.classes
 
     def expect_size(self, size: Size) -> None:
-        """Take on the classes of a size before anything is styled, not to style it once more."""
+        """Set the classes of a size before anything is styled: styling twice takes time."""
         steps = (self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)
         for breakpoints, length in steps:
             name = max(one for one in breakpoints or () if one[0] <= length)[1]
@@ -59,7 +68,7 @@ class RunsScreen(RunBrowser):
         self._styled_as = self.classes
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Create the parts of the screen."""
         yield TopBar()
         yield PaneTabs(PANES)
         yield Panes(self.engine, self.clock)
@@ -67,12 +76,12 @@ class RunsScreen(RunBrowser):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Say what is in the way of a first run, if anything is."""
+        """Show the obstacles of a first run, if there are any."""
         if not self.engine.view.runs:
-            self.run_worker(self.look_for_codex, group="doctor")
+            self.run_worker(self.panes.examine, group="doctor")
 
     def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was shown."""
+        """Show the events that happened while another screen was shown."""
         self.panes.reckon_positions(self.engine.view.runs)
         self.rearrange()
 
@@ -84,17 +93,17 @@ class RunsScreen(RunBrowser):
         self.call_after_refresh(self.panes.chosen.begin)
 
     def update_node_styles(self, animate: bool = True) -> None:
-        """Style everything anew; what is about to be seen for the first time has just been."""
+        """Style everything again, except before it is seen for the first time."""
         if self._is_unveiled or self.classes != self._styled_as:  # it got another size meanwhile
             super().update_node_styles(animate)
 
     def _compositor_refresh(self) -> None:
-        """Paint, but nothing that would stand there for a moment only."""
+        """Paint, except what would be visible for a moment only."""
         if self._is_unveiled:
             super()._compositor_refresh()
 
     def carrier(self, scope: str) -> DOMNode | None:
-        """Give who carries out the commands of a scope here."""
+        """Return the object that carries out the commands of a scope here."""
         chosen = self.panes.chosen
         widgets = {
             "list": self.panes.run_list,
@@ -104,49 +113,60 @@ class RunsScreen(RunBrowser):
         }
         return self if scope == "runs" else widgets.get(scope)
 
-    # What happens
+    # Events
 
     def take(self, batch: EventBatch) -> None:
-        """Take in what happened, at the cost of what changed."""
+        """Show a batch of events, at the cost of the runs that changed."""
         super().take(batch)
         self.panes.pulses.hear(batch.by_run)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
-            self.update_list(batch.runs)
+            self.browser.update(batch.runs)
         self.panes.chosen.take(batch)
-        self.meet_expected()
+        self.browser.meet_expected()
         self._refresh_keys()
 
     def tick(self) -> None:
-        """Let the clocks go on."""
+        """Advance the clocks."""
         super().tick()
+        self.browser.tick()
         now = self.clock()
         self.panes.run_list.tick(now)
         self.panes.chosen.tick(now)
 
-    @on(RunList.Highlighted)
-    def _highlighted(self, event: RunList.Highlighted) -> None:
+    @on(RunHighlighted)
+    def _highlighted(self, event: RunHighlighted) -> None:
         self.panes.chosen.choose(event.run_id)
         self._refresh_keys()
 
+    @on(MarksChanged)
+    def _marks_changed(self) -> None:
+        self.browser.describe()
+        self.refresh_bindings()
+
     def _refresh_keys(self) -> None:
         run = self.run
-        about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.chosen_batch
+        about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.browser.batch
         acts = about, self._is_somewhere, bool(self.engine.view.deleted)
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
 
     def rearrange(self) -> None:
-        """Filter, sort and group anew; there may be a way back from that."""
-        super().rearrange()
+        """Filter, sort and group all runs again."""
+        self.browser.rearrange()
         self._refresh_keys()
 
-    # What is to be looked at
+    # The chosen run
+
+    @property
+    def run(self) -> Run | None:
+        """Return the chosen run as it is now."""
+        return self.browser.run
 
     @property
     def subject(self) -> tuple[str, str | None] | None:
-        """The chosen run, and the file under the cursor where the files have the focus."""
+        """Return the chosen run, and the file under the cursor where the files have the focus."""
         run = self.run
         if run is None or run.workspace is None:
             return None
@@ -154,32 +174,122 @@ class RunsScreen(RunBrowser):
         return run.id, files.cursor_path if self.panes.pane == "files" else None
 
     def why_not(self, command_id: str) -> UserError | None:
-        """Say why there is nothing to look at, or what the run does not allow."""
+        """Return the reason why a command cannot act on the chosen run."""
         if command_id == "view.changes" and self.run:
             message = f"The run {self.run.id} has no workspace yet."
             return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
         if command_id == "run.undo":
-            way_out = "2 shows the disk, and all there is in the trash."
-            return user_error("INPUT_INVALID", "No run's workspace was deleted.", way_out)
-        return super().why_not(command_id)
+            recovery = "2 shows the disk, and all there is in the trash."
+            return user_error("INPUT_INVALID", "No run's workspace was deleted.", recovery)
+        return self.actions.why_not(command_id)
+
+    def expect(self, run_id: str) -> None:
+        """Choose a run as soon as the engine reports it."""
+        self.browser.expect(run_id)
+
+    def reveal(self, run_id: str) -> None:
+        """Choose a run, whatever hides it."""
+        self.browser.reveal(run_id)
+        self.panes.go("runs")
 
     def action_changes(self) -> None:
-        """Show what the run changed."""
+        """Show the changes of the run."""
         if self.run:
             self.post_message(CodeRequested("changes", self.run.id))
 
     def action_batch(self) -> None:
         """Show the batch of the run, or of those under the heading."""
-        if batch := self.chosen_batch:
+        if batch := self.browser.batch:
             self.post_message(BatchRequested(batch))
 
     @on(WorkspaceTree.FileOpened)
     def _opened(self, event: WorkspaceTree.FileOpened) -> None:
         run_id = event.tree.run_id
         if run_id:
-            self.post_message(
-                CodeRequested("changes" if event.change else "file", run_id, event.path)
-            )
+            mode = "changes" if event.change else "file"
+            self.post_message(CodeRequested(mode, run_id, event.path))
+
+    def action_cancel_run(self) -> None:
+        """Cancel the run; more than one only after a question."""
+        self.actions.cancel_run()
+
+    def action_kill_run(self) -> None:
+        """Kill the run, after a question."""
+        self.actions.kill_run()
+
+    def action_retry_run(self) -> None:
+        """Start the next attempt of the run."""
+        self.actions.retry_run()
+
+    def action_fresh_run(self) -> None:
+        """Start over in a new workspace, after a question."""
+        self.actions.fresh_run()
+
+    def action_edit_run(self) -> None:
+        """Edit the prompt, then retry."""
+        self.actions.edit_run()
+
+    def action_resume_run(self) -> None:
+        """Continue the thread of the run with a message."""
+        self.actions.resume_run()
+
+    def action_apply_run(self) -> None:
+        """Apply the changes, after a preview."""
+        self.actions.apply_run()
+
+    def action_details(self) -> None:
+        """Show the details of the run."""
+        self.actions.details()
+
+    def action_delete_workspace(self) -> None:
+        """Delete the workspace, after a question."""
+        self.actions.delete_workspace()
+
+    def action_undo_delete(self) -> None:
+        """Restore the run's workspace, or the last one deleted."""
+        self.actions.undo_delete()
+
+    def action_copy_id(self) -> None:
+        """Copy the run's id."""
+        self.actions.copy_id()
+
+    # The list
+
+    def action_filter(self) -> None:
+        """Focus the filter."""
+        self.panes.open_filter()
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, event: Input.Changed) -> None:
+        self.browser.filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.panes.close_filter()
+
+    @on(HeadClicked)
+    def _head_clicked(self, event: HeadClicked) -> None:
+        self.browser.select(self.browser.options.by_column(event.column))
+
+    def action_needs_me(self) -> None:
+        """Show only the runs that need the user, or all."""
+        self.browser.toggle_needs_you()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self.browser.sort()
+
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self.browser.reverse()
+
+    def action_group(self) -> None:
+        """Group by the next property, or not at all."""
+        self.browser.group()
+
+    def action_triage(self) -> None:
+        """Show failed runs by cause, or all runs."""
+        self.browser.toggle_triage()
 
     # Panes
 
@@ -191,14 +301,18 @@ class RunsScreen(RunBrowser):
     def _tab_clicked(self, event: PaneTabs.PaneSelected) -> None:
         self.panes.go(event.pane)
 
-    @on(RunList.RunOpened)
+    @on(RunOpened)
     def action_log(self) -> None:
         """Go to the log."""
         self.panes.go("log")
 
     def action_files(self) -> None:
-        """Go to the files."""
-        self.panes.go("files")
+        """Show the files and go to them, or hide them."""
+        if self.panes.pane == "files":
+            self.panes.close_files()
+        else:
+            self.panes.go("files")
+        self._refresh_keys()
 
     def action_next_pane(self) -> None:
         """Go to the next pane."""
@@ -209,7 +323,7 @@ class RunsScreen(RunBrowser):
         self.panes.step(-1)
 
     def action_zoom(self) -> None:
-        """Give the pane the whole screen, or take it back."""
+        """Maximize the pane, or restore it."""
         self.panes.zoom()
         self._refresh_keys()
 
@@ -219,11 +333,11 @@ class RunsScreen(RunBrowser):
         self._refresh_keys()
 
     def action_wider(self) -> None:
-        """Give the list more room."""
+        """Enlarge the list."""
         self.panes.widen(STEP)
 
     def action_narrower(self) -> None:
-        """Give the list less room."""
+        """Shrink the list."""
         self.panes.widen(-STEP)
 
     def action_follow(self) -> None:
@@ -243,8 +357,8 @@ class RunsScreen(RunBrowser):
     def show_event(self, wanted: EventRequested) -> None:
         """Show an event in the log of its run, whatever the list was narrowed to."""
         if not self.panes.run_list.move_to(wanted.run_id):
-            self.select(ListOptions())
-            self.clear_filter()
+            self.browser.select(ListOptions())
+            self.browser.clear_filter()
             self.panes.run_list.move_to(wanted.run_id)
         self.panes.go("log")
         self.panes.chosen.show_event(wanted.run_id, wanted.seq, wanted.lit)
@@ -268,18 +382,19 @@ class RunsScreen(RunBrowser):
 
     @property
     def _is_somewhere(self) -> bool:
-        """Whether there is anything to go back from."""
-        panes = self.panes
-        is_changed = panes.is_zoomed or panes.is_fleet or self.is_narrowed
-        return is_changed or panes.pane != "runs" or bool(panes.run_list.marks.ids)
+        """Return whether there is anything to go back from."""
+        has_marks = bool(self.panes.run_list.marks.ids)
+        return has_marks or self.panes.is_elsewhere or self.browser.is_narrowed
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keep `back` out of the footer where there is nothing behind; grey `undo` likewise."""
+        """Hide `back` where there is nothing to go back from; grey what the runs do not allow."""
         if action == "back":
             return self._is_somewhere
         if action == "undo_delete":
             return True if self.engine.view.deleted else None
-        return super().check_action(action, parameters)
+        if action == "batch":
+            return True if self.browser.batch else None
+        return self.actions.check(action)
 
     def action_back(self) -> None:
         """Clear the marks, or leave the zoom, the pane, the filter, the view: the innermost."""
@@ -290,10 +405,14 @@ class RunsScreen(RunBrowser):
             panes.chosen.files_pane.show_all()
         elif panes.is_zoomed:
             panes.zoom()
-        elif panes.pane != "runs" and not panes.filter_input.has_focus:
+        elif panes.filter_input.has_focus:
+            self.browser.clear_filter()
+        elif panes.pane == "log":
             panes.go("runs")
-        elif not self.clear_filter():
-            self.leave_view()
+        elif panes.shows_files:
+            panes.close_files()
+        elif not self.browser.clear_filter():
+            self.browser.leave_view()
         self._refresh_keys()
 
     def on_key(self, event: events.Key) -> None:

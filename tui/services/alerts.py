@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 
+from engine.domain.attention import needs_you
 from engine.domain.lifecycle import FINISHED, is_stalled
 from engine.domain.model import Pause, Run
 from engine.domain.reasons import WaitingFor
 from engine.domain.text import one_line
 from tui import formatting
-from tui.models.list_options import needs_me
 
 GAP_S = 3.0
 """Seconds from one bell to the next, for others in the same room."""
@@ -52,7 +52,7 @@ class AlertTracker:
         return news
 
     def _of_run(self, run: Run) -> str:
-        needy = needs_me(run)
+        needy = needs_you(run)
         is_news = needy and run.id not in self._needy
         (self._needy.add if needy else self._needy.discard)(run.id)
         if not is_news or run.spec.batch:  # of a batch, only its end is reported

@@ -1,4 +1,4 @@
-"""The frames between panes that stand side by side: they can be dragged, and stay there."""
+"""Frames between neighbouring panes: the mouse drags them, and their places are remembered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.geometry import Region
 from textual.widget import Widget
 
 from engine.domain.record import record
@@ -16,39 +17,61 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 LEAST, MOST = 15.0, 85.0
-"""How much of the room the left one can have, in percent."""
+"""Limits of the share of the first neighbour, in percent."""
 NAME = "panes"
 
 
 @record
 class SplitShares:
-    """Share of its row that the left of two neighbours has, in percent, where it was changed."""
+    """The share of the first of two neighbours, in percent, where the user changed it."""
 
     of: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @record
 class Split:
-    """Two neighbours in a row, and the name under which their share is remembered."""
+    """Two neighbours, beside or above each other, and the name of their share."""
 
     name: str
-    left: Widget
-    right: Widget
+    first: Widget
+    second: Widget
+    is_stacked: bool = False
 
     @property
     def is_shown(self) -> bool:
-        """True while both are visible."""
-        return all(one.display and one.region.width for one in (self.left, self.right))
+        """Return whether both are visible."""
+        return all(one.display and one.region.width for one in (self.first, self.second))
 
     def is_at(self, x: int, y: int) -> bool:
         """Return whether a place of the screen is on the frame between them."""
-        edge = self.right.region.x
-        both = self.left.region.union(self.right.region)
-        return self.is_shown and x in (edge - 1, edge) and both.y <= y < both.bottom
+        both, second = self.first.region.union(self.second.region), self.second.region
+        is_edge = (
+            y in (second.y - 1, second.y) if self.is_stacked else x in (second.x - 1, second.x)
+        )
+        return self.is_shown and is_edge and both.contains(x, y)
+
+    def share_at(self, x: int, y: int) -> float:
+        """Return the share of the first one that puts the frame at a place of the screen."""
+        first = self.first.region
+        at = y - first.y if self.is_stacked else x - first.x
+        return 100 * (at + 1.5) / self.whole
+
+    @property
+    def share(self) -> float:
+        """Return the present share of the first one."""
+        return 100 * self._length(self.first.region) / self.whole
+
+    @property
+    def whole(self) -> int:
+        """Return the length of both together in cells, at least 1."""
+        return max(1, self._length(self.first.region) + self._length(self.second.region))
+
+    def _length(self, region: Region) -> int:
+        return region.height if self.is_stacked else region.width
 
 
 class Splitters(TransparentHorizontal):
-    """A row whose `splits` the mouse moves, and `widen` does from the keyboard."""
+    """Panes whose `splits` the mouse moves, and `widen` moves from the keyboard."""
 
     def __init__(self, engine: EnginePort) -> None:
         super().__init__()
@@ -61,23 +84,24 @@ class Splitters(TransparentHorizontal):
         return ()
 
     def share_out(self, *, is_single: bool) -> None:
-        """Set each one's share of the row; one that is alone has it all."""
+        """Set the size of each pane; one that is alone has all the room."""
         for split in self.splits():
-            share = self._shares.get(split.name)
-            styles = split.left.styles
-            if share is None or is_single or not split.left.display or not split.right.display:
-                styles.clear_rule("width")
-                styles.clear_rule("max_width")
+            share, styles = self._shares.get(split.name), split.first.styles
+            styles.clear_rule("width")
+            styles.clear_rule("height")
+            if share is None or is_single or not split.first.display or not split.second.display:
+                continue
+            size = f"{min(MOST, max(LEAST, share)):.2f}%"
+            if split.is_stacked:
+                styles.height = size
             else:
-                styles.width = f"{min(MOST, max(LEAST, share)):.2f}%"
-                styles.max_width = "100%"
+                styles.width = size
 
     def widen(self, by: float) -> None:
-        """Widen the left of the first two by so many percent of the row."""
+        """Change the share of the first of the first two by so many percent."""
         for split in self.splits()[:1]:
             if split.is_shown:
-                whole = split.left.region.width + split.right.region.width
-                self._set(split, 100 * split.left.region.width / whole + by)
+                self._set(split, split.share + by)
                 self._keep()
 
     def _set(self, split: Split, share: float) -> None:
@@ -90,7 +114,7 @@ class Splitters(TransparentHorizontal):
     # The mouse
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of a frame."""
+        """Start to drag a frame."""
         for split in self.splits():
             if event.button == 1 and split.is_at(event.screen_x, event.screen_y):
                 self._dragged = split
@@ -98,17 +122,13 @@ class Splitters(TransparentHorizontal):
                 event.stop()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Move the frame along."""
+        """Drag the frame."""
         if self._dragged:
-            left, right = self._dragged.left.region, self._dragged.right.region
-            self._set(
-                self._dragged,
-                100 * (event.screen_x + 1.5 - left.x) / max(1, left.width + right.width),
-            )
+            self._set(self._dragged, self._dragged.share_at(event.screen_x, event.screen_y))
             event.stop()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Release the frame, and remember the shares."""
+        """Release the frame, and remember its place."""
         if self._dragged:
             self._dragged = None
             self.release_mouse()

@@ -20,7 +20,7 @@ from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
 from tui.widgets.log.log_runs import LogRuns
 from tui.widgets.runs.plan_view import PlanView
-from tui.widgets.runs.run_columns import QueuePosition
+from tui.widgets.runs.run_activity import QueuePosition
 from tui.widgets.runs.run_header import RunHeader
 from tui.widgets.runs.run_progress import RunProgress
 
@@ -37,7 +37,7 @@ class ChosenRun(TransparentVertical):
 
     DEFAULT_CSS = """
     ChosenRun {
-        width: 1fr;
+        width: 1fr; height: 1fr;
         & > Horizontal { height: 1fr; }
         &.-none { visibility: hidden; }
         LogPane { width: 3fr; height: 1fr; }
@@ -70,7 +70,7 @@ class ChosenRun(TransparentVertical):
         self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the parts out."""
+        """Create the parts."""
         yield RunHeader()
         yield RunProgress()
         yield PlanView()
@@ -90,8 +90,13 @@ class ChosenRun(TransparentVertical):
         self.tick(self._clock())
         self._bring_up()
 
+    def show_files(self, is_shown: bool) -> None:
+        """Show the files of the run, or hide them: hidden ones are not read."""
+        self.files_pane.display = is_shown
+        self._bring_up()
+
     def begin(self) -> None:
-        """Open what is chosen, from now on; the first paint does not wait for it."""
+        """Open chosen runs from now on; the first paint does not wait for it."""
         self._may_open = True
         self._bring_up()
 
@@ -108,7 +113,7 @@ class ChosenRun(TransparentVertical):
             await self.log_pane.go_to(seq, lit)
 
     def tick(self, now: float) -> None:
-        """Let the clocks go on."""
+        """Advance the clocks."""
         run = self.run
         overlaps = self._engine.view.radar.overlaps(run.id) if run and run.overlaps else ()
         self.header.show(run, now, overlaps)
@@ -116,7 +121,7 @@ class ChosenRun(TransparentVertical):
         self.plan.show(run.plan if run else (), self.size.height)
 
     def on_resize(self) -> None:
-        """Let the plan have the room there is."""
+        """Fit the plan to the room there is."""
         self.tick(self._clock())
 
     def toggle_plan(self) -> None:
@@ -125,7 +130,7 @@ class ChosenRun(TransparentVertical):
         self.tick(self._clock())
 
     def take(self, batch: EventBatch) -> None:
-        """Take in what happened to the run."""
+        """Show the events of the run."""
         run = self.run
         if self.run_id in batch.runs or (run and run.status is Status.QUEUED):
             self._pace.ask()
@@ -145,31 +150,38 @@ class ChosenRun(TransparentVertical):
         for event in events:
             if isinstance(event.body, FilesChanged):
                 changes += event.body.changes
+        if self._folder != _folder(self.run):
+            return
         if changes:
             self.files.files_changed(changes)
         elif any(isinstance(event.body, ChangesMeasured) for event in events):
             self.files.ask_again()  # what was seen to change may not be all
 
     def _bring_up(self) -> None:
-        """Open what is chosen, unless that is under way."""
+        """Open the chosen run, unless that is under way."""
         run = self.run
-        is_current = self._opened == self.run_id and self._folder == _folder(run)
+        is_current = self._opened == self.run_id and not self._is_behind(run)
         if run and self._may_open and not is_current and not self._is_opening:
             self._is_opening = True
             self.run_worker(self._open, group="open")
 
     async def _open(self) -> None:
         try:
-            while (run := self.run) and (self._opened, self._folder) != (run.id, _folder(run)):
+            while (run := self.run) and (self._opened != run.id or self._is_behind(run)):
                 if self._opened != run.id:
                     self._opened, self._folder = run.id, None
                     await self.log_pane.open(run.id)
                     await self._begin_pulse(run.id)
                 await self._go_to_wanted()
-                self._folder = _folder(run)
-                await self.files.open(run.id, self._engine.workspaces)
+                if self._is_behind(run):
+                    self._folder = _folder(run)
+                    await self.files.open(run.id, self._engine.workspaces)
         finally:
             self._is_opening = False
+
+    def _is_behind(self, run: Run | None) -> bool:
+        """Return whether the files are shown, and are those of another folder."""
+        return self.files_pane.display and self._folder != _folder(run)
 
     async def _begin_pulse(self, run_id: str) -> None:
         try:
@@ -179,5 +191,5 @@ class ChosenRun(TransparentVertical):
 
 
 def _folder(run: Run | None) -> tuple[object, ...] | None:
-    """Tell the folder that is shown from another, and from itself once it is in the trash."""
+    """Return a key that differs between folders, and for one that is in the trash."""
     return (run.id, run.workspace, run.in_trash) if run else None

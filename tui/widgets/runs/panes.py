@@ -1,8 +1,9 @@
-"""The panes side by side; one at a time where the screen is narrow or a pane is zoomed."""
+"""The panes of the runs screen; one at a time where it is narrow or a pane is zoomed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,18 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.domain.queue import pause_of, unfinished
+from tui import formatting
 from tui.models.activity_history import ActivityHistory
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.splitters import Split, Splitters
 from tui.widgets.forms.text_input import TextInput
 from tui.widgets.runs.chosen_run import ChosenRun
-from tui.widgets.runs.run_columns import QueuePosition, checked_columns
+from tui.widgets.runs.empty_card import EmptyCard
+from tui.widgets.runs.run_activity import QueuePosition
+from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.runs.run_list import RunList
 from tui.widgets.status.toast import app_of, focus_now
 
@@ -28,19 +33,19 @@ if TYPE_CHECKING:
 
 PANES = ("runs", "log", "files")
 WIDE = 120
-"""Columns from which all panes have room beside each other."""
+"""Columns from which the log has room below the list."""
 
 FILTER_HINT = "words  !word  status:failed  project:x  template:x"
 
 
 class Panes(Splitters):
-    """Run list, log and files; the one that has the focus is the one that is shown alone."""
+    """Run list above the log, with files beside it on demand; one at a time where it is narrow."""
 
     DEFAULT_CSS = """
     Panes {
         height: 1fr;
-        & > #runs { width: 1fr; }
-        &.-side-by-side > #runs { width: 42%; max-width: 78; }
+        & > #runs { width: 1fr; height: 1fr; }
+        &.-stacked > #runs { height: 50%; }
         RunList { height: 1fr; }
         #filter { height: 1; border: none; padding: 0 1; background: $panel; }
     }
@@ -49,6 +54,7 @@ class Panes(Splitters):
     run_list = getters.query_one(RunList)
     filter_input = getters.query_one("#filter", Input)
     chosen = getters.query_one(ChosenRun)
+    card = getters.query_one(EmptyCard)
 
     @dataclass
     class Moved(Message):
@@ -62,19 +68,21 @@ class Panes(Splitters):
         self.pane = PANES[0]
         self.is_zoomed = False
         self.is_fleet = False
+        self.shows_files = False
+        """Whether the files are shown beside the log."""
         self.pulses = ActivityHistory()
         self.positions: dict[str, int] = {}
-        """The places of the queued runs, from 1: reckoned seldom, asked for by every row."""
+        """The places of the queued runs, from 1: computed rarely, read by every row."""
 
     def reckon_positions(self, ids: Iterable[str]) -> None:
-        """Take in the queue as it is now, if one of the runs that changed was or is in it."""
+        """Update the places in the queue, if one of the runs that changed was or is in it."""
         view = self._engine.view
         if any(id in self.positions or view.runs[id].status is Status.QUEUED for id in ids):
             self.positions = {run.id: place for place, run in enumerate(view.queue(), start=1)}
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out."""
-        self.set_class(app_of(self).size.width >= WIDE, "-side-by-side", update=False)
+        """Create the panes."""
+        self._stack(app_of(self).size.width >= WIDE, update=False)
         with TransparentVertical(id="runs"):
             yield RunList(
                 columns=checked_columns(self._engine.config.ui.columns)[0],
@@ -83,52 +91,77 @@ class Panes(Splitters):
                 lately=self.pulses.lately,
             )
             yield TextInput(id="filter", placeholder=FILTER_HINT)
+        yield EmptyCard()
         yield ChosenRun(self._engine, self._clock, self.wait)
 
     def wait(self, run: Run) -> QueuePosition:
-        """Say what a run waits for, if it is queued; costs no more than the run itself."""
+        """Return the obstacles of a queued run; costs no more than the run itself."""
         if run.status is not Status.QUEUED:
             return QueuePosition()
         return QueuePosition(
             position=self.positions.get(run.id),
-            after=tuple(unfinished(self._engine.view, run)),
+            after=tuple(map(self._name_of, unfinished(self._engine.view, run))),
             pause=pause_of(run, self._engine.pause, self._clock()),
         )
+
+    def _name_of(self, run_id: str) -> str:
+        run = self._engine.view.runs.get(run_id)
+        return formatting.title(run) if run else run_id
 
     def on_mount(self) -> None:
         """Begin with the list."""
         self.filter_input.display = False
         self.run_list.focus()
 
+    def show_card(self, is_shown: bool) -> None:
+        """Show a card in place of the panes, as long as there are no runs."""
+        if is_shown != self.card.display:
+            self.card.display = is_shown
+            self._arrange()
+            if not is_shown:
+                focus_now(self.run_list)
+
+    async def examine(self) -> None:
+        """Show on the card what is missing for a first run."""
+        with suppress(UserError):
+            self.card.show(await self._engine.doctor.examine())
+
     def go(self, pane: str) -> None:
-        """Show a pane and give it the focus."""
+        """Show a pane and focus it."""
         self.pane = pane
+        self.shows_files |= pane == "files"
         self._arrange()
         focus_now(self._target(pane))
 
+    def close_files(self) -> None:
+        """Hide the files, and focus the list."""
+        self.shows_files = False
+        self.go("runs")
+
     def step(self, by: int) -> None:
-        """Go to the next pane, or the one before."""
-        self.go(PANES[(PANES.index(self.pane) + by) % len(PANES)])
+        """Go to the next pane, or to the previous one."""
+        panes = PANES if self._is_single or self.shows_files else PANES[:2]
+        self.go(panes[(panes.index(self.pane) + by) % len(panes)])
 
     def zoom(self) -> None:
-        """Give the pane the whole screen, or take it back."""
+        """Maximize the pane, or restore it."""
         self.is_zoomed = not self.is_zoomed
         self.go(self.pane)
 
     def show_fleet(self, is_fleet: bool) -> None:
-        """Show all runs as tiles, which need the whole width; or as a list again."""
+        """Show all runs as tiles on the whole screen, or as a list again."""
         self.is_fleet = is_fleet
         self.run_list.show_tiles(is_fleet)
         self.go("runs")
 
     def open_filter(self) -> None:
-        """Let the user type a filter."""
+        """Focus the filter."""
         self.go("runs")
         self.filter_input.display = True
         focus_now(self.filter_input)
 
     def close_filter(self) -> None:
-        """Go back to the list; the filter stays in sight while it hides something."""
+        """Focus the list; the filter stays visible while it hides runs."""
         focus_now(self.run_list)
         self.filter_input.display = bool(self.filter_input.value)
 
@@ -141,32 +174,50 @@ class Panes(Splitters):
             case _:
                 return self.run_list
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Return whether another pane has the focus, or the layout is not the usual one."""
+        return self.pane != "runs" or self.is_zoomed or self.is_fleet or self.shows_files
+
+    @property
+    def _is_single(self) -> bool:
+        """Return whether one pane has the whole screen."""
+        is_fleet = self.is_fleet and self.pane == "runs"
+        return self.is_zoomed or is_fleet or app_of(self).size.width < WIDE
+
     def _arrange(self) -> None:
-        of_fleet = self.is_fleet and self.pane == "runs"
-        is_single = self.is_zoomed or of_fleet or app_of(self).size.width < WIDE
+        is_single, of_fleet = self._is_single, self.is_fleet and self.pane == "runs"
         shown = {pane: not is_single or pane == self.pane for pane in PANES}
-        self.set_class(not is_single, "-side-by-side")
+        shown["files"] &= is_single or self.shows_files
+        if self.card.display:
+            shown = dict.fromkeys(PANES, False)
+        self._stack(not is_single)
         self.query_one("#runs").display = shown["runs"] and (of_fleet or not self.is_fleet)
         self.chosen.display = shown["log"] or shown["files"]
         self.chosen.log_pane.display = shown["log"]
-        self.chosen.files_pane.display = shown["files"]
+        self.chosen.show_files(shown["files"])
         self.share_out(is_single=is_single)
         self.post_message(self.Moved(self.pane))
 
+    def _stack(self, is_stacked: bool, *, update: bool = True) -> None:
+        self.set_class(is_stacked, "-stacked", update=update)
+        # Not by a rule of the class: before the first paint, nothing is styled twice.
+        self.styles.layout = "vertical" if is_stacked else "horizontal"
+
     def splits(self) -> Sequence[Split]:
-        """Give what stands side by side: list and run, log and files."""
+        """Return the neighbours: the list above the run, the log beside the files."""
         chosen = self.chosen
         return (
-            Split("runs", self.query_one("#runs"), chosen),
+            Split("table", self.query_one("#runs"), chosen, is_stacked=True),
             Split("log", chosen.log_pane, chosen.files_pane),
         )
 
     def on_resize(self) -> None:
-        """Show as many panes as there is room for."""
+        """Show as many panes as have room."""
         self._arrange()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Let the pane that has the focus be the one that is shown."""
+        """Show the pane that has the focus."""
         for pane in PANES:
             if event.widget is self._target(pane) and pane != self.pane:
                 self.pane = pane

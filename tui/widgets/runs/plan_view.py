@@ -11,7 +11,7 @@ from engine.domain.model import PlanItem
 from tui import formatting
 from tui.terminal.cells import clean
 
-TALL = 26
+TALL = 17
 """Lines from which the plan is shown without being asked for."""
 
 WITH_MORE = 4

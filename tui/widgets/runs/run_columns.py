@@ -1,57 +1,29 @@
-"""The columns of the run list: what each says of a run, and which find room."""
+"""The columns of the run list: the cell of a run in each, and the choice of those with room."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.config.settings import UiSettings
 from engine.domain import lifecycle
-from engine.domain.activity import activity, clock, elapsed_s, ordinal
-from engine.domain.lifecycle import is_stalled
-from engine.domain.model import Pause, Run, Status, Usage
+from engine.domain.activity import clock, elapsed_s, ordinal
+from engine.domain.attention import Attention, attention_of
+from engine.domain.model import Run, Status, Usage
 from engine.domain.record import record
 from tui import formatting
-from tui.terminal.cells import clean, fit
-
-
-@record
-class QueuePosition:
-    """What a queued run waits for: its place, from 1, other runs, a pause of the queue."""
-
-    position: int | None = None
-    after: tuple[str, ...] = ()
-    pause: Pause | None = None
-
-
-@record
-class RowContext:
-    """What a row depends on besides its run: the time, and what it waits for."""
-
-    now: float
-    wait: QueuePosition = QueuePosition()
-
-    @property
-    def beat(self) -> int:
-        """A count of seconds, for what moves."""
-        return int(self.now)
-
-
-WORDY = 28
-"""Cells from which a title leaves room for the word of its flag."""
-
-Part = tuple[str, str]
-"""A text and its tone."""
+from tui.terminal.cells import cells, clean, fit
+from tui.widgets.runs.run_activity import Part, RowContext, row_activity
 
 
 @record
 class Column:
-    """A column: its least and best width, how early it goes when there is no room, its cells.
+    """A column: its least and best width, and its cells.
 
-    With `good` cells it says most of what there is to say: it gets them before others their best.
-    `stretch` columns share what is left over. A cell's parts together fill the width given. `has`
-    says whether a run has anything to show there: a column that is empty for all is left out.
-    `is_extra` ones are shown where nothing else is the narrower for it. `head` is its heading.
+    `leaves` ranks columns: the lowest is dropped first where there is no room. `grows` ranks their
+    best widths: the lowest is the first to get it. `stretch` columns share the rest. A cell's parts
+    together fill its width. `has` returns whether a run has anything to show there: a column that
+    is empty for all runs is left out.
     """
 
     name: str
@@ -59,15 +31,16 @@ class Column:
     best: int
     leaves: int
     cell: Callable[[Run, RowContext, int], list[Part]]
+    grows: int = 9
     stretch: int = 0
     has: Callable[[Run], bool] | None = None
     head: str = ""
     is_number: bool = False
-    is_extra: bool = False
-    good: int = 0
+    gap: int = 2
+    """Cells before it, unless it is the first."""
 
     def heading(self, width: int, arrow: str = "") -> str:
-        """Write the heading, `width` cells wide; the arrow stays whatever has room."""
+        """Return the heading, `width` cells wide; the arrow stays even where the text is cut."""
         text = self.head or self.name
         room = width - len(arrow)
         short = text if len(text) <= room else text[:room] if room > 1 else ""
@@ -75,27 +48,22 @@ class Column:
 
 
 def _status(run: Run, moment: RowContext, width: int) -> list[Part]:
-    word = f" {formatting.word(run.status)}" if width > 2 else ""
-    return [
-        (
-            fit(f"{formatting.glyph(run.status)}{word}", width, mark=_mark()),
-            formatting.run_tone(run),
-        )
-    ]
+    word = f" {formatting.run_word(run)}" if width > 2 else ""
+    text = fit(f"{formatting.run_glyph(run)}{word}", width, mark=_mark())
+    return [(text, formatting.run_tone(run))]
 
 
 def _title(run: Run, moment: RowContext, width: int) -> list[Part]:
-    flag = formatting.flag(run)
-    if flag is None:
-        return [(fit(formatting.title(run), width, mark=_mark()), "plain")]
-    glyph, word, tone = flag
-    word = f" {word}" if width >= WORDY else ""
-    title = fit(formatting.title(run), width - 2 - len(word), mark=_mark())
-    return [(f"{glyph} ", tone), (title, "plain"), (word, tone)]
-
-
-def _tag(run: Run, moment: RowContext, width: int) -> list[Part]:
-    return [(fit(formatting.tag(run), width), "dim")]
+    """Return the title, and behind it the number of the attempt and `sim`, which take no column."""
+    again = f" #{run.attempt}" if run.attempt > 1 else ""
+    label = f" {formatting.tag(run)}" if formatting.tag(run) else ""
+    room = width - len(again) - len(label)
+    title = formatting.title(run)
+    tone = "dim" if attention_of(run) is Attention.DONE else "plain"
+    if cells(title) > room:
+        return [(fit(title, room, mark=_mark()), tone), (again, "warn"), (label, "dim")]
+    gap = " " * (room - cells(title))
+    return [(title, tone), (again, "warn"), (label, "dim"), (gap, "dim")]
 
 
 def _project(run: Run, moment: RowContext, width: int) -> list[Part]:
@@ -109,8 +77,8 @@ def _progress(run: Run, moment: RowContext, width: int) -> list[Part]:
     if run.status is Status.QUEUED and moment.wait.position:
         return [(fit(ordinal(moment.wait.position), width, right=True, mark=_mark()), "dim")]
     if run.status not in lifecycle.ACTIVE:
-        over = run.status in lifecycle.FINISHED
-        return [(fit(text if over else "", width, right=True), "dim")]
+        is_partial = run.status in lifecycle.FINISHED and run.status is not Status.SUCCEEDED
+        return [(fit(text if is_partial else "", width, right=True), "dim")]
     if room < 4:
         return [(fit(text if text.strip() else _mark(), width, right=True), "live")]
     before, full, after = formatting.bar_parts(figure, room, beat=moment.beat)
@@ -119,8 +87,13 @@ def _progress(run: Run, moment: RowContext, width: int) -> list[Part]:
 
 
 def _activity(run: Run, moment: RowContext, width: int) -> list[Part]:
-    text = clean(words(run, moment.now, moment.wait), 300)
-    return [(fit(text, width, mark=_mark()), "dim")]
+    (text, tone), time = row_activity(run, moment)
+    time = f"  {time}" if time and len(time) + 2 < width // 2 else ""
+    said = clean(text, 300)
+    room = width - len(time)
+    if cells(said) > room:
+        return [(fit(said, room, mark=_mark()), tone), (time, "dim")]
+    return [(said, tone), (fit(time, width - cells(said)), "dim")]
 
 
 def _elapsed(run: Run, moment: RowContext, width: int) -> list[Part]:
@@ -162,11 +135,9 @@ def _attempt(run: Run, moment: RowContext, width: int) -> list[Part]:
     return [(fit(text, width, right=True), "warn")]
 
 
-def words(run: Run, now: float, wait: QueuePosition) -> str:
-    """Say what a run is doing, or what it waits for."""
-    if is_stalled(run):
-        return run.stalled
-    return activity(run, now, wait.position, after=wait.after, pause=wait.pause)
+def _flag(run: Run, moment: RowContext, width: int) -> list[Part]:
+    sign, tone = formatting.flag(run) or ("", "dim")
+    return [(fit(sign, width), tone)]
 
 
 def _mark() -> str:
@@ -185,42 +156,48 @@ def _is_changed(run: Run) -> bool:
 COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
-        Column("status", 1, 13, 9, _status, good=11),
-        Column("tag", 3, 3, 10, _tag, has=lambda run: bool(formatting.tag(run)), head=" "),
-        Column("title", 18, 20, 11, _title, stretch=3),
-        Column("project", 8, 14, 2, _project, is_extra=True),
-        Column("progress", 4, 11, 8, _progress),
-        Column("activity", 14, 24, 3, _activity, stretch=4, is_extra=True),
+        Column("status", 1, 13, 10, _status, grows=5, head=" "),
+        Column("title", 20, 32, 11, _title, grows=1, stretch=1, gap=1),
+        Column("project", 8, 14, 2, _project, grows=6),
+        Column("activity", 24, 40, 9, _activity, grows=0, stretch=4),
+        Column("progress", 4, 11, 6, _progress, grows=2),
         Column("elapsed", 5, 5, 7, _elapsed, head="time", is_number=True),
-        Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True, is_extra=True),
-        Column("changes", 9, 11, 5, _changes, has=_is_changed, head="+/-", is_number=True),
-        Column("age", 3, 4, 4, _age, is_number=True, is_extra=True),
-        Column("attempt", 2, 3, 6, _attempt, has=lambda run: run.attempt > 1, head="try"),
+        Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True),
+        Column("changes", 9, 11, 5, _changes, grows=3, has=_is_changed, head="+/-", is_number=True),
+        Column("age", 3, 4, 3, _age, grows=4, is_number=True),
+        Column("attempt", 2, 3, 4, _attempt, has=lambda run: run.attempt > 1, head="try"),
+        Column(
+            "flag",
+            1,
+            1,
+            8,
+            _flag,
+            has=lambda run: formatting.flag(run) is not None,
+            head=" ",
+            gap=1,
+        ),
     )
 }
 """Every column that `ui.columns` may name."""
 
 DEFAULT_COLUMNS = UiSettings().columns
-GAP = 2
+RETIRED = frozenset({"tag"})
+"""Columns of earlier versions: accepted, and shown elsewhere now."""
 
 
 def columns_of(names: Iterable[str]) -> list[Column]:
-    """Give the columns asked for, in that order, and those that are there whenever they are filled.
-
-    A simulated run is labelled wherever it is shown, and that a run was retried is worth knowing.
-    """
+    """Return the columns named, in that order; the title and the flag at the end always count."""
     chosen = [name for name in dict.fromkeys(names) if name in COLUMNS]
     if "title" not in chosen:
         chosen.insert(int(chosen[:1] == ["status"]), "title")
-    for name, place in (("tag", int(chosen[0] == "status")), ("attempt", len(chosen) + 1)):
-        if name not in chosen:
-            chosen.insert(place, name)
+    if "flag" not in chosen:
+        chosen.append("flag")
     return [COLUMNS[name] for name in chosen]
 
 
 def checked_columns(names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Give the names in `ui.columns` that can be used, and what is wrong with the rest."""
-    names = list(names)
+    """Return the names in `ui.columns` that can be used, and a sentence on each of the others."""
+    names = [name for name in names if name not in RETIRED]
     problems: list[str] = []
     for name in dict.fromkeys(names):
         if name not in COLUMNS:
@@ -232,52 +209,31 @@ def checked_columns(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def lay_out(columns: Iterable[Column], width: int) -> list[tuple[Column, int]]:
-    """Choose the columns that find room in `width` cells, in the order given, with widths."""
-    columns = list(columns)
-    kept = _with_words([column for column in columns if not column.is_extra], width)
-    while len(kept) > 1 and _total([column.least for column in kept]) > width:
+    """Choose the columns that have room in `width` cells, in the order given, with widths."""
+    kept = list(columns)
+    while len(kept) > 1 and gaps(kept) + sum(column.least for column in kept) > width:
         kept.remove(min(kept, key=lambda column: column.leaves))
-    widths = _widened(kept, width)
-    if all(widths[column.name] == column.best for column in kept):
-        for column in sorted(columns, key=lambda column: -column.leaves):
-            more = widths | {column.name: column.best}
-            if column.is_extra and _total(more.values()) <= width:
-                widths = more
-    chosen = [column for column in columns if column.name in widths]
-    cells = [widths[column.name] for column in chosen]
-    _stretch(chosen, cells, width - _total(cells))
-    return list(zip(chosen, cells, strict=True))
+    sizes = _widened(kept, width - gaps(kept))
+    _stretch(kept, sizes, width - gaps(kept) - sum(sizes))
+    return list(zip(kept, sizes, strict=True))
 
 
-def _widened(kept: Sequence[Column], width: int) -> dict[str, int]:
-    """Give each its least width or more: what matters most is the first to get its best.
+def gaps(columns: Sequence[Column]) -> int:
+    """Return the cells between columns."""
+    return sum(column.gap for column in columns[1:])
 
-    All or nothing: half a word is none.
-    """
+
+def _widened(kept: Sequence[Column], room: int) -> list[int]:
+    """Return the least width of each column, or its best: half a word is of no use."""
     widths = {column.name: column.least for column in kept}
-    wishes = [(column.name, max(column.least, column.good)) for column in kept]
-    first = sorted(kept, key=lambda column: -column.leaves)
-    for name, wish in (*wishes, *((column.name, column.best) for column in first)):
-        better = widths | {name: wish}
-        if _total(better.values()) <= width:
-            widths = better
-    return widths
-
-
-def _with_words(columns: list[Column], width: int) -> list[Column]:
-    """Leave out what matters less than the word of the status, where that makes room for it."""
-    fewer = sorted(columns, key=lambda column: column.leaves)
-
-    def least() -> int:
-        return _total([max(one.least, one.good) for one in fewer])
-
-    while fewer and fewer[0].leaves < COLUMNS["progress"].leaves and least() > width:
-        fewer.pop(0)
-    return [one for one in columns if one in fewer] if least() <= width else columns
-
-
-def _total(widths: Collection[int]) -> int:
-    return sum(widths) + GAP * (len(widths) - 1)
+    for column in sorted(kept, key=lambda column: column.grows):
+        spare = room - sum(widths.values())
+        wanted = column.best - column.least
+        if column.stretch:
+            widths[column.name] += max(0, min(wanted, spare))
+        elif wanted <= spare:
+            widths[column.name] = column.best
+    return [widths[column.name] for column in kept]
 
 
 def _stretch(chosen: Sequence[Column], widths: list[int], spare: int) -> None:

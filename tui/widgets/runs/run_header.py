@@ -45,13 +45,11 @@ class RunHeader(Widget):
 
 def _lines(run: Run, now: float, overlaps: Sequence[Overlap]) -> Content:
     tone = formatting.TONES[formatting.run_tone(run)]
-    first: list[Part] = [
-        (f"{formatting.glyph(run.status)} {formatting.word(run.status)}", f"bold {tone}"),
-        ("  ", ""),
-        (formatting.title(run), "bold"),
-    ]
+    sign, word = formatting.run_glyph(run), formatting.word(run.status)
     if trouble := formatting.trouble(run, now):
-        first.insert(1, (f" {' '.join(trouble)}", "bold $warning"))
+        (sign, word), tone = trouble, "$warning"
+    state = (f"{sign} {word}", f"bold {tone}")
+    first: list[Part] = [state, ("  ", ""), (formatting.title(run), "bold")]
     if label := formatting.label(run):
         first.append((f"  {label}", "$secondary italic"))
     return Content.assemble(*first, "\n", *_figures(run, now, overlaps))

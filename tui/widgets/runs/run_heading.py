@@ -1,4 +1,4 @@
-"""Headings of the run list: what stands above the columns, and above each group of runs."""
+"""Headings of the run list: above the columns, and above each group of runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from engine.domain.model import Status
 from tui import formatting
 from tui.models.grouped_runs import RunGroup
 from tui.models.list_options import URGENCY, Grouping, ListOptions
+from tui.models.older_runs import OLDER
 from tui.terminal.cells import cells, clean, crop, fit
 from tui.widgets.base.line_view import LineView
-from tui.widgets.runs.run_columns import GAP, Column, Part
+from tui.widgets.runs.run_activity import Part
+from tui.widgets.runs.run_columns import Column
 
 BAR = 10
 """Cells of the bar in a group's heading."""
@@ -22,31 +24,32 @@ _NAMELESS = {Grouping.BATCH: "no batch", Grouping.PROJECT: "no project"}
 def column_heads(
     view: LineView, columns: Sequence[tuple[Column, int]], selection: ListOptions
 ) -> Iterator[Segment]:
-    """Write the names of the columns; an arrow points the way the list is sorted."""
+    """Return the names of the columns; an arrow shows the direction of the order."""
     yield Segment("  ")
     sort = selection.sort
     upward = sort.is_upward != selection.is_reversed
     arrow = formatting.sign("▲", "^") if upward else formatting.sign("▼", "v")
     for index, (column, width) in enumerate(columns):
         if index:
-            yield Segment(" " * GAP)
+            yield Segment(" " * column.gap)
         is_it = column.name == sort.column
         text = column.heading(width, arrow if is_it else "")
         yield Segment(text, view.paint.tone("busy" if is_it else "faint"))
 
 
 def column_at(columns: Sequence[tuple[Column, int]], x: int) -> str | None:
-    """Give the name of the column at cell `x` of a line."""
+    """Return the name of the column at cell `x` of a line."""
     start = 2
-    for column, width in columns:
+    for index, (column, width) in enumerate(columns):
+        start += column.gap if index else 0
         if start <= x < start + width:
             return column.name
-        start += width + GAP
+        start += width
     return None
 
 
 def name_of(group: RunGroup, grouping: Grouping) -> str:
-    """Say what the runs of a group have in common."""
+    """Return the property that the runs of a group share."""
     name = clean(group.name, 200).strip() or _NAMELESS.get(grouping, "none")
     return (
         f"{len(group)} {formatting.sign('×', 'x')} {name}" if grouping is Grouping.CAUSE else name
@@ -54,7 +57,7 @@ def name_of(group: RunGroup, grouping: Grouping) -> str:
 
 
 def counts(group: RunGroup, grouping: Grouping) -> list[Part]:
-    """Write how many runs of the group stand how, the most urgent first."""
+    """Return the number of runs of each status, the most urgent first."""
     parts: list[Part] = []
     if grouping is Grouping.STATUS:
         return [(f" {len(group)}", "dim")]
@@ -66,14 +69,14 @@ def counts(group: RunGroup, grouping: Grouping) -> list[Part]:
 
 
 def progress(group: RunGroup, width: int) -> list[Part]:
-    """Draw how far the group's runs have come."""
+    """Return the average progress of the group's runs as a bar."""
     before, full, after = formatting.bar_parts(group.percent, width - 5)
     tone = "good" if group.percent == 100 and not group.needy else "live"
     return [(before, "dim"), (full, tone), (after, "dim"), (f"{group.percent:>4}%", "dim")]
 
 
 def figures(group: RunGroup, grouping: Grouping) -> list[Part]:
-    """Write what a batch has come to: how many passed, the tokens, the time left."""
+    """Return the figures of a batch: the share that passed, the tokens, the time left."""
     if grouping is not Grouping.BATCH or not group.name:
         return []
     rate, left_s = group.pass_rate, group.left_s
@@ -88,7 +91,9 @@ def figures(group: RunGroup, grouping: Grouping) -> list[Part]:
 
 
 def lead(group: RunGroup, grouping: Grouping, width: int, *, is_folded: bool) -> list[Part]:
-    """Write the group's name after the sign that says whether it is folded."""
+    """Return the group's name after a sign that shows whether it is folded."""
+    if group.name == OLDER:
+        return _older(group, width, is_folded=is_folded)
     arrow = formatting.sign("▸", "+") if is_folded else formatting.sign("▾", "-")
     tone = "plain"
     text = name_of(group, grouping)
@@ -98,8 +103,18 @@ def lead(group: RunGroup, grouping: Grouping, width: int, *, is_folded: bool) ->
     return [(f"{arrow} ", "dim"), (crop(text, width - 2, formatting.sign("…", "~")), tone)]
 
 
+def _older(group: RunGroup, width: int, *, is_folded: bool) -> list[Part]:
+    arrow = formatting.sign("…", "~") if is_folded else formatting.sign("▾", "-")
+    text = f"{len(group)} older applied run{'' if len(group) == 1 else 's'}"
+    hint = f"  enter {'shows' if is_folded else 'hides'} them"
+    parts = [(f"{arrow} ", "dim"), (crop(text, width - 2, formatting.sign("…", "~")), "dim")]
+    return [*parts, (hint, "faint")] if len(text) + len(hint) + 2 <= width else parts
+
+
 def line(group: RunGroup, grouping: Grouping, width: int, *, is_folded: bool) -> list[Part]:
-    """Write a heading as one line, `width` cells wide."""
+    """Return a heading as one line, `width` cells wide."""
+    if group.name == OLDER:
+        return _older(group, width, is_folded=is_folded)
     tail = counts(group, grouping)
     bar = [] if grouping in (Grouping.CAUSE, Grouping.STATUS) else progress(group, BAR + 5)
     right = sum(cells(text) for text, _ in tail)
@@ -113,17 +128,17 @@ def line(group: RunGroup, grouping: Grouping, width: int, *, is_folded: bool) ->
     if right > room:
         tail, right = [], 0
     gap = room - right - sum(cells(text) for text, _ in bar)
-    told = figures(group, grouping)
-    while told and sum(cells(text) for text, _ in told) + 2 > gap:
-        told.pop()
-    gap -= sum(cells(text) for text, _ in told)
-    return [*parts, *tail, (" " * gap, "dim"), *told, *bar]
+    shown = figures(group, grouping)
+    while shown and sum(cells(text) for text, _ in shown) + 2 > gap:
+        shown.pop()
+    gap -= sum(cells(text) for text, _ in shown)
+    return [*parts, *tail, (" " * gap, "dim"), *shown, *bar]
 
 
 def tile_row(
     group: RunGroup, grouping: Grouping, row: int, width: int, *, is_folded: bool
 ) -> list[Part]:
-    """Write one row of a heading as a tile."""
+    """Return one row of a heading as a tile."""
     match row:
         case 0:
             return lead(group, grouping, width, is_folded=is_folded)

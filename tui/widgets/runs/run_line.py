@@ -9,7 +9,8 @@ from rich.segment import Segment
 from engine.domain.model import Run
 from tui import formatting
 from tui.widgets.base.line_view import LineView
-from tui.widgets.runs.run_columns import GAP, Column, RowContext
+from tui.widgets.runs.run_activity import RowContext
+from tui.widgets.runs.run_columns import Column
 
 MARGIN = 3
 """Cells of a line that no column takes: cursor and mark before them, a space after."""
@@ -29,7 +30,7 @@ def segments(
     yield Segment(formatting.sign("◆", "*") if marked else " ", view.paint.tone("warn"))
     for index, (column, cells) in enumerate(columns):
         if index:
-            yield Segment(" " * GAP)
+            yield Segment(" " * column.gap)
         for text, tone in column.cell(run, moment, cells):
             style = view.paint.tone(tone)
             if cursor and column.name == "title":

@@ -4,107 +4,98 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.message import Message
+from textual.strip import Strip
 
 from engine.domain.model import Run
 from tui import commands
 from tui.models.grouped_runs import GroupedRuns, RunGroup
+from tui.models.list_options import ListOptions
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.marks import Marks
 from tui.widgets.base.throttle import Throttle
-from tui.widgets.runs import run_heading
-from tui.widgets.runs.run_columns import (
-    DEFAULT_COLUMNS,
-    QueuePosition,
-)
-from tui.widgets.runs.runs_view import RunsView
+from tui.widgets.runs import run_heading, run_tile
+from tui.widgets.runs.list_cursor import ListCursor
+from tui.widgets.runs.run_activity import QueuePosition
+from tui.widgets.runs.run_columns import DEFAULT_COLUMNS
+from tui.widgets.runs.run_messages import HeadClicked, RunOpened
+from tui.widgets.runs.run_painter import Lately, RunPainter, Wait
 
 
-class RunList(RunsView):
-    """Shows an `GroupedRuns`: the screen sorts, filters and groups, the list keeps the place."""
+def _no_wait(run: Run) -> QueuePosition:
+    del run
+    return QueuePosition()
+
+
+def _nothing_known(run_id: str, now: float, count: int) -> Sequence[int]:
+    del run_id, now, count
+    return ()
+
+
+class RunList(LineView):
+    """The lines of a `GroupedRuns`: the screen sorts and filters, the list keeps the place."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("list")
-
-    @dataclass
-    class Highlighted(Message):
-        """The cursor is on another run; None where it is on none."""
-
-        run_list: RunList
-        run_id: str | None
-
-        @property
-        def control(self) -> RunList:
-            """The list."""
-            return self.run_list
-
-    @dataclass
-    class RunOpened(Message):
-        """The user opened a run."""
-
-        run_list: RunList
-        run_id: str
-
-        @property
-        def control(self) -> RunList:
-            """The list."""
-            return self.run_list
-
-    @dataclass
-    class HeadClicked(Message):
-        """A column's heading was clicked."""
-
-        column: str
+    DEFAULT_CSS = """
+    RunList { padding: 1 0 0 0; &.-tiles { padding: 0; } }
+    """
 
     def __init__(
         self,
         *,
         columns: Sequence[str] = DEFAULT_COLUMNS,
         clock: Callable[[], float] = time.time,
-        wait: Callable[[Run], QueuePosition] | None = None,
-        lately: Callable[[str, float, int], Sequence[int]] | None = None,
+        wait: Wait = _no_wait,
+        lately: Lately = _nothing_known,
         empty_text: str = "",
         id: str | None = None,
     ) -> None:
-        super().__init__(
-            columns=columns, clock=clock, wait=wait, lately=lately, empty_text=empty_text, id=id
-        )
-        self._held: tuple[bool, str] | None = None
-        """What the cursor is on: whether it is a heading, and its name or the run's id."""
-        self._announced: str | None = None
+        super().__init__(title="Runs", empty_text=empty_text, id=id)
+        self.arrangement = GroupedRuns(ListOptions(), {})
+        self.marks = Marks(self, lambda: self.arrangement)
+        self.painter = RunPainter(self, columns, wait, lately)
+        self.painter.now = clock()
+        self._clock = clock
+        self._held = ListCursor(self)
         self._changed: set[str] = set()
         self._pace = Throttle(self, self._paint_changed)
 
-    # What is shown
+    # Lines
 
     def show(self, arrangement: GroupedRuns) -> None:
         """Show these lines; the cursor stays on its run, where it was on screen.
 
-        Runs that are no longer shown lose their mark: actions apply to what is seen.
+        Runs that are no longer shown lose their mark: actions apply to visible runs.
         """
         self.arrangement = arrangement
-        self.take_note((arrangement.runs[run_id] for run_id in arrangement.ids()), anew=True)
+        self._fill((arrangement.runs[run_id] for run_id in arrangement.ids()), again=True)
         self._keep_place()
 
     def update(self, ids: Iterable[str], *, moved: bool) -> None:
-        """Take the runs named as they are now, `moved`: as lines that came, went or moved."""
-        self._now = self._clock()
+        """Update the runs named; `moved`: lines came, went or moved."""
+        self.painter.now = self._clock()
         found = [run_id for run_id in ids if run_id in self.arrangement]
-        self.take_note(self.arrangement.runs[run_id] for run_id in found)
+        self._fill(self.arrangement.runs[run_id] for run_id in found)
         if moved:
             self._keep_place()
         elif found:
             self._changed.update(found)
             self._pace.ask()
 
+    def _fill(self, runs: Iterable[Run], *, again: bool = False) -> None:
+        if self.painter.fill_columns(runs, again=again):
+            self.paint.forget_strips()
+            self.refresh()
+
     def _keep_place(self) -> None:
-        """Show the arrangement as it is now; the cursor stays on what it was on."""
-        self._now = self._clock()
-        self._marked_in = None
+        """Show the arrangement as it is now; the cursor stays on its run."""
+        self.painter.now = self._clock()
+        self.painter.forget_marks()
         old, top = self.cursor_line, self.scroll_offset.y
-        found = self._line_of_held()
+        found = self._held.line()
         new = max(0, min(old if found is None else found, len(self.arrangement) - 1))
         if top:
             top += self.region_of(new).y - self.region_of(old).y
@@ -115,81 +106,92 @@ class RunList(RunsView):
         self._fit_tiles()
         if not top:
             self.show_line(self.cursor_line)
-        self._hold()
-
-    def _line_of_held(self) -> int | None:
-        if self._held is None:
-            return None
-        is_heading, name = self._held
-        if not is_heading:
-            return self.arrangement.line_of(name)
-        line = self.arrangement.heading_of(name)
-        if line is None and len(self.arrangement):
-            # Onto no run of another group: the next key was meant for the whole of this one.
-            near = self.arrangement[min(self.cursor_line, len(self.arrangement) - 1)]
-            group = near.name if isinstance(near, RunGroup) else self.arrangement.group_of(near)
-            line = self.arrangement.heading_of(group)
-        return line
+        self._held.hold()
 
     def _paint_changed(self) -> None:
         changed, self._changed = self._changed, set()
-        stale: list[int] = []
-        for line in self.visible_lines():
-            found = self.arrangement[line]
-            if (not isinstance(found, str) or found in changed) and self.looks_other(line):
-                stale.append(line)
-        self.repaint(*stale)
+        self.repaint(*self.painter.stale_lines(changed))
+
+    def tick(self, now: float | None = None) -> None:
+        """Advance the clocks of the visible runs; call it once a second."""
+        before, self.painter.now = self.painter.now, self._clock() if now is None else now
+        if self.is_on_screen:
+            self.repaint(*self.painter.lines_since(before))
 
     @property
     def runs(self) -> Sequence[Run]:
-        """The runs shown, in order."""
+        """Return the runs shown, in order."""
         return [self.arrangement.runs[run_id] for run_id in self.arrangement.ids()]
+
+    # Tiles
+
+    @property
+    def is_tiled(self) -> bool:
+        """Return whether runs are shown as tiles."""
+        return self.has_class("-tiles")
+
+    def show_tiles(self, is_tiled: bool) -> None:
+        """Show runs as tiles, or as lines."""
+        self.set_class(is_tiled, "-tiles")
+        self._fit_tiles()
+
+    def resized(self) -> None:
+        """Choose tiles that fit, and keep the cursor in view."""
+        self._fit_tiles()
+        super().resized()
+
+    def _fit_tiles(self) -> None:
+        region = self.scrollable_content_region
+        grid = (1, 1)
+        if self.is_tiled:
+            grid = run_tile.best_grid(len(self.arrangement), region.width, region.height)
+        if self.tiles.set(*grid):  # the line the cursor is on stays in view
+            self.paint.forget_strips()
+            self.set_lines(self.line_count, cursor=self.cursor_line)
+            self.show_line(self.cursor_line)
+
+    # Drawing
+
+    def frame_line(self, y: int) -> Strip:
+        """Draw a line of the frame; the columns' headings stand above the list."""
+        if self.is_tiled or not self.line_count or y != self.styles.gutter.top - 1:
+            return super().frame_line(y)
+        return self.painted.framed(self.painter.heads(), self.region.width)
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw the line of one run, or a heading."""
+        return self.painter.line(line, width)
+
+    def draw_row(self, line: int, row: int, width: int) -> Strip:
+        """Draw one row of a tile."""
+        return self.painter.tile_row(line, row, width)
+
+    # Cursor, marks and folds
 
     @property
     def cursor_run(self) -> str | None:
-        """The id of the run the cursor is on; None on a heading."""
-        found = self._found
-        return found if isinstance(found, str) else None
+        """Return the id of the run under the cursor; None on a heading."""
+        return self._held.run
 
     @property
     def cursor_group(self) -> RunGroup | None:
-        """The group whose heading the cursor is on."""
-        found = self._found
-        return found if isinstance(found, RunGroup) else None
-
-    @property
-    def _found(self) -> RunGroup | str | None:
-        return self.arrangement[self.cursor_line] if len(self.arrangement) else None
+        """Return the group whose heading is under the cursor."""
+        return self._held.group
 
     def move_to(self, run_id: str) -> bool:
-        """Put the cursor on a run, and say whether it is in the list."""
+        """Put the cursor on a run; return whether it is in the list."""
         if run_id not in self.arrangement:
             return False
         group = self.arrangement.group_of(run_id)
-        if self.arrangement.has_headings and group in self.arrangement.folded:
+        if self.arrangement.is_folded(group):
             self._fold(group)
         self.move_cursor(self.arrangement.line_of(run_id) or 0)
         return True
 
-    # Moving about
-
     def cursor_moved(self) -> None:
-        """Show which run the cursor is on."""
+        """Show the run under the cursor."""
         self.marks.follow_cursor()
-        self._hold()
-
-    def _hold(self) -> None:
-        found = self._found
-        self._held = (
-            None
-            if found is None
-            else (False, found)
-            if isinstance(found, str)
-            else (True, found.name)
-        )
-        if self.cursor_run != self._announced:
-            self._announced = self.cursor_run
-            self.post_message(self.Highlighted(self, self.cursor_run))
+        self._held.hold()
 
     def action_mark(self) -> None:
         """Mark the line under the cursor or unmark it, and go to the next."""
@@ -200,7 +202,7 @@ class RunList(RunsView):
         self.marks.toggle_range()
 
     def action_mark_all(self) -> None:
-        """Mark everything that is shown."""
+        """Mark all shown runs."""
         self.marks.mark_all()
 
     def action_clear_marks(self) -> None:
@@ -212,25 +214,24 @@ class RunList(RunsView):
         if (group := self.cursor_group) is not None:
             self._fold(group.name)
         elif self.cursor_run is not None:
-            self.post_message(self.RunOpened(self, self.cursor_run))
+            self.post_message(RunOpened(self, self.cursor_run))
 
     def action_left(self) -> None:
         """Go to the tile on the left; in a list fold the group."""
+        group = self._held.group_name
         if self.tiles.across > 1:
             self.move_cursor(self.cursor_line - 1)
-        elif self.arrangement.has_headings and self._held:
-            is_heading, name = self._held
-            group = name if is_heading else self.arrangement.group_of(name)
-            if group not in self.arrangement.folded:
-                self._held = (True, group)
-                self._fold(group)
+        elif group is not None and not self.arrangement.is_folded(group):
+            self._held.hold_heading(group)
+            self._fold(group)
 
     def action_right(self) -> None:
         """Go to the tile on the right; in a list unfold the group."""
+        group = self._held.group_name
         if self.tiles.across > 1:
             self.move_cursor(self.cursor_line + 1)
-        elif (group := self.cursor_group) and group.name in self.arrangement.folded:
-            self._fold(group.name)
+        elif group is not None and self.arrangement.is_folded(group):
+            self._fold(group)
 
     def _fold(self, name: str) -> None:
         self.arrangement.fold(name)
@@ -239,13 +240,11 @@ class RunList(RunsView):
     def on_click(self, event: events.Click) -> None:
         """Select the run clicked; a double click opens it. A column's heading sorts by it."""
         line = self.line_at(event)
-        if line is None:
-            if event.y == self.styles.gutter.top - 1 and not self.is_tiled:
-                x = event.x - self.styles.gutter.left
-                column = run_heading.column_at(self._laid_out(self._width), x)
-                if column:
-                    self.post_message(self.HeadClicked(column))
-            return
-        self.move_cursor(line)
-        if event.chain == 2:
-            self.action_open()
+        if line is not None:
+            self.move_cursor(line)
+            if event.chain == 2:
+                self.action_open()
+        elif event.y == self.styles.gutter.top - 1 and not self.is_tiled:
+            x = event.x - self.styles.gutter.left
+            if column := run_heading.column_at(self.painter.layout(), x):
+                self.post_message(HeadClicked(column))

@@ -9,7 +9,7 @@ from engine.domain.activity import clock, elapsed_s
 from engine.domain.model import Run, Status
 from tui import formatting
 from tui.terminal.cells import clean, crop, fit
-from tui.widgets.runs.run_columns import Part, RowContext, words
+from tui.widgets.runs.run_activity import Part, RowContext, words
 
 SIZES = ((5, 34), (4, 28), (2, 22), (1, 19))
 """The rows of a tile, and the cells it needs then; from three rows on the last one stays empty."""
@@ -55,14 +55,14 @@ def _brief(run: Run, width: int) -> list[Part]:
     said = f" {_percent(run)}" if run.status in lifecycle.ACTIVE else ""
     title = fit(formatting.title(run), width - 2 - len(said), mark=_mark())
     tone = formatting.run_tone(run)
-    return [(f"{formatting.glyph(run.status)} ", tone), (title, "plain"), (said, tone)]
+    return [(f"{formatting.run_glyph(run)} ", tone), (title, "plain"), (said, tone)]
 
 
 def _name(run: Run, moment: RowContext, width: int) -> list[Part]:
     label = formatting.tag(run)
     room = width - 2 - (len(label) + 1 if label else 0)
     title = fit(formatting.title(run), room, mark=_mark())
-    parts = [(f"{formatting.glyph(run.status)} ", formatting.run_tone(run)), (title, "plain")]
+    parts = [(f"{formatting.run_glyph(run)} ", formatting.run_tone(run)), (title, "plain")]
     return [*parts, (f" {label}", "dim")] if label else parts
 
 

@@ -1,105 +1,117 @@
-"""The top lines: how many runs there are of each sort, slots, limits, and why nothing starts."""
+"""The top lines: the screens, counts of runs, slots, limits, and the cause of a pause."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
 from engine.domain.activity import clock
+from engine.domain.attention import Attention, attention_of
 from engine.domain.events import Event, LimitsSeen
-from engine.domain.model import LimitWindow, Pause, Run, Status
+from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import paused
 from engine.domain.record import record
 from tui import formatting
-from tui.models.list_options import needs_me
+from tui.formatting.attention import COUNTED, attention_glyph, attention_style
 from tui.terminal.cells import clean
+from tui.widgets.status.screen_tabs import ScreenTab, screen_tabs, tab_at, tab_parts
+from tui.widgets.status.toast import app_of
 
 if TYPE_CHECKING:
     from engine.engine import DiskSpace
 
-NAME = "swarm"
-_COUNTED = (
-    ("running", Status.RUNNING),
-    ("queued", Status.QUEUED),
-    ("needs you", Status.FAILED),
-    ("done", Status.SUCCEEDED),
-)
 Part = tuple[str, str]
+WIDE = 100
+SLOTS_ROOM = 10
+"""Cells that tabs leave for the slots."""
 
 
 @record
 class QueueState:
-    """How the queue stands at `now`."""
+    """The state of the queue at `now`."""
 
     slots: int
     pause: Pause | None
     now: float
     fault: str = ""
-    """What fails inside at the moment, in one line."""
+    """The part of the program that fails at the moment, in one line."""
 
 
 class TopBar(Widget):
-    """Counts that cost nothing for runs that did not change; a second line while it is paused."""
+    """Tabs above counters; more lines while the queue is paused or a part of the program fails.
+
+    Runs that did not change cost nothing.
+    """
 
     DEFAULT_CSS = """
-    TopBar { dock: top; height: 1; padding: 0 1; text-wrap: nowrap; background: $surface; }
-    TopBar.-paused, TopBar.-faulty { height: 2; }
-    TopBar.-paused.-faulty { height: 3; }
+    TopBar { dock: top; height: 2; padding: 0 1; text-wrap: nowrap; background: $surface; }
+    TopBar.-paused, TopBar.-faulty { height: 3; }
+    TopBar.-paused.-faulty { height: 4; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._words: dict[str, tuple[str, bool]] = {}
-        self._counts: Counter[str] = Counter()
+        self._kinds: dict[str, tuple[Attention, bool]] = {}
+        self._counts: Counter[Attention] = Counter()
         self._busy = 0
         self._queue = QueueState(0, None, 0.0)
         self._limits: tuple[LimitWindow, ...] = ()
         self._space: DiskSpace | None = None
+        self._tabs: Sequence[ScreenTab] = ()
+        self.keymap: Mapping[str, str] = {}
+        """The user's own keys by command."""
         self._drawn = Content("")
 
+    @property
+    def counts(self) -> Mapping[Attention, int]:
+        """Return the number of runs of each kind."""
+        return {kind: self._counts[kind] for kind in COUNTED}
+
     def count_all(self, runs: Mapping[str, Run]) -> None:
-        """Count all runs anew, and take the limits of the one that told something last."""
-        self._words.clear()
+        """Count all runs again, and show the limits of the one that reported some last."""
+        self._kinds.clear()
         self._counts.clear()
         self._busy = 0
-        told = [run for run in runs.values() if run.limits]
-        if told:
-            self._limits = max(told, key=lambda run: run.last_event_at).limits
+        limited = [run for run in runs.values() if run.limits]
+        if limited:
+            self._limits = max(limited, key=lambda run: run.last_event_at).limits
         self.count(runs, runs)
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
-        """Count the runs in `ids` anew."""
+        """Count the runs in `ids` again."""
         for run_id in ids:
-            if run_id in self._words:
-                self._add(*self._words.pop(run_id), by=-1)
+            if run_id in self._kinds:
+                self._add(*self._kinds.pop(run_id), by=-1)
             if run_id in runs:
-                self._words[run_id] = words = _words(runs[run_id])
-                self._add(*words, by=1)
+                run = runs[run_id]
+                self._kinds[run_id] = kind = attention_of(run), run.status in lifecycle.ACTIVE
+                self._add(*kind, by=1)
 
-    def _add(self, word: str, busy: bool, by: int) -> None:
-        self._counts[word] += by
+    def _add(self, kind: Attention, busy: bool, by: int) -> None:
+        self._counts[kind] += by
         self._busy += by * busy
 
     def hear(self, events: Iterable[Event]) -> None:
-        """Take in what runs tell of the plan's limits; the last one to tell knows best."""
+        """Show the limits of the plan that a run reported last."""
         for event in events:
             if isinstance(event.body, LimitsSeen):
                 self._limits = event.body.windows
 
     def tell(self, queue: QueueState) -> None:
-        """Take in how the queue stands, and draw what differs."""
+        """Show the state of the queue; draws only what differs."""
         self._queue = queue
         self.set_class(self._pause is not None, "-paused")
         self.set_class(bool(queue.fault), "-faulty")
         self._draw()
 
     def tell_space(self, space: DiskSpace | None) -> None:
-        """Take in what is left on the disk."""
+        """Show the space that is left on the disk."""
         self._space = space
         self._draw()
 
@@ -118,38 +130,45 @@ class TopBar(Widget):
         self._drawn = self._lines(self.size.width)
         return self._drawn
 
+    async def on_click(self, event: events.Click) -> None:
+        """Show the screen of the tab that was clicked."""
+        offset = event.get_content_offset(self)
+        tab = tab_at(self._tabs, offset.x) if offset is not None and not offset.y else None
+        if tab:
+            await app_of(self).run_action(f"app.{tab.action}")
+
     def _lines(self, width: int) -> Content:
-        """Write the counts on the left, limits and slots on the right; below, why all stands."""
-        wide = width >= 100
-        left: list[Part] = [(NAME, "bold $accent"), ("   " if wide else "  ", "")]
-        for word, status in _COUNTED:
-            left += self._count(word, status, "   " if wide else "  ")
-        right = self._slots()
-        fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
-        for parts in ([*right, *self._disk()], self._disk_in_brief()):
-            if parts and _width(left) + _width(parts) <= width:
-                right = parts
-                break
-        for windows, brief in ((self._limits, False), (self._limits, True), (fullest, True)):
-            parts = [*self._windows(windows, brief=brief), *right]
-            if _width(left) + _width(parts) <= width:
-                right = parts
-                break
-        gap = width - _width(left) - _width(right)
+        """Return tabs and slots, then counters and limits; below, the cause of a pause."""
+        mode = app_of(self).current_mode
+        self._tabs = screen_tabs(mode, self.keymap, width - SLOTS_ROOM)
+        tabs = tab_parts(self._tabs)
+        room = width - _width(tabs)
+        choices = ([*self._slots(), *self._disk()], self._disk_in_brief(), self._slots())
+        slots = _first_fitting(choices, room)
+        counters = [part for kind in COUNTED for part in self._count(kind, width >= WIDE)]
+        limits = self._fitting_limits(width - _width(counters))
         return Content.assemble(
-            *left, " " * max(1, gap), *right, *self._why_paused(width), *self._faulty()
+            *_spread(tabs, slots, width),
+            "\n",
+            *_spread(counters, limits, width),
+            *self._why_paused(width),
+            *self._faulty(),
         )
 
-    def _count(self, word: str, status: Status, gap: str) -> list[Part]:
-        number = self._counts[word]
+    def _fitting_limits(self, room: int) -> list[Part]:
+        fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
+        choices = ((self._limits, False), (self._limits, True), (fullest, True))
+        found = [self._windows(windows, brief=brief) for windows, brief in choices]
+        return _first_fitting(found, room)
+
+    def _count(self, kind: Attention, is_wide: bool) -> list[Part]:
+        number, gap = self._counts[kind], "   " if is_wide else "  "
+        sign = attention_glyph(kind)
         if not number:
-            return [(f"{formatting.glyph(status)} 0 {word}{gap}", "$faint")]
-        look = formatting.style(status)
-        return [
-            (f"{formatting.glyph(status)} ", look),
-            (f"{number}", f"bold {look}" if status is Status.FAILED else "bold"),
-            (f" {word}{gap}", "$secondary"),
-        ]
+            return [(f"{sign} 0 {kind}{gap}", "$faint")]
+        style = attention_style(kind)
+        strong = f"bold {style}" if kind is Attention.NEEDS_YOU else "bold"
+        return [(f"{sign} ", style), (f"{number}", strong), (f" {kind}{gap}", "$secondary")]
 
     def _slots(self) -> list[Part]:
         slots = self._queue.slots
@@ -168,7 +187,7 @@ class TopBar(Widget):
         return [(" · ", "$secondary 60%"), (free, look), (" free", "$secondary")]
 
     def _disk_in_brief(self) -> list[Part]:
-        """Give a warning for where there is little room, beside the slots."""
+        """Return a warning for narrow screens, beside the slots."""
         if self._space is None or not (self._space.is_over or self._space.is_low):
             return []
         words = "over budget" if self._space.is_over else "disk low"
@@ -177,7 +196,8 @@ class TopBar(Widget):
     def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
         parts: list[Part] = []
         for text, tone in formatting.limits(windows, self._queue.now, brief=brief):
-            parts += [(text, formatting.TONES[tone]), (" · ", "$faint")]
+            parts += [(" · ", "$faint")] if parts else []
+            parts.append((text, formatting.TONES[tone]))
         return parts
 
     def _faulty(self) -> list[Part]:
@@ -192,20 +212,19 @@ class TopBar(Widget):
         parts: list[Part] = [("\nPAUSED", "bold $warning"), (f" {reason}", "")]
         if pause.until is not None:
             parts.append((f" · goes on in {clock(pause.until - self._queue.now)}", "$warning"))
-        way_out: Part = ("  p goes on now", "$secondary")
-        return [*parts, way_out] if _width([*parts, way_out]) <= width else parts
+        hint: Part = ("  p goes on now", "$secondary")
+        return [*parts, hint] if _width([*parts, hint]) <= width else parts
 
 
-def _words(run: Run) -> tuple[str, bool]:
-    """Give what a run counts as, and whether it holds a slot."""
-    busy = run.status in lifecycle.ACTIVE
-    if needs_me(run):
-        return "needs you", busy
-    if busy:
-        return "running", True
-    if run.status is Status.CANCELLED:
-        return "cancelled", False  # by the user, who knows
-    return ("queued" if run.status is Status.QUEUED else "done"), False
+def _first_fitting(choices: Sequence[list[Part]], room: int) -> list[Part]:
+    """Return the first of the texts that has room, and is not empty."""
+    fitting = [parts for parts in choices if parts and _width(parts) < room]
+    return fitting[0] if fitting else []
+
+
+def _spread(left: list[Part], right: list[Part], width: int) -> list[Part]:
+    """Return a line with parts at both of its ends."""
+    return [*left, (" " * max(1, width - _width(left) - _width(right)), ""), *right]
 
 
 def _width(parts: list[Part]) -> int:

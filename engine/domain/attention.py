@@ -1,0 +1,60 @@
+"""The attention that a run asks of the user: each run counts as exactly one kind."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from engine.domain.causes import UNSUCCESSFUL
+from engine.domain.lifecycle import ACTIVE, is_stalled
+from engine.domain.model import Run, Status, WorkspaceKind
+
+
+class Attention(StrEnum):
+    """Kinds of runs by the attention that they ask for, the most urgent first."""
+
+    NEEDS_YOU = "needs you"
+    RUNNING = "running"
+    QUEUED = "queued"
+    TO_REVIEW = "to review"
+    DONE = "done"
+
+
+def is_dismissed(run: Run) -> bool:
+    """Return whether the user has put a finished run aside: no state of a run records it yet."""
+    del run
+    return False
+
+
+def needs_you(run: Run) -> bool:
+    """Return whether a run waits for the user: it failed, its process vanished, or it stalled."""
+    if run.status in UNSUCCESSFUL:
+        return not is_dismissed(run)
+    return is_stalled(run)
+
+
+def is_settled(run: Run) -> bool:
+    """Return whether the user has decided about the changes of a finished run."""
+    return run.is_applied or is_dismissed(run)
+
+
+def to_review(run: Run) -> bool:
+    """Return whether a run ended with changes that the user has not decided about yet."""
+    if run.status not in (Status.SUCCEEDED, Status.CANCELLED) or is_settled(run):
+        return False
+    # A deleted workspace was a decision; in place, the changes are where they belong.
+    is_in_place = run.workspace is not None and run.workspace.kind is WorkspaceKind.IN_PLACE
+    if run.in_trash or is_in_place:
+        return False
+    changed = run.changes
+    return run.has_unknown_changes or bool(changed.files or changed.insertions or changed.deletions)
+
+
+def attention_of(run: Run) -> Attention:
+    """Return the one kind that a run counts as."""
+    if needs_you(run):
+        return Attention.NEEDS_YOU
+    if run.status in ACTIVE:
+        return Attention.RUNNING
+    if run.status is Status.QUEUED:
+        return Attention.QUEUED
+    return Attention.TO_REVIEW if to_review(run) else Attention.DONE
