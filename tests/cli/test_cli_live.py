@@ -9,7 +9,7 @@ from pseudo import Opener
 from typed import Swarm
 
 from engine.domain.model import Run, RunSpec
-from tui.cli.support.live_view import names
+from tui.cli.support.run_names import RunNames
 
 
 @pytest.fixture
@@ -41,7 +41,10 @@ def test_runs_of_one_title_are_named_by_id() -> None:
 
     long = "The same for more than eighteen"
     runs = [run("a1", "One"), run("b2", long), run("c3", f"{long} cells"), run("d4", "")]
-    assert names(runs) == {"a1": "One", "b2": "b2", "c3": "c3", "d4": "d4"}
+    names = RunNames(runs)
+    shown = [names.short(run.id).rstrip() for run in runs]
+    assert shown == ["One", "eighteen", "eighteen cells", "d4"]
+    assert len({names.colour(run.id) for run in runs}) == 4
 
 
 def test_the_pipe_tells_the_same_end(swarm: Swarm, two: list[str]) -> None:

@@ -23,8 +23,9 @@ def test_plain_lines_tell_the_story(simulated: Swarm) -> None:
     assert (done.code, done.err) == (0, "")
     assert not CONTROL.search(done.out)
     kinds = [line.split()[1] for line in done.out.splitlines() if re.match(r"\d\d:", line)]
-    assert kinds[0] == kinds[-1] == "status"
-    assert {"stage", "edit", "runs", "ran", "tokens"} <= set(kinds)
+    assert (kinds[0], kinds[-1]) == ("prompt", "end")
+    assert kinds.count("edit") == 1
+    assert set(kinds) == {"prompt", "edit", "runs", "ran", "end"}
     assert re.search(r" succeeded after (0:0\d|0\.\ds) · Greet \(simulated\)", done.out)
     assert "next: swarm-tui diff " in done.out
 

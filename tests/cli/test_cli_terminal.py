@@ -27,7 +27,7 @@ def test_the_live_view(terminal: Opener) -> None:
     assert "running  Paint" not in shown.text
     assert "━" not in shown.text
     assert not shown.screen.cursor.hidden
-    assert b"]52;" not in shown.raw
+    assert b"\x1b]52;" not in shown.raw
 
 
 BUSY = ("run", "--empty", "--agent", "simulated", "sim: say busy\nsim: hang")

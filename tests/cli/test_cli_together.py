@@ -79,7 +79,7 @@ def test_watching_several_names_whose_line_it_is(simulated: Swarm, swarm: Swarm)
     ids = [run["id"] for run in swarm("ls", "--json").json]
     done = swarm("watch", *ids)
     assert done.code == 1
-    assert {line.split()[0] for line in done.out.splitlines() if " status " in line} == set(ids)
+    assert {line.split()[0] for line in done.out.splitlines() if "  end  " in line} == set(ids)
 
 
 def test_retry_is_the_next_attempt(simulated: Swarm, swarm: Swarm) -> None:

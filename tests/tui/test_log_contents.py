@@ -55,6 +55,7 @@ async def test_a_log_is_prompt_messages_commands_edits_problems_and_the_end() ->
             "files.read",
             "python parser loops",
             "Reconnecting 1/5",
+            '{"type": "item.new", "text": "unknown"}',
             "Check failed: 2 failed. (VERIFY_FAILED)",
             "Retry.",
             "failed · VERIFY_FAILED",
@@ -77,7 +78,6 @@ async def test_one_key_shows_and_hides_the_book_keeping() -> None:
             "thinking · 30%",
             "9.0k in · 700 out · 4.0k cached",
             "5h 40% used",
-            '{"type": "item.new", "text": "unknown"}',
             "122 files +240 −12",
             "last-message.md · 512 B",
         ]

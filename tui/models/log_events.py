@@ -20,7 +20,6 @@ from engine.domain.events import (
     FilesChanged,
     LimitsSeen,
     Progressed,
-    Raw,
     StatusChanged,
     Step,
     UsageCounted,
@@ -48,7 +47,6 @@ _BOOKKEEPING: tuple[type[Body], ...] = (
     CheckpointTaken,
     LimitsSeen,
     Progressed,
-    Raw,
     UsageCounted,
 )
 

@@ -1,88 +1,129 @@
-"""`swarm-tui logs`: what a run did, as events or as its agent wrote it."""
+"""`swarm-tui logs`: the work of runs, as events or as the agent wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.domain.errors import user_error
 from tui.cli.support import output
-from tui.cli.support.options import RunArgument, RunParam, everywhere, examples, json_option
+from tui.cli.support.options import (
+    RunArgument,
+    RunParam,
+    bookkeeping_option,
+    everywhere,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from engine.domain.events import Event
     from engine.domain.model import Run
     from engine.ports.engine import EnginePort
-    from tui.cli.support.follow import RunFollower
+    from tui.cli.support.follow import RunDisplay, RunFollower
 
+PAGE = 500
 PIECE_BYTES = 1 << 20
 NOTHING = {"setup": "There was no set-up", "verify": "There was no check"}
 LOOK_S = 0.2
 """Seconds between two looks at a file: it does not announce that it grew."""
 
 
-@click.command(epilog=examples("logs @last", "logs k3f --raw | jq .type", "logs @last --follow"))
-@click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
+@click.command(
+    epilog=examples(
+        "logs @last", "logs k3f p9d", "logs k3f --raw | jq .type", "logs @last --follow --all"
+    )
+)
+@click.argument("runs", cls=RunArgument, metavar="RUN...", type=RunParam(), nargs=-1, required=True)
+@bookkeeping_option
 @click.option("--raw", is_flag=True, help="Print the agent's unchanged output of the last attempt.")
 @click.option("--stderr", "errors", is_flag=True, help="Print the agent's stderr instead.")
 @click.option("--setup", is_flag=True, help="Print the output of the set-up instead.")
 @click.option("--verify", is_flag=True, help="Print the output of the check instead.")
-@click.option("-f", "--follow", is_flag=True, help="Follow until the run has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow until the runs have ended.")
 @json_option("Print one event object a line.")
 @everywhere()
 def logs(
-    run: str, raw: bool, errors: bool, setup: bool, verify: bool, follow: bool, as_json: bool
+    runs: tuple[str, ...],
+    bookkeeping: bool,
+    raw: bool,
+    errors: bool,
+    setup: bool,
+    verify: bool,
+    follow: bool,
+    as_json: bool,
 ) -> int:
-    """Print the full log of a run, also while it runs."""
+    """Print the full log of runs, also while they run."""
     from tui.cli.support import session
 
     kinds = {"raw": raw, "stderr": errors, "setup": setup, "verify": verify}
     chosen = [kind for kind, is_wanted in kinds.items() if is_wanted]
     if len(chosen) + as_json > 1:
         raise click.UsageError("--raw, --stderr, --setup, --verify and --json exclude each other.")
+    run, *others = runs
+    if chosen and others:
+        raise click.UsageError(f"--{chosen[0]} needs a single run.")
     if chosen:
         work = _files(run, chosen[0], follow=follow)
     else:
-        work = _events(run, follow=follow, as_json=as_json)
+        work = _events(runs, follow=follow, as_json=as_json, has_bookkeeping=bookkeeping)
     return session.start(session.unless_stopped(work))
 
 
-async def _events(name: str, *, follow: bool, as_json: bool) -> int:
+async def _events(
+    names: tuple[str, ...], *, follow: bool, as_json: bool, has_bookkeeping: bool
+) -> int:
     from tui.cli.support import session
     from tui.cli.support.attendant import attended
     from tui.cli.support.follow import RunFollower
+    from tui.cli.support.output_modes import plain_lines
+    from tui.cli.support.plain_lines import JsonLines
 
     async with session.open_engine(follow=follow) as engine:
-        run = await engine.find(name)
+        runs = {run.id: run for run in await session.find_all(engine, names)}
+        display = (
+            JsonLines()
+            if as_json
+            else plain_lines(runs.values(), full=True, has_bookkeeping=has_bookkeeping)
+        )
         if follow:
-            await attended(engine, _follow_events(RunFollower(engine, [run]), as_json=as_json))
+            await attended(engine, _follow_events(RunFollower(engine, runs.values()), display))
             return 0
-        seen = 0
-        while events := await engine.events(run.id, after=seen, limit=500):
-            seen = events[-1].seq
-            _tell(events, as_json=as_json)
+        async for events in _stored(engine, runs):
+            display.show(events, runs)
     return 0
 
 
-async def _follow_events(follower: RunFollower, *, as_json: bool) -> None:
+async def _stored(engine: EnginePort, runs: Iterable[str]) -> AsyncGenerator[list[Event]]:
+    """Yield the stored events of runs by their times, a page at a time; each run in its order."""
+    pages = [deque(await engine.events(run, limit=PAGE)) for run in runs]
+    next_at = [(page[0].at, number) for number, page in enumerate(pages) if page]
+    heapify(next_at)
+    ready: list[Event] = []
+    while next_at:
+        page = pages[number := heappop(next_at)[1]]
+        ready.append(event := page.popleft())
+        if not page:
+            page.extend(await engine.events(event.run, after=event.seq, limit=PAGE))
+        if page:
+            heappush(next_at, (page[0].at, number))
+        if len(ready) == PAGE:
+            yield ready
+            ready = []
+    if ready:
+        yield ready
+
+
+async def _follow_events(follower: RunFollower, display: RunDisplay) -> None:
     import asyncio
 
     async for events in follower.news():
-        await asyncio.to_thread(_tell, events, as_json=as_json)
-
-
-def _tell(events: list[Event], *, as_json: bool) -> None:
-    from engine.domain.events import event_json
-    from tui.cli.support.plain_lines import event_lines, is_beginning
-
-    if as_json:
-        output.say_json(*map(event_json, events))
-        return
-    told = (event for event in events if not is_beginning(event))
-    if lines := [line for event in told for line in event_lines(event, full=True)]:
-        output.say("\n".join(lines))
+        if events:
+            await asyncio.to_thread(display.show, events, dict(follower.runs))
 
 
 async def _files(name: str, kind: str, *, follow: bool) -> int:

@@ -8,10 +8,12 @@ from tui.cli.support.options import (
     NumberParam,
     RunParam,
     batch_option,
+    bookkeeping_option,
     chosen_runs,
     everywhere,
     examples,
     full_option,
+    is_live,
     json_option,
 )
 
@@ -27,22 +29,38 @@ from tui.cli.support.options import (
     "--since", type=NumberParam(min=0), default=0, metavar="SEQ", help="Show only events after SEQ."
 )
 @full_option
+@bookkeeping_option
 @json_option("Print one event object a line, and nothing else.")
 @everywhere()
-def watch(runs: tuple[str, ...], batch: str | None, since: int, full: bool, as_json: bool) -> int:
-    """Follow runs until all have ended; Ctrl-C leaves them running."""
+def watch(
+    runs: tuple[str, ...],
+    batch: str | None,
+    since: int,
+    full: bool,
+    bookkeeping: bool,
+    as_json: bool,
+) -> int:
+    """Follow runs until all have ended, without RUN all live ones; Ctrl-C leaves them running."""
     from tui.cli.support import session
 
-    runs = runs or (chosen_runs() if batch is None else ())
-    if bool(runs) == (batch is not None):
+    if runs and batch is not None:
         raise click.UsageError("Name the runs to watch, or use --batch.")
-    work = _watch(runs, batch, since, full=full, as_json=as_json)
-    return session.start(session.unless_stopped(work))
+    if batch is None:
+        runs = runs or session.run(_live_runs()) or chosen_runs()
+        if not runs:
+            raise click.UsageError("No run is live: name the runs to watch, or use --batch.")
+    modes = {"full": full, "has_bookkeeping": bookkeeping, "as_json": as_json}
+    return session.start(session.unless_stopped(_watch(runs, batch, since, **modes)))
 
 
-async def _watch(
-    names: tuple[str, ...], batch: str | None, since: int, *, full: bool, as_json: bool
-) -> int:
+async def _live_runs() -> tuple[str, ...]:
+    from tui.cli.support import session
+
+    async with session.open_engine(quiet=True) as engine:
+        return tuple(run.id for run in reversed(await engine.runs()) if is_live(run))
+
+
+async def _watch(names: tuple[str, ...], batch: str | None, since: int, **modes: bool) -> int:
     from tui.cli.support import batch_follow, output_modes, session
     from tui.cli.support.attendant import attended
     from tui.cli.support.follow import RunFollower, exit_code, follow
@@ -52,9 +70,9 @@ async def _watch(
         found = engine.swarms.runs(swarm.id) if swarm else session.find_all(engine, names)
         follower = RunFollower(engine, await found, since)
         display = (
-            batch_follow.choose(engine, swarm, follower, as_json=as_json, full=full)
+            batch_follow.choose(engine, swarm, follower, **modes)
             if swarm
-            else output_modes.choose(follower, as_json=as_json, full=full)
+            else output_modes.choose(follower, **modes)
         )
         await attended(engine, follow(follower, display))
     return exit_code(follower.runs.values())

@@ -14,6 +14,7 @@ from tui.cli.support import output
 from tui.cli.support.follow import RunDisplay, RunFollower, exit_code
 from tui.cli.support.foreground import carry
 from tui.cli.support.plain_lines import JsonLines, PlainLines
+from tui.cli.support.run_names import RunNames
 
 if TYPE_CHECKING:
     from engine.engine import Changes
@@ -41,7 +42,13 @@ async def follow_batch(
 
 
 def choose(
-    engine: EnginePort, swarm: Batch, follower: RunFollower, *, as_json: bool, full: bool
+    engine: EnginePort,
+    swarm: Batch,
+    follower: RunFollower,
+    *,
+    as_json: bool,
+    full: bool,
+    has_bookkeeping: bool = False,
 ) -> RunDisplay:
     """Return the display of a batch that fits the output; it ends with the results."""
 
@@ -52,7 +59,7 @@ def choose(
     if as_json:
         return JsonLines()
     if not output.is_terminal(sys.stdout):
-        return _Lines(finish, full=full)
+        return _Lines(follower, finish, full=full, has_bookkeeping=has_bookkeeping)
     from rich.text import Text
 
     from tui.cli.support.live_view import STYLES, LiveView  # brings most of Rich
@@ -72,12 +79,22 @@ def choose(
             del changes
             finish(runs)
 
-    return Live(follower, full=full)
+    return Live(follower, full=full, has_bookkeeping=has_bookkeeping)
 
 
 class _Lines(PlainLines):
-    def __init__(self, finish: Callable[[Mapping[str, Run]], None], *, full: bool) -> None:
-        super().__init__(lambda run: run.id, full=full)
+    def __init__(
+        self,
+        follower: RunFollower,
+        finish: Callable[[Mapping[str, Run]], None],
+        *,
+        full: bool,
+        has_bookkeeping: bool,
+    ) -> None:
+        names = RunNames(follower.runs.values())
+        super().__init__(
+            names.prefix, full=full, has_bookkeeping=has_bookkeeping, colour=names.colour
+        )
         self._finish = finish
 
     def finish(self, runs: dict[str, Run], changes: dict[str, Changes]) -> None:

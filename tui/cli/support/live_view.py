@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -22,7 +21,9 @@ from tui.cli.support import output
 from tui.cli.support.changed_tree import TreeLeaf, tree
 from tui.cli.support.failure import panel
 from tui.cli.support.plain_lines import fold, look
+from tui.cli.support.run_names import RunNames
 from tui.cli.support.summaries import details, full_title, headline, reason, together
+from tui.models.log_events import LogFilter
 from tui.terminal.cells import clean, crop, fit, wrap
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ STYLES = {
 }
 FRAMES_PER_S = 8
 BAR = 24
-NAME = 18
 KIND = 9
 TREE_FILES = 12
 """Changed files that one event draws."""
@@ -49,12 +49,15 @@ TREE_FILES = 12
 class LiveView:
     """Live view of one or more runs; only the last lines of the screen are ever redrawn."""
 
-    def __init__(self, follower: RunFollower, *, full: bool = False) -> None:
+    def __init__(
+        self, follower: RunFollower, *, full: bool = False, has_bookkeeping: bool = False
+    ) -> None:
         self._follower = follower
         self._full = full
+        self._filter = LogFilter(has_bookkeeping=has_bookkeeping)
         self._question = ""
         self._several = len(follower.runs) > 1
-        self._names = names(follower.runs.values())
+        self._names = RunNames(follower.runs.values())
         self._console = output.console(sys.stdout)
         self._live = Live(
             get_renderable=self._picture,
@@ -81,7 +84,7 @@ class LiveView:
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Add events above the moving part."""
-        news = (event for event in events if self._is_news(event))
+        news = (event for event in self._filter.choose(events) if self._is_news(event))
         told = [line for event in news for line in self._lines(event)]
         if told:
             self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
@@ -119,8 +122,10 @@ class LiveView:
     # What stays
 
     def _is_news(self, event: Event) -> bool:
-        """Leave out what the moving part or the end shows anyway."""
+        """Return whether neither the moving part nor the end shows the event."""
         body = event.body
+        if event.seq == 1:
+            return True
         if isinstance(body, Step):
             return body.phase != "started"
         return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
@@ -129,27 +134,29 @@ class LiveView:
         line = self._look(event)
         head = Text(f"{formatting.time_of_day(event.at)} ", style=STYLES["dim"])
         if self._several:
-            head.append(fit(self._names[event.run], NAME) + " ")
+            head.append(f"{self._names.short(event.run)} ", self._names.colour(event.run))
         style = STYLES[line.tone]
         head.append(f"{line.glyph} ", style).append(fit(line.kind, KIND), STYLES["dim"])
         indent = " " * head.cell_len
         room = max(20, self._console.width - len(indent))
         kept, left_out = fold(line)
         wrapped = list(wrap(line.text, room)) if line.prose else [crop(line.text, room)]
-        lines = [head.append(wrapped[0] if wrapped else "", style)]
-        lines += [Text(indent + more, style) for more in wrapped[1:]]
+        first = f"bold {style}" if 0 in line.titles else style
+        lines = [head.append(wrapped[0] if wrapped else "", first)]
+        lines += [Text(indent + more, first) for more in wrapped[1:]]
         if left_out and kept:
             lines.append(Text(f"{indent}… {left_out} lines before", STYLES["dim"]))
-        for extra in kept:
+        for number, extra in enumerate(kept, 1):
             pieces = wrap(extra, room) if line.prose else [crop(extra, room)]
-            lines += [
-                Text(indent + piece, style if line.prose else STYLES["dim"]) for piece in pieces
-            ]
+            tone = style if line.prose else STYLES["dim"]
+            tone = f"bold {tone}" if number in line.titles else tone
+            lines += [Text(indent + piece, tone) for piece in pieces]
         return lines
 
     def _look(self, event: Event) -> formatting.EventLine:
         """Return an event as a line; several files that were edited become a tree."""
-        line, body = look(event, full=self._full), event.body
+        prompt = self._follower.runs[event.run].spec.prompt
+        line, body = look(event, full=self._full, prompt=prompt), event.body
         if not isinstance(body, Step) or body.kind != "file_change" or len(body.changes or ()) < 2:
             return line
         leaves = [TreeLeaf(one.path, one.change) for one in body.changes or ()]
@@ -197,20 +204,10 @@ class LiveView:
         text = Text(no_wrap=True, overflow="ellipsis")
         if name:
             text.append(f"{formatting.glyph(run.status)} ", style)
-            text.append(fit(self._names[run.id], NAME) + " ")
+            text.append(f"{self._names.short(run.id)} ", self._names.colour(run.id))
         text.append(before, STYLES["dim"]).append(full, style).append(after, STYLES["dim"])
         text.append(f" {'' if percent is None else f'{percent}%':>4} ")
         text.append(f"{clock(elapsed_s(run, now))} ", "bold")
         if run.stage:
             text.append(f"{run.stage.value.replace('_', ' ')} · ", STYLES["dim"])
         return text.append(clean(self._follower.doing(run, now), 300))
-
-
-def names(runs: Iterable[Run]) -> dict[str, str]:
-    """Return the name of each run among these: its title, or its id where two share one."""
-    titles = {run.id: formatting.title(run) for run in runs}
-    often = Counter(crop(title, NAME) for title in titles.values())
-    return {
-        run_id: title if often[crop(title, NAME)] == 1 else run_id
-        for run_id, title in titles.items()
-    }

@@ -75,6 +75,16 @@ def full_option(function: Function) -> Function:
     )(function)
 
 
+def bookkeeping_option(function: Function) -> Function:
+    """Add `--all`."""
+    return click.option(
+        "--all",
+        "bookkeeping",
+        is_flag=True,
+        help="Show stages, checkpoints, tokens and artifacts, too.",
+    )(function)
+
+
 def batch_option(function: Function) -> Function:
     """Add `--batch`, in the place of runs that are named."""
     return click.option(

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 from engine.domain.model import Run
 from tui.cli.support import output
 from tui.cli.support.follow import RunDisplay, RunFollower
 from tui.cli.support.plain_lines import JsonLines, PlainLines
+from tui.cli.support.run_names import RunNames
 
 
-def choose(follower: RunFollower, *, as_json: bool, full: bool = False) -> RunDisplay:
+def choose(
+    follower: RunFollower, *, as_json: bool, full: bool = False, has_bookkeeping: bool = False
+) -> RunDisplay:
     """Return JSON where it is asked for, a live view on a terminal, else plain lines.
 
-    `full` shows all output instead of its last lines.
+    `full` shows all output instead of its last lines, `has_bookkeeping` all events.
     """
     if as_json:
         return JsonLines()
     if output.is_terminal(sys.stdout):
         from tui.cli.support.live_view import LiveView  # brings most of Rich
 
-        return LiveView(follower, full=full)
-    return PlainLines(_id if len(follower.runs) > 1 else None, full=full)
+        return LiveView(follower, full=full, has_bookkeeping=has_bookkeeping)
+    return plain_lines(follower.runs.values(), full=full, has_bookkeeping=has_bookkeeping)
 
 
-def _id(run: Run) -> str:
-    return run.id
+def plain_lines(runs: Collection[Run], *, full: bool, has_bookkeeping: bool) -> PlainLines:
+    """Return the display as plain lines; with several runs, each line names its run."""
+    if len(runs) == 1:
+        return PlainLines(full=full, has_bookkeeping=has_bookkeeping)
+    names = RunNames(runs)
+    return PlainLines(names.prefix, full=full, has_bookkeeping=has_bookkeeping, colour=names.colour)

@@ -13,6 +13,10 @@ from tui import formatting
 from tui.cli.support import output
 from tui.cli.support.summaries import details, headline, together
 from tui.formatting.events import lines as output_lines
+from tui.models.log_events import LogFilter
+
+PROMPT_LINES = 5
+"""Lines of a prompt that are shown below its first one."""
 
 if TYPE_CHECKING:
     from engine.engine import Changes
@@ -57,20 +61,31 @@ class JsonLines:
 class PlainLines(JsonLines):
     """One event a line for people and grep; with several runs each line names its run."""
 
-    def __init__(self, name: Callable[[Run], str] | None = None, *, full: bool = False) -> None:
-        self._name = name
+    def __init__(
+        self,
+        name: Callable[[Run], str] | None = None,
+        *,
+        full: bool = False,
+        has_bookkeeping: bool = False,
+        colour: Callable[[str], str] | None = None,
+    ) -> None:
+        self._name, self._colour = name, colour
         self._full = full
+        self._filter = LogFilter(has_bookkeeping=has_bookkeeping)
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Write the events."""
-        lines: list[str] = []
-        for event in events:
+        lines: list[list[tuple[str, str | None]]] = []
+        for event in self._filter.choose(events):
             if is_beginning(event):
                 continue
-            prefix = f"{self._name(runs[event.run])}  " if self._name else ""
-            lines += [f"{prefix}{line}" for line in event_lines(event, full=self._full)]
+            run = runs[event.run]
+            name = f"{self._name(run)}  " if self._name else ""
+            colour = self._colour(run.id) if self._colour else None
+            shown = event_lines(event, full=self._full, prompt=run.spec.prompt)
+            lines += [[(name, colour), (line, None)] for line in shown]
         if lines:
-            output.say("\n".join(lines))
+            output.say_styled(lines)
 
     def tell(self, text: str) -> None:
         """Write a remark."""
@@ -85,9 +100,9 @@ class PlainLines(JsonLines):
             output.say("\n".join([headline(run), *details(run, changes.get(run.id))]))
 
 
-def event_lines(event: Event, *, full: bool = False) -> list[str]:
-    """Write an event as lines of text: when, what kind, what, and the rest indented."""
-    line = look(event, full=full)
+def event_lines(event: Event, *, full: bool = False, prompt: str = "") -> list[str]:
+    """Return an event as lines of text: time, kind and text, and the rest indented."""
+    line = look(event, full=full, prompt=prompt)
     kept, left_out = fold(line)
     first = f"{formatting.time_of_day(event.at)}  {line.kind:<8}  {line.text}".rstrip()
     if left_out and kept:
@@ -95,12 +110,25 @@ def event_lines(event: Event, *, full: bool = False) -> list[str]:
     return [first, *(f"{' ' * 20}{extra}".rstrip() for extra in kept)]
 
 
-def look(event: Event, *, full: bool = False) -> formatting.EventLine:
-    """Return an event as lines, with all of its output; `full`: with nothing folded."""
+def look(event: Event, *, full: bool = False, prompt: str = "") -> formatting.EventLine:
+    """Return an event as lines, with all of its output; `full`: with nothing folded.
+
+    The `prompt` of the run stands for its first event.
+    """
+    if event.seq == 1 and prompt:
+        return _prompt(prompt, full=full)
     line, body = formatting.event_line(event), event.body
     if isinstance(body, Step) and body.output:
         line = replace(line, extra=output_lines(body.output, len(body.output)))
     return replace(line, fold=len(line.extra)) if full else line
+
+
+def _prompt(prompt: str, *, full: bool) -> formatting.EventLine:
+    line = formatting.prompt_line(prompt)
+    left_out = 0 if full else len(line.extra) - PROMPT_LINES
+    if left_out <= 1:
+        return line
+    return replace(line, extra=(*line.extra[:PROMPT_LINES], f"… {left_out} more lines"))
 
 
 def is_beginning(event: Event) -> bool:
