@@ -24,8 +24,8 @@ def test_several_runs_end_in_few_lines(terminal: Opener, two: list[str]) -> None
     shown = terminal("watch", *two)
     assert shown.end() == 1
     end = shown.text.splitlines()[-7:]
-    assert re.fullmatch(rf"✓ {two[0]} succeeded after 0:\d\d · Good \(simulated\)", end[0])
-    assert re.fullmatch(rf"✗ {two[1]} failed after 0:\d\d · Bad \(simulated\)", end[1])
+    assert re.fullmatch(rf"✓ {two[0]} succeeded after (0:\d\d|0\.\ds) · Good \(simulated\)", end[0])
+    assert re.fullmatch(rf"✗ {two[1]} failed after (0:\d\d|0\.\ds) · Bad \(simulated\)", end[1])
     assert end[2].startswith("  QUOTA_EXCEEDED: The account's quota is used up")
     assert end[-3:] == [
         "1 succeeded · 1 failed",
