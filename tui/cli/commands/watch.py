@@ -13,7 +13,6 @@ from tui.cli.support.options import (
     everywhere,
     examples,
     full_option,
-    is_live,
     json_option,
 )
 
@@ -54,10 +53,11 @@ def watch(
 
 
 async def _live_runs() -> tuple[str, ...]:
+    from engine.domain.lifecycle import LIVE
     from tui.cli.support import session
 
     async with session.open_engine(quiet=True) as engine:
-        return tuple(run.id for run in reversed(await engine.runs()) if is_live(run))
+        return tuple(run.id for run in reversed(await engine.runs(statuses=LIVE)))
 
 
 async def _watch(names: tuple[str, ...], batch: str | None, since: int, **modes: bool) -> int:
