@@ -12,7 +12,6 @@ from fake_engine import FakeEngine, S
 from engine.config.paths import Paths
 from engine.domain.events import Body, Progressed
 from engine.domain.model import Run, Stage, Workspace, WorkspaceKind
-from engine.engine import Engine
 from engine.execution.local.workspaces import LocalWorkspaces
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
@@ -75,7 +74,7 @@ class Changed:
     @property
     def app(self) -> SwarmApp:
         """The dashboard."""
-        return SwarmApp(cast(Engine, self.engine), clock=lambda: self.engine.now)
+        return SwarmApp(self.engine, clock=lambda: self.engine.now)
 
 
 BEFORE: Files = {

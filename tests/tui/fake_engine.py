@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn, cast
+from typing import cast
 
 import pytest
 from fake_history import ListHistory
+from fake_services import FakeBatches, FakeDisk, FakePatterns, FakeTemplates, FakeWorkspaces
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -23,29 +24,28 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
-from engine.domain.model import Agent, Pause, Run, RunSpec, Status, TemplateStats, WorkspaceSpec
-from engine.domain.pattern import StoredPattern
+from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
+from engine.domain.radar import OverlapDetector
+from engine.domain.run_names import shortest_ends
 from engine.domain.search import SearchHit, SearchResult, words
 from engine.domain.stamp import stamp
 from engine.engine import (
-    ApplyMode,
     ApplyResult,
     Changes,
     CheckHealth,
     Checkpoint,
     Consent,
     DiskSpace,
-    Engine,
     EventBatch,
     EventStream,
     Finding,
     ReceiverStatus,
     SourceInfo,
-    Template,
     TreeEntry,
 )
 from engine.execution.bus import EventBus
+from engine.execution.executor import AttemptFile, AttemptRef
 from engine.execution.task_tree import TaskTree
 from engine.patterns.service import Patterns
 from engine.templates.service import Templates
@@ -113,6 +113,9 @@ class FakeSources:
     async def files(self, spec: WorkspaceSpec) -> list[str]:
         return self.names
 
+    async def refs(self, spec: WorkspaceSpec) -> list[tuple[str, str]]:
+        return []
+
 
 class FakeSettings:
     """Keeps settings as long as the test runs."""
@@ -127,19 +130,6 @@ class FakeSettings:
         self.kept[name] = decide(self.kept.get(name)) or ""
 
 
-class FakeTemplates:
-    """Has no templates; tests of them bring real ones."""
-
-    def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
-        return None
-
-    async def all(self, repository: Path | None = None) -> dict[str, Template]:
-        return {}
-
-    async def achieved(self) -> dict[str, TemplateStats]:
-        return {}
-
-
 class FakeNotifications:
     """Tells what tests tell it to."""
 
@@ -147,18 +137,19 @@ class FakeNotifications:
         self.found: list[ReceiverStatus] = []
         self.told: list[Delivery] = []
         self.refusal: UserError | None = None
+        self.has_written = False
         self._asked = asked
 
     async def receivers(self) -> list[ReceiverStatus]:
         return self.found
 
     async def deliveries(
-        self, *, receiver: str | None = None, states: Sequence[DeliveryState] = (), limit: int = -1
+        self, *, receiver: str | None = None, states: Iterable[DeliveryState] = (), limit: int = -1
     ) -> list[Delivery]:
         return [
             one
             for one in self.told
-            if one.receiver == receiver and (not states or one.state in states)
+            if receiver in (None, one.receiver) and (not states or one.state in states)
         ]
 
     async def test(self, name: str) -> DeliveryResult:
@@ -172,19 +163,6 @@ class FakeNotifications:
         return 1
 
 
-class FakePatterns:
-    """Has the patterns that tests tell it of."""
-
-    def __init__(self) -> None:
-        self.known: list[StoredPattern] = []
-
-    async def all(self) -> list[StoredPattern]:
-        return self.known
-
-    async def near(self, prompt: str, limit: int = 5) -> list[StoredPattern]:
-        return self.known[:limit] if len(prompt.split()) > 2 else []
-
-
 class FakeSearch:
     """Finds the events, and the prompts, in which all the words are; remembers what was asked."""
 
@@ -194,9 +172,16 @@ class FakeSearch:
         self.behind = 0
 
     async def find(
-        self, text: str, *, project: str | None, statuses: list[str], **_: object
+        self,
+        text: str,
+        *,
+        project: str | None = None,
+        statuses: Sequence[str] = (),
+        limit: int = 50,
+        as_typed: bool = False,
+        patience_s: float = 1.0,
     ) -> SearchResult:
-        self.asked.append((text, project, statuses))
+        self.asked.append((text, project, list(statuses)))
         wanted = [word.text for word in words(text)]
         hits = [
             hit
@@ -221,6 +206,8 @@ class FakeSearch:
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
+    supervises = True
+
     def __init__(self, ui: UiSettings | None = None) -> None:
         self.view = View()
         self.config = Config(slots=4, ui=ui or UiSettings())
@@ -228,7 +215,9 @@ class FakeEngine:
         self.pause: Pause | None = None
         self.doctor = FakeDoctor()
         self.trust = FakeTrust()
-        self.workspaces = self
+        self.workspaces = FakeWorkspaces(self)
+        self.disk = FakeDisk()
+        self.swarms = FakeBatches()
         self.sources = FakeSources()
         self.memory = Preferences(FakeSettings())
         self.search = FakeSearch(self)
@@ -320,7 +309,47 @@ class FakeEngine:
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)
 
-    async def check(self, spec: RunSpec) -> RunSpec:
+    async def runs(
+        self,
+        *,
+        statuses: Iterable[str] = (),
+        project: str | None = None,
+        batch: str | None = None,
+        limit: int = -1,
+    ) -> list[Run]:
+        wanted = set(statuses)
+        found = [
+            run
+            for run in reversed(self.view.runs.values())
+            if (not wanted or run.status in wanted)
+            and project in (None, run.spec.project)
+            and batch in (None, run.spec.batch)
+        ]
+        return found if limit < 0 else found[:limit]
+
+    async def radar(self) -> OverlapDetector:
+        return self.view.radar
+
+    async def find(self, name: str) -> Run:
+        found = await self.runs()
+        if name == "@last" and found:
+            return found[0]
+        starts = [run for run in found if run.id.startswith(name)]
+        found = starts or [run for run in found if run.id.endswith(name)]
+        if len(found) != 1:
+            raise user_error("RUN_AMBIGUOUS" if found else "RUN_NOT_FOUND")
+        return found[0]
+
+    async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:
+        return shortest_ends(runs, self.view.runs)
+
+    async def read_attempt(
+        self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
+    ) -> bytes | None:
+        await self.find(ref.run)
+        return None
+
+    async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         if self.refusal:
             raise self.refusal
         return spec
@@ -343,6 +372,10 @@ class FakeEngine:
             ways = (Status.CANCELLED,) if waits else (Status.CANCELLING, Status.CANCELLED)
             self.pass_through(run, *ways)
         return self.view.runs[run]
+
+    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
+        can_be = [run for run in runs if self.view.runs[run].status in lifecycle.CANCELLABLE]
+        return [await self.cancel(run, kill=kill) for run in can_be]
 
     async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
         self.asked.append((f"retry{' fresh' if fresh else ''}", run))
@@ -375,49 +408,25 @@ class FakeEngine:
         self.pause = pause
         self._bus.publish((), ())
 
+    def check_works(self) -> None:
+        return
+
+    async def is_needed(self) -> bool:
+        return bool(self.view.live)
+
+    async def stop_supervising(self) -> None:
+        self.supervises = False
+
+    def supervise_again(self) -> None:
+        self.supervises = True
+
     async def settle(self) -> None:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
-
-    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
-        return self.folders.get(path, [])
-
-    async def apply(
-        self,
-        run: str,
-        how: ApplyMode,
-        *,
-        to: str | None = None,
-        message: str = "",
-        check: bool = False,
-    ) -> ApplyResult:
-        if not check:
-            self.asked.append((f"apply as {how}", f"{run}: {message}"))
-        return self.outcomes.get(run, ApplyResult())
-
-    async def message(self, run: str) -> str:
-        return f"{self.view.runs[run].spec.title}\n\nAll of it is done."
-
-    async def checkpoints(self, run: str) -> list[Checkpoint]:
-        return self.points
-
-    async def files(self, run: str) -> list[TreeEntry]:
-        return [entry for found in self.folders.values() for entry in found if not entry.is_folder]
-
-    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
-        return {}
-
-    async def compare(self, run: str, since: int = 0) -> NoReturn:
-        raise user_error("WORKSPACE_MISSING")
-
-    async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
-        if self.measured is None:
-            raise user_error("WORKSPACE_MISSING")
-        return self.measured
 
 
 def app_on(engine: FakeEngine) -> SwarmApp:
     """The dashboard on a fake engine, its clock standing still between events."""
-    return SwarmApp(cast(Engine, engine), clock=lambda: engine.now)
+    return SwarmApp(engine, clock=lambda: engine.now)
 
 
 def screen_of(app: SwarmApp) -> RunsScreen:

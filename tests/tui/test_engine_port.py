@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import inspect
+import io
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
 from support import LIMIT_S, quick, spec
 
 from engine.config.paths import Paths
+from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
 from engine.domain.errors import UserError
-from engine.domain.model import Pause, Status
-from engine.engine import Engine
-from engine.ports.engine import EnginePort
+from engine.domain.model import Pause, Status, WorkspaceSpec
+from engine.engine import AttemptFile, AttemptRef, Engine
+from engine.ports.engine import EnginePort, HistoryPort, MonitorPort
+from engine.ports.services import (
+    BatchesPort,
+    DoctorPort,
+    NotificationsPort,
+    PatternsPort,
+    SearchPort,
+    TemplatesPort,
+    TrustPort,
+)
+from engine.ports.workspaces import DiskPort, SourcesPort, WorkspacesPort
 
 
 @asynccontextmanager
@@ -103,3 +117,182 @@ async def test_nothing_is_left_to_wait_for_where_all_has_ended(port: EnginePort)
         while port.view.runs[run.id].status is not Status.CANCELLED:
             await anext(stream)
         await port.settle()
+
+
+# The shape of each part of the port
+
+
+PARTS: dict[str, tuple[type, Callable[[EnginePort], object]]] = {
+    "engine": (EnginePort, lambda engine: engine),
+    "history": (HistoryPort, lambda engine: engine.history(None)),
+    "lookout": (MonitorPort, lambda engine: engine.lookout),
+    "workspaces": (WorkspacesPort, lambda engine: engine.workspaces),
+    "sources": (SourcesPort, lambda engine: engine.sources),
+    "disk": (DiskPort, lambda engine: engine.disk),
+    "templates": (TemplatesPort, lambda engine: engine.templates),
+    "batches": (BatchesPort, lambda engine: engine.swarms),
+    "patterns": (PatternsPort, lambda engine: engine.patterns),
+    "notifications": (NotificationsPort, lambda engine: engine.notifications),
+    "trust": (TrustPort, lambda engine: engine.trust),
+    "doctor": (DoctorPort, lambda engine: engine.doctor),
+    "search": (SearchPort, lambda engine: engine.search),
+}
+
+
+def members(protocol: type) -> Iterator[tuple[str, Any]]:
+    """Yield the public members of a protocol, and their functions if they are methods."""
+    for base in protocol.__mro__[:-1]:
+        for name in {**vars(base), **inspect.get_annotations(base)}:
+            if not name.startswith("_"):
+                yield name, vars(base).get(name)
+
+
+def differences(wanted: Any, found: Any) -> list[str]:
+    """Return in what calls that fit one function do not fit the other."""
+    parameters = dict(inspect.signature(found).parameters)
+    words = (
+        []
+        if inspect.iscoroutinefunction(wanted) == inspect.iscoroutinefunction(found)
+        else ["async"]
+    )
+    for name, one in list(inspect.signature(wanted).parameters.items())[1:]:  # without self
+        other = parameters.pop(name, None)
+        if other is None or other.kind is not one.kind:
+            words.append(name)
+        elif one.default is not one.empty and other.default is other.empty:
+            words.append(f"{name} has no default")
+    return words + [
+        f"{one.name} is required" for one in parameters.values() if one.default is one.empty
+    ]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_both_have_each_member_with_the_parameters_of_the_port(port: EnginePort, part: str) -> None:
+    protocol, part_of = PARTS[part]
+    found = part_of(port)
+    for name, member in members(protocol):
+        assert hasattr(found, name), name
+        if inspect.isfunction(member):
+            assert differences(member, getattr(found, name)) == [], name
+
+
+def test_a_member_that_does_not_fit_is_noticed() -> None:
+    class Wanted:
+        async def find(self, name: str, *, limit: int = 1) -> None: ...
+
+    class Found:
+        def find(self, title: str, limit: int) -> None: ...
+
+    assert differences(Wanted.find, Found().find) == [
+        "async",
+        "name",
+        "limit",
+        "title is required",
+    ]
+
+
+# What a new home has
+
+
+async def test_a_new_home_has_nothing(port: EnginePort) -> None:
+    assert await port.runs() == []
+    assert await code_of(lambda: port.find("@last")) == "RUN_NOT_FOUND"
+    assert await code_of(lambda: port.find("x")) == "RUN_NOT_FOUND"
+    assert await port.disk.trash() == []
+    assert await code_of(port.disk.undo) == "INPUT_INVALID"
+    assert await port.disk.plan(CleanupFilter()) == CleanupPlan()
+    assert not (await port.disk.clean(CleanupPlan(), CleanupFilter())).cleaned
+    assert await port.disk.empty([]) == 0
+    assert port.disk.free() > 0
+    assert await port.swarms.all() == []
+    assert await code_of(lambda: port.swarms.find("x")) == "BATCH_NOT_FOUND"
+    assert await port.swarms.runs("x") == []
+    assert await code_of(lambda: port.templates.find("no-such")) == "TEMPLATE_NOT_FOUND"
+    assert await port.templates.achieved() == {}
+    assert await port.patterns.all() == []
+    assert await port.patterns.near("a long enough prompt") == []
+    for call in (port.patterns.find, port.patterns.remove, port.patterns.begin_edit):
+        assert await code_of(lambda call=call: call("x")) == "PATTERN_NOT_FOUND"
+    assert await port.notifications.receivers() == []
+    assert await port.notifications.deliveries() == []
+    assert not port.notifications.has_written
+    assert await port.trust.asked(spec("say x")) is None
+    assert await port.sources.inspect(WorkspaceSpec()) is None
+    assert await port.sources.files(WorkspaceSpec()) == []
+    assert await port.sources.refs(WorkspaceSpec()) == []
+    assert await port.doctor.orphans() == []
+    assert await port.doctor.end_orphans() == 0
+    assert (await port.search.find("word")).hits == ()
+
+
+async def test_no_engine_is_needed_in_a_new_home(port: EnginePort) -> None:
+    port.check_works()
+    assert not await port.is_needed()
+    assert port.faults == ()
+    assert (port.lookout.problem, port.lookout.since) == ("", None)
+    await port.start(spec("say x"))
+    assert await port.is_needed()
+
+
+# Runs
+
+
+async def test_runs_are_found_and_selected_alike(port: EnginePort) -> None:
+    first = await port.start(spec("say one", project="a"))
+    second = await port.start(spec("say two", project="b"))
+    assert [run.id for run in await port.runs()] == [second.id, first.id]
+    assert [run.id for run in await port.runs(project="a")] == [first.id]
+    assert [run.id for run in await port.runs(limit=1)] == [second.id]
+    assert [run.id for run in await port.runs(statuses=[Status.SUCCEEDED])] == []
+    assert await port.runs(batch="x") == []
+    assert (await port.find("@last")).id == second.id
+    assert (await port.find(first.id)).id == first.id
+    ends = await port.shortest_ends([first.id, second.id])
+    assert [(await port.find(ends[run.id])).id for run in (first, second)] == [first.id, second.id]
+    assert not (await port.radar()).overlaps(first.id)
+    assert await port.read_attempt(AttemptRef(first.id, 1), AttemptFile.OUTPUT) is None
+
+
+async def test_many_runs_are_cancelled_alike(port: EnginePort) -> None:
+    ended, first, second = [await port.start(spec("say x")) for _ in range(3)]
+    await port.cancel(ended.id)
+    found = await port.cancel_all([ended.id, first.id, second.id])
+    assert {run.id for run in found} == {first.id, second.id}
+    assert {run.status for run in found} == {Status.CANCELLED}
+
+
+async def test_the_history_is_read_alike(port: EnginePort) -> None:
+    run = await port.start(spec("say x"))
+    await port.cancel(run.id)
+    events = await port.events(run.id)
+    history = port.history(run.id)
+    assert history.run == run.id
+    assert [event for _, event in await history.page(limit=9)] == events
+    ((number, event),) = await history.page(before=await history.last(), limit=1)
+    assert event == events[0]
+    assert await history.page(after=number, limit=9) == [(await history.last(), events[1])]
+    assert await history.matching("no such word", above=0, upto=9) == []
+    assert len(await history.times(9)) == 2
+
+
+async def test_a_run_without_a_workspace_is_reported_alike(port: EnginePort) -> None:
+    run = (await port.start(spec("say x"))).id
+    workspaces = port.workspaces
+    assert await workspaces.folder(run) == []
+    assert await workspaces.files(run) == []
+    assert await workspaces.sizes(run, ["a.txt"]) == {}
+    for call in (
+        lambda: workspaces.read(run, "a.txt"),
+        lambda: workspaces.preview(run, "a.txt"),
+        lambda: workspaces.place(run),
+        lambda: workspaces.working_folder(run),
+        lambda: workspaces.shell_guard(run),
+        lambda: workspaces.changes(run),
+        lambda: workspaces.compare(run),
+        lambda: workspaces.write_diff(run, io.BytesIO()),
+        lambda: workspaces.restore(run, 0),
+        lambda: workspaces.save_patch(run),
+    ):
+        assert await code_of(call) == "WORKSPACE_MISSING"
+    known = await port.find(run)
+    assert await workspaces.check(known) == known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import cast
 
 import pytest
 from fake_engine import (
@@ -28,7 +27,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from engine.config.settings import UiSettings
-from engine.engine import Engine, RenderedTemplate, Template
+from engine.engine import RenderedTemplate, Template
 from engine.templates.template import KEYS
 from engine.templates.template_sources import TemplateLayer
 from tui import commands
@@ -58,7 +57,7 @@ async def test_quit_without_live_runs_just_quits() -> None:
 
 
 async def test_quit_asks_where_live_runs_end_with_the_window(engine: FakeEngine) -> None:
-    app = SwarmApp(cast(Engine, engine), clock=lambda: engine.now, goes_on=False)
+    app = SwarmApp(engine, clock=lambda: engine.now, goes_on=False)
     async with app.run_test(size=NARROW) as pilot:
         for answer in ("escape", "enter"):
             await pilot.press("q")
@@ -94,7 +93,7 @@ def test_the_last_line_counts_runs() -> None:
 
 
 async def test_nothing_is_left_behind_where_nothing_can_go_on(engine: FakeEngine) -> None:
-    app = SwarmApp(cast(Engine, engine), clock=lambda: engine.now, goes_on=False)
+    app = SwarmApp(engine, clock=lambda: engine.now, goes_on=False)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("q")
         await pilot.pause()

@@ -1,0 +1,303 @@
+"""The services of the fake engine: of a home without templates, batches and workspaces.
+
+Tests put into them what a screen should show. `test_engine_port.py` compares them with real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from engine.disk.cleanup import CleanupItemResult, CleanupReport
+from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
+from engine.disk.locations import LocationKind
+from engine.disk.service import DiskUsage
+from engine.disk.trash_entry import TrashEntry
+from engine.disk.unsaved import UnsavedWork
+from engine.domain.batch import Batch, BatchSummary
+from engine.domain.errors import user_error
+from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
+from engine.domain.pattern import StoredPattern
+from engine.engine import ApplyMode, ApplyResult, Changes, Checkpoint, Consent, Template, TreeEntry
+
+if TYPE_CHECKING:
+    from fake_engine import FakeEngine
+
+FREE_BYTES = 84 * 1024**3
+
+
+def no_batch() -> NoReturn:
+    raise user_error("BATCH_NOT_FOUND")
+
+
+class FakeWorkspaces:
+    """The workspaces of a fake engine: what its tests put into it."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
+        return self._engine.folders.get(path, [])
+
+    async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
+        return {}
+
+    async def files(self, run: str) -> list[TreeEntry]:
+        found = self._engine.folders.values()
+        return [entry for entries in found for entry in entries if not entry.is_folder]
+
+    async def read(self, run: str, path: str, limit_bytes: int = 0) -> bytes:
+        return _missing()
+
+    async def preview(self, run: str, path: str, limit_bytes: int = 0) -> NoReturn:
+        _missing()
+
+    async def place(self, run: str, path: str = "") -> Path:
+        return _missing()
+
+    async def working_folder(self, run: str) -> Path:
+        return _missing()
+
+    async def shell_guard(self, run: str) -> NoReturn:
+        _missing()
+
+    async def environment(self, run: str) -> dict[str, str]:
+        return {}
+
+    async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
+        return self._engine.measured or _missing()
+
+    async def compare(self, run: str, since: int = 0, until: int | None = None) -> NoReturn:
+        _missing()
+
+    async def write_diff(
+        self,
+        run: str,
+        file: BinaryIO,
+        since: int = 0,
+        until: int | None = None,
+        paths: Sequence[str] = (),
+    ) -> None:
+        _missing()
+
+    async def checkpoints(self, run: str) -> list[Checkpoint]:
+        return self._engine.points
+
+    async def restore(self, run: str, n: int) -> NoReturn:
+        _missing()
+
+    async def apply(
+        self,
+        run: str,
+        how: ApplyMode,
+        *,
+        to: str | None = None,
+        message: str = "",
+        check: bool = False,
+        patch: BinaryIO | None = None,
+    ) -> ApplyResult:
+        if not check:
+            self._engine.asked.append((f"apply as {how}", f"{run}: {message}"))
+        return self._engine.outcomes.get(run, ApplyResult())
+
+    async def save_patch(self, run: str) -> Path:
+        return _missing()
+
+    async def message(self, run: str) -> str:
+        return f"{self._engine.view.runs[run].spec.title}\n\nAll of it is done."
+
+    async def check(self, known: Run) -> Run:
+        return known
+
+
+def _missing() -> NoReturn:
+    raise user_error("WORKSPACE_MISSING")
+
+
+class FakeDisk:
+    """A disk with nothing of runs on it."""
+
+    def free(self) -> int:
+        return FREE_BYTES
+
+    async def measure(
+        self,
+        told: Callable[[DiskUsage], None] = lambda _: None,
+        kinds: Collection[LocationKind] = frozenset(LocationKind),
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
+    ) -> int:
+        return 0
+
+    async def inside(self, path: Path, told: Callable[[DiskUsage], None]) -> None:
+        return
+
+    async def report_unsaved(
+        self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
+    ) -> None:
+        return
+
+    async def plan(
+        self, wish: CleanupFilter, looked: Callable[[int, int], None] | None = None
+    ) -> CleanupPlan:
+        return CleanupPlan((), (), wish.artefacts_only)
+
+    async def clean(
+        self,
+        planned: CleanupPlan,
+        wish: CleanupFilter,
+        told: Callable[[CleanupItemResult], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        why: str = "",
+    ) -> CleanupReport:
+        return CleanupReport()
+
+    async def trash(self) -> list[TrashEntry]:
+        return []
+
+    async def restore(self, entry: TrashEntry) -> None:
+        raise user_error("WORKSPACE_MISSING")
+
+    async def undo(self, run: str | None = None) -> list[TrashEntry]:
+        raise user_error("INPUT_INVALID", "The trash holds nothing.")
+
+    async def empty(
+        self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        return len(entries)
+
+
+class FakeBatches:
+    """No batches; tests of them use a real engine."""
+
+    async def plan(self, order: object) -> NoReturn:
+        raise user_error("BATCH_INVALID")
+
+    async def consents(self, plan: object) -> list[Consent]:
+        return []
+
+    async def check(
+        self, plan: object, *, ask_later: bool = False, may_fetch: bool = True
+    ) -> NoReturn:
+        raise user_error("BATCH_INVALID")
+
+    async def size(self, plan: object) -> int | None:
+        return None
+
+    async def start(self, plan: object) -> tuple[Batch, list[Run]]:
+        raise user_error("BATCH_INVALID")
+
+    async def all(self) -> list[Batch]:
+        return []
+
+    async def find(self, name: str) -> Batch:
+        no_batch()
+
+    async def runs(self, batch: str) -> list[Run]:
+        return []
+
+    async def standing(self, batch: str, slots: int) -> BatchSummary:
+        no_batch()
+
+    async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
+        return frozenset()
+
+    async def export(self, swarm: Batch, kind: str, path: Path, slots: int) -> Path:
+        no_batch()
+
+    async def set_budget(self, batch: str, tokens: int | None) -> None:
+        no_batch()
+
+    async def to_retry(self, batch: str) -> list[Run]:
+        return []
+
+    async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
+        return []
+
+
+class FakeTemplates:
+    """No templates; tests of them use real ones."""
+
+    def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
+        return None
+
+    async def all(self, repository: Path | None = None) -> dict[str, Template]:
+        return {}
+
+    async def find(self, name: str, repository: Path | None = None) -> Template:
+        raise user_error("TEMPLATE_NOT_FOUND")
+
+    async def check(self, path: Path, repository: Path | None = None) -> Template:
+        raise user_error("TEMPLATE_NOT_FOUND")
+
+    async def consent(
+        self,
+        template: Template,
+        spec: RunSpec,
+        said: Collection[str],
+        given: Mapping[str, Any] | None = None,
+    ) -> Consent | None:
+        return None
+
+    async def fill(
+        self,
+        template: Template,
+        given: Mapping[str, Any],
+        spec: RunSpec,
+        said: Collection[str] = (),
+    ) -> RunSpec:
+        raise user_error("TEMPLATE_NOT_FOUND")
+
+    def preview(self, template: Template, given: Mapping[str, Any]) -> NoReturn:
+        raise user_error("TEMPLATE_NOT_FOUND")
+
+    async def achieved(self) -> dict[str, TemplateStats]:
+        return {}
+
+    async def new(self, name: str, folder: Path | None = None) -> Path:
+        raise user_error("TEMPLATE_INVALID")
+
+
+class FakePatterns:
+    """The patterns that tests put here."""
+
+    def __init__(self) -> None:
+        self.known: list[StoredPattern] = []
+
+    async def all(self) -> list[StoredPattern]:
+        return self.known
+
+    async def find(self, name: str) -> StoredPattern:
+        for pattern in self.known:
+            if pattern.id.startswith(name):
+                return pattern
+        raise user_error("PATTERN_NOT_FOUND")
+
+    async def near(self, prompt: str, limit: int = 5) -> list[StoredPattern]:
+        return self.known[:limit] if len(prompt.split()) > 2 else []
+
+    async def export(self, name: str) -> str:
+        return f"id: {(await self.find(name)).id}\n"
+
+    async def write(self, text: str, path: Path) -> None:
+        raise user_error("INPUT_INVALID")
+
+    async def save(self, text: str, name: str, *, id: str | None = None) -> StoredPattern:
+        raise user_error("PATTERN_INVALID")
+
+    async def save_file(self, path: Path) -> StoredPattern:
+        raise user_error("PATTERN_INVALID")
+
+    async def begin_edit(self, name: str) -> Path:
+        raise user_error("PATTERN_NOT_FOUND")
+
+    async def end_edit(self, name: str, path: Path) -> StoredPattern:
+        return await self.find(name)
+
+    async def remove(self, name: str) -> StoredPattern:
+        found = await self.find(name)
+        self.known.remove(found)
+        return found
+
+    async def bring_back(self) -> StoredPattern:
+        raise user_error("PATTERN_NOT_FOUND")
