@@ -17,8 +17,6 @@ CLEARLY = 40
 
 ALLOWED_LINES = {
     # The window over a log is a base, not yet a collaborator.
-    "RangeView": 590,
-    "EventLog": 830,
 }
 """Classes that still exceed the limit with their bases, and how far: this list only shrinks."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, islice
 
 from engine.domain.events import Event, FileChange, FilesChanged
+from engine.domain.kinds import USUAL, EventKind
 from engine.domain.record import record
 from tui import formatting
 from tui.models.log_events import (
@@ -42,6 +43,19 @@ class LogContents:
     """Whether an edit that the watcher saw, too, is shown once."""
     prompt_of: Callable[[str], str] | None = None
     """Returns the prompt of a run, which stands for its first event."""
+
+
+def contents_of(
+    kind: EventKind, *, has_bookkeeping: bool, prompt_of: Callable[[str], str] | None
+) -> LogContents:
+    """Return the contents of a log of these kinds of events."""
+    is_usual = kind is USUAL
+    return LogContents(
+        has_bookkeeping=has_bookkeeping or not is_usual,
+        folds_usage=is_usual,
+        folds_edits=is_usual or bool(kind.sorts),
+        prompt_of=prompt_of,
+    )
 
 
 class EventWindow:

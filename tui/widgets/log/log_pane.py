@@ -98,7 +98,7 @@ class LogPane(TransparentVertical):
         choice = [] if is_whole else [self._kind.name]
         choice += ["with book-keeping"] if is_whole and self.log_view.has_bookkeeping else []
         choice += ["all runs"] if self.shows_all_runs else []
-        self.log_view.name_choice("Log", ", ".join(choice))
+        self.log_view.status.name_choice("Log", ", ".join(choice))
 
     async def go_to(self, seq: int, lit: re.Pattern[str] | None) -> None:
         """Go to an event of the run, with some words highlighted."""
@@ -150,14 +150,14 @@ class LogPane(TransparentVertical):
         if action in ("next_match", "previous_match"):
             return self._search is not None
         if action == "leave":
-            is_busy = self._search or self.log_view.is_ranging
+            is_busy = self._search or self.log_view.selection.is_active
             return bool(is_busy) or self.search_input.has_focus
         return True
 
     def action_leave(self) -> None:
         """End the range, else the search."""
-        if self.log_view.is_ranging and not self.search_input.has_focus:
-            self.log_view.end_range()
+        if self.log_view.selection.is_active and not self.search_input.has_focus:
+            self.log_view.selection.end()
         else:
             self._drop_search()
             focus_now(self.log_view)
@@ -175,9 +175,13 @@ class LogPane(TransparentVertical):
         self.search_input.value = ""
         self._search = None
         self._light("")
-        self.log_view.note("")
+        self._note("")
         if was_there:
             self.refresh_bindings()
+
+    def _note(self, text: str) -> None:
+        self.log_view.status.note = text
+        self.log_view.show_status()
 
     def _light(self, text: str) -> None:
         log = self.log_view
@@ -241,4 +245,4 @@ class LogPane(TransparentVertical):
         if search := self._search:
             dot = formatting.sign("·", "-")
             how = f"{search.place}/{search.total}" if search.total else "not there"
-            self.log_view.note(f"/{clean(search.text, 40)} {dot} {how} {dot} n N esc")
+            self._note(f"/{clean(search.text, 40)} {dot} {how} {dot} n N esc")
