@@ -37,6 +37,8 @@ class OutcomeKind(StrEnum):
     """The failure passes by itself: automatic retries are for this kind."""
     LOGIN = "login"
     """The agent's login or settings do not work: every queued run would fail alike."""
+    INTERRUPTED = "interrupted"
+    """The user ended the turn of the agent: no failure, and it goes on when it is asked to."""
     FATAL = "fatal"
 
 
@@ -99,6 +101,8 @@ class CommandRequest:
     """Variables for the agent's commands, not for the agent itself."""
     reserved: Mapping[str, str]
     """Our variables, which no setting takes away from those commands."""
+    message: str = ""
+    """The id of the message of the user that the prompt is, if it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +251,22 @@ class AgentPort(Protocol):
         """Return the command of an attempt; raises `UserError`. The prompt is its stdin."""
         ...
 
-    def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+    def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
+        """Return the decisions for the run that its agent does not have yet, in order.
+
+        Each is a record for the attempt's inbox, with its id: an agent carries out an id once.
+        Empty for an agent that reads nothing after its prompt.
+        """
+        ...
+
+    def first_state(
+        self,
+        thread: str | None,
+        used: Usage,
+        earlier: Iterable[bytes],
+        *,
+        interactive: bool = False,
+    ) -> bytes:
         """Return the state with which an attempt begins.
 
         `earlier` are the states of the attempts before it, latest first; `used` is what the run

@@ -36,6 +36,11 @@ class AttemptFolder:
         return self.path / "stdout.jsonl"
 
     @property
+    def inbox(self) -> Path:
+        """The records that an interactive agent reads while it works."""
+        return self.path / "inbox.jsonl"
+
+    @property
     def stderr(self) -> Path:
         """The stderr of the agent."""
         return self.path / "stderr.log"

@@ -228,6 +228,13 @@ class Executor(Protocol):
         """
         ...
 
+    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
+        """Append records to the inbox of an interactive agent, and wake it; raises OSError.
+
+        It reads a record that was appended before it was started, and each id once.
+        """
+        ...
+
     # Stop
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:

@@ -145,7 +145,17 @@ class ScriptAgent:
     def command(self, request: CommandRequest) -> AgentCommand:
         return AgentCommand(("/bin/sh", "-s"), request.of_commands)
 
-    def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+    def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
+        return ()
+
+    def first_state(
+        self,
+        thread: str | None,
+        used: Usage,
+        earlier: Iterable[bytes],
+        *,
+        interactive: bool = False,
+    ) -> bytes:
         return EMPTY_STATE
 
     def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from engine.agents.base import (
 )
 from engine.agents.codex import command, exposed_secrets, limit_resets
 from engine.agents.codex.home import user_home
+from engine.agents.codex.interactive import inbox, safety, translation
+from engine.agents.codex.interactive.command import BRIDGE, interactive_command
+from engine.agents.codex.interactive.reader import InteractiveReader
 from engine.agents.codex.profile import CODEX
 from engine.agents.codex.project_config import unread_settings
 from engine.agents.codex.reader import CodexReader
@@ -50,17 +53,19 @@ class CodexAgent:
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
-        """The extra requests that it understands: `codex exec` reads nothing after its prompt."""
-        return frozenset()
+        """The extra requests that an interactive run understands; `codex exec` reads none."""
+        return frozenset(ExtraRequest)
 
     @property
     def programs(self) -> tuple[Path, ...]:
-        """Programs of this package that it starts: none."""
-        return ()
+        """Programs of this package that it starts: the bridge to the app-server."""
+        return (BRIDGE,)
 
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for settings that hold secrets: all can see them as arguments."""
         exposed_secrets.check(spec.codex_config)
+        if spec.interactive:
+            safety.check_settings(spec.codex_config)
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Raise `UserError` where the Codex CLI is missing. Blocking."""
@@ -110,13 +115,33 @@ class CodexAgent:
         program = command.find_codex(
             request.run.spec.codex_bin, request.config.codex.bin, request.base
         )
-        return command.command(request, [program], user_home(request.base))
+        home = user_home(request.base)
+        if request.run.spec.interactive:
+            safety.check_settings(request.config.codex.config)
+            safety.check_home(request, home)
+            return interactive_command(request, program, home)
+        return command.command(request, [program], home)
 
-    def first_state(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+    def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
+        """Return the records for the inbox of the bridge."""
+        return inbox.pending(run) if run.spec.interactive else ()
+
+    def first_state(
+        self,
+        thread: str | None,
+        used: Usage,
+        earlier: Iterable[bytes],
+        *,
+        interactive: bool = False,
+    ) -> bytes:
         """Return the state with which an attempt begins.
 
         Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
         """
+        begun = self._begun(thread, used, earlier)
+        return translation.state_json(translation.state_from(begun)) if interactive else begun
+
+    def _begun(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
         for before in map(state_from, earlier):
             if thread and thread == before.thread_id:
                 resumed = CodexState(
@@ -131,6 +156,8 @@ class CodexAgent:
 
     def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
         """Return a reader of stdout, and of the thread's rollout in `home`."""
+        if translation.is_interactive(state):
+            return InteractiveReader(translation.state_from(state), root)
         return CodexReader(state_from(state), root, home)
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -70,23 +70,30 @@ def command(request: CommandRequest, program: Sequence[str], home: Path) -> Agen
 
     The prompt is read from stdin: it may have any length, and stays out of the process list.
     """
-    spec = request.run.spec
-    exposed_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
-    secrets = _secret_variables(spec, request.config)
-    argv = [*program, "exec", *_arguments(request, home, secrets), "-"]
-    # Codex's own databases lock when runs share them (codex#31184); login and settings stay shared.
-    databases = request.paths.run(request.run.id) / "codex"
-    env = {DATABASES_VARIABLE: str(databases)}
-    env |= {name: request.base[name] for name in secrets if name in request.base}
-    return AgentCommand(tuple(argv), env, (databases,))
+    argv = [*program, "exec", *_arguments(request, home), "-"]
+    return AgentCommand(tuple(argv), variables(request), (databases(request),))
 
 
-def _arguments(request: CommandRequest, home: Path, secrets: Iterable[str]) -> Iterator[str]:
+def databases(request: CommandRequest) -> Path:
+    """Return the folder of Codex's own databases for this run."""
+    # They lock when runs share them (codex#31184); login and settings stay shared.
+    return request.paths.run(request.run.id) / "codex"
+
+
+def variables(request: CommandRequest) -> dict[str, str]:
+    """Return the variables of Codex itself."""
+    secrets = _secret_variables(request.run.spec, request.config)
+    passed = {name: request.base[name] for name in secrets if name in request.base}
+    return {DATABASES_VARIABLE: str(databases(request)), **passed}
+
+
+def _arguments(request: CommandRequest, home: Path) -> Iterator[str]:
     """Return the arguments of `codex exec`."""
     run, folder, thread = request.run, request.folder, request.thread
     spec, settings = run.spec, request.config.codex
     # `exec resume` has no --add-dir of its own, but counts that of `exec`.
-    yield from _folders(spec, run.workspace)
+    for place in further_folders(spec, run.workspace):
+        yield from ("--add-dir", place)
     if thread:
         yield "resume"
     yield from ("--json", "--skip-git-repo-check", "-o", str(folder.last_message))
@@ -95,21 +102,24 @@ def _arguments(request: CommandRequest, home: Path, secrets: Iterable[str]) -> I
     yield from _attached(spec, folder, is_new=not thread)
     if model := spec.model or settings.model:
         yield from ("-m", model)
-    for setting in _all_settings(request, home, secrets):
+    if thread:  # `exec resume` knows no -s
+        yield from ("-c", f'sandbox_mode="{spec.sandbox}"')
+    for setting in all_settings(request, home):
         yield from ("-c", setting)
     if thread:
         yield thread
 
 
-def _all_settings(request: CommandRequest, home: Path, secrets: Iterable[str]) -> Iterator[str]:
-    """Return the settings of one attempt; later ones replace earlier ones."""
-    if request.thread:  # `exec resume` knows no -s
-        yield f'sandbox_mode="{request.run.spec.sandbox}"'
+def all_settings(request: CommandRequest, home: Path) -> Iterator[str]:
+    """Return the settings of one attempt; later ones replace earlier ones. Raises `UserError`."""
+    spec = request.run.spec
+    exposed_secrets.check(spec.codex_config)  # a run stored by an older version was not checked
     yield PLAN_ON
     yield from _passed(request.of_commands)
-    yield from provider_settings(request.run.spec, request.config.codex)
+    yield from provider_settings(spec, request.config.codex)
     yield from _trust(home, request.run.workspace)
     # Codex reads them; the commands of its agent find them empty.
+    secrets = _secret_variables(spec, request.config)
     yield from _passed(dict.fromkeys(sorted(secrets), ""))
     # Last, so that no policy of the user's own takes these away from the commands.
     of_run = {name: request.base[name] for name in environment.OF_RUN if name in request.base}
@@ -122,11 +132,10 @@ def _passed(variables: Mapping[str, str]) -> list[str]:
     return [f"shell_environment_policy.set.{name}={_toml(value)}" for name, value in pairs]
 
 
-def _folders(spec: RunSpec, workspace: Workspace | None) -> list[str]:
-    """Return the options for further folders that commands may write in."""
+def further_folders(spec: RunSpec, workspace: Workspace | None) -> tuple[str, ...]:
+    """Return the folders beside its current one that commands may write in."""
     # Codex lets them write below its current folder; the rest of the workspace belongs to it.
-    top = [workspace.path] if workspace and workspace.cwd else []
-    return [word for place in (*spec.add_dirs, *top) for word in ("--add-dir", place)]
+    return (*spec.add_dirs, workspace.path) if workspace and workspace.cwd else spec.add_dirs
 
 
 def _attached(spec: RunSpec, folder: AttemptFolder, *, is_new: bool) -> list[str]:

@@ -35,4 +35,8 @@ ERRORS = {
         has_detail=True,
         is_of_agent=True,
     ),
+    "THREAD_BUSY": CatalogueEntry(
+        "Another Codex works in this thread.",
+        "Close the thread in the other Codex, then resume the run.",
+    ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.agents.codex.errors import ERRORS
 from engine.agents.codex.home import user_home
 from engine.agents.profile import AgentProfile
+from engine.domain.interaction import ApprovalPolicy
 from engine.domain.model import Agent
 from engine.domain.run_option import Kind, RunOption
 
@@ -25,6 +26,22 @@ CODEX = AgentProfile(
             kind=Kind.SETTINGS,
             metavar="KEY=TOML",
             help="Pass a setting to Codex, as `codex -c` takes it.",
+        ),
+        RunOption(
+            name="interactive",
+            sets="interactive",
+            kind=Kind.FLAG,
+            help="Let the agent ask before it leaves its sandbox, and be spoken to while it works.",
+            in_files=True,
+        ),
+        RunOption(
+            name="approvals",
+            sets="approvals",
+            kind=Kind.CHOICE,
+            choices=ApprovalPolicy,
+            help="Choose when an interactive agent asks: where it has to leave its sandbox, or "
+            "before every command not known to be safe.",
+            in_files=True,
         ),
         RunOption(
             name="codex-bin",

@@ -67,7 +67,7 @@ class CodexReader:
     def _failure(self, end: AttemptEnd) -> UserError | None:
         state = self._state
         if end.exit_code == 0 and state.turn == "completed":
-            return _refused(state)
+            return refused_by_sandbox(state)
         if state.turn == "failed":
             return failures.from_turn(state.failure)
         if error := end.machine_error:
@@ -135,7 +135,8 @@ class CodexReader:
         return [*(record for record in found if not isinstance(record, TokenCount)), *latest]
 
 
-def _refused(state: CodexState) -> UserError | None:
+def refused_by_sandbox(state: CodexState) -> UserError | None:
+    """Return the error of an attempt in which no command could start; None if one could."""
     if not state.refused or state.worked:
         return None
     return user_error(

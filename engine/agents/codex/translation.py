@@ -101,15 +101,23 @@ class Translator:
     def translate(self, raw: bytes) -> list[Body]:
         """Return the events of one line (without its newline), mostly one, sometimes none."""
         line = parse(raw)
-        if held := self.state.held:
-            self.state.held = ""
         if isinstance(line, UnreadableLine):
-            return [*_notices(held), Raw(line.data)]
+            return [*self._release_held(), Raw(line.data)]
+        return self.translate_line(line, raw)
+
+    def translate_line(self, line: CodexLine, raw: bytes) -> list[Body]:
+        """Return the events of one line that was read from `raw`."""
+        held = self.state.held
+        released = self._release_held()
         if line.type == "turn.failed":
             bodies = self._turn(line)
-            return [*_notices("" if held == self.state.failure else held), *bodies]
+            return [*([] if held == self.state.failure else released), *bodies]
         bodies = self._known(line, raw)
-        return [*_notices(held), *bodies] if held else bodies
+        return [*released, *bodies] if released else bodies
+
+    def _release_held(self) -> list[Body]:
+        held, self.state.held = self.state.held, ""
+        return _notices(held)
 
     def _known(self, line: CodexLine, raw: bytes) -> list[Body]:
         match line.type:
@@ -365,13 +373,13 @@ def _notices(text: str) -> list[Body]:
 def _phase(item: CodexItem, kind: str) -> str:
     if kind == "item.started":
         return "started"
-    return "failed" if item.status == "failed" else "completed"
+    return item.status if item.status in ("failed", "declined") else "completed"
 
 
 def _command(item: CodexItem, phase: str) -> Step:
     command = printable(item.command or "", TEXT_LIMIT)
     output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
-    text = one_line(_unwrapped(command))
+    text = one_line(unwrapped(command))
     return Step("tool", "command", phase, text, command, item.exit_code, output)
 
 
@@ -381,7 +389,7 @@ def _refused(step: Step) -> str:
     return refusal(step.output or "") if is_failed else ""
 
 
-def _unwrapped(command: str) -> str:
+def unwrapped(command: str) -> str:
     """Return Codex's shell command without the shell around it."""
     # As Codex mostly wraps it; `shlex`, which knows all ways, takes 50 times as long.
     shell, _, script = command.partition(" -lc ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ class SimulatedAgent:
         self.first_state = spoken.first_state
         self.reader = spoken.reader
         self.resets_at = spoken.resets_at
+        self.pending_records = _no_records
 
     @property
     def name(self) -> str:
@@ -107,3 +108,9 @@ class SimulatedAgent:
     def kept_files(self) -> list[tuple[Path, str]]:
         """Return nothing: it keeps no file in the user's home."""
         return []
+
+
+def _no_records(run: Run) -> Sequence[tuple[str, bytes]]:
+    """Return nothing: it reads nothing after its prompt."""
+    del run
+    return ()

@@ -22,6 +22,7 @@ from engine.execution.executor import (
     RecordedAttempt,
 )
 from engine.execution.local import orphans, process, process_marks, recorded, stage_script
+from engine.execution.local.inbox_file import append_records
 from engine.execution.local.process import NOBODY, AttemptProcess, census
 from engine.execution.local.spool import read_file, read_output
 from engine.execution.local.workspaces import LocalWorkspaces
@@ -109,6 +110,10 @@ class LocalExecutor:
     async def recorded_output(self, ref: AttemptRef, offset: int) -> OutputChunk:
         """Read an agent's spool file."""
         return await asyncio.to_thread(recorded.output, self._paths, ref.run, ref.attempt, offset)
+
+    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
+        """Append records to the inbox file of an attempt, and ring its bell."""
+        await asyncio.to_thread(append_records, self._folder(ref).inbox, records)
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         """End all processes that carry the mark of a part."""

@@ -1,0 +1,1 @@
+"""Codex as an interactive agent: `codex app-server` behind a bridge."""

@@ -1,0 +1,109 @@
+"""The part of the app-server's protocol that the bridge speaks.
+
+Nothing that widens rights beyond one answer is part of it: no `cwd` in `thread/start` (it would
+write trust into the user's settings), no `acceptForSession`, no amendments, no `persist`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+
+from .json_values import Json, as_dict
+from .options import BridgeOptions
+
+UNWANTED = [
+    # Parts of items: the completed item has all of them.
+    "item/agentMessage/delta",
+    "item/reasoning/textDelta",
+    "item/reasoning/summaryTextDelta",
+    "item/reasoning/summaryPartAdded",
+    "item/plan/delta",
+    "remoteControl/status/changed",
+    "skills/changed",
+    "thread/started",
+    "thread/settings/updated",
+]
+COMMAND = "item/commandExecution/requestApproval"
+PATCH = "item/fileChange/requestApproval"
+PERMISSIONS = "item/permissions/requestApproval"
+ELICITATION = "mcpServer/elicitation/request"
+_TOOL = "mcp_tool_call"
+_DECISIONS = {"approve": "accept", "deny": "decline", "stop": "cancel"}
+
+
+def handshake() -> Json:
+    """Return the parameters of `initialize`."""
+    return {
+        "clientInfo": {"name": "swarm_tui", "title": "swarm-tui", "version": "0"},
+        "capabilities": {
+            "experimentalApi": True,
+            "requestAttestation": False,
+            "optOutNotificationMethods": UNWANTED,
+        },
+    }
+
+
+def open_thread(options: BridgeOptions) -> tuple[str, Json]:
+    """Return the method and parameters that start or resume the thread.
+
+    A resumed thread forgets its sandbox and its approvals: both are passed every time.
+    """
+    params: Json = {
+        "approvalPolicy": options.approvals,
+        "sandbox": options.sandbox,
+        "approvalsReviewer": "user",
+    }
+    if options.model:
+        params["model"] = options.model
+    if options.folders:
+        # The current folder is named, too: these replace it.
+        params["runtimeWorkspaceRoots"] = [os.getcwd(), *options.folders]  # noqa: PTH109  no pathlib
+    if not options.thread:
+        return "thread/start", params
+    return "thread/resume", {**params, "threadId": options.thread, "excludeTurns": True}
+
+
+def last_turn(thread: str) -> Json:
+    """Return the parameters of `thread/turns/list`; only the full view has steered messages."""
+    return {"threadId": thread, "limit": 1, "sortDirection": "desc", "itemsView": "full"}
+
+
+def message(name: str, text: str, images: Sequence[str] = ()) -> Json:
+    """Return the parameters that every message to the agent has."""
+    part: Json = {"type": "text", "text": text, "text_elements": []}
+    shown: list[Json] = [{"type": "localImage", "path": path} for path in images]
+    return {"clientUserMessageId": name, "input": [part, *shown]}
+
+
+def schema(path: str) -> object:
+    """Read the JSON schema of the agent's last message; raises OSError and ValueError."""
+    with open(path, "rb") as file:  # noqa: PTH123  no pathlib: it takes long to import
+        return json.load(file)
+
+
+def is_answerable(method: str, params: Json) -> bool:
+    """Return whether a request is one that can be shown whole, and answered for once."""
+    if method == COMMAND:
+        kind = params.get("kind") or "command"
+        return kind == "command" and not params.get("networkApprovalContext")
+    if method == PATCH:
+        return not params.get("grantRoot")
+    if method == ELICITATION:
+        return as_dict(params.get("_meta")).get("codex_approval_kind") == _TOOL
+    return method == PERMISSIONS
+
+
+def answer(method: str, params: Json, decision: object) -> Json | None:
+    """Return the result that carries a decision; None for a decision that is not known."""
+    if not isinstance(decision, str) or decision not in _DECISIONS:
+        return None
+    known = _DECISIONS[decision]
+    if method in (COMMAND, PATCH):
+        return {"decision": known}
+    if method == PERMISSIONS:
+        wanted = as_dict(params.get("permissions")) if decision == "approve" else {}
+        granted = {name: value for name, value in wanted.items() if value is not None}
+        return {"permissions": granted, "scope": "turn"}
+    return {"action": known, "content": {} if decision == "approve" else None, "_meta": None}

@@ -1,0 +1,45 @@
+"""The command of an interactive attempt: the bridge, and what it passes to the app-server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.agents.base import AgentCommand, CommandRequest
+from engine.agents.codex import command
+from engine.agents.codex.interactive.translation import PROMPT
+from engine.system.child_files import path_of
+
+BRIDGE = Path(__file__).parent / "bridge" / "__main__.py"
+
+
+def interactive_command(request: CommandRequest, codex: str, home: Path) -> AgentCommand:
+    """Return the command of one attempt with the program `codex`; raises `UserError`.
+
+    Variables, folders and settings are those of `codex exec`. The prompt is read from stdin.
+    """
+    prompt = request.message or f"{PROMPT}{request.run.attempt}"
+    options = ["--codex", codex, "--inbox", str(request.folder.inbox), "--prompt-id", prompt]
+    options += _options(request)
+    for setting in command.all_settings(request, home):
+        options += ["-c", setting]
+    argv = (sys.executable, "-I", "-S", str(path_of(BRIDGE)), *options)
+    return AgentCommand(argv, command.variables(request), (command.databases(request),))
+
+
+def _options(request: CommandRequest) -> Iterator[str]:
+    spec, folder = request.run.spec, request.folder
+    yield from ("--sandbox", spec.sandbox.value, "--approvals", spec.approvals.value)
+    yield from ("--last-message", str(folder.last_message))
+    if request.thread:
+        yield from ("--thread", request.thread)
+    if model := spec.model or request.config.codex.model:
+        yield from ("--model", model)
+    if spec.output_schema:
+        yield from ("--output-schema", str(folder.output_schema))
+    for place in command.further_folders(spec, request.run.workspace):
+        yield from ("--add-dir", place)
+    if not request.thread:  # a thread has its images already
+        for image in spec.images:
+            yield from ("--image", image)

@@ -1,0 +1,76 @@
+"""Records of an attempt's inbox: what the engine asks of the bridge.
+
+Each has an id that follows from what was decided: written again, it is done once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from engine.domain.interaction import (
+    Decision,
+    DeliveryTime,
+    InputRequest,
+    MessageChanged,
+    RequestPhase,
+)
+from engine.domain.model import Run
+
+_encode = msgspec.json.Encoder().encode
+
+
+def pending(run: Run) -> list[tuple[str, bytes]]:
+    """Return what was decided and is not done yet, in order: each record with its id.
+
+    A message comes before the denial that it goes with, so that the agent reads both at once.
+    """
+    first = {one.message for one in run.interrupts}
+    found = [(one.message, _message(one, first)) for one in run.messages]
+    found += [(f"answer:{one.request}", _answer(one)) for one in run.input_requests if _is_due(one)]
+    return found + [(one.interrupt, interrupt(one.interrupt)) for one in run.interrupts]
+
+
+def _is_due(request: InputRequest) -> bool:
+    return request.phase is RequestPhase.ANSWERED and request.decision is not None
+
+
+def _answer(request: InputRequest) -> bytes:
+    return answer(request.request, request.decision or Decision.DENY)
+
+
+def _message(message: MessageChanged, first: Collection[str]) -> bytes:
+    if message.delivery is DeliveryTime.NOW:
+        return steer(message.message, message.text)
+    return queue(message.message, message.text, is_first=message.message in first)
+
+
+def answer(request: str, decision: Decision) -> bytes:
+    """Return the record that answers a request of this attempt, which is named in JSON."""
+    number = msgspec.Raw(request.encode())
+    return _record(f"answer:{request}", "answer", request=number, decision=decision.value)
+
+
+def steer(message: str, text: str) -> bytes:
+    """Return the record of a message that the agent reads in its present turn."""
+    return _record(message, "steer", text=text)
+
+
+def queue(message: str, text: str, *, is_first: bool = False) -> bytes:
+    """Return the record of a message that the agent reads when its turn has ended."""
+    return _record(message, "queue", text=text, **({"first": True} if is_first else {}))
+
+
+def unqueue(message: str) -> bytes:
+    """Return the record that withdraws a message from the queue."""
+    return _record(f"unqueue:{message}", "unqueue", message=message)
+
+
+def interrupt(name: str) -> bytes:
+    """Return the record that ends the turn and the commands that it runs."""
+    return _record(name, "interrupt")
+
+
+def _record(name: str, action: str, **fields: object) -> bytes:
+    return _encode({"id": name, "do": action, **fields})

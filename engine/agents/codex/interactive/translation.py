@@ -1,0 +1,354 @@
+"""Lines of the bridge and of the app-server become events of the run.
+
+Most of them have a counterpart in `codex exec`: they are turned into that, and translated alike.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.agents.codex.interactive import input_requests
+from engine.agents.codex.interactive.failures import error_code
+from engine.agents.codex.interactive.wire import (
+    BridgeLine,
+    WireItem,
+    WireLimits,
+    WireLine,
+    WireParams,
+    WireUsage,
+    WireWindow,
+    read_line,
+    read_request,
+)
+from engine.agents.codex.parsing import (
+    CodexItem,
+    CodexLine,
+    PathChange,
+    TodoItem,
+    TokenUsage,
+    TurnError,
+    unreadable,
+)
+from engine.agents.codex.rollout import TokenCount
+from engine.agents.codex.translation import (
+    COMPACTED,
+    TEXT_LIMIT,
+    CodexState,
+    Translator,
+)
+from engine.domain.events import Body, Notice, Raw
+from engine.domain.interaction import (
+    InputRequest,
+    InterruptPhase,
+    MessageChanged,
+    MessagePhase,
+    ProposedChange,
+    RequestPhase,
+    TurnInterrupt,
+)
+from engine.domain.model import LimitWindow
+from engine.domain.text import one_line, printable
+
+PROMPT = "prompt:"
+"""Begins the ids of messages that are an attempt's prompt."""
+MODE = "interactive"
+_DIFFS = 2 * TEXT_LIMIT
+_TYPES = {
+    "commandExecution": "command_execution",
+    "fileChange": "file_change",
+    "mcpToolCall": "mcp_tool_call",
+    "webSearch": "web_search",
+    "collabAgentToolCall": "collab_tool_call",
+    "agentMessage": "agent_message",
+    "reasoning": "reasoning",
+}
+_TOOLS = {
+    "spawnAgent": "spawn_agent",
+    "sendInput": "send_input",
+    "resumeAgent": "resume_agent",
+    "closeAgent": "close_agent",
+}
+_CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
+_QUIET = frozenset(
+    {
+        "account/updated",
+        "configWarning",
+        "deprecationNotice",
+        "item/commandExecution/outputDelta",
+        "item/commandExecution/terminalInteraction",
+        "mcpServer/startupStatus/updated",
+        "thread/goal/cleared",
+        "thread/readState/changed",
+        "thread/started",
+        "thread/status/changed",
+        "turn/diff/updated",
+    }
+)
+_SILENT_ITEMS = frozenset({"userMessage", "plan", "hookPrompt", "imageView", "sleep"})
+
+
+class InteractiveState(CodexState, omit_defaults=True):
+    """The state of an interactive attempt: that of exec, and what the bridge adds."""
+
+    mode: str = ""
+    requests: list[str] = msgspec.field(default_factory=list[str])
+    """The names of the open requests."""
+    patches: dict[str, tuple[ProposedChange, ...]] = msgspec.field(
+        default_factory=dict[str, tuple[ProposedChange, ...]]
+    )
+    """The changes of patches that have begun, by item: a request names the item only."""
+    failure_code: str = ""
+    ended: str = ""
+    """Why the bridge ended, in its words."""
+
+
+class InteractiveTranslator:
+    """Translator of an attempt's lines."""
+
+    def __init__(self, state: InteractiveState, root: str) -> None:
+        self.state = state
+        self._root = root
+        self._exec = Translator(state, root)
+
+    def translate(self, raw: bytes) -> list[Body]:
+        """Return the events of one line, without its newline."""
+        line = read_line(raw)
+        if line is None:
+            return [Raw(unreadable(raw).data)]
+        if isinstance(line, BridgeLine):
+            return self._bridge(line)
+        if not line.method:
+            return self._responded(line)
+        if line.id is not None:
+            return self._requested(line, raw)
+        if line.params.thread_id not in (None, self.state.thread_id):
+            return []  # of a sub-agent
+        return self._notified(line, raw)
+
+    def close(self) -> list[Body]:
+        """Return the events that close all that is open, once the attempt has ended."""
+        bodies: list[Body] = list(self._withdraw_all())
+        return bodies + (self._exec.close_steps(is_told=False) if self.state.open else [])
+
+    # Lines of the bridge
+
+    def _bridge(self, line: BridgeLine) -> list[Body]:
+        match line.bridge:
+            case "applied":
+                return self._applied(line)
+            case "refused":
+                return self._refused(line)
+            case "unsupported":
+                method = one_line(line.method)
+                return [Notice("warning", f"refused an unknown request of Codex: {method}")]
+            case "not-cleaned":
+                reason = one_line(line.reason)
+                return [Notice("warning", f"commands of the turn may still run: {reason}")]
+            case "ended":
+                self.state.ended = printable(line.reason, TEXT_LIMIT)
+            case _:
+                pass
+        return []
+
+    def _applied(self, line: BridgeLine) -> list[Body]:
+        name = line.id or ""
+        match line.do:
+            case "answer":
+                return self._close_request(line.request, RequestPhase.APPLIED)
+            case "interrupt":
+                return [TurnInterrupt(name, InterruptPhase.DONE)]
+            case "unqueue":
+                return [MessageChanged(line.message or "", MessagePhase.WITHDRAWN)]
+            case "message":
+                return _message(name, MessagePhase.DELIVERED)
+            case _:
+                return _message(name, MessagePhase.SENT)
+
+    def _refused(self, line: BridgeLine) -> list[Body]:
+        reason = one_line(line.reason)
+        if line.do == "interrupt":
+            return [TurnInterrupt(line.id or "", InterruptPhase.REFUSED)]
+        return [Notice("warning", f"an inbox record was refused: {reason}")]
+
+    # Lines of the server
+
+    def _responded(self, line: WireLine) -> list[Body]:
+        thread = line.result.thread if line.result else None
+        if thread is None or not thread.id:
+            return []
+        return self._said(CodexLine("thread.started", thread_id=thread.id))
+
+    def _requested(self, line: WireLine, raw: bytes) -> list[Body]:
+        if input_requests.kind_of(line.method) is None or line.id is None:
+            return []  # the bridge refuses it, and reports that
+        params = read_request(raw)
+        name = _name(line.id)
+        self.state.requests.append(name)
+        changes = self.state.patches.get(str(params.get("itemId")), ())
+        is_of_agent = line.params.thread_id not in (None, self.state.thread_id)
+        request = input_requests.raised(name, line.method, params, changes, self._root, is_of_agent)
+        return [request]
+
+    def _notified(self, line: WireLine, raw: bytes) -> list[Body]:
+        params = line.params
+        match line.method:
+            case "item/started" | "item/completed" if params.item:
+                return self._item(params.item, line.method.removeprefix("item/"), raw)
+            case "turn/started":
+                return self._said(CodexLine("turn.started"))
+            case "turn/completed":
+                return self._turn_ended(params)
+            case "turn/plan/updated":
+                return self._plan(params)
+            case "serverRequest/resolved":
+                return self._close_request(params.request_id, RequestPhase.WITHDRAWN)
+            case "error" | "warning":
+                return self._warned(line.method, params)
+            case _:
+                return self._counted(line, raw)
+
+    def _counted(self, line: WireLine, raw: bytes) -> list[Body]:
+        if line.method == "thread/tokenUsage/updated" and line.params.token_usage:
+            return self._exec.recorded(_count(line.params.token_usage))
+        if line.method == "account/rateLimits/updated" and line.params.rate_limits:
+            return self._exec.recorded(TokenCount(None, None, _windows(line.params.rate_limits)))
+        return [] if line.method in _QUIET else [Raw(unreadable(raw).data)]
+
+    def _warned(self, method: str, params: WireParams) -> list[Body]:
+        if method == "warning":
+            return [Notice("warning", printable(params.message, TEXT_LIMIT))]
+        text = params.error.message if params.error else ""
+        if params.error and not params.will_retry:
+            self.state.failure_code = error_code(params.error)
+        return self._said(CodexLine("error", message=text))
+
+    def _turn_ended(self, params: WireParams) -> list[Body]:
+        turn = params.turn
+        status = turn.status if turn else ""
+        bodies: list[Body] = list(self._withdraw_all())
+        if turn and turn.error and status == "failed":
+            self.state.failure_code = error_code(turn.error)
+            failed = CodexLine("turn.failed", error=TurnError(turn.error.message))
+            return bodies + self._said(failed)
+        bodies += self._said(CodexLine("turn.completed"))
+        self.state.turn = status
+        return bodies
+
+    def _plan(self, params: WireParams) -> list[Body]:
+        items = [TodoItem(one.step, one.status == "completed") for one in params.plan]
+        return self._said(CodexLine("item.updated", item=CodexItem(type="todo_list", items=items)))
+
+    # Items
+
+    def _item(self, item: WireItem, event: str, raw: bytes) -> list[Body]:
+        if item.type == "userMessage" and event == "started" and item.client_id:
+            return _message(item.client_id, MessagePhase.DELIVERED)
+        if item.type == "contextCompaction":
+            return [Notice("info", COMPACTED)] if event == "completed" else []
+        if item.type in _SILENT_ITEMS:
+            return []
+        if item.type not in _TYPES:
+            return [Raw(unreadable(raw).data)] if event == "completed" else []
+        if item.type == "fileChange":
+            self._patch(item, event)
+        # Nothing of a message is known before its end.
+        if item.type in ("agentMessage", "reasoning") and event == "started":
+            return []
+        return self._said(CodexLine(f"item.{event}", item=_as_exec(item)), raw)
+
+    def _patch(self, item: WireItem, event: str) -> None:
+        if event != "started":
+            self.state.patches.pop(item.id, None)
+            return
+        room = _DIFFS
+        changes: list[ProposedChange] = []
+        for change in item.changes or ():
+            kind = _CHANGES.get(str(change.kind.get("type")), "modified")
+            # A longer one stays longer than what is shown whole, and so is known as cut.
+            diff = change.diff[: max(room, TEXT_LIMIT + 1)]
+            room -= len(diff)
+            changes.append(input_requests.proposed(change.path, kind, diff, self._root))
+        self.state.patches[item.id] = tuple(changes)
+
+    def _said(self, line: CodexLine, raw: bytes = b"") -> list[Body]:
+        return self._exec.translate_line(line, raw)
+
+    # Requests
+
+    def _close_request(self, number: int | str | None, phase: RequestPhase) -> list[Body]:
+        name = _name(number)
+        if name not in self.state.requests:
+            return []
+        self.state.requests.remove(name)
+        return [InputRequest(name, phase)]
+
+    def _withdraw_all(self) -> list[InputRequest]:
+        names, self.state.requests = self.state.requests, []
+        return [InputRequest(name, RequestPhase.WITHDRAWN) for name in names]
+
+
+def _name(number: int | str | None) -> str:
+    """Return the name of a request within its attempt: its id as JSON, so that 0 is not "0"."""
+    return _encode(number).decode()[:100]
+
+
+def _message(name: str, phase: MessagePhase) -> list[Body]:
+    return [] if name.startswith(PROMPT) else [MessageChanged(printable(name, 100), phase)]
+
+
+def _as_exec(item: WireItem) -> CodexItem:
+    """Return an item in the words of `codex exec`."""
+    changes = None
+    if item.changes is not None:
+        changes = [PathChange(one.path, str(one.kind.get("type"))) for one in item.changes]
+    return CodexItem(
+        id=item.id,
+        type=_TYPES[item.type],
+        status=item.status,
+        text="\n".join(item.summary) if item.type == "reasoning" else item.text,
+        command=item.command,
+        aggregated_output=item.aggregated_output,
+        exit_code=item.exit_code,
+        changes=changes,
+        server=item.server,
+        tool=_TOOLS.get(item.tool or "", item.tool),
+        query=item.query,
+        prompt=item.prompt,
+    )
+
+
+def _count(usage: WireUsage) -> TokenCount:
+    total = usage.total
+    tokens = TokenUsage(total.input_tokens, total.cached_input_tokens, total.output_tokens)
+    return TokenCount(tokens, usage.model_context_window, ())
+
+
+def _windows(limits: WireLimits) -> tuple[LimitWindow, ...]:
+    pairs: list[tuple[str, WireWindow | None]]
+    pairs = [("primary", limits.primary), ("secondary", limits.secondary)]
+    return tuple(
+        LimitWindow(name, window.used_percent, window.window_duration_mins, window.resets_at)
+        for name, window in pairs
+        if window
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(InteractiveState).decode
+
+
+def state_json(state: InteractiveState) -> bytes:
+    """Write a state for the engine to store; it names its mode."""
+    return _encode(state)
+
+
+def state_from(stored: bytes) -> InteractiveState:
+    """Read a stored state; that of an exec attempt is one without requests."""
+    state = _decode(stored)
+    state.mode = MODE
+    return state
+
+
+def is_interactive(stored: bytes) -> bool:
+    """Return whether a stored state is one of this mode."""
+    return _decode(stored).mode == MODE
