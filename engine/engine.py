@@ -21,6 +21,7 @@ from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
+from engine.domain.interaction import DeliveryTime, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Pause, Run, RunSpec
@@ -349,6 +350,18 @@ class Engine:
         With `ask_later`, missing trust in its repository is not an error.
         """
         return await self._requests.check(spec, ask_later)
+
+    async def answer(self, run: str, answered: RequestAnswer) -> Run:
+        """Answer an open request of a run; raises `UserError` where it is not open any more."""
+        return await self._requests.answer(run, answered)
+
+    async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
+        """Send a message to the agent of a run; one that has ended goes on with it."""
+        return await self._requests.send(run, text, delivery)
+
+    async def interrupt(self, run: str, text: str = "") -> Run:
+        """End the turn of a run's agent; with a text, it goes on with that at once."""
+        return await self._requests.interrupt(run, text)
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Request the end of a run: SIGTERM, SIGKILL after the grace time; `kill`: at once."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from engine.agents.base import ExtraRequest
 from engine.agents.registry import agent_of
 from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
@@ -34,6 +35,8 @@ def check_texts(spec: RunSpec) -> None:
     """Check what can be checked without a look at the disk; raises `UserError`."""
     check_known(spec)
     agent_of(spec.agent).check(spec)
+    if spec.interactive and ExtraRequest.ANSWER not in agent_of(spec.agent).requests:
+        raise user_error("RUN_NOT_INTERACTIVE", "This agent runs on its own only.")
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Describe the task.")
     if not all(map(_is_utf8, _texts(spec))):

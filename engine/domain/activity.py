@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.domain.interaction import InputRequest, RequestKind
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Cause, Occupation, WaitingFor
 
@@ -46,6 +47,12 @@ def elapsed_s(run: Run, now: float) -> float:
         return 0.0
     end = now if run.finished_at is None else run.finished_at
     return max(0.0, end - run.started_at - run.skipped_s)
+
+
+def asked_s(run: Run, now: float) -> float:
+    """Return the seconds of this attempt in which the agent waited for an answer of the user."""
+    since = now if run.asked_since is None else run.asked_since
+    return run.waited_s + max(0.0, now - since)
 
 
 def is_quiet(run: Run, now: float) -> bool:
@@ -147,8 +154,24 @@ def _waiting(after: Sequence[str], place: str) -> str:
     return f"waiting for {', '.join(after)}{place}" if after else f"waiting for a slot{place}"
 
 
+def request_words(request: InputRequest) -> str:
+    """Return the subject of a request in a few words."""
+    match request.kind:
+        case RequestKind.COMMAND:
+            return f"run `{request.text}`"
+        case RequestKind.PATCH:
+            return f"edit {request.text}"
+        case RequestKind.TOOL:
+            return f"use {request.text}"
+        case _:
+            return f"more rights: {request.text}"
+
+
 def _working(run: Run, now: float) -> str:
     busy_s = now - run.doing_since
+    for request in run.unanswered:
+        others = len(run.unanswered) - 1
+        return f"needs you: {request_words(request)}{f' and {others} more' if others else ''}"
     if run.occupation is Occupation.COMMAND:
         return f"{run.doing} for {clock(busy_s)}"
     if is_quiet(run, now):

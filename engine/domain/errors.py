@@ -247,6 +247,19 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "RUN_NOT_CANCELLABLE": CatalogueEntry(
         "The run has already ended.", "Nothing needs doing; see `swarm-tui show`."
     ),
+    "RUN_NOT_INTERACTIVE": CatalogueEntry(
+        "The run's agent cannot be spoken to.",
+        "Start a run with --interactive; one that has ended goes on with `swarm-tui resume`.",
+    ),
+    "REQUEST_NOT_PENDING": CatalogueEntry(
+        "The request is not open any more.",
+        "List the open requests with `swarm-tui inbox`.",
+    ),
+    "HOME_UNSAFE": CatalogueEntry(
+        "The agent's commands can write to the home.",
+        "Name a folder in SWARM_HOME that is neither below the temporary folder nor in a "
+        "workspace, or run without --interactive.",
+    ),
     "RUN_NOT_RETRYABLE": CatalogueEntry(
         "The run has not ended yet.", "Wait for it, or cancel it first."
     ),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
 from engine.domain.reasons import Cause, Subject, reason
@@ -192,6 +193,9 @@ Body = (
     | CheckpointTaken
     | ArtifactSaved
     | ErrorRaised
+    | InputRequest
+    | MessageChanged
+    | TurnInterrupt
     | Raw
 )
 
@@ -210,6 +214,9 @@ BODIES: dict[str, type[Body]] = {
         CheckpointTaken,
         ArtifactSaved,
         ErrorRaised,
+        InputRequest,
+        MessageChanged,
+        TurnInterrupt,
         Raw,
     )
 }
@@ -249,7 +256,7 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_TIMES = {"not_before", "resets_at", "at"}
+_TIMES = {"not_before", "resets_at", "at", "raised_at"}
 
 
 def event_json(event: Event) -> dict[str, Any]:

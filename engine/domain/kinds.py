@@ -29,7 +29,12 @@ KINDS: tuple[EventKind, ...] = (
     EventKind(
         "messages",
         "messages and thoughts of the agent",
-        (EventSelector("step", "role", ("assistant", "reasoning")),),
+        (
+            EventSelector("step", "role", ("assistant", "reasoning")),
+            EventSelector("message"),
+            EventSelector("input_request"),
+            EventSelector("interrupt"),
+        ),
     ),
     EventKind(
         "commands",

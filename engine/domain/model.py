@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
+from engine.domain.interaction import (
+    ApprovalPolicy,
+    InputRequest,
+    MessageChanged,
+    RequestPhase,
+    TurnInterrupt,
+)
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
 from engine.domain.open_enum import OpenEnum
 from engine.domain.reasons import Cause, Occupation, WaitingFor
@@ -134,6 +141,10 @@ class RunSpec:
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
+    interactive: bool = False
+    """Whether the agent can ask and be spoken to while it works."""
+    approvals: ApprovalPolicy = ApprovalPolicy.ON_REQUEST
+    """When an interactive agent asks."""
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
     output_schema: str | None = None
@@ -175,6 +186,8 @@ class AttemptRequest:
     """Go on in the run's thread."""
     fresh: bool = False
     """Begin with a new workspace."""
+    message: str = ""
+    """The id of the message to the agent that the prompt is, if it is one."""
 
 
 @record
@@ -375,6 +388,22 @@ class Run:
     """Why it has its status; `reason` is the text of it."""
     occupation: Occupation | None = None
     """The kind of work that `doing` describes, where it is one of these."""
+    input_requests: tuple[InputRequest, ...] = ()
+    """Open requests of the agent, and those whose answers it has not got yet."""
+    asked_since: float | None = None
+    """Since when the agent waits for an answer."""
+    waited_s: float = 0.0
+    """Seconds of this attempt before that in which it waited for answers."""
+    messages: tuple[MessageChanged, ...] = ()
+    """Messages to the agent that it has not read."""
+    interrupts: tuple[TurnInterrupt, ...] = ()
+    """Interrupts that are not done yet."""
+
+    @property
+    def unanswered(self) -> tuple[InputRequest, ...]:
+        """The requests that wait for an answer: with one, the run needs the user."""
+        raised = RequestPhase.RAISED
+        return tuple(one for one in self.input_requests if one.phase is raised)
 
     @property
     def is_applied(self) -> bool:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 
-from engine.domain import lifecycle
+from engine.domain import interaction_fold, lifecycle
 from engine.domain.activity import THINKING
 from engine.domain.events import (
     Body,
@@ -23,6 +23,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
+from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
 from engine.domain.model import (
     BASELINE,
     LOCAL,
@@ -88,6 +89,8 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _notice(run, body, at)
         case PlanChanged():
             _plan(run, body, at)
+        case InputRequest() | MessageChanged() | TurnInterrupt():
+            interaction_fold.apply(run, body, at)
         case _:
             _measure(run, body)
 
@@ -100,6 +103,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
     run.notice = run.reason = run.stalled = run.message = ""
+    interaction_fold.begin_attempt(run)
     run.cause = None
     _do(run, "", run.last_event_at)
 

@@ -19,6 +19,8 @@ class Cause(OpenEnum):
     LIMIT = "limit"
     DEPENDENCY = "dependency"
     ERROR = "error"
+    INTERRUPT = "interrupt"
+    MESSAGE = "message"
 
 
 REASONS = {
@@ -30,6 +32,8 @@ REASONS = {
     Cause.LIMIT: "waiting for the limit to reset: {code}",
     Cause.DEPENDENCY: "{run} did not succeed",
     Cause.ERROR: "{code}",
+    Cause.INTERRUPT: "interrupted by the user",
+    Cause.MESSAGE: "message of the user",
 }
 """The text of each cause, with the facts that it names."""
 

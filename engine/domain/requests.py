@@ -7,10 +7,21 @@ from textwrap import indent
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, status_change
+from engine.domain.interaction import (
+    Decision,
+    DeliveryTime,
+    InputRequest,
+    InterruptPhase,
+    MessageChanged,
+    MessagePhase,
+    RequestAnswer,
+    RequestPhase,
+    TurnInterrupt,
+)
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
 from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
-from engine.domain.text import printable_name
+from engine.domain.text import printable, printable_name
 
 GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
@@ -81,6 +92,61 @@ def resume(run: Run, message: str) -> Sequence[Body]:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a thread.")
     check_not_deleted(run)
     return [status_change(Status.QUEUED, Cause.RESUME), Notice("info", f"you: {message}")]
+
+
+def answer(
+    run: Run, answered: RequestAnswer, message: str = "", decided_by: str = "user"
+) -> Sequence[Body]:
+    """Answer an open request; `message` is the id of the text that goes with a denial.
+
+    Raises `UserError` REQUEST_NOT_PENDING where it is not open, or asks for something else.
+    """
+    request = next((one for one in run.unanswered if one.request == answered.request), None)
+    is_same = request is not None and run.attempt == answered.attempt
+    if request is None or not is_same or run.status is not Status.RUNNING:
+        raise user_error("REQUEST_NOT_PENDING")
+    if request.digest != answered.digest:
+        changed = "The request asks for something other than what was shown."
+        raise user_error("REQUEST_NOT_PENDING", changed)
+    if request.is_cut and answered.decision is Decision.APPROVE:
+        raise user_error("INPUT_INVALID", "The request is too long to be shown whole: deny it.")
+    told: list[Body] = []
+    if answered.text:
+        told.append(_queued(message, answered.text, DeliveryTime.NOW))
+    done = InputRequest(
+        request.request,
+        RequestPhase.ANSWERED,
+        decision=answered.decision,
+        decided_by=decided_by,
+        message=message if told else "",
+    )
+    return [*told, done]
+
+
+def send(run: Run, message: str, text: str, delivery: DeliveryTime) -> Sequence[Body]:
+    """Send a message to the agent of a run that has not ended; `message` is its id."""
+    _check_interactive(run)
+    if run.status not in LIVE or run.status is Status.CANCELLING:
+        raise user_error("RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.")
+    return [_queued(message, text, delivery)]
+
+
+def interrupt(run: Run, name: str, message: str = "", text: str = "") -> Sequence[Body]:
+    """End the agent's turn; with a text, it goes on with that at once. `name` is a new id."""
+    _check_interactive(run)
+    if run.status is not Status.RUNNING:
+        raise user_error("RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.")
+    told = [_queued(message, text, DeliveryTime.AFTER_TURN)] if text else []
+    return [*told, TurnInterrupt(name, InterruptPhase.REQUESTED, message if text else "")]
+
+
+def _queued(message: str, text: str, delivery: DeliveryTime) -> MessageChanged:
+    return MessageChanged(message, MessagePhase.QUEUED, delivery, printable(text))
+
+
+def _check_interactive(run: Run) -> None:
+    if not run.spec.interactive:
+        raise user_error("RUN_NOT_INTERACTIVE")
 
 
 def check_cancellable(run: Run) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.domain.activity import activity, elapsed_s, waiting_for
+from engine.domain.activity import activity, asked_s, elapsed_s, waiting_for
 from engine.domain.events import iso
+from engine.domain.interaction import InputRequest, MessageChanged
 from engine.domain.model import Pause, Run, Status
 
 
@@ -57,6 +58,10 @@ def run_json(
         "limits": [
             {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits
         ],
+        "interactive": spec.interactive,
+        "input_requests": [request_json(run, request, now) for request in run.input_requests],
+        "messages": [message_json(message) for message in run.messages],
+        "waited_s": round(asked_s(run, now), 3),
         "tokens": {
             "input": run.usage.input,
             "cached_input": run.usage.cached,
@@ -68,6 +73,30 @@ def run_json(
         "exit_code": run.exit_code,
         "result": result_of(run),
     }
+
+
+def request_id(run: Run, request: InputRequest) -> str:
+    """Return the id by which an open request of a run is answered."""
+    return f"{run.id}:{run.attempt}:{request.request}"
+
+
+def request_json(run: Run, request: InputRequest, now: float) -> dict[str, Any]:
+    """Return an open request as a JSON object; it is `raised`, or `answered` and on its way."""
+    raised_at = now if request.raised_at is None else request.raised_at
+    fields = asdict(request)
+    del fields["raised_at"]
+    return {
+        "id": request_id(run, request),
+        "run": run.id,
+        **fields,
+        "raised_at": iso(raised_at),
+        "waiting_s": round(max(0.0, now - raised_at), 3),
+    }
+
+
+def message_json(message: MessageChanged) -> dict[str, Any]:
+    """Return a message that the agent has not read as a JSON object."""
+    return asdict(message)
 
 
 def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value

@@ -51,6 +51,8 @@ def shift_times(run: Run, skipped_s: float, at: float) -> None:
         run.skipped_s += skipped_s
     run.doing_since = moved(run.doing_since)
     run.last_sign_at = moved(run.last_sign_at)
+    if run.asked_since is not None:
+        run.asked_since = moved(run.asked_since)
     if pace := run.plan_pace:
         began_at, moved_at = moved(pace.began_at), moved(pace.moved_at)
         run.plan_pace = replace(pace, began_at=began_at, moved_at=moved_at)

@@ -20,6 +20,7 @@ from engine.domain.events import (
     StatusChanged,
     status_change,
 )
+from engine.domain.interaction import MessageChanged
 from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON, check_failed
@@ -88,12 +89,19 @@ def decide(
     settings: WatchdogSettings,
     now: float,
     again: AttemptRequest | None = None,
+    sent: str = "",
 ) -> NextStep:
     """Decide what follows an attempt that was not cancelled.
 
-    `again` is the request of another attempt, see `go_on`.
+    `again` is the request of another attempt, see `go_on`. `sent` is the id of the message that
+    this attempt began with: it begins no other.
     """
     error = outcome.error
+    unread = [one for one in run.messages if one.message != sent]
+    if unread and outcome.kind in (OutcomeKind.SUCCESS, OutcomeKind.INTERRUPTED):
+        return _go_on_with(unread[0], exit_code)
+    if outcome.kind is OutcomeKind.INTERRUPTED:
+        return NextStep([status_change(Status.INTERRUPTED, Cause.INTERRUPT, exit_code=exit_code)])
     if error is None and run.spec.verify:
         return NextStep([StatusChanged(Status.VERIFYING, exit_code=exit_code)])
     if error is None:
@@ -109,6 +117,12 @@ def decide(
     status = Status.INTERRUPTED if interrupted else Status.FAILED
     ended = status_change(status, Cause.ERROR, code=error.code, exit_code=exit_code)
     return NextStep([ErrorRaised(error.info), ended])
+
+
+def _go_on_with(message: MessageChanged, exit_code: int | None) -> NextStep:
+    """Return another attempt that begins with a message which the agent has not read."""
+    ask = AttemptRequest(message.text, resume=True, message=message.message)
+    return NextStep([status_change(Status.QUEUED, Cause.MESSAGE, exit_code=exit_code)], ask)
 
 
 def after_check(run: Run, error: UserError | None, output: str, now: float) -> NextStep:

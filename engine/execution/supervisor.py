@@ -73,6 +73,8 @@ class RunSupervisor:
         self._process: AttemptHandle | None = None
         self._following: FollowedAttempt | None = None
         self._cpu_s = 0.0
+        self._delivered: set[str] = set()
+        """The ids of records that are in the attempt's inbox."""
         self._limits = watchdog.of_run(run, tools.config.watchdog)
         with_run = (tools.config.grace_s, lambda: self._run, self._append)
         self._preparing = WorkspaceStage(tools.paths, host.executor, *with_run, tools.store)
@@ -90,7 +92,7 @@ class RunSupervisor:
         """Replace the run by a newer state of it."""
         if run.seq < self._run.seq:
             return
-        changed = (run.status, run.cause) != (self._run.status, self._run.cause)
+        changed = _wakes(run) != _wakes(self._run)
         self._run = run
         if changed:
             self._woken.set()
@@ -173,11 +175,20 @@ class RunSupervisor:
     async def _work(self) -> None:
         following = await self._follow(may_start=True)
         assert following is not None
+        await self._deliver()
         ending = await self._ended_or_woken(following)
         if ending is not None:
             await self._finish(following, ending)
         elif self._run.status is Status.RUNNING:
             await self._check(following)
+
+    async def _deliver(self) -> None:
+        """Hand on what was decided for the agent; after a takeover, all of it again."""
+        known = agent_of(self._run.spec.agent).pending_records(self._run)
+        new = {name: record for name, record in known if name not in self._delivered}
+        if new:
+            await self._host.executor.append_records(self._ref, list(new.values()))
+            self._delivered |= new.keys()
 
     async def _check(self, following: FollowedAttempt) -> None:
         """See what is the matter with a run that is at work, and do something about it."""
@@ -244,9 +255,16 @@ class RunSupervisor:
             {} if following.verdict else left, following.process.survivors, message
         )
         await self._remember()
-        again = endings.next_request(await self._ask(), can_continue=following.reader.can_continue)
+        ask = await self._ask()
+        again = endings.next_request(ask, can_continue=following.reader.can_continue)
         following_up = endings.decide(
-            self._run, outcome, ending.exit_code, self._limits, self._tools.clock.now(), again
+            self._run,
+            outcome,
+            ending.exit_code,
+            self._limits,
+            self._tools.clock.now(),
+            again,
+            sent=ask.message if ask else "",
         )
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))
@@ -398,3 +416,8 @@ class RunSupervisor:
                 if waited:
                     faults.clear("database")
                 return done
+
+
+def _wakes(run: Run) -> tuple[object, ...]:
+    """Return the parts of a run whose change is acted on at once."""
+    return run.status, run.cause, run.input_requests, run.messages, run.interrupts

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import msgspec
 
 from engine.config.settings import WatchdogSettings
-from engine.domain.activity import clock, elapsed_s
+from engine.domain.activity import asked_s, clock, elapsed_s
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Stage
 from engine.domain.projection import NETWORK_WAIT
@@ -26,6 +26,8 @@ def of_run(run: Run, settings: WatchdogSettings) -> WatchdogSettings:
 
 def is_quiet(run: Run, now: float, settings: WatchdogSettings) -> bool:
     """Return whether the run was silent for so long that its processes are checked."""
+    if run.unanswered:
+        return False
     return now - run.last_sign_at > settings.silent_s / 2
 
 
@@ -39,8 +41,11 @@ def is_odd(run: Run, now: float, settings: WatchdogSettings) -> bool:
 def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> str:
     """Return why the run looks stalled at `now`; empty if it does not.
 
-    `idle`: its processes used no processor time since the last look.
+    `idle`: its processes used no processor time since the last look. To wait for the user is no
+    stall.
     """
+    if run.unanswered:
+        return ""
     if run.stage is not Stage.EXECUTING:
         waited_s = now - run.doing_since  # since the agent was started: not the workspace's making
         return _stall_text("no first event", waited_s, waited_s > settings.first_event_s)
@@ -64,7 +69,7 @@ def _stall_text(what: str, for_s: float, long: bool, *, idle: bool = False) -> s
 def verdict(run: Run, now: float, settings: WatchdogSettings, stalled: str) -> UserError | None:
     """Return the error for which the run must be ended at `now`: time, tokens, or the watchdog."""
     spec = run.spec
-    if spec.timeout_s is not None and elapsed_s(run, now) > spec.timeout_s:
+    if spec.timeout_s is not None and elapsed_s(run, now) - asked_s(run, now) > spec.timeout_s:
         limit = clock(spec.timeout_s)
         return user_error("RUN_TIMED_OUT", f"The run reached its time limit of {limit}.")
     used = run.usage.input + run.usage.output

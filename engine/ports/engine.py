@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from engine.domain.interaction import DeliveryTime
 from engine.domain.kinds import USUAL, EventKind
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from engine.config.settings import Config
     from engine.domain.events import Event
     from engine.domain.fault import Fault
+    from engine.domain.interaction import RequestAnswer
     from engine.domain.model import Pause, Run, RunSpec
     from engine.domain.projection import View
     from engine.domain.radar import OverlapDetector
@@ -147,6 +149,18 @@ class RunsPort(Protocol):
 
     async def start(self, spec: RunSpec) -> Run:
         """Check a request, then queue a run."""
+        ...
+
+    async def answer(self, run: str, answered: RequestAnswer) -> Run:
+        """Answer an open request of a run; raises `UserError` where it is not open any more."""
+        ...
+
+    async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
+        """Send a message to the agent of a run; one that has ended goes on with it."""
+        ...
+
+    async def interrupt(self, run: str, text: str = "") -> Run:
+        """End the turn of a run's agent; with a text, it goes on with that at once."""
         ...
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from engine.domain import requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
-from engine.domain.lifecycle import LIVE
+from engine.domain.interaction import DeliveryTime, RequestAnswer
+from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import (
     LOCAL,
     AttemptRequest,
@@ -30,6 +32,8 @@ from engine.system.environment import requested_environment
 
 if TYPE_CHECKING:
     from engine.lazy_services import LazyServices
+
+MESSAGE_CHARACTERS = 100_000
 
 
 class RunRequests:
@@ -128,6 +132,34 @@ class RunRequests:
             found.id, lambda current: requests.resume(current, message), ask
         )
 
+    async def answer(self, run: str, answered: RequestAnswer) -> Run:
+        """Answer an open request of a run; one that is not open is not answered."""
+        message = new_message()
+        return await self._journal.change(
+            run, lambda current: requests.answer(current, answered, message)
+        )
+
+    async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
+        """Send a message to the agent of a run; one that has ended goes on with it."""
+        found = await find_run(self._store, run)
+        if found.status in FINISHED:
+            return await self.resume(found.id, text)
+        _check_text(text)
+        message = new_message()
+        return await self._journal.change(
+            found.id, lambda current: requests.send(current, message, text, delivery)
+        )
+
+    async def interrupt(self, run: str, text: str = "") -> Run:
+        """End the turn of a run's agent; with a text, it goes on with that at once."""
+        found = await find_run(self._store, run)
+        if text:
+            _check_text(text)
+        name, message = f"interrupt:{new_message()}", new_message()
+        return await self._journal.change(
+            found.id, lambda current: requests.interrupt(current, name, message, text)
+        )
+
     async def _from_run(self, spec: RunSpec) -> RunSpec:
         """Put the path of the earlier run's workspace in the place of its name.
 
@@ -203,3 +235,16 @@ def _checkable(spec: RunSpec) -> RunSpec:
     is_here = "/" in (wish.source or "/") and wish.host == LOCAL
     is_left_out = wish.kind is WorkspaceKind.FROM_RUN and not is_here
     return replace(spec, workspace=WorkspaceSpec()) if is_left_out else spec
+
+
+def new_message() -> str:
+    """Return an id for a message that no other has."""
+    return f"message:{uuid.uuid4().hex}"
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise user_error("INPUT_INVALID", "The message is empty.", "Write the message.")
+    if len(text) > MESSAGE_CHARACTERS:
+        limit = f"A message may have {MESSAGE_CHARACTERS} characters."
+        raise user_error("INPUT_INVALID", limit, "Put the text into a file, and name that.")

@@ -63,6 +63,7 @@ async def _start(
         base,
         of_commands,
         reserved=executor.reserved_variables(ref),
+        message=ask.message if ask else "",
     )
     command = agent_of(run.spec.agent).command(request)
     cwd = await executor.workspaces.working_folder(run.workspace)
@@ -103,5 +104,7 @@ def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -
     """
     thread = thread_to_resume(run, ask)
     states = (bytes(cursor_from(text).agent) for text in earlier)
-    state = agent_of(run.spec.agent).first_state(thread, run.usage, states)
+    state = agent_of(run.spec.agent).first_state(
+        thread, run.usage, states, interactive=run.spec.interactive
+    )
     return AttemptCursor(msgspec.Raw(state))
