@@ -26,15 +26,40 @@ from engine.domain.events import (
     UsageCounted,
     event_json,
 )
+from engine.domain.interaction import (
+    Decision,
+    DeliveryTime,
+    InputRequest,
+    InterruptPhase,
+    MessageChanged,
+    MessagePhase,
+    RequestKind,
+    RequestPhase,
+    TurnInterrupt,
+)
 from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
 
 CHANGE = FileChange("a.py", "added")
+REQUEST = "request phase text reason changes details digest is_cut decided_by message"
 STEP = "role kind phase text"
 ENVELOPE = {"run", "seq", "at", "attempt", "type"}
 EXAMPLES: list[tuple[Body, str]] = [
     (StatusChanged(Status.RUNNING, Status.PREPARING), "status previous reason"),
     (StatusChanged(Status.FAILED, Status.RUNNING, "X", 1), "status previous reason exit_code"),
     (StatusChanged(Status.QUEUED), "status reason"),
+    (
+        InputRequest("0", RequestPhase.RAISED, RequestKind.COMMAND, command="x", cwd="."),
+        f"{REQUEST} kind command cwd",
+    ),
+    (
+        InputRequest("0", RequestPhase.ANSWERED, decision=Decision.DENY, decided_by="user"),
+        f"{REQUEST} decision",
+    ),
+    (
+        MessageChanged("m", MessagePhase.QUEUED, DeliveryTime.NOW, "x"),
+        "message phase delivery text",
+    ),
+    (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),
     (Step("assistant", "message", "completed", "hello"), STEP),

@@ -18,10 +18,11 @@ from textual.widget import Widget
 from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config, UiSettings
-from engine.domain import lifecycle
+from engine.domain import lifecycle, requests
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
+from engine.domain.interaction import DeliveryTime, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
@@ -382,6 +383,23 @@ class FakeEngine:
         if prompt is not None:
             self.asked[-1] = ("edit", f"{run}: {prompt}")
         return self._again(run)
+
+    async def answer(self, run: str, answered: RequestAnswer) -> Run:
+        self.asked.append(("answer", run))
+        self.happen(run, *requests.answer(self.view.runs[run], answered, "message:1"))
+        return self.view.runs[run]
+
+    async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
+        self.asked.append(("send", run))
+        if self.view.runs[run].status in lifecycle.FINISHED:
+            return await self.resume(run, text)
+        self.happen(run, *requests.send(self.view.runs[run], "message:1", text, delivery))
+        return self.view.runs[run]
+
+    async def interrupt(self, run: str, text: str = "") -> Run:
+        self.asked.append(("interrupt", run))
+        self.happen(run, *requests.interrupt(self.view.runs[run], "interrupt:1", "message:1", text))
+        return self.view.runs[run]
 
     async def resume(self, run: str, message: str) -> Run:
         self.asked.append(("resume", f"{run}: {message}"))

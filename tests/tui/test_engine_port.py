@@ -16,6 +16,7 @@ from support import LIMIT_S, quick, spec
 from engine.config.paths import Paths
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
 from engine.domain.errors import UserError
+from engine.domain.interaction import Decision, RequestAnswer
 from engine.domain.model import Pause, Status, WorkspaceSpec
 from engine.engine import AttemptFile, AttemptRef, Engine
 from engine.ports.engine import EnginePort, HistoryPort, MonitorPort
@@ -89,6 +90,10 @@ async def test_requests_that_do_not_fit_a_run_are_refused_alike(port: EnginePort
     run = await port.start(spec("say x"))
     assert await code_of(lambda: port.retry(run.id)) == "RUN_NOT_RETRYABLE"
     assert await code_of(lambda: port.resume(run.id, "go on")) == "RUN_NOT_RETRYABLE"
+    assert await code_of(lambda: port.send(run.id, "go on")) == "RUN_NOT_INTERACTIVE"
+    assert await code_of(lambda: port.interrupt(run.id)) == "RUN_NOT_INTERACTIVE"
+    answered = RequestAnswer(run.attempt, "0", "", Decision.APPROVE)
+    assert await code_of(lambda: port.answer(run.id, answered)) == "REQUEST_NOT_PENDING"
     assert (await port.cancel(run.id)).status is Status.CANCELLED
     assert await code_of(lambda: port.cancel(run.id)) == "RUN_NOT_CANCELLABLE"
     assert (await port.retry(run.id)).status is Status.QUEUED

@@ -20,6 +20,11 @@ COMMANDS = {
     "search": LazyCommand("tui.cli.commands.search:search", "Search the history of all runs"),
     "watch": LazyCommand("tui.cli.commands.watch:watch", "Follow runs until they have ended"),
     "logs": LazyCommand("tui.cli.commands.logs:logs", "Print the log or output of a run"),
+    "inbox": LazyCommand("tui.cli.commands.inbox:inbox", "List what agents ask for"),
+    "approve": LazyCommand("tui.cli.commands.answer:approve", "Approve requests of agents"),
+    "deny": LazyCommand("tui.cli.commands.answer:deny", "Deny a request of an agent"),
+    "send": LazyCommand("tui.cli.commands.send:send", "Send a message to an agent at work"),
+    "interrupt": LazyCommand("tui.cli.commands.send:interrupt", "End the turn of an agent"),
     "cancel": LazyCommand("tui.cli.commands.cancel:cancel", "Stop runs"),
     "retry": LazyCommand("tui.cli.commands.retry:retry", "Retry ended runs and follow them"),
     "resume": LazyCommand(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engine.domain.activity import clock
+from engine.domain.activity import clock, request_words
 from engine.domain.events import (
     ArtifactSaved,
     Body,
@@ -24,11 +24,20 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
+from engine.domain.interaction import (
+    Decision,
+    InputRequest,
+    InterruptPhase,
+    MessageChanged,
+    RequestPhase,
+    TurnInterrupt,
+)
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
 from engine.domain.record import record
 from engine.domain.text import size
 from tui.formatting.file_changes import file_lines, folded_files
+from tui.formatting.interaction import request_lines
 from tui.formatting.limits import window_name
 from tui.formatting.numbers import changes, tokens
 from tui.formatting.prose import plain, prose, thoughts
@@ -223,6 +232,43 @@ def _error(body: ErrorRaised) -> EventLine:
     return EventLine(sign("✗", "x"), "error", text, "bad", (clean(error.recovery),), prose=True)
 
 
+_DECIDED = {
+    Decision.APPROVE: "approved",
+    Decision.DENY: "denied",
+    Decision.STOP: "denied, and the turn stopped",
+}
+
+
+def _request(body: InputRequest) -> EventLine:
+    match body.phase:
+        case RequestPhase.RAISED:
+            text = clean(f"needs you: {request_words(body)}", MAX_LINE)
+            return EventLine("?", "asks", text, "warn", tuple(map(clean, request_lines(body))))
+        case RequestPhase.ANSWERED:
+            decided = _DECIDED.get(body.decision or Decision.DENY, "answered")
+            return EventLine("?", "answer", f"{decided} by {clean(body.decided_by, 60)}")
+        case RequestPhase.APPLIED:
+            return EventLine("?", "answer", "the agent has the answer", "dim")
+        case _:
+            return EventLine("?", "asks", "the request was withdrawn", "dim")
+
+
+def _user_message(body: MessageChanged) -> EventLine:
+    first, *more = prose(body.text) or ("",)
+    if not first:
+        return EventLine(">", "you", f"message {body.phase}", "dim")
+    return EventLine(">", "you", first, extra=tuple(more), prose=True)
+
+
+def _interrupt(body: TurnInterrupt) -> EventLine:
+    words = {
+        InterruptPhase.REQUESTED: "interrupt requested",
+        InterruptPhase.DONE: "the turn was interrupted",
+    }
+    text = words.get(body.phase, "there was no turn to interrupt")
+    return EventLine("!", "interrupt", text, "warn")
+
+
 def _raw(body: Raw) -> EventLine:
     try:
         text = json.dumps(body.data, ensure_ascii=False, default=str)
@@ -244,5 +290,8 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     CheckpointTaken: _checkpoint,
     ArtifactSaved: _artifact,
     ErrorRaised: _error,
+    InputRequest: _request,
+    MessageChanged: _user_message,
+    TurnInterrupt: _interrupt,
     Raw: _raw,
 }

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", type=DurationParam(), help="Stop waiting after this time (exit code 124)."
 )
+@click.option(
+    "--needs-input",
+    is_flag=True,
+    help="Return also when an agent asks for something (exit code 75).",
+)
 @json_option("Print the run objects at the end as one JSON array.")
 @everywhere()
 def wait(
@@ -39,11 +44,12 @@ def wait(
     everything: bool,
     batch: str | None,
     timeout: float | None,
+    needs_input: bool,
     as_json: bool,
 ) -> int:
     """Wait until runs have ended; the exit code is their result.
 
-    0: all succeeded, 1: one failed, 124: timed out, 130: cancelled, or Ctrl-C.
+    0: all succeeded, 1: one failed, 75: one needs input, 124: timed out, 130: cancelled, or Ctrl-C.
     """
     from tui.cli.support import session
 
@@ -51,11 +57,20 @@ def wait(
         runs = chosen_runs(is_live)
     if [bool(runs), everything, batch is not None].count(True) != 1:
         raise click.UsageError("Name the runs to wait for, or use --all or --batch.")
-    return session.start(session.unless_stopped(_wait(runs, batch, timeout, as_json=as_json)))
+    return session.start(
+        session.unless_stopped(
+            _wait(runs, batch, timeout, needs_input=needs_input, as_json=as_json)
+        )
+    )
 
 
 async def _wait(
-    names: tuple[str, ...], batch: str | None, limit_s: float | None, *, as_json: bool
+    names: tuple[str, ...],
+    batch: str | None,
+    limit_s: float | None,
+    *,
+    needs_input: bool,
+    as_json: bool,
 ) -> int:
     import asyncio
 
@@ -73,7 +88,7 @@ async def _wait(
         runs = {run.id: run for run in found}
         try:
             async with asyncio.timeout(limit_s):
-                await attended(engine, _ended(engine, runs, quiet=as_json))
+                await attended(engine, _ended(engine, runs, needs_input=needs_input, quiet=as_json))
         except TimeoutError:
             in_time = False
     if as_json:
@@ -81,11 +96,19 @@ async def _wait(
     if not in_time:
         _tell_open(runs.values())
         return failure.EXIT_TIMED_OUT
+    if any(run.unanswered for run in runs.values()):
+        _print_needs(runs.values())
+        return failure.EXIT_NEEDS_INPUT
     return exit_code(runs.values())
 
 
-async def _ended(engine: EnginePort, runs: dict[str, Run], *, quiet: bool) -> None:
-    """Wait until all of these have ended, and print the end of each."""
+async def _ended(
+    engine: EnginePort, runs: dict[str, Run], *, needs_input: bool, quiet: bool
+) -> None:
+    """Wait until all of these have ended, and print the end of each.
+
+    With `needs_input`, return also when one of them asks for something.
+    """
     from engine.domain.lifecycle import LIVE
     from tui.cli.support.fault_news import FaultNews
     from tui.cli.support.summaries import headline
@@ -102,7 +125,7 @@ async def _ended(engine: EnginePort, runs: dict[str, Run], *, quiet: bool) -> No
             left.discard(run_id)
             if not quiet:
                 output.say(headline(run))
-        if not left:
+        if not left or (needs_input and any(runs[run_id].unanswered for run_id in left)):
             return
         engine.check_works()
         await anext(batches)
@@ -122,3 +145,11 @@ def _tell_open(runs: Iterable[Run]) -> None:
     for run in runs:
         if run.status in LIVE:
             output.say_aside(f"{run.id} is still {run.status}")
+
+
+def _print_needs(runs: Iterable[Run]) -> None:
+    from engine.domain.activity import activity
+
+    for run in runs:
+        if run.unanswered:
+            output.say_aside(f"{run.id} {activity(run, time.time())}")

@@ -16,7 +16,7 @@ from tui.cli.json.home import (
 )
 from tui.cli.json.library import PatternJson, TemplateJson
 from tui.cli.json.receivers import AgainJson, DeliveryJson, ReceiverJson, TestedJson
-from tui.cli.json.runs import FoundJson, ListedRunJson, QueueJson, RunJson
+from tui.cli.json.runs import FoundJson, InputRequestJson, ListedRunJson, QueueJson, RunJson
 from tui.cli.json.work import (
     AppliedJson,
     ArtifactJson,
@@ -49,6 +49,7 @@ __all__ = [
     "ErrorJson",
     "Event",
     "FoundJson",
+    "InputRequestJson",
     "ListedRunJson",
     "PatternJson",
     "QueueJson",
@@ -65,6 +66,11 @@ DOCUMENTS: dict[str, Any] = {
     "show": ListedRunJson,
     "search": FoundJson,
     "cancel": list[RunJson],
+    "inbox": list[InputRequestJson],
+    "approve": list[RunJson],
+    "deny": list[RunJson],
+    "send": RunJson,
+    "interrupt": RunJson,
     "wait": list[RunJson],
     "pause": QueueJson,
     "unpause": QueueJson,

@@ -18,6 +18,7 @@ AS_JSON: dict[str, Any] = {
     "error": ErrorInfoJson,
     "windows": list[LimitWindowJson],
     "applied": TakenHomeJson,
+    "raised_at": Time,
 }
 """Fields of events that look different in JSON."""
 

@@ -6,6 +6,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from engine.domain.interaction import (
+    Decision,
+    DeliveryTime,
+    MessagePhase,
+    RequestKind,
+    RequestPhase,
+)
 from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
 from engine.domain.reasons import Cause, WaitingFor
 from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
@@ -89,6 +96,47 @@ class PlaceJson(Shape):
     pause: PauseJson | None
 
 
+class ProposedChangeJson(Shape):
+    """A change that a patch would make."""
+
+    path: str
+    change: Annotated[str, Meta(pattern="^(added|modified|deleted)$")]
+    diff: str
+    outside: Annotated[bool, Meta(description="outside the workspace, also by a link")]
+
+
+class InputRequestJson(Shape):
+    """An open request of an agent; characters that cannot be seen are backslash escapes."""
+
+    id: Annotated[str, Meta(description="RUN:ATTEMPT:NUMBER, to answer it")]
+    run: str
+    request: Annotated[str, Meta(description="its number within the attempt")]
+    phase: Annotated[RequestPhase, Meta(description="answered: the answer is on its way")]
+    kind: RequestKind | None
+    text: Annotated[str, Meta(description="its subject on one line")]
+    reason: Annotated[str, Meta(description="the agent's own text")]
+    command: Annotated[str | None, Meta(description="the whole command")]
+    cwd: Annotated[str | None, Meta(description="relative to the workspace, or absolute")]
+    changes: list[ProposedChangeJson]
+    details: Annotated[str, Meta(description="all else that it asks for")]
+    digest: Annotated[str, Meta(description="equal for requests that ask for the same")]
+    is_cut: Annotated[bool, Meta(description="too long to be shown whole: it can only be denied")]
+    decision: Decision | None
+    decided_by: str
+    message: Annotated[str, Meta(description="the id of the message with a denial")]
+    raised_at: Time
+    waiting_s: float
+
+
+class MessageJson(Shape):
+    """A message to the agent that it has not read."""
+
+    message: str
+    phase: MessagePhase
+    delivery: DeliveryTime | None
+    text: str
+
+
 class RunJson(Shape):
     """The current state of a run."""
 
@@ -121,6 +169,12 @@ class RunJson(Shape):
     workspace: WorkspaceJson | None
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
     limits: list[LimitWindowJson]
+    interactive: Annotated[bool, Meta(description="whether its agent can ask and be spoken to")]
+    input_requests: Annotated[
+        list[InputRequestJson], Meta(description="open requests of the agent, oldest first")
+    ]
+    messages: Annotated[list[MessageJson], Meta(description="messages it has not read")]
+    waited_s: Annotated[float, Meta(description="seconds of the attempt it waited for answers")]
     tokens: TokensJson
     changes: Annotated[ChangeCountJson | None, Meta(description="null: unknown")]
     applied: Annotated[TakenHomeJson | None, Meta(description="where its changes were applied")]

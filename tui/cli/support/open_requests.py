@@ -1,0 +1,73 @@
+"""Open requests of agents: found, named by their ids, and printed whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from engine.domain.activity import clock
+from engine.domain.errors import user_error
+from engine.domain.interaction import Decision, InputRequest, RequestAnswer
+from engine.domain.lifecycle import LIVE
+from engine.domain.model import Run
+from engine.domain.run_json import request_id
+from engine.domain.text import escaped
+from tui.cli.support import session
+from tui.formatting.interaction import request_lines
+
+if TYPE_CHECKING:
+    from engine.ports.engine import EnginePort
+
+OpenRequest = tuple[Run, InputRequest]
+
+
+async def find_open(
+    engine: EnginePort,
+    names: Sequence[str] = (),
+    project: str | None = None,
+    batch: str | None = None,
+) -> list[OpenRequest]:
+    """Return the requests that wait for an answer, oldest first; `names` are runs."""
+    if names:
+        runs = await session.find_all(engine, names)
+    else:
+        runs = await engine.runs(statuses=LIVE, project=project, batch=batch)
+    found = [(run, request) for run in runs for request in run.unanswered]
+    return sorted(found, key=lambda one: (one[1].raised_at or 0.0, one[0].id))
+
+
+async def find_one(engine: EnginePort, name: str) -> OpenRequest:
+    """Return the open request of an id, `RUN:ATTEMPT:NUMBER`; raises `UserError`.
+
+    The whole id is needed: a run alone may ask for something else by now.
+    """
+    run_name, _, rest = name.partition(":")
+    attempt, _, number = rest.partition(":")
+    if not number:
+        raise user_error(
+            "INPUT_INVALID",
+            f"Not the id of a request: {escaped(name[:100])}.",
+            "List the open requests with `swarm-tui inbox`.",
+        )
+    run = await engine.find(run_name)
+    for request in run.unanswered:
+        if (str(run.attempt), request.request) == (attempt, number):
+            return run, request
+    raise user_error("REQUEST_NOT_PENDING")
+
+
+def answer_to(found: OpenRequest, decision: Decision, text: str = "") -> RequestAnswer:
+    """Return the answer to a request as it was shown."""
+    run, request = found
+    return RequestAnswer(run.attempt, request.request, request.digest, decision, text)
+
+
+def described(found: Iterable[OpenRequest]) -> Iterator[str]:
+    """Yield the lines that show requests whole."""
+    now = time.time()
+    for run, request in found:
+        waits = clock(now - (now if request.raised_at is None else request.raised_at))
+        kind = request.kind.value if request.kind else "request"
+        yield f"{request_id(run, request)} · {kind} · waits {waits} · {escaped(run.spec.title)}"
+        yield from (f"  {line}" for line in request_lines(request))
