@@ -256,6 +256,10 @@ class FolderExecutor:
         lines = whole.split(b"\n") if newline else []
         return OutputChunk(offset + len(whole + newline), lines, rest=b"" if lines else rest)
 
+    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
+        with self.agent_folder(ref).inbox.open("ab") as inbox:
+            inbox.write(b"".join(b"\n%b\n" % record for record in records))
+
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         if found := self.started.get(ref):
             await found.stop(grace_s)

@@ -170,6 +170,19 @@ async def test_processes_are_ended_without_a_handle(executor: Executor, tmp_path
     handle.release()
 
 
+async def test_records_reach_the_agent_before_and_while_it_runs(
+    executor: Executor, tmp_path: Path
+) -> None:
+    await executor.write_prompt(REF, b"")
+    await executor.append_records(REF, [b"one", b"two"])
+    inbox = executor.agent_folder(REF).inbox
+    script = f"grep . {inbox}; while ! grep three {inbox}; do sleep 0.01; done"
+    attempt = await begin(executor, tmp_path, script)
+    await executor.append_records(REF, [b"three"])
+    lines = [line for chunk in await drained(executor, attempt) for line in chunk.lines]
+    assert (lines[:2], lines[-1]) == ([b"one", b"two"], b"three")
+
+
 async def test_files_are_bytes(executor: Executor, tmp_path: Path) -> None:
     assert await executor.read_file(REF, AttemptFile.STDERR) is None
     assert await executor.file_size(REF, AttemptFile.STDERR) is None
