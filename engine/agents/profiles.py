@@ -20,30 +20,40 @@ PROFILES = (CODEX, SIMULATED)
 OPTIONS = tuple(option for profile in PROFILES for option in profile.options)
 CONTROL_FOLDERS = tuple(name for profile in PROFILES for name in profile.control_folders)
 SANDBOX_FILES = frozenset[str]().union(*(profile.sandbox_files for profile in PROFILES))
+_by_name: dict[str, AgentProfile] = {}
+
+
+def register(profile: AgentProfile) -> None:
+    """Add an agent's errors to the catalogue, and its variables to the environment's rules."""
+    _by_name[profile.name] = profile
+    CATALOGUE.update(profile.errors)
+    environment.register_agent(profile.program_variables, profile.command_variables)
+
+
+def unregister(profile: AgentProfile) -> None:
+    """Remove an agent and its errors; its variables stay ours."""
+    del _by_name[profile.name]
+    for code in profile.errors:
+        del CATALOGUE[code]
 
 
 def profile_of(name: str) -> AgentProfile:
-    """Return the profile of an agent of this program; the default one for another name."""
-    return next((profile for profile in PROFILES if profile.name == name), DEFAULT)
+    """Return the profile of an agent; the default one for an unknown name."""
+    return _by_name.get(name, DEFAULT)
 
 
 def profile_for_prompt(prompt: str) -> AgentProfile:
     """Return the profile of the agent that a prompt without a run was most likely written for."""
-    prefixed = (profile for profile in PROFILES if profile.prompt_prefix)
+    prefixed = (profile for profile in _by_name.values() if profile.prompt_prefix)
     return next((it for it in prefixed if prompt.startswith(it.prompt_prefix)), DEFAULT)
 
 
 def homes(variables: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     """Yield the user's own homes of agents, each with the agent's title."""
-    for profile in PROFILES:
+    for profile in _by_name.values():
         if profile.home:
             yield profile.title, profile.home(variables)
 
 
-def _register(profile: AgentProfile) -> None:
-    CATALOGUE.update(profile.errors)
-    environment.register_agent(profile.program_variables, profile.command_variables)
-
-
 for _profile in PROFILES:
-    _register(_profile)
+    register(_profile)

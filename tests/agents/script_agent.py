@@ -26,7 +26,7 @@ from engine.agents.base import (
 from engine.agents.profile import AgentProfile
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import CatalogueEntry, UserError, user_error
 from engine.domain.events import Body, Progressed, Step
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.model import Agent, LimitWindow, Run, RunSpec, Stage, Usage
@@ -36,7 +36,12 @@ SCRIPT = Agent.read("script")
 ERRORS = {75: "API_OVERLOADED", 69: "RATE_LIMITED"}
 """The meaning of a script's exit codes, after those of sysexits.h; all others are fatal."""
 NO_PERMISSION = 77
-"""A login failure, of which the catalogue of errors knows nothing."""
+PROFILE = AgentProfile(
+    name=SCRIPT.value,
+    title="the shell",
+    errors={"SCRIPT_REFUSED": CatalogueEntry("The script was refused.", "Ask for permission.")},
+)
+"""Its error is no login failure by the catalogue: the outcome of an attempt decides."""
 
 
 class ScriptState(msgspec.Struct):
@@ -77,10 +82,9 @@ class ScriptReader:
         if end.exit_code == 0:
             return AttemptOutcome.of(None)
         code = ERRORS.get(end.exit_code or 0, "AGENT_CRASHED")
-        error = end.machine_error or user_error(code, end.stderr.strip())
         if end.exit_code == NO_PERMISSION:
-            return AttemptOutcome(OutcomeKind.LOGIN, error)
-        return AttemptOutcome.of(error)
+            return AttemptOutcome(OutcomeKind.LOGIN, user_error("SCRIPT_REFUSED"))
+        return AttemptOutcome.of(end.machine_error or user_error(code, end.stderr.strip()))
 
     def state(self) -> bytes:
         return msgspec.json.encode(self._state)
@@ -108,7 +112,7 @@ class ScriptAgent:
 
     @property
     def profile(self) -> AgentProfile:
-        return AgentProfile(name=SCRIPT.value, title="the shell")
+        return PROFILE
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
@@ -191,7 +195,7 @@ missing = Agent._missing_
 
 def unregister() -> None:
     """Undo `register`."""
-    del registry._agents[SCRIPT.value]
+    registry.unregister(SCRIPT.value)
     del Agent._value2member_map_[SCRIPT.value], Agent._member_map_[SCRIPT.name]
     Agent._member_names_.remove(SCRIPT.name)
     Agent._missing_ = missing

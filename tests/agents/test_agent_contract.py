@@ -16,7 +16,7 @@ import script_agent
 from script_agent import SCRIPT
 from support import LIMIT_S, fake_codex, quick, script, statuses, supervising, texts, until
 
-from engine.agents import registry
+from engine.agents import profiles, registry
 from engine.agents.base import (
     AgentPort,
     AttemptEnd,
@@ -28,7 +28,7 @@ from engine.agents.base import (
     SessionScope,
 )
 from engine.config.paths import Paths, private_folder
-from engine.domain.errors import UserError
+from engine.domain.errors import CATALOGUE, UserError
 from engine.domain.events import Body
 from engine.domain.model import Agent, Run, RunSpec, Status, Usage, Workspace, WorkspaceKind
 from engine.domain.reasons import WaitingFor
@@ -106,6 +106,9 @@ def test_the_registry_knows_it_by_its_name(kind: Kind) -> None:
     assert registry.agent_of(kind.spec.agent) is kind.agent
     assert kind.agent.name == kind.spec.agent.value == kind.agent.profile.name
     assert kind.agent.profile.title
+    assert profiles.profile_of(kind.agent.name) is kind.agent.profile
+    for code, entry in kind.agent.profile.errors.items():
+        assert CATALOGUE[code] is entry
     assert kind.agent in registry.agents()
 
 
@@ -189,7 +192,7 @@ async def test_its_run_succeeds(kind: Kind, paths: Paths) -> None:
 
 @pytest.mark.parametrize(
     ("code", "error"),
-    [(75, "API_OVERLOADED"), (3, "AGENT_CRASHED")],
+    [(77, "SCRIPT_REFUSED"), (3, "AGENT_CRASHED")],
 )
 async def test_the_outcome_decides_how_a_run_ends(paths: Paths, code: int, error: str) -> None:
     spec = RunSpec(f"echo so far; exit {code}", "a title", "a project", agent=SCRIPT)
