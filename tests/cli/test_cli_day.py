@@ -11,7 +11,7 @@ from repos import git, repository
 from support import script
 from typed import Swarm
 
-TO_AGENT, SIMULATED = b"\t", b"\x1b[C"
+TO_AGENT, SIMULATED = b"\t\t", b"\x1b[C"
 KEYS = {"^s": b"\x13", "enter": b"\r", "esc": b"\x1b", "[d]": b"d"}
 WATER = f"Water\n{script('say watering now', 'write water.txt wet')}"
 DIG = f"Dig\n{script('attempt 1', 'say no spade', 'hang', 'attempt 2+', 'write bed.txt dug')}"
@@ -62,14 +62,14 @@ def day(tmp_path: Path) -> Iterator[Day]:
 
 def test_a_days_use(day: Day, swarm: Swarm) -> None:
     day.start(WATER, simulated=True)
-    day.read_log("watering now", "succeeded")
+    day.read_log("▪ watering now", "succeeded")
     compare_and_apply(day)
     day.start(DIG)
     cancel_and_retry(day)
     runs = {run["title"]: run for run in swarm("ls", "--json").json}
     delete_and_undo(day, Path(runs["Dig"]["workspace"]["path"]))
     day.start(GROW)
-    day.read_log("growing")
+    day.read_log("▪ growing")
     day.press("q", "quit")
     day.until("1 run continues. `swarm-tui` shows it")
     assert day.terminal.end() == 0
@@ -95,7 +95,7 @@ def compare_and_apply(day: Day) -> None:
 
 
 def cancel_and_retry(day: Day) -> None:
-    day.read_log("no spade")
+    day.read_log("▪ no spade")
     day.press("x", "cancel")
     day.until("⊘")
     day.press("r", "retry")

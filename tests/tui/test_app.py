@@ -237,7 +237,7 @@ async def test_a_real_run_from_the_form_to_its_end(paths: Paths) -> None:
         async with app.run_test(size=WIDE) as pilot:
             prompt = "sim: write a.txt hello"
             await pilot.press("n", *prompt.replace(" ", "_").replace("_", " "))
-            await pilot.press("tab", "right", "ctrl+s")
+            await pilot.press("tab", "tab", "right", "ctrl+s")
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
             await until(pilot, lambda: "✓ succeeded" in shown(app) and "1 to review" in shown(app))
             await pilot.press("f")

@@ -67,7 +67,7 @@ async def test_the_form_shows_what_would_start_and_starts_it(
             assert form.query_one("#start").disabled
             form.query_one("#file", TextInput).value = "rows.csv"
             form.query_one("#count", TextInput).value = "x"
-            await until(pilot, lambda: "Copies: a number from 1 to 1000" in plain(app))
+            await until(pilot, lambda: "Copies: use a number from 1 to 1000" in plain(app))
             form.query_one("#count", TextInput).value = "2"
             await until(pilot, lambda: "4 runs" in plain(app))
             words = "batch --from rows.csv --count 2 --empty --agent simulated"

@@ -67,7 +67,7 @@ async def test_the_form_starts_a_run_and_the_list_chooses_it(engine: FakeEngine)
         assert engine.asked == []
         await pilot.press(*"Do it", "enter", *"now")
         assert not form.query_one("#start", Button).disabled
-        await pilot.press("tab", "right", "ctrl+s")
+        await pilot.press("tab", "tab", "right", "ctrl+s")
         await until(pilot, lambda: len(listed(app)) == 5)
         run = engine.view.runs["new1"]
         assert run.spec == RunSpec("Do it\nnow", "Do it", Path.cwd().name, agent=Agent.SIMULATED)
@@ -79,7 +79,7 @@ async def test_the_form_shows_a_refusal_with_its_way_out_and_stays(engine: FakeE
     app = form_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n", *"Go")
-        await pilot.press("tab", "tab", "left")
+        await pilot.press("tab", "tab", "tab", "left")
         folder = app.screen.query_one("#source", Input)
         folder.value = ""
         await pilot.pause()
@@ -97,7 +97,7 @@ async def test_a_burst_of_keys_starts_what_stands_in_the_fields_then(engine: Fak
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        for key in ("N", "o", "ctrl+u", *"Do it", "tab", "right", "tab", "ctrl+s"):
+        for key in ("N", "o", "ctrl+u", *"Do it", "tab", "tab", "right", "tab", "ctrl+s"):
             app.post_message(Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: "new1" in engine.view.runs)
     spec = engine.view.runs["new1"].spec
@@ -132,7 +132,7 @@ async def test_a_burst_of_keys_goes_to_the_fields_it_was_meant_for(engine: FakeE
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        for key in ("D", "o", *["tab"] * 3, "I", "t", *["shift+tab"] * 3, "!"):
+        for key in ("D", "o", *["tab"] * 4, "I", "t", *["shift+tab"] * 4, "!"):
             app.post_message(Key(key, key if len(key) == 1 else None))
         await pilot.pause()
         assert prompt_of(app).text == "Do!"
@@ -337,7 +337,7 @@ async def test_without_codex_the_form_says_how_to_install_it_and_offers_the_stan
         await shows(pilot, "npm install -g @openai/codex")
         assert "Or choose the simulated agent" in plain(app)
         engine.refusal = None
-        await pilot.press(*"Go", "tab", "right")
+        await pilot.press(*"Go", "tab", "tab", "right")
         await shows(pilot, "The simulated agent works in a new, empty folder.")
         await pilot.pause()
         assert "npm install" not in plain(app)

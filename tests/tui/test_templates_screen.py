@@ -156,9 +156,9 @@ async def test_the_form_asks_for_parameters_as_what_they_are(engine: FakeEngine,
         await pilot.press(*"typed", "enter")
         await until(pilot, lambda: "needs the parameter `tone`" in shown(app))
         assert app.screen.query_one("#start", Button).disabled
-        await pilot.press("space")
+        await pilot.press("right")
         await until(pilot, lambda: "say it low in ." in shown(app))
-        await pilot.press("shift+tab", "space")
+        await pilot.press("shift+tab", "right")
         await until(pilot, lambda: "as loud as can be" in shown(app))
         assert "Then `test -d .` decides" in plain(app)
         await pilot.press("tab", "tab", *"docs", "tab", *"Now.", "ctrl+l", "ctrl+s")

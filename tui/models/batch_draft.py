@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.domain.batch import MOST_RUNS
 from engine.domain.model import Sandbox
 from tui.models import parsing
-from tui.models.draft import Draft
+from tui.models.draft import Draft, read_copies
 from tui.models.fields import FIELDS
 from tui.models.named_paths import absolute
 
@@ -82,10 +81,7 @@ class BatchDraft:
 
     def count(self) -> int:
         """Read how many copies; raises ValueError."""
-        text = self.text("count") or "1"
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_RUNS):
-            raise ValueError(f"a number from 1 to {MOST_RUNS} is needed")
-        return int(text)
+        return read_copies(self.text("count"))
 
     def budget(self) -> int | None:
         """Read what all may use together; raises ValueError."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.config.run_options import BY_NAME
 from engine.domain.base_name import HEADS, PULL
+from engine.domain.batch import MOST_RUNS
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE, RunOption
 from tui.models import fields
@@ -29,8 +30,18 @@ SANDBOXES = tuple(Sandbox)
 KEPT_TEMPLATES = 20
 ANY_PROMPT = "…"
 BASE = BY_NAME["base"].name
+COPIES = "copies"
+"""The field of the number of runs to start."""
 SOURCE = "source"
 """The field of the folder, or the run, to work from."""
+
+
+def read_copies(text: str) -> int:
+    """Return how many copies a text means, 1 where it is empty. Raises `ValueError`."""
+    text = text.strip() or "1"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_RUNS):
+        raise ValueError(f"use a number from 1 to {MOST_RUNS}")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,8 @@ class Draft:
     """None: as the settings say."""
     typed: dict[str, str] = field(default_factory=dict[str, str])
     """What stands in the fields, by their ids."""
+    copies: str = "1"
+    """How many runs of it to start, as it was typed."""
     template: str = ""
     """The template to start from; the prompt is put behind its own."""
     given: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
@@ -132,6 +145,10 @@ class Draft:
             yield SOURCE, "Name the run to continue from: its id, or @last."
         elif self.kind is not WorkspaceKind.EMPTY and not self.folder.strip():
             yield SOURCE, "Name the folder to work from."
+        try:
+            read_copies(self.copies)
+        except ValueError as error:
+            yield COPIES, f"Copies: {error}."
         wish = self.workspace()
         if wish.include_uncommitted and wish.base not in HEADS:
             yield BASE, "Base: uncommitted changes go with HEAD only."
@@ -205,6 +222,8 @@ class Draft:
         for each in FIELDS:
             if (text := self.text(each)) and self.applies(each):
                 words += fields.words(each, text)
+        if (copies := self.copies.strip()) not in ("", "1"):
+            words += ["--count", copies]
         if self.prompt.startswith("-"):
             words.append("--")
         return [*words, self.prompt] if self.prompt.strip() or not self.template else words

@@ -117,8 +117,9 @@ class NewBatch(Dialog[str]):
                 yield Button(Content("Start"), id="start", compact=True)
 
     def on_mount(self) -> None:
-        """Begin with the template, as soon as it is known which there are."""
-        self.query_one("#template", SegmentedControl).focus()
+        """Focus the prompt; find the templates."""
+        self.prompt_area.focus()
+        self.prompt_area.move_cursor(self.prompt_area.document.end)
         self.run_worker(self._find_templates, group="templates")
         self._check()
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.model import RunSpec
-from tui.models.draft import Draft
+from tui.models.draft import Draft, read_copies
 from tui.widgets.status.toast import app_of
 
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from engine.engine import Template
+    from engine.engine import Consent, Template
     from engine.ports.engine import EnginePort
 
 
@@ -27,6 +27,8 @@ class StartRun:
         """Start it and return its id, None where the user went back; raises `UserError`."""
         engine = self._engine
         spec = draft.spec(engine.config.codex.sandbox, self._clock())
+        if (count := read_copies(draft.copies)) > 1:
+            return await self._start_copies(draft, spec, count)
         if template is not None:
             given, said = draft.given.get(template.name, {}), draft.said()
             if not await self._may_use(template, spec, said, given):
@@ -35,20 +37,36 @@ class StartRun:
         wanted = await self._trusted(spec)
         return None if wanted is None else (await engine.start(wanted)).id
 
-    async def _may_use(
-        self, template: Template, spec: RunSpec, said: set[str], given: Mapping[str, str]
-    ) -> bool:
-        """Ask where a repository's template is not trusted; return whether it is now."""
+    async def _start_copies(self, draft: Draft, spec: RunSpec, count: int) -> str | None:
+        """Start copies as a batch: all of them, or none. Return the id of the first."""
+        from engine.engine import BatchRequest
+
+        said, given = frozenset(draft.said()), draft.given.get(draft.template, {})
+        request = BatchRequest(spec, said, draft.template or None, given, count=count)
+        batches = self._engine.swarms
+        plan = await batches.check(await batches.plan(request), ask_later=True)
+        for consent in await batches.consents(plan):
+            if not await self._is_trusted(consent):
+                return None
+        _, runs = await batches.start(plan)
+        return runs[0].id
+
+    async def _is_trusted(self, consent: Consent) -> bool:
+        """Ask for trust that has no other answer; return whether it was granted."""
         from tui.screens.trust import question
 
-        consent = await self._engine.templates.consent(template, spec, said, given)
-        if consent is None:
-            return True
         asked = question(consent, may_go_without=False)
         if await app_of(self._over).push_screen_wait(asked) != "trust":
             return False
         await self._engine.trust.grant(consent)
         return True
+
+    async def _may_use(
+        self, template: Template, spec: RunSpec, said: set[str], given: Mapping[str, str]
+    ) -> bool:
+        """Ask where a repository's template is not trusted; return whether it is now."""
+        consent = await self._engine.templates.consent(template, spec, said, given)
+        return consent is None or await self._is_trusted(consent)
 
     async def _trusted(self, wanted: RunSpec) -> RunSpec | None:
         """Ask where the repository has settings that are not trusted; None: not now."""

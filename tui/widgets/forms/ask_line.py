@@ -13,10 +13,10 @@ from tui.terminal.cells import clean
 
 
 class AskLine(Widget, can_focus=True):
-    """A choice too long for the line; enter, space or a click asks for it."""
+    """A choice too long for the line; enter or a click asks for it."""
 
     DEFAULT_CSS = "AskLine { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "ask", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "ask", show=False)]
 
     class ChoiceRequested(Message):
         """The user wants to choose."""

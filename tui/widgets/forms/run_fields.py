@@ -14,7 +14,7 @@ from textual.widgets import Label, OptionList, Static
 
 from engine.domain.model import Sandbox, WorkspaceKind
 from tui.formatting import draft as show_draft
-from tui.models.draft import AGENTS, KINDS, SOURCE, Draft
+from tui.models.draft import AGENTS, COPIES, KINDS, SOURCE, Draft
 from tui.models.fields import FIELDS
 from tui.widgets.forms.ask_line import AskLine
 from tui.widgets.forms.command_line import CommandLine
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TO_DO = "Describe the task  ·  @ names a file"
 MORE = "Text to append to the template (optional)  ·  @ names a file"
+ALONE = "runs of this prompt, each in a workspace of its own"
 KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
 
 
@@ -44,6 +45,7 @@ class RunFields(VerticalScroll, can_focus=False):
         .row { height: 1; }
         .name { width: 13; color: $secondary; }
         #uncommitted { width: auto; }
+        #copies { width: 8; }
         .note { width: 1fr; height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
         &.-unfolded RunOptions { display: block; }
         #fold { height: 1; color: $secondary; text-wrap: nowrap; &:hover { color: $foreground; } }
@@ -78,6 +80,8 @@ class RunFields(VerticalScroll, can_focus=False):
         )
         yield mentions
         yield from _row("Preview", Static(id="preview"))
+        copies = TextInput(draft.copies, id=COPIES, limit=6)
+        yield from _row("Copies", copies, Static(Content(ALONE), id="alone", classes="note"))
         yield from _row("Agent", SegmentedControl(AGENTS, AGENTS.index(draft.agent), id="agent"))
         kinds = SegmentedControl(KIND_WORDS, KINDS.index(draft.kind), id="kind")
         yield from _row("Workspace", kinds)
@@ -129,6 +133,7 @@ class RunFields(VerticalScroll, can_focus=False):
         """Write into the draft what stands in the fields."""
         draft = self._draft
         draft.prompt = self.prompt_area.text
+        draft.copies = self.query_one(f"#{COPIES}", TextInput).value
         draft.agent = AGENTS[self._chosen("agent")]
         kind = draft.kind
         if kind is KINDS[self._chosen("kind")]:
@@ -162,6 +167,7 @@ class RunFields(VerticalScroll, can_focus=False):
         """Say what the draft comes to, and mark what is wrong."""
         draft = self._draft
         self.query_one(f"#{SOURCE}", TextInput).set_class(SOURCE in wrong, "-wrong")
+        self.query_one(f"#{COPIES}", TextInput).set_class(COPIES in wrong, "-wrong")
         is_tree = draft.kind is WorkspaceKind.WORKTREE
         self.query_one(f"#{SOURCE}", TextInput).disabled = draft.kind is WorkspaceKind.EMPTY
         self.query_one("#uncommitted", SegmentedControl).disabled = not is_tree

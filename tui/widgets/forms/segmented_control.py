@@ -24,7 +24,7 @@ class SegmentedControl(Widget, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", show=False),
-        Binding("right,space", "step(1)", show=False),
+        Binding("right", "step(1)", show=False),
     ]
 
     class Changed(Message):
