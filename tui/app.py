@@ -7,14 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.terminal_theme import TerminalTheme
 from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
-from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
@@ -29,6 +27,7 @@ from tui.screens.live import (
     LiveScreen,
     StartRequested,
 )
+from tui.services.command_finder import CommandFinder
 from tui.services.external_programs import ExternalPrograms
 from tui.services.modes import add_modes
 from tui.services.queue_actions import QueueActions
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from engine.engine import EventBatch, EventStream, TaskTree
     from engine.ports.engine import EnginePort
     from tui.containment import Containment
-    from tui.screens.palette import Entry
 
 
 FLOOD = 300
@@ -77,6 +75,7 @@ class SwarmApp(App[None]):
         self.queue = QueueActions(self, goes_on=goes_on)
         self.programs = ExternalPrograms(self)
         self.forms = StartForms(self)
+        self.finder = CommandFinder(self)
         self._ansi: tuple[str, TerminalTheme] | None = None
         self._seen = seen
         self.containment: Containment | None = None
@@ -300,9 +299,10 @@ class SwarmApp(App[None]):
         """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
-        if action in ("editor", "shell") and (self.subject is None or self.is_web):
-            return False  # in a browser there is no terminal to lend
-        if action == "suspend_process" and self.is_web:
+        if action in ("editor", "shell") and self.subject is None:
+            return False
+        # In a browser there is no terminal to lend.
+        if action in ("editor", "shell", "settings", "suspend_process") and self.is_web:
             return False
         return super().check_action(action, parameters)
 
@@ -319,46 +319,12 @@ class SwarmApp(App[None]):
         self.forms.new_batch()
 
     def action_help(self) -> None:
-        """Show all keys."""
-        from tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(self.keys))
+        """Show the keys of this screen."""
+        self.finder.open_help()
 
     def action_palette(self) -> None:
         """Offer every command, template and run by its name."""
-        from tui.screens.drafted_template import templates_for
-        from tui.screens.palette import Palette
-
-        found = {command: self._carrier(command) for command in commands.COMMANDS}
-        offered = [
-            (command, bool(node.check_action(command.action, ())))
-            for command, node in found.items()
-            if node is not None and command.id != "app.palette"
-        ]
-        runs = sorted(self.engine.view.runs.values(), key=lambda run: run.id, reverse=True)
-        templates = partial(templates_for, self.engine.templates)
-        self.push_screen(Palette(offered, self.keys, runs, templates), self._chosen)
-
-    async def _chosen(self, entry: Entry | None) -> None:
-        """Do what was chosen in the palette."""
-        from tui.screens.palette import CommandEntry, RunEntry, TemplateEntry
-
-        match entry:
-            case CommandEntry(command):
-                await self.run_action(command.action, self._carrier(command))
-            case TemplateEntry(template):
-                self.post_message(StartRequested(template.name))
-            case RunEntry(run):
-                await self.action_runs()
-                if self.live_screen:
-                    self.live_screen.reveal(run.id)
-            case None:
-                pass
-
-    def _carrier(self, command: commands.Command) -> DOMNode | None:
-        if command.scope == "app":
-            return self
-        return self.live_screen.carrier(command.scope) if self.live_screen else None
+        self.finder.open_palette()
 
     async def action_runs(self) -> None:
         """Show the runs."""
@@ -416,6 +382,10 @@ class SwarmApp(App[None]):
     def action_editor(self) -> None:
         """Open the file that is shown, or else the workspace, in the user's editor."""
         self.programs.edit()
+
+    def action_settings(self) -> None:
+        """Edit the settings file."""
+        self.programs.edit_settings()
 
     def action_shell(self) -> None:
         """Open a shell in the workspace."""

@@ -31,6 +31,7 @@ DEEDS = {
     "stop_waiting": "quit",
     "leave_program": "quit",
     "ask": "open",
+    "search": "search",
 }
 """The meanings of actions of dialogs, which are not in the table of commands."""
 DIRECTIONS = ("scroll", "move", "step", "aside")

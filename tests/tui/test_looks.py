@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from fake_engine import NARROW, WIDE, FakeEngine, app_on, four_runs, plain, shown, toasts
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -13,7 +15,7 @@ from engine.config.settings import UiSettings
 from engine.domain.events import Notice
 from tui.formatting import TONES, symbols
 from tui.terminal.ascii import in_ascii
-from tui.theme import TEXT_CONTRAST, THEMES, contrast, readable
+from tui.theme import LIGHT, TEXT_CONTRAST, THEMES, contrast, readable
 
 COLORFUL = [theme for name, theme in BUILTIN_THEMES.items() if not name.startswith("ansi")]
 
@@ -43,16 +45,42 @@ def test_text_can_be_read_where_the_cursor_is_and_on_what_is_lit(theme: Theme) -
     colors = theme.to_color_system().generate() | theme.variables
     color = {name: Color.parse(colors[name]) for name in colors if colors[name][:1] == "#"}
     line = color["background"].blend(color["primary"], 0.16)
+    texts = ("foreground", "secondary", "faint", "primary", "success", "warning", "error")
+    chosen = [color[f"block-{name}-background"] for name in ("cursor", "cursor-blurred", "hover")]
     pairs = [
-        ("foreground", line),
-        ("secondary", line),
-        ("error", line),
+        *((text, ground) for text in texts for ground in (line, *chosen, color["panel"])),
         ("background", color["accent"]),
         ("background", color["error"]),
         ("block-cursor-foreground", color["block-cursor-background"]),
     ]
     for name, ground in pairs:
         assert contrast(color[name], ground) >= TEXT_CONTRAST, name
+
+
+@pytest.mark.parametrize("share", [0.75, 0.8])
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_weak_text_of_footer_and_help_can_be_read(theme: Theme, share: float) -> None:
+    colors = theme.to_color_system().generate()
+    for name in ("background", "surface", "panel"):
+        ground = Color.parse(colors[name])
+        text = ground.blend(Color.parse(colors["foreground"]), share)
+        assert contrast(text, ground) >= TEXT_CONTRAST, name
+
+
+def test_the_light_theme_is_readable_in_16_colours() -> None:
+    """A terminal with 16 colours has its own; on white, only some can be read in any terminal."""
+    colors = LIGHT.to_color_system().generate() | LIGHT.variables
+    dark = {"black": 0, "red": 1, "blue": 4, "magenta": 5, "bright black": 8}
+    white = {7, 15}
+    for text in ("foreground", "faint", "border", *(tone[1:] for tone in TONES.values())):
+        assert _of_16(colors[text]) in dark.values(), text
+    for ground in ("background", "surface", "panel", "block-cursor-background"):
+        assert _of_16(colors[ground]) in white, ground
+
+
+def _of_16(text: str) -> int | None:
+    color = RichColor.from_rgb(*Color.parse(text).rgb)
+    return color.downgrade(ColorSystem.STANDARD).number
 
 
 async def test_a_theme_is_chosen_by_looking_and_remembered(engine: FakeEngine) -> None:

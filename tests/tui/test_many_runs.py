@@ -84,16 +84,16 @@ async def test_a_filter_is_compiled_once_and_asks_each_run_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine, asked = home(500), Counter[str]()
-    real = filters._haystack
+    real = filters._holds
 
-    def counted(run: Run) -> str:
+    def counted(run: Run, text: str) -> bool:
         asked[run.id] += 1
-        return real(run)
+        return real(run, text)
 
     app = app_on(engine)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("slash")
-        monkeypatch.setattr(filters, "_haystack", counted)
+        monkeypatch.setattr(filters, "_holds", counted)
         await pilot.press("7")
         await pilot.pause()
         assert len(asked) == 501

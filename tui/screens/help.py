@@ -1,33 +1,37 @@
-"""All keys on one page, from the table of commands."""
+"""The help: the keys of the present screen, with a search."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from tui.commands import GROUPS, keys_of
+from engine.domain.model import Status
+from tui import formatting
+from tui.commands import GROUPS, Command, keys_of
+from tui.models.filters import SYNTAX
 from tui.screens.dialog import Dialog
+from tui.widgets.forms.text_input import TextInput
+from tui.widgets.status.toast import focus_now
 
 KEY_WIDTH = 14
-LEFT = ("Runs", "Marks", "List", "Disk usage")
-RIGHT = tuple(group for group in GROUPS if group not in LEFT)
-FILTERS = (
-    ("word", "in title, project, id or status"),
-    ("!word", "not there"),
-    ("status:failed", "that status; a,b: either"),
-    ("project:x", 'that project; "a b": with a space'),
-    ("template:x", "also batch, model, agent, cause"),
-)
+GENERAL = ("Queue", "Program")
+"""Groups that apply on every screen: they come last."""
+WIDE = 100
+"""Columns from which there is room for two columns of keys."""
+
+Line = tuple[str, str]
+"""The keys, or a sign, and their meaning."""
 
 
 class HelpScreen(Dialog[None]):
-    """The keys by group, the user's own where they were changed."""
+    """The keys that apply on a screen, by group; the user's own where they were changed."""
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -35,53 +39,128 @@ class HelpScreen(Dialog[None]):
         VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
         Horizontal { height: auto; }
         .column { width: 1fr; height: auto; padding: 1 1 0 1; }
+        TextInput { margin: 0 1; display: none; background: $surface; }
+        &.-searching TextInput { display: block; }
         &.-narrow Horizontal { layout: vertical; }
     }
     """
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  Textual declares it without ClassVar
+    AUTO_FOCUS = ""  # letters are keys until a search begins
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  Textual declares it without ClassVar
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,question_mark,f1,enter", "leave", "back", show=False),
+        Binding("q,question_mark,f1", "leave", "back", show=False),
+        Binding("slash", "search", "search", show=False, priority=True),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
     ]
 
-    def __init__(self, keymap: Mapping[str, str]) -> None:
+    def __init__(self, shown: Sequence[Command], keymap: Mapping[str, str]) -> None:
         super().__init__()
         self._keymap = keymap
+        self._blocks = self._all_blocks({command.id for command in shown})
 
     def compose(self) -> ComposeResult:
-        """Lay the groups out in two columns, or one where there is no room."""
+        """Show the groups in two columns, or in one where there is no room."""
         with Vertical(classes="box") as box:
-            box.border_title = Content("Keys")
-            box.border_subtitle = Content("esc back · j k scroll")
-            with VerticalScroll(), Horizontal():
-                yield Static(
-                    Content("\n\n").join([self._groups(*LEFT), _filters()]), classes="column"
-                )
-                yield Static(self._groups(*RIGHT), classes="column")
+            box.border_title = Content("Keys of this screen")
+            box.border_subtitle = Content("/ search · j k scroll · esc back")
+            yield TextInput(placeholder="A key, or a word such as delete")
+            with VerticalScroll(can_focus=False), Horizontal():
+                yield Static(id="left", classes="column")
+                yield Static(id="right", classes="column")
+
+    def on_mount(self) -> None:
+        """Show everything."""
+        self._show("")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave `/` to the field once it is open."""
+        del parameters
+        return action != "search" or not self.has_class("-searching")
+
+    def action_search(self) -> None:
+        """Type a word to find."""
+        self.add_class("-searching")
+        focus_now(self.query_one(TextInput))
 
     def action_scroll(self, direction: str) -> None:
         """Scroll by a line."""
         page = self.query_one(VerticalScroll)
         page.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
-    def _groups(self, *names: str) -> Content:
-        blocks: list[Content] = []
-        for name in names:
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._show(event.value.strip().lower())
+
+    def _show(self, text: str) -> None:
+        found: list[tuple[str, Sequence[Line]]] = []
+        for name, lines in self._blocks:
+            matching = [line for line in lines if _matches(line, text, name)]
+            if matching:
+                found.append((name, matching))
+        left, right = _balanced(found)
+        nothing = Content.styled(f"Nothing is called “{text}” here.", "$secondary")
+        self.query_one("#left", Static).update(_drawn(left) if found else nothing)
+        self.query_one("#right", Static).update(_drawn(right))
+
+    def _all_blocks(self, shown: set[str]) -> list[tuple[str, Sequence[Line]]]:
+        """Return the groups of the screen, then those of the whole program."""
+        blocks: list[tuple[str, Sequence[Line]]] = []
+        for name in sorted(GROUPS, key=lambda name: name in GENERAL):
             lines = [
-                _line(" ".join(keys), command.help)
+                (" ".join(keys), command.help)
                 for command in GROUPS[name]
-                if (keys := keys_of(command, self._keymap))
+                if command.id in shown and (keys := keys_of(command, self._keymap))
             ]
-            blocks.append(Content("\n").join([Content.styled(name, "bold"), *lines]))
-        return Content("\n\n").join(blocks)
+            if lines:
+                blocks.append((name, lines))
+        if "list.filter" in shown:
+            place = sum(name not in GENERAL for name, _ in blocks)
+            blocks[place:place] = [("Filter", SYNTAX), ("Signs", _signs())]
+        return blocks
 
 
-def _filters() -> Content:
-    lines = [_line(word, meaning) for word, meaning in FILTERS]
-    return Content("\n").join([Content.styled("Filter", "bold"), *lines])
+def _signs() -> list[Line]:
+    """Return the sign of each status, and those at the end of a row."""
+    signs = [(formatting.glyph(status), formatting.word(status)) for status in Status]
+    return [
+        *signs,
+        (formatting.sign("⚠", "!"), "stalled: no sign of life"),
+        (formatting.sign("⇄", "="), "changes the same lines as another run"),
+        (formatting.sign("⇡", "^"), "applied to the source"),
+        (formatting.sign("◆", "*"), "marked"),
+    ]
+
+
+def _matches(line: Line, text: str, group: str) -> bool:
+    keys, meaning = line
+    if not text or text in meaning.lower() or text in group.lower():
+        return True
+    return text in keys.lower().split()
+
+
+def _balanced(
+    blocks: Sequence[tuple[str, Sequence[Line]]],
+) -> tuple[list[tuple[str, Sequence[Line]]], list[tuple[str, Sequence[Line]]]]:
+    """Return the blocks in two columns of similar length, in order."""
+    total = sum(len(lines) + 2 for _, lines in blocks)
+    left: list[tuple[str, Sequence[Line]]] = []
+    height = 0
+    for place, (name, lines) in enumerate(blocks):
+        if left and height + (len(lines) + 2) / 2 > total / 2:
+            return left, list(blocks[place:])
+        left.append((name, lines))
+        height += len(lines) + 2
+    return left, []
+
+
+def _drawn(blocks: Iterable[tuple[str, Sequence[Line]]]) -> Content:
+    drawn = [
+        Content("\n").join([Content.styled(name, "bold"), *(_line(*line) for line in lines)])
+        for name, lines in blocks
+    ]
+    return Content("\n\n").join(drawn)
 
 
 def _line(keys: str, text: str) -> Content:

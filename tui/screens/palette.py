@@ -1,4 +1,4 @@
-"""Everything by its name: commands, templates and runs; type a few letters, press enter."""
+"""The palette: commands, templates and runs by their names."""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ from textual.widgets.option_list import Option
 from engine.domain.model import Run
 from engine.engine import Template
 from tui import formatting
-from tui.commands import Command, keys_of
+from tui.commands import Command
+from tui.commands.synonyms import SYNONYMS
 from tui.screens.search import SearchDialog
-from tui.terminal.cells import clean, fit
+from tui.terminal.cells import clean, crop, fit
 
 NAME_WIDTH = 36
 ID_WIDTH = 16
-GREY = "$secondary 45%"
+REASON_WIDTH = 33
+GREY = "$faint"
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """A command, greyed where it cannot act now."""
+    """A command; greyed, with the reason, where it cannot act now."""
 
     command: Command
-    enabled: bool
     keys: str
+    why_not: str = ""
+    """Why it cannot act now; empty where it can."""
+
+    @property
+    def enabled(self) -> bool:
+        """Return whether it can act now."""
+        return not self.why_not
 
     @property
     def words(self) -> str:
-        """By which it is found."""
-        return f"{self.command.help} {self.command.id}"
+        """The words by which it is found."""
+        command = self.command
+        return f"{command.help} {command.id} {command.label} {SYNONYMS.get(command.id, '')}"
 
     def draw(self) -> Content:
-        """Draw it with its keys."""
+        """Draw it with its keys, or with the reason why it is greyed."""
+        name = fit(self.command.help, NAME_WIDTH - 1) + " "
+        if self.why_not:
+            return Content.assemble((name, GREY), (crop(self.why_not, REASON_WIDTH), "$faint"))
         return Content.assemble(
-            (self.command.help.ljust(NAME_WIDTH), "$foreground" if self.enabled else GREY),
+            (name, "$foreground"),
             (self.command.id.ljust(ID_WIDTH), "$faint"),
-            (self.keys, "$accent" if self.enabled else GREY),
+            (self.keys, "$accent"),
         )
 
 
@@ -51,7 +63,7 @@ class TemplateEntry:
 
     @property
     def words(self) -> str:
-        """By which it is found."""
+        """The words by which it is found."""
         about = clean(self.template.keys.description or "", 200)
         return f"Start from template {self.template.name} {about}"
 
@@ -71,7 +83,7 @@ class RunEntry:
 
     @property
     def words(self) -> str:
-        """By which it is found."""
+        """The words by which it is found."""
         run = self.run
         status, project = formatting.word(run.status), clean(run.spec.project, 80)
         return f"{formatting.title(run)} {run.id} {status} {project}"
@@ -98,17 +110,11 @@ class Palette(SearchDialog[Entry]):
     PLACEHOLDER = "A command, a run, a template"
 
     def __init__(
-        self,
-        commands: Sequence[tuple[Command, bool]],
-        keymap: Mapping[str, str],
-        runs: Sequence[Run],
-        templates: Templates,
+        self, commands: Sequence[CommandEntry], runs: Sequence[Run], templates: Templates
     ) -> None:
         super().__init__()
-        entries = [
-            CommandEntry(command, enabled, " ".join(keys_of(command, keymap)))
-            for command, enabled in commands
-        ]
+        # Those that can act now come first.
+        entries = sorted(commands, key=lambda entry: not entry.enabled)
         self._commands: dict[str, Entry] = {entry.command.id: entry for entry in entries}
         self._templates: dict[str, Entry] = {}
         self._runs: dict[str, Entry] = {f"run {run.id}": RunEntry(run) for run in runs}
@@ -126,7 +132,7 @@ class Palette(SearchDialog[Entry]):
         self.entries_changed()
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """Give all there is, found by its words."""
+        """Return all entries with the words by which they are found."""
         everything = self._commands | self._templates | self._runs
         return [(id, entry.words) for id, entry in everything.items()]
 
@@ -134,8 +140,19 @@ class Palette(SearchDialog[Entry]):
         """Begin with the commands."""
         return list(self._commands)
 
+    def tier(self, id: str) -> int:
+        """Return the place of a choice: commands, those that cannot act, templates, runs."""
+        entry = self._entry(id)
+        match entry:
+            case CommandEntry():
+                return 0 if entry.enabled else 1
+            case TemplateEntry():
+                return 2
+            case RunEntry():
+                return 3
+
     def answer(self, id: str) -> Entry:
-        """Give what was chosen."""
+        """Return the chosen entry."""
         return self._entry(id)
 
     def option(self, id: str) -> Option:

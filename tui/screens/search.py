@@ -68,6 +68,11 @@ class SearchDialog(Dialog[T], Generic[T]):
         """Return the answer of a choice."""
         raise NotImplementedError
 
+    def tier(self, id: str) -> int:
+        """Return the place of a choice among those found; small numbers come first."""
+        del id
+        return 0
+
     def start(self) -> int | None:
         """Return the place to begin at."""
         return 0 if self.entries() else None
@@ -128,7 +133,12 @@ class SearchDialog(Dialog[T], Generic[T]):
             self._lowered = [(id, words, words.lower()) for id, words in self.entries()]
         meant, words = typed.lower(), typed.lower().split()
         holding = [(id, text) for id, _, text in self._lowered if all(w in text for w in words)]
-        found = [id for id, _ in sorted(holding, key=lambda each: not each[1].startswith(meant))]
+
+        def place(each: tuple[str, str]) -> tuple[int, bool, int]:
+            id, text = each
+            return self.tier(id), not text.startswith(meant), text.find(meant)
+
+        found = [id for id, _ in sorted(holding, key=place)]
         if len(found) < MOST_SHOWN:
             found += self._alike(typed, set(found))
         return found
@@ -137,4 +147,5 @@ class SearchDialog(Dialog[T], Generic[T]):
         matcher = Matcher(typed)
         rest = (each for each in self._lowered or () if each[0] not in found)
         scored = [(matcher.match(words), id) for id, words, _ in islice(rest, MOST_COMPARED)]
-        return [id for score, id in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
+        similar = [(self.tier(id), -score, id) for score, id in scored if score > 0]
+        return [id for _, _, id in sorted(similar, key=lambda each: each[:2])]

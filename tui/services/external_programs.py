@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.domain.errors import os_failure
 from engine.system import programs
-from tui.widgets.status.toast import attempt
+from tui.screens.live import EditRequested
+from tui.widgets.status.toast import attempt, tell
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp
-    from tui.screens.live import EditRequested
 
 OWN_ONLY = "git works here with your own repository only: an agent can write the others."
 NONE = "git refuses the repositories in this folder: an agent can write them."
@@ -34,6 +35,18 @@ class ExternalPrograms:
     def edit_own(self, wanted: EditRequested) -> None:
         """Open a file of the user's own in their editor."""
         self._start(self._edit_own(wanted))
+
+    def edit_settings(self) -> None:
+        """Open the settings file in the user's editor; where it is missing, its folder is made."""
+        self._start(self._edit_settings(self._engine.paths.config))
+
+    async def _edit_settings(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise os_failure(error) from error
+        await self._edit_own(EditRequested(path))
+        tell(self._app, "Changed settings apply after a restart.")
 
     def open_shell(self) -> None:
         """Open a shell in the workspace of the run that is shown."""

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from textual import events, getters
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.domain.queue import pause_of, unfinished
 from tui import formatting
 from tui.models.activity_history import ActivityHistory
+from tui.models.filters import HINT
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.splitters import Split, Splitters
 from tui.widgets.forms.text_input import TextInput
@@ -35,8 +37,6 @@ PANES = ("runs", "log", "files")
 WIDE = 120
 """Columns from which the log has room below the list."""
 
-FILTER_HINT = "words  !word  status:failed  project:x  template:x"
-
 
 class Panes(Splitters):
     """Run list above the log, with files beside it on demand; one at a time where it is narrow."""
@@ -47,6 +47,7 @@ class Panes(Splitters):
         & > #runs { width: 1fr; height: 1fr; }
         &.-stacked > #runs { height: 50%; }
         RunList { height: 1fr; }
+        #filter-syntax { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
         #filter { height: 1; border: none; padding: 0 1; background: $panel; }
     }
     """
@@ -90,7 +91,8 @@ class Panes(Splitters):
                 wait=self.wait,
                 lately=self.pulses.lately,
             )
-            yield TextInput(id="filter", placeholder=FILTER_HINT)
+            yield TextInput(id="filter", placeholder="Type to filter the runs")
+            yield Static(Content(HINT), id="filter-syntax")
         yield EmptyCard()
         yield ChosenRun(self._engine, self._clock, self.wait)
 
@@ -110,7 +112,7 @@ class Panes(Splitters):
 
     def on_mount(self) -> None:
         """Begin with the list."""
-        self.filter_input.display = False
+        self.filter_input.display = self.query_one("#filter-syntax").display = False
         self.run_list.focus()
 
     def show_card(self, is_shown: bool) -> None:
@@ -157,12 +159,13 @@ class Panes(Splitters):
     def open_filter(self) -> None:
         """Focus the filter."""
         self.go("runs")
-        self.filter_input.display = True
+        self.filter_input.display = self.query_one("#filter-syntax").display = True
         focus_now(self.filter_input)
 
     def close_filter(self) -> None:
         """Focus the list; the filter stays visible while it hides runs."""
         focus_now(self.run_list)
+        self.query_one("#filter-syntax").display = False
         self.filter_input.display = bool(self.filter_input.value)
 
     def _target(self, pane: str) -> Widget:

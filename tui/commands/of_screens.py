@@ -1,0 +1,156 @@
+"""Commands of the whole program and of the other screens."""
+
+from __future__ import annotations
+
+from tui.commands.command import Command
+
+_REMOVE = "Delete (asks); trash: for good"
+_ARTEFACTS = "Delete rebuildable folders (asks)"
+
+OF_SCREENS: dict[str, tuple[Command, ...]] = {
+    "Queue": (
+        Command("queue.pause", "p", "pause", "app.pause", "Pause or resume the queue", 85),
+        Command("queue.more", "plus", "more slots", "app.more_slots", "Add a slot"),
+        Command("queue.fewer", "minus", "fewer slots", "app.fewer_slots", "Remove a slot"),
+    ),
+    "Program": (
+        Command("screen.runs", "1", "runs", "app.runs", "Show the runs"),
+        Command("screen.disk", "2", "disk", "app.disk", "Show disk usage"),
+        Command("screen.templates", "3", "templates", "app.templates", "Show the run templates"),
+        Command(
+            "screen.patterns", "4", "patterns", "app.patterns", "Show patterns of successful runs"
+        ),
+        Command("screen.told", "5", "notifications", "app.notifications", "Show notifications"),
+        Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
+        Command("screen.doctor", "6", "doctor", "app.doctor", "Check this machine", 98),
+        Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
+        Command("app.shell", "!", "shell", "app.shell", "Open a shell in the workspace", 93),
+        Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
+        Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
+        Command("app.settings", "", "settings", "app.settings", "Edit the settings"),
+        Command("app.theme", "", "theme", "app.switch_theme", "Switch between dark and light"),
+        Command("app.themes", "", "themes", "app.choose_theme", "Choose a theme"),
+        Command(
+            "app.suspend", "ctrl+z", "suspend", "app.suspend_process", "Suspend; runs continue"
+        ),
+        Command("app.quit", "q", "quit", "app.quit", "Quit; runs continue", 7),
+    ),
+    "Disk usage": (
+        Command("disk.open", "enter", "open", "disktree.unfold", "Unfold or fold the row", 11),
+        Command("disk.expand", "right", "unfold", "disktree.expand", "Unfold the row"),
+        Command("disk.collapse", "left", "fold", "disktree.collapse", "Fold the row"),
+        Command(
+            "disk.delete",
+            "d",
+            "delete",
+            "disk.delete",
+            _REMOVE,
+            12,
+        ),
+        Command("disk.artefacts", "J", "rebuildable", "disk.artefacts", _ARTEFACTS, 13),
+        Command("disk.undo", "u", "undo", "disk.undo", "Restore the chosen deletion", 14),
+        Command("disk.empty", "ctrl+d", "empty trash", "disk.empty", "Empty the trash (asks)"),
+        Command("disk.stop", "x", "stop", "disk.stop", "Stop measuring or deleting", 20),
+        Command(
+            "disk.apparent",
+            "number_sign",
+            "apparent",
+            "disk.apparent",
+            "Switch apparent and disk size",
+        ),
+        Command("disk.sort", "s", "sort", "disk.sort", "Sort by the next column", 16),
+        Command("disk.reverse", "S", "reverse", "disk.reverse", "Reverse the order"),
+        Command("disk.look", "f5", "refresh", "disk.look", "Measure again", 17),
+        Command("disk.next", "]", "next tab", "disk.next_tab", "Go to the next tab", 18),
+        Command(
+            "disk.previous", "[", "previous tab", "disk.previous_tab", "Go to the previous tab"
+        ),
+        Command("disk.back", "escape", "back", "disk.back", "Back to the runs", 19),
+    ),
+    "New run": (
+        Command("form.start", "ctrl+s,ctrl+enter", "start", "form.start", "Start the run"),
+        Command("form.options", "ctrl+o", "options", "form.options", "Show or hide the options"),
+        Command("form.template", "ctrl+g", "template", "form.template", "Choose a template"),
+        Command("form.history", "ctrl+r", "history", "form.history", "Choose an earlier prompt"),
+        Command("form.learn", "ctrl+t", "learn", "form.learn", "Learn from the nearest pattern"),
+        Command("form.copy", "ctrl+l", "copy", "form.copy", "Copy the form as a command line"),
+    ),
+    "Templates": (
+        Command(
+            "templates.start",
+            "enter",
+            "start run",
+            "templates.start",
+            "Start a run from the template",
+            12,
+        ),
+        Command("templates.edit", "e", "edit", "templates.edit", "Edit the template", 14),
+        Command("templates.new", "M", "make", "templates.new", "Create a template", 16),
+        Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
+    ),
+    "Patterns": (
+        Command("patterns.edit", "e", "edit", "patterns.edit", "Edit the pattern", 12),
+        Command(
+            "patterns.export", "E", "export", "patterns.export", "Export the pattern to a file", 14
+        ),
+        Command(
+            "patterns.import", "I", "import", "patterns.import", "Import a pattern from a file", 16
+        ),
+        Command(
+            "patterns.remove", "d", "delete", "patterns.remove", "Delete the pattern (asks)", 17
+        ),
+        Command(
+            "patterns.undo", "u", "undo", "patterns.undo", "Restore the last removed pattern", 18
+        ),
+        Command("patterns.back", "escape", "back", "patterns.back", "Back to the runs", 19),
+    ),
+    "Notifications": (
+        Command("notify.again", "r", "send again", "notify.again", "Send the delivery again", 12),
+        Command("notify.test", "m", "test", "notify.test", "Send a test to the receiver", 14),
+        Command("notify.parked", "w", "parked", "notify.parked", "Show only parked deliveries", 16),
+        Command("notify.history", "h", "history", "notify.history", "Show past messages here", 18),
+        Command("notify.pane", "tab", "pane", "notify.pane", "Go to the next pane", 20),
+        Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
+    ),
+    "Batch": (
+        Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
+        Command(
+            "batch.changes", "c", "changes", "batch.changes", "Show the changes of the run", 11
+        ),
+        Command(
+            "batch.compare",
+            "equals_sign",
+            "compare",
+            "batch.compare",
+            "Compare the runs of a task",
+            18,
+        ),
+        Command("batch.apply", "a", "apply", "batch.apply", "Apply the best run of each task", 12),
+        Command(
+            "batch.drop", "d", "delete", "batch.drop", "Delete the other workspaces (asks)", 13
+        ),
+        Command("batch.retry", "r", "retry", "batch.retry", "Retry failed runs", 14),
+        Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel live runs (asks)", 15),
+        Command("batch.export", "E", "export", "batch.export", "Export the results to a file", 17),
+        Command("batch.undo", "u", "undo", "batch.undo", "Restore the last deletion", 30),
+        Command("batch.next", "]", "older", "batch.older", "Show the previous batch", 31),
+        Command("batch.previous", "[", "newer", "batch.newer", "Show the next batch", 32),
+        Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 16),
+    ),
+    "Search": (
+        Command("find.open", "enter", "go there", "find.open", "Open the event in its log", 12),
+        Command("find.next", "down", "down", "find.next", "Go to the next match", 14),
+        Command("find.previous", "up", "up", "find.previous", "Go to the previous match", 15),
+        Command(
+            "find.page_down", "pagedown", "page down", "find.page_down", "Scroll one page down"
+        ),
+        Command("find.page_up", "pageup", "page up", "find.page_up", "Scroll one page up"),
+        Command("find.type", "tab", "list", "find.type", "Switch between list and input", 16),
+        Command("find.back", "escape", "back", "find.back", "Back to the runs", 18),
+    ),
+    "Doctor": (
+        Command("doctor.look", "f5", "refresh", "doctor.look", "Run the checks again", 12),
+        Command("doctor.end", "x", "end them", "doctor.end", "End leftover processes (asks)", 14),
+        Command("doctor.back", "escape", "back", "doctor.back", "Back to the runs", 16),
+    ),
+}
