@@ -50,7 +50,7 @@ class Day:
         self.until("[simulated]", last)
         self.press("^s", "start")
         self.terminal.until_not("^s start")
-        self.until(f"sim  {title}", "enter open")
+        self.until(f"{title} sim", "enter open")
 
 
 @pytest.fixture

@@ -192,8 +192,8 @@ async def test_one_message_goes_to_all_that_are_marked(engine: FakeEngine) -> No
 async def test_one_prompt_is_edited_for_all_marked_runs(engine: FakeEngine) -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await choose(pilot, "e5")
-        await pilot.press("space", "G", "k", "space", "e")
+        screen_of(app).panes.run_list.marks.set(["b2", "e5"])
+        await pilot.press("e")
         await pilot.pause()
         dialog = app.screen
         assert isinstance(dialog, WriteDialog)
