@@ -110,7 +110,9 @@ class FolderWorkspaces:
             shutil.copytree(spec.source, folder)  # as it is brought from the user's machine
         else:
             folder.mkdir(parents=True)
-        return CreatedWorkspace(Workspace(path, spec.kind, cwd=spec.cwd or "", host=HOST))
+        return CreatedWorkspace(
+            Workspace(path, spec.kind, spec.source, cwd=spec.cwd or "", host=HOST)
+        )
 
     async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
         folder = self.disk / request.project / request.name

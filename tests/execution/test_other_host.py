@@ -19,15 +19,19 @@ from support import LIMIT_S, becomes, played, quick, spec, texts, until
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
-from engine.domain.model import LOCAL, RunSpec, Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import Engine
+from engine.domain.events import Progressed
+from engine.domain.model import LOCAL, RunSpec, Stage, Status, WorkspaceKind, WorkspaceSpec
+from engine.engine import ApplyMode, CleanupFilter, Engine
 from engine.execution.executors import Executors
 from engine.execution.local.executor import LocalExecutor
 from engine.lazy_services import LazyServices
+from engine.store.appending import AppendRequest
 from tui.app import SwarmApp
 from tui.cli.commands.changes import diff
 from tui.cli.commands.logs import logs
 from tui.cli.commands.show import show
+
+STAGE = Stage.WORKSPACE_CLONED
 
 
 @pytest.fixture
@@ -116,6 +120,9 @@ async def test_changes_on_another_host_are_shown_continued_and_applied(
         with pytest.raises(UserError, match="another machine") as caught:
             await engine.workspaces.folder(run)
         assert caught.value.code == "WORKSPACE_REMOTE"
+        applied = await engine.workspaces.apply(run, ApplyMode.EDITS)
+        assert applied.files == ("a.txt",)
+        assert (source / "a.txt").read_text() == "two\n"
         after = WorkspaceSpec(WorkspaceKind.FROM_RUN, run)
         next_run = await ended(engine, spec("say on", workspace=after))
         workspace = engine.view.runs[next_run].workspace
@@ -196,3 +203,32 @@ def test_the_command_line_prints_files_of_another_host(
     assert b"from afar" in printed(logs)
     assert b"+++ b/a.txt" in printed(diff)
     assert json.loads(printed(show, "--json"))["workspace"]["host"] == HOST
+
+
+async def test_a_folder_here_of_the_same_path_is_never_taken_for_the_workspace(
+    paths: Paths, host: FolderExecutor
+) -> None:
+    async with supervised(paths, host) as engine:
+        run = await ended(engine, there("say x"))
+        workspace = engine.view.runs[run].workspace
+        assert workspace
+        # On the other host the workspace has the path of a folder of the user's here.
+        mine = paths.home / "workspaces" / "mine"
+        (mine / "docs").mkdir(parents=True)
+        (host.workspaces.disk / str(mine)[1:]).parent.mkdir(parents=True)
+        host.workspaces.here(workspace.path).rename(host.workspaces.disk / str(mine)[1:])
+        moved = {"path": str(mine), "kind": "empty", "host": HOST}
+        await engine._journal.append([AppendRequest(run, [Progressed(STAGE, "moved", 0, moved)])])
+        plan = await engine.disk.plan(CleanupFilter(runs=frozenset({run}), including_unsaved=True))
+        assert (plan.take, plan.keep) == ((), ())
+        for call in (
+            engine.workspaces.working_folder(run),
+            engine.workspaces.place(run),
+            engine.workspaces.files(run),
+            engine.workspaces.read(run, "a.txt"),
+            engine.workspaces.preview(run, "docs"),
+        ):
+            with pytest.raises(UserError) as caught:
+                await call
+            assert caught.value.code == "WORKSPACE_REMOTE"
+        assert (mine / "docs").is_dir()
