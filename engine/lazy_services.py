@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 WHERE = {
     "engine.disk.cleanup": ("CleanupItemResult", "CleanupReport"),
     "engine.domain.consent": ("Consent",),
+    "engine.supervising_process": ("supervise",),
     "engine.disk.service": ("DiskUsage",),
     "engine.doctor": ("Finding", "CheckHealth", "DiskSpace"),
     "engine.batches.request": ("BatchRequest",),

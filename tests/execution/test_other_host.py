@@ -19,12 +19,23 @@ from support import LIMIT_S, becomes, played, quick, spec, texts, until
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
-from engine.domain.events import Progressed
-from engine.domain.model import LOCAL, RunSpec, Stage, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.events import Event, Progressed
+from engine.domain.model import (
+    LOCAL,
+    Run,
+    RunSpec,
+    Stage,
+    Status,
+    Workspace,
+    WorkspaceKind,
+    WorkspaceSpec,
+)
+from engine.domain.projection import fold
 from engine.engine import ApplyMode, CleanupFilter, Engine
 from engine.execution.executors import Executors
 from engine.execution.local.executor import LocalExecutor
 from engine.lazy_services import LazyServices
+from engine.store import codec
 from engine.store.appending import AppendRequest
 from tui.app import SwarmApp
 from tui.cli.commands.changes import diff
@@ -232,3 +243,17 @@ async def test_a_folder_here_of_the_same_path_is_never_taken_for_the_workspace(
                 await call
             assert caught.value.code == "WORKSPACE_REMOTE"
         assert (mine / "docs").is_dir()
+
+
+def test_a_workspace_stored_before_hosts_is_on_this_machine() -> None:
+    known = Run("r1", spec("say x"), 0.0, workspace=Workspace("/w", WorkspaceKind.COPY))
+    state = json.loads(codec.state_text(known))
+    del state["workspace"]["host"]
+    wanted = json.loads(codec.spec_text(known.spec))
+    wanted.get("workspace", {}).pop("host", None)
+    stored = codec.run_from(json.dumps(wanted), json.dumps(state))
+    assert stored.workspace and stored.workspace.host == LOCAL
+    assert stored.spec.workspace.host == LOCAL
+    event = Progressed(STAGE, "ready", 0, {"path": "/w", "kind": "copy"})
+    folded = fold(known, [Event(known.id, 1, 0.0, 1, event)])
+    assert folded.workspace == known.workspace
