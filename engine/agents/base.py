@@ -202,10 +202,9 @@ class AgentPort(Protocol):
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
-        """The extra requests that it understands while it is at work.
+        """The extra requests that its interactive runs understand while they are at work.
 
-        Empty for an agent that reads nothing after its prompt, as `codex exec`. No agent lists one
-        yet, and the engine sends none.
+        Empty for an agent that reads nothing after its prompt: its runs cannot be interactive.
         """
         ...
 

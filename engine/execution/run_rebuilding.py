@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import msgspec
 
 from engine.agents.base import AttemptEnd, OutcomeKind
+from engine.agents.profiles import profile_for_prompt
 from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
@@ -161,7 +162,7 @@ async def _guessed(
     workspace = await executor.workspaces.find(folder.name)
     project = PurePath(workspace.path).parent.name if workspace else "recovered"
     title = one_line(prompt, TITLE) or folder.name
-    agent = Agent.SIMULATED if prompt.startswith("sim:") else Agent.CODEX
+    agent = Agent(profile_for_prompt(prompt).name)
     run = Run(folder.name, RunSpec(prompt, title, project, agent=agent), first.began_at)
     status = Status.INTERRUPTED
     if last.is_alive:
