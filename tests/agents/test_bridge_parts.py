@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -312,9 +312,11 @@ def test_unknown_action_is_refused(conversation: Conversation, action: str) -> N
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> InboxReader:
+def reader(tmp_path: Path) -> Iterator[InboxReader]:
     """Open an inbox."""
-    return InboxReader(str(tmp_path / "inbox.jsonl"))
+    opened = InboxReader(str(tmp_path / "inbox.jsonl"))
+    yield opened
+    opened.close()
 
 
 def test_each_record_is_read_once(tmp_path: Path, reader: InboxReader) -> None:

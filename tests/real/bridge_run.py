@@ -19,7 +19,7 @@ from engine.execution.local.inbox_file import append_records
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "engine/agents/codex/interactive/bridge/__main__.py"
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 
 Json = dict[str, Any]
 

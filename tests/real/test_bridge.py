@@ -28,10 +28,11 @@ from loopback import (
 )
 
 from engine.agents.base import AttemptEnd
-from engine.agents.codex.interactive.reader import InteractiveReader
 from engine.agents.codex.interactive.translation import state_from
+from engine.agents.registry import agent_of
 from engine.domain.events import Body, LimitsSeen, Progressed, Step, UsageCounted
 from engine.domain.interaction import InputRequest, MessageChanged, RequestPhase
+from engine.domain.model import Usage
 
 Json = dict[str, Any]
 COMMAND = "item/commandExecution/requestApproval"
@@ -67,12 +68,13 @@ def _outputs(server: LoopbackServer) -> list[str]:
 
 def _read(run: BridgeRun, house: BridgeHouse, code: int) -> tuple[list[Body], str]:
     """Return the events of a run, read one line at a time from a stored state, and its error."""
-    state, bodies = b"{}", list[Body]()
+    codex, bodies = agent_of("codex"), list[Body]()
+    state = codex.first_state(None, Usage(), (), interactive=True)
     for line in run.raw:
-        reader = InteractiveReader(state_from(state), str(house.workspace))
+        reader = codex.reader(state, str(house.workspace), None)
         bodies += reader.read([line])
         state = reader.state()
-    reader = InteractiveReader(state_from(state), str(house.workspace))
+    reader = codex.reader(state, str(house.workspace), None)
     bodies += reader.finish()
     error = reader.outcome(AttemptEnd(code)).error
     return bodies, error.code if error else ""
@@ -232,7 +234,9 @@ def test_queued_message_gets_a_turn_and_a_withdrawn_one_none(
 def test_interrupt_ends_the_running_command_and_goes_on_with_the_queue(
     house: BridgeHouse, server: LoopbackServer
 ) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")], [message("back")])
+    prompt = server.script(
+        "a", [command(HOLD, yield_time_ms=30_000), message("never")], [message("back")]
+    )
     with house.start(prompt) as run:
         run.until(note("output"))
         sleeping = _named(run.server, "sleep")
@@ -256,7 +260,9 @@ def test_interrupt_ends_the_running_command_and_goes_on_with_the_queue(
 def test_interrupt_alone_ends_the_attempt_and_the_thread_goes_on(
     house: BridgeHouse, server: LoopbackServer
 ) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")], [message("back")])
+    prompt = server.script(
+        "a", [command(HOLD, yield_time_ms=30_000), message("never")], [message("back")]
+    )
     with house.start(prompt) as run:
         run.until(note("output"))
         run.write({"id": "i1", "do": "interrupt"})
@@ -271,7 +277,9 @@ def test_interrupt_alone_ends_the_attempt_and_the_thread_goes_on(
 def test_steer_that_an_interrupt_swallowed_comes_first_in_the_next_turn(
     house: BridgeHouse, server: LoopbackServer
 ) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")], [message("back")])
+    prompt = server.script(
+        "a", [command(HOLD, yield_time_ms=30_000), message("never")], [message("back")]
+    )
     with house.start(prompt) as run:
         run.until(note("output"))
         run.write({"id": "m1", "do": "steer", "text": "not lost"})
@@ -326,7 +334,7 @@ def test_killed_server_ends_the_attempt(house: BridgeHouse, server: LoopbackServ
 
 
 def test_signal_ends_everything(house: BridgeHouse, server: LoopbackServer) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")])
+    prompt = server.script("a", [command(HOLD, yield_time_ms=30_000), message("never")])
     with house.start(prompt) as run:
         run.until(note("output"))
         sleeping = _named(run.server, "sleep")
@@ -439,6 +447,13 @@ def test_thread_has_one_writer(house: BridgeHouse, server: LoopbackServer) -> No
         assert _read(second, house, code)[1] == "THREAD_BUSY"
         run.write(_answer(request, "approve"))
         assert run.end() == 0
+
+
+def test_missing_codex_is_its_own_error(house: BridgeHouse) -> None:
+    with house.start("x", codex=str(house.workspace / "nowhere")) as run:
+        code = run.end()
+    assert code == 127
+    assert _read(run, house, code)[1] == "CODEX_CLI_MISSING"
 
 
 def test_state_of_an_exec_attempt_is_read() -> None:

@@ -118,7 +118,9 @@ async def test_messages_now_and_after_the_turn(house: House, server: LoopbackSer
 async def test_interrupt_ends_the_run_and_a_message_goes_on(
     house: House, server: LoopbackServer
 ) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")], [message("back")])
+    prompt = server.script(
+        "a", [command(HOLD, yield_time_ms=30_000), message("never")], [message("back")]
+    )
     async with house.engine() as engine:
         run = await engine.start(interactive(prompt))
         run = await until(engine, run, lambda now: now.doing.startswith("running"))
@@ -134,7 +136,9 @@ async def test_interrupt_ends_the_run_and_a_message_goes_on(
 async def test_interrupt_with_a_message_goes_on_at_once(
     house: House, server: LoopbackServer
 ) -> None:
-    prompt = server.script("a", [command(HOLD), message("never")], [message("back")])
+    prompt = server.script(
+        "a", [command(HOLD, yield_time_ms=30_000), message("never")], [message("back")]
+    )
     async with house.engine() as engine:
         run = await engine.start(interactive(prompt))
         run = await until(engine, run, lambda now: now.doing.startswith("running"))

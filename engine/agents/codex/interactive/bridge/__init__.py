@@ -8,7 +8,7 @@ into the attempt's files. It starts one app-server and speaks JSON-RPC with it o
 - The inbox is a file that others append records to, see `inbox_reader`. Each record is done once.
 - It ends when the turn has ended and no message waits. Exit codes: 0 completed, 1 failed,
   130 interrupted, 128 + N ended by signal N, 70 the server ended by itself, 74 stdout could not be
-  written.
+  written, 127 the server could not be started.
 
 It needs no engine. When it dies itself, the server reads the end of its stdin, and ends with all
 its commands. It imports nothing but the standard library: `python -I -S bridge/__main__.py …`.

@@ -20,12 +20,19 @@ class ServerEnded(Exception):
     """The server ended by itself, or sent what no server sends; the text is the reason."""
 
 
+class ServerMissing(Exception):
+    """The server cannot be started; the text is the reason."""
+
+
 class AppServer:
     """One `codex app-server` over stdio. It ends, with all its commands, when its stdin ends."""
 
     def __init__(self, codex: str, settings: list[str]) -> None:
         argv = [codex, "app-server", *(word for one in settings for word in ("-c", one))]
-        self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except OSError as error:
+            raise ServerMissing(f"{codex}: {error.strerror}") from error
         assert self._child.stdin
         assert self._child.stdout
         self.stdin, self.stdout = self._child.stdin.fileno(), self._child.stdout.fileno()

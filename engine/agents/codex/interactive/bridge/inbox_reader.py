@@ -43,7 +43,10 @@ class InboxReader:
         return found
 
     def close(self) -> None:
-        """Remove the bell: no process listens any more."""
+        """Read no longer, and remove the bell: no process listens any more."""
+        os.close(self._handle)
+        if self.bell >= 0:
+            os.close(self.bell)
         try:
             os.unlink(self._bell_path)  # noqa: PTH108  no pathlib
         except OSError:

@@ -7,7 +7,7 @@ import selectors
 import signal
 from collections.abc import Callable
 
-from .app_server import AppServer, ServerEnded
+from .app_server import AppServer, ServerEnded, ServerMissing
 from .inbox_reader import InboxReader
 from .options import BridgeUsageError, parse
 from .session import AttemptEnded, Session
@@ -15,7 +15,7 @@ from .spool import Spool
 
 POLL_S = 1.0
 """How often the inbox is read without a bell: a writer may have died before it rang."""
-USAGE, SERVER_ENDED, OUTPUT_FAILED, BY_SIGNAL = 2, 70, 74, 128
+USAGE, SERVER_ENDED, OUTPUT_FAILED, NOT_STARTED, BY_SIGNAL = 2, 70, 74, 127, 128
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -112,6 +112,9 @@ def main(arguments: list[str]) -> int:
     except BridgeUsageError as mistake:
         _complain(str(mistake))
         return USAGE
+    except ServerMissing as missing:
+        _complain(str(missing))
+        return NOT_STARTED
     except OSError as error:
         _complain(f"could not start: {error}")
         return OUTPUT_FAILED
