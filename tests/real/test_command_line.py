@@ -18,6 +18,8 @@ from loopback import (
     message,
     patch,
     plan,
+    reasoning,
+    together,
     unauthorized,
     update_file,
 )
@@ -146,3 +148,23 @@ def test_detach_watch_retry_resume(here: Path, server: LoopbackServer) -> None:
     events = _swarm(here, "watch", run, "--json").stdout.splitlines()
     assert [json.loads(line)["seq"] for line in events] == list(range(1, len(events) + 1))
     assert {json.loads(line)["attempt"] for line in events} == {1, 2, 3}
+
+
+def test_logs_show_prompt_reasoning_and_each_edit_once(here: Path, server: LoopbackServer) -> None:
+    script = [
+        together(
+            reasoning("**Planning the file** It is small."), patch(add_file("sub/a.txt", "x"))
+        ),
+        command("echo made > made.txt"),
+        patch(update_file("sub/a.txt", "x", "y")),
+        message("Both are there."),
+    ]
+    assert _codex_run(here, "--empty", server.script("edits", script)).returncode == 0
+    lines = _swarm(here, "logs", "@last").stdout.splitlines()
+    events = [line.split(maxsplit=2)[1:] for line in lines if line[:1].isdigit()]
+    assert events[0][0] == "prompt" and events[-1] == ["end", "succeeded"]
+    texts = [text for kind, text in events if kind in ("edit", "files")]
+    assert [text for text in texts if "a.txt" in text] == ["A sub/a.txt", "M sub/a.txt"]
+    assert next(text for text in texts if "made.txt" in text) == "A made.txt"
+    assert ["thinks", "Planning the file"] in events
+    assert lines[lines.index(next(x for x in lines if "thinks" in x)) + 1].strip() == "It is small."

@@ -27,11 +27,11 @@ from engine.domain.events import (
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Status
 
-REPORT_AFTER_S = 3.0
+REPORT_AFTER_S = 30.0
 """The watcher reports an edit at most this long after the agent: it may have to scan."""
-REPORT_BEFORE_S = 1.0
+REPORT_BEFORE_S = 2.0
 """The watcher may see an edit this long before the agent reports it."""
-SAME_REPORT_S = 0.3
+SAME_REPORT_S = 1.0
 """A write that the watcher reports twice is reported within this time."""
 LOOK_AHEAD = 32
 """Events among which the agent's report of an edit is looked for."""
