@@ -234,7 +234,7 @@ WAYS = {
     "preparing": (agent, "build_prompt", lambda run, _: run.spec.title == "bad"),
     "following": (translation.Translator, "translate", lambda _, line: b"poison" in line),
     "verifying": (verify.VerifyStage, "verify", lambda _, run, __: run.spec.title == "bad"),
-    "finishing": (outcome, "decide", lambda run, *_: run.spec.title == "bad"),
+    "finishing": (outcome, "decide", lambda run, *_, **__: run.spec.title == "bad"),
 }
 
 
