@@ -15,7 +15,7 @@ from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.errors import user_error
 from engine.domain.events import Event
-from engine.domain.model import Run, Status
+from engine.domain.model import Run, RunSpec, Status
 from engine.engine import Engine
 from tui.cli.support import demo_script
 from tui.cli.support.follow import RunFollower
@@ -28,8 +28,8 @@ def test_demo_ends_as_scripted_and_leaves_nothing(
     temporary.mkdir()
     done = swarm("demo", TMPDIR=str(temporary))
     assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("All 6 runs ended as scripted.\n")
-    for scene in demo_script.SCENES:
+    assert done.out.endswith("All 20 runs ended as scripted.\n")
+    for scene in (*demo_script.SCENES, *demo_script.COPIES):
         assert f"{scene.title} (simulated)" in done.out
     assert list(temporary.iterdir()) == []
     assert not paths.home.exists()
@@ -40,7 +40,7 @@ def test_demo_says_what_did_not_end_as_scripted() -> None:
     runs = {
         run_id: Run(
             run_id,
-            scene.spec,
+            RunSpec(scene.prompt, scene.title, "garden"),
             0.0,
             status=scene.ends,
             attempt=scene.attempts,
@@ -51,7 +51,7 @@ def test_demo_says_what_did_not_end_as_scripted() -> None:
     assert demo_script.faults(runs, scenes) == []
     runs["r0"].status = Status.FAILED
     (told,) = demo_script.faults(runs, scenes)
-    assert told == "Add a greeting: failed in attempt 1 instead of succeeded in attempt 1"
+    assert told == "Fix the date parser: failed in attempt 1 instead of succeeded in attempt 1"
 
 
 def test_demo_can_be_interrupted(tmp_path: Path) -> None:

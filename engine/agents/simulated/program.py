@@ -15,6 +15,8 @@ from .turn import STDOUT, Turn, TurnEnded, complain, write_all
 
 _PLAYS = {**items.PLAYS, **files.PLAYS, **trouble.PLAYS}
 _BACKTRACE = "\n\nStack backtrace:\n   0: <unknown>\n   1: <unknown>\n   2: <unknown>"
+SCRIPT_VARIABLE = "SIMULATED_SCRIPT"
+"""A script for a prompt that holds none."""
 _UNTRUSTED = "Not inside a trusted directory and --skip-git-repo-check was not specified."
 
 
@@ -90,6 +92,9 @@ def _exec(options: ExecOptions) -> int:
     home, prompt = _home(), _check(options)
     lines = script.directives(prompt)
     thread = _find_thread(options, home)
+    prepared = script.directives(os.environ.get(SCRIPT_VARIABLE, ""))
+    if not lines and (thread is None or script.has_attempts(prepared)):
+        lines = prepared
     if thread and not lines and script.has_attempts(thread.last_script):
         lines = thread.last_script
     attempt = count_attempt(home, options.cwd, lines) if script.has_attempts(lines) else 1

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.config.paths import Paths
-from engine.config.settings import Config
+from engine.config.settings import Config, QueueSettings
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Changes, Engine
@@ -24,7 +25,12 @@ from tui.cli.support.summaries import headline
 from tui.formatting import title
 from tui.terminal.cells import fit
 
-SLOTS = 4
+if TYPE_CHECKING:
+    from tui.app import SwarmApp
+
+SLOTS, HURRIED_SLOTS = 4, 6
+PACE, HURRY = 0.8, 12.0
+"""How fast the runs are played: for users who watch them, and where no one does."""
 GRACE_S = 1.0
 NAME = 26
 
@@ -32,10 +38,12 @@ NAME = 26
 @click.command(epilog=examples("demo", "demo | grep notice"))
 @everywhere()
 def demo() -> int:
-    """Show half a dozen simulated runs: some succeed, one fails, one crashes, one is cancelled.
+    """Show 20 simulated runs in a temporary git repository, with a hint of what to press next.
 
-    On a terminal the dashboard shows them; otherwise they are printed as lines, and the exit
-    code is 0 if all ended as scripted. Your data is not touched and no model is used.
+    They take about two minutes: most succeed, some fail, two conflict, three compete in a batch.
+    The dashboard stays open until you quit. Without a terminal the runs are printed as lines, and
+    faster; the exit code is 0 if all ended as scripted. Your data is not touched and no model is
+    used.
     """
     from tui.cli.commands import dashboard
     from tui.cli.support import session
@@ -48,15 +56,20 @@ def demo() -> int:
 async def _dashboard(home: Path) -> int:
     from tui.cli.commands import dashboard
     from tui.cli.support import demo_script
+    from tui.cli.support.guided_tour import GuidedTour
 
     scenes: dict[str, demo_script.DemoRun] = {}
 
-    async def play(engine: EnginePort) -> None:
+    async def play(app: SwarmApp) -> None:
         if not scenes:  # not after a fault of the script: the runs are there already
-            scenes.update(await demo_script.start(engine))
-        await demo_script.direct(engine, scenes)
+            scenes.update(await demo_script.start(app.engine, PACE))
+        await demo_script.direct(app.engine, scenes, cancels=False)
 
-    return await dashboard.show(lambda: _engine(home), play, goes_on=False)
+    async def guide(app: SwarmApp) -> None:
+        await GuidedTour(app).run()
+
+    tasks = {"demo": play, "tour": guide}
+    return await dashboard.show(lambda: _engine(home), tasks, goes_on=False)
 
 
 async def _lines(home: Path) -> int:
@@ -64,8 +77,8 @@ async def _lines(home: Path) -> int:
     from tui.cli.support.follow import RunFollower
     from tui.cli.support.foreground import carry
 
-    async with _engine(home) as engine:
-        scenes = await demo_script.start(engine)
+    async with _engine(home, is_hurried=True) as engine:
+        scenes = await demo_script.start(engine, HURRY)
         over = asyncio.get_running_loop().create_future()
         director = engine.tasks.start(
             "demo", lambda: demo_script.direct(engine, scenes), give_up=lambda _: _cancel(engine)
@@ -83,11 +96,14 @@ async def _lines(home: Path) -> int:
 
 
 @asynccontextmanager
-async def _engine(home: Path) -> AsyncGenerator[Engine]:
+async def _engine(home: Path, *, is_hurried: bool = False) -> AsyncGenerator[Engine]:
     """Open an engine on the throw-away home; nothing of its runs is left when it closes."""
     paths = Paths(home, home / "config.yaml")
     log_file.keep(paths)
-    async with Engine.open(paths, Config(slots=SLOTS, grace_s=GRACE_S), supervise=True) as engine:
+    config = Config(slots=SLOTS, grace_s=GRACE_S)
+    if is_hurried:
+        config = Config(slots=HURRIED_SLOTS, grace_s=GRACE_S, queue=QueueSettings(stagger_s=0.05))
+    async with Engine.open(paths, config, supervise=True) as engine:
         try:
             yield engine
         finally:
