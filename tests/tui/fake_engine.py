@@ -252,10 +252,11 @@ class FakeEngine:
         project: str = "demo",
         batch: str | None = None,
         prompt: str = "",
+        after: tuple[str, ...] = (),
     ) -> None:
         """A run is queued."""
         said = {"title": title, "project": project, "agent": agent, "batch": batch}
-        spec = RunSpec(prompt=prompt or f"Please {title}", **said)
+        spec = RunSpec(prompt=prompt or f"Please {title}", after=after, **said)
         self._create(run_id, spec)
 
     def happen(self, run_id: str, *bodies: Body, after_s: float = 0) -> None:

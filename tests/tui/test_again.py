@@ -243,3 +243,40 @@ async def test_undo_is_offered_once_something_was_deleted(engine: FakeEngine) ->
         engine.happen("a1", Notice("info", "brought back", trash=False))
         await taken(pilot)
         assert not app.screen.active_bindings["u"].enabled
+
+
+async def test_cancelling_names_the_runs_that_wait_and_asks(engine: FakeEngine) -> None:
+    engine.add("w1", "Ship it", after=("c3",))
+    engine.add("w2", "Announce it", after=("w1",))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "c3")
+        await pilot.press("x")
+        await pilot.pause()
+        text = plain(app)
+        assert "Cancel “Port the tests”? Its workspace stays." in text
+        assert "“Ship it” and “Announce it” wait for it and will be cancelled too." in text
+        await pilot.press("escape")
+        await pilot.pause()
+        assert engine.asked == []
+        await pilot.press("x", "x")
+        await until(pilot, lambda: ("cancel", "c3") in engine.asked)
+
+
+async def test_a_run_that_no_other_waits_for_is_cancelled_at_once(engine: FakeEngine) -> None:
+    engine.add("w1", "Ship it", after=("c3",))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "w1")
+        await pilot.press("x")
+        await until(pilot, lambda: ("cancel", "w1") in engine.asked)
+
+
+async def test_killing_names_the_runs_that_wait(engine: FakeEngine) -> None:
+    engine.add("w1", "Ship it", after=("c3",))
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "c3")
+        await pilot.press("X")
+        await pilot.pause()
+        assert "“Ship it” waits for it and will be cancelled too." in plain(app)

@@ -111,6 +111,18 @@ async def test_disabled_commands_are_shown_with_the_reason(engine: FakeEngine) -
         assert app.screen is not screen_of(app)  # nothing was done
 
 
+async def test_enter_never_hits_a_similar_command_in_place_of_a_disabled_one(
+    engine: FakeEngine,
+) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, "d4")  # it has not begun: nothing can be applied
+        await pilot.press("colon", *"merge", "enter")
+        await pilot.pause()
+        assert set(found(app)) <= {"run.apply", "changes.apply", "batch.apply"}
+        assert engine.asked == []
+
+
 def test_synonyms_are_of_commands_and_in_small_letters() -> None:
     assert set(SYNONYMS) <= set(BY_ID)
     assert all(words == words.lower() for words in SYNONYMS.values())

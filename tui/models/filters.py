@@ -32,7 +32,7 @@ SYNTAX = (
     ("template:x", "also model:, agent:"),
 )
 """The terms of a filter and their meanings, for the help."""
-HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  template:x  model:x"
+HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  template:x"
 """The terms of a filter in one line, for below its field."""
 
 _TERM = re.compile(r'(!*)(?:([a-z]+):)?((?:"[^"]*"?|[^\s"])*)', re.IGNORECASE)

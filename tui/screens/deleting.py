@@ -23,15 +23,15 @@ MARGIN = 12
 
 
 class ProgressCallback(Protocol):
-    """Shows how far it is, in words, and in percent where that is known."""
+    """Callback for progress: a text, and percent where they are known."""
 
     def __call__(self, text: str, percent: float | None = None, /) -> None:
-        """Show it; "" when there is nothing to say."""
+        """Show it; an empty text clears it."""
         ...
 
 
 class WorkspaceDeletion:
-    """Deletes for one screen; `say` is told how far it is, and "" when there is nothing to say."""
+    """Deletion of workspaces from one screen; `say` gets the progress, and "" at the end."""
 
     def __init__(self, screen: LiveScreen, say: ProgressCallback, done: Callable[[], None]) -> None:
         self._screen = screen
@@ -55,7 +55,7 @@ class WorkspaceDeletion:
         artefacts_only: bool = False,
         sessions: bool = False,
     ) -> None:
-        """Say what would go of these runs or workspaces and what would stay, ask, and do it.
+        """Plan a clean-up of these runs or workspaces, ask, and run it.
 
         With `sessions`, the paths are Codex's session files.
         """

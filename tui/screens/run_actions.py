@@ -198,7 +198,7 @@ class RunActions:
 
         app_of(self._screen).push_screen(WriteDialog(self._writings[key]), answered)
 
-    # Taking home, looking closely
+    # Applying, details
 
     def apply_run(self) -> None:
         """Apply the changes, after a preview."""

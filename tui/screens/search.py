@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import ClassVar, Generic, TypeVar
 
@@ -126,7 +126,7 @@ class SearchDialog(Dialog[T], Generic[T]):
         return [self.option(id) for id in self._found(typed)[:MOST_SHOWN]]
 
     def _found(self, typed: str) -> Sequence[str]:
-        """Return the entries that hold all words, those that begin so first, then similar ones."""
+        """Return the entries that hold all words, those that begin so first, else similar ones."""
         if not typed:
             return self.offered()
         if self._lowered is None:
@@ -138,14 +138,11 @@ class SearchDialog(Dialog[T], Generic[T]):
             id, text = each
             return self.tier(id), not text.startswith(meant), text.find(meant)
 
-        found = [id for id, _ in sorted(holding, key=place)]
-        if len(found) < MOST_SHOWN:
-            found += self._alike(typed, set(found))
-        return found
+        # Similar entries only where none holds the words: `enter` must not hit a wrong one.
+        return [id for id, _ in sorted(holding, key=place)] or self._alike(typed)
 
-    def _alike(self, typed: str, found: Container[str]) -> list[str]:
-        matcher = Matcher(typed)
-        rest = (each for each in self._lowered or () if each[0] not in found)
-        scored = [(matcher.match(words), id) for id, words, _ in islice(rest, MOST_COMPARED)]
+    def _alike(self, typed: str) -> list[str]:
+        matcher, entries = Matcher(typed), islice(self._lowered or (), MOST_COMPARED)
+        scored = [(matcher.match(words), id) for id, words, _ in entries]
         similar = [(self.tier(id), -score, id) for score, id in scored if score > 0]
         return [id for _, _, id in sorted(similar, key=lambda each: each[:2])]
