@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from bridge_run import escalated
 from house import ROOT, House
 from loopback import LoopbackServer, codex_binary, message
+
+from engine.execution.supervisor_status import read_holder
 
 SWARM = (sys.executable, str(ROOT / "swarm_tui.py"))
 LIMIT_S = 60
@@ -85,5 +89,20 @@ def test_request_is_denied_with_a_message_and_the_run_ends_well(
     assert said.index("write into the workspace") < said.index("one more thing")
     log = _swarm(here, "logs", run, "--json").stdout.splitlines()
     events = [json.loads(line) for line in log]
+    phases = [event["phase"] for event in events if event["type"] == "input_request"]
+    assert phases == ["raised", "answered", "applied"]
+
+
+def test_killed_supervisor_loses_no_request(here: Path, run: str, house: House) -> None:
+    holder = read_holder(house.paths.lock)
+    assert holder.pid
+    os.kill(holder.pid, signal.SIGKILL)
+    (request,) = _json(here, "inbox")
+    assert _swarm(here, "send", run, "--after-turn", "one more thing").returncode == 0
+    assert _swarm(here, "deny", request["id"], "no").returncode == 0
+    assert _swarm(here, "wait", run).returncode == 0
+    log = _swarm(here, "logs", run, "--json").stdout.splitlines()
+    events = [json.loads(line) for line in log]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     phases = [event["phase"] for event in events if event["type"] == "input_request"]
     assert phases == ["raised", "answered", "applied"]
