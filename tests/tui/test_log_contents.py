@@ -125,6 +125,17 @@ async def test_a_search_shows_a_hidden_event_it_finds() -> None:
         assert app.texts[app.log_view.cursor_line] == "checkpoint 7 · needle"
 
 
+async def test_a_search_finds_the_prompt() -> None:
+    told = events("r", QUEUED, Notice("info", "a parser"), Notice("info", "end"))
+    async with LogHost(told).run_test(size=(100, 20)) as pilot:
+        app = await opened(pilot)
+        await press(pilot, "slash", *"parser", "enter")
+        assert app.texts[app.log_view.cursor_line] == "a parser"
+        await press(pilot, "N")
+        assert app.texts[app.log_view.cursor_line] == PROMPT
+        assert "1/2" in str(app.log_view.border_subtitle)
+
+
 async def test_a_flood_of_hidden_events_ends_and_hides_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

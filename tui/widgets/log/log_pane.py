@@ -197,7 +197,8 @@ class LogPane(TransparentVertical):
         if not text or feed is None:
             self.action_leave()
             return
-        self._search = LogSearch(feed.history, text)
+        prompt = self._runs.prompt(feed.run) if feed.run and self._kind is USUAL else ""
+        self._search = LogSearch(feed.history, text, prompt)
         self.search_input.display = False
         focus_now(self.log_view)
         self.refresh_bindings()

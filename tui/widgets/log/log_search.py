@@ -12,15 +12,21 @@ SLICE = 20_000
 """Numbers of events that one query covers."""
 
 
+FIRST = 1
+"""The number of the first event of a run."""
+
+
 class LogSearch:
     """Matches of a text: the places of one slice, and the number of all others."""
 
-    def __init__(self, history: HistorySource, text: str) -> None:
+    def __init__(self, history: HistorySource, text: str, prompt: str = "") -> None:
         self.text = text
         self.lit = pattern(text)
         self.place = 0
         """The match that the reader is at, from 1; 0 for none."""
         self._history = history
+        # The prompt stands for the first event, and the store knows only the events.
+        self._has_prompt = bool(self.lit and self.lit.search(prompt))
         self._counts: list[int] = []
         self._counted = 0
         self._counting = asyncio.Lock()
@@ -38,7 +44,7 @@ class LogSearch:
             while self._counted < last:
                 index = self._counted // SLICE
                 upto = min(last, (index + 1) * SLICE)
-                found = await self._history.matching(self.text, above=self._counted, upto=upto)
+                found = await self._matching(above=self._counted, upto=upto)
                 if index == len(self._counts):
                     self._counts.append(0)
                 self._counts[index] += len(found)
@@ -68,12 +74,17 @@ class LogSearch:
                 return self._went(index, at, found)
         return None
 
+    async def _matching(self, *, above: int, upto: int) -> list[int]:
+        found = await self._history.matching(self.text, above=above, upto=upto)
+        is_first = self._has_prompt and above < FIRST <= upto and FIRST not in found
+        return [FIRST, *found] if is_first else found
+
     async def _slice(self, index: int) -> list[int]:
         if not self._counts[index]:
             return []
         if self._kept[:2] != (index, self._counts[index]):
             upto = min(self._counted, (index + 1) * SLICE)
-            found = await self._history.matching(self.text, above=index * SLICE, upto=upto)
+            found = await self._matching(above=index * SLICE, upto=upto)
             self._counts[index] = len(found)
             self._kept = (index, len(found), found)
         return self._kept[2]
