@@ -15,6 +15,7 @@ from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
+from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
@@ -135,6 +136,8 @@ MAX_SLOTS = 1000
 ESSENTIAL = ("journal", "supervision", "scheduler", "follower")
 """Tasks without which runs do not progress, or do so unseen."""
 RADAR_RUNS = 1000
+OVERLAPS_S, OVERLAPS_AT_ONCE = 1.0, 30
+"""Seconds between two searches for overlaps, and the runs that one looks at."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
@@ -305,8 +308,26 @@ class Engine:
         return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
 
     async def radar(self) -> OverlapDetector:
-        """Return which of the latest runs change the same files, straight from the store."""
-        return View(await self._store.runs(limit=RADAR_RUNS)).radar
+        """Return which of the latest runs change the same lines, straight from the store."""
+        view = View(await self._store.runs(limit=RADAR_RUNS))
+        await self._learn_lines(view)
+        return view.radar
+
+    async def find_overlaps(self) -> None:
+        """Find the overlaps of runs from now on: after events, and never many at a time."""
+        self._publish((), await self._learn_lines(self.view))
+        async for _ in self.batches(OVERLAPS_S):
+            if changed := await self._learn_lines(self.view):
+                self._publish((), changed)
+
+    async def _learn_lines(self, view: View) -> set[str]:
+        changed = set[str]()
+        for run, (checkpoint, paths) in list(view.radar.candidates().items())[:OVERLAPS_AT_ONCE]:
+            lines: ChangedLines = {}
+            with suppress(UserError):  # without its lines, no overlap is claimed
+                lines = await self.workspaces.changed_lines(run, checkpoint, paths)
+            changed |= view.learn_lines(run, checkpoint, lines)
+        return changed
 
     async def find(self, name: str) -> Run:
         """Return the run that `name` means: an id, its unique beginning or end, or `@last`.

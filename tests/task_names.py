@@ -20,7 +20,7 @@ EVERYWHERE = frozenset({
 OF_FACE = {
     "background": frozenset({"lines"}),
     "foreground": frozenset({"attendant"}),
-    "dashboard": frozenset({"dashboard", "alerts", "screen", "whole screen"}),
+    "dashboard": frozenset({"dashboard", "overlaps", "alerts", "screen", "whole screen"}),
 }
 OF_PROGRAM = frozenset({"demo", "tour", "browser window", "screens"})
 """Tasks that only a whole program starts: `tests/cli/test_cli_every_task.py`."""

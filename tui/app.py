@@ -165,6 +165,7 @@ class SwarmApp(App[None]):
         self._tasks = self.engine.tasks.branch()
         batches = self.engine.batches(FLUSH_S)
         self._tasks.start("dashboard", lambda: self._pump(batches))
+        self._tasks.start("overlaps", self.engine.find_overlaps)
 
     async def on_unmount(self) -> None:
         """Hear of nothing more."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from engine.domain import interaction_fold, lifecycle
 from engine.domain.activity import THINKING
+from engine.domain.changed_lines import ChangedLines
 from engine.domain.events import (
     Body,
     ChangesMeasured,
@@ -325,8 +326,17 @@ class View:
         told = set[str]()
         with self.guard("radar"):
             told = self.radar.update(run)
-        for run_id in told | {run.id}:
+        self._count_overlaps(told | {run.id})
+        return told
+
+    def learn_lines(self, run: str, checkpoint: int, lines: ChangedLines) -> set[str]:
+        """Add the lines that a run changed; return the runs whose overlaps changed."""
+        changed = self.radar.learn(run, checkpoint, lines)
+        self._count_overlaps(changed)
+        return changed
+
+    def _count_overlaps(self, runs: Iterable[str]) -> None:
+        for run_id in runs:
             known, count = self.runs[run_id], self.radar.count(run_id)
             if known.overlaps != count:
                 self.runs[run_id] = replace(known, overlaps=count)
-        return told

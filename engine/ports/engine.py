@@ -119,7 +119,11 @@ class RunsPort(Protocol):
         ...
 
     async def radar(self) -> OverlapDetector:
-        """Return which of the latest runs change the same files."""
+        """Return which of the latest runs change the same lines."""
+        ...
+
+    async def find_overlaps(self) -> None:
+        """Find the overlaps of runs from now on."""
         ...
 
     async def find(self, name: str) -> Run:

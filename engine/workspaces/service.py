@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 
 from engine.config import run_environment
 from engine.config.paths import Paths, private_folder
+from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.hosts import local_path
@@ -24,6 +25,7 @@ from engine.domain.text import one_line, printable, printable_name
 from engine.workspaces.apply import apply
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
 from engine.workspaces.apply.restore import RestoreResult, restore
+from engine.workspaces.checkpoints import line_changes
 from engine.workspaces.checkpoints.changes import Changes
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints
@@ -154,6 +156,12 @@ class Workspaces:
         """Measure what a run changed, from one checkpoint to another or to now."""
         async with self._noted(run):
             return await (await self._open_store(run, until)).changes(since, until)
+
+    async def changed_lines(self, run: str, until: int, paths: Collection[str]) -> ChangedLines:
+        """Return the lines of some files that a run changed up to a checkpoint."""
+        known, workspace = await self._store(run, until)
+        store = await self._stores(workspace).open_checkpoints(known, workspace)
+        return await line_changes.changed_lines(store, until, paths)
 
     async def compare(
         self, run: str, since: int = BASELINE, until: int | None = None

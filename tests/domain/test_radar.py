@@ -1,10 +1,11 @@
-"""Which runs change the same files, kept current event by event."""
+"""Overlaps of runs, kept current event by event."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.domain.changed_lines import FileLines, parse_hunks, share_lines
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Applied, Run, RunSpec, Status, Workspace, WorkspaceKind
 from engine.domain.projection import View
@@ -38,8 +39,16 @@ def run(
     )
 
 
+class Learning(OverlapDetector):
+    """A detector that knows at once that a run changes all lines of its files."""
+
+    def update(self, run: Run) -> set[str]:
+        lines = {path: FileLines("base") for path in run.touched}
+        return super().update(run) | self.learn(run.id, run.checkpoint or 0, lines)
+
+
 def test_pairs_of_one_source_with_shared_paths() -> None:
-    radar = OverlapDetector()
+    radar = Learning()
     assert radar.update(run("r3", "/s", "a", "b")) == set()
     assert radar.update(run("r1", "/s", "b", "a", "c")) == {"r1", "r3"}
     assert radar.update(run("r2", "/s", "c")) == {"r1", "r2"}
@@ -53,7 +62,7 @@ def test_pairs_of_one_source_with_shared_paths() -> None:
 
 
 def test_what_has_ended_counts_until_it_is_applied_or_old() -> None:
-    radar = OverlapDetector()
+    radar = Learning()
     radar.update(run("r1", "/s", "a", status=S.SUCCEEDED, at=10))
     radar.update(run("r2", "/s", "a", at=20))
     assert radar.count("r2") == 1
@@ -73,6 +82,10 @@ def test_what_has_ended_counts_until_it_is_applied_or_old() -> None:
 
 def test_a_view_tells_every_run_that_looks_different() -> None:
     view = View([run("r1", "/s", "a", at=1), run("r2", "/s", "a", at=2)])
+    assert view.runs["r1"].overlaps == 0  # the same file is not enough
+    lines = {"a": FileLines("base", ((1, 3),))}
+    assert view.learn_lines("r1", 1, lines) == set()
+    assert view.learn_lines("r2", 1, lines) == {"r1", "r2"}
     assert [view.runs[name].overlaps for name in ("r1", "r2")] == [1, 1]
     assert view.put(run("r2", "/s", "b", at=3)) == {"r1", "r2"}
     assert [view.runs[name].overlaps for name in ("r1", "r2")] == [0, 0]
@@ -94,7 +107,7 @@ steps = st.lists(
 def test_step_by_step_it_knows_what_a_look_at_all_would_find(
     told: list[tuple[str, str | None, set[str], Status, int | None]],
 ) -> None:
-    radar, now = OverlapDetector(), dict[str, Run]()
+    radar, now = Learning(), dict[str, Run]()
     before: dict[str, list[Overlap]] = {}
     for at, (name, source, paths, status, applied) in enumerate(told, start=1):
         now[name] = run(name, source, *paths, status=status, at=at, applied=applied)
@@ -121,3 +134,62 @@ def test_step_by_step_it_knows_what_a_look_at_all_would_find(
 def source_of(one: Run) -> str | None:
     assert one.workspace
     return one.workspace.source
+
+
+def copy_of(name: str, batch: str | None, prompt: str = "prompt") -> Run:
+    made = run(name, "/s", "a")
+    made.spec = RunSpec(prompt, "title", "project", batch=batch)
+    return made
+
+
+def test_copies_of_one_batch_task_never_overlap() -> None:
+    radar = Learning()
+    for one in (copy_of("r1", "b"), copy_of("r2", "b"), copy_of("r3", "b", "another")):
+        radar.update(one)
+    radar.update(copy_of("r4", "c"))
+    radar.update(copy_of("r5", None))
+    others = {name: [one.run for one in radar.overlaps(name)] for name in ("r1", "r5")}
+    assert others == {"r1": ["r3", "r4", "r5"], "r5": ["r1", "r2", "r3", "r4"]}
+
+
+def test_lines_are_asked_for_once_a_checkpoint_and_only_of_candidates() -> None:
+    radar = OverlapDetector()
+    for one in (run("r1", "/s", "a", "b"), run("r2", "/s", "a"), run("r3", "/s", "c")):
+        radar.update(one)
+    wanted = {name: (1, frozenset("a")) for name in ("r1", "r2")}
+    assert radar.candidates() == wanted
+    radar.learn("r1", 1, {})
+    assert radar.candidates() == {"r2": wanted["r2"]}
+    later = run("r1", "/s", "a")
+    later.checkpoint = 2
+    radar.update(later)
+    assert radar.candidates() == {"r1": (2, frozenset("a")), "r2": wanted["r2"]}
+
+
+RANGES = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=3)
+
+
+@given(RANGES, RANGES)
+def test_runs_share_lines_exactly_where_their_ranges_meet(
+    one: list[tuple[int, int]], two: list[tuple[int, int]]
+) -> None:
+    def cells(found: list[tuple[int, int]]) -> set[float]:
+        """Lines as whole numbers, the place before line 3 as 2.5, and those inside of a range."""
+        places = set[float]()
+        for first, count in found:
+            inside = [first + n / 2 for n in range(2 * count - 1)] if count else [first - 0.5]
+            places |= set(inside)
+        return places
+
+    lines = [
+        FileLines("x", tuple((first, first + count) for first, count in found))
+        for found in (one, two)
+    ]
+    assert share_lines(*lines) == bool(cells(one) & cells(two))
+    assert not share_lines(lines[0], FileLines("y", lines[1].ranges))
+
+
+def test_hunks_are_read_in_lines_of_the_base() -> None:
+    patch = b"--- a\n+++ b\n@@ -3 +3 @@ def f\n@@ -7,2 +7,0 @@\n@@ -9,0 +8,4 @@\n"
+    assert parse_hunks(patch.split(b"\n")) == ((3, 4), (7, 9), (10, 10))
+    assert parse_hunks([b"Binary files a and b differ"])[0][0] == 1

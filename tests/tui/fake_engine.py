@@ -309,6 +309,9 @@ class FakeEngine:
     def history(self, run: str | None, kind: EventKind = USUAL) -> ListHistory:
         return ListHistory(run, kind, self._events[run] if run else self._all)
 
+    async def find_overlaps(self) -> None:
+        await asyncio.Event().wait()
+
     def position(self, run: str) -> int | None:
         return next((i for i, r in enumerate(self.view.queue(), 1) if r.id == run), None)
 

@@ -16,6 +16,7 @@ from test_notifications_screen import until as told_of
 from textual.pilot import Pilot
 
 from engine.config.settings import UiSettings
+from engine.domain.changed_lines import FileLines
 from engine.domain.errors import user_error
 from engine.domain.events import (
     ChangesMeasured,
@@ -407,6 +408,8 @@ def overlapping() -> FakeEngine:
     both = ("docs/store.md", "tui/cli.py")
     engine.happen(LIVE, ChangesMeasured(1, 64, 0, ("tui/cli.py",)))
     engine.happen(THREADED, ChangesMeasured(3, 128, 9, both), CheckpointTaken(2, "done", "ref"))
+    for run_id, n in ((LIVE, 1), (THREADED, 2)):
+        engine.view.learn_lines(run_id, n, {"tui/cli.py": FileLines("base")})
     applied = Applied("edits", "/home/you/project", 2, 4, engine.now)
     engine.happen(FAILED, CheckpointTaken(4, "done", "ref"), Notice("info", "applied", applied))
     engine.outcomes = {

@@ -180,12 +180,32 @@ async def test_overlapping_runs_are_flagged_until_one_is_applied(
     app = SwarmApp(engine)
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, first.id)
-        await pilot.pause()
-        assert "⇄" in row_of(app, "first") and "⇄" in row_of(app, "second")
+        await sees(pilot, lambda: "⇄" in row_of(app, "first") and "⇄" in row_of(app, "second"))
         assert f"overlaps with {second.id}: a.txt" in plain(app)
         await engine.workspaces.apply(second.id, ApplyMode.EDITS)
         await sees(pilot, lambda: "⇄" not in shown(app))
         assert "⇡" in row_of(app, "second")
+
+
+async def test_only_runs_that_change_the_same_lines_overlap(engine: Engine, source: Path) -> None:
+    lines = [f"line {n}" for n in range(1, 10)]
+    (source / "a.txt").write_text("\n".join(lines) + "\n")
+    git(source, "commit", "-qam", "nine lines")
+
+    async def changing(title: str, place: int) -> Run:
+        text = "\\n".join([*lines[:place], title, *lines[place + 1 :]])
+        return await ran(engine, source, f"write a.txt {text}", title=title)
+
+    above, below, again = [
+        await changing(title, place) for title, place in (("above", 1), ("below", 7), ("again", 1))
+    ]
+    radar = await engine.radar()
+    found = {run.id: [one.run for one in radar.overlaps(run.id)] for run in (above, below, again)}
+    assert found == {above.id: [again.id], below.id: [], again.id: [above.id]}
+    (source / "a.txt").write_text("another start\n" + "\n".join(lines) + "\n")
+    git(source, "commit", "-qam", "another base")
+    other = await changing("other", 1)
+    assert (await engine.radar()).overlaps(other.id) == []
 
 
 async def test_all_about_a_run_and_back_to_a_checkpoint(engine: Engine, source: Path) -> None:
