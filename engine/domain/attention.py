@@ -26,10 +26,15 @@ def is_dismissed(run: Run) -> bool:
 
 
 def needs_you(run: Run) -> bool:
-    """Return whether a run waits for the user: it failed, its process vanished, or it stalled."""
+    """Return whether a run waits for the user: it failed, stalled, or asks."""
     if run.status in UNSUCCESSFUL:
         return not is_dismissed(run)
-    return is_stalled(run)
+    return is_stalled(run) or is_asking(run)
+
+
+def is_asking(run: Run) -> bool:
+    """Return whether an agent at work waits for an answer."""
+    return run.status in ACTIVE and bool(run.unanswered)
 
 
 def is_settled(run: Run) -> bool:

@@ -23,6 +23,7 @@ from forty_runs import LIVE, forty_runs
 from engine.domain.events import CheckpointTaken, Notice
 from engine.domain.model import Applied
 from tui.app import SwarmApp
+from tui.formatting.legend import glyph_rows
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import ListOptions
 from tui.models.older_runs import LATEST, OLDER
@@ -170,3 +171,18 @@ async def test_simulated_runs_are_labelled_without_a_column() -> None:
         await pilot.pause()
         assert "Port the tests sim" in row_of(app, "Port the tests")
         assert "sim" not in shown(app).splitlines()[3]
+
+
+async def test_help_explains_every_glyph_on_the_screen() -> None:
+    known = {row.glyph for row in glyph_rows()}
+    app = app_on(forty_runs())
+    async with app.run_test(size=(160, 60)) as pilot:
+        await pilot.press("space")
+        await pilot.pause()
+        rows = [line[1:7].split() for line in shown(app).splitlines()[4:28]]
+        used = {sign for row in rows for sign in "".join(row) if not sign.isalnum()}
+        counted = {line for line in shown(app).splitlines()[1].split() if not line.isalnum()}
+        assert (used | counted) - {"│", "╰", "─"} <= known
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "same lines as another run (see i)" in shown(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.activity import is_quiet
+from engine.domain.attention import is_asking
 from engine.domain.lifecycle import is_stalled
 from engine.domain.model import Agent, Run, Stage, Status
 from engine.domain.record import record
@@ -39,7 +40,7 @@ _STATUS: dict[Status, _Look] = {
     Status.CANCELLED: _Look("⊘", "/", "dim"),
     Status.INTERRUPTED: _Look("↯", "i", "warn"),
 }
-_STALLED = _Look("!", "!", "warn")
+_NEEDS_YOU = _Look("!", "!", "warn")
 
 _UNKNOWN = _Look("?", "?", "dim")
 """A status of a newer version."""
@@ -65,17 +66,20 @@ def tone(status: Status) -> str:
 
 
 def run_tone(run: Run) -> str:
-    """Return the name of a run's tone: its status's, or a warning where it is stalled."""
-    return "warn" if is_stalled(run) else tone(run.status)
+    """Return the name of a run's tone: its status's, or a warning where a live run needs you."""
+    return "warn" if is_stalled(run) or is_asking(run) else tone(run.status)
 
 
 def run_glyph(run: Run) -> str:
-    """Return the one-cell sign of a run: its status's, or another where it is stalled."""
-    return sign(_STALLED.glyph, _STALLED.ascii) if is_stalled(run) else glyph(run.status)
+    """Return the one-cell sign of a run: its status's, or another where a live run needs you."""
+    needs_user = is_stalled(run) or is_asking(run)
+    return sign(_NEEDS_YOU.glyph, _NEEDS_YOU.ascii) if needs_user else glyph(run.status)
 
 
 def run_word(run: Run) -> str:
-    """Return the word for a run: its status, or that it is stalled."""
+    """Return the word for a run: its status, or why a live run needs you."""
+    if is_asking(run):
+        return "asks"
     return "stalled" if is_stalled(run) else word(run.status)
 
 

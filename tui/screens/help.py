@@ -12,9 +12,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.domain.model import Status
-from tui import formatting
 from tui.commands import GROUPS, Command, keys_of
+from tui.formatting.legend import glyph_rows
 from tui.models.filters import SYNTAX
 from tui.screens.dialog import Dialog
 from tui.widgets.forms.text_input import TextInput
@@ -122,15 +121,8 @@ class HelpScreen(Dialog[None]):
 
 
 def _signs() -> list[Line]:
-    """Return the sign of each status, and those at the end of a row."""
-    signs = [(formatting.glyph(status), formatting.word(status)) for status in Status]
-    return [
-        *signs,
-        (formatting.sign("⚠", "!"), "stalled: no sign of life"),
-        (formatting.sign("⇄", "="), "changes the same lines as another run"),
-        (formatting.sign("⇡", "^"), "applied to the source"),
-        (formatting.sign("◆", "*"), "marked"),
-    ]
+    """Return every sign of the runs screen, with its meaning."""
+    return [(row.glyph, row.meaning) for row in glyph_rows()]
 
 
 def _matches(line: Line, text: str, group: str) -> bool:

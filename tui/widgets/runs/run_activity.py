@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.activity import THINKING, activity, clock, is_quiet, spoken
-from engine.domain.attention import to_review
+from engine.domain.attention import is_asking, to_review
 from engine.domain.failures import failure
 from engine.domain.lifecycle import ACTIVE, is_stalled
 from engine.domain.model import Pause, Run, Status
@@ -49,6 +49,8 @@ def row_activity(run: Run, moment: RowContext) -> tuple[Part, str]:
     """Return the activity with its tone, and the time of a command or a silence."""
     if is_stalled(run):
         return (run.stalled, "warn"), ""
+    if is_asking(run):
+        return (activity(run, moment.now), "warn"), ""
     match run.status:
         case Status.QUEUED:
             wait = moment.wait
