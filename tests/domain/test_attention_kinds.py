@@ -14,6 +14,7 @@ from engine.domain.attention import Attention, attention_of
 from engine.domain.errors import user_error
 from engine.domain.events import ChangesMeasured, Event, Step
 from engine.domain.failures import failure_text, headline
+from engine.domain.interaction import InputRequest, RequestPhase
 from engine.domain.model import (
     Applied,
     ChangeCount,
@@ -28,6 +29,7 @@ from engine.domain.projection import fold
 S = Status
 DONE = Run("r", RunSpec("p", "t", "x"), 0.0, S.SUCCEEDED, changes=ChangeCount(1, 2, 3))
 APPLIED = Applied("edits", "/s", 1, 4, 0.0)
+ASKED = InputRequest("1.1", RequestPhase.RAISED)
 IN_PLACE = Workspace("/w", WorkspaceKind.IN_PLACE)
 
 
@@ -49,6 +51,8 @@ IN_PLACE = Workspace("/w", WorkspaceKind.IN_PLACE)
         (replace(DONE, status=S.CANCELLING), Attention.RUNNING),
         (replace(DONE, status=S.RUNNING, stalled="silent"), Attention.NEEDS_YOU),
         (replace(DONE, stalled="silent"), Attention.TO_REVIEW),
+        (replace(DONE, status=S.RUNNING, input_requests=(ASKED,)), Attention.NEEDS_YOU),
+        (replace(DONE, input_requests=(ASKED,)), Attention.TO_REVIEW),
         (replace(DONE, status=S.read("hibernating")), Attention.DONE),
     ],
 )

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.domain.attention import needs_you
-from engine.domain.lifecycle import FINISHED, is_stalled
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run
 from engine.domain.reasons import WaitingFor
 from engine.domain.text import one_line
@@ -57,7 +57,7 @@ class AlertTracker:
         (self._needy.add if needy else self._needy.discard)(run.id)
         if not is_news or run.spec.batch:  # of a batch, only its end is reported
             return ""
-        what = "stalled" if is_stalled(run) else formatting.word(run.status)
+        what = formatting.run_word(run)
         return f"{formatting.title(run)}: {what}"
 
     def _ended(
