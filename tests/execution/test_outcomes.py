@@ -140,9 +140,9 @@ async def test_a_codex_that_cannot_run_is_a_missing_codex(paths: Paths, tmp_path
     fake.write_text("#!/nowhere/interpreter\n")
     fake.chmod(0o755)
     async with supervising(paths) as engine:
-        run = await played(engine, agent=Agent.CODEX, codex_bin=str(fake))
-    assert run.error
-    assert run.error.code == "CODEX_CLI_MISSING"
+        with pytest.raises(UserError) as caught:  # checked before the run is queued
+            await engine.start(spec(agent=Agent.CODEX, codex_bin=str(fake)))
+        assert caught.value.code == "CODEX_CLI_MISSING"
 
 
 async def test_warnings_reconnects_and_novelties_fail_nothing(paths: Paths) -> None:
