@@ -151,7 +151,7 @@ class SwarmApp(App[None]):
             os.kill(os.getpid(), signal.SIGSTOP)
 
     def contain_faults(self) -> None:
-        """Have no fault of a screen, widget or worker end the dashboard, from now on."""
+        """Contain the faults of screens, widgets and workers: none ends the dashboard."""
         from tui.containment import Containment
 
         self.containment = Containment(self)
@@ -168,12 +168,12 @@ class SwarmApp(App[None]):
         self._tasks.start("overlaps", self.engine.find_overlaps)
 
     async def on_unmount(self) -> None:
-        """Hear of nothing more."""
+        """Stop receiving events."""
         if self._tasks:
             await self._tasks.close()
 
     def on_ready(self) -> None:
-        """Let the first screen be seen as soon as it is laid out, and see to all that can wait."""
+        """Show the first screen as soon as it is composed, then start all that can wait."""
         from tui.screens.runs import RunsScreen
 
         first = self.live_screen
@@ -194,7 +194,7 @@ class SwarmApp(App[None]):
         self.queue.report_orphans(f"{way} shows the doctor, who can end them.")
 
     def _time_of_runs(self, clock: Callable[[], float]) -> Callable[[], float]:
-        """Return a clock that stands still while nobody supervises the runs."""
+        """Return a clock that stands still while no process supervises the runs."""
 
         def now() -> float:
             stands_at = self.engine.lookout.since
@@ -283,7 +283,7 @@ class SwarmApp(App[None]):
     # Keys that cannot act now
 
     def on_key(self, event: events.Key) -> None:
-        """Say why a greyed key does nothing, where there is more to say."""
+        """Show why a greyed key does nothing, where its grey does not explain it."""
         active = self.screen.active_bindings.get(event.key)
         if active and not active.enabled and active.binding.id:
             self._explain(active.binding.id)
@@ -341,7 +341,7 @@ class SwarmApp(App[None]):
         await self.switch_mode("templates")
 
     async def action_notifications(self) -> None:
-        """Show who is told what happens."""
+        """Show the receivers of notifications."""
         await self.switch_mode("notifications")
 
     async def action_find(self) -> None:
@@ -357,7 +357,7 @@ class SwarmApp(App[None]):
         await self.switch_mode("doctor")
 
     def action_pause(self) -> None:
-        """Let the queue start nothing more, or let it go on."""
+        """Pause the queue, or continue it."""
         self.queue.toggle_pause()
 
     def action_more_slots(self) -> None:

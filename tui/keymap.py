@@ -27,7 +27,7 @@ _BINDINGS = {name: key for key, name in NAMES.items()} | {"del": "delete"}
 
 
 def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Give the part of `ui.keys` that can be used, and what is wrong with the rest."""
+    """Return the valid part of `ui.keys`, and the problems of the rest."""
     usable: dict[str, str] = {}
     problems: list[str] = []
     for command_id, chosen in keys.items():
@@ -45,12 +45,12 @@ def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _binding_key(name: str) -> str:
-    """Give a key as bindings have it: `/` as `slash`."""
+    """Return a key as bindings have it: `/` as `slash`."""
     return _BINDINGS.get(name.strip(), name.strip())
 
 
 def is_key(name: str) -> bool:
-    """Say whether a terminal could send this key: a character, or a name after its modifiers."""
+    """Return whether a terminal could send this key: a character, or a name after its modifiers."""
     key = _binding_key(name)
     *before, last = key.split("+")
     if any(modifier not in _MODIFIERS for modifier in before):
@@ -59,7 +59,7 @@ def is_key(name: str) -> bool:
 
 
 def _no_key(name: str) -> str:
-    """Say that there is no such key, and which was meant."""
+    """Return the error for an unknown key, with the nearest one."""
     if not name:
         return "missing key."
     *before, last = name.lower().split("+")
@@ -83,7 +83,7 @@ def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
 
 
 def _meet(one: str, other: str) -> bool:
-    """Say whether keys of both scopes can be pressed at the same place."""
+    """Return whether keys of both scopes can be pressed at the same place."""
     scopes = {one, other}
     if len(scopes) == 1:
         return True

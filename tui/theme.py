@@ -92,7 +92,7 @@ _ROUNDING = 0.05
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Give the contrast ratio of two opaque colours, as WCAG 2 reckons it: from 1 to 21."""
+    """Return the contrast ratio of two opaque colours, as WCAG 2 defines it: from 1 to 21."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
@@ -106,7 +106,7 @@ def _luminance(color: Color) -> float:
 
 
 def readable(theme: Theme) -> Theme:
-    """Give one of Textual's themes with colours that text can be written in.
+    """Return one of Textual's themes with colours that text can be written in.
 
     Their secondary colour is a fill; ours is dim text. Themes in the terminal's own colours stay.
     """
@@ -131,7 +131,7 @@ def readable(theme: Theme) -> Theme:
 
 
 def _lifted(color: Color, strongest: Color, grounds: Sequence[Color]) -> Color:
-    """Give the colour nearest to `color`, on its way to `strongest`, that can be read."""
+    """Return the readable colour nearest to `color`, on its way to `strongest`."""
     for step in range(_STEPS):
         lifted = color.blend(strongest, step / _STEPS)
         if all(contrast(lifted, ground) >= TEXT_CONTRAST + _ROUNDING for ground in grounds):

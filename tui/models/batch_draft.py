@@ -34,18 +34,18 @@ OPTIONS = tuple(each for each in FIELDS if each.name not in ("title", *LABELS))
 
 @dataclass(slots=True)
 class BatchDraft:
-    """What was typed so far; `run` says how each run is to be done."""
+    """Fields of the form of a batch so far; `run` has the options of each run."""
 
     run: Draft
     template: str | None = None
     typed: dict[str, str] = field(default_factory=dict[str, str])
 
     def text(self, id: str) -> str:
-        """Give what stands on a line."""
+        """Return the text of a line."""
         return self.typed.get(id, "").strip()
 
     def problems(self, now: float) -> Iterator[tuple[str, str]]:
-        """Give the id of each field that cannot be as it is, and a sentence about it."""
+        """Return the id of each invalid field, with a message."""
         if not (self.template or self.run.prompt.strip() or self.text("file")):
             yield "prompt", "Choose a template, write a prompt, or name a file."
         for id, problem in self.run.problems(now):
@@ -89,7 +89,7 @@ class BatchDraft:
         return parsing.tokens(text) if text else None
 
     def order(self, sandbox: Sandbox, now: float) -> BatchRequest:
-        """Give what is asked for; raises ValueError, and `UserError` for the matrix."""
+        """Return the request; raises ValueError, and `UserError` for the matrix."""
         from engine.engine import BatchRequest, read_matrix
 
         spec = self.run.spec(sandbox, now)

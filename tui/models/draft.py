@@ -46,7 +46,7 @@ def read_copies(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FormChoices:
-    """What is remembered from the form: how the last run was to be done, not what it was to do."""
+    """Choices that the form remembers: the options of the last run, without its prompt."""
 
     agent: Agent
     kind: WorkspaceKind
@@ -62,7 +62,7 @@ class FormChoices:
 
 @dataclass(slots=True)
 class Draft:
-    """What was typed so far: it survives leaving the form."""
+    """Fields of the form so far: they survive leaving it."""
 
     prompt: str = ""
     agent: Agent = Agent.CODEX
@@ -72,7 +72,7 @@ class Draft:
     """The run whose workspace to go on from."""
     include_uncommitted: bool = False
     sandbox: Sandbox | None = None
-    """None: as the settings say."""
+    """None: the value of the settings."""
     typed: dict[str, str] = field(default_factory=dict[str, str])
     """What stands in the fields, by their ids."""
     copies: str = "1"
@@ -99,7 +99,7 @@ class Draft:
         return draft
 
     def choices(self) -> FormChoices:
-        """Give what is to be remembered."""
+        """Return the choices to remember."""
         return FormChoices(
             self.agent,
             self.kind,
@@ -112,14 +112,14 @@ class Draft:
         )
 
     def _kept(self) -> dict[str, dict[str, str]]:
-        """Give what the parameters were, the template that is used now last."""
+        """Return the parameters by template, the present template last."""
         others = {name: given for name, given in self.given.items() if name != self.template}
         if self.template:
             others[self.template] = self.given.get(self.template, {})
         return dict(list(others.items())[-KEPT_TEMPLATES:])
 
     def rest(self) -> Draft:
-        """Give what stays for the next run: everything but what this one was to do."""
+        """Return the draft of the next run: all fields but the prompt."""
         choices = self.choices()
         return Draft(
             agent=self.agent,
@@ -138,7 +138,7 @@ class Draft:
     # What is wrong with it
 
     def problems(self, now: float) -> Iterator[tuple[str, str]]:
-        """Give the id of each field that cannot be as it is, and a sentence about it."""
+        """Return the id of each invalid field, with a message."""
         if not self.prompt.strip() and not self.template:
             yield "prompt", "Write a prompt."
         if self.kind is WorkspaceKind.FROM_RUN and not self.earlier.strip():
@@ -208,7 +208,7 @@ class Draft:
         return Draft(ANY_PROMPT, self.agent, self.kind, self.folder, self.earlier, typed=typed)
 
     def said(self) -> set[str]:
-        """Give the fields of the run that were said here, whatever a template has for them."""
+        """Return the fields of the run that were set here, whatever a template has for them."""
         chosen = {"sandbox"} if self.sandbox else set[str]()
         return chosen | {each.sets for each in FIELDS if self.text(each) and self.applies(each)}
 

@@ -44,7 +44,7 @@ NOT_TRIED = "Not tried: an earlier run conflicts."
 
 @dataclass(slots=True)
 class ApplyRow:
-    """What is known of taking one run home."""
+    """Row of the dialog: one run, and the state of its apply."""
 
     run: Run
     told: ApplyResult | None = None
@@ -56,9 +56,9 @@ class ApplyRow:
 
 
 class ApplyDialog(Dialog[bool]):
-    """Looks first, in the background; then takes the runs home one after another.
+    """Dialog that checks in the background, then applies the runs one after another.
 
-    It stops at the first that does not fit, and says which were applied and which were not. Answers
+    It stops at the first that does not fit, and shows which were applied and which not. Answers
     whether all were.
     """
 
@@ -101,7 +101,7 @@ class ApplyDialog(Dialog[bool]):
         self._is_over = False
 
     def compose(self) -> ComposeResult:
-        """Lay the dialog out."""
+        """Compose the dialog."""
         many = len(self._rows) > 1
         what = f"{len(self._rows)} runs" if many else crop(formatting.title(self._rows[0].run), 60)
         with Vertical(classes="box") as box:
@@ -142,7 +142,7 @@ class ApplyDialog(Dialog[bool]):
 
     @on(SegmentedControl.Changed)
     def _check(self) -> None:
-        """Look anew, the way that is chosen now."""
+        """Check again, with the chosen mode."""
         if self._is_over or self._is_busy:
             return
         commits = self._how in (ApplyMode.COMMIT, ApplyMode.MERGE)
@@ -165,7 +165,7 @@ class ApplyDialog(Dialog[bool]):
 
     @on(Button.Pressed)
     def action_apply(self) -> None:
-        """Take the runs home; once that is over, leave."""
+        """Apply the runs, then leave."""
         if self._is_over:
             self.dismiss(all(row.done for row in self._rows))
         elif not self.button.disabled and not self._is_busy:

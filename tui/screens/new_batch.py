@@ -48,7 +48,7 @@ KEYS = ("form.start", "form.options", "form.copy")
 
 
 class NewBatch(Dialog[str]):
-    """Asks for a batch and starts it; answers with its id, or None."""
+    """Form that starts a batch; answers with its id, or None."""
 
     DEFAULT_CSS = """
     NewBatch {
@@ -88,7 +88,7 @@ class NewBatch(Dialog[str]):
         self._starting = False
 
     def compose(self) -> ComposeResult:
-        """Lay the form out."""
+        """Compose the form."""
         draft = self._draft
         with Vertical(classes="box") as box:
             box.border_title = Content("New batch")
@@ -228,7 +228,7 @@ class NewBatch(Dialog[str]):
         self._show_fold()
 
     def on_click(self, event: events.Click) -> None:
-        """Let what looks as if it could be clicked be clicked."""
+        """Press the buttons and links that were clicked."""
         match event.widget.id if event.widget else None:
             case "fold":
                 self.action_options()
@@ -252,7 +252,7 @@ class NewBatch(Dialog[str]):
             self.run_worker(self._start, group="start")
 
     async def _start(self) -> None:
-        """Start what stands in the fields now, with all that was typed: it is checked anew."""
+        """Start the batch of the fields as they are now: they are checked again."""
         try:
             await settled(self)
             self._check()
@@ -278,7 +278,7 @@ class NewBatch(Dialog[str]):
 def _told(
     plan: BatchPlan, size: int | None, free: int, consents: Sequence[Consent] = ()
 ) -> Content:
-    """Say how many would start, which are the first, and what they take."""
+    """Return the number of runs that would start, the first ones, and their requirements."""
     titles = [each.spec.title for each in plan.planned]
     count = f"{len(titles)} run{'' if len(titles) == 1 else 's'}"
     disk = "of unknown size" if size is None else f"up to {formatting.size(size)} on disk"

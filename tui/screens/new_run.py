@@ -53,7 +53,7 @@ OPTIONS_FROM = 45
 
 
 class NewRun(Dialog[str]):
-    """Asks for a run and starts it; answers with the run's id, or None."""
+    """Form that starts a run; answers with the run's id, or None."""
 
     # Read with the module: the file may be gone, or another version's, when the form is opened.
     CSS = Path(__file__).with_name("new_run.tcss").read_text("utf-8")
@@ -91,7 +91,7 @@ class NewRun(Dialog[str]):
     # The fields
 
     def compose(self) -> ComposeResult:
-        """Lay the form out."""
+        """Compose the form."""
         with Vertical(classes="box") as box:
             box.border_title = Content("New run")
             box.border_subtitle = Content(commands.hints("form", self._keymap))
@@ -120,7 +120,7 @@ class NewRun(Dialog[str]):
     @on(Input.Changed)
     @on(SegmentedControl.Changed)
     def _check(self) -> None:
-        """Take in what was typed, and say what it means and what is missing."""
+        """Read the fields, and show the run they describe and what is missing."""
         if not self._is_open:
             return
         draft = self._draft
@@ -133,11 +133,11 @@ class NewRun(Dialog[str]):
 
     @property
     def _is_open(self) -> bool:
-        """Whether the fields are still there: messages and answers come late."""
+        """Return whether the fields still exist: messages and answers come late."""
         return self in app_of(self).screen_stack
 
     def _describe(self) -> None:
-        """Say what the draft means, and the first thing that is wrong with it."""
+        """Show the run that the draft describes, and its first problem."""
         wrong = dict(self._problems())
         self.fields.tell(wrong, self._source, self._template.filled())
         self.query_one("#start", Button).disabled = bool(wrong)
@@ -150,7 +150,7 @@ class NewRun(Dialog[str]):
             self._say(Content(missing or self._help()))
 
     def _help(self) -> str:
-        """Give what the parameter is for that has the focus, where its field has no room for it."""
+        """Return the help of the focused parameter, where its field has no room for it."""
         return "" if self.has_class("-high") else self.fields.parameters.help_of(self.focused)
 
     @on(events.DescendantFocus)
@@ -159,7 +159,7 @@ class NewRun(Dialog[str]):
             self._describe()
 
     def _problems(self) -> Iterator[tuple[str, str]]:
-        """Give what is wrong, the template's part of it first."""
+        """Return the problems, those of the template first."""
         if problem := self._template.problem():
             yield "template", problem
         yield from self._draft.problems(self._clock())
@@ -221,7 +221,7 @@ class NewRun(Dialog[str]):
             self._files = workspace, await self._engine.sources.files(workspace)
         return self._files[1]
 
-    # What is said
+    # Messages
 
     def _say(self, content: Content, *, is_error: bool = False) -> None:
         place = self.query_one("#problem", Static)
@@ -281,7 +281,7 @@ class NewRun(Dialog[str]):
         tell(app_of(self), "Copied the command line")
 
     def on_click(self, event: object) -> None:
-        """Let what looks as if it could be clicked be clicked."""
+        """Press the buttons and links that were clicked."""
         widget = getattr(event, "widget", None)
         match widget.id if isinstance(widget, Widget) else None:
             case "fold":
@@ -316,7 +316,7 @@ class NewRun(Dialog[str]):
             self._starting = False
 
     async def _is_ready(self) -> bool:
-        """Take the fields as they stand now, with all that was typed; say whether they can be."""
+        """Read the fields as they are now; return whether they are valid."""
         await settled(self)
         self._check()
         if self._draft.template:  # in a folder that was typed just now it may be another one

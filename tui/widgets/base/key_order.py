@@ -15,7 +15,7 @@ FIELDS = "TextInput, PromptArea, SegmentedControl"
 
 
 async def carry_out(field: Widget, bindings: BindingsMap, event: events.Key) -> None:
-    """Let a field carry out a key of its own itself.
+    """Run the command of a field's own key in the field itself.
 
     Textual lets the app do it, once the key has come back to it: letters typed meanwhile are in
     the field by then, so that `ctrl+u` and a word in one burst would delete the word.

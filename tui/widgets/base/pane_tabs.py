@@ -51,7 +51,7 @@ class PaneTabs(Widget):
         return Content.assemble(left, " " * gap, (self._note, "$secondary"))
 
     def on_click(self, event: events.Click) -> None:
-        """Say which pane was clicked."""
+        """Post the pane that was clicked."""
         offset = event.get_content_offset(self)
         at = 0
         for pane in self.panes:

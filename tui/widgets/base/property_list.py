@@ -54,7 +54,7 @@ class PropertyList(LineView):
         return self._rows[self.cursor_line].fact if self._rows else None
 
     def styles_changed(self) -> None:
-        """Lay the facts out anew."""
+        """Render the facts again."""
         if self.is_attached and (width := self.scrollable_content_region.width):
             self._rows = [row for fact in self._facts for row in _rows(fact, width)]
             self.set_lines(len(self._rows), cursor=self.cursor_line)

@@ -14,7 +14,7 @@ FLUSH_S = 0.1
 
 
 class Throttle:
-    """Does `work` at once when it was not done lately, else as soon as it is due again."""
+    """Limit on how often `work` is done: at once, or as soon as it is due again."""
 
     def __init__(self, widget: Widget, work: Callable[[], None]) -> None:
         self._widget = widget
@@ -45,9 +45,9 @@ SHARE = 10
 
 
 class BackgroundLoop:
-    """Does work that takes a while, beside everything else: one round at a time, never hurried.
+    """Loop for work that takes a while, beside everything else: one round at a time.
 
-    What is asked for during a round is done in the next one.
+    Requests during a round are done in the next one.
     """
 
     def __init__(

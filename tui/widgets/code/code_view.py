@@ -18,7 +18,7 @@ from tui.widgets.base.line_view import LineView
 from tui.widgets.code.code_colours import CodeColours
 
 NEAR = 100
-"""Rows among which a line is looked for that tells where the reader is."""
+"""Rows that are searched for a line number near the reader's place."""
 SIDEWAYS = 16
 """Columns that one step to the side goes."""
 
@@ -28,7 +28,7 @@ _TONES = {"+": "good", "-": "bad", " ": "faint"}
 
 
 class CodeView(LineView):
-    """Shows one document; colours come when they are ready, and never hold up anything."""
+    """View of one document; colours appear when they are ready, and delay nothing."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"tone--{name}" for name in ("comment", "keyword", "string", "number")),
@@ -64,7 +64,7 @@ class CodeView(LineView):
 
     @property
     def document(self) -> CodeDocument:
-        """What is shown."""
+        """The shown document."""
         return self._document
 
     @property
@@ -89,7 +89,7 @@ class CodeView(LineView):
         self.set_lines(len(rows), cursor=line, top=self._row_of(top) if stays else 0)
 
     async def lay_out(self, arrangement: Arrangement) -> None:
-        """Lay the same out another way; the line in view stays in view."""
+        """Place the same lines in another layout; the line in view stays in view."""
         self.arrangement = arrangement
         document = self._document
         rows = await asyncio.to_thread(arrangement, document)
@@ -110,7 +110,7 @@ class CodeView(LineView):
         self.paint.forget_strips()
 
     def _number_at(self, row: int) -> int:
-        """Give the line number in the new file that a row stands at."""
+        """Return the line number in the new file of a row."""
         for shown in self._rows[row : row + NEAR]:
             if shown.right >= 0:
                 return self._document.lines[shown.right].new
@@ -133,7 +133,7 @@ class CodeView(LineView):
         return self._hunk_rows
 
     def step_hunk(self, by: int) -> bool:
-        """Go to the next hunk (1) or the one before (-1); says whether there is one."""
+        """Go to the next hunk (1) or the one before (-1); return whether there is one."""
         rows = self.hunk_rows
         if by > 0:
             wanted = next((row for row in rows if row > self.cursor_line), None)
@@ -232,7 +232,7 @@ class CodeView(LineView):
         return parts
 
     def _style(self, tone: str, ground: str) -> Style:
-        """Give the style of text of a tone on a ground."""
+        """Return the style of text of a tone on a background."""
         key = f"{tone} on {ground}"
         style = self.paint.styles.get(key)
         if style is None:
@@ -244,7 +244,7 @@ class CodeView(LineView):
         return style
 
     def _seen(self) -> set[int]:
-        """Give the lines in view."""
+        """Return the lines in view."""
         rows = [self._rows[number] for number in self.visible_lines()]
         return {index for row in rows for index in row[:2] if index >= 0}
 
@@ -254,14 +254,14 @@ class CodeView(LineView):
 
 
 def _place(rows: Sequence[DiffRow], others: Sequence[DiffRow], number: int) -> int:
-    """Give the row that shows what row `number` of the others does."""
+    """Return the row that shows the same as row `number` of the others."""
     if number >= len(others):
         return 0
     return next((n for n, row in enumerate(rows) if _same(row, others[number])), 0)
 
 
 def _same(one: DiffRow, other: DiffRow) -> bool:
-    """Say whether two rows show the same line, or heading."""
+    """Return whether two rows show the same line, or heading."""
     if one.hunk >= 0 or other.hunk >= 0:
         return one.hunk == other.hunk
     return bool(({one.left, one.right} & {other.left, other.right}) - {-1})

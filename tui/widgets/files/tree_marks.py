@@ -1,4 +1,4 @@
-"""What changed in a workspace, file by file, and what that comes to in each folder."""
+"""Changes in a workspace, file by file, and their sums in each folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MeasuredFile(Protocol):
 
     @property
     def kind(self) -> str:
-        """What happened: added, modified, deleted, renamed or mode."""
+        """Kind of the change: added, modified, deleted, renamed or mode."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class MeasuredFile(Protocol):
 
 
 class ChangeMark(NamedTuple):
-    """What happened to a file, and how many lines of it came and went, where that is known."""
+    """Change of a file, with its added and removed lines, where they are known."""
 
     kind: str
     insertions: int = 0
@@ -49,14 +49,14 @@ class ChangeMark(NamedTuple):
 
 
 def parent_of(path: str) -> str:
-    """Give the folder a path is in; the workspace itself is `""`."""
+    """Return the folder a path is in; the workspace itself is `""`."""
     return path.rpartition("/")[0]
 
 
 class ChangeMarks:
-    """The changes against the start: measured now and then, and heard of as they happen.
+    """Changes against the start: measured periodically, and reported as they happen.
 
-    What is heard of is marked at once, if a measurement has not said before that it does not count:
+    A reported change is marked at once, unless a measurement showed before that it does not count:
     a file that `.gitignore` names is written again and again, and its mark would come and go.
     """
 
@@ -79,7 +79,7 @@ class ChangeMarks:
         return ChangeMark(BELOW, self._insertions[folder], self._deletions[folder])
 
     def gone_in(self, folder: str) -> set[str]:
-        """Give what is in a folder, of files that were deleted and folders that held such."""
+        """Return the deleted files of a folder, and its folders that held such."""
         return {path for path, count in self._gone.get(folder, Counter[str]()).items() if count > 0}
 
     def change(self, one: FileChange) -> None:
@@ -99,7 +99,7 @@ class ChangeMarks:
         self._put(one.path, ChangeMark(kind, *lines) if kind else None)
 
     def measured(self, deltas: Iterable[MeasuredFile]) -> list[str]:
-        """Take in all changes as they were measured, and give the paths of another kind now."""
+        """Store all measured changes, and return the paths whose kind changed."""
         marks: dict[str, ChangeMark] = {}
         self.left_out = 0
         for delta in deltas:

@@ -13,7 +13,7 @@ PROMPT = "$ "
 
 
 class CommandLine(Widget):
-    """Shows as much of a command line as has room, `…` where it goes on."""
+    """Command line, cut with `…` where there is no room."""
 
     DEFAULT_CSS = """
     CommandLine {
@@ -49,7 +49,7 @@ class CommandLine(Widget):
 
 
 def _beginning(text: str, width: int) -> str:
-    """Give what of `text` fits into a row."""
+    """Return the part of `text` that fits into a row."""
     if crop(text, width, "") == text:
         return text
     fits = text[: len(crop(text, width + 1, ""))]

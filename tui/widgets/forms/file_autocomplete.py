@@ -17,7 +17,7 @@ WIDTH = 60
 
 
 def matching(names: Iterable[str], typed: str, limit: int = SHOWN) -> list[str]:
-    """Give the names that fit what was typed, the best first: by file name, path, then letters."""
+    """Return the names that match the typed text, the best first: by file name, path, letters."""
     typed = typed.casefold()
 
     def fits() -> Iterable[tuple[int, int, str]]:
@@ -46,7 +46,7 @@ def _in_order(letters: str, text: str) -> bool:
 
 
 class FileAutocomplete(OptionList, can_focus=False):
-    """The pop-up: it never has the focus; whoever is typed into moves and takes."""
+    """Pop-up that never has the focus; the field that is typed into moves its cursor."""
 
     DEFAULT_CSS = """
     FileAutocomplete {
@@ -64,7 +64,7 @@ class FileAutocomplete(OptionList, can_focus=False):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to choose."""
+        """True while there is something to choose."""
         return self.display
 
     def offer(self, names: Sequence[str], below: Offset) -> None:
@@ -85,6 +85,6 @@ class FileAutocomplete(OptionList, can_focus=False):
         self.display = False
 
     def name_at(self, place: int | None) -> str | None:
-        """Give the name at a place, or of the highlighted one."""
+        """Return the name at a place, or the highlighted one."""
         place = self.highlighted if place is None else place
         return self._names[place] if place is not None and place < len(self._names) else None

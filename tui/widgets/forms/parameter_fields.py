@@ -24,7 +24,7 @@ FLAG = ("no", "yes")
 
 
 class ParameterFields(Vertical):
-    """A field for each parameter; gives what stands in them as words."""
+    """A field for each parameter; `given` returns their values."""
 
     DEFAULT_CSS = """
     ParameterFields {
@@ -54,13 +54,13 @@ class ParameterFields(Vertical):
                 yield Static(Content(printable(parameter.help, 300)), classes="help")
 
     def help_of(self, field: Widget | None) -> str:
-        """Say what the parameter is for that stands in a field, if one does."""
+        """Return the help of the parameter of a field, if it has one."""
         found = (name for name, each in self._fields.items() if each is field)
         parameter = self._params.get(next(found, ""))
         return printable(parameter.help or "", 300) if parameter else ""
 
     def first(self) -> Widget | None:
-        """Give the first field that still needs something, or the first."""
+        """Return the first field that still needs a value, or the first."""
         fields = list(self._fields.items())
         empty = (each for name, each in fields if not self._is_given(name))
         return next(empty, fields[0][1] if fields else None)
@@ -69,7 +69,7 @@ class ParameterFields(Vertical):
         return self._params[name].default is not None or name in self.given()
 
     def given(self) -> dict[str, str]:
-        """Give what is not the default; an empty field counts only where there is one."""
+        """Return the values that differ from their defaults."""
         found: dict[str, str] = {}
         for name, parameter in self._params.items():
             default, text = _written(parameter.default), _text(self._fields[name])

@@ -1,4 +1,4 @@
-"""What was done before that is nearest to the prompt being typed, offered to be learned from."""
+"""Suggestion of the pattern that is nearest to the typed prompt."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PatternSuggestion(Static):
             self._tell()
 
     def next(self) -> str:
-        """Give the nearest, then the next one, and after the last nothing."""
+        """Return the nearest, then the next one, and after the last None."""
         ids = [known.id for known in self._found]
         if self._chosen in ids:
             return ["", *ids][(ids.index(self._chosen) + 2) % (len(ids) + 1)]
@@ -53,7 +53,7 @@ class PatternSuggestion(Static):
         try:
             self._found = await self._near(self._prompt)
         except UserError:
-            self._found = ()  # it is an offer: nobody misses it
+            self._found = ()  # a suggestion may be missing
         self._tell()
 
     def _tell(self) -> None:

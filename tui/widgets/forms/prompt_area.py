@@ -17,7 +17,7 @@ Files = Callable[[], Awaitable[Sequence[str]]]
 
 
 class PromptArea(TextArea):
-    """Takes text without what could act on a terminal; `tab` leaves it.
+    """Text area without characters that could act on a terminal; `tab` leaves it.
 
     With `files`, `@` and some letters offer those names in `mentions`.
     """
@@ -60,14 +60,14 @@ class PromptArea(TextArea):
 
     @property
     def mentioned(self) -> str | None:
-        """What is typed after the `@` that the cursor is behind; None where it is behind none."""
+        """Text after the `@` that the cursor is behind; None where it is behind none."""
         row, column = self.cursor_location
         found = _MENTION.search(self.document.get_line(row)[:column])
         return found[1] if found and self.selection.is_empty else None
 
     @property
     def is_choosing(self) -> bool:
-        """Whether files are offered."""
+        """True while files are offered."""
         return self._mentions is not None and self._mentions.is_open
 
     @on(TextArea.Changed)

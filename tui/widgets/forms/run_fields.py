@@ -37,7 +37,7 @@ KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
 
 
 class RunFields(VerticalScroll, can_focus=False):
-    """Writes what is typed and chosen into a draft; `files` names those that can be mentioned."""
+    """Fields that write into a draft; `files` are those that can be mentioned."""
 
     DEFAULT_CSS = """
     RunFields {
@@ -66,7 +66,7 @@ class RunFields(VerticalScroll, can_focus=False):
         self._template: Template | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the fields out."""
+        """Compose the fields."""
         draft = self._draft
         mentions = FileAutocomplete()
         yield from _row("Template", AskLine(id="template"))
@@ -100,9 +100,9 @@ class RunFields(VerticalScroll, can_focus=False):
         return (template and template.keys.option("sandbox")) or self._config.codex.sandbox
 
     async def show_template(self, template: Template | None) -> None:
-        """Ask for what a template needs; what the user has not said is as it says."""
+        """Show the parameters of a template, and its values where the user set none."""
         draft = self._draft
-        self._template = None  # what stands in the fields is nobody's until they are there
+        self._template = None  # the values belong to no template until the fields exist
         given = draft.given.get(template.name, {}) if template else {}
         await self.parameters.show(template, given)
         self._template = template
@@ -122,7 +122,7 @@ class RunFields(VerticalScroll, can_focus=False):
 
     @property
     def is_unfolded(self) -> bool:
-        """Whether the options are shown."""
+        """True while the options are shown."""
         return self.has_class("-unfolded")
 
     @on(OptionList.OptionSelected)
@@ -154,7 +154,7 @@ class RunFields(VerticalScroll, can_focus=False):
         return self.query_one(f"#{id}", SegmentedControl).chosen
 
     def _name_source(self) -> None:
-        """Let the field ask for what the kind of workspace is made from."""
+        """Label the field by the source that the kind of workspace needs."""
         draft = self._draft
         is_run = draft.kind is WorkspaceKind.FROM_RUN
         self.query_one(f"#name-{SOURCE}", Label).update(Content("Run" if is_run else "Folder"))
@@ -164,7 +164,7 @@ class RunFields(VerticalScroll, can_focus=False):
     def tell(
         self, wrong: Container[str], source: SourceInfo | None, filled: RenderedTemplate | None
     ) -> None:
-        """Say what the draft comes to, and mark what is wrong."""
+        """Show the run of the draft, and mark the invalid fields."""
         draft = self._draft
         self.query_one(f"#{SOURCE}", TextInput).set_class(SOURCE in wrong, "-wrong")
         self.query_one(f"#{COPIES}", TextInput).set_class(COPIES in wrong, "-wrong")

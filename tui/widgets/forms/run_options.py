@@ -18,7 +18,7 @@ from tui.widgets.forms.text_input import TextInput
 
 
 class RunOptions(Vertical):
-    """Writes the sandbox and what stands in `fields` into a draft."""
+    """Options that write the sandbox and the `fields` into a draft."""
 
     DEFAULT_CSS = """
     RunOptions { height: auto; display: none; }
@@ -30,7 +30,7 @@ class RunOptions(Vertical):
         self._usual = usual
 
     def compose(self) -> ComposeResult:
-        """Lay the options out."""
+        """Compose the options."""
         chosen = SANDBOXES.index(self._draft.sandbox or self._usual)
         with Horizontal(classes="row"):
             yield Label(Content("Sandbox"), classes="name")

@@ -60,7 +60,7 @@ class SegmentedControl(Widget, can_focus=True):
         self.choose(self.chosen + by)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Give the width of all words."""
+        """Return the width of all words."""
         del container, viewport
         return self._width
 

@@ -40,7 +40,7 @@ class TextInput(Input):
         self.cursor_blink = False
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Keep every letter from what is a command elsewhere: `-` is no slot fewer here."""
+        """Keep every letter in the field, also one that is a command elsewhere, such as `-`."""
         return super().check_consume_key(key, character or LETTERS.get(key))
 
     async def _on_key(self, event: events.Key) -> None:

@@ -20,7 +20,7 @@ FRAME = 2
 
 
 class BatchHead(LineView, can_focus=False):
-    """What a batch is, and where it stands: two lines."""
+    """Title and progress of a batch: two lines."""
 
     DEFAULT_CSS = """
     BatchHead { height: 4; }
@@ -52,7 +52,7 @@ class BatchHead(LineView, can_focus=False):
 
 
 class BatchRuns(LineView):
-    """The runs with a cursor; headings say what the runs below them were given."""
+    """Runs with a cursor; headings show the parameters of the runs below them."""
 
     def __init__(self) -> None:
         super().__init__(title="Runs", empty_text="Looking for the batch …")
@@ -78,7 +78,7 @@ class BatchRuns(LineView):
         self.set_lines(len(self._rows), cursor=ids.index(old) if old in ids else first)
 
     def styles_changed(self) -> None:
-        """Lay the runs out anew."""
+        """Render the runs again."""
         if self._shown:
             self.show(*self._shown)
 

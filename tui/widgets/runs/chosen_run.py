@@ -33,7 +33,7 @@ PULSE_EVENTS = 2_000
 
 
 class ChosenRun(TransparentVertical):
-    """Shows one run; the last one chosen wins, however fast the cursor moves."""
+    """Panes of the chosen run; the last choice wins, however fast the cursor moves."""
 
     DEFAULT_CSS = """
     ChosenRun {
@@ -187,7 +187,7 @@ class ChosenRun(TransparentVertical):
         try:
             self.progress.begin(await self._engine.history(run_id).times(PULSE_EVENTS))
         except UserError:
-            self.progress.begin(())  # the log says what is wrong
+            self.progress.begin(())  # the log shows the error
 
 
 def _folder(run: Run | None) -> tuple[object, ...] | None:

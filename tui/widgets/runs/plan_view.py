@@ -15,7 +15,7 @@ TALL = 17
 """Lines from which the plan is shown without being asked for."""
 
 WITH_MORE = 4
-"""Lines from which some are spent on saying how many steps are left out."""
+"""Height from which a line shows the number of steps that are left out."""
 
 Part = tuple[str, str]
 
@@ -35,7 +35,7 @@ class PlanView(Widget):
         self.display = False
 
     def show(self, plan: Sequence[PlanItem], height: int) -> None:
-        """Show a plan in its share of `height` lines; lays out anew only where rows differ."""
+        """Show a plan in its share of `height` lines; render it again only where rows differ."""
         share = height // 2 if self._asked else height // 4 if height >= TALL else 0
         rows = 0 if self._asked is False else min(len(plan), share)
         if rows != self._rows:
@@ -48,7 +48,7 @@ class PlanView(Widget):
             self.refresh()
 
     def toggle(self) -> None:
-        """Hide the plan where all of it is in sight; else give it as much room as there is."""
+        """Hide the plan where all of it is in sight; else use as much room as there is."""
         self._asked = not 0 < len(self._plan) <= self._rows and not (self._asked and self._rows > 0)
 
     def render(self) -> Content:

@@ -1,4 +1,4 @@
-"""How lively a run is: its events of the last minutes as a line of small bars."""
+"""Activity of a run: its events of the last minutes as a line of small bars."""
 
 from __future__ import annotations
 

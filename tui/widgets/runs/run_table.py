@@ -40,7 +40,7 @@ class RunTable(LineView):
         self.refresh()
 
     def styles_changed(self) -> None:
-        """Look anew how many columns there is room for."""
+        """Compute again which columns have room."""
         self.move_aside(0)
 
     def draw(self, line: int, width: int) -> Strip:

@@ -18,7 +18,7 @@ WIDEST = 56
 
 
 def best_grid(count: int, width: int, height: int) -> tuple[int, int]:
-    """Give the tiles beside each other and their rows: the largest with which all can be seen.
+    """Return the columns and rows of the tiles: the largest with which all can be seen.
 
     Where none are small enough for that, the smallest.
     """

@@ -12,7 +12,7 @@ BAR = 20
 
 
 class ProgressLine(Widget):
-    """Shown only while there is something to say."""
+    """Line that is shown only while there is progress."""
 
     DEFAULT_CSS = """
     ProgressLine { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -26,7 +26,7 @@ class ProgressLine(Widget):
         self.display = False
 
     def tell(self, words: str, percent: float | None = None) -> None:
-        """Say what is done and how much of it, in percent where that is known; "" hides all."""
+        """Show the work and its progress, in percent where that is known; "" hides all."""
         self._words, self._percent = words, percent
         self.display = bool(words)
         self.refresh()

@@ -1,4 +1,4 @@
-"""What went wrong with an action, told in passing: what happened, and the way out."""
+"""Short messages about an action: the error, and its fix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @record
 class ToastRecord:
-    """Something that was told in passing, when, and in which tone."""
+    """Shown message, with its time and tone."""
 
     at: float
     text: str
@@ -26,12 +26,12 @@ class ToastRecord:
 
 
 def app_of(widget: Widget) -> App[None]:
-    """Give the app a widget is in; Textual's own property has no usable type."""
+    """Return the app of a widget; Textual's own property has no usable type."""
     return cast("App[None]", widget.app)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
 
 
 def focus_now(widget: Widget) -> None:
-    """Give the focus at once: what is typed next is meant for this widget."""
+    """Focus a widget at once: the next keys are meant for it."""
     screen = cast("Screen[None]", widget.screen)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
     screen.set_focus(widget)
 
