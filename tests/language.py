@@ -2,8 +2,7 @@
 
     python tests/language.py [FOLDER or FILE ...]
 
-`make check` runs it on everything. The files in `tests/language_todo/` are not rewritten yet:
-those lists may only shrink. With arguments, the lists are ignored and every finding is printed.
+`make check` runs it on everything.
 """
 
 import ast
@@ -13,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TODO = ROOT / "tests" / "language_todo"
 CODE = ("engine", "tui", "swarm_tui.py")
 TEXTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "Makefile", "docs")
 
@@ -165,23 +163,12 @@ def files(names: list[str]) -> Iterator[Path]:
             yield path
 
 
-def todo() -> set[str]:
-    """Return the files that are not rewritten yet."""
-    return {line for file in sorted(TODO.glob("*.txt")) for line in file.read_text().split()}
-
-
 def main(names: list[str]) -> int:
-    """Print the findings; return 1 where a file has one and is not on a list."""
-    allowed = set[str]() if names else todo()
+    """Print the findings; return 1 where there is one."""
     failed = False
     for path in files(names or [*CODE, *TEXTS]):
         name = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-        found = findings(path)
-        if name in allowed:
-            if not found:
-                print(f"{name}: rewritten; remove it from tests/language_todo/")
-            continue
-        for line, problem in found:
+        for line, problem in findings(path):
             failed = True
             print(f"{name}:{line}: {problem}")
     if failed:
