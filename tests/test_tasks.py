@@ -13,7 +13,7 @@ SHORT = {
     "engine/execution/follower.py": "one transaction, awaited by the next tick",
     "engine/execution/stages/stage_commands.py": "a stop, awaited or cancelled by who began it",
     "engine/execution/supervisor.py": "a stop, awaited or cancelled by who began it",
-    "engine/execution/stages/workspace.py": "one workspace made, awaited even by who is cancelled",
+    "engine/execution/local/workspaces.py": "one workspace made, awaited even by who is cancelled",
     "engine/store/connect.py": "one piece of work on the database's thread",
     "engine/workspaces/git/git.py": "one call of git, in a task group",
     "engine/config/locks.py": "one piece of work, awaited even by who is cancelled",
