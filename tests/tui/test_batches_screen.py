@@ -104,6 +104,7 @@ async def test_keys_in_one_burst_start_what_stands_in_the_fields_then(
             await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             titles = [run.spec.title for run in engine.view.batch("batch")]
             assert sorted(titles) == [f"n={n} · sim: say r9 {n}" for n in (1, 2, 3)]
+        await engine.settle()  # an engine that closes while a process starts loses its handle
 
 
 async def test_options_hold_for_every_run_and_all_that_is_wrong_is_told(
@@ -279,3 +280,4 @@ async def test_a_flow_of_a_repository_is_asked_about(
                 screen = NewBatch if key == "escape" else BatchScreen
                 await until(pilot, lambda wanted=screen: isinstance(app.screen, wanted))
             assert len(engine.view.runs) == 1
+        await engine.settle()  # as above
