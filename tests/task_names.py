@@ -22,7 +22,7 @@ OF_FACE = {
     "foreground": frozenset({"attendant"}),
     "dashboard": frozenset({"dashboard", "overlaps", "alerts", "screen", "whole screen"}),
 }
-OF_PROGRAM = frozenset({"demo", "tour", "browser window", "screens"})
+OF_PROGRAM = frozenset({"demo", "browser window", "screens"})
 """Tasks that only a whole program starts: `tests/cli/test_cli_every_task.py`."""
 
 

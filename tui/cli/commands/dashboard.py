@@ -8,9 +8,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
@@ -81,12 +80,12 @@ async def _told(opening: Opening) -> AsyncGenerator[Engine]:
 
 async def show(
     opening: Opening,
-    beside: Mapping[str, Callable[[SwarmApp], Awaitable[object]]] | None = None,
+    beside: Callable[[SwarmApp], Awaitable[object]] | None = None,
     *,
     goes_on: bool = True,
     seen: Callable[[], object] | None = None,
 ) -> int:
-    """Show the dashboard on an engine, with tasks `beside` it, by name, that end with it.
+    """Show the dashboard on an engine, with a task `beside` it that ends with it.
 
     A closed window counts as quitting with the runs left running; `goes_on` states whether they
     can: the owner of the engine ensures it when the engine closes. `seen` is called as soon as
@@ -109,8 +108,8 @@ async def show(
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)
         tasks = engine.tasks.branch()
-        for name, work in (beside or {}).items():
-            tasks.start(name, partial(work, app))
+        if beside:
+            tasks.start("demo", lambda: beside(app))
         if in_browser():
             tasks.start("browser window", lambda: _leave_with_server(app))
         try:

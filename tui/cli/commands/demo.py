@@ -60,16 +60,17 @@ async def _dashboard(home: Path) -> int:
 
     scenes: dict[str, demo_script.DemoRun] = {}
 
-    async def play(app: SwarmApp) -> None:
+    async def play(engine: EnginePort) -> None:
         if not scenes:  # not after a fault of the script: the runs are there already
-            scenes.update(await demo_script.start(app.engine, PACE))
-        await demo_script.direct(app.engine, scenes, cancels=False)
+            scenes.update(await demo_script.start(engine, PACE))
+        await demo_script.direct(engine, scenes, cancels=False)
 
-    async def guide(app: SwarmApp) -> None:
-        await GuidedTour(app).run()
+    async def show(app: SwarmApp) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(play(app.engine))
+            tasks.create_task(GuidedTour(app).run())
 
-    tasks = {"demo": play, "tour": guide}
-    return await dashboard.show(lambda: _engine(home), tasks, goes_on=False)
+    return await dashboard.show(lambda: _engine(home), show, goes_on=False)
 
 
 async def _lines(home: Path) -> int:
