@@ -109,8 +109,7 @@ def test_a_stopped_supervisor_is_reported_by_every_command_that_needs_one(
         shown = terminal()
         shown.until("is stopped: no run is supervised")
         shown.type(b"q")
-        shown.until("not finished")
-        shown.type(b"l")
+        shown.until("3 runs continue")
         shown.end()
         assert read_holder(paths.lock).pid == pid
     finally:
