@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def _json(here: Path, *words: str) -> Any:
 
 
 @pytest.fixture
-def run(here: Path, server: LoopbackServer, lab: Path) -> str:
+def run(here: Path, server: LoopbackServer, lab: Path) -> Iterator[str]:
     """Start a run in the background that asks for a hostile command, and return its id."""
     wish = escalated(f"touch {lab}/written #\u202e\nsecond-line", "I \x1b[31mneed it")
     prompt = server.script("a", [wish], [message("then this")], [message("done")])
@@ -52,7 +53,9 @@ def run(here: Path, server: LoopbackServer, lab: Path) -> str:
     waited = _swarm(here, "wait", started["id"], "--needs-input")
     assert waited.returncode == 75
     assert "needs you: run `touch" in waited.stderr
-    return str(started["id"])
+    yield str(started["id"])
+    _swarm(here, "cancel", started["id"], "--kill")  # an agent that still asks waits for ever
+    _swarm(here, "wait", started["id"])
 
 
 def test_request_is_shown_whole_and_visible(here: Path, run: str) -> None:
