@@ -385,3 +385,26 @@ async def test_a_daemon_that_the_settings_spare_outlives_its_attempt(
     assert it.members() == [spared]
     it.spare = ()
     assert list(await it.kill_remaining()) == [spared]
+
+
+async def test_a_start_that_is_cancelled_releases_the_process_and_leaves_it_alive(
+    attempt: AttemptFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[int] = []
+    release = AttemptProcess.release
+
+    def recorded(it: AttemptProcess) -> None:
+        released.append(it.pid)
+        release(it)
+
+    monkeypatch.setattr(AttemptProcess, "release", recorded)
+    starting = asyncio.ensure_future(begin(attempt, *shell("echo ready; sleep 300")))
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await ready(attempt)
+    found = await process.find(attempt)
+    assert found
+    assert ([found.pid], found.ending()) == (released, None)
+    await found.stop(0)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from engine.config.locks import to_the_end
 from engine.config.paths import AttemptFolder, private_folder
 from engine.execution.executor import ProcessEnd
 from engine.execution.local.process_family import ProcessCensus, ProcessFamily
@@ -232,7 +233,19 @@ async def start(
     Its environment is `env` beside `base`, that of its run, or beside our own. Raises OSError
     where the shell cannot be started.
     """
-    return await asyncio.to_thread(_start, folder, argv, env, cwd, base)
+    started: list[AttemptProcess] = []
+
+    async def begin() -> None:
+        started.append(await asyncio.to_thread(_start, folder, argv, env, cwd, base))
+
+    try:
+        await to_the_end(begin())
+    except asyncio.CancelledError:
+        # The process goes on, and the next engine finds it by its files.
+        for process in started:
+            process.release()
+        raise
+    return started[0]
 
 
 def _start(
