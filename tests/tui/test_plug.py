@@ -163,7 +163,7 @@ def test_runs_go_on_in_the_background(
 ) -> None:
     asyncio.run(queue(paths, 2))
     dashboard = opened()
-    dashboard.until("2 running", "▪ n 5")
+    dashboard.until("2 running", "says     n 5")
     go(dashboard)
     check(asyncio.run(ended_events(paths)), 2)
 
@@ -172,7 +172,10 @@ def test_after_a_kill_the_next_dashboard_shows_the_runs_as_they_are(
     opened: Callable[[], Dashboard], paths: Paths
 ) -> None:
     asyncio.run(queue(paths, 5))
-    for signs in ((" running", "▪ n 5"), ("▪ n ",)):  # the second may find them further on
+    for signs in (
+        (" running", "says     n 5"),
+        ("says     n ",),
+    ):  # the second may find them further on
         dashboard = opened()
         dashboard.until(*signs)
         dashboard.process.kill()
