@@ -21,7 +21,7 @@ MOMENT_S = 6.5  # when the demo shows most at once
 async def dashboard() -> None:
     """Play the demo and take a picture in the middle of it."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+        home = Path(folder) / "home"
         paths = Paths(home, home / "config.yaml")
         async with Engine.open(paths, Config(slots=4, grace_s=1), supervise=True) as engine:
             app = SwarmApp(engine)

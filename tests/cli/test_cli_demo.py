@@ -7,16 +7,18 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 
 from typed import COMMAND, Swarm
 
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Event
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, RunSpec, Status
-from engine.engine import Engine
+from engine.engine import ApplyMode, Engine
 from tui.cli.support import demo_script
 from tui.cli.support.follow import RunFollower
 
@@ -52,6 +54,24 @@ def test_demo_says_what_did_not_end_as_scripted() -> None:
     runs["r0"].status = Status.FAILED
     (told,) = demo_script.faults(runs, scenes)
     assert told == "Fix the date parser: failed in attempt 1 instead of succeeded in attempt 1"
+
+
+async def test_changes_of_the_demo_can_be_applied(paths: Paths) -> None:
+    async with Engine.open(paths, Config(slots=1, grace_s=1), supervise=True) as engine:
+        batches = engine.batches()
+        scenes = await demo_script.start(engine, 12.0)
+        first = next(iter(scenes))
+        try:
+            while engine.view.runs[first].status not in FINISHED:
+                await anext(batches)
+            done = await engine.workspaces.apply(first, ApplyMode.EDITS)
+        finally:
+            for run_id in scenes:
+                with suppress(UserError):  # it has ended
+                    await engine.cancel(run_id, kill=True)
+            await engine.settle()
+    assert done.fits
+    assert done.files
 
 
 def test_demo_can_be_interrupted(tmp_path: Path) -> None:

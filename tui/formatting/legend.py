@@ -43,7 +43,7 @@ def glyph_rows() -> Sequence[GlyphRow]:
         GlyphRow(
             attention_glyph(needs_you),
             attention_style(needs_you),
-            "needs you: stalled, or asks you",
+            "needs you: failed, stalled, or asks you",
         ),
         GlyphRow(attention_glyph(review), attention_style(review), "to review: not applied yet"),
         GlyphRow(sign("⇄", "="), "$warning", "same lines as another run (see i)"),

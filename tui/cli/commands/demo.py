@@ -48,8 +48,11 @@ def demo() -> int:
     from tui.cli.commands import dashboard
     from tui.cli.support import session
 
-    with tempfile.TemporaryDirectory(prefix="swarm-tui-demo-", ignore_cleanup_errors=True) as home:
-        work = _dashboard(Path(home)) if dashboard.has_terminal() else _lines(Path(home))
+    with tempfile.TemporaryDirectory(
+        prefix="swarm-tui-demo-", ignore_cleanup_errors=True
+    ) as folder:
+        home = Path(folder) / "home"
+        work = _dashboard(home) if dashboard.has_terminal() else _lines(home)
         return session.start(work)
 
 
@@ -62,6 +65,7 @@ async def _dashboard(home: Path) -> int:
 
     async def play(engine: EnginePort) -> None:
         if not scenes:  # not after a fault of the script: the runs are there already
+            await engine.memory.remember("new-run", demo_script.form_choices(engine))
             scenes.update(await demo_script.start(engine, PACE))
         await demo_script.direct(engine, scenes, cancels=False)
 

@@ -25,6 +25,7 @@ from tui.cli.support.demo_scenes import (
     SCENES,
     DemoRun,
 )
+from tui.models.draft import Draft, FormChoices
 
 SCRIPT_VARIABLE = "SIMULATED_SCRIPT"
 """The variable from which a simulated agent takes its script, so that the prompt stays readable."""
@@ -35,8 +36,14 @@ _GIT = ("git", "-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", 
 
 
 def repository_of(home: Path) -> Path:
-    """Return the folder of the demo's repository."""
-    return home / PROJECT
+    """Return the folder of the demo's repository: beside the home, where changes may be applied."""
+    return home.with_name(PROJECT)
+
+
+def form_choices(engine: EnginePort) -> FormChoices:
+    """Return what the form of a new run begins with: a simulated run in the demo's repository."""
+    folder = str(repository_of(engine.paths.home))
+    return Draft(agent=Agent.SIMULATED, kind=WorkspaceKind.WORKTREE, folder=folder).choices()
 
 
 async def start(engine: EnginePort, pace: float = 1.0) -> dict[str, DemoRun]:
