@@ -181,4 +181,5 @@ def _working(run: Run, now: float) -> str:
 
 def spoken(run: Run) -> str:
     """Return the last message of an agent that is not at a step of work; else an empty text."""
-    return run.message if run.doing in ("", THINKING) else ""
+    is_free = not run.doing or run.occupation is Occupation.THINK
+    return run.message if is_free else ""

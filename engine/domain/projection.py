@@ -170,7 +170,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
     if not goes_on:
         _do(run, body.message, at, _STAGES.get(body.stage))
     elif run.occupation is Occupation.NETWORK:
-        _do(run, THINKING, at)
+        _do(run, THINKING, at, Occupation.THINK)
 
 
 def _plan(run: Run, body: PlanChanged, at: float) -> None:
@@ -197,7 +197,7 @@ def _step(run: Run, body: Step, at: float) -> None:
         run.tool_steps += 1
     if not run.open_items:
         run.doing, run.doing_since = THINKING, at
-        run.occupation = None
+        run.occupation = Occupation.THINK
 
 
 def _message(run: Run, text: str) -> None:

@@ -68,6 +68,7 @@ class Occupation(OpenEnum):
     """Kinds of work that are watched or shown in a way of their own."""
 
     COMMAND = "command"
+    THINK = "think"
     WAIT = "wait"
     NETWORK = "network"
 

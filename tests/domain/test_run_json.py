@@ -79,6 +79,7 @@ def test_a_failed_run_has_all_keys_too() -> None:
     assert told["workspace"] == {
         "path": "/w",
         "cwd": "",
+        "host": "local",
         "base": None,
         "kind": "copy",
         "source": "/s",

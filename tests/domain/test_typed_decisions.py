@@ -42,6 +42,7 @@ PARSERS = {
     "engine/store/probe.py": "what SQLite prints",
     "engine/store/typed.py": "what earlier versions have stored",
     "engine/config/yaml_file.py": "what the reader of YAML prints",
+    "tui/cli/support/guided_tour.py": "titles of the demo's own runs",
 }
 """Modules that read texts of others, or of before there were types."""
 KEYS = {"SETTINGS", "SUPERVISOR_LOCK", "WORKED_IN", "LEFT"}

@@ -80,6 +80,7 @@ class CleanupItemJson(Shape):
     size: Count
     why: str
     is_unsaved: Annotated[bool, Meta(description="it stays: it has unsaved work")]
+    unapplied: Annotated[int, Meta(ge=0, description="changed files that are not applied")]
     path: str
     folders: Annotated[
         list[RebuildableFolderJson], Meta(description="folders to delete with `--artefacts-only`")

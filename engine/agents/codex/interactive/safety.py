@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from engine.agents.base import CommandRequest
 from engine.domain.errors import user_error
+from engine.domain.hosts import local_path
 from engine.domain.text import printable_name
 
 _KEYS = (
@@ -62,7 +63,7 @@ def _writable(request: CommandRequest, codex_home: Path) -> Iterator[str]:
         yield named
     yield from run.spec.add_dirs
     if run.workspace:
-        yield run.workspace.path
+        yield str(local_path(run.workspace))
     yield from _roots_of_user(codex_home)
 
 
