@@ -59,7 +59,7 @@ def test_a_link_to_a_program_that_an_agent_can_write(
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT.parent, ROOT / "engine"])
 def test_nobody_works_in_place_where_this_program_lies(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"(program|home) of swarm-tui"):
+    with pytest.raises(UserError, match=r"(program of swarm-tui|home of (swarm-tui|Codex))"):
         check_apart(folder, tmp_path)
     check_apart(folder, tmp_path, may_contain=True)
 

@@ -84,7 +84,6 @@ def test_wrong_usage_names_the_nearest(
         ["cancel"],
         ["cancel", "--all", "abc"],
         ["ls", "-n", "0"],
-        ["watch"],
         ["watch", "--since", "-1", "x"],
         ["retry"],
         ["retry", "--failed", "abc"],

@@ -83,8 +83,6 @@ async def test_only_who_has_the_token_sees_the_dashboard(
             window = Window(web_socket)
             await window.until("Busy bees")
             await window.type("q")
-            await window.until("1 run is not finished")
-            await window.type("l")
             await window.until_closed()
     assert swarm("show", "@last", "--json").json["status"] == "running"
 
@@ -162,10 +160,11 @@ async def test_a_run_in_a_real_browser(here: Path, tmp_path: Path, swarm: Swarm)
         await page.until(lambda text: "Describe the task" in text)
         await page.type("Water the beds")
         await page.press("Tab")
+        await page.press("Tab")
         await page.press("ArrowRight")
         await page.until(lambda text: "[simulated]" in text)
         await page.control("s")
-        await page.until(lambda text: "✓ 1 done" in text and "Water the beds" in text)
+        await page.until(lambda text: "± 1 to review" in text and "Water the beds" in text)
         picture = await page.screenshot(Path(os.environ.get("SHOTS", tmp_path)) / "browser.png")
         assert len(picture) > 20_000  # more than an empty page
         assert {URL(each).host for each in page.asked_for} == {address.host}

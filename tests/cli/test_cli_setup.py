@@ -33,7 +33,8 @@ def test_without_a_terminal_trust_is_given_on_the_line(swarm: Swarm) -> None:
     assert swarm("logs", "@last", "--setup").out == "$ echo watered\nwatered\n"
     assert swarm("logs", "@last", "--setup", "--follow").out == "$ echo watered\nwatered\n"
     # Once given it holds.
-    assert "set-up: echo watered" in swarm(*SIMULATED).out
+    assert swarm(*SIMULATED).code == 0
+    assert "set-up: echo watered" in swarm("logs", "@last", "--all").out
     assert swarm(*SIMULATED, "--no-setup").code == 0
     none = swarm("logs", "@last", "--setup")
     assert (none.code, none.out) == (3, "")

@@ -87,6 +87,7 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
     assert run.workspace == Workspace(str(workspace), WorkspaceKind.EMPTY)
     assert house.attempt(run).last_message.read_text("utf-8") == "All is done."
     place = {"path": str(workspace), "kind": "empty", "source": None, "branch": None, "cwd": ""}
+    place["host"] = "local"
     thread = {"thread_id": run.thread_id}
     assert counted[-1] == UsageCounted(8000, 1600, 400, 258400)
     assert counted == sorted(counted, key=lambda usage: usage.input_tokens)

@@ -28,6 +28,8 @@ CASES = {
     Cause.LIMIT: (Status.QUEUED, "waiting for the limit to reset: API_OVERLOADED"),
     Cause.DEPENDENCY: (Status.CANCELLED, "a1 did not succeed"),
     Cause.ERROR: (Status.FAILED, "API_OVERLOADED"),
+    Cause.INTERRUPT: (Status.INTERRUPTED, "interrupted by the user"),
+    Cause.MESSAGE: (Status.QUEUED, "message of the user"),
 }
 
 

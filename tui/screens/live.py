@@ -88,7 +88,8 @@ class LiveScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Start the clocks, and check the disk periodically."""
-        self.top_bar.keymap = checked_keymap(self.engine.config.ui.keys)[0]
+        for bar in self.query(TopBar):  # missing where composing failed: that fault is shown
+            bar.keymap = checked_keymap(self.engine.config.ui.keys)[0]
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.look_at_disk)
 
