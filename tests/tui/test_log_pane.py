@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bare_app import BareApp
+from fake_history import ListHistory
 from textual.app import ComposeResult
 from textual.pilot import Pilot
 
@@ -31,7 +32,7 @@ from engine.store.store import Store, open_store
 from tui.widgets.base import throttle
 from tui.widgets.base.line_paint import LinePaint
 from tui.widgets.log import event_window, log_search
-from tui.widgets.log.event_feed import PAGE
+from tui.widgets.log.event_feed import END, PAGE
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.event_window import MAX_EVENTS
 from tui.widgets.log.log_pane import LogPane
@@ -285,6 +286,15 @@ async def test_a_search_costs_slices_of_the_history(
     assert (found.place, found.total) == (1_899, 2_400)
     assert await found.next(2_401) == 2
     assert await found.previous(2) == 2_401
+
+
+async def test_search_of_an_empty_log_finds_nothing() -> None:
+    found = log_search.LogSearch(ListHistory(None, KINDS[0], []), "a")
+    await found.count()
+    for number in (0, 1, log_search.SLICE, END):
+        assert await found.previous(number) is None
+        assert await found.next(number) is None
+    assert (found.place, found.total) == (0, 0)
 
 
 async def test_a_long_log_costs_what_is_looked_at(

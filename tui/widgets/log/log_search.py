@@ -64,6 +64,8 @@ class LogSearch:
     async def previous(self, number: int) -> int | None:
         """Return the last match before `number`, or around the start the last of all."""
         count = len(self._counts)
+        if not count:  # the log is empty
+            return None
         start = min(number // SLICE, count - 1)
         behind = [(index, number) for index in range(start, -1, -1)]
         after = ((index, END) for index in range(count - 1, start - 1, -1))
