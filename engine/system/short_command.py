@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -14,23 +17,62 @@ TIMEOUT_S = 20.0
 async def output(argv: Sequence[str], env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a command, and return exit code and stdout; raises OSError where it cannot start.
 
-    Its environment is that of an agent, unless another is given.
+    Its environment is that of an agent, unless another is given. At the time limit the result is
+    that of `timeout`: 124 and no output.
     """
-    process = await asyncio.create_subprocess_exec(
+    try:
+        return await _read(argv, env, stdout=PIPE)
+    except TimeoutError:
+        return 124, ""
+
+
+async def errors(argv: Sequence[str]) -> tuple[int, str]:
+    """Run a command, and return exit code and stderr; raises OSError, at the limit TimeoutError."""
+    return await _read(argv, stderr=PIPE)
+
+
+async def _read(
+    argv: Sequence[str],
+    env: dict[str, str] | None = None,
+    *,
+    stdout: int = DEVNULL,
+    stderr: int = DEVNULL,
+) -> tuple[int, str]:
+    """Return exit code and output; kill the command with its group at the limit or a cancel."""
+    transport, reader = await asyncio.get_running_loop().subprocess_exec(
+        _Reader,
         *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stdin=DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
         env=agent_environment() if env is None else env,
         start_new_session=True,
     )
     try:
-        stdout, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    except BaseException as error:
+        await asyncio.wait_for(reader.closed.wait(), TIMEOUT_S)
+    except BaseException:
         with suppress(ProcessLookupError):  # it has ended in this moment
-            process.kill()
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            return 124, ""
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+        await reader.exited.wait()
         raise
-    return process.returncode or 0, stdout.decode("utf-8", "replace")
+    finally:
+        transport.close()  # a program that left the group may hold the pipe open
+    return transport.get_returncode() or 0, reader.output.decode("utf-8", "replace")
+
+
+class _Reader(asyncio.SubprocessProtocol):
+    """Reader of the output; the end of the command and the end of its pipe are two events."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.exited = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.output += data
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()

@@ -21,7 +21,7 @@ ALLOWED = {
         "engine/agents/codex/command.py": "the command with the names of these files",
     },
     "process": {
-        "engine/agents/codex/doctor.py": "ends the program that it starts for a diagnosis",
+        "engine/system/short_command.py": "ends the program that it starts",
         "engine/workspaces/git/git.py": "ends the git that it started",
         "tui/app.py": "stops the dashboard itself",
         "tui/cli/support/suspend.py": "stops the command itself",

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +13,6 @@ from engine.agents.codex.sandbox_refusals import refusal
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.system import short_command
-from engine.system.environment import agent_environment
 from engine.system.short_command import TIMEOUT_S
 
 OLDEST = (0, 100, 0)
@@ -76,32 +71,15 @@ async def checks(
 async def sandbox_error(codex: str) -> str:
     """Return why no command can start in Codex's sandbox; empty where one can."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            codex,
-            "sandbox",
-            "true",
-            env=agent_environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        code, text = await short_command.errors([codex, "sandbox", "true"])
+    except TimeoutError:
+        return f"no command ended in it within {TIMEOUT_S:.0f} s"
     except OSError as error:
         return f"{codex} cannot be run: {error}"
-    try:
-        _, stderr = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    except BaseException as error:
-        with suppress(ProcessLookupError):  # it has ended in this moment
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            return f"no command ended in it within {TIMEOUT_S:.0f} s"
-        raise
-    if process.returncode == 0:
+    if code == 0:
         return ""
-    text = stderr.decode("utf-8", "replace")
-    said = text.strip().splitlines()
-    return refusal(text) or one_line(said[-1]) if said else f"exit code {process.returncode}"
+    lines = text.strip().splitlines()
+    return refusal(text) or one_line(lines[-1]) if lines else f"exit code {code}"
 
 
 async def login(
