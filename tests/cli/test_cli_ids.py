@@ -65,3 +65,11 @@ def test_ids_in_examples_can_exist(name: str) -> None:
         for word in re.findall(r"(?<![\w@'-])[0-9a-z]*\d[0-9a-z]*(?![\w.])", line):
             if not re.fullmatch(r"\d+[a-z]?", word):
                 assert re.fullmatch(f"[{ALPHABET}]{{3,10}}", word), line
+
+
+def test_request_is_named_by_the_complete_id_of_its_run(ids: list[str], swarm: Swarm) -> None:
+    for name in ("@last", ids[0][-4:], ids[0][:9], ids[0][:2]):
+        done = swarm("deny" if name == "@last" else "approve", f"{name}:1:0")
+        assert (done.code, "INPUT_INVALID" in done.err) == (3, True), (name, done.err)
+        assert "RUN:ATTEMPT:NUMBER with the complete id" in done.err
+    assert "REQUEST_NOT_PENDING" in swarm("approve", f"{ids[0]}:1:0").err

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.domain.interaction import Decision
 
 
-@click.command(epilog=examples("approve 0f3:1:0", "approve 0f3:1:0 0f4:1:2"))
+@click.command(epilog=examples("approve 01ke3x7m0a:1:0", "approve 01ke3x7m0a:1:0 01ke3x9p7c:1:2"))
 @click.argument("requests", metavar="REQUEST...", nargs=-1, required=True, type=TextParam())
 @json_option("Print the run objects.")
 @everywhere()
@@ -30,7 +30,11 @@ def approve(requests: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(
-    epilog=examples("deny 0f3:1:0", "deny 0f3:1:0 'Use the tests in tests/unit'", "deny 0f3:1:0 -")
+    epilog=examples(
+        "deny 01ke3x7m0a:1:0",
+        "deny 01ke3x7m0a:1:0 'Use the tests in tests/unit'",
+        "deny 01ke3x7m0a:1:0 -",
+    )
 )
 @click.argument("request", metavar="REQUEST", type=TextParam())
 @click.argument("message", metavar="[MESSAGE]", required=False, type=TextParam())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.interaction import Decision, InputRequest, RequestAnswer
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
@@ -40,21 +40,31 @@ async def find_open(
 async def find_one(engine: EnginePort, name: str) -> OpenRequest:
     """Return the open request of an id, `RUN:ATTEMPT:NUMBER`; raises `UserError`.
 
-    The whole id is needed: a run alone may ask for something else by now.
+    The whole id is needed: a run alone may ask for something else by now, and `@last` or a part of
+    the run's id may mean another run by now.
     """
     run_name, _, rest = name.partition(":")
     attempt, _, number = rest.partition(":")
     if not number:
-        raise user_error(
-            "INPUT_INVALID",
-            f"Not the id of a request: {escaped(name[:100])}.",
-            "List the open requests with `swarm-tui inbox`.",
-        )
-    run = await engine.find(run_name)
+        raise _not_an_id(name)
+    try:
+        run = await engine.find(run_name)
+    except UserError as error:
+        raise _not_an_id(name) if error.code == "RUN_AMBIGUOUS" else error from None
+    if run.id != run_name:
+        raise _not_an_id(name)
     for request in run.unanswered:
         if (str(run.attempt), request.request) == (attempt, number):
             return run, request
     raise user_error("REQUEST_NOT_PENDING")
+
+
+def _not_an_id(name: str) -> UserError:
+    return user_error(
+        "INPUT_INVALID",
+        f"Not the id of a request: {escaped(name[:100])}.",
+        "It is RUN:ATTEMPT:NUMBER with the complete id of the run, as `swarm-tui inbox` shows it.",
+    )
 
 
 def answer_to(found: OpenRequest, decision: Decision, text: str = "") -> RequestAnswer:
