@@ -29,6 +29,22 @@ def test_arrows_and_numbers_choose_a_run(ids: list[str], terminal: Opener, keys:
     assert "Enter to choose" not in shown.text
 
 
+def test_text_that_names_no_row_chooses_none(ids: list[str], terminal: Opener) -> None:
+    shown = terminal("show")
+    shown.until("Enter to choose", "› 1")
+    for text in ("9", "12", "0", "1x", "xk", "A", "12345678901234567890"):
+        shown.type(text.encode() + b"\r\r")
+        shown.until(f"There is no row {text[:9]}")
+        assert "›" not in shown.text
+    shown.type(b"29")
+    shown.until("There is no row 29")
+    shown.type(b"\x1b[A\x1b[B")  # an arrow begins at a row
+    shown.until("› 2")
+    shown.type(b"15\x7f\x7f2\r")
+    assert shown.end() == 0
+    assert f"id         {ids[1]}" in shown.text
+
+
 @pytest.mark.parametrize("key", [b"\x1b", b"q", b"\x03"])
 def test_leaving_the_list_chooses_none(ids: list[str], terminal: Opener, key: bytes) -> None:
     shown = terminal("logs")

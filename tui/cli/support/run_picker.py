@@ -11,7 +11,7 @@ import time
 import tty
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -23,9 +23,27 @@ if TYPE_CHECKING:
 
 SHOWN = 200
 """Newest fitting runs that are offered."""
+MAX_DIGITS = 10
 HINT = "↑↓ or a number, Enter to choose, Esc to leave"
 _KEYS = re.compile(rb"\x1b(?:\[|O)([A-D])|\x1b\[[0-9;]*[~A-Za-z]|(\x1b)|(.)", re.DOTALL)
-_UP, _DOWN, _ENTER, _LEAVE = ("A", "k"), ("B", "j"), ("\r", "\n"), ("\x1b", "q", "\x03", "\x04")
+_UP, _DOWN, _ENTER, _LEAVE = (
+    ("\x1bA", "k"),
+    ("\x1bB", "j"),
+    ("\r", "\n"),
+    ("\x1b", "q", "\x03", "\x04"),
+)
+_ERASE = ("\x7f", "\x08")
+
+
+class PickerState(NamedTuple):
+    """The row that the cursor is at, and the text typed so far; `missing` names no row.
+
+    While there is a `missing`, Enter chooses nothing: it is not the row that was meant.
+    """
+
+    place: int = 0
+    typed: str = ""
+    missing: str = ""
 
 
 def may_pick(ctx: click.Context) -> bool:
@@ -66,39 +84,49 @@ def _label(run: Run) -> str:
 
 def _choose(labels: Sequence[str]) -> int:
     """Return the place of the line that the user chooses."""
-    place, number, drawn = 0, "", 0
+    state, drawn = PickerState(), 0
     with _keys() as read:
         try:
             while True:
-                drawn = _draw(labels, place, drawn)
+                drawn = _draw(labels, state, drawn)
                 for key in read():
                     if key in _LEAVE:
                         raise click.Abort
-                    if key in _ENTER:
-                        return place
-                    place, number = _moved(key, place, number, len(labels))
+                    if key in _ENTER and not state.missing:
+                        return state.place
+                    state = _after(key, state, len(labels))
         finally:
             _erase(drawn)
 
 
-def _moved(key: str, place: int, number: str, count: int) -> tuple[int, str]:
-    """Return the place after a key, and the digits typed so far."""
-    if key.isdecimal() and key.isascii():
-        typed = number + key if 0 < int(number + key) <= count else key
-        return (int(typed) - 1, typed) if 0 < int(typed) <= count else (place, "")
+def _after(key: str, state: PickerState, count: int) -> PickerState:
+    """Return the state after a key that neither chooses nor leaves."""
+    if key in _ENTER:  # the next text is another one
+        return state._replace(typed="")
+    is_text = key.isprintable() and not key.isspace()
     step = (key in _DOWN) - (key in _UP)
-    return (place + step) % count, ""
+    if step and not (is_text and state.typed):  # `k` in a name is a letter of it
+        return PickerState((state.place + step) % count)
+    if not (is_text or key in _ERASE):
+        return state
+    typed = state.typed + key if is_text else state.typed[:-1]
+    row = int(typed) if len(typed) < MAX_DIGITS and typed.isascii() and typed.isdecimal() else 0
+    if 0 < row <= count:
+        return PickerState(row - 1, typed)
+    return PickerState(state.place, typed, missing=typed)
 
 
-def _draw(labels: Sequence[str], place: int, drawn: int) -> int:
+def _draw(labels: Sequence[str], state: PickerState, drawn: int) -> int:
     """Draw the part of the list around a place over the last one; return how many lines it has."""
     from tui.terminal.cells import crop
 
     columns, rows = shutil.get_terminal_size()
     room = max(1, min(len(labels), rows - 3))
-    first = min(max(0, place - room // 2), len(labels) - room)
+    first = min(max(0, state.place - room // 2), len(labels) - room)
+    place = None if state.missing else state.place
+    hint = f"There is no row {crop(state.missing, 12)}: {HINT}" if state.missing else HINT
     width = len(str(len(labels)))
-    lines = [click.style(crop(HINT, columns - 1), dim=True)]
+    lines = [click.style(crop(hint, columns - 1), dim=True)]
     for at in range(first, first + room):
         text = crop(f"{'›' if at == place else ' '} {at + 1:>{width}}  {labels[at]}", columns - 1)
         lines.append(click.style(text, bold=True) if at == place else text)
@@ -114,7 +142,7 @@ def _erase(lines: int) -> None:
 
 @contextmanager
 def _keys() -> Generator[Callable[[], list[str]]]:
-    """Return a function that waits for keys: letters, and A to D for the arrows."""
+    """Return a function that waits for keys; an arrow is an Esc with A to D behind it."""
     keyboard = sys.stdin.fileno()
 
     def read() -> list[str]:
@@ -122,9 +150,9 @@ def _keys() -> Generator[Callable[[], list[str]]]:
         if not typed:
             raise click.Abort
         return [
-            b"".join(filter(None, found)).decode("utf-8", "replace")
-            for found in _KEYS.findall(typed)
-            if any(found)
+            f"\x1b{arrow.decode()}" if arrow else (escape or char).decode("utf-8", "replace")
+            for arrow, escape, char in _KEYS.findall(typed)
+            if arrow or escape or char
         ]
 
     before = termios.tcgetattr(keyboard)
