@@ -130,6 +130,28 @@ def test_config_edit_creates_a_commented_file_and_checks_it(swarm: Swarm, editor
     assert "Did you mean `slots`?" in mistaken.err
 
 
+def test_config_edit_explains_a_folder_that_cannot_be_created(
+    swarm: Swarm, editor: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    for folder in (Path("/proc/nope"), editor, editor / "x", tmp_path / "nowhere"):
+        path = str(folder / "x")
+        done = swarm("config", "edit", EDITOR=str(editor), VISUAL="", SWARM_CONFIG=path)
+        assert done.code == 3, done.err
+        assert f"{folder} cannot be created: " in done.err
+        assert "SWARM_CONFIG" in done.err
+
+
+@pytest.mark.parametrize("word", ["edit", "show", "check"])
+def test_config_explains_a_path_that_is_too_long(
+    swarm: Swarm, editor: Path, tmp_path: Path, word: str
+) -> None:
+    path = str(tmp_path / ("x" * 300))
+    done = swarm("config", word, EDITOR=str(editor), VISUAL="", SWARM_CONFIG=path)
+    assert "File name too long" in done.err
+    assert "INTERNAL" not in done.err
+
+
 def test_config_edit_without_an_editor_writes_nothing(swarm: Swarm) -> None:
     path = Path(swarm("config", "path").out.strip())
     done = swarm("config", "edit", VISUAL="no-such-editor")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.domain.errors import user_error
+from engine.domain.errors import os_failure, user_error
 from tui.cli.support import output
 from tui.cli.support.options import ChoiceParam, everywhere, examples, json_option
 
@@ -40,7 +40,7 @@ def config(what: str, as_json: bool) -> int:
     from tui.cli.support import session
 
     places = paths.find()
-    there = places.config.exists()
+    there = _is_there(places.config)
     if what == "path":
         known: dict[str, Any] = {"path": str(places.config), "exists": there}
         output.say_json(known) if as_json else output.say(str(places.config))
@@ -51,7 +51,7 @@ def config(what: str, as_json: bool) -> int:
         session.run(edit(places.config))
         what = "check"
     if what == "check":
-        there = places.config.exists()
+        there = _is_there(places.config)
         check_ui(settings.load(places.config))
         told = "can be used" if there else "is not there: the defaults hold"
         known = {"path": str(places.config), "exists": there, "ok": True}
@@ -73,11 +73,36 @@ async def edit(path: Path) -> None:
     from engine.system.output_file import write_output
 
     programs.editor()  # before anything is written
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_there(path):
+        _create_folder(path.parent)
         defaults = "".join(f"# {line}\n" for line in text(Config()).splitlines())
         write_output(path, f"{COMMENTED}{defaults}".encode())
     await programs.edit(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a path exists; one that the system refuses does not."""
+    try:
+        return path.exists()
+    except OSError:  # as a name that is too long: reading it explains why
+        return False
+
+
+def _create_folder(folder: Path) -> None:
+    """Create the folder of the settings file; raises `UserError`."""
+    from engine.domain.text import printable_name
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        failure = os_failure(error)
+        if failure.code != "INTERNAL":  # the disk or a right: the error says what to do
+            raise failure from error
+        raise user_error(
+            "INPUT_INVALID",
+            f"The folder {printable_name(str(folder))} cannot be created: {error.strerror}.",
+            "Name a settings file in another folder in SWARM_CONFIG.",
+        ) from error
 
 
 def check_ui(config: Config) -> None:
