@@ -36,7 +36,11 @@ def check_texts(spec: RunSpec) -> None:
     check_known(spec)
     agent_of(spec.agent).check(spec)
     if spec.interactive and ExtraRequest.ANSWER not in agent_of(spec.agent).requests:
-        raise user_error("RUN_NOT_INTERACTIVE", "This agent runs on its own only.")
+        raise user_error(
+            "RUN_NOT_INTERACTIVE",
+            "This agent runs on its own only.",
+            "Start the run without --interactive.",
+        )
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Describe the task.")
     if not all(map(_is_utf8, _texts(spec))):

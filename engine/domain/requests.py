@@ -127,7 +127,7 @@ def send(run: Run, message: str, text: str, delivery: DeliveryTime) -> Sequence[
     """Send a message to the agent of a run that has not ended; `message` is its id."""
     _check_interactive(run)
     if run.status not in LIVE or run.status is Status.CANCELLING:
-        raise user_error("RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.")
+        raise _not_at_work(run)
     return [_queued(message, text, delivery)]
 
 
@@ -135,7 +135,7 @@ def interrupt(run: Run, name: str, message: str = "", text: str = "") -> Sequenc
     """End the agent's turn; with a text, it goes on with that at once. `name` is a new id."""
     _check_interactive(run)
     if run.status is not Status.RUNNING:
-        raise user_error("RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.")
+        raise _not_at_work(run)
     told = [_queued(message, text, DeliveryTime.AFTER_TURN)] if text else []
     return [*told, TurnInterrupt(name, InterruptPhase.REQUESTED, message if text else "")]
 
@@ -146,7 +146,20 @@ def _queued(message: str, text: str, delivery: DeliveryTime) -> MessageChanged:
 
 def _check_interactive(run: Run) -> None:
     if not run.spec.interactive:
-        raise user_error("RUN_NOT_INTERACTIVE")
+        message = f"The run {run.id} was started without --interactive."
+        raise user_error("RUN_NOT_INTERACTIVE", message)
+
+
+def _not_at_work(run: Run) -> UserError:
+    """Return the error of a request to an interactive agent that has no turn now."""
+    if run.status in (Status.QUEUED, Status.PREPARING):
+        recovery = f"Wait until it is running, or end it with `swarm-tui cancel {run.id}`."
+    elif run.status in LIVE:
+        recovery = f"Wait for its end; `swarm-tui resume {run.id} MESSAGE` goes on then."
+    else:
+        recovery = f"Go on in its thread with `swarm-tui resume {run.id} MESSAGE`."
+    message = f"The run {run.id} is {printable_name(run.status[:60])}."
+    return user_error("RUN_NOT_INTERACTIVE", message, recovery)
 
 
 def check_cancellable(run: Run) -> None:

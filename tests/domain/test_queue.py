@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.domain import requests
 from engine.domain.errors import UserError
 from engine.domain.events import Notice, StatusChanged
+from engine.domain.interaction import DeliveryTime
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.projection import View
@@ -270,3 +271,34 @@ def test_what_a_retry_does() -> None:
     ):
         ask = requests.retry_ask(asked, prompt=prompt, fresh=fresh)
         assert (ask.prompt, ask.resume, ask.fresh) == (prompt or "do it", False, fresh)
+
+
+@pytest.mark.parametrize(
+    ("status", "recovery"),
+    [
+        (Status.QUEUED, "Wait until it is running, or end it with `swarm-tui cancel a`."),
+        (Status.PREPARING, "Wait until it is running, or end it with `swarm-tui cancel a`."),
+        (Status.VERIFYING, "Wait for its end; `swarm-tui resume a MESSAGE` goes on then."),
+        (Status.CANCELLING, "Wait for its end; `swarm-tui resume a MESSAGE` goes on then."),
+        (Status.FAILED, "Go on in its thread with `swarm-tui resume a MESSAGE`."),
+    ],
+)
+def test_interrupt_without_a_turn_explains_what_is_possible(status: Status, recovery: str) -> None:
+    with pytest.raises(UserError, match=f"The run a is {status}") as refused:
+        requests.interrupt(run("a", status, interactive=True), "interrupt:1")
+    assert (refused.value.code, refused.value.recovery) == ("RUN_NOT_INTERACTIVE", recovery)
+
+
+def test_message_to_an_interactive_run_waits_unless_the_run_is_ending() -> None:
+    for status in (Status.QUEUED, Status.RUNNING, Status.VERIFYING):
+        told = requests.send(run("a", status, interactive=True), "1", "x", DeliveryTime.NOW)
+        assert len(told) == 1
+    with pytest.raises(UserError) as refused:
+        requests.send(run("a", Status.CANCELLING, interactive=True), "1", "x", DeliveryTime.NOW)
+    assert "--interactive" not in refused.value.recovery
+
+
+def test_run_that_is_not_interactive_names_the_flag() -> None:
+    with pytest.raises(UserError, match="The run a was started without --interactive") as refused:
+        requests.interrupt(run("a", Status.RUNNING), "interrupt:1")
+    assert "Start a run with --interactive" in refused.value.recovery
