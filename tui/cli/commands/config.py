@@ -96,7 +96,7 @@ def _create_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         failure = os_failure(error)
-        if failure.code != "INTERNAL":  # the disk or a right: the error says what to do
+        if failure.code != "INTERNAL":  # the disk or a right: this error explains it
             raise failure from error
         raise user_error(
             "INPUT_INVALID",
