@@ -157,6 +157,10 @@ def _keys() -> Generator[Callable[[], list[str]]]:
 
     before = termios.tcgetattr(keyboard)
     tty.setcbreak(keyboard)
+    modes = termios.tcgetattr(keyboard)
+    # Ctrl+C is a key here: a signal in the midst of drawing would leave the list on the screen.
+    modes[6][termios.VINTR] = bytes([os.fpathconf(keyboard, "PC_VDISABLE")])
+    termios.tcsetattr(keyboard, termios.TCSADRAIN, modes)
     try:
         yield read
     finally:
