@@ -14,8 +14,9 @@ from tui.app import SwarmApp
 from tui.cli.support import demo_script
 
 HERE = Path(__file__).parent
-SIZE = (150, 40)
-MOMENT_S = 6.5  # when the demo shows most at once
+SIZE = (150, 46)
+PACE = 3.0
+MOMENT_S = 17.0  # when the demo shows most at once
 
 
 async def dashboard() -> None:
@@ -26,10 +27,10 @@ async def dashboard() -> None:
         async with Engine.open(paths, Config(slots=4, grace_s=1), supervise=True) as engine:
             app = SwarmApp(engine)
             async with app.run_test(size=SIZE) as pilot:
-                scenes = await demo_script.start(engine)
+                scenes = await demo_script.start(engine, PACE)
                 director = asyncio.create_task(demo_script.direct(engine, scenes))
                 await pilot.pause(MOMENT_S)
-                await pilot.press("G")
+                await pilot.press("g", "j")
                 await pilot.pause(0.5)
                 picture = app.export_screenshot(title="swarm-tui")
                 director.cancel()
