@@ -25,7 +25,7 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 .PHONY: bench bench-quick bench-compare soak soak-short
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(READY) ## Open the dashboard on your own home (ARGS="ls": any command)
 	@$(BIN)/swarm-tui $(ARGS)
