@@ -39,25 +39,39 @@ async def _read(
     stderr: int = DEVNULL,
 ) -> tuple[int, str]:
     """Return exit code and output; kill the command with its group at the limit or a cancel."""
-    transport, reader = await asyncio.get_running_loop().subprocess_exec(
-        _Reader,
-        *argv,
-        stdin=DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        env=agent_environment() if env is None else env,
-        start_new_session=True,
+    starting = asyncio.ensure_future(
+        asyncio.get_running_loop().subprocess_exec(
+            _Reader,
+            *argv,
+            stdin=DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=agent_environment() if env is None else env,
+            start_new_session=True,
+        )
     )
+    try:
+        transport, reader = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Starting is short; a cancel of it would kill the leader alone.
+        transport, reader = await starting
+        await _kill(transport, reader)
+        transport.close()
+        raise
     try:
         await asyncio.wait_for(reader.closed.wait(), TIMEOUT_S)
     except BaseException:
-        with suppress(ProcessLookupError):  # it has ended in this moment
-            os.killpg(transport.get_pid(), signal.SIGKILL)
-        await reader.exited.wait()
+        await _kill(transport, reader)
         raise
     finally:
         transport.close()  # a program that left the group may hold the pipe open
     return transport.get_returncode() or 0, reader.output.decode("utf-8", "replace")
+
+
+async def _kill(transport: asyncio.SubprocessTransport, reader: _Reader) -> None:
+    with suppress(ProcessLookupError):  # it has ended in this moment
+        os.killpg(transport.get_pid(), signal.SIGKILL)
+    await reader.exited.wait()
 
 
 class _Reader(asyncio.SubprocessProtocol):

@@ -25,7 +25,8 @@ def test_plain_lines_tell_the_story(simulated: Swarm) -> None:
     kinds = [line.split()[1] for line in done.out.splitlines() if re.match(r"\d\d:", line)]
     assert (kinds[0], kinds[-1]) == ("prompt", "end")
     assert kinds.count("edit") == 1
-    assert set(kinds) == {"prompt", "edit", "runs", "ran", "end"}
+    # The watcher may report the file in a batch of events before the agent does.
+    assert set(kinds) - {"files"} == {"prompt", "edit", "runs", "ran", "end"}
     assert re.search(r" succeeded after (0:0\d|0\.\ds) · Greet \(simulated\)", done.out)
     assert "next: swarm-tui diff " in done.out
 
