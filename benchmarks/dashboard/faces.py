@@ -24,6 +24,8 @@ from engine.engine import Engine
 if TYPE_CHECKING:
     from textual.app import App
 
+    from tui.app import SwarmApp
+
 TICK_S = 0.05
 """The engine hands on what its followers found this often."""
 
@@ -62,7 +64,12 @@ async def dashboard(home: Path, rate: float) -> None:
     """Show the dashboard."""
     from tui.cli.commands.dashboard import show
 
-    await show(lambda: _open(home), feed(rate) if rate else None)
+    async def fed(app: SwarmApp) -> None:
+        engine = app.engine
+        assert isinstance(engine, Engine)
+        await feed(rate)(engine)
+
+    await show(lambda: _open(home), fed if rate else None)
 
 
 async def _beside(app: App[None], engine: Engine, rate: float) -> None:

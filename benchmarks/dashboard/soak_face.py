@@ -70,7 +70,7 @@ def main() -> None:
     def opening() -> AbstractAsyncContextManager[Engine]:
         return Engine.open(paths, config, supervise=True)
 
-    asyncio.run(dashboard.show(opening, lambda engine: play(engine, runs, home / "soak.jsonl")))
+    asyncio.run(dashboard.show(opening, lambda app: play(app.engine, runs, home / "soak.jsonl")))
 
 
 if __name__ == "__main__":
