@@ -16,6 +16,7 @@ SHORT = {
     "engine/execution/local/workspaces.py": "one workspace made, awaited even by who is cancelled",
     "engine/store/connect.py": "one piece of work on the database's thread",
     "engine/workspaces/git/git.py": "one call of git, in a task group",
+    "engine/system/short_command.py": "one start, awaited even by who is cancelled",
     "engine/config/locks.py": "one piece of work, awaited even by who is cancelled",
     "engine/workspaces/git/contents.py": "a reader of a pipe, awaited in the same function",
     "engine/workspaces/create/create.py": "one piece of work, awaited even by who is cancelled",

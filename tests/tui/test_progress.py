@@ -14,6 +14,7 @@ from fake_engine import (
     shown,
     taken,
 )
+from support import becomes
 
 from engine.domain.events import Notice, PlanChanged, Progressed, StatusChanged, Step
 from engine.domain.model import Pause, PlanItem, Stage, Status
@@ -124,7 +125,7 @@ async def test_events_beat_and_fade(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "c3")
         await pilot.pause()
-        assert "█" in shown(app)
+        await becomes(lambda: "█" in shown(app))
         engine.now += BAR_S * BARS * 2
         screen_of(app).tick()
         await pilot.pause()
