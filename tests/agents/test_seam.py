@@ -1,4 +1,4 @@
-"""What an agent is known by stays behind the port: the rest of the engine asks the registry."""
+"""Knowledge of an agent stays behind the port: the rest of the engine asks the registry."""
 
 from __future__ import annotations
 

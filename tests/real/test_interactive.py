@@ -154,7 +154,7 @@ async def test_next_engine_answers(house: House, server: LoopbackServer, lab: Pa
     prompt = server.script("a", [escalated(f"echo x >> {lab}/written"), message("done")])
     async with house.engine() as engine:
         run, request = await asks(engine, await engine.start(interactive(prompt)))
-    # Decided while nobody supervises: whoever does next hands it on.
+    # Decided without a supervisor: the next supervisor delivers it.
     async with Engine.open(house.paths, follow=False) as engine:
         await engine.answer(run.id, to(run, request, Decision.APPROVE))
     async with house.engine() as engine:
