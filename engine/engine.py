@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from engine.login_check import LoginCheck
     from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus
     from engine.patterns.service import Patterns
+    from engine.runs.annotations import RunAnnotations
     from engine.supervising_process import supervise
     from engine.supervision import Supervision
     from engine.templates.parameters import Parameter
@@ -435,6 +436,11 @@ class Engine:
     def workspaces(self) -> Workspaces:
         """The folders in which agents work."""
         return self._services.workspaces
+
+    @property
+    def annotations(self) -> RunAnnotations:
+        """State of runs that the user sets: tags, notes, dismissed and archived."""
+        return self._services.annotations
 
     @property
     def sources(self) -> SourceInspector:

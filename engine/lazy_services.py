@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.login_check import LoginCheck
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
+    from engine.runs.annotations import RunAnnotations
     from engine.templates.service import Templates
     from engine.trust.service import Trust
     from engine.workspaces.service import Workspaces
@@ -154,6 +155,13 @@ class LazyServices:
             self._last_message,
             self._checkpoint_stores,
         )
+
+    @cached_property
+    def annotations(self) -> RunAnnotations:
+        """State of runs that the user sets: tags, notes, dismissed and archived."""
+        from engine.runs.annotations import RunAnnotations
+
+        return RunAnnotations(self._journal)
 
     @cached_property
     def trust(self) -> Trust:

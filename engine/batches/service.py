@@ -15,6 +15,7 @@ from engine.batches.request import BatchRequest
 from engine.config.paths import Paths
 from engine.config.run_options import FOUND_OUT, PROGRAMS
 from engine.domain import nearest
+from engine.domain.attention import is_dismissed
 from engine.domain.base_name import PULL
 from engine.domain.batch import Batch, BatchSummary, PlannedRun, standing
 from engine.domain.batch_json import export
@@ -262,9 +263,12 @@ class Batches:
         await self._store.set_budget(batch, tokens)
 
     async def to_retry(self, batch: str) -> list[Run]:
-        """Return the runs of it that failed, and then those that were cancelled because of them."""
+        """Return the runs of it that failed, and then those that were cancelled because of them.
+
+        Failed runs that the user put aside are left out.
+        """
         runs = await self.runs(batch)
-        failed = [run for run in runs if run.status in RETRIED]
+        failed = [run for run in runs if run.status in RETRIED and not is_dismissed(run)]
         vain = [
             run for run in runs if run.status is Status.CANCELLED and run.cause is Cause.DEPENDENCY
         ]

@@ -20,9 +20,8 @@ class Attention(StrEnum):
 
 
 def is_dismissed(run: Run) -> bool:
-    """Return whether the user has put a finished run aside: no state of a run records it yet."""
-    del run
-    return False
+    """Return whether the user has put a finished run aside: dismissed or archived it."""
+    return run.is_dismissed or run.is_archived
 
 
 def needs_you(run: Run) -> bool:

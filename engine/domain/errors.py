@@ -260,6 +260,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Name a folder in SWARM_HOME that is neither below the temporary folder nor in a "
         "workspace, or run without --interactive.",
     ),
+    "RUN_NOT_ENDED": CatalogueEntry(
+        "The run has not ended.",
+        "Wait for its end with `swarm-tui wait`, or end it with `swarm-tui cancel`.",
+    ),
     "RUN_NOT_RETRYABLE": CatalogueEntry(
         "The run has not ended yet.", "Wait for it, or cancel it first."
     ),

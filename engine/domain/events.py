@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from engine.domain.annotation import Annotation
 from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
@@ -196,6 +197,7 @@ Body = (
     | InputRequest
     | MessageChanged
     | TurnInterrupt
+    | Annotation
     | Raw
 )
 
@@ -217,6 +219,7 @@ BODIES: dict[str, type[Body]] = {
         InputRequest,
         MessageChanged,
         TurnInterrupt,
+        Annotation,
         Raw,
     )
 }

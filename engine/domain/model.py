@@ -398,6 +398,13 @@ class Run:
     """Messages to the agent that it has not read."""
     interrupts: tuple[TurnInterrupt, ...] = ()
     """Interrupts that are not done yet."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    """The user's own text about it."""
+    is_dismissed: bool = False
+    """Whether the user has put it aside: it no longer needs attention."""
+    is_archived: bool = False
+    """Whether it is left out of the lists."""
 
     @property
     def unanswered(self) -> tuple[InputRequest, ...]:

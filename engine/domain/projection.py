@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 
-from engine.domain import interaction_fold, lifecycle
+from engine.domain import annotation, interaction_fold, lifecycle
 from engine.domain.activity import THINKING
+from engine.domain.annotation import Annotation
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.events import (
     Body,
@@ -69,15 +70,18 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
             draft.last_sign_at = at
             _step(draft, body, at)
             continue
-        if not (isinstance(body, Notice) and _is_ours(body)):
+        if not _is_ours(body):
             draft.last_sign_at = at
         _apply(draft, body, at)
     return draft
 
 
-def _is_ours(notice: Notice) -> bool:
-    """Return whether the engine wrote the notice: then it is not a sign of life of the agent."""
-    return notice.skipped_s is not None or notice.subject is Subject.STALLED
+def _is_ours(body: Body) -> bool:
+    """Return whether the engine or the user wrote it: that is not a sign of life of the agent."""
+    if isinstance(body, Annotation):
+        return True
+    is_notice = isinstance(body, Notice)
+    return is_notice and (body.skipped_s is not None or body.subject is Subject.STALLED)
 
 
 def _apply(run: Run, body: Body, at: float) -> None:
@@ -92,6 +96,8 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _plan(run, body, at)
         case InputRequest() | MessageChanged() | TurnInterrupt():
             interaction_fold.apply(run, body, at)
+        case Annotation():
+            annotation.apply(run, body)
         case _:
             _measure(run, body)
 
@@ -105,6 +111,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.error = run.exit_code = None
     run.notice = run.reason = run.stalled = run.message = ""
     interaction_fold.begin_attempt(run)
+    annotation.begin_attempt(run)
     run.cause = None
     _do(run, "", run.last_event_at)
 

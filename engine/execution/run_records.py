@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.config.paths import Paths, private_folder
+from engine.domain.annotation import Annotation
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, Status
@@ -147,7 +148,7 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _matters(body: Body) -> bool:
     match body:
-        case StatusChanged():
+        case StatusChanged() | Annotation():
             return True
         case Progressed():
             return bool(body.details and "path" in body.details)

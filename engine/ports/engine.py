@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
+    from engine.ports.review import AnnotationsPort
     from engine.ports.services import (
         BatchesPort,
         DoctorPort,
@@ -243,6 +244,11 @@ class EnginePort(RunsPort, Protocol):
     @property
     def workspaces(self) -> WorkspacesPort:
         """The folders in which agents work."""
+        ...
+
+    @property
+    def annotations(self) -> AnnotationsPort:
+        """State of runs that the user sets: tags, notes, dismissed and archived."""
         ...
 
     @property

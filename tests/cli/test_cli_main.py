@@ -302,7 +302,12 @@ def test_a_shell_that_asks_waits_for_nothing_else(
 
 
 def test_wrong_usage_writes_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["ls", "\x1b[31mx"], ["\x1b[31mx"], ["ls", "--\x1b[31mx"], ["slots", "\x9b2J"]):
+    for words in (
+        ["pause", "\x1b[31mx"],
+        ["\x1b[31mx"],
+        ["ls", "--\x1b[31mx"],
+        ["slots", "\x9b2J"],
+    ):
         code, out, err = _run(capsys, *words)
         assert (code, out) == (2, "")
         assert "Error: " in err

@@ -32,7 +32,7 @@ def test_help_names_the_synonyms(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_shell_completes_synonyms_when_something_is_typed() -> None:
     context = click.Context(group)
-    offered = {item.value: item.help for item in group.shell_complete(context, "ta")}
+    offered = {item.value: item.help for item in group.shell_complete(context, "tai")}
     assert offered == {"tail": "the same as watch"}
     assert {item.value for item in group.shell_complete(context, "")} == set(COMMANDS)
 

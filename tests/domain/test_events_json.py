@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from engine.domain.annotation import Annotation
 from engine.domain.events import (
     BODIES,
     ArtifactSaved,
@@ -59,6 +60,8 @@ EXAMPLES: list[tuple[Body, str]] = [
         MessageChanged("m", MessagePhase.QUEUED, DeliveryTime.NOW, "x"),
         "message phase delivery text",
     ),
+    (Annotation(tags=("a", "b")), "tags"),
+    (Annotation(note="", is_dismissed=True, is_archived=False), "note is_dismissed is_archived"),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),

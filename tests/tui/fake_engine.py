@@ -11,7 +11,14 @@ from typing import cast
 
 import pytest
 from fake_history import ListHistory
-from fake_services import FakeBatches, FakeDisk, FakePatterns, FakeTemplates, FakeWorkspaces
+from fake_services import (
+    FakeAnnotations,
+    FakeBatches,
+    FakeDisk,
+    FakePatterns,
+    FakeTemplates,
+    FakeWorkspaces,
+)
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -240,6 +247,10 @@ class FakeEngine:
         self.tasks = TaskTree()
         self.faults: tuple[Fault, ...] = ()
         self.lookout = SimpleNamespace(problem="", since=None)
+
+    @property
+    def annotations(self) -> FakeAnnotations:
+        return FakeAnnotations(self)
 
     # What tests say
 

@@ -5,7 +5,7 @@ Tests put into them what a screen should show. `test_engine_port.py` compares th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -15,6 +15,8 @@ from engine.disk.locations import LocationKind
 from engine.disk.service import DiskUsage
 from engine.disk.trash_entry import TrashEntry
 from engine.disk.unsaved import UnsavedWork
+from engine.domain import annotation
+from engine.domain.annotation import Annotation
 from engine.domain.batch import Batch, BatchSummary
 from engine.domain.errors import user_error
 from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
@@ -29,6 +31,36 @@ FREE_BYTES = 84 * 1024**3
 
 def no_batch() -> NoReturn:
     raise user_error("BATCH_NOT_FOUND")
+
+
+class FakeAnnotations:
+    """The annotations of a fake engine's runs, decided as the real ones are."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    async def dismiss(self, runs: Iterable[str], is_dismissed: bool = True) -> list[Run]:
+        return self._change(runs, lambda run: annotation.dismiss(run, is_dismissed))
+
+    async def archive(self, runs: Iterable[str], is_archived: bool = True) -> list[Run]:
+        return self._change(runs, lambda run: annotation.archive(run, is_archived))
+
+    async def tag(
+        self, runs: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()
+    ) -> list[Run]:
+        more, fewer = annotation.read_tags(added), annotation.read_tags(removed)
+        return self._change(runs, lambda run: annotation.tag(run, more, fewer))
+
+    async def note(self, run: str, text: str) -> Run:
+        return self._change([run], lambda known: annotation.note(known, text))[0]
+
+    def _change(
+        self, runs: Iterable[str], decide: Callable[[Run], Sequence[Annotation]]
+    ) -> list[Run]:
+        known = self._engine.view.runs
+        for run, bodies in [(run, decide(known[run])) for run in runs]:
+            self._engine.happen(run, *bodies)
+        return [known[run] for run in runs]
 
 
 class FakeWorkspaces:

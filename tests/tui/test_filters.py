@@ -53,5 +53,29 @@ def test_a_run_is_found(text: str, is_found: bool) -> None:
     assert compile_filter(text)(a_run()) is is_found
 
 
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("", False),
+        ("fix", False),
+        ("!is:archived", False),
+        ("is:dismissed", False),
+        ("is:arch", False),
+        ("is:archived", True),
+        ("is:archived fix", True),
+        ("is:archived docs", False),
+        ("IS:dismissed,Archived", True),
+        ("tag:bug is:archived", True),
+        ("tag:bu is:archived", False),
+        ("tag:x,bug is:archived", True),
+        ("!tag:bug is:archived", False),
+    ],
+)
+def test_an_archived_run_is_found_only_by_its_state(text: str, is_found: bool) -> None:
+    run = a_run()
+    run.is_archived, run.is_dismissed, run.tags = True, True, ("bug", "v1")
+    assert compile_filter(text)(run) is is_found
+
+
 def test_a_word_with_a_colon_that_is_no_field_is_a_word() -> None:
     assert compile_filter("parser:x")(a_run(title="Fix parser:x"))

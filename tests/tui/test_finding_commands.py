@@ -22,7 +22,7 @@ from textual.widgets import OptionList
 from tui.app import SwarmApp
 from tui.commands import BY_ID, COMMANDS
 from tui.commands.synonyms import SYNONYMS
-from tui.models.filters import FIELDS, HINT, SYNTAX
+from tui.models.filters import FIELDS, HINT, LISTS, SYNTAX
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ async def test_plain_words_of_the_filter_search_prompts_too() -> None:
 def test_every_field_of_the_filter_that_is_shown_exists() -> None:
     shown_fields = {term.partition(":")[0] for term, _ in SYNTAX if ":" in term}
     shown_fields |= {term.partition(":")[0] for term in HINT.split() if ":" in term}
-    assert shown_fields <= set(FIELDS)
+    assert shown_fields <= {*FIELDS, *LISTS}
     assert {"status", "cause", "batch"} <= shown_fields
 
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from rich.cells import cell_len
 
+from engine.domain.annotation import Annotation
 from engine.domain.events import (
     ArtifactSaved,
     Body,
@@ -171,6 +172,7 @@ BODIES: list[Body] = [
     Notice("info", HOSTILE),
     CheckpointTaken(1, HOSTILE, "ref"),
     ArtifactSaved(HOSTILE, 4),
+    Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),
     Raw(HOSTILE),

@@ -52,6 +52,14 @@ COMMANDS = {
     "restore": LazyCommand(
         "tui.cli.commands.changes:restore", "Restore a checkpoint of a workspace"
     ),
+    "dismiss": LazyCommand("tui.cli.commands.put_aside:dismiss", "Put ended runs aside"),
+    "undismiss": LazyCommand(
+        "tui.cli.commands.put_aside:undismiss", "Make dismissed runs need attention again"
+    ),
+    "archive": LazyCommand("tui.cli.commands.put_aside:archive", "Leave ended runs out of lists"),
+    "unarchive": LazyCommand("tui.cli.commands.put_aside:unarchive", "List archived runs again"),
+    "tag": LazyCommand("tui.cli.commands.tag:tag", "Add tags to a run, or remove them"),
+    "note": LazyCommand("tui.cli.commands.tag:note", "Set the note of a run"),
     "templates": LazyCommand(
         "tui.cli.commands.templates:templates", "List, show, create and check templates"
     ),

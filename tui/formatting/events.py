@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.domain.activity import clock, request_words
+from engine.domain.annotation import Annotation
 from engine.domain.events import (
     ArtifactSaved,
     Body,
@@ -35,7 +36,7 @@ from engine.domain.interaction import (
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
 from engine.domain.record import record
-from engine.domain.text import size
+from engine.domain.text import one_line, size
 from tui.formatting.file_changes import file_lines, folded_files
 from tui.formatting.interaction import request_lines
 from tui.formatting.limits import window_name
@@ -269,6 +270,23 @@ def _interrupt(body: TurnInterrupt) -> EventLine:
     return EventLine("!", "interrupt", text, "warn")
 
 
+def _annotation(body: Annotation) -> EventLine:
+    words = {
+        "dismissed": body.is_dismissed,
+        "archived": body.is_archived,
+    }
+    changed = [
+        name if is_set else f"no longer {name}"
+        for name, is_set in words.items()
+        if is_set is not None
+    ]
+    if body.tags is not None:
+        changed.append(f"tags: {', '.join(body.tags) or 'none'}")
+    if body.note is not None:
+        changed.append(f"note: {one_line(body.note) or 'none'}")
+    return EventLine(sign("✎", "~"), "you", clean(" · ".join(changed), MAX_LINE), "dim")
+
+
 def _raw(body: Raw) -> EventLine:
     try:
         text = json.dumps(body.data, ensure_ascii=False, default=str)
@@ -293,5 +311,6 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     InputRequest: _request,
     MessageChanged: _user_message,
     TurnInterrupt: _interrupt,
+    Annotation: _annotation,
     Raw: _raw,
 }

@@ -37,6 +37,9 @@ def facts(
         ("status", word(run.status)),
         ("activity", doing),
         *_limits(run, now),
+        ("tags", ", ".join(run.tags)),
+        ("note", run.note),
+        ("put aside", put_aside(run)),
         ("progress", f"{run.percent}%"),
         ("elapsed", lasted(run, now)),
         ("attempt", str(run.attempt)),
@@ -71,6 +74,12 @@ def facts(
         ("result", run.result or ""),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def put_aside(run: Run) -> str:
+    """Return whether the user dismissed or archived the run."""
+    words = {"dismissed": run.is_dismissed, "archived": run.is_archived}
+    return ", ".join(name for name, is_set in words.items() if is_set)
 
 
 def base(wish: WorkspaceSpec) -> str:

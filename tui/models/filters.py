@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.model import Run
 
 Test = Callable[[Run], bool]
+
+STATES: dict[str, Test] = {
+    "archived": lambda run: run.is_archived,
+    "dismissed": lambda run: run.is_dismissed,
+    "applied": lambda run: run.is_applied,
+}
+"""The states that `is:` tests."""
 
 FIELDS: dict[str, Callable[[Run], str]] = {
     "status": lambda run: run.status.value,
@@ -20,7 +27,13 @@ FIELDS: dict[str, Callable[[Run], str]] = {
     "model": lambda run: run.spec.model or "",
     "cause": lambda run: cause(run) if run.status in UNSUCCESSFUL else "",
 }
-"""What may stand before a colon, and what is looked at then."""
+"""Names before a colon, and the text of a run that has to contain what follows."""
+
+LISTS: dict[str, Callable[[Run], Iterable[str]]] = {
+    "tag": lambda run: run.tags,
+    "is": lambda run: (name for name, test in STATES.items() if test(run)),
+}
+"""Names before a colon, and the words of a run of which one has to equal what follows."""
 
 SYNTAX = (
     ("word", "in title, prompt, project, id or status"),
@@ -29,10 +42,12 @@ SYNTAX = (
     ("cause:quota", "failed for that cause"),
     ("batch:name", "of that batch"),
     ("project:x", 'that project; "a b": with a space'),
+    ("tag:bug", "with that tag"),
+    ("is:archived", "also is:dismissed, is:applied"),
     ("template:x", "also model:, agent:"),
 )
 """The terms of a filter and their meanings, for the help."""
-HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  template:x"
+HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  tag:x  is:archived"
 """The terms of a filter in one line, for below its field."""
 
 _TERM = re.compile(r'(!*)(?:([a-z]+):)?((?:"[^"]*"?|[^\s"])*)', re.IGNORECASE)
@@ -42,24 +57,37 @@ def compile_filter(text: str) -> Test:
     """Make the test of a filter: a run has to meet every term.
 
     `status:failed,cancelled` wants either; a field that is none is a word with a colon in it.
+    Archived runs meet a filter only if it asks for them, by `is:archived`.
     """
-    tests = [_test(*found.groups("")) for found in _TERM.finditer(text.lower()) if found[0]]
+    terms = [found.groups("") for found in _TERM.finditer(text.lower()) if found[0]]
+    tests = [_test(*term) for term in terms]
+    if not any(_asks_for_archived(*term) for term in terms):
+        tests.append(lambda run: not run.is_archived)
     return lambda run: all(test(run) for test in tests)
 
 
+def _asks_for_archived(denied: str, name: str, value: str) -> bool:
+    return name == "is" and not len(denied) % 2 and "archived" in value.split(",")
+
+
 def _test(denied: str, name: str, value: str) -> Test:
-    field = FIELDS.get(name)
     text = value.replace('"', "")
-    if name and field is None:
+    is_field = name in FIELDS or name in LISTS
+    if name and not is_field:
         text = f"{name}:{text}"
     if not text:  # still being typed
         return lambda _: True
-    if field is None:
-        found: Test = lambda run: _holds(run, text)  # noqa: E731  typed as a function
-    else:
-        wanted = [part for part in text.split(",") if part]
-        found = lambda run: any(part in field(run).lower() for part in wanted)  # noqa: E731  typed as a function
+    found = _field_test(name, text) if is_field else partial(_holds, text=text)
     return (lambda run: not found(run)) if len(denied) % 2 else found
+
+
+def _field_test(name: str, text: str) -> Test:
+    wanted = [part for part in text.split(",") if part]
+    if name in LISTS:
+        words = LISTS[name]
+        return lambda run: not set(wanted).isdisjoint(words(run))
+    field = FIELDS[name]
+    return lambda run: any(part in field(run).lower() for part in wanted)
 
 
 def _holds(run: Run, text: str) -> bool:

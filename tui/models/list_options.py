@@ -175,7 +175,8 @@ class ListOptions:
 
 def is_foldable(run: Run) -> bool:
     """Return whether a run is finished and the user has decided about it."""
-    return run.status in FINISHED and is_settled(run) and not needs_you(run)
+    is_decided = is_settled(run) and not needs_you(run)
+    return run.status in FINISHED and is_decided and not run.is_archived
 
 
 HIGHEST_PRIORITY = 10**18

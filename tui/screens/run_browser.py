@@ -97,7 +97,8 @@ class RunBrowser:
         run_list = self._panes.run_list
         run_list.empty_text = self._why_empty()
         self._panes.show_card(not self._runs)
-        state = self.options.describe(self._lines.run_count, len(self._runs))
+        shown = self._lines.run_count
+        state = self.options.describe(shown, shown if self.options.is_all else len(self._runs))
         if run_list.marks.ids:
             state = f"{state} · {len(run_list.marks.ids)} marked"
         run_list.set_title(state)

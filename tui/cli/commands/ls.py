@@ -14,6 +14,7 @@ from engine.domain.activity import elapsed_s
 from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
 from tui.cli.support import output
+from tui.cli.support.argument_completion import filter_terms
 from tui.cli.support.listing import listed_json, show_unsupervised, supervision_of
 from tui.cli.support.options import (
     STATUSES,
@@ -22,10 +23,12 @@ from tui.cli.support.options import (
     NumberParam,
     PastParam,
     ProjectParam,
+    TextParam,
     everywhere,
     examples,
     json_option,
 )
+from tui.models.filters import compile_filter
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
@@ -49,26 +52,33 @@ _SORTS: dict[str, tuple[Callable[[Run], Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class RunSelection:
-    """The runs to list, their order, and how many of them at most."""
+    """The runs to list, their order, and how many of them at most.
+
+    `text` is a filter in the language of the dashboard.
+    """
 
     wanted: dict[str, Any]
     since: float | None
     sort: str
     limit: int | None
+    text: str = ""
 
     @property
     def is_filtered(self) -> bool:
         """Return whether some runs may be left out other than by the limit."""
-        return self.since is not None or any(self.wanted.values())
+        return self.since is not None or any(self.wanted.values()) or bool(self.text)
 
     async def runs(self, engine: EnginePort, limit: int | None) -> list[Run]:
         """Return the runs, at most `limit`; raises `UserError` for an unknown batch."""
         wanted = dict(self.wanted)
         if wanted["batch"]:
             wanted["batch"] = (await engine.swarms.find(wanted["batch"])).id
-        cut = limit if self.sort == _NEWEST and self.since is None else None
-        runs = await engine.runs(**wanted, limit=cut or -1)
-        runs = [run for run in runs if run.created_at >= (self.since or 0.0)]
+        may_cut = limit and self.sort == _NEWEST and self.since is None and not self.text
+        runs = await engine.runs(**wanted, limit=limit if may_cut and limit else -1)
+        matches = compile_filter(self.text)
+        if may_cut and not all(map(matches, runs)):  # some of the latest are archived
+            runs = await engine.runs(**wanted)
+        runs = [run for run in runs if run.created_at >= (self.since or 0.0) and matches(run)]
         if self.sort != _NEWEST:
             key, reverse = _SORTS[self.sort]
             runs.sort(key=key, reverse=reverse)
@@ -79,9 +89,13 @@ class RunSelection:
     epilog=examples(
         "ls --status failed",
         "ls --since 2h --sort changes",
+        "ls tag:release '!status:failed'",
         "ls --json -n 10",
         "ls -q --project nightly --status failed",
     )
+)
+@click.argument(
+    "terms", metavar="[FILTER...]", nargs=-1, type=TextParam(), shell_complete=filter_terms
 )
 @click.option(
     "--status",
@@ -92,6 +106,7 @@ class RunSelection:
 )
 @click.option("--project", type=ProjectParam(), help="Only runs of this project.")
 @click.option("--batch", type=BatchParam(), help="Only runs of this batch.")
+@click.option("--archived", is_flag=True, help="List the archived runs, as is:archived does.")
 @click.option(
     "--since",
     type=PastParam(),
@@ -116,6 +131,8 @@ class RunSelection:
 @json_option("Print the run objects as one JSON array.")
 @everywhere()
 def ls(
+    terms: tuple[str, ...],
+    archived: bool,
     as_json: bool,
     quiet: bool,
     limit: int | None,
@@ -126,6 +143,9 @@ def ls(
 ) -> int:
     """List runs, newest first; the end of an id in bold is enough to name the run.
 
+    FILTER is a word, !word, or a field such as tag:release, status:failed, cause:quota, project:x,
+    is:applied or is:dismissed: all have to hold. Archived runs are listed with is:archived only.
+
     NOTE is the cause of a failure, what a run does or waits for, or what came of it.
     """
     from tui.cli.support import session
@@ -135,8 +155,19 @@ def ls(
     if everything and limit:
         raise click.UsageError("--all and --limit exclude each other.")
     most = limit or (None if as_json or quiet or everything else LATEST)
-    selection = RunSelection(wanted, since, sort, most)
+    text = " ".join((*map(_quoted, terms), *(["is:archived"] * archived)))
+    selection = RunSelection(wanted, since, sort, most, text)
     return session.start(_ids(selection) if quiet else _ls(as_json, selection))
+
+
+def _quoted(term: str) -> str:
+    """Return a word of the command line as one term of the filter."""
+    if not any(map(str.isspace, term)) or '"' in term:
+        return term
+    word = term.lstrip("!")
+    denied = term.removesuffix(word)
+    name, colon, value = word.partition(":")
+    return f'{denied}{name}:"{value}"' if colon and name.isalpha() else f'{denied}"{word}"'
 
 
 async def _ids(selection: RunSelection) -> int:

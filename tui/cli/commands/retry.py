@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(has_ended))
-@click.option("--failed", is_flag=True, help="Retry all failed and interrupted runs.")
+@click.option(
+    "--failed", is_flag=True, help="Retry all failed and interrupted runs that are not put aside."
+)
 @click.option(
     "--batch", type=BatchParam(), metavar="BATCH", help="With --failed: only runs of this batch."
 )
@@ -107,6 +109,7 @@ async def _retry(
 
 async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) -> list[Run]:
     """Find the runs that are named, which must have ended, or all that failed."""
+    from engine.domain.attention import is_dismissed
     from engine.domain.errors import user_error
     from engine.domain.lifecycle import FINISHED
     from engine.domain.model import Status
@@ -115,7 +118,8 @@ async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) 
     if batch:
         return await engine.swarms.to_retry((await engine.swarms.find(batch)).id)
     if not names:
-        return (await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED]))[::-1]
+        failed = await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED])
+        return [run for run in reversed(failed) if not is_dismissed(run)]
     found = await session.find_all(engine, names)
     for run in found:
         if run.status not in FINISHED:

@@ -154,6 +154,10 @@ class RunJson(Shape):
     activity: Annotated[str, Meta(description="current activity as text")]
     agent: Agent
     prompt: str
+    tags: Annotated[list[str], Meta(description="labels that the user set")]
+    note: Annotated[str, Meta(description="the user's own text about it")]
+    is_dismissed: Annotated[bool, Meta(description="put aside: it needs no attention")]
+    is_archived: Annotated[bool, Meta(description="left out of lists")]
     template: str | None
     learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
     lesson: Annotated[str | None, Meta(description="hints of that pattern, before the prompt")]

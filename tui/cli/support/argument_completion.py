@@ -61,6 +61,22 @@ def template_or_file(ctx: click.Context, _: click.Parameter, typed: str) -> Offe
     return [*known, CompletionItem(typed, type="file")] if what == "check" else known
 
 
+def tags(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the tags of all runs; to be removed, those of the run named before."""
+    from tui.cli.support import completion
+
+    given: tuple[str, ...] = ctx.params.get("names") or ()
+    of_run = ctx.params.get("run") if ctx.params.get("remove") else None
+    return [one for one in completion.tags(typed, of_run) if one.value not in given]
+
+
+def filter_terms(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the terms of the filter of runs, and the values of a field."""
+    from tui.cli.support import completion
+
+    return completion.filter_terms(typed)
+
+
 def receivers(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     """Offer the receivers that are not on the line yet."""
     from tui.cli.support import completion

@@ -18,13 +18,14 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from engine.domain.model import WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
 from engine.system.files import expanded
 from tui.cli import COMPLETE
 from tui.cli.support import output
 from tui.cli.support.named_paths import absolute
 from tui.cli.support.options import ChoiceParam, everywhere, examples
+from tui.models.filters import FIELDS, LISTS, STATES
 from tui.models.repository import top_of
 
 if TYPE_CHECKING:
@@ -187,6 +188,34 @@ def projects(typed: str) -> list[CompletionItem[str]]:
 
     plain = (name for name in _ask(find, []) if name == printable_name(name))
     return [CompletionItem(name) for name in plain if name.startswith(typed)]
+
+
+def tags(typed: str, run: str | None = None) -> list[CompletionItem[str]]:
+    """Offer the tags of a run, or of all runs."""
+
+    async def find(engine: EnginePort) -> list[str]:
+        runs = [await engine.find(run)] if run else await engine.runs()
+        return sorted({tag for one in runs for tag in one.tags})
+
+    return [CompletionItem(tag) for tag in _ask(find, []) if tag.startswith(typed.lower())]
+
+
+def filter_terms(typed: str) -> list[CompletionItem[str]]:
+    """Offer the terms of the filter of runs, and behind a colon its values."""
+    denied = typed[: len(typed) - len(typed.lstrip("!"))]
+    name, colon, begun = typed.removeprefix(denied).partition(":")
+    if not colon:
+        names = (f"{field}:" for field in (*FIELDS, *LISTS))
+        return [CompletionItem(denied + one) for one in names if one.startswith(name.lower())]
+    known: dict[str, Callable[[], Iterable[str]]] = {
+        "is": lambda: STATES,
+        "status": lambda: (status.value for status in Status),
+        "tag": lambda: (str(one.value) for one in tags(begun)),
+        "project": lambda: (str(one.value) for one in projects(begun)),
+        "batch": lambda: (str(one.value) for one in batches(begun)),
+    }
+    values = known.get(name.lower(), tuple)()
+    return [CompletionItem(f"{denied}{name}:{one}") for one in values if one.startswith(begun)]
 
 
 def templates(typed: str) -> list[CompletionItem[str]]:

@@ -1,0 +1,157 @@
+"""Runs that are tagged, noted, dismissed and archived from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+from support import quick, spec
+from typed import Swarm
+
+from engine.config.paths import Paths
+from engine.engine import Engine, recover
+from engine.store.store import open_store
+from tui.cli import json as shapes
+
+
+@pytest.fixture
+def ended(paths: Paths) -> list[str]:
+    """Ids of three runs that have ended, the oldest first."""
+
+    async def make() -> list[str]:
+        async with Engine.open(paths, quick()) as engine:
+            runs = [await engine.start(spec(title=name)) for name in ("One", "Two", "Three")]
+            return [run.id for run in await engine.cancel_all([run.id for run in runs])]
+
+    return asyncio.run(make())
+
+
+def listed(swarm: Swarm, *words: str) -> list[str]:
+    return swarm("ls", "-q", *words).out.split()
+
+
+def test_archived_runs_are_listed_on_request_only(swarm: Swarm, ended: list[str]) -> None:
+    one, two, three = ended
+    done = swarm("archive", one, three)
+    assert (done.code, done.out) == (0, f"{one} archived\n{three} archived\n")
+    assert listed(swarm) == listed(swarm, "-n", "1") == listed(swarm, "!is:archived") == [two]
+    assert listed(swarm, "--archived") == listed(swarm, "is:archived") == [three, one]
+    assert listed(swarm, "is:archived", "one") == listed(swarm, "--archived", "One") == [one]
+    assert swarm("archive", one).code == 0
+    assert swarm("unarchive", one).out == f"{one} no longer archived\n"
+    assert listed(swarm) == [two, one]
+    assert swarm("show", three, "--json").json["is_archived"]
+
+
+def test_dismissed_runs_stay_in_the_list_and_can_be_found(swarm: Swarm, ended: list[str]) -> None:
+    one, two, three = ended
+    (shown,) = swarm("dismiss", two, "--json").json
+    msgspec.convert(shown, shapes.RunJson)
+    assert (shown["id"], shown["is_dismissed"]) == (two, True)
+    assert listed(swarm) == [three, two, one]
+    assert listed(swarm, "is:dismissed") == [two]
+    assert listed(swarm, "!is:dismissed") == [three, one]
+    assert "put aside  dismissed" in swarm("show", two).out
+    assert swarm("undismiss", two).out == f"{two} no longer dismissed\n"
+
+
+def test_runs_are_found_by_their_tags(swarm: Swarm, ended: list[str]) -> None:
+    one, two, _ = ended
+    assert swarm("tag", one, "Bug", "v1").out == f"{one} bug v1\n"
+    assert swarm("tag", two, "bugfix").code == 0
+    assert swarm("tag", one).out == "bug v1\n"
+    assert listed(swarm, "tag:bug") == [one]
+    assert listed(swarm, "tag:v1,bugfix") == [two, one]
+    assert listed(swarm, "tag:bugfix", "!tag:bug") == [two]
+    assert swarm("tag", one, "--remove", "bug", "v1").out == f"{one} has no tags\n"
+    assert swarm("tag", one, "a b").code == 3
+    assert swarm("tag", one, "--remove").code == 2
+    assert swarm("show", two, "--json").json["tags"] == ["bugfix"]
+
+
+def test_a_note_is_set_printed_and_removed(swarm: Swarm, ended: list[str]) -> None:
+    assert swarm("note", ended[0], "-", stdin=b"first\nsecond\x1b[1m\n").out.endswith("note set\n")
+    assert swarm("note", ended[0]).out == "first\nsecond\n"
+    assert "note     " in swarm("show", ended[0]).out
+    assert "note: first" in swarm("logs", ended[0]).out
+    assert swarm("note", ended[0], "").out == f"{ended[0]} note removed\n"
+    assert swarm("note", ended[0]).out == ""
+
+
+def test_a_live_run_is_refused_and_none_of_the_others_is_changed(
+    swarm: Swarm, paths: Paths, ended: list[str]
+) -> None:
+    async def queue() -> str:
+        async with Engine.open(paths, quick()) as engine:
+            return (await engine.start(spec())).id
+
+    live = asyncio.run(queue())
+    for command in ("dismiss", "archive"):
+        done = swarm(command, ended[0], live)
+        assert (done.code, done.out) == (3, "")
+        assert f"The run {live} is queued." in done.err
+        assert "RUN_NOT_ENDED" in done.err
+    assert not listed(swarm, "is:archived") + listed(swarm, "is:dismissed")
+    assert swarm("cancel", live).code == 0
+
+
+def test_two_processes_tag_the_same_run_at_once(paths: Paths, ended: list[str]) -> None:
+    def tag(name: str) -> None:
+        async def add() -> None:
+            async with Engine.open(paths, quick(), follow=False) as engine:
+                for n in range(5):
+                    await engine.annotations.tag(ended, [f"{name}{n}"])
+
+        asyncio.run(add())
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(tag, "abc"))
+
+    async def read() -> None:
+        async with open_store(paths.database) as store:
+            for run in await store.runs():
+                assert sorted(run.tags) == sorted(f"{name}{n}" for name in "abc" for n in range(5))
+
+    asyncio.run(read())
+
+
+def test_annotations_survive_the_loss_of_the_database(
+    swarm: Swarm, paths: Paths, ended: list[str]
+) -> None:
+    swarm("tag", ended[0], "bug")
+    swarm("note", ended[0], "text")
+    swarm("archive", ended[0])
+    for path in paths.home.glob(f"{paths.database.name}*"):
+        path.unlink()
+
+    asyncio.run(recover(paths))
+    (run,) = swarm("ls", "--archived", "--json").json
+    assert (run["id"], run["tags"], run["note"]) == (ended[0], ["bug"], "text")
+
+
+def test_a_sweeping_retry_leaves_out_what_is_put_aside(
+    swarm: Swarm, simulated: Swarm, ended: list[str]
+) -> None:
+    failed = [simulated("sim: exit 1", "--json").events[0]["run"] for _ in range(3)]
+    swarm("dismiss", failed[0])
+    swarm("archive", failed[1])
+    retried = swarm("retry", "--failed", "--detach").out
+    assert [run in retried for run in failed] == [False, False, True]
+
+
+def test_terms_and_tags_are_completed(swarm: Swarm, ended: list[str]) -> None:
+
+    from tui.cli.support import completion
+
+    swarm("tag", ended[0], "bug", "docs")
+    assert [one.value for one in completion.filter_terms("ta")] == ["tag:"]
+    assert [one.value for one in completion.filter_terms("!is:a")] == [
+        "!is:archived",
+        "!is:applied",
+    ]
+    assert [one.value for one in completion.filter_terms("tag:")] == ["tag:bug", "tag:docs"]
+    assert "status:failed" in [one.value for one in completion.filter_terms("status:f")]
+    assert [one.value for one in completion.tags("d")] == ["docs"]
+    assert [one.value for one in completion.tags("", ended[1])] == []
