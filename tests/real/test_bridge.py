@@ -190,6 +190,22 @@ def test_patch_outside_the_workspace_is_shown_with_its_diff(
     assert "new" in change.diff
 
 
+def test_target_of_a_rename_is_shown(house: BridgeHouse, server: LoopbackServer) -> None:
+    (house.workspace / "inside").write_text("old\n")
+    moved = f"{house.outside}/moved"
+    text = f"*** Update File: inside\n*** Move to: {moved}\n@@\n-old\n+new\n"
+    prompt = server.script("a", [patch(text), message("done")])
+    with house.start(prompt) as run:
+        run.write(_answer(run.until(method(PATCH)), "approve"))
+        assert run.end() == 0
+    assert Path(moved).read_text() == "new\n"
+    request = next(body for body in _read(run, house, 0)[0] if isinstance(body, InputRequest))
+    before, after = request.changes
+    assert (before.path, before.change, before.outside) == ("inside", "renamed", False)
+    assert moved in before.diff
+    assert (after.path, after.change, after.outside) == (moved, "added", True)
+
+
 def test_steered_message_is_read_in_the_same_turn(
     house: BridgeHouse, server: LoopbackServer
 ) -> None:
@@ -462,8 +478,11 @@ def test_state_of_an_exec_attempt_is_read() -> None:
 
 
 def _named(server: int, name: str) -> list[int]:
-    found = psutil.Process(server).children(recursive=True)
-    return [process.pid for process in found if process.name() == name]
+    found: list[int] = []
+    for process in psutil.Process(server).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # some end in this moment
+            found += [process.pid] if process.name() == name else []
+    return found
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from engine.agents.base import CommandRequest
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
 from engine.domain.text import printable_name
+from engine.system.files import read_named
 
 _KEYS = (
     "approval_policy",
@@ -23,6 +24,8 @@ _KEYS = (
     "sandbox_workspace_write",
 )
 _TEMPORARY = "/tmp"
+_SYSTEM = Path("/etc/codex")
+_SETTINGS_BYTES = 16 * 1_048_576
 
 
 def check_settings(settings: Iterable[str]) -> None:
@@ -44,15 +47,21 @@ def check_settings(settings: Iterable[str]) -> None:
 def check_home(request: CommandRequest, codex_home: Path) -> None:
     """Raise `UserError` HOME_UNSAFE for a home that commands in the sandbox can write to.
 
-    They could write answers into the inbox. Blocking.
+    They could write answers into the inbox, or rules into the settings. Blocking.
     """
-    home = os.path.realpath(request.paths.home)
+    home, config = map(os.path.realpath, (request.paths.home, request.paths.config))
+    allowed = (request.paths.workspaces, request.paths.temporary(request.run.id))
     for folder in _writable(request, codex_home):
-        if _is_within(home, os.path.realpath(folder)):
+        real = os.path.realpath(folder)
+        is_part = _is_within(real, home) and not any(
+            _is_within(real, os.path.realpath(one)) for one in allowed
+        )
+        if is_part or _is_within(home, real) or _is_within(config, real):
+            place = config if _is_within(config, real) else home
             raise user_error(
                 "HOME_UNSAFE",
-                f"The agent's commands may write in {printable_name(str(folder))}, and the home "
-                f"{printable_name(home)} lies there.",
+                f"The agent's commands may write in {printable_name(str(folder))}, and "
+                f"{printable_name(place)} is not safe from that.",
             )
 
 
@@ -62,9 +71,13 @@ def _writable(request: CommandRequest, codex_home: Path) -> Iterator[str]:
     if named := request.base.get("TMPDIR"):
         yield named
     yield from run.spec.add_dirs
+    layers = [_SYSTEM, codex_home]
     if run.workspace:
-        yield str(local_path(run.workspace))
-    yield from _roots_of_user(codex_home)
+        place = local_path(run.workspace)
+        yield str(place)
+        layers += [place / ".codex", place / (run.workspace.cwd or "") / ".codex"]
+    for layer in layers:
+        yield from _roots_of_settings(layer, request.base.get("HOME", ""))
 
 
 class _Section(Struct):
@@ -75,22 +88,28 @@ class _Profile(Struct):
     sandbox_workspace_write: _Section | None = None
 
 
-class _UserSettings(_Profile):
+class _CodexSettings(_Profile):
     profiles: dict[str, _Profile] = {}
 
 
-def _roots_of_user(codex_home: Path) -> Iterator[str]:
-    """Yield the folders that the user's own settings make writable."""
+def _roots_of_settings(folder: Path, user_home: str) -> Iterator[str]:
+    """Yield the folders that the settings of Codex in a folder make writable.
+
+    Codex reads `~` as the user's home, and a relative path from the settings' folder.
+    """
     import tomllib
 
     try:
-        text = (codex_home / "config.toml").read_text("utf-8")
-        settings = msgspec.convert(tomllib.loads(text), _UserSettings)
+        # A workspace's file may be of any kind and size.
+        text = read_named(folder / "config.toml", _SETTINGS_BYTES).decode()
+        settings = msgspec.convert(tomllib.loads(text), _CodexSettings)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return  # none, or Codex itself refuses them
     for profile in (settings, *settings.profiles.values()):
         if section := profile.sandbox_workspace_write:
-            yield from (root for root in section.writable_roots if root.startswith("/"))
+            for root in section.writable_roots:
+                is_home = root == "~" or root.startswith("~/")
+                yield str(folder / (user_home + root[1:] if is_home else root))
 
 
 def _is_within(path: str, folder: str) -> bool:

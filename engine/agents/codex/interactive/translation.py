@@ -5,9 +5,11 @@ Most of them have a counterpart in `codex exec`: they are turned into that, and 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
-from engine.agents.codex.interactive import input_requests
+from engine.agents.codex.interactive import input_requests, patches
 from engine.agents.codex.interactive.failures import error_code
 from engine.agents.codex.interactive.wire import (
     BridgeLine,
@@ -19,6 +21,7 @@ from engine.agents.codex.interactive.wire import (
     WireWindow,
     read_line,
     read_request,
+    read_request_head,
 )
 from engine.agents.codex.parsing import (
     CodexItem,
@@ -43,6 +46,7 @@ from engine.domain.interaction import (
     MessageChanged,
     MessagePhase,
     ProposedChange,
+    RequestKind,
     RequestPhase,
     TurnInterrupt,
 )
@@ -52,7 +56,6 @@ from engine.domain.text import one_line, printable
 PROMPT = "prompt:"
 """Begins the ids of messages that are an attempt's prompt."""
 MODE = "interactive"
-_DIFFS = 2 * TEXT_LIMIT
 _TYPES = {
     "commandExecution": "command_execution",
     "fileChange": "file_change",
@@ -68,7 +71,6 @@ _TOOLS = {
     "resumeAgent": "resume_agent",
     "closeAgent": "close_agent",
 }
-_CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 _QUIET = frozenset(
     {
         "account/updated",
@@ -92,11 +94,13 @@ class InteractiveState(CodexState, omit_defaults=True):
 
     mode: str = ""
     requests: list[str] = msgspec.field(default_factory=list[str])
-    """The names of the open requests."""
+    """The names of the thread's open requests: they end with its turn."""
+    agent_requests: list[str] = msgspec.field(default_factory=list[str])
+    """The names of open requests of sub-agents, whose turns are their own."""
     patches: dict[str, tuple[ProposedChange, ...]] = msgspec.field(
         default_factory=dict[str, tuple[ProposedChange, ...]]
     )
-    """The changes of patches that have begun, by item: a request names the item only."""
+    """The changes of patches that have begun, by thread and item: a request only names these."""
     failure_code: str = ""
     ended: str = ""
     """Why the bridge ended, in its words."""
@@ -114,7 +118,7 @@ class InteractiveTranslator:
         """Return the events of one line, without its newline."""
         line = read_line(raw)
         if line is None:
-            return [Raw(unreadable(raw).data)]
+            return [Raw(unreadable(raw).data), *self._unreadable_request(raw)]
         if isinstance(line, BridgeLine):
             return self._bridge(line)
         if not line.method:
@@ -122,11 +126,13 @@ class InteractiveTranslator:
         if line.id is not None:
             return self._requested(line, raw)
         if line.params.thread_id not in (None, self.state.thread_id):
-            return []  # of a sub-agent
+            return self._notified_of_agent(line)
         return self._notified(line, raw)
 
     def close(self) -> list[Body]:
         """Return the events that close all that is open, once the attempt has ended."""
+        self.state.requests += self.state.agent_requests
+        self.state.agent_requests = []
         bodies: list[Body] = list(self._withdraw_all())
         return bodies + (self._exec.close_steps(is_told=False) if self.state.open else [])
 
@@ -179,21 +185,45 @@ class InteractiveTranslator:
         return self._said(CodexLine("thread.started", thread_id=thread.id))
 
     def _requested(self, line: WireLine, raw: bytes) -> list[Body]:
-        if input_requests.kind_of(line.method) is None or line.id is None:
+        kind = input_requests.kind_of(line.method)
+        if kind is None or line.id is None:
             return []  # the bridge refuses it, and reports that
         params = read_request(raw)
-        name = _name(line.id)
+        name, thread = _name(line.id), line.params.thread_id
+        changes = self.state.patches.get(_item_key(thread, params.get("itemId")))
+        is_of_agent = thread not in (None, self.state.thread_id)
+        (self.state.agent_requests if is_of_agent else self.state.requests).append(name)
+        request = input_requests.raised(
+            name, line.method, params, changes or (), self._root, is_of_agent
+        )
+        # What cannot be shown can only be denied.
+        is_whole = params and (kind is not RequestKind.PATCH or changes)
+        return [request if is_whole else replace(request, is_cut=True)]
+
+    def _unreadable_request(self, raw: bytes) -> list[Body]:
+        """Return a request in no known form, which the bridge may have open: to be denied."""
+        number, method = read_request_head(raw)
+        kind = input_requests.kind_of(method)
+        if kind is None or number is None:
+            return []
+        name = _name(number)
         self.state.requests.append(name)
-        changes = self.state.patches.get(str(params.get("itemId")), ())
-        is_of_agent = line.params.thread_id not in (None, self.state.thread_id)
-        request = input_requests.raised(name, line.method, params, changes, self._root, is_of_agent)
-        return [request]
+        return [InputRequest(name, RequestPhase.RAISED, kind, method, is_cut=True)]
+
+    def _notified_of_agent(self, line: WireLine) -> list[Body]:
+        """Keep what a sub-agent's requests refer to; the rest of its work is not shown."""
+        params = line.params
+        if params.item and params.item.type == "fileChange":
+            self._patch(params.thread_id, params.item, line.method.removeprefix("item/"))
+        if line.method == "serverRequest/resolved":
+            return self._close_request(params.request_id, RequestPhase.WITHDRAWN)
+        return []
 
     def _notified(self, line: WireLine, raw: bytes) -> list[Body]:
         params = line.params
         match line.method:
             case "item/started" | "item/completed" if params.item:
-                return self._item(params.item, line.method.removeprefix("item/"), raw)
+                return self._item(params, params.item, line.method.removeprefix("item/"), raw)
             case "turn/started":
                 return self._said(CodexLine("turn.started"))
             case "turn/completed":
@@ -240,7 +270,7 @@ class InteractiveTranslator:
 
     # Items
 
-    def _item(self, item: WireItem, event: str, raw: bytes) -> list[Body]:
+    def _item(self, params: WireParams, item: WireItem, event: str, raw: bytes) -> list[Body]:
         if item.type == "userMessage" and event == "started" and item.client_id:
             return _message(item.client_id, MessagePhase.DELIVERED)
         if item.type == "contextCompaction":
@@ -250,25 +280,18 @@ class InteractiveTranslator:
         if item.type not in _TYPES:
             return [Raw(unreadable(raw).data)] if event == "completed" else []
         if item.type == "fileChange":
-            self._patch(item, event)
+            self._patch(params.thread_id, item, event)
         # Nothing of a message is known before its end.
         if item.type in ("agentMessage", "reasoning") and event == "started":
             return []
         return self._said(CodexLine(f"item.{event}", item=_as_exec(item)), raw)
 
-    def _patch(self, item: WireItem, event: str) -> None:
+    def _patch(self, thread: str | None, item: WireItem, event: str) -> None:
+        key = _item_key(thread, item.id)
         if event != "started":
-            self.state.patches.pop(item.id, None)
+            self.state.patches.pop(key, None)
             return
-        room = _DIFFS
-        changes: list[ProposedChange] = []
-        for change in item.changes or ():
-            kind = _CHANGES.get(str(change.kind.get("type")), "modified")
-            # A longer one stays longer than what is shown whole, and so is known as cut.
-            diff = change.diff[: max(room, TEXT_LIMIT + 1)]
-            room -= len(diff)
-            changes.append(input_requests.proposed(change.path, kind, diff, self._root))
-        self.state.patches[item.id] = tuple(changes)
+        self.state.patches[key] = patches.proposed_changes(item.changes or (), self._root)
 
     def _said(self, line: CodexLine, raw: bytes = b"") -> list[Body]:
         return self._exec.translate_line(line, raw)
@@ -277,14 +300,21 @@ class InteractiveTranslator:
 
     def _close_request(self, number: int | str | None, phase: RequestPhase) -> list[Body]:
         name = _name(number)
-        if name not in self.state.requests:
-            return []
-        self.state.requests.remove(name)
-        return [InputRequest(name, phase)]
+        for known in (self.state.requests, self.state.agent_requests):
+            if name in known:
+                known.remove(name)
+                return [InputRequest(name, phase)]
+        return []
 
     def _withdraw_all(self) -> list[InputRequest]:
+        """Withdraw the requests of the thread's turn, which has ended."""
         names, self.state.requests = self.state.requests, []
         return [InputRequest(name, RequestPhase.WITHDRAWN) for name in names]
+
+
+def _item_key(thread: str | None, item: object) -> str:
+    """Return the key of an item: two threads may use the same id."""
+    return f"{thread}/{item}"
 
 
 def _name(number: int | str | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -163,3 +164,16 @@ def read_request(raw: bytes) -> dict[str, Any]:
         return _request(raw).params
     except _FAULTS:
         return {}
+
+
+def read_request_head(raw: bytes) -> tuple[int | str | None, str]:
+    """Read the id and the method of a request in an unknown form; nothing for other lines."""
+    try:
+        read = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None, ""
+    line = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    number, method = line.get("id"), line.get("method")
+    if isinstance(number, int | str) and isinstance(method, str):
+        return number, method
+    return None, ""

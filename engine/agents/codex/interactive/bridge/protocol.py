@@ -85,11 +85,14 @@ def schema(path: str) -> object:
 
 def is_answerable(method: str, params: Json) -> bool:
     """Return whether a request is one that can be shown whole, and answered for once."""
+    if not isinstance(params.get("threadId"), str):
+        return False
     if method == COMMAND:
         kind = params.get("kind") or "command"
-        return kind == "command" and not params.get("networkApprovalContext")
+        is_shown = isinstance(params.get("command"), str)
+        return is_shown and kind == "command" and not params.get("networkApprovalContext")
     if method == PATCH:
-        return not params.get("grantRoot")
+        return isinstance(params.get("itemId"), str) and not params.get("grantRoot")
     if method == ELICITATION:
         return as_dict(params.get("_meta")).get("codex_approval_kind") == _TOOL
     return method == PERMISSIONS
