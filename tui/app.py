@@ -24,6 +24,7 @@ from tui.screens.live import (
     CodeRequested,
     EditRequested,
     EventRequested,
+    InboxRequested,
     LiveScreen,
     StartRequested,
 )
@@ -355,6 +356,19 @@ class SwarmApp(App[None]):
     async def action_doctor(self) -> None:
         """Show what may keep runs from working, and look again."""
         await self.switch_mode("doctor")
+
+    async def action_inbox(self) -> None:
+        """Show what agents ask for."""
+        await self.switch_mode("inbox")
+
+    @on(InboxRequested)
+    async def _show_inbox(self, wanted: InboxRequested) -> None:
+        """Show the requests of a run."""
+        from tui.screens.inbox import InboxScreen
+
+        await self.action_inbox()
+        if isinstance(self.live_screen, InboxScreen):
+            self.live_screen.go_to_run(wanted.run_id)
 
     def action_pause(self) -> None:
         """Pause the queue, or continue it."""

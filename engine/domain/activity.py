@@ -167,11 +167,18 @@ def request_words(request: InputRequest) -> str:
             return f"more rights: {request.text}"
 
 
+def open_request_words(run: Run) -> str:
+    """Return the oldest open request of a run in words, and the number of others."""
+    oldest, *others = run.unanswered or (None,)
+    if oldest is None:
+        return ""
+    return f"{request_words(oldest)}{f' and {len(others)} more' if others else ''}"
+
+
 def _working(run: Run, now: float) -> str:
     busy_s = now - run.doing_since
-    for request in run.unanswered:
-        others = len(run.unanswered) - 1
-        return f"needs you: {request_words(request)}{f' and {others} more' if others else ''}"
+    if run.unanswered:
+        return f"needs you: {open_request_words(run)}"
     if run.occupation is Occupation.COMMAND:
         return f"{run.doing} for {clock(busy_s)}"
     if is_quiet(run, now):

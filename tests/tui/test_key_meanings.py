@@ -18,7 +18,15 @@ from tui.commands import COMMANDS, GROUPS, key_name
 from tui.screens.dialog import Dialog
 
 IN_A_SEARCH = {"n": {"new", "next match"}, "N": {"batch", "previous match"}}
-"""The only keys with a second meaning: that of `less`, while a search of the log is on."""
+"""Keys with a second meaning, that of `less`, while a search of the log is on."""
+IN_THE_INBOX = {
+    "y": {"copy", "approve"},
+    "n": {"deny"},
+    "N": {"deny with"},
+}
+"""Keys with a second meaning in the inbox, where they mean what they mean in every question that a
+terminal asks: yes and no. They are free there: nothing is copied or started on that screen, so
+that no key of the inbox has two meanings, and those of the program wait outside."""
 DEEDS = {
     "apply": "start",
     "send": "start",
@@ -69,7 +77,14 @@ def _below(base: type[DOMNode]) -> Iterator[type[DOMNode]]:
 
 def test_a_key_has_one_meaning_on_all_screens() -> None:
     several = {key: words for key, words in meanings().items() if len(words) > 1}
-    assert several == IN_A_SEARCH
+    allowed = {key: IN_A_SEARCH.get(key, set()) | words for key, words in IN_THE_INBOX.items()}
+    assert several == IN_A_SEARCH | allowed
+
+
+def test_answers_of_the_inbox_are_bound_on_no_other_screen() -> None:
+    answers = [command for command in COMMANDS if command.meaning in ("approve", "deny")]
+    assert {command.scope for command in answers} == {"inbox"}
+    assert [command.keys for command in answers] == ["y", "n"]
 
 
 def test_a_applies_and_d_deletes_wherever_they_can() -> None:

@@ -71,6 +71,7 @@ OTHER_SCREENS = frozenset(
         "disk",
         "disktree",
         "find",
+        "inbox",
         "patterns",
     }
 )

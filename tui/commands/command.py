@@ -37,8 +37,8 @@ class Command:
 
 
 _SAME_MEANING = {
-    **dict.fromkeys(("read", "start run", "go there"), "open"),
-    **dict.fromkeys(("cancel", "end them"), "stop"),
+    **dict.fromkeys(("read", "start run", "go there", "its log"), "open"),
+    **dict.fromkeys(("cancel", "end them", "stop turn"), "stop"),
     **dict.fromkeys(("needs me", "changed", "parked"), "show only"),
     **dict.fromkeys(("unfold", "expand", "next hunk"), "right"),
     **dict.fromkeys(("fold", "collapse", "hunk before"), "left"),

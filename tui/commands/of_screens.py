@@ -23,6 +23,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("screen.told", "5", "notifications", "app.notifications", "Show notifications"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Check this machine", 98),
+        Command("screen.inbox", "7", "inbox", "app.inbox", "Show requests of agents", 97),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "Open a shell in the workspace", 93),
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
@@ -111,6 +112,24 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("notify.history", "h", "history", "notify.history", "Show past messages here", 18),
         Command("notify.pane", "tab", "pane", "notify.pane", "Go to the next pane", 20),
         Command("notify.back", "escape", "back", "notify.back", "Back to the runs", 22),
+    ),
+    "Inbox": (
+        Command("inbox.approve", "y", "approve", "inbox.approve", "Approve the request", 10),
+        Command("inbox.deny", "n", "deny", "inbox.deny", "Deny the request", 11),
+        Command(
+            "inbox.deny_message",
+            "N",
+            "deny with",
+            "inbox.deny_message",
+            "Deny with a message",
+            12,
+        ),
+        Command(
+            "inbox.stop", "x", "stop turn", "inbox.stop_turn", "Deny and end the agent's turn", 14
+        ),
+        Command("inbox.open", "enter", "its log", "inbox.open", "Open the log of the run", 16),
+        Command("inbox.pane", "tab", "pane", "inbox.pane", "Go to the next pane", 18),
+        Command("inbox.back", "escape", "back", "inbox.back", "Back to the runs", 20),
     ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),

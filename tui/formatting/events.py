@@ -38,7 +38,7 @@ from engine.domain.model import ChangeCount
 from engine.domain.record import record
 from engine.domain.text import one_line, size
 from tui.formatting.file_changes import file_lines, folded_files
-from tui.formatting.interaction import request_lines
+from tui.formatting.interaction import decision_words, request_lines
 from tui.formatting.limits import window_name
 from tui.formatting.numbers import changes, tokens
 from tui.formatting.prose import plain, prose, thoughts
@@ -46,6 +46,8 @@ from tui.formatting.runs import glyph, tone, word
 from tui.formatting.symbols import sign
 from tui.terminal.cells import MAX_LINE, clean
 
+DECLINED = "declined"
+"""The phase of a step that was not done: its request was denied."""
 MAX_EXTRA = 400
 """Lines of an event's output that are kept for showing."""
 
@@ -118,6 +120,9 @@ def _step(body: Step) -> EventLine:
     done = body.phase != "started"
     look = "bad" if body.phase == "failed" else "plain" if done else "dim"
     text = clean(body.text or body.command or body.kind)
+    if body.phase == DECLINED:
+        text = folded_files(body.changes or ()) or text
+        return EventLine(sign("⊘", "/"), "declined", text, "warn", _each(body), fold=0)
     if body.kind == "file_change":
         text, look = folded_files(body.changes or ()), "busy" if look == "plain" else look
         mark, text = sign("±", "*"), text or "no files"
@@ -149,6 +154,8 @@ def _command(body: Step) -> EventLine:
     detail = () if full in ("", text) else (full,)
     if body.phase == "started":
         return EventLine(sign("▸", ">"), "runs", text, "live", detail=detail)
+    if body.phase == DECLINED:
+        return EventLine(sign("⊘", "/"), "declined", text, "warn", detail=detail)
     failed = body.phase == "failed" or bool(body.exit_code)
     if body.exit_code:
         text = f"exit {body.exit_code} · {text}"
@@ -233,21 +240,15 @@ def _error(body: ErrorRaised) -> EventLine:
     return EventLine(sign("✗", "x"), "error", text, "bad", (clean(error.recovery),), prose=True)
 
 
-_DECIDED = {
-    Decision.APPROVE: "approved",
-    Decision.DENY: "denied",
-    Decision.STOP: "denied, and the turn stopped",
-}
-
-
 def _request(body: InputRequest) -> EventLine:
     match body.phase:
         case RequestPhase.RAISED:
             text = clean(f"needs you: {request_words(body)}", MAX_LINE)
             return EventLine("?", "asks", text, "warn", tuple(map(clean, request_lines(body))))
         case RequestPhase.ANSWERED:
-            decided = _DECIDED.get(body.decision or Decision.DENY, "answered")
-            return EventLine("?", "answer", f"{decided} by {clean(body.decided_by, 60)}")
+            is_yes = body.decision is Decision.APPROVE
+            mark, tone = (sign("✓", "+"), "good") if is_yes else (sign("⊘", "/"), "warn")
+            return EventLine(mark, "answer", decision_words(body), tone)
         case RequestPhase.APPLIED:
             return EventLine("?", "answer", "the agent has the answer", "dim")
         case _:

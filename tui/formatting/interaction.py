@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from engine.domain.interaction import InputRequest
+from engine.domain.interaction import Decision, InputRequest
 from engine.domain.text import escaped
 from tui.formatting.symbols import sign
+from tui.terminal.cells import clean
+
+_MODIFIERS = re.compile("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
+"""Characters that change the one before them, and would not be seen on their own."""
+_DECIDED = {
+    Decision.APPROVE: "approved",
+    Decision.DENY: "denied",
+    Decision.STOP: "denied, and the turn stopped",
+}
 
 
 def visible_command(command: str) -> str:
     """Return a whole command on one line: line ends as a sign, all else that is unseen escaped."""
     return escaped(command).replace("\n", sign("\u23ce", "\\n")).replace("\t", "\\t")
+
+
+def visible_line(line: str) -> str:
+    """Return a whole line in which each character can be seen: others are escapes, tabs too."""
+    if line.isascii() and line.isprintable():
+        return line
+    text = escaped(line).replace("\t", "\\t").replace("\n", "\\n")
+    text = "".join(char if char.isprintable() else _escape(char) for char in text)
+    return _MODIFIERS.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def decision_words(request: InputRequest) -> str:
+    """Return the answer of an answered request, and its author."""
+    decided = _DECIDED.get(request.decision or Decision.DENY, "answered")
+    author, _, rule = request.decided_by.partition(":")
+    match author:
+        case "user":
+            return f"{decided} by you"
+        case "rule":
+            return f"{decided} by the rule {clean(rule, 60)}"
+        case "limit":
+            return f"{decided} by the time limit: there was no answer"
+        case _:
+            return f"{decided} by {clean(request.decided_by, 60)}"
 
 
 def request_lines(request: InputRequest) -> Iterator[str]:

@@ -79,7 +79,7 @@ def run_glyph(run: Run) -> str:
 def run_word(run: Run) -> str:
     """Return the word for a run: its status, or why a live run needs you."""
     if is_asking(run):
-        return "asks"
+        return "needs you"
     return "stalled" if is_stalled(run) else word(run.status)
 
 

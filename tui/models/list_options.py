@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from engine.domain.activity import elapsed_s
-from engine.domain.attention import Attention, attention_of, is_settled, needs_you
+from engine.domain.attention import Attention, attention_of, is_asking, is_settled, needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
@@ -184,11 +184,14 @@ _LEVELS = {Attention.NEEDS_YOU: 0, Attention.RUNNING: 1, Attention.QUEUED: 2}
 
 
 def _urgency(run: Run) -> Key:
-    """Return a key: runs that need the user, running, queued as they start, then the newest."""
+    """Return a key: runs that need the user, running, queued as they start, then the newest.
+
+    Of those that need the user, the ones whose agents ask come first: they cannot go on.
+    """
     level = _LEVELS.get(attention_of(run), len(_LEVELS))
     if level == _LEVELS[Attention.QUEUED]:
         return (level, f"{HIGHEST_PRIORITY - run.spec.priority:020}", run.queued_at, run.id)
-    return (level, "", -run.created_at, run.id)
+    return (level, "" if is_asking(run) else "~", -run.created_at, run.id)
 
 
 def _tokens(run: Run) -> int:

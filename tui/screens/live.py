@@ -51,6 +51,13 @@ class BatchRequested(Message):
 
 
 @dataclass
+class InboxRequested(Message):
+    """The user wants to see the open requests of a run."""
+
+    run_id: str
+
+
+@dataclass
 class EventRequested(Message):
     """The user wants to see an event in the log of its run, with some words lit up."""
 

@@ -12,12 +12,19 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.widgets import Input
 
+from engine.domain.attention import is_asking
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import EventKind
 from engine.domain.model import Run
 from tui import commands
 from tui.models.list_options import ListOptions
-from tui.screens.live import BatchRequested, CodeRequested, EventRequested, LiveScreen
+from tui.screens.live import (
+    BatchRequested,
+    CodeRequested,
+    EventRequested,
+    InboxRequested,
+    LiveScreen,
+)
 from tui.screens.run_actions import RunActions
 from tui.screens.run_browser import RunBrowser
 from tui.widgets.base.marks import MarksChanged
@@ -302,6 +309,13 @@ class RunsScreen(LiveScreen):
         self.panes.go(event.pane)
 
     @on(RunOpened)
+    def _run_opened(self) -> None:
+        """Go to the log, or to the inbox where the run's agent waits for an answer."""
+        if self.run and is_asking(self.run):
+            self.post_message(InboxRequested(self.run.id))
+        else:
+            self.action_log()
+
     def action_log(self) -> None:
         """Go to the log."""
         self.panes.go("log")

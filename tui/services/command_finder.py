@@ -24,6 +24,7 @@ OPENED_BY = {
     "doctor": "screen.doctor",
     "find": "screen.find",
     "form": "run.new",
+    "inbox": "screen.inbox",
     "notify": "screen.told",
     "patterns": "screen.patterns",
     "templates": "screen.templates",

@@ -58,6 +58,12 @@ def _patterns(app: SwarmApp) -> Screen[None]:
     return PatternsScreen(app.engine, app.clock)
 
 
+def _inbox(app: SwarmApp) -> Screen[None]:
+    from tui.screens.inbox import InboxScreen
+
+    return InboxScreen(app.engine, app.clock)
+
+
 def _batch(app: SwarmApp) -> Screen[None]:
     from tui.screens.batch import BatchScreen
 
@@ -94,6 +100,7 @@ MODES: dict[str, Callable[[SwarmApp], Screen[None]]] = {
     "doctor": _doctor,
     "notifications": _notifications,
     "templates": _templates,
+    "inbox": _inbox,
     "batch": _batch,
     "find": _find,
     "patterns": _patterns,

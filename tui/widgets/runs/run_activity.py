@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.domain.activity import THINKING, activity, clock, is_quiet, spoken
+from engine.domain.activity import THINKING, activity, clock, is_quiet, open_request_words, spoken
 from engine.domain.attention import is_asking, to_review
 from engine.domain.failures import failure
 from engine.domain.lifecycle import ACTIVE, is_stalled
@@ -50,7 +50,7 @@ def row_activity(run: Run, moment: RowContext) -> tuple[Part, str]:
     if is_stalled(run):
         return (run.stalled, "warn"), ""
     if is_asking(run):
-        return (activity(run, moment.now), "warn"), ""
+        return (open_request_words(run), "warn"), ""  # the status column has the rest
     match run.status:
         case Status.QUEUED:
             wait = moment.wait

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from engine.domain import lifecycle
 from engine.domain.activity import clock
-from engine.domain.attention import Attention, attention_of
+from engine.domain.attention import Attention, attention_of, is_asking
 from engine.domain.events import Event, LimitsSeen
 from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import paused
@@ -57,9 +57,9 @@ class TopBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: dict[str, tuple[Attention, bool]] = {}
+        self._kinds: dict[str, tuple[Attention, bool, bool]] = {}
         self._counts: Counter[Attention] = Counter()
-        self._busy = 0
+        self._busy = self._asking = 0
         self._queue = QueueState(0, None, 0.0)
         self._limits: tuple[LimitWindow, ...] = ()
         self._space: DiskSpace | None = None
@@ -77,7 +77,7 @@ class TopBar(Widget):
         """Count all runs again, and show the limits of the one that reported some last."""
         self._kinds.clear()
         self._counts.clear()
-        self._busy = 0
+        self._busy = self._asking = 0
         limited = [run for run in runs.values() if run.limits]
         if limited:
             self._limits = max(limited, key=lambda run: run.last_event_at).limits
@@ -90,12 +90,14 @@ class TopBar(Widget):
                 self._add(*self._kinds.pop(run_id), by=-1)
             if run_id in runs:
                 run = runs[run_id]
-                self._kinds[run_id] = kind = attention_of(run), run.status in lifecycle.ACTIVE
+                is_busy = run.status in lifecycle.ACTIVE
+                self._kinds[run_id] = kind = attention_of(run), is_busy, is_asking(run)
                 self._add(*kind, by=1)
 
-    def _add(self, kind: Attention, busy: bool, by: int) -> None:
+    def _add(self, kind: Attention, busy: bool, asking: bool, by: int) -> None:
         self._counts[kind] += by
         self._busy += by * busy
+        self._asking += by * asking
 
     def hear(self, events: Iterable[Event]) -> None:
         """Show the limits of the plan that a run reported last."""
@@ -140,7 +142,7 @@ class TopBar(Widget):
     def _lines(self, width: int) -> Content:
         """Return tabs and slots, then counters and limits; below, the cause of a pause."""
         mode = app_of(self).current_mode
-        self._tabs = screen_tabs(mode, self.keymap, width - SLOTS_ROOM)
+        self._tabs = screen_tabs(mode, self.keymap, width - SLOTS_ROOM, self._asking)
         tabs = tab_parts(self._tabs)
         room = width - _width(tabs)
         choices = ([*self._slots(), *self._disk()], self._disk_in_brief(), self._slots())

@@ -1,0 +1,223 @@
+"""A request as rows of text: all that it asks for, and apart from it the agent's own words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from rich.cells import cell_len
+
+from engine.domain.activity import clock
+from engine.domain.events import Event
+from engine.domain.interaction import InputRequest, ProposedChange, RequestKind
+from engine.domain.model import Run
+from engine.domain.record import record
+from engine.domain.text import escaped
+from tui.formatting.events import event_line
+from tui.formatting.interaction import visible_line
+from tui.formatting.runs import title
+from tui.formatting.symbols import sign
+from tui.terminal.cells import clean, wrap
+
+OUTSIDE = "OUTSIDE THE WORKSPACE"
+LONG_COMMAND, LONG_GAP = 400, 8
+STEPS = 5
+"""Steps of the agent before its request that are shown."""
+_ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_DIFF_TONES = {"+": "good", "-": "bad", "@": "dim"}
+_NAMES = {"serverName": "server", "_meta.tool_name": "tool", "_meta.tool_params": "arguments"}
+_RIGHTS = {
+    RequestKind.COMMAND: "An approved command runs outside the sandbox: it can do what you can.",
+    RequestKind.PATCH: "An approved patch is written as you would write it.",
+    RequestKind.PERMISSIONS: "Approved permissions hold for the rest of the agent's turn.",
+    RequestKind.TOOL: "An approved tool runs outside the sandbox: it can do what its server can.",
+}
+
+
+@record
+class TextRow:
+    """A row of text and its tone; `lead` stands before each of its rows where it is wrapped.
+
+    `is_exact`: it is wrapped at any character, and nothing of it is left out.
+    """
+
+    text: str
+    tone: str = "plain"
+    lead: str = ""
+    is_exact: bool = False
+
+
+@record
+class RequestContext:
+    """The facts around a request: the runs that ask, and steps of the oldest before it."""
+
+    runs: tuple[Run, ...] = ()
+    steps: tuple[Event, ...] = ()
+    now: float = 0.0
+
+
+def oddities(request: InputRequest) -> list[str]:
+    """Return in words why a request deserves a second look; none where it is as it seems."""
+    found: list[str] = []
+    command = request.command or ""
+    if "\n" in command:
+        found.append(f"{command.count(chr(10)) + 1} lines")
+    shown = (command, request.details, *(one.diff + one.path for one in request.changes))
+    if any(_ESCAPE.search(text) for text in shown):
+        found.append("hidden characters")
+    if not command.isascii():
+        found.append("characters other than ASCII")
+    if " " * LONG_GAP in command:
+        found.append("a long gap")
+    if len(command) > LONG_COMMAND:
+        found.append(f"{len(command):,} characters")
+    outside = sum(change.outside for change in request.changes)
+    if outside:
+        found.append(f"{outside} file{'' if outside == 1 else 's'} {OUTSIDE.lower()}")
+    if request.is_cut:
+        found.append("too long to be shown whole")
+    return found
+
+
+def essential_rows(request: InputRequest) -> Iterator[TextRow]:
+    """Yield all that a request asks for: what an approval approves."""
+    yield from _warnings(request)
+    if request.command is not None:
+        yield TextRow("Command", "dim")
+        yield from _command_rows(request.command)
+    for change in request.changes:
+        yield from _change_rows(change)
+    if request.cwd:
+        yield TextRow(f"Folder: {visible_line(request.cwd)}", is_exact=True)
+    if request.details:
+        yield TextRow(_details_head(request.kind), "dim")
+        yield from _details_rows(request.details)
+    if not (request.command or request.changes or request.details):
+        yield TextRow(visible_line(request.text), "strong", is_exact=True)
+    if request.kind and request.kind in _RIGHTS:
+        yield TextRow(_RIGHTS[request.kind], "faint")
+
+
+def _warnings(request: InputRequest) -> Iterator[TextRow]:
+    odd = oddities(request)
+    if odd:
+        yield TextRow(f"{sign('▲', '!')} {', '.join(odd)}", "warn")
+    if request.is_cut:
+        yield TextRow("It is too long to be shown whole, and can only be denied.", "bad")
+
+
+def context_rows(request: InputRequest, around: RequestContext) -> Iterator[TextRow]:
+    """Yield the agent's own words, the runs that ask, and what the oldest of them did before."""
+    if request.reason.strip():
+        yield TextRow("")
+        is_tool = request.kind is RequestKind.TOOL
+        yield TextRow("The server's own words" if is_tool else "The agent's own words", "dim")
+        bar = sign("┆ ", ": ")
+        for line in request.reason.strip().splitlines():
+            yield TextRow(clean(line), "busy", bar)
+    if around.runs:
+        count = len(around.runs)
+        yield TextRow("")
+        yield TextRow("Asked by" if count == 1 else f"Asked by {count} runs", "dim")
+        yield from (TextRow(_run_words(run, around.now), lead="  ") for run in around.runs)
+    if around.steps:
+        yield TextRow("")
+        where = f" in {title(around.runs[0])}" if len(around.runs) > 1 else ""
+        yield TextRow(f"Before this{where}", "dim")
+        for event in around.steps:
+            line = event_line(event)
+            text = f"{line.glyph} {line.kind} {' '.join((line.text, *line.detail))}"
+            yield TextRow(clean(text, 300), "faint" if line.tone == "dim" else "dim", "  ")
+
+
+def _run_words(run: Run, now: float) -> str:
+    batch = f" · batch {clean(run.spec.batch, 60)}" if run.spec.batch else ""
+    since = next((one.raised_at for one in run.input_requests if one.raised_at is not None), now)
+    return f"{title(run)} · {run.id}{batch} · {clean(run.spec.project, 60)} · {clock(now - since)}"
+
+
+def _command_rows(command: str) -> Iterator[TextRow]:
+    lines = command.split("\n")
+    end = sign("\u23ce", "\\n")
+    for number, line in enumerate(lines, 1):
+        mark = end if number < len(lines) else ""
+        yield TextRow(f"{visible_line(line)}{mark}", "strong", "  ", is_exact=True)
+
+
+def _change_rows(change: ProposedChange) -> Iterator[TextRow]:
+    path = visible_line(change.path)
+    if change.outside:
+        yield TextRow(f"{clean(change.change, 40)} {OUTSIDE}: {path}", "alarm", is_exact=True)
+    else:
+        yield TextRow(f"{clean(change.change, 40)}: {path}", "strong", is_exact=True)
+    for line in change.diff.split("\n"):
+        tone = _DIFF_TONES.get(line[:1], "plain")
+        yield TextRow(visible_line(line), tone, "  ", is_exact=True)
+
+
+def _details_head(kind: RequestKind | None) -> str:
+    heads = {RequestKind.PERMISSIONS: "Permissions", RequestKind.TOOL: "Tool"}
+    return heads.get(kind, "Details") if kind else "Details"
+
+
+def _details_rows(details: str) -> Iterator[TextRow]:
+    """Yield each value of the details on a row of its own; other details than JSON unchanged."""
+    try:
+        found = json.loads(details)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        yield TextRow(visible_line(details), "strong", "  ", is_exact=True)
+        return
+    try:
+        values = list(_values("", cast("dict[str, Any]", found)))
+    except RecursionError:
+        values = [("", details)]
+    for name, value in values:
+        for old, new in _NAMES.items():
+            if name == old or name.startswith((f"{old}.", f"{old}[")):
+                name = f"{new}{name[len(old) :]}"
+        text = f"{visible_line(name)}: {value}" if name else value
+        yield TextRow(text, "strong", "  ", is_exact=True)
+
+
+def _values(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each value in a JSON value."""
+    if isinstance(value, dict) and value:
+        for key, each in cast("dict[str, object]", value).items():
+            yield from _values(f"{name}.{key}" if name else str(key), each)
+    elif isinstance(value, list) and value:
+        for index, each in enumerate(cast("list[object]", value)):
+            yield from _values(f"{name}[{index}]", each)
+    else:
+        yield name, visible_line(escaped(json.dumps(value, ensure_ascii=False)))
+
+
+# Layout
+
+
+def laid_out(rows: Sequence[TextRow], width: int) -> Iterator[TextRow]:
+    """Yield the rows, none wider than `width` cells."""
+    for row in rows:
+        room = max(4, width - len(row.lead))
+        wrapped = exact_lines(row.text, room) if row.is_exact else wrap(clean(row.text), room)
+        for text in list(wrapped) or [""]:
+            yield TextRow(text, row.tone, row.lead)
+
+
+def exact_lines(text: str, width: int) -> Iterator[str]:
+    """Yield a text in lines of at most `width` cells, broken anywhere, with all of its spaces."""
+    if text.isascii():
+        yield from (text[at : at + width] for at in range(0, len(text), width))
+        return
+    line, used = "", 0
+    for char in text:
+        cells = cell_len(char)
+        if used + cells > width:
+            yield line
+            line, used = "", 0
+        line, used = line + char, used + cells
+    if line:
+        yield line

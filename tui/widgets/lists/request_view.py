@@ -1,0 +1,147 @@
+"""All of a request: what it asks for, the agent's reason, the runs, and the steps before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+
+from tui import formatting
+from tui.formatting.interaction import decision_words
+from tui.formatting.request_text import (
+    RequestContext,
+    TextRow,
+    context_rows,
+    essential_rows,
+    laid_out,
+)
+from tui.models.open_requests import RequestGroup
+from tui.terminal.cells import clean
+from tui.widgets.base.line_view import LineView
+
+CONTEXT = RequestContext()
+
+
+class TextView(LineView):
+    """Rows of text with tones, of which only those in view are drawn."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--alarm"}
+    DEFAULT_CSS = """
+    TextView { & > .line--alarm { color: $error; text-style: bold reverse; } }
+    """
+
+    def __init__(self, *, title: str = "", empty_text: str = "") -> None:
+        super().__init__(title=title, empty_text=empty_text)
+        self._rows: Sequence[TextRow] = ()
+        self.is_painted = False
+        """Whether it has been on the screen."""
+
+    def rows(self, width: int) -> Sequence[TextRow]:
+        """Return all rows, none wider than `width` cells."""
+        raise NotImplementedError
+
+    def styles_changed(self) -> None:
+        """Arrange the text again."""
+        self.lay_out(cursor=self.cursor_line)
+
+    def lay_out(self, cursor: int) -> None:
+        """Arrange the text for the width at hand."""
+        width = self.scrollable_content_region.width
+        if self.is_attached and width:
+            self._rows = self.rows(width - 2)
+            self.set_lines(len(self._rows), cursor=cursor)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region."""
+        self.is_painted = True
+        return super().render_lines(crop)
+
+    def draw(self, line: int, width: int) -> Strip:
+        """Draw one row."""
+        row, cursor = self._rows[line], self.has_focus and line == self.cursor_line
+        gutter = formatting.sign("▌", "|") if cursor else " "
+        segments = [
+            Segment(gutter, self.paint.tone("live")),
+            Segment(row.lead, self.paint.tone("faint")),
+            Segment(row.text, self._style(row.tone)),
+        ]
+        return self.paint.strip(segments, width, cursor=cursor)
+
+    def _style(self, tone: str) -> Style:
+        if tone == "alarm":
+            return self.get_component_rich_style("line--alarm", partial=True)
+        if tone == "strong":
+            return self.paint.tone("plain") + self.paint.strong()
+        return self.paint.tone(tone)
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.repaint(self.cursor_line)
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.repaint(self.cursor_line)
+
+
+class RequestView(TextView):
+    """All of one request, and which of it has been on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__(title="Request")
+        self._group: RequestGroup | None = None
+        self._around = CONTEXT
+        self._essential = 0
+        self._painted_to = 0
+        self.painted_group: RequestGroup | None = None
+        """The request as it was painted last: the only one that may be answered."""
+
+    def show(self, group: RequestGroup | None, around: RequestContext = CONTEXT) -> None:
+        """Show a request; the reader stays where they are as long as it is the same one."""
+        is_same = bool(group and self._group and group.key == self._group.key)
+        if group is self._group and around == self._around:
+            return
+        self._group, self._around = group, around
+        kind = f" · {clean(group.request.kind.value, 20)}" if group and group.request.kind else ""
+        self.set_title(f"Request{kind}")
+        self.lay_out(cursor=self.cursor_line if is_same else 0)
+        if not is_same:
+            self._painted_to = 0
+            self.scroll_to(y=0, animate=False, force=True)
+
+    @property
+    def is_read(self) -> bool:
+        """Return whether all that would be approved has been on the screen."""
+        return self._painted_to >= self._essential
+
+    def rows(self, width: int) -> Sequence[TextRow]:
+        """Return the request first, then the facts around it."""
+        if self._group is None:
+            return ()
+        request = self._group.request
+        rows = list(laid_out([*_status_rows(self._group), *essential_rows(request)], width))
+        self._essential = len(rows)
+        return [*rows, *laid_out(list(context_rows(request, self._around)), width)]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region, and remember what has been on the screen."""
+        self.painted_group = self._group
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if top <= self._painted_to:  # without a gap
+            self._painted_to = max(self._painted_to, top + height)
+        return super().render_lines(crop)
+
+
+def _status_rows(group: RequestGroup) -> list[TextRow]:
+    """Return what became of a request that no longer waits for an answer."""
+    if group.open:
+        return []
+    if group.answered:
+        return [TextRow("It is answered: the answer is on its way to the agent.", "warn")]
+    end = group.end
+    if end and end.decision:
+        return [TextRow(f"{decision_words(end)}; the agent has the answer.", "good")]
+    return [TextRow("It is no longer open: the request was withdrawn.", "warn")]
