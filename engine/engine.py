@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from engine.domain.messages import Subscription as Interest
     from engine.execution.background import BackgroundProcess, start_if_needed
     from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
+    from engine.execution.live_output import LiveOutput
     from engine.execution.recovery import RecoveryReport, recover
     from engine.execution.supervision_monitor import SupervisionState, supervision_state
     from engine.execution.supervisor_status import LockHolder, read_holder
@@ -344,6 +345,12 @@ class Engine:
         """Return a file that an attempt left, from its host; None if missing. Raises OSError."""
         executor = self._services.executors.of_run(await self.find(ref.run))
         return await executor.read_file(ref, file, start, limit_bytes)
+
+    def live_output(self, run: Run) -> LiveOutput | None:
+        """Return the live reports of a run, read while it works; None where there are none."""
+        from engine.execution.live_output import open_live
+
+        return open_live(run, self._services.executors)
 
     def position(self, run: str) -> int | None:
         """Return a queued run's place in the queue, from 1."""

@@ -18,6 +18,7 @@ from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body
 from engine.domain.finding import Finding
 from engine.domain.folder_size import FolderSize
+from engine.domain.live import LiveReport
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 
 if TYPE_CHECKING:  # the settings import the sections of the agents
@@ -187,6 +188,22 @@ class OutputReader(Protocol):
         ...
 
 
+class LiveReader(Protocol):
+    """A reader of what an attempt's output has only for those who watch, from any place on."""
+
+    def read(self, lines: Sequence[bytes]) -> list[LiveReport]:
+        """Return the reports of further lines, each without its newline."""
+        ...
+
+    def skip(self, head: bytes) -> list[LiveReport]:
+        """Return the reports of a line that is too long to be read, from its beginning."""
+        ...
+
+    def forget(self) -> list[LiveReport]:
+        """Return the ends of all that is open: a part of the output is not read."""
+        ...
+
+
 class AgentPort(Protocol):
     """One kind of agent."""
 
@@ -278,6 +295,10 @@ class AgentPort(Protocol):
 
         `home` is where the agent keeps its sessions; None: read nothing there.
         """
+        ...
+
+    def live_reader(self, run: Run) -> LiveReader | None:
+        """Return a reader of the live reports of a run; None where its output has none."""
         ...
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:

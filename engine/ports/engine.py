@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.domain.events import Event
     from engine.domain.fault import Fault
     from engine.domain.interaction import RequestAnswer
+    from engine.domain.live import LiveReport
     from engine.domain.model import Pause, Run, RunSpec
     from engine.domain.projection import View
     from engine.domain.radar import OverlapDetector
@@ -60,6 +61,14 @@ class HistoryPort(Protocol):
 
     async def times(self, limit: int) -> list[float]:
         """Return when the latest `limit` events of a run happened, the newest first."""
+        ...
+
+
+class LiveReportsPort(Protocol):
+    """The live reports of a run's attempt, which may be lost and are never stored."""
+
+    async def read(self) -> list[LiveReport]:
+        """Return the new reports, oldest first; raises OSError."""
         ...
 
 
@@ -142,6 +151,10 @@ class RunsPort(Protocol):
         self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1
     ) -> bytes | None:
         """Return a file that an attempt left, from its host; None if missing. Raises OSError."""
+        ...
+
+    def live_output(self, run: Run) -> LiveReportsPort | None:
+        """Return the live reports of a run, read while it works; None where there are none."""
         ...
 
     def position(self, run: str) -> int | None:

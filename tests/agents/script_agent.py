@@ -17,6 +17,7 @@ from engine.agents.base import (
     AttemptOutcome,
     CommandRequest,
     ExtraRequest,
+    LiveReader,
     OutcomeKind,
     OutputReader,
     SessionFile,
@@ -164,6 +165,9 @@ class ScriptAgent:
 
     def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
         return ScriptReader(msgspec.json.decode(state, type=ScriptState))
+
+    def live_reader(self, run: Run) -> LiveReader | None:
+        return None
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
         return None

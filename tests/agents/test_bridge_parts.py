@@ -433,21 +433,39 @@ def test_output_is_joined_in_order_and_bounded(
         delta = f"out-{number}\n"
         noisy.notify("item/commandExecution/outputDelta", itemId="c", delta=delta)
     noisy.notify("item/completed", item={"id": "c", "type": "commandExecution"})
-    output, completed = noisy.lines[before:]
-    assert output["bridge"] == "output"
+    output, end, completed = noisy.lines[before:]
+    assert output["bridge"] == end["bridge"] == "output"
     assert output["text"].startswith("out-0\nout-1\n")
     assert 100 <= len(output["text"]) < 120
+    assert end["text"].endswith("out-998\nout-999\n")
+    assert len(end["text"]) == spool.LATE_CHARACTERS
+    whole = sum(len(f"out-{number}\n") for number in range(1000))
+    assert end["skipped"] == whole - len(output["text"]) - len(end["text"])
     assert completed["method"] == "item/completed"
 
 
-def test_repeated_limits_are_left_out(conversation: Conversation) -> None:
-    for percent in (1, 1, 2, 2):
-        limits = {"rateLimits": {"primary": {"usedPercent": percent}}}
-        conversation.receive(
-            method="account/rateLimits/updated", params=limits, emittedAtMs=percent
-        )
-    said = [line for line in conversation.lines if "rateLimits" in line.get("method", "")]
-    assert [line["params"]["rateLimits"]["primary"]["usedPercent"] for line in said] == [1, 2]
+def test_halves_of_a_character_are_joined(conversation: Conversation) -> None:
+    for delta in ("a\ud83d", "\ude00b", "\ud83d"):
+        conversation.notify("item/commandExecution/outputDelta", itemId="c", delta=delta)
+    conversation.notify("item/completed", item={"id": "c", "type": "commandExecution"})
+    assert conversation.notes("output")[0]["text"] == "a\U0001f600b\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("account/rateLimits/updated", "rateLimits"),
+        ("thread/tokenUsage/updated", "tokenUsage"),
+        ("turn/diff/updated", "diff"),
+    ],
+)
+def test_repeated_reports_are_left_out(conversation: Conversation, method: str, key: str) -> None:
+    for number in (1, 1, 2, 2):
+        params = {"threadId": THREAD, key: {"number": number}}
+        conversation.receive(method=method, params=params, emittedAtMs=number)
+        conversation.notify("thread/status/changed")
+    said = [line for line in conversation.lines if line.get("method") == method]
+    assert [line["params"][key]["number"] for line in said] == [1, 2]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

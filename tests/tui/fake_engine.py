@@ -31,6 +31,7 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
 from engine.domain.interaction import DeliveryTime, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
+from engine.domain.live import LiveReport
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
@@ -211,6 +212,22 @@ class FakeSearch:
         return SearchHit(run.id, spec.title, spec.project, run.status, seq, at, what, text, marks)
 
 
+class FakeLive:
+    """Reports what tests say, each once."""
+
+    def __init__(self) -> None:
+        self.reports: list[LiveReport] = []
+        self.failure: OSError | None = None
+        self.reads = 0
+
+    async def read(self) -> list[LiveReport]:
+        self.reads += 1
+        if self.failure:
+            raise self.failure
+        found, self.reports = self.reports, []
+        return found
+
+
 class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
@@ -247,6 +264,9 @@ class FakeEngine:
         self.tasks = TaskTree()
         self.faults: tuple[Fault, ...] = ()
         self.lookout = SimpleNamespace(problem="", since=None)
+        self.live = FakeLive()
+        self.watched: list[str] = []
+        """The runs whose live reports were asked for."""
 
     @property
     def annotations(self) -> FakeAnnotations:
@@ -264,9 +284,11 @@ class FakeEngine:
         batch: str | None = None,
         prompt: str = "",
         after: tuple[str, ...] = (),
+        interactive: bool = False,
     ) -> None:
         """A run is queued."""
         said = {"title": title, "project": project, "agent": agent, "batch": batch}
+        said["interactive"] = interactive
         spec = RunSpec(prompt=prompt or f"Please {title}", after=after, **said)
         self._create(run_id, spec)
 
@@ -365,6 +387,12 @@ class FakeEngine:
     ) -> bytes | None:
         await self.find(ref.run)
         return None
+
+    def live_output(self, run: Run) -> FakeLive | None:
+        if run.status is not Status.RUNNING or not run.spec.interactive:
+            return None
+        self.watched.append(run.id)
+        return self.live
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         if self.refusal:

@@ -12,6 +12,7 @@ from engine.agents.base import (
     AgentCommand,
     CommandRequest,
     ExtraRequest,
+    LiveReader,
     OutputReader,
     SessionFinder,
     SessionScope,
@@ -20,6 +21,7 @@ from engine.agents.codex import command, exposed_secrets, limit_resets
 from engine.agents.codex.home import user_home
 from engine.agents.codex.interactive import inbox, safety, translation
 from engine.agents.codex.interactive.command import BRIDGE, interactive_command
+from engine.agents.codex.interactive.live_reader import InteractiveLiveReader
 from engine.agents.codex.interactive.reader import InteractiveReader
 from engine.agents.codex.profile import CODEX
 from engine.agents.codex.project_config import unread_settings
@@ -159,6 +161,10 @@ class CodexAgent:
         if translation.is_interactive(state):
             return InteractiveReader(translation.state_from(state), root)
         return CodexReader(state_from(state), root, home)
+
+    def live_reader(self, run: Run) -> LiveReader | None:
+        """Return a reader of the bridge's output; that of `codex exec` has nothing of this kind."""
+        return InteractiveLiveReader(run.thread_id) if run.spec.interactive else None
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
         """Return Codex's home for a run with this environment."""

@@ -46,6 +46,7 @@ class SimulatedAgent:
         self.can_continue = spoken.can_continue
         self.first_state = spoken.first_state
         self.reader = spoken.reader
+        self.live_reader = spoken.live_reader
         self.resets_at = spoken.resets_at
         self.pending_records = _no_records
 

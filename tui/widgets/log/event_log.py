@@ -14,11 +14,13 @@ from textual.strip import Strip
 
 from engine.domain.events import Event
 from engine.domain.kinds import EventKind
+from engine.domain.live import LiveReport
 from tui import commands, formatting
 from tui.terminal.cells import clean
 from tui.widgets.base.line_view import MOVES, LineView
 from tui.widgets.log.event_feed import EventFeed, HistoryPage, HistorySource
 from tui.widgets.log.event_window import EventWindow, LogContents, contents_of
+from tui.widgets.log.live_tails import LiveTails
 from tui.widgets.log.log_line import TIMES, LogStyle, segments
 from tui.widgets.log.log_pages import LogPages
 from tui.widgets.log.log_selection import LogSelection
@@ -58,6 +60,8 @@ class EventLog(LineView):
         self.place = ReadingPlace(self)
         self.selection = LogSelection(self)
         self.status = LogStatus(self)
+        self.tails = LiveTails()
+        """The output of the commands that run now."""
         self.has_bookkeeping = False
         """Whether the whole log shows stages, checkpoints, tokens and artifacts."""
 
@@ -80,6 +84,7 @@ class EventLog(LineView):
 
     async def open(self, history: HistorySource) -> None:
         """Show the end of a log; events appended meanwhile are not lost."""
+        self.tails = LiveTails()
         await self.pages.open(history, self._contents(history.kind))
 
     def _contents(self, kind: EventKind) -> LogContents:
@@ -104,6 +109,14 @@ class EventLog(LineView):
     def append(self, events: Iterable[Event]) -> None:
         """Add live events; known ones, and those that do not belong here, are skipped."""
         self.pages.append(events)
+
+    def show_live(self, reports: Iterable[LiveReport]) -> None:
+        """Show what the running commands of the run printed, below their steps."""
+        self.tails.add(reports)
+        if changed := self.tails.place(self.window):
+            self.paint.forget_strips()
+            with self.place.steady():
+                self.window.lay_out_again(changed)
 
     # The reader's place
 

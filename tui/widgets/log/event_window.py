@@ -256,13 +256,19 @@ class EventWindow:
     def can_unfold(self, entry: WindowEntry) -> bool:
         """Return whether an event looks different unfolded."""
         line = entry.line
-        more = bool(line.extra or line.detail)
+        more = bool(line.extra or line.detail or (entry.live and entry.live.line_count))
         return entry.is_open or more or cells(line.text) > self.width
 
     def toggle(self, entry: WindowEntry) -> None:
         """Unfold an event, or fold it."""
         entry.is_open = not entry.is_open
         self._lay_out(entry)
+        self._number()
+
+    def lay_out_again(self, entries: Iterable[WindowEntry]) -> None:
+        """Lay out entries whose live output has changed."""
+        for entry in entries:
+            self._lay_out(entry)
         self._number()
 
     def _lay_out(self, entry: WindowEntry) -> None:

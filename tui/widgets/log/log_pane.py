@@ -110,6 +110,11 @@ class LogPane(TransparentVertical):
         await self.log_view.go_to(seq)
 
     @property
+    def shows_usual(self) -> bool:
+        """Return whether the whole log of one run is shown."""
+        return self._kind is USUAL and not self.shows_all_runs
+
+    @property
     def kind(self) -> EventKind:
         """The kind of events that is shown."""
         return self._kind

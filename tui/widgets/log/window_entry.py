@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from engine.domain.events import Event, FilesChanged, Step, UsageCounted
 from tui import formatting
+from tui.models.output_tail import OutputTail
 from tui.terminal.cells import wrap
 
 FOLDED_PROSE = 6
 """Lines of a message that stay when folded."""
-
+LIVE_LINES = 10
+"""Lines of a running command's output that stay when folded."""
 
 TITLE = "title"
 """The tone of titles within a message."""
@@ -54,6 +56,16 @@ class WindowEntry:
     report: FilesChanged | None = None
     """The files that the watcher saw change, without edits of the agent."""
     rows: list[LogRow] = field(default_factory=list)
+    live: OutputTail | None = None
+    """The output of the command that runs here, as it comes."""
+    is_ending: bool = False
+    """Whether that command has ended, although the event of its end is not here yet."""
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether a command began here, and its end is not known."""
+        is_command = self.asks is not None and self.asks[0].endswith(" command")
+        return is_command and not self.is_answered and not self.is_ending
 
 
 def entry_of(number: int, event: Event, prompt: str = "") -> WindowEntry:
@@ -76,6 +88,8 @@ def lay_out(entry: WindowEntry, width: int, *, wraps: bool) -> None:
     line = entry.line
     if entry.is_answered:
         entry.rows = []
+    elif entry.live:
+        entry.rows = [*_first(line, width, wraps=wraps or entry.is_open), *_live(entry, width)]
     elif entry.is_open:
         entry.rows = [*_first(line, width, wraps=True), *_rest(line, width)]
     elif line.prose:
@@ -118,6 +132,22 @@ def _folded_output(line: formatting.EventLine, width: int, *, wraps: bool) -> It
         yield LogRow(_more(left_out), "dim", True)
     for text in line.extra[-line.fold if left_out > 1 else 0 :]:
         for part in wrap(text, width) if wraps and text else [text]:
+            yield LogRow(part, "dim", True)
+
+
+def _live(entry: WindowEntry, width: int) -> Iterator[LogRow]:
+    """Yield the last lines of a running command's output; unfolded, all that are kept."""
+    if entry.live is None:
+        return
+    if entry.is_open:
+        for text in entry.line.detail:
+            yield from (LogRow(part, "dim", True) for part in wrap(text, width))
+    count = entry.live.line_count
+    shown = count if entry.is_open else min(count, LIVE_LINES)
+    if count > shown:
+        yield LogRow(_more(count - shown), "dim", True)
+    for text in entry.live.last(shown):
+        for part in wrap(text, width) if entry.is_open and text else [text]:
             yield LogRow(part, "dim", True)
 
 

@@ -17,6 +17,7 @@ from tui.widgets.base.throttle import Throttle
 from tui.widgets.files.files_pane import FilesPane
 from tui.widgets.files.workspace_tree import WorkspaceTree
 from tui.widgets.log.event_log import EventLog
+from tui.widgets.log.live_feed import LiveFeed
 from tui.widgets.log.log_pane import LogPane
 from tui.widgets.log.log_runs import LogRuns
 from tui.widgets.runs.plan_view import PlanView
@@ -68,6 +69,12 @@ class ChosenRun(TransparentVertical):
         self._may_open = False
         self._pace = Throttle(self, lambda: self.tick(self._clock()))
         self._wanted: tuple[str, int, re.Pattern[str] | None] | None = None
+        self._live: LiveFeed | None = None
+
+    def on_mount(self) -> None:
+        """Prepare to read what the run's commands print."""
+        log = self.log_view
+        self._live = LiveFeed(log, self._engine.live_output, log.show_live)
 
     def compose(self) -> ComposeResult:
         """Create the parts."""
@@ -119,6 +126,13 @@ class ChosenRun(TransparentVertical):
         self.header.show(run, now, overlaps)
         self.progress.show(run, now, self._wait(run) if run else QueuePosition())
         self.plan.show(run.plan if run else (), self.size.height)
+        self._follow_live(run)
+
+    def _follow_live(self, run: Run | None) -> None:
+        """Read the live output of the run, where its log is open and shows all of it."""
+        if self._live:
+            is_shown = run and self._opened == run.id and self.log_pane.shows_usual
+            self._live.follow(run if is_shown else None, self.log_view.tails)
 
     def on_resize(self) -> None:
         """Fit the plan to the room there is."""
@@ -171,6 +185,7 @@ class ChosenRun(TransparentVertical):
                 if self._opened != run.id:
                     self._opened, self._folder = run.id, None
                     await self.log_pane.open(run.id)
+                    self._follow_live(run)
                     await self._begin_pulse(run.id)
                 await self._go_to_wanted()
                 if self._is_behind(run):

@@ -101,6 +101,7 @@ class WireParams(Struct, gc=False, frozen=True, rename="camel"):
     error: WireError | None = None
     will_retry: bool = False
     message: str = ""
+    diff: str = ""
 
 
 class WireRequest(Struct, gc=False):
@@ -141,6 +142,9 @@ class BridgeLine(Struct, gc=False, rename="camel"):
     method: str = ""
     reason: str = ""
     earlier: bool = False
+    item: str = ""
+    text: str = ""
+    skipped: int = 0
 
 
 _bridge = msgspec.json.Decoder(BridgeLine).decode
