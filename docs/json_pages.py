@@ -86,9 +86,19 @@ def _components() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     )
     schema = dict(zip(named, found, strict=True))
     defs["Event"] = event = schema["event"]
-    pick = {name: {"$ref": f"{REF}Event"} if one == event else one for name, one in schema.items()}
+    pick = {name: _with_event(one, event) for name, one in schema.items()}
     documents = {name: pick[name] for name in shapes.DOCUMENTS}
     return documents, {name: pick[name] for name in shapes.LINES}, defs
+
+
+def _with_event(schema: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that names the union of all events where it has each of them."""
+    kinds = schema.get("anyOf", ())
+    if not all(kind in kinds for kind in event["anyOf"]):
+        return schema
+    whole = {"$ref": f"{REF}Event"}
+    others = [kind for kind in kinds if kind not in event["anyOf"]]
+    return {"anyOf": [whole, *others]} if others else whole
 
 
 def _published(schemas: Any) -> Any:  # noqa: ANN401  any JSON

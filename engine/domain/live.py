@@ -1,6 +1,6 @@
 """Live reports of an agent at work: for those who watch it, never stored, and without a number.
 
-A report may be lost. What counts is in the stored events: the output of a command is in the event
+A report may be lost. The stored events count: the output of a command is in the event
 of its end, and the changes of a run are what was measured in its workspace.
 """
 

@@ -3,7 +3,7 @@
 The process that shows a run reads them itself, and only while it shows it. A dashboard is often
 another process than the supervisor: to send it all that a command prints, the supervisor would
 have to write it into the store, or know who looks at what. The file is there anyway, serves after
-a takeover, too, and what nobody looks at costs nothing.
+a takeover, too, and a run that is not shown costs nothing.
 """
 
 from __future__ import annotations

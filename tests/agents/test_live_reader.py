@@ -32,7 +32,9 @@ def ended(item: str, thread: str = THREAD) -> bytes:
 
 def printed(item: str, text: str, **fields: object) -> bytes:
     """Return the bridge's line for output of a command."""
-    return json.dumps({"bridge": "output", "at": 1.0, "item": item, "text": text, **fields}).encode()
+    return json.dumps(
+        {"bridge": "output", "at": 1.0, "item": item, "text": text, **fields}
+    ).encode()
 
 
 @pytest.fixture

@@ -97,6 +97,8 @@ async def test_output_that_was_made_shorter_is_read_from_its_new_end(
     assert texts(await live.read()) == ["end", "new"]
 
 
-async def test_folder_in_the_place_of_the_output_has_no_reports(live: LiveOutput, spool: Path) -> None:
+async def test_folder_in_the_place_of_the_output_has_no_reports(
+    live: LiveOutput, spool: Path
+) -> None:
     spool.mkdir()
     assert await live.read() == []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from house import LIMIT_S, House, ended, happened, until
 from loopback import LoopbackServer, add_file, command, message, patch, rate_limits
 from test_interactive import interactive
+from test_interactive_cli import SWARM
 
 from engine.domain.events import Step, UsageCounted
 from engine.domain.live import CommandEnded, CommandOutput, LiveReport, TurnDiff
@@ -35,8 +39,6 @@ def texts(reports: list[LiveReport]) -> str:
 
 def open_gate(run: Run) -> None:
     """Let the command of a run end."""
-    from pathlib import Path
-
     assert run.workspace
     (Path(run.workspace.path) / "go").touch()
 
@@ -92,3 +94,32 @@ async def test_diff_of_the_turn_and_tokens_come_within_it(
         counts = await happened(engine, run, UsageCounted)
     assert run.status is Status.SUCCEEDED
     assert len(counts) == len(set(counts))
+
+
+async def test_watch_prints_output_without_a_number_while_the_command_runs(
+    house: House, server: LoopbackServer
+) -> None:
+    prompt = server.script("a", [command(GATED, yield_time_ms=30_000), message("done")])
+    async with house.engine() as engine:
+        run = await engine.start(interactive(prompt))
+        run = await until(engine, run, lambda now: now.doing.startswith("running"))
+        words = (*SWARM, "watch", run.id, "--live", "--json")
+        found = await asyncio.to_thread(_watched, words, run)
+        run = await ended(engine, run)
+    outputs = [one for one in found if one["type"] == "output"]
+    assert any("tick" in one["text"] for one in outputs)
+    assert all(one["run"] == run.id and "seq" not in one for one in outputs)
+    others = [one["seq"] for one in found if one["type"] != "output"]
+    assert others == list(range(1, len(others) + 1))
+
+
+def _watched(words: tuple[str, ...], run: Run) -> list[dict[str, object]]:
+    """Return what a command prints to its end; the agent's command ends once it is shown."""
+    found: list[dict[str, object]] = []
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        for line in watching.stdout:
+            found.append(json.loads(line))
+            if found[-1]["type"] == "output" and "tick" in str(found[-1]["text"]):
+                open_gate(run)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -219,6 +220,8 @@ class FakeLive:
         self.reports: list[LiveReport] = []
         self.failure: OSError | None = None
         self.reads = 0
+        self.watched: list[str] = []
+        """The runs whose live reports were asked for."""
 
     async def read(self) -> list[LiveReport]:
         self.reads += 1
@@ -264,13 +267,15 @@ class FakeEngine:
         self.tasks = TaskTree()
         self.faults: tuple[Fault, ...] = ()
         self.lookout = SimpleNamespace(problem="", since=None)
-        self.live = FakeLive()
-        self.watched: list[str] = []
-        """The runs whose live reports were asked for."""
 
     @property
     def annotations(self) -> FakeAnnotations:
         return FakeAnnotations(self)
+
+    @cached_property
+    def live(self) -> FakeLive:
+        """The live reports of all interactive runs at work."""
+        return FakeLive()
 
     # What tests say
 
@@ -391,7 +396,7 @@ class FakeEngine:
     def live_output(self, run: Run) -> FakeLive | None:
         if run.status is not Status.RUNNING or not run.spec.interactive:
             return None
-        self.watched.append(run.id)
+        self.live.watched.append(run.id)
         return self.live
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:

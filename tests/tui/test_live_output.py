@@ -167,7 +167,7 @@ async def test_nothing_is_read_of_a_run_that_is_not_interactive() -> None:
     engine = working(interactive=False)
     async with dashboard(engine) as (app, pilot):
         await pilot.pause(0.05)
-        assert engine.watched == []
+        assert engine.live.watched == []
         assert lines_of(app)[-1] == COMMAND
 
 
@@ -176,17 +176,17 @@ async def test_only_the_run_on_screen_is_read() -> None:
     engine.add("b2", "Other", interactive=True)
     engine.pass_through("b2", S.PREPARING, S.RUNNING)
     async with dashboard(engine) as (app, pilot):
-        assert engine.watched == ["b2", "a1"] or engine.watched == ["a1"]
+        assert engine.live.watched == ["b2", "a1"] or engine.live.watched == ["a1"]
         await report(app, pilot, printed("of a1"))
         await choose(pilot, "b2")
         await painted(pilot)
-        assert engine.watched[-1] == "b2"
+        assert engine.live.watched[-1] == "b2"
         assert "of a1" not in lines_of(app)
         engine.happen("b2", StatusChanged(S.SUCCEEDED))
         await painted(pilot)
-        before = len(engine.watched)
+        before = len(engine.live.watched)
         await pilot.pause(0.05)
-        assert len(engine.watched) == before
+        assert len(engine.live.watched) == before
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -213,7 +213,7 @@ async def test_unreadable_output_is_reported_once() -> None:
 
 async def test_ten_thousand_pieces_cost_what_a_few_cost_and_are_bounded() -> None:
     """A flood costs time in proportion to its size, and memory does not grow with it."""
-    async with dashboard(working()) as (app, pilot):
+    async with dashboard(working()) as (app, _):
         log = screen_of(app).panes.chosen.log_view
 
         def calls_of_flood(count: int) -> float:
@@ -226,7 +226,7 @@ async def test_ten_thousand_pieces_cost_what_a_few_cost_and_are_bounded() -> Non
             reports = [printed(f"out-{number}\n") for number in range(count)]
             sys.setprofile(note)
             try:
-                log.show_live(reports)
+                log.tails.show(log, reports)
             finally:
                 sys.setprofile(None)
             return calls / count

@@ -52,7 +52,8 @@ def test_unfinished_sequence_is_not_shown_before_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["x", "x\n", "\n", "\r", "x" * 999 + "\n", "x" * 300_000, "\x1b", "\x1b]", "é" * 70_000]
+    "piece",
+    ["x", "x\n", "\n", "\r", "x" * 999 + "\n", "x" * 300_000, "\x1b", "\x1b]", "é" * 70_000],
 )
 def test_memory_is_bounded(piece: str) -> None:
     tail = OutputTail()

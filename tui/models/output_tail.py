@@ -60,7 +60,7 @@ class OutputTail:
         whole = [self._whole(), *lines[:-1]]
         self._is_cut |= len(whole) > MAX_LINES
         for line in whole[-MAX_LINES:]:
-            self._push(_shown(line))
+            self._push(shown_line(line))
         self._continue(lines[-1])
 
     def _continue(self, text: str) -> None:
@@ -89,9 +89,9 @@ class OutputTail:
             self._is_cut = True
 
     def _unfinished(self) -> str:
-        return _shown(_UNFINISHED.sub("", "".join(self._parts)))
+        return shown_line(_UNFINISHED.sub("", "".join(self._parts)))
 
 
-def _shown(line: str) -> str:
+def shown_line(line: str) -> str:
     """Return a line as a terminal leaves it: text behind a carriage return replaces the line."""
     return clean(line.rstrip("\r").rpartition("\r")[2].rstrip())

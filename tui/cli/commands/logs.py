@@ -18,6 +18,7 @@ from tui.cli.support.options import (
     everywhere,
     examples,
     json_option,
+    live_option,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Run
     from engine.ports.engine import EnginePort
     from tui.cli.support.follow import RunDisplay, RunFollower
+    from tui.cli.support.live_reports import LiveReports
 
 PAGE = 500
 PIECE_BYTES = 1 << 20
@@ -45,6 +47,7 @@ LOOK_S = 0.2
 @click.option("--setup", is_flag=True, help="Print the output of the set-up instead.")
 @click.option("--verify", is_flag=True, help="Print the output of the check instead.")
 @click.option("-f", "--follow", is_flag=True, help="Follow until the runs have ended.")
+@live_option
 @json_option("Print one event object a line.")
 @everywhere()
 def logs(
@@ -55,6 +58,7 @@ def logs(
     setup: bool,
     verify: bool,
     follow: bool,
+    live: bool,
     as_json: bool,
 ) -> int:
     """Print the full log of runs, also while they run."""
@@ -64,22 +68,26 @@ def logs(
     chosen = [kind for kind, is_wanted in kinds.items() if is_wanted]
     if len(chosen) + as_json > 1:
         raise click.UsageError("--raw, --stderr, --setup, --verify and --json exclude each other.")
+    if live and (chosen or not follow):
+        raise click.UsageError("--live needs --follow, and the log of events.")
     run, *others = runs
     if chosen and others:
         raise click.UsageError(f"--{chosen[0]} needs a single run.")
     if chosen:
         work = _files(run, chosen[0], follow=follow)
     else:
-        work = _events(runs, follow=follow, as_json=as_json, has_bookkeeping=bookkeeping)
+        modes = {"as_json": as_json, "has_bookkeeping": bookkeeping}
+        work = _events(runs, follow=follow, live=live, **modes)
     return session.start(session.unless_stopped(work))
 
 
 async def _events(
-    names: tuple[str, ...], *, follow: bool, as_json: bool, has_bookkeeping: bool
+    names: tuple[str, ...], *, follow: bool, live: bool, as_json: bool, has_bookkeeping: bool
 ) -> int:
     from tui.cli.support import session
     from tui.cli.support.attendant import attended
     from tui.cli.support.follow import RunFollower
+    from tui.cli.support.live_reports import READ_S, LiveReports
     from tui.cli.support.output_modes import plain_lines
     from tui.cli.support.plain_lines import JsonLines
 
@@ -91,7 +99,9 @@ async def _events(
             else plain_lines(runs.values(), full=True, has_bookkeeping=has_bookkeeping)
         )
         if follow:
-            await attended(engine, _follow_events(RunFollower(engine, runs.values()), display))
+            follower = RunFollower(engine, runs.values(), pulse_s=READ_S if live else None)
+            reports = LiveReports(engine, follower) if live else None
+            await attended(engine, _follow_events(follower, display, reports))
             return 0
         async for events in _stored(engine, runs):
             display.show(events, runs)
@@ -118,12 +128,18 @@ async def _stored(engine: EnginePort, runs: Iterable[str]) -> AsyncGenerator[lis
         yield ready
 
 
-async def _follow_events(follower: RunFollower, display: RunDisplay) -> None:
+async def _follow_events(
+    follower: RunFollower, display: RunDisplay, live: LiveReports | None
+) -> None:
     import asyncio
+
+    from tui.cli.support.follow import read_live
 
     async for events in follower.news():
         if events:
             await asyncio.to_thread(display.show, events, dict(follower.runs))
+        elif live and (reports := await read_live(live, display)):
+            await asyncio.to_thread(display.show_live, reports)
 
 
 async def _files(name: str, kind: str, *, follow: bool) -> int:

@@ -14,6 +14,7 @@ from tui.cli.support.options import (
     examples,
     full_option,
     json_option,
+    live_option,
 )
 
 
@@ -29,6 +30,7 @@ from tui.cli.support.options import (
 )
 @full_option
 @bookkeeping_option
+@live_option
 @json_option("Print one event object a line, and nothing else.")
 @everywhere()
 def watch(
@@ -37,6 +39,7 @@ def watch(
     since: int,
     full: bool,
     bookkeeping: bool,
+    live: bool,
     as_json: bool,
 ) -> int:
     """Follow runs until all have ended, without RUN all live ones; Ctrl-C leaves them running."""
@@ -49,7 +52,7 @@ def watch(
         if not runs:
             raise click.UsageError("No run is live: name the runs to watch, or use --batch.")
     modes = {"full": full, "has_bookkeeping": bookkeeping, "as_json": as_json}
-    return session.start(session.unless_stopped(_watch(runs, batch, since, **modes)))
+    return session.start(session.unless_stopped(_watch(runs, batch, since, live=live, **modes)))
 
 
 async def _live_runs() -> tuple[str, ...]:
@@ -60,19 +63,23 @@ async def _live_runs() -> tuple[str, ...]:
         return tuple(run.id for run in reversed(await engine.runs(statuses=LIVE)))
 
 
-async def _watch(names: tuple[str, ...], batch: str | None, since: int, **modes: bool) -> int:
+async def _watch(
+    names: tuple[str, ...], batch: str | None, since: int, *, live: bool, **modes: bool
+) -> int:
     from tui.cli.support import batch_follow, output_modes, session
     from tui.cli.support.attendant import attended
     from tui.cli.support.follow import RunFollower, exit_code, follow
+    from tui.cli.support.live_reports import READ_S, LiveReports
 
     async with session.open_engine(follow=True) as engine:
         swarm = await engine.swarms.find(batch) if batch else None
         found = engine.swarms.runs(swarm.id) if swarm else session.find_all(engine, names)
-        follower = RunFollower(engine, await found, since)
+        follower = RunFollower(engine, await found, since, pulse_s=READ_S if live else None)
+        reports = LiveReports(engine, follower) if live else None
         display = (
             batch_follow.choose(engine, swarm, follower, **modes)
             if swarm
             else output_modes.choose(follower, **modes)
         )
-        await attended(engine, follow(follower, display))
+        await attended(engine, follow(follower, display, reports))
     return exit_code(follower.runs.values())

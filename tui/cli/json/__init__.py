@@ -6,7 +6,7 @@ from typing import Any
 
 from tui.cli.json.base import ErrorJson
 from tui.cli.json.batches import BatchJson, BatchPlanJson, BatchResultsJson, ComparisonJson
-from tui.cli.json.events import EVENTS, Event
+from tui.cli.json.events import EVENTS, Event, LiveEvent, OutputEvent
 from tui.cli.json.home import (
     BroughtBackJson,
     CleanupJson,
@@ -51,6 +51,8 @@ __all__ = [
     "FoundJson",
     "InputRequestJson",
     "ListedRunJson",
+    "LiveEvent",
+    "OutputEvent",
     "PatternJson",
     "QueueJson",
     "ReceiverJson",
@@ -113,7 +115,9 @@ LINES: dict[str, Any] = {
     "batch retry --detach": RunJson,
     "batch apply": AppliedJson,
     "watch": Event,
+    "watch --live": LiveEvent,
     "logs": Event,
+    "logs --follow --live": LiveEvent,
     "retry": Event,
     "retry --detach": RunJson,
     "resume": Event,

@@ -56,3 +56,20 @@ def _without_null(hint: Any) -> Any:  # noqa: ANN401  types
 
 EVENTS: dict[str, type[Struct]] = {name: _event(kind) for name, kind in BODIES.items()}
 Event: Any = Union[tuple(EVENTS.values())]  # noqa: UP007  made from a list
+
+
+class OutputEvent(Struct, tag_field="type", tag="output", forbid_unknown_fields=True):
+    """A piece of the output of a running command, only with `--live`. It may be lost.
+
+    It has no `seq` and is never stored. The `step` event of the command's end has all of its
+    output. `item` names the command within its attempt.
+    """
+
+    run: str
+    at: Time
+    attempt: int
+    item: str
+    text: str
+
+
+LiveEvent: Any = Union[Event, OutputEvent]  # noqa: UP007  `Event` is made from a list

@@ -19,6 +19,7 @@ from engine.ports.engine import EnginePort
 from tui.cli.support import waiting
 from tui.cli.support.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 from tui.cli.support.fault_news import FaultNews
+from tui.cli.support.live_reports import LiveReports, RunReport
 
 PAGE = 500
 
@@ -41,6 +42,10 @@ class RunDisplay(Protocol):
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Show what happened next, and the runs as they are after it."""
+        ...
+
+    def show_live(self, reports: list[RunReport]) -> None:
+        """Show what the commands of runs print while they run."""
         ...
 
     def tell(self, text: str) -> None:
@@ -69,10 +74,13 @@ class RunFollower:
         runs: Iterable[Run],
         since: int | Mapping[str, int] = 0,
         until: asyncio.Future[None] | None = None,
+        *,
+        pulse_s: float | None = None,
     ) -> None:
         self.runs = {run.id: run for run in runs}
         self.faults = FaultNews(engine)
         self._engine = engine
+        self._pulse_s = pulse_s  # so often `news` yields, whether or not there are any
         self._until = until  # as long as it is not done, a run that has ended may start again
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
 
@@ -129,7 +137,9 @@ class RunFollower:
 
     async def _wait(self, coming: asyncio.Future[EventBatch]) -> None:
         ends = () if self._until is None or self._until.done() else (self._until,)
-        await asyncio.wait((coming, *ends), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            (coming, *ends), timeout=self._pulse_s, return_when=asyncio.FIRST_COMPLETED
+        )
 
     async def _unseen(self, run_id: str) -> AsyncGenerator[list[Event]]:
         """Yield a run's stored events after those seen, a page at a time."""
@@ -145,8 +155,10 @@ class RunFollower:
                 return
 
 
-async def follow(follower: RunFollower, display: RunDisplay) -> None:
-    """Show what happens to the runs until all have ended.
+async def follow(
+    follower: RunFollower, display: RunDisplay, live: LiveReports | None = None
+) -> None:
+    """Show what happens to the runs until all have ended; with `live`, also what commands print.
 
     Whatever is written goes through a thread: a reader that is slow, or a terminal that was
     stopped with Ctrl-S, holds up nothing but its own output.
@@ -157,7 +169,18 @@ async def follow(follower: RunFollower, display: RunDisplay) -> None:
                 await asyncio.to_thread(display.warn, line)
             if events:
                 await asyncio.to_thread(display.show, events, dict(follower.runs))
+            elif live and (reports := await read_live(live, display)):
+                await asyncio.to_thread(display.show_live, reports)
     await asyncio.to_thread(display.finish, follower.runs, await follower.changes())
+
+
+async def read_live(live: LiveReports, display: RunDisplay) -> list[RunReport]:
+    """Return the new live reports; why there are none, where they cannot be read, is shown."""
+    try:
+        return await live.read()
+    except OSError as error:
+        await asyncio.to_thread(display.warn, f"No live output: {error.strerror}")
+        return []
 
 
 def exit_code(runs: Iterable[Run]) -> int:

@@ -15,15 +15,18 @@ from rich.text import Text
 from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
 from engine.domain.lifecycle import LIVE
+from engine.domain.live import CommandEnded, CommandOutput
 from engine.domain.model import Run
 from tui import formatting
 from tui.cli.support import output
 from tui.cli.support.changed_tree import TreeLeaf, tree
 from tui.cli.support.failure import panel
+from tui.cli.support.live_reports import RunReport
 from tui.cli.support.plain_lines import fold, look
 from tui.cli.support.run_names import RunNames
 from tui.cli.support.summaries import details, full_title, headline, reason, together
 from tui.models.log_events import LogFilter
+from tui.models.output_tail import OutputTail
 from tui.terminal.cells import clean, crop, fit, wrap
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ STYLES = {
 FRAMES_PER_S = 8
 BAR = 24
 KIND = 9
+OUTPUT_LINES = 10
+"""Lines of a running command's output."""
 TREE_FILES = 12
 """Changed files that one event draws."""
 
@@ -56,6 +61,8 @@ class LiveView:
         self._full = full
         self._filter = LogFilter(has_bookkeeping=has_bookkeeping)
         self._question = ""
+        self._tails: dict[str, OutputTail] = {}
+        """The output of the running command, by run."""
         self._several = len(follower.runs) > 1
         self._names = RunNames(follower.runs.values())
         self._console = output.console(sys.stdout)
@@ -88,6 +95,14 @@ class LiveView:
         told = [line for event in news for line in self._lines(event)]
         if told:
             self._console.print(*told, sep="\n", no_wrap=True, overflow="ignore", crop=True)
+
+    def show_live(self, reports: list[RunReport]) -> None:
+        """Keep the last lines of what commands print, for the moving part."""
+        for run, one in reports:
+            if isinstance(one, CommandOutput):
+                self._tails.setdefault(run.id, OutputTail()).add(one.text)
+            elif isinstance(one, CommandEnded):
+                self._tails.pop(run.id, None)
 
     def tell(self, text: str) -> None:
         """Add a remark above the moving part."""
@@ -170,7 +185,8 @@ class LiveView:
         runs = list(self._follower.runs.values())
         asked = [Text(self._question, "bold yellow")] if self._question else []
         if not self._several:
-            return Group(self._header(runs[0]), self._progress(runs[0], now), *asked)
+            header, progress = self._header(runs[0]), self._progress(runs[0], now)
+            return Group(header, progress, *self._output(runs[0]), *asked)
         live = [run for run in runs if run.status in LIVE]
         above = self.above()
         shown = live[: max(1, self._console.height - 4 - len(above))]
@@ -178,6 +194,13 @@ class LiveView:
         if len(live) > len(shown):
             lines.append(Text(f"and {len(live) - len(shown)} more", STYLES["dim"]))
         return Group(*above, *lines, *asked)
+
+    def _output(self, run: Run) -> list[Text]:
+        """Draw the last lines of what the running command has printed."""
+        tail = self._tails.get(run.id)
+        room = max(1, min(OUTPUT_LINES, self._console.height // 3))
+        lines = tail.last(room) if tail and run.status in LIVE else ()
+        return [Text(f"  {crop(line, self._console.width - 3)}", STYLES["dim"]) for line in lines]
 
     def above(self) -> list[Text]:
         """Draw what several runs have in common; nothing, unless a subclass knows something."""

@@ -75,6 +75,13 @@ def full_option(function: Function) -> Function:
     )(function)
 
 
+def live_option(function: Function) -> Function:
+    """Add `--live`."""
+    return click.option(
+        "--live", is_flag=True, help="Show the output of commands while they run, too."
+    )(function)
+
+
 def bookkeeping_option(function: Function) -> Function:
     """Add `--all`."""
     return click.option(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.domain.events import Event, Step, event_json
+from engine.domain.live import CommandEnded, CommandOutput, output_json
 from engine.domain.model import Run
 from tui import formatting
 from tui.cli.support import output
+from tui.cli.support.live_reports import RunReport, WholeLines
 from tui.cli.support.summaries import details, headline, together
 from tui.formatting.events import lines as output_lines
 from tui.models.log_events import LogFilter
+from tui.models.output_tail import shown_line
 
 PROMPT_LINES = 5
 """Lines of a prompt that are shown below its first one."""
@@ -40,6 +44,12 @@ class JsonLines:
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Write the events."""
         output.say_json(*map(event_json, events))
+
+    def show_live(self, reports: list[RunReport]) -> None:
+        """Write the output as objects without a number."""
+        outputs = ((run, one) for run, one in reports if isinstance(one, CommandOutput))
+        now = time.time()
+        output.say_json(*(output_json(run.id, run.attempt, now, one) for run, one in outputs))
 
     def tell(self, text: str) -> None:
         """Keep stdout clean."""
@@ -72,6 +82,7 @@ class PlainLines(JsonLines):
         self._name, self._colour = name, colour
         self._full = full
         self._filter = LogFilter(has_bookkeeping=has_bookkeeping)
+        self._outputs = WholeLines()
 
     def show(self, events: list[Event], runs: dict[str, Run]) -> None:
         """Write the events."""
@@ -86,6 +97,23 @@ class PlainLines(JsonLines):
             lines += [[(name, colour), (line, None)] for line in shown]
         if lines:
             output.say_styled(lines)
+
+    def show_live(self, reports: list[RunReport]) -> None:
+        """Write the whole lines of the output."""
+        written: list[list[tuple[str, str | None]]] = []
+        now = formatting.time_of_day(time.time())
+        for run, one in reports:
+            if isinstance(one, CommandEnded):
+                self._outputs.end(run.id, one.item)
+            if not isinstance(one, CommandOutput):
+                continue
+            name = f"{self._name(run)}  " if self._name else ""
+            colour = self._colour(run.id) if self._colour else None
+            for line in self._outputs.add(run.id, one.item, one.text):
+                text = f"{now}  {one.type:<8}  {shown_line(line)}"
+                written.append([(name, colour), (text.rstrip(), None)])
+        if written:
+            output.say_styled(written)
 
     def tell(self, text: str) -> None:
         """Write a remark."""

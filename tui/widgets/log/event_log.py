@@ -14,7 +14,6 @@ from textual.strip import Strip
 
 from engine.domain.events import Event
 from engine.domain.kinds import EventKind
-from engine.domain.live import LiveReport
 from tui import commands, formatting
 from tui.terminal.cells import clean
 from tui.widgets.base.line_view import MOVES, LineView
@@ -109,14 +108,6 @@ class EventLog(LineView):
     def append(self, events: Iterable[Event]) -> None:
         """Add live events; known ones, and those that do not belong here, are skipped."""
         self.pages.append(events)
-
-    def show_live(self, reports: Iterable[LiveReport]) -> None:
-        """Show what the running commands of the run printed, below their steps."""
-        self.tails.add(reports)
-        if changed := self.tails.place(self.window):
-            self.paint.forget_strips()
-            with self.place.steady():
-                self.window.lay_out_again(changed)
 
     # The reader's place
 

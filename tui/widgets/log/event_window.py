@@ -266,7 +266,7 @@ class EventWindow:
         self._number()
 
     def lay_out_again(self, entries: Iterable[WindowEntry]) -> None:
-        """Lay out entries whose live output has changed."""
+        """Place the rows of entries whose live output has changed."""
         for entry in entries:
             self._lay_out(entry)
         self._number()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.domain.live import CommandEnded, CommandOutput, LiveReport
 from tui.models.output_tail import OutputTail
 from tui.widgets.log.event_window import EventWindow
 from tui.widgets.log.window_entry import WindowEntry
+
+if TYPE_CHECKING:
+    from tui.widgets.log.event_log import EventLog
 
 MAX_TAILS = 20
 """Commands whose output is kept at a time: an agent runs few at once."""
@@ -39,6 +43,14 @@ class LiveTails:
     def size(self) -> int:
         """The number of characters that are kept."""
         return sum(tail.output.size for tail in self._tails.values())
+
+    def show(self, log: EventLog, reports: Iterable[LiveReport]) -> None:
+        """Show what is new below the steps of a log."""
+        self.add(reports)
+        if changed := self.place(log.window):
+            log.paint.forget_strips()
+            with log.place.steady():
+                log.window.lay_out_again(changed)
 
     def add(self, reports: Iterable[LiveReport]) -> None:
         """Add what the commands printed; drop the output of those that ended."""

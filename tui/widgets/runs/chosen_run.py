@@ -74,7 +74,7 @@ class ChosenRun(TransparentVertical):
     def on_mount(self) -> None:
         """Prepare to read what the run's commands print."""
         log = self.log_view
-        self._live = LiveFeed(log, self._engine.live_output, log.show_live)
+        self._live = LiveFeed(log, self._engine.live_output, lambda new: log.tails.show(log, new))
 
     def compose(self) -> ComposeResult:
         """Create the parts."""

@@ -15,7 +15,7 @@ REPEATED = (
     b'"thread/tokenUsage/updated"',
     b'"turn/diff/updated"',
 )
-"""Methods whose lines are left out where they say the same as the last one of the method."""
+"""Methods whose lines are left out where they repeat the last one of the method."""
 _HEAD = 100
 """Bytes of a line in which its method stands."""
 JOINED_S = 0.1
