@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from engine.engine import Engine
 
 LIMIT_S = 60
 """How long anything may take that is awaited; far more than it needs."""
+
+SERVER_ENDED = 70
+"""The exit code of a bridge whose app-server has ended by itself."""
 
 HOSTILE = (
     "[/red]",
@@ -43,9 +47,38 @@ def script(*lines: str) -> str:
     return "\n".join(f"sim: {line}" for line in lines)
 
 
+class Mode(StrEnum):
+    """The modes of an agent, in both of which a run has the same outcomes."""
+
+    EXEC = "exec"
+    INTERACTIVE = "interactive"
+
+    @property
+    def processes(self) -> int:
+        """How many processes an attempt has: the shell, the bridge of one mode, the agent."""
+        return 3 if self is Mode.INTERACTIVE else 2
+
+    def exit_code(self, of_agent: int) -> int:
+        """Return the exit code of an attempt whose agent ended with a code, and no turn."""
+        return SERVER_ENDED if self is Mode.INTERACTIVE else of_agent
+
+
+_modes = [Mode.EXEC]
+
+
+@contextmanager
+def mode_of_specs(mode: Mode) -> Iterator[None]:
+    """Let `spec` make runs of this mode."""
+    _modes.append(mode)
+    yield
+    _modes.pop()
+
+
 def spec(*lines: str, **more: Any) -> RunSpec:
     """A run of the simulated agent that plays these directives."""
     said = {"title": "a title", "project": "a project", "agent": Agent.SIMULATED, **more}
+    if said["agent"] is Agent.SIMULATED:
+        said.setdefault("interactive", _modes[-1] is Mode.INTERACTIVE)
     return RunSpec(prompt=script(*(lines or ("say hello",))), **said)
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -32,6 +32,7 @@ from engine.domain.errors import CATALOGUE, UserError
 from engine.domain.events import Body
 from engine.domain.model import Agent, Run, RunSpec, Status, Usage, Workspace, WorkspaceKind
 from engine.domain.reasons import WaitingFor
+from engine.preflight import check_texts
 from tui.app import SwarmApp
 
 NOW = 1.8e9
@@ -117,6 +118,16 @@ def test_a_good_spec_passes_its_checks(kind: Kind) -> None:
     kind.agent.check_installed(kind.spec, quick())
     assert all(program.is_file() for program in kind.agent.programs)
     assert kind.agent.requests <= frozenset(ExtraRequest)
+
+
+def test_only_an_agent_that_takes_answers_can_be_interactive(kind: Kind) -> None:
+    spec = replace(kind.spec, interactive=True)
+    if ExtraRequest.ANSWER in kind.agent.requests:
+        check_texts(spec)
+        return
+    with pytest.raises(UserError) as refused:
+        check_texts(spec)
+    assert refused.value.code == "RUN_NOT_INTERACTIVE"
 
 
 def test_another_reader_goes_on_from_the_state_after_every_line(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import engine.agents.simulated as simulated
-from engine.agents.simulated import default_task, files, items, script, trouble
+from engine.agents.simulated import default_task, playing, script, trouble
 
 EXECUTABLE = Path(simulated.__file__).with_name("__main__.py")
 LIMIT_S = 60
@@ -629,7 +629,8 @@ def test_all_arguments_of_the_real_one_are_taken(agent: Agent) -> None:
     "line",
     ["bogus", "", "wait", "wait x", "wait -1", "wait nan", "speed 0", "say", "exit x", "hang now",
      'command "x', "command x exit=y", "command x odd=1", "write", "child odd", "attempt x",
-     "end", "limits window=3", "numbered 3 from=first", "mcp one", "usage 5"],
+     "end", "until now", "form [1]", "form {", "ask", "question x", "limits window=3",
+     "numbered 3 from=first", "mcp one", "usage 5"],
 )  # fmt: skip
 def test_wrong_directives_exit_2_before_anything_happens(agent: Agent, line: str) -> None:
     result = agent.play(f"sim: write a.txt x\nsim: {line}")
@@ -684,8 +685,7 @@ def test_every_directive_is_documented_and_played() -> None:
     table = [line.split(" | ")[0] for line in simulated.__doc__.splitlines() if line[:3] == "| `"]
     documented = {name for row in table for name in re.findall(r"`([a-z-]+)", row)}
     assert documented == set(script.FORMS)
-    played = {*items.PLAYS, *files.PLAYS, *trouble.PLAYS}
-    assert played == set(script.FORMS) - {"default", "attempt", "end"}
+    assert set(playing.PLAYS) == set(script.FORMS) - {"default", "attempt", "end"}
 
 
 def test_it_needs_only_the_standard_library_and_starts_fast(agent: Agent) -> None:

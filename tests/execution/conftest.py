@@ -5,15 +5,32 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Mode, mode_of_specs
 
 from engine.config.paths import AttemptFolder, Paths
 from engine.execution.local import process
 from engine.execution.local.process import AttemptProcess
 from engine.execution.local.process_marks import mark, marked
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with the mark `both_modes` in both modes of the simulated agent."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "both_modes" in marks and "one_mode" not in marks:
+        metafunc.parametrize("mode", list(Mode), indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def mode(request: pytest.FixtureRequest) -> Iterator[Mode]:
+    """The mode of the runs that `spec` makes."""
+    found = getattr(request, "param", Mode.EXEC)
+    with mode_of_specs(found):
+        yield found
 
 
 @pytest.fixture
@@ -51,4 +68,5 @@ def _let_go(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _end(folder: AttemptFolder) -> None:
     for pid in marked(mark(folder)):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended with another
+            os.kill(pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support import (
     LIMIT_S,
+    Mode,
     becomes,
     fake_codex,
     many_files,
@@ -32,6 +33,8 @@ from engine.engine import Engine
 from engine.execution.local.process_marks import mark, marked
 from engine.store.appending import AppendRequest, Committed
 
+pytestmark = pytest.mark.both_modes
+
 READY = "say ready"
 
 
@@ -51,6 +54,7 @@ def is_(engine: Engine, run: Run, status: Status) -> Callable[[], bool]:
     return lambda: engine.view.runs[run.id].status is status
 
 
+@pytest.mark.one_mode
 async def test_a_queued_run_is_cancelled_before_it_costs_anything(paths: Paths) -> None:
     async with supervising(paths, slots=1) as engine:
         first, second = [await engine.start(spec("hang")) for _ in range(2)]
@@ -63,6 +67,7 @@ async def test_a_queued_run_is_cancelled_before_it_costs_anything(paths: Paths) 
     assert not paths.workspace(second.spec.project, second.id).exists()
 
 
+@pytest.mark.one_mode
 async def test_a_run_is_cancelled_while_a_big_copy_is_made(paths: Paths, tmp_path: Path) -> None:
     wish = many_files(tmp_path / "source", 2000)
     async with supervising(paths) as engine:
@@ -104,12 +109,14 @@ async def test_what_hears_sigterm_does_not_wait_for_the_grace_time(paths: Paths)
     assert alive(paths, run) == []
 
 
-async def test_what_ignores_sigterm_is_killed_after_the_grace_time(paths: Paths) -> None:
+async def test_what_ignores_sigterm_is_killed_after_the_grace_time(
+    paths: Paths, mode: Mode
+) -> None:
     lines = ("ignore-term", "child ignore-term", "child ignore-term new-session", READY, "hang")
     async with supervising(paths, grace_s=0.4) as engine:
         run = await engine.start(spec(*lines))
         await until_ready(engine, run)
-        assert len(alive(paths, run)) == 4
+        assert len(alive(paths, run)) == mode.processes + 2
         await engine.cancel(run.id)
         await settled(engine)
         cancelled = engine.view.runs[run.id]
@@ -181,6 +188,7 @@ async def test_many_are_cancelled_at_once(paths: Paths) -> None:
     assert not any(alive(paths, run) for run in runs)
 
 
+@pytest.mark.one_mode
 async def test_a_cancel_that_overtakes_a_commit_is_not_forgotten(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

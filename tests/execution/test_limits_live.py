@@ -19,6 +19,8 @@ from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON
 from engine.engine import Engine
 
+pytestmark = pytest.mark.both_modes
+
 RESET_S = 4
 """Long enough to look at what waits before it is over, also on a busy machine."""
 RESETS = f"limits primary=100 resets_in={RESET_S}"

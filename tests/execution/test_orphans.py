@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import LIMIT_S, becomes, quick, settled, spec, supervising, texts
+from support import LIMIT_S, Mode, becomes, quick, settled, spec, supervising, texts
 
 from engine.config.paths import AttemptFolder, Paths
 from engine.domain.events import StatusChanged
@@ -20,6 +20,8 @@ from engine.engine import CheckHealth, Engine
 from engine.execution.local import orphans
 from engine.execution.local.process_marks import MARK, mark, marked
 from engine.store.appending import AppendRequest
+
+pytestmark = pytest.mark.both_modes
 
 GRACE_S = 0.5
 """What a test adds to the grace time and a second: these machines do much else."""
@@ -82,14 +84,14 @@ POLITE = ("child", "child new-session")
 @pytest.mark.parametrize("lines", [POLITE, STUBBORN], ids=["polite", "stubborn"])
 @pytest.mark.parametrize("what", ["cancel", "kill"])
 async def test_a_cancel_from_another_process_leaves_nothing_alive(
-    paths: Paths, lines: tuple[str, ...], what: str
+    paths: Paths, lines: tuple[str, ...], what: str, mode: Mode
 ) -> None:
     # A kill that waited for the grace time would take too long for `settled`.
     grace_s = 10 * LIMIT_S if what == "kill" else GRACE_S
     async with supervising(paths, grace_s=grace_s) as engine:
         run = await engine.start(spec(*lines, "say ready", "hang"))
         await said(engine, run)
-        assert len(alive(paths, run)) == 4
+        assert len(alive(paths, run)) == mode.processes + 2
         asked = await asyncio.to_thread(program, paths, what, run.id)
         await asyncio.to_thread(asked.communicate)
         await settled(engine)
@@ -134,12 +136,12 @@ async def killed_while_running(paths: Paths, *lines: str) -> Run:
     return run
 
 
-async def test_a_run_that_goes_on_alone_is_no_orphan(paths: Paths) -> None:
+async def test_a_run_that_goes_on_alone_is_no_orphan(paths: Paths, mode: Mode) -> None:
     run = await killed_while_running(paths, "child new-session")
     async with Engine.open(paths, quick(), follow=False) as engine:
         assert await engine.doctor.orphans() == []
         assert await engine.doctor.end_orphans() == 0
-    assert len(alive(paths, run)) == 3
+    assert len(alive(paths, run)) == mode.processes + 1
     async with supervising(paths, grace_s=GRACE_S) as engine:
         await engine.cancel(run.id)
         await settled(engine)
@@ -148,7 +150,7 @@ async def test_a_run_that_goes_on_alone_is_no_orphan(paths: Paths) -> None:
 
 @pytest.mark.parametrize("lines", [POLITE, STUBBORN], ids=["polite", "stubborn"])
 async def test_what_a_dead_engine_left_is_found_and_ended_and_nothing_else(
-    paths: Paths, bystander: subprocess.Popen[bytes], lines: tuple[str, ...]
+    paths: Paths, bystander: subprocess.Popen[bytes], lines: tuple[str, ...], mode: Mode
 ) -> None:
     lost = await killed_while_running(paths, *lines)
     async with supervising(paths, grace_s=GRACE_S) as engine:
@@ -166,7 +168,7 @@ async def test_what_a_dead_engine_left_is_found_and_ended_and_nothing_else(
         assert "--end-orphans" in finding.recovery
         assert await engine.doctor.end_orphans() == 1
         assert alive(paths, lost) == []
-        assert len(alive(paths, busy)) == 2
+        assert len(alive(paths, busy)) == mode.processes
         assert bystander.poll() is None
         assert await engine.doctor.orphans() == []
         await engine.cancel(busy.id)
@@ -178,7 +180,9 @@ async def until_forgotten(engine: Engine, run: Run) -> None:
     await becomes(lambda: run.id not in engine._supervision.scheduler._run_tasks)
 
 
-async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(paths: Paths) -> None:
+async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(
+    paths: Paths, mode: Mode
+) -> None:
     async with supervising(paths, grace_s=GRACE_S) as engine:
         run = await engine.start(spec("say one", "fail something odd"))
         await settled(engine)
@@ -192,7 +196,7 @@ async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(path
             assert (found.attempt, found.pids) == ("attempt-1", (left.pid,))
             assert await engine.doctor.end_orphans() == 1
             assert await asyncio.to_thread(left.wait) == -signal.SIGTERM
-            assert len(alive(paths, run, 2)) == 2
+            assert len(alive(paths, run, 2)) == mode.processes
         finally:
             left.kill()
             left.wait()
@@ -201,7 +205,7 @@ async def test_an_orphan_of_an_earlier_attempt_is_found_beside_the_live_one(path
 
 
 async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
-    paths: Paths, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
     """Between the look at the processes and the look at the database it has begun."""
     async with supervising(paths) as engine:
@@ -221,11 +225,12 @@ async def test_a_run_that_starts_while_orphans_are_looked_for_is_none(
         with monkeypatch.context() as patch:
             patch.setattr(orphans.process_marks, "marks", start_and_read)
             assert await engine.doctor.orphans() == []
-        assert len(alive(paths, started[0])) == 2
+        assert len(alive(paths, started[0])) == mode.processes
         await engine.cancel(started[0].id)
         await settled(engine)
 
 
+@pytest.mark.one_mode
 async def test_processes_of_runs_that_the_database_does_not_know_are_left_alone(
     paths: Paths,
 ) -> None:

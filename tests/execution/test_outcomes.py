@@ -16,6 +16,7 @@ import pytest
 from support import (
     HOSTILE,
     LIMIT_S,
+    Mode,
     becomes,
     fake_codex,
     of_type,
@@ -38,6 +39,8 @@ from engine.domain.text import printable
 from engine.engine import Engine
 from engine.store import connect
 from engine.store.appending import AppendRequest, Committed
+
+pytestmark = pytest.mark.both_modes
 
 GOOD_WAY = [Status.QUEUED, Status.PREPARING, Status.RUNNING, Status.SUCCEEDED]
 CAUSES = {
@@ -114,16 +117,19 @@ async def test_a_failed_turn_says_why(paths: Paths, cause: str) -> None:
     [("exit 0", 0, "exit code 0"), ("exit 3", 3, "exit code 3"), ("crash", 101, "panicked at")],
 )
 async def test_without_a_completed_turn_a_run_has_failed(
-    paths: Paths, end: str, exit_code: int, said: str
+    paths: Paths, end: str, exit_code: int, said: str, mode: Mode
 ) -> None:
     async with supervising(paths) as engine:
         run = await played(engine, "say hello", end)
-    assert (run.status, run.exit_code) == (Status.FAILED, exit_code)
+    assert (run.status, run.exit_code) == (Status.FAILED, mode.exit_code(exit_code))
     assert run.error
     assert run.error.code == "AGENT_CRASHED"
+    if mode is Mode.INTERACTIVE and end != "crash":
+        said = f"the app-server ended by itself with {exit_code}"
     assert said in run.error.message
 
 
+@pytest.mark.one_mode
 async def test_a_completed_turn_with_a_bad_exit_code_has_failed(
     paths: Paths, tmp_path: Path
 ) -> None:
@@ -135,6 +141,7 @@ async def test_a_completed_turn_with_a_bad_exit_code_has_failed(
     assert run.error.code == "AGENT_CRASHED"
 
 
+@pytest.mark.one_mode
 async def test_a_codex_that_cannot_run_is_a_missing_codex(paths: Paths, tmp_path: Path) -> None:
     fake = tmp_path / "codex"
     fake.write_text("#!/nowhere/interpreter\n")
@@ -145,7 +152,7 @@ async def test_a_codex_that_cannot_run_is_a_missing_codex(paths: Paths, tmp_path
         assert caught.value.code == "CODEX_CLI_MISSING"
 
 
-async def test_warnings_reconnects_and_novelties_fail_nothing(paths: Paths) -> None:
+async def test_warnings_reconnects_and_novelties_fail_nothing(paths: Paths, mode: Mode) -> None:
     async with supervising(paths) as engine:
         run = await played(
             engine, "speed 100", "warning careful", "reconnecting 2", "unknown", r"raw \xff {"
@@ -156,8 +163,9 @@ async def test_warnings_reconnects_and_novelties_fail_nothing(paths: Paths) -> N
         "careful", "Reconnecting...", "Reconnecting...",
     ]  # fmt: skip
     raw = [body.data for body in of_type(events, "raw")]
-    assert [data if isinstance(data, str) else data["type"] for data in raw] == [
-        "simulated.novelty", "item.completed", "\ufffd {",
+    key, slash = ("method", "/") if mode is Mode.INTERACTIVE else ("type", ".")
+    assert [data if isinstance(data, str) else data[key] for data in raw] == [
+        f"simulated{slash}novelty", f"item{slash}completed", "\ufffd {",
     ]  # fmt: skip
 
 
@@ -251,6 +259,7 @@ async def test_children_that_the_agent_left_behind_are_ended_and_told(paths: Pat
         ({"workspace": WorkspaceSpec(WorkspaceKind.COPY, "/")}, "WORKSPACE_UNSAFE"),
     ],
 )
+@pytest.mark.one_mode
 async def test_a_mistake_costs_no_row_and_no_folder(paths: Paths, wish: dict, code: str) -> None:
     async with supervising(paths) as engine:
         with pytest.raises(UserError) as caught:
@@ -366,6 +375,7 @@ async def test_only_what_has_ended_can_be_retried(paths: Paths) -> None:
 # Found by name
 
 
+@pytest.mark.one_mode
 async def test_a_run_is_found_by_any_unique_prefix(paths: Paths) -> None:
     async with Engine.open(paths) as engine:
         with pytest.raises(UserError) as caught:
@@ -413,6 +423,7 @@ async def test_a_locked_database_holds_a_run_up_and_harms_it_not(
     assert texts(events) == [*(f"n {n}" for n in range(1, 21)), "end"]
 
 
+@pytest.mark.one_mode
 async def test_a_database_locked_at_the_end_turns_no_success_into_a_failure(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,8 @@ from engine.domain.reasons import WaitingFor
 from engine.engine import Engine
 from engine.execution import scheduler
 
+pytestmark = pytest.mark.both_modes
+
 SEEN_S = 0.5
 """How soon every engine of a home is to see what another one did."""
 MARGIN_S = 10.0
@@ -57,6 +59,7 @@ async def test_priorities_then_age(paths: Paths) -> None:
         assert list(await starts(engine)) == ["2", "4", "0", "1", "3"]
 
 
+@pytest.mark.one_mode
 async def test_starts_are_spread(paths: Paths) -> None:
     await filled(paths, *({} for _ in range(4)))
     async with supervising(paths, queue=QueueSettings(stagger_s=0.3)) as engine:
@@ -118,6 +121,7 @@ async def test_a_start_time(paths: Paths) -> None:
 # From another engine
 
 
+@pytest.mark.one_mode
 async def test_slots_are_changed_live_from_another_engine(paths: Paths) -> None:
     async with supervising(paths, slots=1) as engine, Engine.open(paths, quick()) as other:
         runs = [await other.start(spec("hang")) for _ in range(4)]
@@ -151,6 +155,7 @@ async def seen(engine: Engine, holds: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.one_mode
 async def test_a_pause_is_seen_everywhere_within_half_a_second(paths: Paths) -> None:
     asked = Pause("asked by the user")
     async with (
@@ -183,6 +188,7 @@ async def test_a_pause_starts_nothing_and_stops_nothing(paths: Paths) -> None:
         await settled(engine)
 
 
+@pytest.mark.one_mode
 async def test_two_engines_and_commands_on_one_home(paths: Paths) -> None:
     async with supervising(paths, slots=3) as one, supervising(paths, slots=3) as two:
         assert (one.supervises, two.supervises) == (True, False)
@@ -252,6 +258,7 @@ def codex(tmp_path: Path) -> Fake:
     return Fake(tmp_path)
 
 
+@pytest.mark.one_mode
 async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, codex: Fake) -> None:
     async with supervising(paths, slots=4) as engine:
         await played(engine)
@@ -273,6 +280,7 @@ async def test_the_login_is_checked_once_before_the_first_codex(paths: Paths, co
 @pytest.mark.parametrize(
     ("says", "code"), [(NO_LOGIN, "CODEX_AUTH_REQUIRED"), (NO_CONFIG, "CODEX_CONFIG_INVALID")]
 )
+@pytest.mark.one_mode
 async def test_without_a_login_a_run_fails_before_anything_is_started(
     paths: Paths, codex: Fake, says: str, code: str
 ) -> None:
@@ -297,6 +305,7 @@ async def test_without_a_login_a_run_fails_before_anything_is_started(
 @pytest.mark.parametrize(
     ("says", "code"), [(NO_LOGIN, "CODEX_AUTH_REQUIRED"), (NO_CONFIG, "CODEX_CONFIG_INVALID")]
 )
+@pytest.mark.one_mode
 async def test_without_a_login_no_run_is_created_or_queued_again(
     paths: Paths, codex: Fake, says: str, code: str
 ) -> None:
@@ -319,6 +328,7 @@ async def test_without_a_login_no_run_is_created_or_queued_again(
         assert (simulated.status, simulated.error) == (Status.SUCCEEDED, None)
 
 
+@pytest.mark.one_mode
 async def test_a_missing_interpreter_of_codex_is_reported_before_a_run_is_created(
     paths: Paths, codex: Fake
 ) -> None:
@@ -346,6 +356,7 @@ async def test_a_pause_for_codex_holds_no_simulated_run(
         assert engine.view.runs[waiting.id].status is Status.SUCCEEDED
 
 
+@pytest.mark.one_mode
 async def test_two_refused_logins_in_a_row_pause_the_queue(paths: Paths, codex: Fake) -> None:
     codex.does(REFUSED)
     async with supervising(paths, slots=1) as engine:
@@ -362,6 +373,7 @@ async def test_two_refused_logins_in_a_row_pause_the_queue(paths: Paths, codex: 
         assert ends[2:] == ["succeeded"] * 3
 
 
+@pytest.mark.one_mode
 async def test_the_pause_comes_with_the_second_refusal_and_not_with_a_later_start(
     paths: Paths, codex: Fake
 ) -> None:
@@ -376,6 +388,7 @@ async def test_the_pause_comes_with_the_second_refusal_and_not_with_a_later_star
         assert engine.pause is None
 
 
+@pytest.mark.one_mode
 async def test_a_success_in_between_forgives_a_refused_login(paths: Paths, codex: Fake) -> None:
     async with supervising(paths, slots=1) as engine:
         for does in (REFUSED, GOOD, REFUSED):
@@ -386,6 +399,7 @@ async def test_a_success_in_between_forgives_a_refused_login(paths: Paths, codex
         assert engine.pause is None
 
 
+@pytest.mark.one_mode
 async def test_a_codex_of_one_run_that_cannot_run_is_that_run_s_affair(
     paths: Paths, codex: Fake, tmp_path: Path
 ) -> None:
@@ -450,6 +464,7 @@ async def test_a_stall_can_fail_a_run(
     assert reason in run.error.message
 
 
+@pytest.mark.one_mode
 async def test_no_first_event_is_a_reason_of_its_own(
     paths: Paths, codex: Fake, watchful: Callable[[str], dict]
 ) -> None:
@@ -486,6 +501,7 @@ async def test_a_time_limit_ends_a_run(paths: Paths, watchful: Callable[[str], d
     assert left == []
 
 
+@pytest.mark.one_mode
 async def test_what_is_said_while_being_stopped_changes_no_verdict(
     paths: Paths, codex: Fake, watchful: Callable[[str], dict]
 ) -> None:

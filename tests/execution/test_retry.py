@@ -14,6 +14,8 @@ from engine.domain.requests import GO_ON
 from engine.engine import Engine
 from engine.execution import outcome
 
+pytestmark = pytest.mark.both_modes
+
 AT_FIRST = ("attempt 1", "write one.txt 1", "fail something odd", "end")
 LATER = ("attempt 2+", "write two.txt 2", "say later", "end")
 

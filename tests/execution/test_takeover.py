@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from support import (
     LIMIT_S,
+    Mode,
     becomes,
     many_files,
     of_type,
@@ -27,14 +28,16 @@ from support import (
     texts,
 )
 
-from engine.agents.base import EMPTY_STATE
+from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.domain.events import Progressed, StatusChanged
-from engine.domain.model import Run, Stage, Status, Workspace, WorkspaceKind
+from engine.domain.model import Run, Stage, Status, Usage, Workspace, WorkspaceKind
 from engine.engine import Engine
 from engine.execution.attempt_cursor import AttemptCursor, cursor_text
 from engine.execution.local.process_marks import mark, marked
 from engine.store.appending import AppendRequest
+
+pytestmark = pytest.mark.both_modes
 
 GOOD_WAY = [Status.QUEUED, Status.PREPARING, Status.RUNNING, Status.SUCCEEDED]
 SUPERVISE = """
@@ -99,7 +102,7 @@ async def test_the_next_engine_goes_on_in_the_middle(paths: Paths) -> None:
     ],
 )
 async def test_an_end_that_no_engine_saw_is_known_to_the_next(
-    paths: Paths, end: str, status: Status, exit_code: int, code: str | None
+    paths: Paths, end: str, status: Status, exit_code: int, code: str | None, mode: Mode
 ) -> None:
     async with supervising(paths) as engine:
         run = await engine.start(spec("say one", "wait 0.3", "say two", end))
@@ -109,7 +112,11 @@ async def test_an_end_that_no_engine_saw_is_known_to_the_next(
         await settled(engine)
         ended = engine.view.runs[run.id]
         events = await engine.events(run.id)
-    assert (ended.status, ended.exit_code) == (status, exit_code)
+    has_turn = end.startswith(("say", "fail"))
+    assert (ended.status, ended.exit_code) == (
+        status,
+        exit_code if has_turn else mode.exit_code(exit_code),
+    )
     assert (ended.error.code if ended.error else None) == code
     assert texts(events)[:2] == ["one", "two"]
 
@@ -132,7 +139,7 @@ def supervisor(paths: Paths):
 
 
 async def test_an_engine_killed_in_the_middle_loses_and_doubles_nothing(
-    paths: Paths, supervisor: Callable[[], subprocess.Popen[bytes]]
+    paths: Paths, supervisor: Callable[[], subprocess.Popen[bytes]], mode: Mode
 ) -> None:
     child = await asyncio.to_thread(supervisor)
     async with Engine.open(paths, quick()) as watching:
@@ -150,7 +157,7 @@ async def test_an_engine_killed_in_the_middle_loses_and_doubles_nothing(
         good, bad = (watching.view.runs[run.id] for run in runs)
         told = [await watching.events(run.id) for run in runs]
     assert (good.status, good.exit_code) == (Status.SUCCEEDED, 0)
-    assert (bad.status, bad.exit_code) == (Status.FAILED, 9)
+    assert (bad.status, bad.exit_code) == (Status.FAILED, mode.exit_code(9))
     assert [texts(events)[:150] for events in told] == [numbers(150)] * 2
     assert texts(told[0])[150:] == ["end"]
     good_way, bad_way = (of_type(events, "progress") for events in told)
@@ -166,6 +173,7 @@ async def test_a_run_that_waited_for_an_engine_is_started_by_the_next(paths: Pat
         assert engine.view.runs[run.id].status is Status.SUCCEEDED
 
 
+@pytest.mark.one_mode
 async def test_a_copy_that_was_cut_off_is_made_anew(paths: Paths, tmp_path: Path) -> None:
     wish = many_files(tmp_path / "source", 1500)
     async with supervising(paths) as engine:
@@ -226,7 +234,9 @@ async def test_a_process_that_vanished_without_a_result_was_interrupted(paths: P
         await settled(engine)
 
 
-async def test_an_attempt_that_was_decided_but_never_started_is_started(paths: Paths) -> None:
+async def test_an_attempt_that_was_decided_but_never_started_is_started(
+    paths: Paths, mode: Mode
+) -> None:
     async with Engine.open(paths, quick()) as engine:
         run = await engine.start(spec("say hello"))
         folder = paths.workspace(run.spec.project, run.id)
@@ -240,7 +250,9 @@ async def test_an_attempt_that_was_decided_but_never_started_is_started(paths: P
             Progressed(Stage.WORKSPACE_CLONED, "workspace ready", 20, where),
             StatusChanged(Status.RUNNING),
         ]
-        cursor = cursor_text(AttemptCursor(msgspec.Raw(EMPTY_STATE)))
+        is_interactive = mode is Mode.INTERACTIVE
+        state = agent_of("simulated").first_state(None, Usage(), (), interactive=is_interactive)
+        cursor = cursor_text(AttemptCursor(msgspec.Raw(state)))
         await engine._store.append([AppendRequest(run.id, bodies, cursor=cursor)])
     async with supervising(paths) as engine:
         await settled(engine)

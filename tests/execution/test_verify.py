@@ -18,6 +18,8 @@ from engine.engine import Engine
 from engine.execution.local import orphans
 from engine.execution.local.process_marks import mark, marked
 
+pytestmark = pytest.mark.both_modes
+
 SUPERVISE = """
 import asyncio, sys
 from pathlib import Path

@@ -20,7 +20,7 @@ from engine.domain.interaction import (
     RequestAnswer,
     TurnInterrupt,
 )
-from engine.domain.model import Agent, Run, RunSpec, Status
+from engine.domain.model import Run, RunSpec, Status
 from engine.domain.run_json import run_json
 from engine.engine import Engine
 
@@ -211,13 +211,6 @@ async def test_rights_by_settings_of_codex_are_refused(
     async with house.engine() as engine:
         with pytest.raises(UserError, match="cannot be set for an interactive run"):
             await engine.start(interactive("x", codex_config=(setting,)))
-
-
-async def test_simulated_agent_is_not_interactive(house: House) -> None:
-    async with house.engine() as engine:
-        with pytest.raises(UserError) as refused:
-            await engine.start(RunSpec("x", "x", "p", Agent.SIMULATED, interactive=True))
-    assert refused.value.code == "RUN_NOT_INTERACTIVE"
 
 
 async def test_json_of_a_run_that_needs_input(house: House, server: LoopbackServer) -> None:

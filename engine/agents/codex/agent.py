@@ -121,7 +121,7 @@ class CodexAgent:
         if request.run.spec.interactive:
             safety.check_settings(request.config.codex.config)
             safety.check_home(request, home)
-            return interactive_command(request, program, home)
+            return interactive_command(request, [program], home)
         return command.command(request, [program], home)
 
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:

@@ -1,7 +1,9 @@
-r"""The built-in stand-in for Codex: speaks `codex exec --json`, scripted by its prompt.
+r"""The built-in stand-in for Codex, scripted by its prompt: `codex exec --json` and `app-server`.
 
 It has the real one's arguments, events, exit codes, rollouts and resume, runs no command and
 asks no model. Start it by path: `python -I -S engine/agents/simulated/__main__.py exec --json …`.
+As an app-server (`server.py`) it plays the same scripts over JSON-RPC, and a message in the middle
+of a turn adds its own directives to those that are left.
 
 A prompt without directives plays a believable task of about 8 seconds. Lines that begin with
 `sim:` are played instead, in order; then the turn completes and the exit code is 0. Every line
@@ -39,9 +41,21 @@ would read them. Times are in seconds.
 | `hang` | nothing any more, for ever |
 | `crash` | a panic on stderr, exit 101, no closing event |
 | `exit N` | ends with this code at once, without turn.completed |
-| `ignore-term` | SIGTERM and SIGINT are ignored from here on |
+| `ignore-term` | SIGTERM, SIGINT and the end of an app-server's stdin are ignored from here on |
+| `stream N [every=0]` | a command that writes N lines while it runs |
+| `background SECONDS` | a command with a real process, which an interrupt alone does not end |
 | `child [ignore-term] [new-session] [SECONDS]` | leaves a real process that sleeps (300 s) |
+| `ask CMD [reason=TEXT] [takes=0] [writes=PATH]` | asks for a command; if approved, PATH gets it |
+| `ask-patch PATH TEXT` | asks for a patch, which is written only inside the workspace |
+| `ask-rights network\|PATH [reason=TEXT]` | asks for the network or a further folder |
+| `ask-tool SERVER TOOL` | asks for an MCP tool call |
+| `question TEXT A\|B`, `form SCHEMA` | asks for an answer, and prints it |
+| `ask-unknown METHOD` | a request that no version knows |
+| `until message` | waits for a message of the user |
+| `deaf` | answers no request from here on |
 | `attempt N` … `end` (or the next `attempt`) | only in attempt N (`N+`: from N on) |
+
+`codex exec` cannot ask: there, each request is refused, and no message ever comes.
 
 Attempts are counted under `$CODEX_HOME/simulated`, by working directory and script. A resumed
 turn whose message has no directives plays the thread's last script again if that one has `attempt`

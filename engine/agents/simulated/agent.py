@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from engine.agents.base import (
 from engine.agents.codex.agent import CodexAgent
 from engine.agents.codex.command import command
 from engine.agents.codex.home import VARIABLE
+from engine.agents.codex.interactive.command import BRIDGE, interactive_command
 from engine.agents.codex.sessions import SessionFiles
 from engine.agents.profile import AgentProfile
 from engine.agents.simulated.profile import SIMULATED
@@ -48,7 +49,7 @@ class SimulatedAgent:
         self.reader = spoken.reader
         self.live_reader = spoken.live_reader
         self.resets_at = spoken.resets_at
-        self.pending_records = _no_records
+        self.pending_records = spoken.pending_records
 
     @property
     def name(self) -> str:
@@ -62,13 +63,13 @@ class SimulatedAgent:
 
     @property
     def requests(self) -> frozenset[ExtraRequest]:
-        """The extra requests that it understands: none, it reads nothing after its prompt."""
-        return frozenset()
+        """The extra requests that an interactive run understands."""
+        return frozenset(ExtraRequest)
 
     @property
     def programs(self) -> tuple[Path, ...]:
-        """Programs of this package that it starts: the simulated agent itself."""
-        return (PROGRAM,)
+        """Programs of this package that it starts: the simulated agent itself, and the bridge."""
+        return (PROGRAM, BRIDGE)
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Do nothing: it is part of this package."""
@@ -95,7 +96,9 @@ class SimulatedAgent:
         """Return the command of an attempt, with this Python; raises `UserError`."""
         own = request.paths.agent_home(self.name)
         program = [sys.executable, "-I", "-S", str(path_of(PROGRAM))]
-        made = command(request, program, own)
+        # Its commands are not run: a home in which they could write is as safe as another.
+        build = interactive_command if request.run.spec.interactive else command
+        made = build(request, program, own)
         return replace(made, env={**made.env, VARIABLE: str(own)}, folders=(*made.folders, own))
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
@@ -109,9 +112,3 @@ class SimulatedAgent:
     def kept_files(self) -> list[tuple[Path, str]]:
         """Return nothing: it keeps no file in the user's home."""
         return []
-
-
-def _no_records(run: Run) -> Sequence[tuple[str, bytes]]:
-    """Return nothing: it reads nothing after its prompt."""
-    del run
-    return ()

@@ -29,6 +29,16 @@ def delete(turn: Turn, step: ScriptStep) -> None:
     _change(turn, step, os.unlink, deletes=True)
 
 
+def add_line(turn: Turn, path: str, text: str) -> None:
+    """Add a line to a file without a word; one that may not be written stays as it is."""
+    step = ScriptStep("append", text, [path], {})
+    whole = os.path.join(turn.options.cwd, os.path.normpath(path))
+    try:
+        _writer(step, os.O_APPEND)(_resolve(turn, whole, deletes=False))
+    except (OSError, ValueError):
+        return
+
+
 def _writer(step: ScriptStep, how: int) -> Callable[[str], None]:
     def put(path: str) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)

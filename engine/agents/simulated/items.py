@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 
 from .script import ScriptStep
-from .turn import Turn, encode
+from .turn import Turn
 
 _CHUNK_BYTES = 65536
 _QUIET_COMMANDS = ("sleep ", "cd ", "mkdir ", "true")
@@ -36,6 +35,21 @@ def print_message(turn: Turn, step: ScriptStep) -> None:
     turn.count_request(len(step.text))
 
 
+def stream(turn: Turn, step: ScriptStep) -> None:
+    """Show a command that writes lines while it runs; its first line is only in its result."""
+    lines = [f"out {number}\n" for number in range(1, int(step.words[0]) + 1)]
+    item_id, every_s = turn.new_id(), step.number("every")
+    shown = shell_command(f"seq -f 'out %g' {step.words[0]}")
+    turn.item("started", item_id, "command_execution", command=shown, aggregated_output="",
+              exit_code=None, status="in_progress")  # fmt: skip
+    for line in lines[1:]:
+        turn.stream(item_id, line)
+        turn.pause(every_s)
+    turn.item("completed", item_id, "command_execution", command=shown,
+              aggregated_output="".join(lines), exit_code=0, status="completed")  # fmt: skip
+    turn.count_request(len(shown))
+
+
 def plan(turn: Turn, step: ScriptStep) -> None:
     """Make a plan, or another one; as with the real one only where the tool is on."""
     if not turn.options.has_plan:
@@ -58,7 +72,7 @@ def done(turn: Turn, step: ScriptStep) -> None:
 
 def command(turn: Turn, step: ScriptStep) -> None:
     """Show a command that is never run."""
-    shown, exit_code = _wrapped(step.words[0]), step.whole("exit")
+    shown, exit_code = shell_command(step.words[0]), step.whole("exit")
     output = step.options.get("output", _plausible_output(step.words[0], exit_code))
     if output and not output.endswith("\n"):
         output += "\n"
@@ -78,7 +92,8 @@ def show_command(
     turn.count_request(len(shown))
 
 
-def _wrapped(text: str) -> str:
+def shell_command(text: str) -> str:
+    """Return a command as it is shown, with the shell around it."""
     # As the real one does: single quotes where they do, double ones around single ones.
     if "'" not in text:
         return f"/bin/bash -lc '{text}'"
@@ -95,18 +110,15 @@ def _plausible_output(text: str, exit_code: int) -> str:
 
 
 def search(turn: Turn, step: ScriptStep) -> None:
-    """Show a web search; the real one prints the key `id` twice, and so does this."""
+    """Show a web search."""
     item_id = turn.new_id()
-    fields = {
+    fields: dict[str, object] = {
         "id": f"ws_{item_id}",
         "query": step.text,
         "action": {"type": "search", "query": step.text},
     }
-    inner = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     for phase in ("started", "completed"):
-        item = f'{{"id":"{item_id}","type":"web_search",{inner[1:]}'
-        line = f'{{"type":"item.{phase}","item":{item}}}\n'
-        turn.emit_bytes(line.encode("utf-8", "replace"))
+        turn.show_search(phase, item_id, fields)
         turn.pause(0.1 if phase == "started" else 0)
     turn.count_request(len(step.text))
 
@@ -170,16 +182,16 @@ def numbered(turn: Turn, step: ScriptStep) -> None:
 def flood(turn: Turn, step: ScriptStep) -> None:
     """Print as fast as a pipe takes it."""
     count, size = int(step.words[0]), step.whole("size", 120)
-    pending = bytearray()
+    pending: list[dict[str, object]] = []
     text = ""
     for number in range(1, count + 1):
         text = f"flood {number} ".ljust(size, "x")
         item = {"id": turn.new_id(), "type": "agent_message", "text": text}
-        pending += encode({"type": "item.completed", "item": item})
-        if len(pending) >= _CHUNK_BYTES:
-            turn.emit_bytes(bytes(pending))
+        pending.append({"type": "item.completed", "item": item})
+        if len(pending) * size >= _CHUNK_BYTES:
+            turn.emit_all(pending)
             pending.clear()
-    turn.emit_bytes(bytes(pending))
+    turn.emit_all(pending)
     turn.last_message = text or turn.last_message
 
 
@@ -222,6 +234,7 @@ PLAYS: dict[str, Callable[[Turn, ScriptStep], None]] = {
     "usage": usage,
     "limits": limits,
     "numbered": numbered,
+    "stream": stream,
     "flood": flood,
     "bigline": bigline,
     "raw": raw,

@@ -7,16 +7,15 @@ from __future__ import annotations
 import os
 import sys
 
-from . import default_task, files, items, schema, script, trouble
+from . import schema, trouble
 from .arguments import ExecOptions, UsageError, parse, unexpected, usage_text
 from .installation import VERSION, doctor
-from .thread import Thread, count_attempt, create, find, is_thread_id
+from .playing import PLAYS, steps_of
+from .script import ScriptError, ScriptStep
+from .thread import Thread, create, find, is_thread_id
 from .turn import STDOUT, Turn, TurnEnded, complain, write_all
 
-_PLAYS = {**items.PLAYS, **files.PLAYS, **trouble.PLAYS}
 _BACKTRACE = "\n\nStack backtrace:\n   0: <unknown>\n   1: <unknown>\n   2: <unknown>"
-SCRIPT_VARIABLE = "SIMULATED_SCRIPT"
-"""A script for a prompt that holds none."""
 _UNTRUSTED = "Not inside a trusted directory and --skip-git-repo-check was not specified."
 
 
@@ -29,7 +28,7 @@ def main(arguments: list[str]) -> int:
     trouble.stop_on_interrupt()
     try:
         return _dispatch(arguments)
-    except (UsageError, script.ScriptError) as mistake:
+    except (UsageError, ScriptError) as mistake:
         complain(str(mistake))
         return 2
     except StartRefused as refusal:
@@ -45,6 +44,10 @@ def _dispatch(arguments: list[str]) -> int:
         _print(f"codex-cli {VERSION}")
     elif command in ("exec", "e"):
         return _exec(parse(rest))
+    elif command == "app-server":
+        from .server import serve  # takes milliseconds, and `exec` needs none of it
+
+        return serve(rest, _home())
     elif command == "login":
         _login(rest)
     elif command == "doctor":
@@ -90,59 +93,28 @@ def _exec(options: ExecOptions) -> int:
         _print(usage_text(options.command))
         return 0
     home, prompt = _home(), _check(options)
-    lines = script.directives(prompt)
     thread = _find_thread(options, home)
-    prepared = script.directives(os.environ.get(SCRIPT_VARIABLE, ""))
-    if not lines and (thread is None or script.has_attempts(prepared)):
-        lines = prepared
-    if thread and not lines and script.has_attempts(thread.last_script):
-        lines = thread.last_script
-    attempt = count_attempt(home, options.cwd, lines) if script.has_attempts(lines) else 1
     wanted = options.values.get("--output-schema")
-    steps = _expand(
-        script.parse(lines, attempt),
-        bool(lines),
-        prompt,
-        is_resumed=bool(thread),
-        answer=schema.answer(wanted) if wanted else "",
-    )
+    answer = schema.answer(wanted) if wanted else ""
+    steps = steps_of(prompt, home, options.cwd, thread, answer)
     # Only now: a wrong script leaves no thread behind.
     thread = thread or create(home, options.cwd, VERSION)
     turn = Turn(options, thread, counts_itself=any(step.name == "usage" for step in steps))
     turn.emit({"type": "thread.started", "thread_id": thread.id})
     turn.emit({"type": "turn.started"})
-    thread.record("event_msg", {"type": "task_started", "model": options.values.get("--model")})
+    thread.begin_turn(options.values.get("--model"))
     thread.record_message("user", prompt)
     return _play(turn, steps)
 
 
-def _play(turn: Turn, steps: list[script.ScriptStep]) -> int:
+def _play(turn: Turn, steps: list[ScriptStep]) -> int:
     try:
         for step in steps:
-            _PLAYS[step.name](turn, step)
+            PLAYS[step.name](turn, step)
     except TurnEnded as end:
         return end.exit_code
     turn.complete()
     return 0
-
-
-def _expand(
-    steps: list[script.ScriptStep],
-    is_scripted: bool,
-    prompt: str,
-    *,
-    is_resumed: bool,
-    answer: str = "",
-) -> list[script.ScriptStep]:
-    """Put the default task where it is asked for, or where nothing is."""
-    write_task = default_task.follow_up if is_resumed else default_task.directives
-    if not is_scripted:
-        played = script.parse(write_task(prompt), 1)
-        return [*played, *script.parse([f"say {answer}"], 1)] if answer else played
-    played: list[script.ScriptStep] = []
-    for step in steps:
-        played += script.parse(write_task(prompt), 1) if step.name == "default" else [step]
-    return played
 
 
 def _check(options: ExecOptions) -> str:

@@ -25,8 +25,16 @@ def answer(path: str) -> str:
     """Return a value that fits the schema in a file, as JSON on one line."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.dumps(_value(json.load(file), 0))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return example(json.load(file))
+    except (OSError, ValueError):
+        return "null"
+
+
+def example(schema: object) -> str:
+    """Return a value that fits a schema, as JSON on one line."""
+    try:
+        return json.dumps(_value(schema, 0))
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return "null"
 
 

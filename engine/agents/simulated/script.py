@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shlex
@@ -66,6 +67,9 @@ _SECONDARY = {
     "secondary_resets_in": "whole",
 }
 
+_JSON = ("form",)
+"""Directives whose text is a JSON object."""
+
 FORMS: dict[str, DirectiveForm] = {
     "speed": DirectiveForm("factor"),
     "wait": _NUMBER,
@@ -99,6 +103,17 @@ FORMS: dict[str, DirectiveForm] = {
     "crash": _NONE,
     "exit": _WHOLE,
     "ignore-term": _NONE,
+    "deaf": _NONE,
+    "ask": DirectiveForm("text", options={"reason": "text", "takes": "number", "writes": "text"}),
+    "ask-patch": _FILE,
+    "ask-rights": DirectiveForm("text", options={"reason": "text"}),
+    "ask-tool": DirectiveForm("text", "text"),
+    "question": DirectiveForm("text", "text"),
+    "form": _TEXT,
+    "ask-unknown": DirectiveForm("text"),
+    "stream": DirectiveForm("whole", options={"every": "number"}),
+    "until": DirectiveForm("event"),
+    "background": _NUMBER,
     "child": DirectiveForm("child", "child", "child", least=0),
     "attempt": DirectiveForm("attempt"),
     "end": _NONE,
@@ -172,7 +187,9 @@ def _parse_form(name: str, form: DirectiveForm, rest: str) -> ScriptStep:
     if form.text:
         if not rest:
             raise ValueError("text is missing")
-        return ScriptStep(name, unescape(rest, as_bytes=name.startswith("raw")), [], {})
+        _check_json(name, rest)
+        text = rest if name in _JSON else unescape(rest, as_bytes=name.startswith("raw"))
+        return ScriptStep(name, text, [], {})
     words: list[str] = []
     options: dict[str, str] = {}
     for token in shlex.split(rest):
@@ -186,6 +203,11 @@ def _parse_form(name: str, form: DirectiveForm, rest: str) -> ScriptStep:
     if len(words) < form.least or (form.needs and form.needs not in options):
         raise ValueError(f"{form.needs or 'a word'} is missing")
     return ScriptStep(name, "", words, options)
+
+
+def _check_json(name: str, text: str) -> None:
+    if name in _JSON and not isinstance(json.loads(text), dict):
+        raise ValueError("a JSON object is needed")
 
 
 def _split_first(rest: str) -> tuple[str, str]:
@@ -203,6 +225,8 @@ def _split_first(rest: str) -> tuple[str, str]:
 def _checked(kind: str, value: str) -> str:
     if kind == "start" and value == "last":
         return value
+    if kind == "event" and value != "message":
+        raise ValueError(f"{value!r} is not something to wait for")
     if kind == "child" and value in ("ignore-term", "new-session"):
         return value
     if kind in ("whole", "start", "attempt"):

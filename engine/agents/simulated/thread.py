@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .script import directives
 
@@ -43,7 +43,11 @@ class Thread:
         }
         self.last_number = 0
         self.last_script: list[str] = []
-        self._last_request: dict[str, int] = dict(self.totals)
+        self.last_messages: list[str] = []
+        """The ids of the user's messages in the last turn."""
+        self.changed: Callable[[], None] | None = None
+        """Called when tokens or limits have changed."""
+        self.last_request: dict[str, int] = dict(self.totals)
         self._ordinal = 0
         self._file = -1
 
@@ -65,28 +69,49 @@ class Thread:
         self._ordinal += 1
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
-    def record_message(self, role: str, text: str) -> None:
-        """Append a message of the user or the agent."""
+    def begin_turn(self, model: str | None) -> None:
+        """Append the start of a turn."""
+        self.last_messages = []
+        self.record("event_msg", {"type": "task_started", "model": model})
+
+    def record_message(self, role: str, text: str, client_id: str = "") -> None:
+        """Append a message of the user or the agent; a client sets an id."""
         kind = "input_text" if role == "user" else "output_text"
         content = [{"type": kind, "text": text}]
-        self.record("response_item", {"type": "message", "role": role, "content": content})
+        message: dict[str, object] = {"type": "message", "role": role, "content": content}
+        if client_id:
+            self.last_messages.append(client_id)
+            message["client_id"] = client_id
+        self.record("response_item", message)
 
     def count(self, request: dict[str, int]) -> None:
         """Add one model request to the running total, and write it to the rollout."""
         for key in USAGE_KEYS:
             self.totals[key] += request.get(key, 0)
-        self._last_request = {key: request.get(key, 0) for key in USAGE_KEYS}
+        self.last_request = {key: request.get(key, 0) for key in USAGE_KEYS}
         self.record_tokens()
 
     def record_tokens(self) -> None:
         """Append the token counts and the rate limits as they stand."""
         info = {
             "total_token_usage": _with_sum(self.totals),
-            "last_token_usage": _with_sum(self._last_request),
+            "last_token_usage": _with_sum(self.last_request),
             "model_context_window": CONTEXT_WINDOW,
         }
         payload = {"type": "token_count", "info": info, "rate_limits": self.rate_limits}
         self.record("event_msg", payload)
+        if self.changed:
+            self.changed()
+
+    def lock(self) -> bool:
+        """Keep other processes from writing to this thread; False if one does."""
+        import fcntl  # only the app-server locks
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def load(self) -> None:
         """Read back what an earlier turn left, however it ended."""
@@ -109,16 +134,20 @@ class Thread:
             tokens: dict[str, dict[str, dict[str, int]]] = json.loads(line)["payload"]
             self.totals = {key: tokens["info"]["total_token_usage"][key] for key in USAGE_KEYS}
             self.rate_limits.update(tokens["rate_limits"])
+        elif payload["type"] == "task_started":
+            self.last_messages = []
         elif payload["type"] == "message":
             text: str = json.loads(line)["payload"]["content"][0]["text"]
             number = _NUMBERED.fullmatch(text)
+            if client_id := payload.get("client_id"):
+                self.last_messages.append(str(client_id))
             if payload["role"] == "user":
                 self.last_script = directives(text) or self.last_script
             elif number:
                 self.last_number = int(number[1])
 
 
-def create(home: str, cwd: str, version: str) -> Thread:
+def create(home: str, cwd: str, version: str, source: str = "exec") -> Thread:
     """Begin a thread and its rollout."""
     now = time.time()
     thread_id = _uuid7(now)
@@ -131,9 +160,9 @@ def create(home: str, cwd: str, version: str) -> Thread:
             "id": thread_id,
             "timestamp": _utc("%Y-%m-%dT%H:%M:%SZ", now),
             "cwd": cwd,
-            "originator": "codex_exec",
+            "originator": "codex_exec" if source == "exec" else "swarm_tui",
             "cli_version": version,
-            "source": "exec",
+            "source": source,
             "model_provider": "simulated",
         },
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 
-from .items import show_command
+from .items import shell_command, show_command
 from .script import ScriptStep
-from .turn import Turn, TurnEnded, complain
+from .turn import Turn, TurnEnded, TurnFailed, complain
 
 _URL = "https://api.openai.com/v1/responses"
 FAILURES = {
@@ -28,6 +27,8 @@ FAILURES = {
     ),
 }
 _NO_NETWORK = "Reconnecting... waiting for network (Connection failed: error sending request)"
+_COMMAND_PROGRAM = "import select, sys; select.select([0], [], [], float(sys.argv[1]))"
+"""It waits, at most until its stdin ends: then the agent has died."""
 _CHILD_PROGRAM = "import sys, time; time.sleep(float(sys.argv[1]))"
 
 
@@ -50,10 +51,8 @@ def network(turn: Turn, _: ScriptStep) -> None:
 def fail(turn: Turn, step: ScriptStep) -> None:
     """Fail for a known cause, or with a message of one's own."""
     message = FAILURES.get(step.text, step.text)
-    # The real one prints it twice: as an error line, then as the turn's end.
-    turn.emit({"type": "error", "message": message})
-    turn.emit({"type": "turn.failed", "error": {"message": message}})
-    raise TurnEnded(1)
+    turn.fail(message)
+    raise TurnFailed
 
 
 def stderr(_: Turn, step: ScriptStep) -> None:
@@ -61,10 +60,9 @@ def stderr(_: Turn, step: ScriptStep) -> None:
     complain(step.text)
 
 
-def hang(_turn: Turn, _step: ScriptStep) -> None:
+def hang(turn: Turn, _: ScriptStep) -> None:
     """Print nothing any more, for ever."""
-    while True:
-        time.sleep(3600)
+    turn.pause_forever()
 
 
 def crash(_turn: Turn, _step: ScriptStep) -> None:
@@ -83,9 +81,14 @@ def leave(_: Turn, step: ScriptStep) -> None:
     raise TurnEnded(int(step.words[0]) & 0xFF)
 
 
-def ignore_term(_turn: Turn, _step: ScriptStep) -> None:
+def ignore_term(turn: Turn, _: ScriptStep) -> None:
     """Stop only for SIGKILL from here on."""
-    _ignore_signals()
+    turn.ignore_signals()
+
+
+def deaf(turn: Turn, _: ScriptStep) -> None:
+    """Answer no request of the client from here on."""
+    turn.stop_answering()
 
 
 def child(turn: Turn, step: ScriptStep) -> None:
@@ -103,6 +106,28 @@ def child(turn: Turn, step: ScriptStep) -> None:
         preexec_fn=_ignore_signals if "ignore-term" in step.words else None,
     )
     show_command(turn, f"/bin/bash -lc 'sleep {seconds} &'", f"[1] {process.pid}\n", 0)
+
+
+def background(turn: Turn, step: ScriptStep) -> None:
+    """Run a real process as a command: it outlives an interrupt, and dies with the agent."""
+    import subprocess  # costs 7 ms, and few scripts ask for it
+
+    seconds = step.words[0]
+    shown, item_id = shell_command(f"sleep {seconds}"), turn.new_id()
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _COMMAND_PROGRAM, seconds, "simulated-command"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    turn.started.append(process)
+    turn.item("started", item_id, "command_execution", command=shown, aggregated_output="",
+              exit_code=None, status="in_progress")  # fmt: skip
+    while process.poll() is None:
+        turn.pause(0.05 * turn.speed)
+    turn.item("completed", item_id, "command_execution", command=shown, aggregated_output="",
+              exit_code=0, status="completed")  # fmt: skip
+    turn.count_request(len(shown))
 
 
 def _ignore_signals() -> None:
@@ -124,5 +149,7 @@ PLAYS: dict[str, Callable[[Turn, ScriptStep], None]] = {
     "crash": crash,
     "exit": leave,
     "ignore-term": ignore_term,
+    "deaf": deaf,
     "child": child,
+    "background": background,
 }

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 
 from .arguments import ExecOptions
 from .thread import Thread
+
+TYPE_CHECKING = False  # as in typing, which takes several milliseconds of every start
+if TYPE_CHECKING:
+    import subprocess
 
 STDOUT = 1
 STDERR = 2
@@ -22,6 +27,18 @@ class TurnEnded(Exception):
         """Keep the exit code."""
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+
+class TurnFailed(TurnEnded):
+    """The turn has failed, which was printed."""
+
+    def __init__(self) -> None:
+        """Set the exit code of such a turn."""
+        super().__init__(1)
+
+
+class TurnInterrupted(Exception):
+    """The client ended the turn."""
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -54,6 +71,8 @@ class Turn:
         self.plan: list[str] = []
         self.plan_done = 0
         self.plan_id = ""
+        self.started: list[subprocess.Popen[bytes]] = []
+        """Processes of its commands."""
         self._counts_itself = counts_itself
         self._requests = 0
         self._items = 0
@@ -73,6 +92,18 @@ class Turn:
         item = {"id": item_id, "type": kind, **fields}
         self.emit({"type": f"item.{phase}", "item": item})
 
+    def fail(self, message: str) -> None:
+        """Print that the turn has failed: as an error line, then as its end."""
+        self.emit({"type": "error", "message": message})
+        self.emit({"type": "turn.failed", "error": {"message": message}})
+
+    def show_search(self, phase: str, item_id: str, fields: dict[str, object]) -> None:
+        """Print a web search; the real one prints the key `id` twice, and so does this."""
+        inner = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        item = f'{{"id":"{item_id}","type":"web_search",{inner[1:]}'
+        line = f'{{"type":"item.{phase}","item":{item}}}\n'
+        self.emit_bytes(line.encode("utf-8", "replace"))
+
     def new_id(self) -> str:
         """Return the next item its number; they begin again with every turn."""
         self._items += 1
@@ -82,6 +113,35 @@ class Turn:
         """Wait, at the speed of this turn."""
         if seconds > 0:
             time.sleep(seconds / self.speed)
+
+    def pause_forever(self) -> None:
+        """Wait without an end."""
+        while True:
+            self.pause(3600.0)
+
+    def wait_for_message(self) -> None:
+        """Wait for a message of the user: without a client there is none."""
+        self.pause_forever()
+
+    def request(self, method: str, params: dict[str, object]) -> dict[str, object] | None:
+        """Ask the client, and return its response; None where there is no client to ask."""
+        del method, params
+        return None
+
+    def stream(self, item_id: str, text: str) -> None:
+        """Show a piece of a command's output while it runs: only a client reads it."""
+
+    def stop_answering(self) -> None:
+        """Answer no request of the client from here on."""
+
+    def ignore_signals(self) -> None:
+        """Stop only for SIGKILL from here on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def emit_all(self, events: list[dict[str, object]]) -> None:
+        """Print many events at once."""
+        self.emit_bytes(b"".join(map(encode, events)))
 
     def print_message(self, text: str) -> None:
         """Print an agent message and remember it as the last one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.agents.base import AgentCommand, CommandRequest
@@ -14,13 +14,19 @@ from engine.system.child_files import path_of
 BRIDGE = Path(__file__).parent / "bridge" / "__main__.py"
 
 
-def interactive_command(request: CommandRequest, codex: str, home: Path) -> AgentCommand:
-    """Return the command of one attempt with the program `codex`; raises `UserError`.
+def interactive_command(
+    request: CommandRequest, program: Sequence[str], home: Path
+) -> AgentCommand:
+    """Return the command of one attempt with `program`; raises `UserError`.
 
     Variables, folders and settings are those of `codex exec`. The prompt is read from stdin.
     """
     prompt = request.message or f"{PROMPT}{request.run.attempt}"
-    options = ["--codex", codex, "--inbox", str(request.folder.inbox), "--prompt-id", prompt]
+    codex, *arguments = program
+    options = ["--codex", codex]
+    for argument in arguments:
+        options += ["--codex-argument", argument]
+    options += ["--inbox", str(request.folder.inbox), "--prompt-id", prompt]
     options += _options(request)
     for setting in command.all_settings(request, home):
         options += ["-c", setting]

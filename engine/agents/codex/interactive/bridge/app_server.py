@@ -27,12 +27,12 @@ class ServerMissing(Exception):
 class AppServer:
     """One `codex app-server` over stdio. It ends, with all its commands, when its stdin ends."""
 
-    def __init__(self, codex: str, settings: list[str]) -> None:
-        argv = [codex, "app-server", *(word for one in settings for word in ("-c", one))]
+    def __init__(self, program: list[str], settings: list[str]) -> None:
+        argv = [*program, "app-server", *(word for one in settings for word in ("-c", one))]
         try:
             self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:
-            raise ServerMissing(f"{codex}: {error.strerror}") from error
+            raise ServerMissing(f"{program[0]}: {error.strerror}") from error
         assert self._child.stdin
         assert self._child.stdout
         self.stdin, self.stdout = self._child.stdin.fileno(), self._child.stdout.fileno()

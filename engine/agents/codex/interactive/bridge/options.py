@@ -13,7 +13,12 @@ _VALUES = {
     "--last-message": "last_message",
     "--output-schema": "output_schema",
 }
-_LISTS = {"-c": "settings", "--image": "images", "--add-dir": "folders"}
+_LISTS = {
+    "--codex-argument": "codex_arguments",
+    "-c": "settings",
+    "--image": "images",
+    "--add-dir": "folders",
+}
 _REQUIRED = ("--codex", "--inbox", "--prompt-id", "--sandbox", "--approvals")
 
 
@@ -28,6 +33,8 @@ class BridgeOptions:
         self.codex = self.inbox = self.prompt_id = ""
         self.sandbox = self.approvals = ""
         self.thread = self.model = self.last_message = self.output_schema = ""
+        self.codex_arguments: list[str] = []
+        """Arguments of the program before `app-server`, where it is not one file."""
         self.settings: list[str] = []
         self.images: list[str] = []
         self.folders: list[str] = []

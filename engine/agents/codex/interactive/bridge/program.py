@@ -30,7 +30,8 @@ class Bridge:
         self._prompt = _read_prompt()
         self._spool = Spool()
         self._inbox = InboxReader(options.inbox, options.prompt_id)
-        self._server = AppServer(options.codex, options.settings)
+        program = [options.codex, *options.codex_arguments]
+        self._server = AppServer(program, options.settings)
         self._session = Session(options, self._server, self._spool)
         self._acts = {
             self._wake: lambda: os.read(self._wake, 100),
