@@ -12,11 +12,13 @@ from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
+from engine.domain import rule_matching
+from engine.domain.approval_rules import ApprovalRule
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
-from engine.domain.interaction import DeliveryTime, RequestAnswer
+from engine.domain.interaction import DeliveryTime, InputRequest, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Pause, Run, RunSpec
@@ -376,6 +378,36 @@ class Engine:
         """Answer an open request of a run; raises `UserError` where it is not open any more."""
         return await self._requests.answer(run, answered)
 
+    async def answer_all(
+        self, answers: Sequence[tuple[str, RequestAnswer]]
+    ) -> list[Run | UserError]:
+        """Answer open requests of runs in one step; a failure costs only its own answer.
+
+        Returns for each answer the run, or the error.
+        """
+        return await self._requests.answer_all(answers)
+
+    async def rules(self) -> list[ApprovalRule]:
+        """Return the approval rules with their uses: the user's, and those of the settings."""
+        return await self._services.rules.all()
+
+    async def add_rule(self, rule: ApprovalRule) -> ApprovalRule:
+        """Add a rule, and return it with its id; it also answers equal requests that are open.
+
+        Raises `UserError` INPUT_INVALID for a rule that cannot be.
+        """
+        added = await self._services.rules.add(rule)
+        self._publish((), set())
+        return added
+
+    async def remove_rule(self, rule: str) -> ApprovalRule:
+        """Remove a rule by its id: from the next request on; raises RULE_NOT_FOUND."""
+        return await self._services.rules.remove(rule)
+
+    def possible_rules(self, run: Run, request: InputRequest) -> list[ApprovalRule]:
+        """Return the rules that could answer requests like this one, the narrowest first."""
+        return rule_matching.possible(run, request)
+
     async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
         """Send a message to the agent of a run; one that has ended goes on with it."""
         return await self._requests.send(run, text, delivery)
@@ -512,6 +544,8 @@ class Engine:
         if self._supervision and (scheduler := self._supervision.scheduler):
             with guard("scheduler news"):
                 scheduler.notify(runs)
+            with guard("rules news"):
+                self._supervision.rules.notify(events)
 
     def _published(self) -> None:
         self._publish((), set())

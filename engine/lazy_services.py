@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
+    from engine.runs.rules import ApprovalRules
     from engine.templates.service import Templates
     from engine.trust.service import Trust
     from engine.workspaces.service import Workspaces
@@ -119,6 +120,13 @@ class LazyServices:
     # Not the method of the registry itself: a list of files needs no executor imported.
     def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:
         return self.executors.workspaces(workspace)
+
+    @cached_property
+    def rules(self) -> ApprovalRules:
+        """The rules that answer requests of agents."""
+        from engine.runs.rules import ApprovalRules
+
+        return ApprovalRules(self._store, self.config)
 
     @cached_property
     def logins(self) -> LoginCheck:

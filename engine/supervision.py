@@ -14,6 +14,7 @@ from engine.domain.projection import View
 from engine.domain.queue import QueueRules, paused
 from engine.execution.fault_reporter import FaultReporter
 from engine.execution.journal import Journal
+from engine.execution.rule_applier import RuleApplier
 from engine.execution.shared_settings import SharedSettings
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import FinalError, TaskTree
@@ -46,6 +47,7 @@ class Supervision:
         published: Callable[[], None],
     ) -> None:
         self.scheduler: Scheduler | None = None
+        self.rules = RuleApplier(view, store, journal, parts.rules.of_files)
         self._parts = parts
         self._store = store
         self._view = view
@@ -128,6 +130,7 @@ class Supervision:
             branch.start("unreadable runs", self._rebuild_unreadable)
             _follow_hosts(branch, tools)
             branch.start("look-after", scheduler.check_runs)
+            branch.start("approval rules", self.rules.run)
             branch.start("maintenance", tending.run)
             branch.start("search", parts.search.keep_up)
             branch.start("notifications", lambda: parts.notifications.run(branch))

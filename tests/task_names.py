@@ -15,6 +15,7 @@ EVERYWHERE = frozenset({
     "look-after", "maintenance", "search", "notifications", "receiver", "faults", "heartbeat",
     "imports", "unreadable runs", "run", "checkpoint", "settings", "search news", "run records",
     "notification news", "scheduler news", "queue", "budgets", "radar", "clock", "login check",
+    "approval rules", "rules news",
 })  # fmt: skip
 """Tasks and guards of every face with a supervising engine."""
 OF_FACE = {

@@ -255,6 +255,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The request is not open any more.",
         "List the open requests with `swarm-tui inbox`.",
     ),
+    "RULE_NOT_FOUND": CatalogueEntry(
+        "There is no such rule.", "List the rules with `swarm-tui rules`."
+    ),
     "HOME_UNSAFE": CatalogueEntry(
         "The agent's commands can write to the home.",
         "Name a folder in SWARM_HOME that is neither below the temporary folder nor in a "

@@ -87,6 +87,9 @@ class InputRequest:
     `details`, all of the request that has no field of its own, are whole: each character that
     cannot be seen is a backslash escape. `reason` is the agent's own text. Requests with the same
     `digest` are equal in all that they ask. `is_cut`: it is too long to be shown whole.
+    `subject` is what approval rules compare: the shell and the script of a command in the
+    workspace, the paths of a patch with links followed, or an MCP server and its tool. It is empty
+    where no rule may approve the request.
     """
 
     type: ClassVar[str] = "input_request"
@@ -101,6 +104,7 @@ class InputRequest:
     details: str = ""
     digest: str = ""
     is_cut: bool = False
+    subject: tuple[str, ...] = ()
     decision: Decision | None = None
     decided_by: str = ""
     message: str = ""

@@ -15,6 +15,7 @@ from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
 from engine.domain.model import AttemptRequest, Run, RunSpec
 from engine.domain.projection import View
+from engine.domain.rule_answers import RulesOf
 from engine.execution.faults import Faults
 from engine.execution.run_records import RunRecords
 from engine.store.appending import AppendRequest, Committed
@@ -119,6 +120,11 @@ class Journal:
     ) -> Committed:
         """Append what `decide` makes of each of the runs, as stored, in one step."""
         return await self.append([AppendRequest(run, decide=decide) for run in runs])
+
+    async def answer_by_rules(self, runs: Sequence[str], others: RulesOf) -> Committed:
+        """Append the answers of approval rules to the open requests of runs, in one step."""
+        done = await self._store.answer_by_rules(runs, others)
+        return await self._handed_on(await self._recorded(done))
 
     async def _recorded(self, done: Committed, entries: Sequence[AppendRequest] = ()) -> Committed:
         """Store the changes in the runs' own folders, too, before they are published."""

@@ -14,6 +14,7 @@ from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.domain.open_enum import unknown_allowed
 from engine.store.appending import WORKED_IN
+from engine.store.rules import CHANGED as RULES_CHANGED
 from engine.store.store import Store
 from engine.system.environment import distrust
 
@@ -33,17 +34,19 @@ class SharedSettings:
         self.pause: Pause | None = None
         self.faults: tuple[Fault, ...] = ()
         """Faults of the supervising engine, as last reported."""
+        self._rules_mark: str | None = None
 
     async def refresh(self) -> bool:
         """Read the stored settings, and return whether they changed."""
-        before = (self.slots, self.pause, self.faults)
+        before = (self.slots, self.pause, self.faults, self._rules_mark)
         stored = await self._store.settings()
         names = (name for name in stored if name.startswith(WORKED_IN))
         distrust(json.loads(name.removeprefix(WORKED_IN)) for name in names)
         self.slots = _number(stored.get(_SLOTS)) or self._default_slots
         self.pause = _pause(stored.get(_PAUSE))
         self.faults = _faults(stored.get(_FAULTS))
-        return before != (self.slots, self.pause, self.faults)
+        self._rules_mark = stored.get(RULES_CHANGED)
+        return before != (self.slots, self.pause, self.faults, self._rules_mark)
 
     async def set_slots(self, slots: int) -> None:
         """Keep a number of slots, for all processes and for later."""

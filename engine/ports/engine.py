@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from engine.config.paths import Paths
     from engine.config.preferences import Preferences
     from engine.config.settings import Config
+    from engine.domain.approval_rules import ApprovalRule
+    from engine.domain.errors import UserError
     from engine.domain.events import Event
     from engine.domain.fault import Fault
-    from engine.domain.interaction import RequestAnswer
+    from engine.domain.interaction import InputRequest, RequestAnswer
     from engine.domain.live import LiveReport
     from engine.domain.model import Pause, Run, RunSpec
     from engine.domain.projection import View
@@ -171,6 +173,28 @@ class RunsPort(Protocol):
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
         """Answer an open request of a run; raises `UserError` where it is not open any more."""
+        ...
+
+    async def answer_all(
+        self, answers: Sequence[tuple[str, RequestAnswer]]
+    ) -> list[Run | UserError]:
+        """Answer open requests of runs in one step; returns for each the run, or the error."""
+        ...
+
+    async def rules(self) -> list[ApprovalRule]:
+        """Return the approval rules with their uses."""
+        ...
+
+    async def add_rule(self, rule: ApprovalRule) -> ApprovalRule:
+        """Add a rule, and return it with its id; it also answers equal requests that are open."""
+        ...
+
+    async def remove_rule(self, rule: str) -> ApprovalRule:
+        """Remove a rule by its id: from the next request on; raises RULE_NOT_FOUND."""
+        ...
+
+    def possible_rules(self, run: Run, request: InputRequest) -> list[ApprovalRule]:
+        """Return the rules that could answer requests like this one, the narrowest first."""
         ...
 
     async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:

@@ -27,6 +27,7 @@ from engine.domain.text import printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.finder import find_run
+from engine.store.appending import AppendRequest
 from engine.store.store import Store
 from engine.system.environment import requested_environment
 
@@ -138,6 +139,36 @@ class RunRequests:
         return await self._journal.change(
             run, lambda current: requests.answer(current, answered, message)
         )
+
+    async def answer_all(
+        self, answers: Sequence[tuple[str, RequestAnswer]]
+    ) -> list[Run | UserError]:
+        """Answer open requests of runs, in one step; a failure costs only its own answer."""
+        failed: dict[int, UserError] = {}
+
+        def entry(place: int, run: str, answered: RequestAnswer) -> AppendRequest:
+            def decide(current: Run) -> Sequence[Body]:
+                failed.pop(place, None)
+                try:
+                    return requests.answer(current, answered, messages[place])
+                except UserError as error:
+                    failed[place] = error
+                    return ()
+
+            return AppendRequest(run, decide=decide)
+
+        messages = [new_message() for _ in answers]
+        try:
+            done = await self._journal.append([entry(n, *one) for n, one in enumerate(answers)])
+        except UserError:  # of one run, for instance one that is not there: each by itself
+            return [await self._answered(*one) for one in answers]
+        return [failed.get(n) or done.runs[run] for n, (run, _) in enumerate(answers)]
+
+    async def _answered(self, run: str, answered: RequestAnswer) -> Run | UserError:
+        try:
+            return await self.answer(run, answered)
+        except UserError as error:
+            return error
 
     async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
         """Send a message to the agent of a run; one that has ended goes on with it."""

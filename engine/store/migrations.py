@@ -163,4 +163,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """UPDATE settings SET value = coalesce(typed_pause(CAST(value AS BLOB)), value)
             WHERE name = 'pause'""",
     ),
+    # Rules that answer requests of agents, and how often each did: also of those in settings files.
+    (
+        """CREATE TABLE approval_rules (
+            id TEXT PRIMARY KEY,
+            scope TEXT NOT NULL,
+            scope_id TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            data TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE approval_rule_uses (
+            rule TEXT PRIMARY KEY,
+            data TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )

@@ -22,7 +22,8 @@ from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.store import batches, codec, identity, patterns, search, shrinking
+from engine.domain.rule_answers import RulesOf
+from engine.store import batches, codec, identity, patterns, rules, search, shrinking
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
 from engine.store.deliveries import Deliveries
@@ -54,6 +55,7 @@ class Store(StoreReader):
         super().__init__(reader)
         self.outbox = outbox
         self.deliveries = Deliveries(self._read, self._write)
+        self.rules = rules.StoredRules(self._read, self._write, lambda: self._clock())
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
@@ -150,8 +152,23 @@ class Store(StoreReader):
         is_flood = not settings and not any(entry.is_reported for entry in entries)
         return await self._write(add, is_flood=is_flood)
 
+    async def answer_by_rules(self, runs: Sequence[str], others: RulesOf) -> Committed:
+        """Answer the open requests of runs that a rule decides, and count its uses.
+
+        `others` returns the rules that are not in the database.
+        """
+
+        def add(db: sqlite3.Connection) -> Committed:
+            answers = rules.answers(db, others, self._clock())
+            done = self._append(db, [AppendRequest(run, decide=answers.decide) for run in runs])
+            rules.note_uses(db, answers.used)
+            return done
+
+        return await self._write(add)
+
     def _append(self, db: sqlite3.Connection, entries: Sequence[AppendRequest]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
+        rules.end_with(db, done.runs.values())
         if done.events and self.outbox.is_used:
             self.outbox.write_events(db, done.events, done.runs)
         return done

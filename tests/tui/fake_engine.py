@@ -26,11 +26,12 @@ from textual.widget import Widget
 from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config, UiSettings
-from engine.domain import lifecycle, requests
+from engine.domain import approval_rules, lifecycle, requests, rule_matching
+from engine.domain.approval_rules import ApprovalRule
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
-from engine.domain.interaction import DeliveryTime, RequestAnswer
+from engine.domain.interaction import DeliveryTime, InputRequest, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.live import LiveReport
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
@@ -235,6 +236,7 @@ class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
     supervises = True
+    _approval_rules: tuple[ApprovalRule, ...] = ()
 
     def __init__(self, ui: UiSettings | None = None) -> None:
         self.view = View()
@@ -437,6 +439,38 @@ class FakeEngine:
         self.asked.append(("answer", run))
         self.happen(run, *requests.answer(self.view.runs[run], answered, "message:1"))
         return self.view.runs[run]
+
+    async def answer_all(
+        self, answers: Sequence[tuple[str, RequestAnswer]]
+    ) -> list[Run | UserError]:
+        done: list[Run | UserError] = []
+        for run, answered in answers:
+            try:
+                done.append(await self.answer(run, answered))
+            except UserError as error:
+                done.append(error)
+        return done
+
+    async def rules(self) -> list[ApprovalRule]:
+        return list(self._approval_rules)
+
+    async def add_rule(self, rule: ApprovalRule) -> ApprovalRule:
+        rule_matching.check(rule)
+        added = replace(rule, id=f"r{len(self.asked)}", made_at=NOW)
+        self.asked.append(("add_rule", rule.words))
+        self._approval_rules += (added,)
+        return added
+
+    async def remove_rule(self, rule: str) -> ApprovalRule:
+        found = approval_rules.find(self._approval_rules, rule)
+        if isinstance(found, UserError):
+            raise found
+        self.asked.append(("remove_rule", rule))
+        self._approval_rules = tuple(one for one in self._approval_rules if one != found)
+        return found
+
+    def possible_rules(self, run: Run, request: InputRequest) -> list[ApprovalRule]:
+        return rule_matching.possible(run, request)
 
     async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
         self.asked.append(("send", run))

@@ -7,6 +7,7 @@ import inspect
 import io
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,15 @@ from support import LIMIT_S, quick, spec
 
 from engine.config.paths import Paths
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
+from engine.domain.approval_rules import RuleScope
 from engine.domain.errors import UserError
-from engine.domain.interaction import Decision, RequestAnswer
+from engine.domain.interaction import (
+    Decision,
+    InputRequest,
+    RequestAnswer,
+    RequestKind,
+    RequestPhase,
+)
 from engine.domain.model import Pause, Status, WorkspaceSpec
 from engine.engine import AttemptFile, AttemptRef, Engine
 from engine.ports.engine import EnginePort, HistoryPort, MonitorPort
@@ -99,6 +107,32 @@ async def test_requests_that_do_not_fit_a_run_are_refused_alike(port: EnginePort
     assert (await port.retry(run.id)).status is Status.QUEUED
     assert (await port.cancel(run.id, kill=True)).status is Status.CANCELLED
     assert (await port.retry(run.id, prompt="sim: say y", fresh=True)).status is Status.QUEUED
+
+
+async def test_answers_in_bulk_fail_each_by_itself(port: EnginePort) -> None:
+    run = await port.start(spec("say x"))
+    answered = RequestAnswer(run.attempt, "0", "", Decision.APPROVE)
+    done = await port.answer_all([(run.id, answered), (run.id, answered)])
+    assert [one.code for one in done if isinstance(one, UserError)] == ["REQUEST_NOT_PENDING"] * 2
+    assert await port.answer_all([]) == []
+
+
+async def test_approval_rules_are_kept_alike(port: EnginePort) -> None:
+    request = InputRequest(
+        "0", RequestPhase.RAISED, RequestKind.COMMAND, subject=("bash", "npm run x")
+    )
+    run = await port.start(spec("say x"))
+    possible = port.possible_rules(run, request)
+    wanted = [one for one in possible if one.scope is RuleScope.PROJECT]
+    assert wanted[0].words.startswith("Approve each run of exactly `npm run x` in project")
+    added = await port.add_rule(wanted[0])
+    assert added.id
+    assert [one.words for one in await port.rules()] == [added.words]
+    odd = replace(added, match=("a\nb",))
+    assert await code_of(lambda: port.add_rule(odd)) == "INPUT_INVALID"
+    assert (await port.remove_rule(added.id)).words == added.words
+    assert await port.rules() == []
+    assert await code_of(lambda: port.remove_rule(added.id)) == "RULE_NOT_FOUND"
 
 
 async def test_slots_and_the_pause_are_set_alike(port: EnginePort) -> None:

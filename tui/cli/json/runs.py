@@ -121,6 +121,13 @@ class InputRequestJson(Shape):
     details: Annotated[str, Meta(description="all else that it asks for")]
     digest: Annotated[str, Meta(description="equal for requests that ask for the same")]
     is_cut: Annotated[bool, Meta(description="too long to be shown whole: it can only be denied")]
+    subject: Annotated[
+        list[str],
+        Meta(
+            description="what rules compare: shell and script, paths, or server and tool; "
+            "empty: no rule may approve it"
+        ),
+    ]
     decision: Decision | None
     decided_by: str
     message: Annotated[str, Meta(description="the id of the message with a denial")]

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from engine.agents.codex.interactive import rule_subject
 from engine.agents.codex.translation import TEXT_LIMIT, unwrapped
 from engine.domain.interaction import InputRequest, ProposedChange, RequestKind, RequestPhase
 from engine.domain.text import escaped, one_line, printable, printable_name
@@ -64,6 +65,8 @@ def raised(
     if is_of_agent:
         asked["subAgent"] = True
     rest = {key: value for key, value in asked.items() if key not in _SHOWN}
+    if asked.get("kind") not in (None, "command"):
+        rest["kind"] = asked["kind"]  # input for a command, for instance, is shown as such
     command = asked.get("command")
     command = escaped(command) if isinstance(command, str) else None
     details = escaped(_encode(rest).decode()) if rest and rest != _USUAL else ""
@@ -80,10 +83,11 @@ def raised(
         details=details[:TEXT_LIMIT],
         digest=_digest(method, asked, changes),
         is_cut=any(len(text) > TEXT_LIMIT for text in whole),
+        subject=() if is_of_agent else rule_subject.of(kind, params, changes, rest, root),
     )
 
 
-_USUAL = {"environmentId": "local"}
+_USUAL = rule_subject.USUAL_DETAILS
 
 
 def _digest(method: str, asked: dict[str, Any], changes: Sequence[ProposedChange]) -> str:

@@ -1,0 +1,188 @@
+"""The requests that approval rules answer.
+
+A rule approves only what it names, read strictly; it denies widely. Deny wins over approve. No rule
+approves a request for permissions or the network, one that is too long to be shown whole, or one
+with characters that cannot be seen: those have no `subject`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from posixpath import commonpath
+
+from engine.domain import simple_command
+from engine.domain.approval_rules import ApprovalRule, RuleScope
+from engine.domain.errors import user_error
+from engine.domain.interaction import Decision, InputRequest, RequestKind
+from engine.domain.model import Run
+from engine.domain.text import escaped
+
+KINDS = (RequestKind.COMMAND, RequestKind.PATCH, RequestKind.TOOL)
+POSIX_SHELLS = frozenset({"bash", "sh"})
+"""Shells whose simple commands `simple_command` reads."""
+MATCH_CHARACTERS = 4000
+
+
+def decide(run: Run, request: InputRequest, rules: Iterable[ApprovalRule]) -> ApprovalRule | None:
+    """Return the rule that answers a request of a run: one that denies before one that approves."""
+    found = [rule for rule in rules if covers(rule, run) and matches(rule, request)]
+    return next((rule for rule in found if rule.is_deny), found[0] if found else None)
+
+
+def covers(rule: ApprovalRule, run: Run) -> bool:
+    """Return whether a rule is for a run."""
+    names = {
+        RuleScope.RUN: run.id,
+        RuleScope.BATCH: run.spec.batch,
+        RuleScope.PROJECT: run.spec.project,
+    }
+    return rule.scope is RuleScope.HOME or names.get(rule.scope) == rule.scope_id
+
+
+def matches(rule: ApprovalRule, request: InputRequest) -> bool:
+    """Return whether a rule answers a request."""
+    if rule.kind is not request.kind or not rule.match or problem(rule):
+        return False
+    if rule.is_deny:
+        return _denies(rule, request)
+    if request.is_cut or not request.subject:
+        return False
+    match rule.kind:
+        case RequestKind.COMMAND:
+            return _approves_command(rule, *request.subject)
+        case RequestKind.PATCH:
+            return all(_approves_path(rule, path) for path in request.subject)
+        case RequestKind.TOOL:
+            return rule.match == request.subject
+        case _:
+            return False
+
+
+def problem(rule: ApprovalRule) -> str:
+    """Return why a rule cannot be, as a sentence; empty for a valid one."""
+    if rule.kind not in KINDS or not (rule.scope.is_known and rule.decision.is_known):
+        return "Rules answer requests for commands, patches and tools."
+    text = "".join(rule.match)
+    if not text.strip() or len(text) > MATCH_CHARACTERS:
+        return "A rule needs a text of up to 4000 characters."
+    if escaped(text) != text or not set("\n\t").isdisjoint(text):
+        return "A rule has no control characters and no characters that cannot be seen."
+    if rule.kind is RequestKind.TOOL and not 1 + (not rule.is_deny) <= len(rule.match) <= 2:
+        return "A rule for a tool names its MCP server and the tool."
+    if rule.is_deny and rule.kind is RequestKind.COMMAND and not simple_command.has_words(text):
+        return "A rule that denies commands names words of them."
+    return "" if rule.is_deny else _approval_problem(rule)
+
+
+def check(rule: ApprovalRule) -> None:
+    """Raise `UserError` for a rule that cannot be."""
+    if reason := problem(rule):
+        raise user_error("INPUT_INVALID", reason, "Answer each such request by itself.")
+
+
+def _approval_problem(rule: ApprovalRule) -> str:
+    if rule.decision is not Decision.APPROVE:
+        return "A rule approves or denies."
+    if rule.kind is RequestKind.COMMAND and rule.is_prefix:
+        words = simple_command.parse(" ".join(rule.match))
+        if words != rule.match:
+            return "The beginning of a command is made of plain words."
+        if simple_command.runs_anything(rule.match):
+            name = rule.match[0]
+            return f"Commands that begin with `{name}` can run any program."
+    if rule.kind is RequestKind.PATCH and not _is_plain_path(rule.match[0]):
+        return "The path of a rule is relative, without `..` and without hidden files or folders."
+    return ""
+
+
+# What a rule matches
+
+
+def _approves_command(rule: ApprovalRule, shell: str, script: str) -> bool:
+    if rule.is_prefix:
+        return shell in POSIX_SHELLS and simple_command.begins_with(script, rule.match)
+    return rule.match == (script,)
+
+
+def _approves_path(rule: ApprovalRule, path: str) -> bool:
+    if not _is_plain_path(path):
+        return False
+    folder = rule.match[0].rstrip("/")
+    if not rule.is_prefix:
+        return path == folder
+    return folder == "." or path.startswith(f"{folder}/")
+
+
+def _is_plain_path(path: str) -> bool:
+    """Return whether a path leads to visible files below the workspace.
+
+    Hidden files often decide what runs later: hooks, settings of tools, workflows.
+    """
+    if path == ".":
+        return True
+    return not any(part == "" or part.startswith(".") for part in path.rstrip("/").split("/"))
+
+
+def _denies(rule: ApprovalRule, request: InputRequest) -> bool:
+    match rule.kind:
+        case RequestKind.COMMAND:
+            script = request.subject[1] if request.subject else request.command or ""
+            return simple_command.contains(script, " ".join(rule.match))
+        case RequestKind.PATCH:
+            paths = [*request.subject, *(change.path for change in request.changes)]
+            return any(_is_below(path, rule.match[0]) for path in paths)
+        case _:
+            named = ".".join(rule.match)
+            return request.text == named or (
+                len(rule.match) == 1 and request.text.startswith(f"{named}.")
+            )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    folder = folder.removeprefix("./").rstrip("/").casefold() or "/"
+    path = path.casefold()
+    return folder == "." or path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+# Possible rules
+
+
+def possible(run: Run, request: InputRequest) -> list[ApprovalRule]:
+    """Return the rules that could answer requests like this one, the narrowest first."""
+    scopes = [(RuleScope.RUN, run.id)]
+    if run.spec.batch:
+        scopes.append((RuleScope.BATCH, run.spec.batch))
+    scopes.append((RuleScope.PROJECT, run.spec.project))
+    found: list[ApprovalRule] = []
+    for scope, name in scopes:
+        for decision in (Decision.APPROVE, Decision.DENY):
+            for match, is_prefix in _forms(request):
+                kind = request.kind or RequestKind.COMMAND
+                found.append(ApprovalRule(kind, match, scope, name, decision, is_prefix))
+    return [rule for rule in found if covers(rule, run) and matches(rule, request)]
+
+
+def _forms(request: InputRequest) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield what rules like this request match, and whether that is its beginning only."""
+    match request.kind:
+        case RequestKind.COMMAND:
+            script = request.subject[1] if request.subject else request.command or ""
+            yield (script,), False
+            if words := simple_command.parse(script):
+                yield simple_command.usual_prefix(words), True
+        case RequestKind.PATCH:
+            paths = request.subject or tuple(change.path for change in request.changes)
+            if len(set(paths)) == 1:
+                yield (paths[0],), False
+            yield from (((folder,), True) for folder in _folders(paths))
+        case RequestKind.TOOL:
+            yield request.subject or (request.text,), False
+        case _:
+            pass
+
+
+def _folders(paths: Sequence[str]) -> list[str]:
+    parents = [path.rpartition("/")[0] or "." for path in paths]
+    if not parents or len({path.startswith("/") for path in parents}) == 2:
+        return []
+    return [commonpath(parents) or "."]
