@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.agents.profile import AgentProfile
+from engine.domain.answers import Values
 from engine.domain.errors import UserError, reported, user_error
 from engine.domain.events import Body
 from engine.domain.finding import Finding
 from engine.domain.folder_size import FolderSize
+from engine.domain.interaction import InputRequest
 from engine.domain.live import LiveReport
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 
@@ -272,6 +274,13 @@ class AgentPort(Protocol):
 
         Each is a record for the attempt's inbox, with its id: an agent carries out an id once.
         Empty for an agent that reads nothing after its prompt.
+        """
+        ...
+
+    def secrets_record(self, name: str, request: InputRequest, answers: Values) -> bytes:
+        """Return the inbox record `name` with the secret values of an answer, for this agent.
+
+        They count once `pending_records` has the answer that names the record.
         """
         ...
 

@@ -163,6 +163,10 @@ def request_words(request: InputRequest) -> str:
             return f"edit {request.text}"
         case RequestKind.TOOL:
             return f"use {request.text}"
+        case RequestKind.QUESTION:
+            return f"answer: {request.text}"
+        case RequestKind.FORM:
+            return f"open {request.text}" if request.url else f"fill in: {request.text}"
         case _:
             return f"more rights: {request.text}"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import ClassVar
 
+from engine.domain.input_fields import InputField
 from engine.domain.open_enum import OpenEnum
 from engine.domain.record import record
 
@@ -22,6 +24,12 @@ class RequestKind(OpenEnum):
     PATCH = "patch"
     PERMISSIONS = "permissions"
     TOOL = "tool"
+    QUESTION = "question"
+    FORM = "form"
+
+
+INPUT_KINDS = (RequestKind.QUESTION, RequestKind.FORM)
+"""Kinds that ask for values: they are answered, not approved."""
 
 
 class RequestPhase(OpenEnum):
@@ -34,11 +42,12 @@ class RequestPhase(OpenEnum):
 
 
 class Decision(OpenEnum):
-    """An answer to a request; `stop` denies it and ends the turn."""
+    """An answer to a request; `stop` denies it and ends the turn, `answer` has values."""
 
     APPROVE = "approve"
     DENY = "deny"
     STOP = "stop"
+    ANSWER = "answer"
 
 
 class DeliveryTime(OpenEnum):
@@ -89,7 +98,9 @@ class InputRequest:
     `digest` are equal in all that they ask. `is_cut`: it is too long to be shown whole.
     `subject` is what approval rules compare: the shell and the script of a command in the
     workspace, the paths of a patch with links followed, or an MCP server and its tool. It is empty
-    where no rule may approve the request.
+    where no rule may approve the request. `fields` are questions, or those of a form; `url` is an
+    address that the user is to open. `answers` are the values by field, without secret ones: those
+    are in the inbox record `secrets`.
     """
 
     type: ClassVar[str] = "input_request"
@@ -110,6 +121,10 @@ class InputRequest:
     message: str = ""
     """The id of the message that goes with a denial."""
     raised_at: float | None = None
+    fields: tuple[InputField, ...] = ()
+    url: str | None = None
+    answers: dict[str, tuple[str, ...]] | None = None
+    secrets: str = ""
 
 
 @record
@@ -122,6 +137,12 @@ class RequestAnswer:
     decision: Decision
     text: str = ""
     """Goes with a denial."""
+    answers: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Values by field; they may be secret, and are never shown."""
+
+    def __repr__(self) -> str:
+        """Return a text without the values."""
+        return f"RequestAnswer({self.attempt}, {self.request!r}, {self.decision!r})"
 
 
 @record

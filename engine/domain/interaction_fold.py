@@ -62,6 +62,8 @@ def _answered(known: InputRequest, answer: InputRequest) -> InputRequest:
         decision=answer.decision,
         decided_by=answer.decided_by,
         message=answer.message,
+        answers=answer.answers,
+        secrets=answer.secrets,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import indent
 
+from engine.domain.answers import check_answer, split_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, status_change
 from engine.domain.interaction import (
-    Decision,
     DeliveryTime,
     InputRequest,
     InterruptPhase,
@@ -95,21 +95,23 @@ def resume(run: Run, message: str) -> Sequence[Body]:
 
 
 def answer(
-    run: Run, answered: RequestAnswer, message: str = "", decided_by: str = "user"
+    run: Run,
+    answered: RequestAnswer,
+    message: str = "",
+    decided_by: str = "user",
+    secrets: str = "",
 ) -> Sequence[Body]:
     """Answer an open request; `message` is the id of the text that goes with a denial.
 
-    Raises `UserError` REQUEST_NOT_PENDING where it is not open, or asks for something else.
+    `secrets` is the id of the inbox record that has the secret values: they are in no event.
+    Raises `UserError` REQUEST_NOT_PENDING where it is not open, or asks for something else, and
+    INPUT_INVALID for an answer that does not fit it.
     """
-    request = next((one for one in run.unanswered if one.request == answered.request), None)
-    is_same = request is not None and run.attempt == answered.attempt
-    if request is None or not is_same or run.status is not Status.RUNNING:
-        raise user_error("REQUEST_NOT_PENDING")
-    if request.digest != answered.digest:
-        changed = "The request asks for something other than what was shown."
-        raise user_error("REQUEST_NOT_PENDING", changed)
-    if request.is_cut and answered.decision is Decision.APPROVE:
-        raise user_error("INPUT_INVALID", "The request is too long to be shown whole: deny it.")
+    request = open_request(run, answered)
+    check_answer(request, answered)
+    public, secret = split_secrets(request, answered.answers)
+    if secret and not secrets:
+        raise user_error("INPUT_INVALID", "A secret value has to be answered by itself.")
     told: list[Body] = []
     if answered.text:
         told.append(_queued(message, answered.text, DeliveryTime.NOW))
@@ -119,8 +121,22 @@ def answer(
         decision=answered.decision,
         decided_by=decided_by,
         message=message if told else "",
+        answers=public or None,
+        secrets=secrets if secret else "",
     )
     return [*told, done]
+
+
+def open_request(run: Run, answered: RequestAnswer) -> InputRequest:
+    """Return the open request that an answer names; raises `UserError` REQUEST_NOT_PENDING."""
+    request = next((one for one in run.unanswered if one.request == answered.request), None)
+    is_same = request is not None and run.attempt == answered.attempt
+    if request is None or not is_same or run.status is not Status.RUNNING:
+        raise user_error("REQUEST_NOT_PENDING")
+    if request.digest != answered.digest:
+        changed = "The request asks for something other than what was shown."
+        raise user_error("REQUEST_NOT_PENDING", changed)
+    return request
 
 
 def send(run: Run, message: str, text: str, delivery: DeliveryTime) -> Sequence[Body]:

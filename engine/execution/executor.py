@@ -228,11 +228,18 @@ class Executor(Protocol):
         """
         ...
 
-    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
+    async def append_records(
+        self, ref: AttemptRef, records: Sequence[bytes], *, may_create: bool = True
+    ) -> None:
         """Append records to the inbox of an interactive agent, and wake it; raises OSError.
 
-        It reads a record that was appended before it was started, and each id once.
+        It reads a record that was appended before it was started, and each id once. Without
+        `may_create`, an inbox that does not exist is a FileNotFoundError.
         """
+        ...
+
+    async def remove_inbox(self, ref: AttemptRef) -> None:
+        """Remove the inbox of an agent that has ended: answers in it may be secret."""
         ...
 
     # Stop

@@ -235,6 +235,7 @@ class RunSupervisor:
         finally:
             stopping.cancel()
         await following.process.sync_files()
+        await self._remove_inbox()
         await self._remember()
         await self._record(
             *endings.not_ended(following.process.survivors),
@@ -245,6 +246,7 @@ class RunSupervisor:
         executor, ref = self._host.executor, self._ref
         left = await following.process.kill_remaining()
         await following.process.sync_files()  # before its end is reported
+        await self._remove_inbox()
         stderr = await read_tail(executor, ref, AttemptFile.STDERR)
         outcome = endings.attempt_outcome(ending, following.reader, stderr)
         if outcome.error and following.verdict:
@@ -272,6 +274,15 @@ class RunSupervisor:
             await self._learning.learn(self._run)
         await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
 
+    async def _remove_inbox(self) -> None:
+        """Delete the attempt's inbox, before its end is recorded: answers in it may be secret."""
+        try:
+            await self._host.executor.remove_inbox(self._ref)
+        except OSError as error:
+            _log.warning("run %s: its inbox is still there: %s", self._run.id, error)
+            text = f"the inbox of the attempt could not be deleted: {error.strerror or error}"
+            await self._record(Notice("warning", text))
+
     async def _remember(self) -> None:
         """Take the last checkpoint; a fault in that takes nothing from how the run ended."""
         try:
@@ -291,6 +302,7 @@ class RunSupervisor:
             await self._remember()
         else:
             await self._host.executor.kill(self._ref, grace_s)
+        await self._remove_inbox()
         if self._run.status is Status.CANCELLING:
             await self._record(self._cancelled())
             return
@@ -307,6 +319,7 @@ class RunSupervisor:
         # Found by their marks alone: nothing else of the run may be in order.
         for part in (AttemptPart.SETUP, AttemptPart.VERIFY, AttemptPart.AGENT):
             await self._host.executor.kill(AttemptRef(run.id, run.attempt, part), grace_s)
+        await self._remove_inbox()
         try:
             async with asyncio.timeout(LAST_CHECKPOINT_S):
                 await self._remembering.finish(run, lambda: True)

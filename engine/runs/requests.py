@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.domain import requests
-from engine.domain.errors import UserError, user_error
+from engine.domain.answers import split_secrets
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body
 from engine.domain.interaction import DeliveryTime, RequestAnswer
 from engine.domain.lifecycle import FINISHED, LIVE
@@ -134,11 +135,37 @@ class RunRequests:
         )
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
-        """Answer an open request of a run; one that is not open is not answered."""
-        message = new_message()
+        """Answer an open request of a run; one that is not open is not answered.
+
+        Secret values go to the agent's inbox alone. They are there before the decision is stored:
+        whichever process hands the decision on, the agent has them.
+        """
+        found, message = await find_run(self._store, run), new_message()
+        secrets = await self._hand_secrets(found, answered)
         return await self._journal.change(
-            run, lambda current: requests.answer(current, answered, message)
+            found.id,
+            lambda current: requests.answer(current, answered, message, secrets=secrets),
         )
+
+    async def _hand_secrets(self, run: Run, answered: RequestAnswer) -> str:
+        """Write the secret values of an answer; return the id of their record, or an empty text."""
+        name = f"secrets:{uuid.uuid4().hex}"
+        requests.answer(run, answered, name, secrets=name)  # refused before they are written
+        request = requests.open_request(run, answered)
+        if not split_secrets(request, answered.answers)[1]:
+            return ""
+        from engine.agents.registry import agent_of
+        from engine.execution.executor import AttemptRef
+
+        record = agent_of(run.spec.agent).secrets_record(name, request, answered.answers)
+        executor, ref = self._services.executors.of_run(run), AttemptRef(run.id, run.attempt)
+        try:
+            await executor.append_records(ref, [record], may_create=False)
+        except FileNotFoundError:  # the attempt has ended
+            raise user_error("REQUEST_NOT_PENDING") from None
+        except OSError as error:
+            raise os_failure(error) from error
+        return name
 
     async def answer_all(
         self, answers: Sequence[tuple[str, RequestAnswer]]

@@ -27,9 +27,11 @@ from engine.agents.base import (
 from engine.agents.profile import AgentProfile
 from engine.config.paths import Paths
 from engine.config.settings import Config
+from engine.domain.answers import Values
 from engine.domain.errors import CatalogueEntry, UserError, user_error
 from engine.domain.events import Body, Progressed, Step
 from engine.domain.finding import CheckHealth, Finding
+from engine.domain.interaction import InputRequest
 from engine.domain.model import Agent, LimitWindow, Run, RunSpec, Stage, Usage
 from engine.domain.text import printable
 
@@ -152,6 +154,9 @@ class ScriptAgent:
 
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
         return ()
+
+    def secrets_record(self, name: str, request: InputRequest, answers: Values) -> bytes:
+        return b""
 
     def first_state(
         self,

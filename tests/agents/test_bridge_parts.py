@@ -124,6 +124,7 @@ def conversation(new_conversation: Callable[..., Conversation]) -> Conversation:
         ("account/chatgptAuthTokens/refresh", {}),
         ("item/tool/requestUserInput", {"questions": []}),
         ("mcpServer/elicitation/request", {"message": "your name?"}),
+        ("mcpServer/elicitation/request", {"message": "x", "mode": "openai/form"}),
         (COMMAND, {"command": "x", "kind": "writeStdin"}),
         (COMMAND, {"command": "x", "kind": "humanCommand"}),
         (COMMAND, {"command": "x", "networkApprovalContext": {"host": "example.com"}}),

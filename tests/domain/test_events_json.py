@@ -41,7 +41,10 @@ from engine.domain.interaction import (
 from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
 
 CHANGE = FileChange("a.py", "added")
-REQUEST = "request phase text reason changes details digest is_cut subject decided_by message"
+REQUEST = (
+    "request phase text reason changes details digest is_cut subject decided_by message "
+    "fields secrets"
+)
 STEP = "role kind phase text"
 ENVELOPE = {"run", "seq", "at", "attempt", "type"}
 EXAMPLES: list[tuple[Body, str]] = [

@@ -258,9 +258,15 @@ class FolderExecutor:
         lines = whole.split(b"\n") if newline else []
         return OutputChunk(offset + len(whole + newline), lines, rest=b"" if lines else rest)
 
-    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
-        with self.agent_folder(ref).inbox.open("ab") as inbox:
+    async def append_records(
+        self, ref: AttemptRef, records: Sequence[bytes], *, may_create: bool = True
+    ) -> None:
+        with self.agent_folder(ref).inbox.open("ab" if may_create else "r+b") as inbox:
+            inbox.seek(0, 2)
             inbox.write(b"".join(b"\n%b\n" % record for record in records))
+
+    async def remove_inbox(self, ref: AttemptRef) -> None:
+        self.agent_folder(ref).inbox.unlink(missing_ok=True)
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         if found := self.started.get(ref):

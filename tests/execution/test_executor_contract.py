@@ -181,6 +181,11 @@ async def test_records_reach_the_agent_before_and_while_it_runs(
     await executor.append_records(REF, [b"three"])
     lines = [line for chunk in await drained(executor, attempt) for line in chunk.lines]
     assert (lines[:2], lines[-1]) == ([b"one", b"two"], b"three")
+    await executor.remove_inbox(REF)
+    await executor.remove_inbox(REF)
+    with pytest.raises(FileNotFoundError):
+        await executor.append_records(REF, [b"late"], may_create=False)
+    assert not inbox.exists()
 
 
 async def test_files_are_bytes(executor: Executor, tmp_path: Path) -> None:

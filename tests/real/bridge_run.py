@@ -24,6 +24,12 @@ LIMIT_S = 60.0
 Json = dict[str, Any]
 
 
+def newest_codex() -> str | None:
+    """Return npm's newest Codex, where SWARM_TEST_CODEX names one."""
+    named = os.environ.get("SWARM_TEST_CODEX")
+    return named if named and os.access(named, os.X_OK) else None
+
+
 def escalated(cmd: str, reason: str = "May I?") -> Step:
     """Run a shell command outside the sandbox: Codex asks first."""
     wish = {"sandbox_permissions": "require_escalated", "justification": reason}

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from bridge_run import BridgeHouse, BridgeRun, escalated, gone, method, note
+from bridge_run import BridgeHouse, BridgeRun, escalated, gone, method, newest_codex, note
 from loopback import (
     LoopbackServer,
     add_file,
@@ -41,15 +41,10 @@ HOLD = "sleep 300 & while :; do echo out; sleep 0.1; done"
 """A command without end. What it writes in its first moment may be missing in its live output."""
 
 
-def _newest() -> str | None:
-    named = os.environ.get("SWARM_TEST_CODEX")
-    return named if named and os.access(named, os.X_OK) else None
-
-
 @pytest.fixture(params=["packaged", "newest"])
 def house(request: pytest.FixtureRequest, lab: Path, server: LoopbackServer) -> BridgeHouse:
     """Make a house for one of the two binaries."""
-    codex = codex_binary() if request.param == "packaged" else _newest()
+    codex = codex_binary() if request.param == "packaged" else newest_codex()
     if codex is None:
         pytest.skip("no Codex of npm's: set SWARM_TEST_CODEX")
     return BridgeHouse(lab, server, codex)

@@ -23,6 +23,7 @@ COMMANDS = {
     "inbox": LazyCommand("tui.cli.commands.inbox:inbox", "List what agents ask for"),
     "approve": LazyCommand("tui.cli.commands.answer:approve", "Approve requests of agents"),
     "deny": LazyCommand("tui.cli.commands.answer:deny", "Deny a request of an agent"),
+    "answer": LazyCommand("tui.cli.commands.answer:answer", "Answer the questions of an agent"),
     "send": LazyCommand("tui.cli.commands.send:send", "Send a message to an agent at work"),
     "interrupt": LazyCommand("tui.cli.commands.send:interrupt", "End the turn of an agent"),
     "cancel": LazyCommand("tui.cli.commands.cancel:cancel", "Stop runs"),

@@ -38,6 +38,7 @@ from engine.domain.model import ChangeCount
 from engine.domain.record import record
 from engine.domain.text import one_line, size
 from tui.formatting.file_changes import file_lines, folded_files
+from tui.formatting.input_fields import answer_lines
 from tui.formatting.interaction import decision_words, request_lines
 from tui.formatting.limits import window_name
 from tui.formatting.numbers import changes, tokens
@@ -246,9 +247,10 @@ def _request(body: InputRequest) -> EventLine:
             text = clean(f"needs you: {request_words(body)}", MAX_LINE)
             return EventLine("?", "asks", text, "warn", tuple(map(clean, request_lines(body))))
         case RequestPhase.ANSWERED:
-            is_yes = body.decision is Decision.APPROVE
+            is_yes = body.decision in (Decision.APPROVE, Decision.ANSWER)
             mark, tone = (sign("✓", "+"), "good") if is_yes else (sign("⊘", "/"), "warn")
-            return EventLine(mark, "answer", decision_words(body), tone)
+            extra = tuple(map(clean, answer_lines(body)))
+            return EventLine(mark, "answer", decision_words(body), tone, extra)
         case RequestPhase.APPLIED:
             return EventLine("?", "answer", "the agent has the answer", "dim")
         case _:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.domain.interaction import Decision, InputRequest
+from engine.domain.interaction import Decision, InputRequest, RequestKind
 from engine.domain.text import escaped
+from tui.formatting.input_fields import field_lines
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean
 
@@ -16,6 +17,7 @@ _DECIDED = {
     Decision.APPROVE: "approved",
     Decision.DENY: "denied",
     Decision.STOP: "denied, and the turn stopped",
+    Decision.ANSWER: "answered",
 }
 
 
@@ -64,9 +66,26 @@ def request_lines(request: InputRequest) -> Iterator[str]:
         where = " OUTSIDE THE WORKSPACE" if change.outside else ""
         yield f"{change.change}{where}: {change.path}"
         yield from (f"    {line}" for line in change.diff.splitlines())
+    if request.url is not None:
+        yield f"address to open: {request.url}"
+        yield f"its host: {_host(request.url)}"
+    yield from field_lines(request.fields)
     if request.details:
         yield f"details: {request.details}"
     if request.is_cut:
         yield "It is too long to be shown whole, and can only be denied."
-    if request.reason:
+    yield from _reason(request)
+
+
+def _reason(request: InputRequest) -> Iterator[str]:
+    if request.kind is RequestKind.FORM:
+        yield from (f"message of the MCP server: {line}" for line in request.reason.splitlines())
+    elif request.reason:
         yield f"reason given by the agent: {' '.join(request.reason.split())}"
+
+
+def _host(url: str) -> str:
+    """Return the host of an address as ASCII, so that no letter looks like another."""
+    rest = url.partition("://")[2] or url
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return host if host.isascii() else ascii(host)[1:-1]

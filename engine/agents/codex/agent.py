@@ -28,10 +28,12 @@ from engine.agents.codex.project_config import unread_settings
 from engine.agents.codex.reader import CodexReader
 from engine.agents.codex.translation import CodexState, state_from, state_json
 from engine.agents.profile import AgentProfile
+from engine.domain.answers import Values
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Notice
 from engine.domain.finding import Finding
 from engine.domain.hosts import local_path, path_here
+from engine.domain.interaction import InputRequest
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 from engine.domain.text import printable
 
@@ -127,6 +129,10 @@ class CodexAgent:
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
         """Return the records for the inbox of the bridge."""
         return inbox.pending(run) if run.spec.interactive else ()
+
+    def secrets_record(self, name: str, request: InputRequest, answers: Values) -> bytes:
+        """Return the record with the secret values of an answer."""
+        return inbox.secrets(name, request, answers)
 
     def first_state(
         self,

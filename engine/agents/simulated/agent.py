@@ -50,6 +50,7 @@ class SimulatedAgent:
         self.live_reader = spoken.live_reader
         self.resets_at = spoken.resets_at
         self.pending_records = spoken.pending_records
+        self.secrets_record = spoken.secrets_record
 
     @property
     def name(self) -> str:

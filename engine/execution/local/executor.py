@@ -22,7 +22,7 @@ from engine.execution.executor import (
     RecordedAttempt,
 )
 from engine.execution.local import orphans, process, process_marks, recorded, stage_script
-from engine.execution.local.inbox_file import append_records
+from engine.execution.local.inbox_file import append_records, remove_inbox
 from engine.execution.local.process import NOBODY, AttemptProcess, census
 from engine.execution.local.spool import read_file, read_output
 from engine.execution.local.workspaces import LocalWorkspaces
@@ -111,9 +111,16 @@ class LocalExecutor:
         """Read an agent's spool file."""
         return await asyncio.to_thread(recorded.output, self._paths, ref.run, ref.attempt, offset)
 
-    async def append_records(self, ref: AttemptRef, records: Sequence[bytes]) -> None:
+    async def append_records(
+        self, ref: AttemptRef, records: Sequence[bytes], *, may_create: bool = True
+    ) -> None:
         """Append records to the inbox file of an attempt, and ring its bell."""
-        await asyncio.to_thread(append_records, self._folder(ref).inbox, records)
+        inbox = self._folder(ref).inbox
+        await asyncio.to_thread(append_records, inbox, records, may_create=may_create)
+
+    async def remove_inbox(self, ref: AttemptRef) -> None:
+        """Delete the inbox file of an attempt, and its bell."""
+        await asyncio.to_thread(remove_inbox, self._folder(ref).inbox)
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         """End all processes that carry the mark of a part."""

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-_FILE = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FILE = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _BELL = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -21,12 +21,15 @@ def bell_of(inbox: Path) -> Path:
     return inbox.with_name(f"{inbox.name}.bell")
 
 
-def append_records(inbox: Path, records: Iterable[bytes]) -> None:
-    """Append records in order, through to the disk, and ring; raises OSError."""
+def append_records(inbox: Path, records: Iterable[bytes], *, may_create: bool = True) -> None:
+    """Append records in order, through to the disk, and ring; raises OSError.
+
+    Without `may_create`, an inbox that was removed is not made again.
+    """
     data = b"".join(b"\n%b\n" % record for record in records)
     if not data:
         return
-    handle = os.open(inbox, _FILE, 0o600)
+    handle = os.open(inbox, _FILE | os.O_CREAT if may_create else _FILE, 0o600)
     try:
         if os.write(handle, data) != len(data):  # a torn record; all are written again
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(inbox))
@@ -34,6 +37,12 @@ def append_records(inbox: Path, records: Iterable[bytes]) -> None:
     finally:
         os.close(handle)
     _ring(bell_of(inbox))
+
+
+def remove_inbox(inbox: Path) -> None:
+    """Delete an inbox that nobody reads any more, and its bell."""
+    for path in (inbox, bell_of(inbox)):
+        path.unlink(missing_ok=True)
 
 
 def _ring(bell: Path) -> None:

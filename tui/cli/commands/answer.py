@@ -12,6 +12,8 @@ from tui.cli.support.options import TextParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.domain.interaction import Decision
+    from engine.domain.model import Run
+    from tui.cli.support.open_requests import OpenRequest
 
 
 @click.command(epilog=examples("approve 01ke3x7m0a:1:0", "approve 01ke3x7m0a:1:0 01ke3x9p7c:1:2"))
@@ -56,10 +58,49 @@ def deny(request: str, message: str | None, stop: bool, as_json: bool) -> int:
     return session.start(_answer((request,), decision, text, as_json=as_json))
 
 
+@click.command(
+    epilog=examples(
+        "answer 01ke3x7m0a:1:0",
+        "answer 01ke3x7m0a:1:0 colour=blue size='#2'",
+        "answer 01ke3x7m0a:1:0 token=- < token.txt",
+    )
+)
+@click.argument("request", metavar="REQUEST", type=TextParam())
+@click.argument("values", metavar="[NAME=VALUE...]", nargs=-1, type=TextParam())
+@json_option("Print the run object.")
+@everywhere()
+def answer(request: str, values: tuple[str, ...], as_json: bool) -> int:
+    """Answer the questions of an agent, or fill in a form; `inbox` shows its fields.
+
+    NAME is a field or its number, VALUE a text or #N for its option N; `-` reads it from stdin, as
+    a secret value must be. On a terminal without values, each field is asked for.
+    """
+    from tui.cli.support import session
+
+    return session.start(_answer_fields(request, values, as_json=as_json))
+
+
+async def _answer_fields(name: str, words: tuple[str, ...], *, as_json: bool) -> int:
+    from engine.domain.interaction import Decision
+    from tui.cli.support import answer_prompt, answer_values, open_requests, session
+
+    async with session.open_engine() as engine:
+        found = await open_requests.find_one(engine, name)
+        fields = found[1].fields
+        if words or not fields:
+            values = answer_values.parse_values(fields, words, read_stdin)
+        else:
+            values = answer_prompt.ask_values(found)
+        answered = open_requests.answer_to(found, Decision.ANSWER, values=values)
+        run = await engine.answer(found[0].id, answered)
+        session.go_on(engine.paths)
+    _print([found], [run], "answered", as_json=as_json)
+    return 0
+
+
 async def _answer(
     names: tuple[str, ...], decision: Decision, text: str = "", *, as_json: bool
 ) -> int:
-    from engine.domain.run_json import request_id, run_json
     from tui.cli.support import open_requests, session
 
     async with session.open_engine() as engine:
@@ -70,9 +111,15 @@ async def _answer(
             for one in found
         ]
         session.go_on(engine.paths)  # a supervisor has to hand it on
+    words = {"approve": "approved", "deny": "denied"}.get(decision.value, "stopped")
+    _print(found, runs, words, as_json=as_json)
+    return 0
+
+
+def _print(found: list[OpenRequest], runs: list[Run], word: str, *, as_json: bool) -> None:
+    from engine.domain.run_json import request_id, run_json
+
     if as_json:
         output.say_json([run_json(run, time.time()) for run in runs])
     else:
-        words = {"approve": "approved", "deny": "denied"}.get(decision.value, "stopped")
-        output.say("\n".join(f"{request_id(*one)} {words}" for one in found))
-    return 0
+        output.say("\n".join(f"{request_id(*one)} {word}" for one in found))

@@ -77,6 +77,7 @@ DOCUMENTS: dict[str, Any] = {
     "inbox": list[InputRequestJson],
     "approve": list[RunJson],
     "deny": list[RunJson],
+    "answer": list[RunJson],
     "send": RunJson,
     "interrupt": RunJson,
     "wait": list[RunJson],

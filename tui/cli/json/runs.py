@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from engine.domain.input_fields import FieldKind
 from engine.domain.interaction import (
     Decision,
     DeliveryTime,
@@ -105,6 +106,36 @@ class ProposedChangeJson(Shape):
     outside: Annotated[bool, Meta(description="outside the workspace, also by a link")]
 
 
+class FieldOptionJson(Shape):
+    """An option of a field."""
+
+    value: Annotated[str, Meta(description="chooses it")]
+    title: str
+    text: str
+
+
+class InputFieldJson(Shape):
+    """A question of the agent, or a field of a form."""
+
+    name: str
+    kind: FieldKind
+    title: str
+    text: Annotated[str, Meta(description="the whole question")]
+    options: list[FieldOptionJson]
+    is_required: bool
+    is_secret: Annotated[bool, Meta(description="its value is never recorded")]
+    is_list: Annotated[bool, Meta(description="it can have several values")]
+    allows_other: Annotated[bool, Meta(description="a value may be none of the options")]
+    format: Annotated[str, Meta(description="email, uri, date or date-time; empty: any text")]
+    default: str
+    minimum: float | None
+    maximum: float | None
+    min_length: Annotated[int | None, Meta(description="characters")]
+    max_length: Annotated[int | None, Meta(description="characters")]
+    min_items: Annotated[int | None, Meta(description="number of values of a list")]
+    max_items: Annotated[int | None, Meta(description="number of values of a list")]
+
+
 class InputRequestJson(Shape):
     """An open request of an agent; characters that cannot be seen are backslash escapes."""
 
@@ -133,6 +164,12 @@ class InputRequestJson(Shape):
     message: Annotated[str, Meta(description="the id of the message with a denial")]
     raised_at: Time
     waiting_s: float
+    fields: Annotated[list[InputFieldJson], Meta(description="questions, or fields of a form")]
+    url: Annotated[str | None, Meta(description="an address that the user is to open")]
+    answers: Annotated[
+        dict[str, list[str]] | None, Meta(description="values by field, but secret ones")
+    ]
+    secrets: Annotated[str, Meta(description="the inbox record with the secret values")]
 
 
 class MessageJson(Shape):

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock
+from engine.domain.answers import Values
 from engine.domain.errors import UserError, user_error
-from engine.domain.interaction import Decision, InputRequest, RequestAnswer
+from engine.domain.interaction import INPUT_KINDS, Decision, InputRequest, RequestAnswer
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from engine.domain.run_json import request_id
 from engine.domain.text import escaped
 from tui.cli.support import session
+from tui.formatting.input_fields import answer_command
 from tui.formatting.interaction import request_lines
 
 if TYPE_CHECKING:
@@ -67,10 +69,12 @@ def _not_an_id(name: str) -> UserError:
     )
 
 
-def answer_to(found: OpenRequest, decision: Decision, text: str = "") -> RequestAnswer:
+def answer_to(
+    found: OpenRequest, decision: Decision, text: str = "", values: Values | None = None
+) -> RequestAnswer:
     """Return the answer to a request as it was shown."""
     run, request = found
-    return RequestAnswer(run.attempt, request.request, request.digest, decision, text)
+    return RequestAnswer(run.attempt, request.request, request.digest, decision, text, values or {})
 
 
 def described(found: Iterable[OpenRequest]) -> Iterator[str]:
@@ -81,3 +85,5 @@ def described(found: Iterable[OpenRequest]) -> Iterator[str]:
         kind = request.kind.value if request.kind else "request"
         yield f"{request_id(run, request)} · {kind} · waits {waits} · {escaped(run.spec.title)}"
         yield from (f"  {line}" for line in request_lines(request))
+        if request.kind in INPUT_KINDS:
+            yield f"  {answer_command(request_id(run, request), request.fields)}"

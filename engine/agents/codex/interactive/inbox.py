@@ -5,10 +5,12 @@ Each has an id that follows from what was decided: written again, it is done onc
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
+from engine.domain.answers import Values, checked_values, split_secrets
+from engine.domain.input_fields import FieldValue, InputField
 from engine.domain.interaction import (
     Decision,
     DeliveryTime,
@@ -19,6 +21,7 @@ from engine.domain.interaction import (
 from engine.domain.model import Run
 
 _encode = msgspec.json.Encoder().encode
+_EMPTY = InputField("", is_required=False)
 
 
 def pending(run: Run) -> list[tuple[str, bytes]]:
@@ -37,7 +40,21 @@ def _is_due(request: InputRequest) -> bool:
 
 
 def _answer(request: InputRequest) -> bytes:
-    return answer(request.request, request.decision or Decision.DENY)
+    decision = request.decision or Decision.DENY
+    values = _values(request, request.answers or {}) if decision is Decision.ANSWER else None
+    return answer(request.request, decision, values, request.secrets)
+
+
+def _values(request: InputRequest, answers: Values) -> list[list[FieldValue]]:
+    """Return the values of each field, in order; of the others, none."""
+    fields = [field if field.name in answers else _EMPTY for field in request.fields]
+    return checked_values(fields, answers)
+
+
+def secrets(name: str, request: InputRequest, answers: Values) -> bytes:
+    """Return the record of an answer's secret values: they count once an answer names it."""
+    _, hidden = split_secrets(request, answers)
+    return _record(name, "secrets", values=_values(request, hidden))
 
 
 def _message(message: MessageChanged, first: Collection[str]) -> bytes:
@@ -46,10 +63,21 @@ def _message(message: MessageChanged, first: Collection[str]) -> bytes:
     return queue(message.message, message.text, is_first=message.message in first)
 
 
-def answer(request: str, decision: Decision) -> bytes:
-    """Return the record that answers a request of this attempt, which is named in JSON."""
+def answer(
+    request: str,
+    decision: Decision,
+    values: Sequence[Sequence[FieldValue]] | None = None,
+    secrets: str = "",
+) -> bytes:
+    """Return the record that answers a request of this attempt, which is named in JSON.
+
+    `values` are those of each field; `secrets` is the id of the record that has the others.
+    """
+    fields: dict[str, object] = {} if values is None else {"values": values}
+    if secrets:
+        fields["secrets"] = secrets
     number = msgspec.Raw(request.encode())
-    return _record(f"answer:{request}", "answer", request=number, decision=decision.value)
+    return _record(f"answer:{request}", "answer", request=number, decision=decision.value, **fields)
 
 
 def steer(message: str, text: str) -> bytes:

@@ -9,16 +9,18 @@ from typing import Any, cast
 
 import msgspec
 
-from engine.agents.codex.interactive import rule_subject
+from engine.agents.codex.interactive import input_forms, rule_subject
+from engine.agents.codex.interactive.bridge import forms, protocol
 from engine.agents.codex.translation import TEXT_LIMIT, unwrapped
 from engine.domain.interaction import InputRequest, ProposedChange, RequestKind, RequestPhase
 from engine.domain.text import escaped, one_line, printable, printable_name
 
 _KINDS = {
-    "item/commandExecution/requestApproval": RequestKind.COMMAND,
-    "item/fileChange/requestApproval": RequestKind.PATCH,
-    "item/permissions/requestApproval": RequestKind.PERMISSIONS,
-    "mcpServer/elicitation/request": RequestKind.TOOL,
+    protocol.COMMAND: RequestKind.COMMAND,
+    protocol.PATCH: RequestKind.PATCH,
+    protocol.PERMISSIONS: RequestKind.PERMISSIONS,
+    protocol.ELICITATION: RequestKind.FORM,
+    forms.QUESTION: RequestKind.QUESTION,
 }
 _OF_ONE = frozenset({"threadId", "turnId", "itemId", "approvalId", "startedAtMs"})
 """Names of one request alone: two that ask for the same have others."""
@@ -36,13 +38,23 @@ _REASON_LIMIT = 4000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def kind_of(method: str) -> RequestKind | None:
+def kind_of(method: str, params: dict[str, Any]) -> RequestKind | None:
     """Return the kind of a request; None for one that the bridge refuses."""
+    if not protocol.is_answerable(method, params):
+        return None
+    if protocol.is_approval_of_tool(method, params):
+        return RequestKind.TOOL
+    return _KINDS[method]
+
+
+def kind_by_method(method: str) -> RequestKind | None:
+    """Return the kind of a request whose parameters could not be read."""
     return _KINDS.get(method)
 
 
 def raised(
     name: str,
+    kind: RequestKind,
     method: str,
     params: dict[str, Any],
     changes: Sequence[ProposedChange],
@@ -54,7 +66,6 @@ def raised(
     `is_of_agent`: a sub-agent asks. The digest is that of all that is asked, the folder relative
     to the workspace: so the same request of runs in different workspaces has the same one.
     """
-    kind = _KINDS[method]
     asked = {
         key: value
         for key, value in params.items()
@@ -64,26 +75,31 @@ def raised(
         asked["cwd"] = _within(root, cwd)
     if is_of_agent:
         asked["subAgent"] = True
+    form = input_forms.form_of(kind, method, params)
     rest = {key: value for key, value in asked.items() if key not in _SHOWN}
+    rest = {key: value for key, value in rest.items() if key not in form.shown} | form.rest
     if asked.get("kind") not in (None, "command"):
         rest["kind"] = asked["kind"]  # input for a command, for instance, is shown as such
     command = asked.get("command")
     command = escaped(command) if isinstance(command, str) else None
     details = escaped(_encode(rest).decode()) if rest and rest != _USUAL else ""
-    whole = (command or "", details, *(change.diff for change in changes))
+    whole = (command or "", details, form.message, *(change.diff for change in changes))
+    said = printable(str(asked.get("reason") or asked.get("message") or ""), _REASON_LIMIT)
     return InputRequest(
         name,
         RequestPhase.RAISED,
         kind,
-        text=_summary(kind, command, changes, details, asked),
-        reason=printable(str(asked.get("reason") or asked.get("message") or ""), _REASON_LIMIT),
+        text=form.text or _summary(kind, command, changes, details, asked),
+        reason=form.message[:TEXT_LIMIT] if kind is RequestKind.FORM else said,
         command=command and command[:TEXT_LIMIT],
         cwd=printable_name(asked["cwd"]) if isinstance(asked.get("cwd"), str) else None,
         changes=tuple(changes),
         details=details[:TEXT_LIMIT],
         digest=_digest(method, asked, changes),
-        is_cut=any(len(text) > TEXT_LIMIT for text in whole),
+        is_cut=form.is_cut or any(len(text) > TEXT_LIMIT for text in whole),
         subject=() if is_of_agent else rule_subject.of(kind, params, changes, rest, root),
+        fields=form.fields,
+        url=form.url,
     )
 
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 
+from . import forms
 from .json_values import Json, as_dict
 from .options import BridgeOptions
 
@@ -28,8 +29,8 @@ UNWANTED = [
 COMMAND = "item/commandExecution/requestApproval"
 PATCH = "item/fileChange/requestApproval"
 PERMISSIONS = "item/permissions/requestApproval"
-ELICITATION = "mcpServer/elicitation/request"
-_TOOL = "mcp_tool_call"
+ELICITATION = forms.ELICITATION
+_KIND, _TOOL = "codex_approval_kind", "mcp_tool_call"
 _DECISIONS = {"approve": "accept", "deny": "decline", "stop": "cancel"}
 
 
@@ -93,13 +94,39 @@ def is_answerable(method: str, params: Json) -> bool:
         return is_shown and kind == "command" and not params.get("networkApprovalContext")
     if method == PATCH:
         return isinstance(params.get("itemId"), str) and not params.get("grantRoot")
-    if method == ELICITATION:
-        return as_dict(params.get("_meta")).get("codex_approval_kind") == _TOOL
-    return method == PERMISSIONS
+    if is_approval_of_tool(method, params):
+        return True
+    return method == PERMISSIONS or forms.fields_of(method, params) is not None
 
 
-def answer(method: str, params: Json, decision: object) -> Json | None:
-    """Return the result that carries a decision; None for a decision that is not known."""
+def is_approval_of_tool(method: str, params: Json) -> bool:
+    """Return whether the request is the approval of an MCP tool: it has the form of a form."""
+    return method == ELICITATION and as_dict(params.get("_meta")).get(_KIND) == _TOOL
+
+
+def ends_turn(method: str, decision: object) -> bool:
+    """Return whether a decision ends the turn by a request of its own.
+
+    Codex ends the turn itself with the `cancel` of a command or a patch alone.
+    """
+    return decision == "stop" and method not in (COMMAND, PATCH)
+
+
+def answer(
+    method: str,
+    params: Json,
+    decision: object,
+    values: object = None,
+    secrets: object = None,
+) -> Json | None:
+    """Return the result that carries a decision; None for one that does not fit the request."""
+    is_tool = is_approval_of_tool(method, params)
+    fields = None if is_tool else forms.fields_of(method, params)
+    if fields is not None:
+        if decision == "answer":
+            return forms.result(method, fields, values, secrets)
+        is_refused = decision in ("deny", "stop")
+        return forms.refusal(method, is_stop=decision == "stop") if is_refused else None
     if not isinstance(decision, str) or decision not in _DECISIONS:
         return None
     known = _DECISIONS[decision]

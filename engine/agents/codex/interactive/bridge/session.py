@@ -36,6 +36,8 @@ class Session:
         self._calls: dict[int, tuple[Answered, str]] = {}
         self._count = 0
         self._requests: dict[object, tuple[str, Json]] = {}
+        self._secrets: dict[str, object] = {}
+        """Secret values by the id of their record, until an answer names it."""
         self._thread = self._turn = self._ended_turn = ""
         self._is_opening, self._is_starting, self._is_cleaning = True, False, False
         self._outcome = "interrupted"  # where there is nothing left to do in the thread
@@ -206,6 +208,7 @@ class Session:
         name = str(record["id"])
         actions: dict[object, Callable[[str, Json], None]] = {
             "answer": self._answer,
+            "secrets": self._keep_secrets,
             "steer": self._message,
             "queue": self._message,
             "unqueue": self._unqueue,
@@ -223,15 +226,24 @@ class Session:
         if known is None:
             self._spool.note("late", do="answer", id=name, request=number)  # it was withdrawn
             return
-        result = protocol.answer(*known, record.get("decision"))
-        if result is None:
-            self._spool.note(
-                "refused", do="answer", id=name, reason="unknown decision", request=number
-            )
+        decision = record.get("decision")
+        secrets = self._secrets.get(str(record.get("secrets"))) if "secrets" in record else None
+        result = protocol.answer(*known, decision, record.get("values"), secrets)
+        if result is None or ("secrets" in record and secrets is None):
+            is_known = decision == "answer"
+            reason = "values that do not fit the request" if is_known else "unknown decision"
+            self._spool.note("refused", do="answer", id=name, reason=reason, request=number)
             return
         del self._requests[number]
+        # First the turn: the agent does not go on with the denial.
+        if protocol.ends_turn(known[0], decision):
+            self._interrupt(f"stop:{number}")
         self._server.send({"id": number, "result": result})
         self._spool.note("applied", do="answer", id=name, request=number)
+
+    def _keep_secrets(self, name: str, record: Json) -> None:
+        """Keep secret values: they count once an answer names their record."""
+        self._secrets[name] = record.get("values")
 
     def _message(self, name: str, record: Json) -> None:
         text = record.get("text")
