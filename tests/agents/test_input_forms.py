@@ -21,8 +21,8 @@ def question(**fields: object) -> Json:
     return {"questions": [{**ASKED, **fields}], "isBlocking": True, "autoResolutionMs": 60_000}
 
 
-def form(required: object = (), **properties: object) -> Json:
-    schema = {"type": "object", "properties": properties, "required": list(required)}  # type: ignore[call-overload]  # some are no lists
+def form(required: Any = (), **properties: object) -> Json:
+    schema = {"type": "object", "properties": properties, "required": list(required)}
     return {"mode": "form", "message": "m", "serverName": "s", "requestedSchema": schema}
 
 

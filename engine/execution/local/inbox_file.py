@@ -40,7 +40,7 @@ def append_records(inbox: Path, records: Iterable[bytes], *, may_create: bool = 
 
 
 def remove_inbox(inbox: Path) -> None:
-    """Delete an inbox that nobody reads any more, and its bell."""
+    """Delete an inbox that no process reads any more, and its bell."""
     for path in (inbox, bell_of(inbox)):
         path.unlink(missing_ok=True)
 

@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class ShownForm(Struct, frozen=True):
-    """What a request asks the user to fill in; empty for one that is to be approved."""
+    """The values that a request asks for; empty for one that is to be approved."""
 
     fields: tuple[InputField, ...] = ()
     text: str = ""

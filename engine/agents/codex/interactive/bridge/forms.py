@@ -166,14 +166,14 @@ def _options(schema: Json) -> list[Option]:
 def _offer(field: Field, options: list[Option]) -> None:
     values = [one.value for one in options]
     if len(values) > OPTIONS or len(set(values)) < len(values) or not all(values):
-        raise Unanswerable("options that cannot be told apart")
+        raise Unanswerable("options that are not distinct")
     field.options = options
     field.kind = "choice" if options else field.kind
 
 
 def _unique(fields: list[Field]) -> list[Field]:
     if len(fields) > FIELDS or len({field.name for field in fields}) < len(fields):
-        raise Unanswerable("fields that cannot be told apart")
+        raise Unanswerable("fields that are not distinct")
     return fields
 
 
@@ -222,7 +222,7 @@ def _flag(asked: Json, name: str) -> bool:
 
 def _limit(value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unanswerable("a limit that is no number")
+        raise Unanswerable("an invalid limit")
     return value
 
 

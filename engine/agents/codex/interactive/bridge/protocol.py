@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 
 from . import forms
-from .json_values import Json, as_dict
+from .json_values import Json, as_dict, as_list
 from .options import BridgeOptions
 
 UNWANTED = [
@@ -137,3 +137,15 @@ def answer(
         granted = {name: value for name, value in wanted.items() if value is not None}
         return {"permissions": granted, "scope": "turn"}
     return {"action": known, "content": {} if decision == "approve" else None, "_meta": None}
+
+
+def id_of(found: object) -> str:
+    """Return the id of a thread or a turn."""
+    return str(as_dict(found).get("id") or "")
+
+
+def client_ids(listed: object) -> set[str]:
+    """Return the ids of the messages that a list of turns has."""
+    turns = map(as_dict, as_list(as_dict(listed).get("data")))
+    items = [as_dict(item) for turn in turns for item in as_list(turn.get("items"))]
+    return {str(item.get("clientId")) for item in items}

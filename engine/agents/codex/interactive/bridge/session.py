@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from . import protocol
 from .app_server import AppServer
-from .json_values import Json, as_dict, as_list, decode
+from .json_values import Json, as_dict, decode
 from .messages import Messages
 from .options import BridgeOptions
 from .spool import Spool
@@ -116,7 +116,7 @@ class Session:
             if isinstance(number, int | str):
                 self._requests.pop(number, None)
         elif method == "turn/started":
-            self._turn_began(_id_of(params.get("turn")))
+            self._turn_began(protocol.id_of(params.get("turn")))
         elif method == "turn/completed":
             self._turn_ended(as_dict(params.get("turn")))
         elif method == "item/started" and item.get("type") == "userMessage":
@@ -135,7 +135,7 @@ class Session:
     def _opened(self, received: Json, _: str) -> None:
         resumed = self._options.thread
         _check(received, "thread/resume" if resumed else "thread/start")
-        self._thread = _id_of(as_dict(received.get("result")).get("thread"))
+        self._thread = protocol.id_of(as_dict(received.get("result")).get("thread"))
         if resumed:
             # A message may be in the thread although the line that reports it was never written.
             self._call("thread/turns/list", protocol.last_turn(self._thread), self._listed)
@@ -145,12 +145,12 @@ class Session:
     def _listed(self, received: Json, _: str) -> None:
         """Leave out the messages that the thread's last turn has already."""
         self._is_opening = False
-        for name in self._messages.remove(_client_ids(received.get("result"))):
+        for name in self._messages.remove(protocol.client_ids(received.get("result"))):
             self._spool.note("applied", do="message", id=name, earlier=True)
 
     def _turn_accepted(self, received: Json, _: str) -> None:
         _check(received, "turn/start")
-        turn = _id_of(as_dict(received.get("result")).get("turn"))
+        turn = protocol.id_of(as_dict(received.get("result")).get("turn"))
         if turn != self._ended_turn:  # a short turn may end before it is answered
             self._turn_began(turn)
 
@@ -165,7 +165,7 @@ class Session:
             self._interrupt(name)
 
     def _turn_ended(self, turn: Json) -> None:
-        self._ended_turn = _id_of(turn)
+        self._ended_turn = protocol.id_of(turn)
         self._turn, self._is_starting = "", False
         self._outcome = str(turn.get("status"))
         of_others = [
@@ -297,14 +297,3 @@ def _check(received: Json, method: str) -> None:
 def _reason(received: Json) -> str:
     error = received.get("error")
     return str(as_dict(error).get("message") or error)
-
-
-def _id_of(found: object) -> str:
-    return str(as_dict(found).get("id") or "")
-
-
-def _client_ids(listed: object) -> set[str]:
-    """Return the ids of the messages that a list of turns has."""
-    turns = map(as_dict, as_list(as_dict(listed).get("data")))
-    items = [as_dict(item) for turn in turns for item in as_list(turn.get("items"))]
-    return {str(item.get("clientId")) for item in items}
