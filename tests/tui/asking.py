@@ -19,7 +19,7 @@ def request(
     """Return a request; the digest covers all that it asks, as that of the agent's does."""
     digest = hashlib.sha256(repr((kind, text, sorted(fields.items()))).encode()).hexdigest()
     command = text if kind is RequestKind.COMMAND else None
-    summary = text.splitlines()[0]
+    summary = text.splitlines()[0].removeprefix("/bin/bash -lc ").strip("'")
     given = {"text": summary, "command": command, "digest": digest, **fields}
     return InputRequest(number, RequestPhase.RAISED, kind, **given)  # pyright: ignore[reportArgumentType]  fields of tests
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from asking import NPM, ask, end, many_kinds, patch, request, start
 from fake_engine import (
@@ -17,15 +19,19 @@ from fake_engine import (
     toasts,
 )
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from engine.domain.errors import UserError
+from engine.domain.events import Event
 from engine.domain.interaction import Decision, RequestAnswer, RequestKind, RequestPhase
 from engine.domain.model import Run, Status
 from tui.app import SwarmApp
+from tui.models.open_requests import OpenRequests
 from tui.screens.bulk_answer import BulkAnswerDialog
 from tui.screens.inbox import InboxScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.write import WriteDialog
+from tui.widgets.lists.request_list import RequestList
 
 
 def inbox_of(app: SwarmApp) -> InboxScreen:
@@ -91,7 +97,12 @@ async def test_all_of_a_request_is_shown(size: tuple[int, int]) -> None:
     app = app_on(many_kinds())
     async with app.run_test(size=size) as pilot:
         await open_inbox(pilot)
-        for text in (NPM, "Folder: .", "┆ May I install the packages?", "Asked by 9 runs"):
+        for text in (
+            NPM,
+            "Folder: the workspace",
+            "┆ May I install the packages?",
+            "Asked by 9 runs",
+        ):
             assert text in shown(app)
         await press(pilot, "j")
         for text in (
@@ -100,6 +111,7 @@ async def test_all_of_a_request_is_shown(size: tuple[int, int]) -> None:
             r"rm -rf build \x1b[8m \u202e",
         ):
             assert text in shown(app)
+        assert "Folder OUTSIDE THE WORKSPACE: /srv/shop" in shown(app)
         assert "┆ [bold]Just[/bold] tidying up" in shown(app)  # markup is text
         await press(pilot, "j")
         assert "modified OUTSIDE THE WORKSPACE: /etc/hosts" in shown(app)
@@ -413,3 +425,59 @@ async def test_a_kind_of_a_newer_version_is_shown_and_can_be_denied() -> None:
         assert "size: 3" in shown(app)
         await press(pilot, "n")
         assert decisions(engine) == {"a": Decision.DENY}
+
+
+async def test_the_work_of_a_batch_does_not_grow_with_the_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = FakeEngine()
+    for number in range(200):
+        start(engine, f"r{number:03}")
+        for each in range(3 if number < 100 else 2):
+            ask(engine, f"r{number:03}", request(f"make {number} {each}", number=str(each)))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        assert "Requests 500" in shown(app)
+        drawn: list[int] = []
+        read: list[str] = []
+        draw, events = RequestList.draw, engine.events
+
+        def counted(self: RequestList, line: int, width: int) -> Strip:
+            drawn.append(line)
+            return draw(self, line, width)
+
+        async def noted(run: str, **fields: Any) -> list[Event]:
+            read.append(run)
+            return await events(run, **fields)
+
+        monkeypatch.setattr(RequestList, "draw", counted)
+        monkeypatch.setattr(engine, "events", noted)
+        for number in range(100, 110):
+            end(engine, f"r{number}", RequestPhase.WITHDRAWN)
+        await settled(pilot)
+        assert "Requests 490" in shown(app)
+        assert len(set(drawn)) < 40
+        assert read == []
+        await press(pilot, "G")
+        assert "make 199 1" in shown(app)
+        assert read == ["r199"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_groups_are_kept_current_from_changed_runs_alone(number: int) -> None:
+    engine = FakeEngine()
+    groups = OpenRequests(engine.view.runs)
+    for name in ("a", "b", "c"):
+        start(engine, name)
+        ask(engine, name, request("make all"))
+    groups.update(["a", "b", "c"])
+    assert [group.run_count for group in groups] == [3]
+    name = ("a", "b", "c")[number]
+    end(engine, name, RequestPhase.WITHDRAWN)
+    assert groups.update([name])
+    assert not groups.update([name])
+    assert [group.run_count for group in groups] == [2]
+    again = OpenRequests(engine.view.runs)
+    again.rebuild()
+    assert [group.open for group in again] == [group.open for group in groups]

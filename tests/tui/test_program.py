@@ -200,7 +200,16 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         await pilot.pause()
         runs = screen_of(app)
         others = {}
-        for mode in ("batch", "changes", "disk", "doctor", "find", "patterns", "templates"):
+        for mode in (
+            "batch",
+            "changes",
+            "disk",
+            "doctor",
+            "find",
+            "inbox",
+            "patterns",
+            "templates",
+        ):
             await app.switch_mode(mode)
             assert app.live_screen
             others[mode] = app.live_screen

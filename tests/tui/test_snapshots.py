@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
 import pytest
+from asking import many_kinds
 from fake_engine import FakeEngine, FakePatterns, app_on, plain, screen_of, shown
 from forty_runs import FAILED as CHECKED
 from forty_runs import forty_runs
@@ -474,3 +475,34 @@ def test_the_form_without_codex(snap_compare: Compare) -> None:
             await pilot.pause()
 
     assert snap_compare(app, terminal_size=NARROW, run_before=prepare)
+
+
+SIZES = {"narrow": NARROW, "wide": WIDE, "160": (160, 45), "200": (200, 60)}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_the_inbox(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("7")
+        await told_of(pilot, lambda: "Asked by" in shown(cast(SwarmApp, pilot.app)))
+        await pilot.press("space", "j")
+        await told_of(pilot, lambda: "OUTSIDE" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(many_kinds()), terminal_size=size, run_before=prepare)
+
+
+def test_the_inbox_in_the_light(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        cast(SwarmApp, pilot.app).theming.switch()
+        await pilot.press("7", "j")
+        await told_of(pilot, lambda: "tidying up" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(many_kinds()), terminal_size=WIDE, run_before=prepare)
+
+
+def test_the_question_before_a_bulk_answer(snap_compare: Compare) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("7", "A", "y")
+        await told_of(pilot, lambda: "different things" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(many_kinds()), terminal_size=WIDE, run_before=prepare)

@@ -23,7 +23,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("screen.told", "5", "notifications", "app.notifications", "Show notifications"),
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Check this machine", 98),
-        Command("screen.inbox", "7", "inbox", "app.inbox", "Show requests of agents", 97),
+        Command("screen.inbox", "7", "inbox", "app.inbox", "Show requests of agents"),
         Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
         Command("app.shell", "!", "shell", "app.shell", "Open a shell in the workspace", 93),
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -90,7 +91,7 @@ def essential_rows(request: InputRequest) -> Iterator[TextRow]:
     for change in request.changes:
         yield from _change_rows(change)
     if request.cwd:
-        yield TextRow(f"Folder: {visible_line(request.cwd)}", is_exact=True)
+        yield _folder_row(request.cwd)
     if request.details:
         yield TextRow(_details_head(request.kind), "dim")
         yield from _details_rows(request.details)
@@ -157,6 +158,25 @@ def _change_rows(change: ProposedChange) -> Iterator[TextRow]:
         yield TextRow(visible_line(line), tone, "  ", is_exact=True)
 
 
+def _folder_row(cwd: str) -> TextRow:
+    """Return the folder, which is relative to the workspace if it is in it."""
+    place = posixpath.normpath(cwd)
+    if place == ".":
+        return TextRow("Folder: the workspace")
+    if place.startswith(("/", "..")):
+        return TextRow(f"Folder {OUTSIDE}: {visible_line(cwd)}", "alarm", is_exact=True)
+    return TextRow(f"Folder: {visible_line(cwd)}", is_exact=True)
+
+
+def subject(request: InputRequest) -> str:
+    """Return what is asked for in a few words: a command, files, permissions, a tool."""
+    if request.kind is RequestKind.PERMISSIONS:
+        values = _details_values(request.details) or []
+        found = [f"{name.removeprefix('permissions.')}: {value}" for name, value in values]
+        return clean(", ".join(found) or request.text, 300)
+    return clean(request.text, 300) or clean(request.command or request.details, 300)
+
+
 def _details_head(kind: RequestKind | None) -> str:
     heads = {RequestKind.PERMISSIONS: "Permissions", RequestKind.TOOL: "Tool"}
     return heads.get(kind, "Details") if kind else "Details"
@@ -164,23 +184,29 @@ def _details_head(kind: RequestKind | None) -> str:
 
 def _details_rows(details: str) -> Iterator[TextRow]:
     """Yield each value of the details on a row of its own; other details than JSON unchanged."""
-    try:
-        found = json.loads(details)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    values = _details_values(details)
+    if values is None:
         yield TextRow(visible_line(details), "strong", "  ", is_exact=True)
         return
-    try:
-        values = list(_values("", cast("dict[str, Any]", found)))
-    except RecursionError:
-        values = [("", details)]
     for name, value in values:
-        for old, new in _NAMES.items():
-            if name == old or name.startswith((f"{old}.", f"{old}[")):
-                name = f"{new}{name[len(old) :]}"
-        text = f"{visible_line(name)}: {value}" if name else value
-        yield TextRow(text, "strong", "  ", is_exact=True)
+        yield TextRow(f"{visible_line(name)}: {value}", "strong", "  ", is_exact=True)
+
+
+def _details_values(details: str) -> list[tuple[str, str]] | None:
+    """Return the name and the text of each value in the details; None for other than JSON."""
+    try:
+        found = json.loads(details)
+        values = list(_values("", cast("dict[str, Any]", found)))
+    except (ValueError, RecursionError):
+        return None
+    return [(_shown_name(name), value) for name, value in values] if found else None
+
+
+def _shown_name(name: str) -> str:
+    for old, new in _NAMES.items():
+        if name == old or name.startswith((f"{old}.", f"{old}[")):
+            return f"{new}{name[len(old) :]}"
+    return name or "value"
 
 
 def _values(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -104,6 +104,9 @@ class OpenRequests:
     def __getitem__(self, line: int) -> RequestGroup:
         return self._groups[self._order[line][1]].group()
 
+    def __iter__(self) -> Iterator[RequestGroup]:
+        return (self._groups[key].group() for _, key in self._order)
+
     def get(self, key: str | None) -> RequestGroup | None:
         """Return a group by its key; None where there is none."""
         known = self._groups.get(key or "")

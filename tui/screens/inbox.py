@@ -122,8 +122,7 @@ class InboxScreen(LiveScreen):
 
     def go_to_run(self, run_id: str) -> None:
         """Put the cursor on the oldest request of a run."""
-        for line in range(len(self.requests)):
-            group = self.requests[line]
+        for line, group in enumerate(self.requests):
             if any(ref.run == run_id for ref in group.open):
                 self.listed.move_cursor(line)
                 return
@@ -166,8 +165,7 @@ class InboxScreen(LiveScreen):
     def marked(self) -> list[RequestGroup]:
         """Return the marked requests that can be answered, in order."""
         marks = self.listed.marks.ids
-        lines = (self.requests[line] for line in range(len(self.requests))) if marks else ()
-        return [group for group in lines if group.key in marks and group.open]
+        return [group for group in self.requests if group.key in marks and group.open]
 
     @property
     def shown(self) -> RequestGroup:

@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from engine.domain.interaction import RequestKind
 from tui import commands, formatting
-from tui.formatting.request_text import oddities
+from tui.formatting.request_text import oddities, subject
 from tui.models.open_requests import OpenRequests, RequestGroup
 from tui.terminal.cells import clean, crop, fit
 from tui.widgets.base.line_view import MOVES, LineView
@@ -139,8 +139,8 @@ class RequestList(LineView):
         ]
         room = width - AGE - TIMES - KIND - 4
         run = max(RUN_MIN, min(RUN_MAX, room // 3))
-        subject = fit(_subject(group), max(4, room - run - 2))
-        return [*before, (subject, "plain"), ("  ", "dim"), (crop(self._source(group), run), "dim")]
+        what = fit(subject(request), max(4, room - run - 2))
+        return [*before, (what, "plain"), ("  ", "dim"), (crop(self._source(group), run), "dim")]
 
     def _source(self, group: RequestGroup) -> str:
         """Return the run that asks, or the batch of all that ask."""
@@ -181,9 +181,3 @@ class RequestList(LineView):
             self.move_cursor(line)
             if event.chain == 2:
                 self.action_open()
-
-
-def _subject(group: RequestGroup) -> str:
-    """Return the command, or what else is asked for, on one line."""
-    request = group.request
-    return clean(request.text, 300) or clean(request.command or request.details, 300)
