@@ -127,6 +127,10 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command(
             "inbox.stop", "x", "stop turn", "inbox.stop_turn", "Deny and end the agent's turn", 14
         ),
+        Command("inbox.always", "Y", "always", "inbox.always", "Make a rule of the request", 15),
+        Command("inbox.remove", "d", "delete", "inbox.remove_rule", "Remove the rule (asks)", 15),
+        Command("inbox.next", "]", "next tab", "inbox.next_tab", "Show requests or rules", 17),
+        Command("inbox.previous", "[", "previous tab", "inbox.previous_tab", "Show the other tab"),
         Command("inbox.open", "enter", "its log", "inbox.open", "Open the log of the run", 16),
         Command("inbox.pane", "tab", "pane", "inbox.pane", "Go to the next pane", 18),
         Command("inbox.back", "escape", "back", "inbox.back", "Back to the runs", 20),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.domain.errors import UserError, user_error
 from engine.domain.interaction import Decision
 from tui.models.open_requests import RequestGroup
-from tui.widgets.status.toast import app_of, report, tell
+from tui.widgets.status.toast import app_of, attempt, report, tell
 
 if TYPE_CHECKING:
     from tui.screens.inbox import InboxScreen
@@ -97,19 +97,15 @@ class RequestAnswers:
     async def _sent(self, groups: Sequence[RequestGroup], decision: Decision, text: str) -> None:
         listed, app = self._screen.listed, app_of(self._screen)
         answers = [each for group in groups for each in group.answers(decision, text)]
-        lost: list[UserError] = []
         try:
-            for run, answer in answers:
-                try:
-                    await self._screen.engine.answer(run, answer)
-                except UserError as error:
-                    lost.append(error)
+            done = await attempt(app, self._screen.engine.answer_all(answers))
         finally:
             listed.sending = {*listed.sending} - {group.key for group in groups}
             listed.refresh()
+        lost = [one for one in done or () if isinstance(one, UserError)]
         if lost:
             report(app, _lost(lost, len(answers)))
-        elif len(answers) > 1:
+        elif done and len(answers) > 1:
             tell(app, f"{len(answers)} requests {DONE[decision]}")
 
 

@@ -18,12 +18,14 @@ from tui import commands
 from tui.formatting.request_text import STEPS, RequestContext
 from tui.models.open_requests import OpenRequests, RequestGroup, RequestRef
 from tui.screens.answering import RequestAnswers
+from tui.screens.inbox_rules import InboxRules
 from tui.screens.live import EventRequested, LiveScreen
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.lists.request_list import RequestList
 from tui.widgets.lists.request_view import RequestView
+from tui.widgets.lists.rule_list import RuleList, RuleView
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.toast import app_of, attempt
 from tui.widgets.status.top_bar import TopBar
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 LOOK_BACK = 60
 """Events before a request in which the steps before it are searched."""
+OF_REQUESTS = frozenset({"approve", "deny", "deny_message", "stop_turn", "always", "open"})
+"""Actions that need a request."""
 SHOWN_RUNS = 500
 """Runs that are named below a request."""
 
@@ -49,6 +53,11 @@ class InboxScreen(LiveScreen):
         RequestView { width: 1fr; height: 1fr; }
         &.-narrow #inbox { layout: vertical; }
         &.-narrow RequestList { width: 1fr; height: 35%; }
+        RuleList, RuleView { display: none; width: 50%; height: 1fr; }
+        &.-narrow RuleList { width: 1fr; height: 50%; }
+        &.-narrow RuleView { width: 1fr; height: 1fr; }
+        &.-rules RequestList, &.-rules RequestView { display: none; }
+        &.-rules RuleList, &.-rules RuleView { display: block; }
         &.-tiny, &.-short {
             TopBar, #inbox, KeyBar { display: none; }
             TooSmall { display: block; }
@@ -61,11 +70,14 @@ class InboxScreen(LiveScreen):
 
     listed = getters.query_one(RequestList)
     whole = getters.query_one(RequestView)
+    rule_list = getters.query_one(RuleList)
+    rule = getters.query_one(RuleView)
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self.requests = OpenRequests(engine.view.runs)
         self._answers = RequestAnswers(self)
+        self._rules = InboxRules(self)
         self._changed: set[str] = set()
         self._events: list[Event] = []
         self._steps: tuple[RequestRef, Sequence[Event]] | None = None
@@ -78,6 +90,8 @@ class InboxScreen(LiveScreen):
         with Container(id="inbox"):
             yield RequestList(self.requests)
             yield RequestView()
+            yield RuleList()
+            yield RuleView()
         yield TooSmall()
         yield KeyBar()
 
@@ -87,7 +101,8 @@ class InboxScreen(LiveScreen):
         self._events.clear()
         self.requests.rebuild()
         self.listed.show(self.clock())
-        self.listed.focus()
+        (self.rule_list if self.shows_rules else self.listed).focus()
+        self.run_worker(self._rules.read(), group="rules")
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Return whether a key is one of the answers: here it never means anything else."""
@@ -118,7 +133,10 @@ class InboxScreen(LiveScreen):
     def tick(self) -> None:
         """Advance the ages."""
         super().tick()
-        self.listed.tick(self.clock())
+        if self.shows_rules:
+            self.run_worker(self._rules.read(), group="rules", exclusive=True)
+        else:
+            self.listed.tick(self.clock())
 
     def go_to_run(self, run_id: str) -> None:
         """Put the cursor on the oldest request of a run."""
@@ -198,15 +216,49 @@ class InboxScreen(LiveScreen):
         """Deny the request, and end the agent's turn."""
         self._answers.answer(Decision.STOP)
 
+    # Rules
+
+    @property
+    def shows_rules(self) -> bool:
+        """Return whether the rules are shown, not the requests."""
+        return self.has_class("-rules")
+
+    @on(RuleList.RuleHighlighted)
+    def _show_rule(self) -> None:
+        self.rule.show(self.rule_list.chosen, self.clock())
+        self.refresh_bindings()
+
+    def action_always(self) -> None:
+        """Make a rule from the request that is shown."""
+        self._rules.offer()
+
+    def action_remove_rule(self) -> None:
+        """Remove the rule, after a question."""
+        self._rules.remove()
+
+    def action_next_tab(self) -> None:
+        """Show the rules instead of the requests, or the requests again."""
+        self.toggle_class("-rules")
+        (self.rule_list if self.shows_rules else self.listed).focus()
+        self.run_worker(self._rules.read(), group="rules")
+        self.refresh_bindings()
+
+    def action_previous_tab(self) -> None:
+        """Show the other tab: there are two."""
+        self.action_next_tab()
+
     @on(MarksChanged)
     def _marks_changed(self) -> None:
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey the answers where there is no request."""
+        """Grey the answers where there is no request, and hide those of the other tab."""
         del parameters
-        needs_one = action in ("approve", "deny", "deny_message", "stop_turn", "open")
-        return None if needs_one and not len(self.requests) else True
+        if action == "remove_rule":
+            return self.shows_rules and (True if self.rule_list.chosen else None)
+        if action not in OF_REQUESTS:
+            return True
+        return not self.shows_rules and (True if len(self.requests) else None)
 
     def why_not(self, command_id: str) -> UserError | None:
         """Return the reason why there is nothing to answer."""
@@ -229,11 +281,16 @@ class InboxScreen(LiveScreen):
 
     def action_pane(self) -> None:
         """Go to the other pane."""
-        (self.whole if self.listed.has_focus else self.listed).focus()
+        if self.shows_rules:
+            (self.rule if self.rule_list.has_focus else self.rule_list).focus()
+        else:
+            (self.whole if self.listed.has_focus else self.listed).focus()
 
     async def action_back(self) -> None:
-        """Clear the marks, or go back to the list, or to the runs."""
-        if self.listed.marks.ids:
+        """Clear the marks, or go back to the list, to the requests, or to the runs."""
+        if self.shows_rules:
+            self.action_next_tab()
+        elif self.listed.marks.ids:
             self.listed.marks.clear()
         elif self.whole.has_focus:
             self.listed.focus()

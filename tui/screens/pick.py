@@ -21,6 +21,8 @@ class PickDialog(Dialog[int]):
     DEFAULT_CSS = """
     PickDialog {
         .box { padding: 1 1; }
+        &.-roomy .box { width: 110; }
+        &.-roomy OptionList { max-height: 80%; }
         OptionList {
             height: auto; max-height: 16; border: none; background: $surface;
             scrollbar-size-vertical: 1; &:focus { border: none; }
@@ -33,8 +35,16 @@ class PickDialog(Dialog[int]):
         Binding("k", "move('up')", show=False),
     ]
 
-    def __init__(self, title: str, lines: Sequence[str], chosen: int = 0) -> None:
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[str | Content],
+        chosen: int = 0,
+        *,
+        is_wide: bool = False,
+    ) -> None:
         super().__init__()
+        self.set_class(is_wide, "-roomy")
         self._heading, self._lines, self._place = title, lines, chosen
 
     def compose(self) -> ComposeResult:
@@ -42,7 +52,7 @@ class PickDialog(Dialog[int]):
         with Vertical(classes="box") as box:
             box.border_title = Content(self._heading)
             box.border_subtitle = Content("enter picks · esc back")
-            yield OptionList(*(Option(Content(line)) for line in self._lines))
+            yield OptionList(*(Option(_content(line)) for line in self._lines))
 
     def on_mount(self) -> None:
         """Begin on the line that holds now."""
@@ -58,3 +68,7 @@ class PickDialog(Dialog[int]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer."""
         self.dismiss(event.option_index)
+
+
+def _content(line: str | Content) -> Content:
+    return line if isinstance(line, Content) else Content(line)
