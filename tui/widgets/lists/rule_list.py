@@ -94,9 +94,9 @@ class RuleView(TextView):
 
 
 def _rule_rows(rule: ApprovalRule, now: float) -> list[TextRow]:
-    made = f", {formatting.ago(now - rule.made_at)}" if rule.made_at is not None else ""
+    made = f", {formatting.ago(rule.made_at, now)}" if rule.made_at is not None else ""
     used = f"{rule.uses} request{'' if rule.uses == 1 else 's'} answered"
-    last = f", the last {formatting.ago(now - rule.used_at)}" if rule.used_at is not None else ""
+    last = f", the last {formatting.ago(rule.used_at, now)}" if rule.used_at is not None else ""
     return [
         TextRow(clean(rule.words, 2000), "bad" if rule.is_deny else "strong"),
         TextRow(""),

@@ -1,0 +1,100 @@
+"""Approval rules in the inbox: shown as sentences before they take effect, listed, and removed."""
+
+from __future__ import annotations
+
+from asking import ask, many_kinds, request, start
+from fake_engine import WIDE, FakeEngine, app_on, painted, plain, shown, toasts
+from test_inbox_screen import decisions, inbox_of, open_inbox, press
+
+from engine.domain.interaction import RequestKind
+from tui.screens.confirm import ConfirmDialog
+from tui.screens.pick import PickDialog
+
+
+def asking(command: str = "npm ci --silent") -> FakeEngine:
+    engine = FakeEngine()
+    start(engine, "a", batch="nightly")
+    ask(engine, "a", request(command, cwd=".", subject=("bash", command)))
+    return engine
+
+
+async def test_each_possible_rule_is_a_sentence_before_it_takes_effect() -> None:
+    engine = asking()
+    app = app_on(engine)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "Y")
+        assert isinstance(app.screen, PickDialog)
+        for text in (
+            "Approve each run of exactly `npm ci --silent` in the run a, until the run ends.",
+            "in the batch nightly, until all runs of the batch have ended.",
+            "in project demo, until you remove the rule.",
+            "Deny each command that contains the words",
+        ):
+            assert text in plain(app)
+        assert await engine.rules() == []
+        await press(pilot, "escape", "Y", "j", "enter")
+        (added,) = await engine.rules()
+        assert not added.is_deny
+        assert any(added.words in one for one in toasts(app))
+        assert decisions(engine) == {}
+
+
+async def test_rules_are_listed_and_removed_after_a_question() -> None:
+    engine = asking()
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "]")
+        assert "No rules. Y in the list of requests" in plain(app)
+        await press(pilot, "[", "Y", "enter", "]")
+        assert "Rules 1" in shown(app)
+        assert "not used" in shown(app)
+        assert "0 requests answered" in plain(app)
+        await press(pilot, "y", "n", "x")  # no request is on the screen
+        assert decisions(engine) == {}
+        await press(pilot, "d")
+        assert isinstance(app.screen, ConfirmDialog)
+        assert "Approve each run of exactly `npm ci --silent`" in plain(app)
+        await press(pilot, "escape")
+        assert len(await engine.rules()) == 1
+        await press(pilot, "d", "d")
+        assert await engine.rules() == []
+        await press(pilot, "escape")
+        assert "Requests 1" in shown(app)
+
+
+async def test_markup_in_a_rule_is_text() -> None:
+    engine = asking("echo [red]x[/red]")
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "Y")
+        assert "`echo [red]x[/red]`" in plain(app)
+        await press(pilot, "enter", "]")
+        assert "`echo [red]x[/red]`" in plain(app)
+
+
+async def test_no_rule_is_offered_for_permissions_or_hidden_characters() -> None:
+    engine = FakeEngine()
+    start(engine, "a")
+    ask(engine, "a", request("x", kind=RequestKind.PERMISSIONS, details='{"network": true}'))
+    start(engine, "b")
+    ask(engine, "b", request("npm ci\\u202e"))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "Y")
+        assert any("No rule can answer" in one for one in toasts(app))
+        assert inbox_of(app) is app.screen
+
+
+async def test_the_palette_finds_the_rules() -> None:
+    app = app_on(many_kinds())
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, ":", *"rules")
+        await painted(pilot)
+        await press(pilot, "escape", ":", *"allow")
+        assert "Approve the request" in plain(app)
+        assert "Make a rule of the request" in plain(app)
