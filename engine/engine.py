@@ -316,10 +316,11 @@ class Engine:
 
     async def find_overlaps(self) -> None:
         """Find the overlaps of runs from now on: after events, and never many at a time."""
-        self._publish((), await self._learn_lines(self.view))
-        async for _ in self.batches(OVERLAPS_S):
+        batches = self.batches(OVERLAPS_S)
+        while True:
             if changed := await self._learn_lines(self.view):
                 self._publish((), changed)
+            await anext(batches)
 
     async def _learn_lines(self, view: View) -> set[str]:
         changed = set[str]()

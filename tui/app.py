@@ -166,7 +166,6 @@ class SwarmApp(App[None]):
         self._tasks = self.engine.tasks.branch()
         batches = self.engine.batches(FLUSH_S)
         self._tasks.start("dashboard", lambda: self._pump(batches))
-        self._tasks.start("overlaps", self.engine.find_overlaps)
 
     async def on_unmount(self) -> None:
         """Stop receiving events."""
@@ -188,8 +187,10 @@ class SwarmApp(App[None]):
 
         if self._seen:
             self._seen()
-        if self._tasks and not self.is_headless:  # tests import what they need
-            self._tasks.start("screens", preload_screens)
+        if self._tasks:
+            self._tasks.start("overlaps", self.engine.find_overlaps)
+            if not self.is_headless:  # tests import what they need
+                self._tasks.start("screens", preload_screens)
         doctor = commands.BY_ID["screen.doctor"]
         way = " ".join(commands.keys_of(doctor, self.keys)[:1]) or "The palette"
         self.queue.report_orphans(f"{way} shows the doctor, who can end them.")

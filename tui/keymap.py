@@ -75,7 +75,7 @@ def _nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def _clashes(keymap: Mapping[str, str]) -> Iterator[str]:
-    for command, other in combinations(COMMANDS, 2):
+    for command, other in combinations(COMMANDS, 2) if keymap else ():
         if not {other.id, command.id} & keymap.keys() or not _meet(command.scope, other.scope):
             continue
         for key in sorted({*keys_of(command, keymap)} & {*keys_of(other, keymap)}):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from engine.domain.events import Step
+from engine.domain.late_pattern import LatePattern
 from engine.domain.model import Run
 from engine.domain.record import record
 from engine.domain.text import one_line, printable
@@ -25,12 +26,12 @@ MAX_LESSON = 2_400
 LOOK, COMMAND, EDIT, CHECK = KINDS = ("look", "run", "edit", "check")
 PATH, NAME, RANGE, NUMBER = VARIABLES = ("path", "name", "range", "number")
 
-_CHECKS = re.compile(
+_CHECKS = LatePattern(
     r"(?:^|[\s/&|;])(?:\w*test\w*|py\.test|unittest|lint\w*|ruff|mypy|pyright|basedpyright|flake8"
     r"|pylint|tsc|eslint|clippy|vet|check\w*|verify|tox|nox|ctest|rspec|jest|vitest|build)"
     r"(?:$|[\s:;&|])"
 )
-_LOOKS = re.compile(
+_LOOKS = LatePattern(
     r"(?:cd \S+ && )?(?:ls|cat|head|tail|pwd|find|fd|rg|grep|sed -n|wc|tree|stat|file|nl|which|echo"
     r"|git (?:status|diff|log|show|grep|ls-files|branch|blame))(?:\s|$)"
 )
@@ -43,7 +44,7 @@ _PATTERNS = {
 }
 # Every repetition is bounded: no text makes them slow.
 # A name may hold a path, a path a range, a range numbers: the wider one is tried first.
-_VARIABLE = re.compile(
+_VARIABLE = LatePattern(
     "|".join(
         f"(?P<{kind}>(?<![\\w/])(?:{_PATTERNS[kind]}))" for kind in (NAME, PATH, RANGE, NUMBER)
     )
@@ -124,7 +125,7 @@ def extract(run: Run, done: Iterable[Step]) -> Pattern | None:
 def id_of(goal: str, template: str | None = None) -> str:
     """Return the id of the pattern of tasks of one kind: equal words, whatever the variables."""
     text = printable(goal[:MAX_PROMPT])
-    text = _VARIABLE.sub(lambda found: f"<{found.lastgroup}>", text).casefold()
+    text = _VARIABLE.compiled.sub(lambda found: f"<{found.lastgroup}>", text).casefold()
     words = " ".join(re.findall(r"<\w+>|\w+", text))
     return "p" + hashlib.sha256(f"{template or ''}\n{words}".encode()).hexdigest()[:9]
 
@@ -133,11 +134,11 @@ def variables(texts: Iterable[str]) -> tuple[PatternVariable, ...]:
     """Find paths, names, ranges and numbers, each once, in the order they come."""
     found: dict[PatternVariable, None] = {}
     for text in texts:
-        for place in islice(_VARIABLE.finditer(printable(text)), 200):
+        for place in islice(_VARIABLE.compiled.finditer(printable(text)), 200):
             kind, value = place.lastgroup or NAME, place[0]
             if kind == NAME:
                 value = value[1:-1].strip()
-                whole = _VARIABLE.fullmatch(value)
+                whole = _VARIABLE.compiled.fullmatch(value)
                 kind = whole.lastgroup or NAME if whole else NAME
             value = one_line(value, MAX_TEXT)
             if value:
@@ -205,8 +206,8 @@ def _worked(step: Step, text: str, failed: set[str]) -> Iterator[PatternStep]:
                 yield PatternStep(EDIT, path)
     elif step.kind == "command" and text and step.exit_code == 0:
         # A check that failed and then passed shows when the work was done.
-        is_check = text in failed or _CHECKS.search(text[:MAX_TEXT])
-        is_look = _LOOKS.match(text) and ">" not in text
+        is_check = text in failed or _CHECKS.compiled.search(text[:MAX_TEXT])
+        is_look = _LOOKS.compiled.match(text) and ">" not in text
         yield PatternStep(CHECK if is_check else LOOK if is_look else COMMAND, text)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
+from engine.domain.late_pattern import LatePattern
+
 HIDDEN = "***"
 
 # Each is anchored at a literal, with bounded runs before it: linear on hostile text.
 _IN_TEXT = (
-    (re.compile(r"://[^\s/'\"<>]{0,1000}@"), f"://{HIDDEN}@"),
+    (LatePattern(r"://[^\s/'\"<>]{0,1000}@"), f"://{HIDDEN}@"),
     (
-        re.compile(
+        LatePattern(
             r"(?i)([?&][\w.-]{0,40}(?:key|token|secret|sig|signature|password|passwd|auth)=)"
             r"[^\s&'\"<>#]+"
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"(?i)\b(bearer|basic) (?=\D{0,40}[\d=])[\w+/=.~-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"\b(sk-|gh[pousr]_|github_pat_|whsec_|xox[a-z]-)[\w+/=-]{12,}"), rf"\1{HIDDEN}"),
+    (LatePattern(r"(?i)\b(bearer|basic) (?=\D{0,40}[\d=])[\w+/=.~-]{8,}"), rf"\1 {HIDDEN}"),
+    (LatePattern(r"\b(sk-|gh[pousr]_|github_pat_|whsec_|xox[a-z]-)[\w+/=-]{12,}"), rf"\1{HIDDEN}"),
 )
 
 _SECRET_WORDS = frozenset(
@@ -33,17 +35,17 @@ _HARMLESS_ENDS = frozenset(
         *("mode", "type", "id", "name", "hash"),
     }
 )
-_VALUE = re.compile(
+_VALUE = LatePattern(
     r"\b(?:sk-|gh[pousr]_|github_pat_|glpat-|whsec_|xox[a-z]-|AKIA|AIza|eyJ)[\w+/=.-]{8,}"
     r"|-----BEGIN|://[^\s/]{1,1000}@|^(?i:bearer|basic|token) +\S+$"
 )
-_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+_RUN = LatePattern(r"[A-Za-z0-9]{20,}")
 
 
 def hide(text: str) -> str:
     """Return a text without passwords in addresses, tokens in queries and known kinds of keys."""
     for pattern, shown in _IN_TEXT:
-        text = pattern.sub(shown, text)
+        text = pattern.compiled.sub(shown, text)
     return text
 
 
@@ -56,9 +58,9 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret_value(value: str) -> bool:
     """Return whether a value looks like a key, a token or an address with a password."""
-    if _VALUE.search(value) or hide(value) != value:
+    if _VALUE.compiled.search(value) or hide(value) != value:
         return True
     if value.startswith(("/", "~")):
         return False
-    runs = _RUN.findall(value)
+    runs = _RUN.compiled.findall(value)
     return any(sum(map(str.isdigit, run)) >= 2 and not run.isdigit() for run in runs)

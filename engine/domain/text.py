@@ -6,9 +6,9 @@ Agents, files and prompts may hold terminal escape sequences (ECMA-48), bidirect
 
 from __future__ import annotations
 
-import re
+from engine.domain.late_pattern import LatePattern
 
-_ESCAPES = re.compile(
+_ESCAPES = LatePattern(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI … final byte: colours, cursor moves
     # OSC, DCS …: none reaches over the start of another: a row of them is read once.
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\\\|\x9c)"
@@ -25,12 +25,12 @@ INVISIBLE = (
     "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0100-\U000e01ef"
 )
 """Characters that take no room on a screen, as the inside of a regular expression's `[…]`."""
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
-_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
-_UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
+_INVISIBLE = LatePattern(f"[{INVISIBLE}]")
+_UNSAFE = LatePattern(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+_UNSAFE_IN_LINE = LatePattern(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
+_UNSAFE_IN_LINES = LatePattern(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}{INVISIBLE}]")
 
-_ESCAPED = re.compile(r"\\(?:[ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_ESCAPED = LatePattern(r"\\(?:[ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 _PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 
@@ -43,10 +43,10 @@ def printable(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}… ({len(text) - limit} characters more)"
-    if _is_plain(text) or not _UNSAFE.search(text):
+    if _is_plain(text) or not _UNSAFE.compiled.search(text):
         return text
     text = text.replace("\r\n", "\n")
-    return _UNSAFE.sub("\ufffd", _ESCAPES.sub("", text))
+    return _UNSAFE.compiled.sub("\ufffd", _ESCAPES.compiled.sub("", text))
 
 
 def _is_plain(text: str) -> bool:
@@ -59,7 +59,7 @@ def _is_plain(text: str) -> bool:
 def visible(text: str) -> str:
     """Return `text` as `printable` does, and without characters that cannot be seen."""
     text = printable(text)
-    return text if text.isascii() else _INVISIBLE.sub("", text)
+    return text if text.isascii() else _INVISIBLE.compiled.sub("", text)
 
 
 def escaped(text: str) -> str:
@@ -67,9 +67,9 @@ def escaped(text: str) -> str:
 
     Nothing is removed, so that the content of a file can be judged; newlines and tabs stay.
     """
-    if _is_plain(text) or not _UNSAFE_IN_LINES.search(text):
+    if _is_plain(text) or not _UNSAFE_IN_LINES.compiled.search(text):
         return text
-    return _UNSAFE_IN_LINES.sub(lambda found: _escaped(found[0]), text)
+    return _UNSAFE_IN_LINES.compiled.sub(lambda found: _escaped(found[0]), text)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -85,9 +85,9 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def printable_name(name: str) -> str:
     """Return a file name with every unsafe character as a backslash escape, unmistakably."""
-    if (name.isascii() and name.isprintable()) or not _UNSAFE_IN_LINE.search(name):
+    if (name.isascii() and name.isprintable()) or not _UNSAFE_IN_LINE.compiled.search(name):
         return name
-    return _UNSAFE_IN_LINE.sub(lambda found: _escaped(found[0]), name)
+    return _UNSAFE_IN_LINE.compiled.sub(lambda found: _escaped(found[0]), name)
 
 
 def _escaped(char: str) -> str:
@@ -104,8 +104,8 @@ def names_shown_as(shown: str) -> list[str]:
     """
     if "\\" not in shown:
         return [shown]
-    as_bytes = _ESCAPED.sub(lambda found: _unescaped(found[0], as_byte=True), shown)
-    as_text = _ESCAPED.sub(lambda found: _unescaped(found[0], as_byte=False), shown)
+    as_bytes = _ESCAPED.compiled.sub(lambda found: _unescaped(found[0], as_byte=True), shown)
+    as_text = _ESCAPED.compiled.sub(lambda found: _unescaped(found[0], as_byte=False), shown)
     return list(dict.fromkeys((shown, as_bytes, as_text)))
 
 

@@ -98,7 +98,11 @@ class LiveScreen(Screen[None]):
         for bar in self.query(TopBar):  # missing where composing failed: that fault is shown
             bar.keymap = checked_keymap(self.engine.config.ui.keys)[0]
         self.set_interval(DISK_S, self.look_at_disk)
-        self.call_after_refresh(self.look_at_disk)
+        self.call_after_refresh(self.start_background)
+
+    def start_background(self) -> None:
+        """Start the work that no paint waits for."""
+        self.look_at_disk()
 
     async def _message_loop_exit(self) -> None:
         """End the workers of this screen before its widgets are removed: they use them."""
@@ -123,7 +127,8 @@ class LiveScreen(Screen[None]):
         self.top_bar.count(self.engine.view.runs, batch.runs)
         self.top_bar.hear(batch.events)
         self.tell_queue()
-        self._news_at = self.clock()
+        if batch.runs:  # a batch without runs reports slots or faults: no clock shows seconds then
+            self._news_at = self.clock()
         if self._is_resting and not self.rests:
             self._wind()
 

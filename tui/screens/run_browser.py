@@ -26,7 +26,7 @@ class RunBrowser:
         self._screen = screen
         self._runs = screen.engine.view.runs
         self.options = ListOptions()
-        self._lines = GroupedRuns(self.options, self._runs)
+        self._lines = GroupedRuns(self.options, {})  # the screen arranges all when it is shown
         self._expected: str | None = None
 
     @property

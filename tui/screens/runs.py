@@ -97,7 +97,13 @@ class RunsScreen(LiveScreen):
         self._is_unveiled = True
         self.refresh()
         self._on_timer_update()  # at once, not when Textual's timer strikes
-        self.call_after_refresh(self.panes.chosen.begin)
+        self.call_after_refresh(self.start_background)
+
+    def start_background(self) -> None:
+        """Start the work that no paint waits for, as soon as there is one."""
+        if self._is_unveiled:
+            super().start_background()
+            self.panes.chosen.begin()
 
     def update_node_styles(self, animate: bool = True) -> None:
         """Style everything again, except before it is seen for the first time."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.domain.late_pattern import LatePattern
 from engine.domain.text import INVISIBLE, printable, printable_name
 
 MAX_LINE = 2_000
@@ -15,14 +15,14 @@ MAX_LINE = 2_000
 
 # Terminals disagree about how wide these make what they join or modify, which would push the
 # rest of the row aside: joiners, variation selectors, fillers, skin tones.
-_JOINERS = re.compile(f"[{INVISIBLE}\U0001f3fb-\U0001f3ff]")
-_PILED_UP = re.compile(
+_JOINERS = LatePattern(f"[{INVISIBLE}\U0001f3fb-\U0001f3ff]")
+_PILED_UP = LatePattern(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})"
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
 
 # Of those, what fonts are chosen by: of no meaning in code, unlike the rest.
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+_SELECTORS = LatePattern("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 TAB = 4
 
 
@@ -33,8 +33,8 @@ def clean(text: str, limit: int = MAX_LINE) -> str:
     if not (text.isascii() and text.isprintable()):
         text = printable(text).replace("\t", "    ").replace("\n", " ")
         if not text.isascii():
-            text = unicodedata.normalize("NFC", _JOINERS.sub("", text))
-            text = _PILED_UP.sub(r"\1", text)
+            text = unicodedata.normalize("NFC", _JOINERS.compiled.sub("", text))
+            text = _PILED_UP.compiled.sub(r"\1", text)
     return f"{text}…" if cut else text
 
 
@@ -46,10 +46,10 @@ def code(text: str, limit: int = MAX_LINE) -> str:
     cut = len(text) > limit
     text = text[:limit]
     if not (text.isascii() and text.isprintable()):
-        text = printable_name(_SELECTORS.sub("", text.expandtabs(TAB)))
+        text = printable_name(_SELECTORS.compiled.sub("", text.expandtabs(TAB)))
         if not text.isascii():
-            text = _JOINERS.sub(lambda found: ascii(found[0])[1:-1], text)
-            text = _PILED_UP.sub(r"\1", text)
+            text = _JOINERS.compiled.sub(lambda found: ascii(found[0])[1:-1], text)
+            text = _PILED_UP.compiled.sub(r"\1", text)
     return f"{text}…" if cut else text
 
 
