@@ -19,6 +19,7 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(kind: type[T]) -> type[T]:
     """Make a class of data: with slots, equal and hashed by its values, never changed."""
+    kind.__doc__ = kind.__doc__ or kind.__name__  # `dataclass` would derive one: that is slow
     made: Any = dataclass(slots=True, init=False, eq=False, repr=False)(kind)
     values = _values_of([one.name for one in fields(made)])
 
@@ -43,7 +44,8 @@ def record(kind: type[T]) -> type[T]:
 
 def _compiled_init(made: type) -> object:
     """Return the `__init__` that `dataclass` writes for the fields of a class."""
-    names = {"__slots__": (), "__module__": made.__module__, "__qualname__": made.__qualname__}
+    kept = ("__doc__", "__module__", "__qualname__")
+    names = {"__slots__": (), **{name: getattr(made, name) for name in kept}}
     return dataclass(eq=False, repr=False)(type(made.__name__, (made,), names)).__init__
 
 

@@ -154,5 +154,8 @@ async def test_the_clocks_rest_only_where_none_shows_seconds(engine: FakeEngine)
         assert not screen_of(app).rests  # an age is shown in seconds
         engine.now += 100
         assert screen_of(app).rests
+        await engine.set_slots(3)
+        await taken(pilot)
+        assert screen_of(app).rests  # what changed has no age
         await engine.set_pause(Pause("a limit", engine.now + 90))
         assert not screen_of(app).rests

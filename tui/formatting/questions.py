@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from engine.domain.model import Run
 from engine.domain.text import size
-from engine.engine import CleanupItem, CleanupPlan
 from tui.formatting.runs import title
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean, crop
+
+if TYPE_CHECKING:
+    from engine.engine import CleanupItem, CleanupPlan
 
 SHOWN = 4
 """Items that a question lists."""

@@ -95,6 +95,8 @@ class RunsScreen(LiveScreen):
     def unveil(self) -> None:
         """Paint from now on: everything has found its place."""
         self._is_unveiled = True
+        for bar in self.query(KeyBar):  # missing where composing failed: that fault is shown
+            bar.follow(self)
         self.refresh()
         self._on_timer_update()  # at once, not when Textual's timer strikes
         self.call_after_refresh(self.start_background)
@@ -109,6 +111,11 @@ class RunsScreen(LiveScreen):
         """Style everything again, except before it is seen for the first time."""
         if self._is_unveiled or self.classes != self._styled_as:  # it got another size meanwhile
             super().update_node_styles(animate)
+
+    def refresh_bindings(self) -> None:
+        """Update the keys that are shown, except before they are seen for the first time."""
+        if self._is_unveiled:
+            super().refresh_bindings()
 
     def _compositor_refresh(self) -> None:
         """Paint, except what would be visible for a moment only."""

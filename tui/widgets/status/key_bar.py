@@ -44,14 +44,15 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
         changed = cast("Signal[Screen[None]]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
-        changed.subscribe(self, self._follow)
+        changed.subscribe(self, self.follow)
 
     def show_marked(self, count: int) -> None:
         """Show how many rows are marked."""
         self._marked = f"{count:,} marked" if count else ""
         self.refresh()
 
-    def _follow(self, screen: Screen[None]) -> None:
+    def follow(self, screen: Screen[None]) -> None:
+        """Show the keys of a screen as they are now."""
         if not screen.is_active:
             return  # below a dialog, whose keys are its own
         found: dict[str, Entry] = {}
