@@ -42,11 +42,12 @@ def record(kind: type[T]) -> type[T]:
     return made
 
 
-def _compiled_init(made: type) -> object:
+def _compiled_init(made: Any) -> Any:  # noqa: ANN401  whatever the fields are
     """Return the `__init__` that `dataclass` writes for the fields of a class."""
     kept = ("__doc__", "__module__", "__qualname__")
     names = {"__slots__": (), **{name: getattr(made, name) for name in kept}}
-    return dataclass(eq=False, repr=False)(type(made.__name__, (made,), names)).__init__
+    whole: Any = dataclass(eq=False, repr=False)(type(made.__name__, (made,), names))
+    return whole.__init__
 
 
 def _values_of(names: list[str]) -> Callable[[object], object]:

@@ -216,10 +216,10 @@ async def test_escape_clears_the_marks_before_it_leads_back(engine: FakeEngine) 
         await pilot.pause()
         assert marks.ids == set()
         assert "marked" not in shown(app).splitlines()[-1]
-        assert screen_of(app).panes.filter_input.value == "e"
+        assert screen_of(app).panes.filter_input.text == "e"
         await pilot.press("escape")
         await pilot.pause()
-        assert screen_of(app).panes.filter_input.value == ""
+        assert screen_of(app).panes.filter_input.text == ""
 
 
 async def test_what_has_no_source_has_no_home(engine: FakeEngine) -> None:

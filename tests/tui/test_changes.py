@@ -279,6 +279,7 @@ async def tree_at(pilot: Pilot[None], path: str) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, RunsScreen)
     tree = screen.panes.chosen.files
+    assert tree is not None
     await reached(pilot, lambda: tree.line_count)
     await pilot.press("g")
     for _ in range(tree.line_count):

@@ -59,7 +59,7 @@ async def test_leaving_the_search_line_comes_back_to_the_log(engine: FakeEngine)
         await press(pilot, "l", "slash", *"wx", "escape")
         chosen = screen_of(app).panes.chosen
         assert chosen.log_view.has_focus
-        assert not chosen.log_pane.search_input.display
+        assert not chosen.log_pane.search_input.is_open
         assert engine.asked == []
 
 

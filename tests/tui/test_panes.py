@@ -31,10 +31,11 @@ async def test_narrow_panes_are_tabs(engine: FakeEngine) -> None:
 
         def visible() -> tuple[bool, bool, bool]:
             chosen_run = panes.chosen
+            files = chosen_run.files
             return (
                 panes.run_list.is_on_screen,
                 chosen_run.log_view.is_on_screen,
-                chosen_run.files.is_on_screen,
+                files is not None and files.is_on_screen,
             )
 
         assert visible() == (True, False, False)

@@ -241,7 +241,7 @@ async def test_a_burst_of_keys_reaches_what_it_was_meant_for(engine: FakeEngine)
         await pilot.pause()
         burst("slash", *"xrqn", "enter")
         await pilot.pause()
-        assert screen_of(app).panes.filter_input.value == "xrqn"
+        assert screen_of(app).panes.filter_input.text == "xrqn"
         burst("escape", "j", "x")
         await pilot.pause()
         burst("n", *"xrq")

@@ -54,10 +54,10 @@ async def test_what_is_typed_into_a_filter_is_no_command(engine: FakeEngine) -> 
     slots = engine.slots
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("slash", "a", "slash", "minus", "plus", "b")
-        assert screen_of(app).panes.filter_input.value == "a/-+b"
+        assert screen_of(app).panes.filter_input.text == "a/-+b"
         assert "/ filter" not in shown(app)
         await pilot.press("escape", "f", "slash", *"src", "slash", "minus", "x")
-        assert screen_of(app).panes.chosen.files_pane.query_one(TextInput).value == "src/-x"
+        assert screen_of(app).query_one("#files-filter", TextInput).value == "src/-x"
         await pilot.press("escape", "l", "slash", "a", "slash", "plus", "b")
         assert screen_of(app).panes.chosen.log_pane.query_one(TextInput).value == "a/+b"
         assert engine.slots == slots

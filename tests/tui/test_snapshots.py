@@ -291,6 +291,7 @@ def test_the_files(snap_compare: Compare, size: tuple[int, int]) -> None:
         await on_run(LIVE, "f")(pilot)
         assert isinstance(pilot.app, SwarmApp)
         files = screen_of(pilot.app).panes.chosen.files
+        assert files is not None
         while files.line_count != 4 or not files.cursor_mark:
             await pilot.press("G")
         await pilot.press("g", "j", "right")

@@ -28,7 +28,8 @@ def height(app: SwarmApp) -> int:
 
 def widths(app: SwarmApp) -> tuple[int, int]:
     chosen = screen_of(app).panes.chosen
-    return chosen.log_pane.region.width, chosen.files_pane.region.width
+    files = chosen.files_pane
+    return chosen.log_pane.region.width, files.region.width if files else 0
 
 
 async def test_frames_are_dragged_and_stay(engine: FakeEngine) -> None:

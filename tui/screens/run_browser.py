@@ -138,13 +138,13 @@ class RunBrowser:
     @property
     def is_narrowed(self) -> bool:
         """Return whether a filter or the causes of failures hide runs."""
-        filtered = self._panes.filter_input.display or self.options.text
+        filtered = self._panes.filter_input.is_open or self.options.text
         return bool(filtered) or self.options.is_triage
 
     def clear_filter(self) -> bool:
         """Remove the filter; return whether there was one."""
-        had_one = bool(self._panes.filter_input.display or self.options.text)
-        self._panes.filter_input.value = ""
+        had_one = bool(self._panes.filter_input.is_open or self.options.text)
+        self._panes.filter_input.clear()
         self.select(replace(self.options, text=""))
         self._panes.close_filter()
         return had_one

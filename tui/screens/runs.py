@@ -30,7 +30,6 @@ from tui.screens.run_browser import RunBrowser
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
-from tui.widgets.files.workspace_tree import WorkspaceTree
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
 from tui.widgets.runs.panes import PANES, WIDE, Panes
@@ -42,6 +41,7 @@ from tui.widgets.status.top_bar import TopBar
 if TYPE_CHECKING:
     from engine.engine import EventBatch
     from engine.ports.engine import EnginePort
+    from tui.widgets.files.workspace_tree import WorkspaceTree
 
 STEP = 4.0
 """Percent of the screen that the list gains or loses at a time."""
@@ -125,6 +125,8 @@ class RunsScreen(LiveScreen):
     def carrier(self, scope: str) -> DOMNode | None:
         """Return the object that carries out the commands of a scope here."""
         chosen = self.panes.chosen
+        if scope == "files":
+            chosen.mount_files()  # its commands are offered before the files are seen
         widgets = {
             "list": self.panes.run_list,
             "log": chosen.log_view,
@@ -191,7 +193,7 @@ class RunsScreen(LiveScreen):
         if run is None or run.workspace is None:
             return None
         files = self.panes.chosen.files
-        return run.id, files.cursor_path if self.panes.pane == "files" else None
+        return run.id, files.cursor_path if files and self.panes.pane == "files" else None
 
     def why_not(self, command_id: str) -> UserError | None:
         """Return the reason why a command cannot act on the chosen run."""
@@ -222,8 +224,9 @@ class RunsScreen(LiveScreen):
         if batch := self.browser.batch:
             self.post_message(BatchRequested(batch))
 
-    @on(WorkspaceTree.FileOpened)
-    def _opened(self, event: WorkspaceTree.FileOpened) -> None:
+    # By its name, not by `@on`: that would import the tree before anybody asks for files.
+    def on_workspace_tree_file_opened(self, event: WorkspaceTree.FileOpened) -> None:
+        """Show a file of the workspace, or its change."""
         run_id = event.tree.run_id
         if run_id:
             mode = "changes" if event.change else "file"
@@ -318,8 +321,8 @@ class RunsScreen(LiveScreen):
         self.tabs.light(self.panes.pane)
 
     @on(PaneTabs.PaneSelected)
-    def _tab_clicked(self, event: PaneTabs.PaneSelected) -> None:
-        self.panes.go(event.pane)
+    async def _tab_clicked(self, event: PaneTabs.PaneSelected) -> None:
+        await self.panes.open(event.pane)
 
     @on(RunOpened)
     def _run_opened(self) -> None:
@@ -333,21 +336,21 @@ class RunsScreen(LiveScreen):
         """Go to the log."""
         self.panes.go("log")
 
-    def action_files(self) -> None:
+    async def action_files(self) -> None:
         """Show the files and go to them, or hide them."""
         if self.panes.pane == "files":
             self.panes.close_files()
         else:
-            self.panes.go("files")
+            await self.panes.open("files")
         self._refresh_keys()
 
-    def action_next_pane(self) -> None:
+    async def action_next_pane(self) -> None:
         """Go to the next pane."""
-        self.panes.step(1)
+        await self.panes.step(1)
 
-    def action_previous_pane(self) -> None:
+    async def action_previous_pane(self) -> None:
         """Go to the pane before."""
-        self.panes.step(-1)
+        await self.panes.step(-1)
 
     def action_zoom(self) -> None:
         """Maximize the pane, or restore it."""
@@ -425,11 +428,11 @@ class RunsScreen(LiveScreen):
 
     def action_back(self) -> None:
         """Clear the marks, or leave the zoom, the pane, the filter, the view: the innermost."""
-        panes = self.panes
+        panes, files = self.panes, self.panes.chosen.files_pane
         if panes.run_list.has_focus and panes.run_list.marks.ids:
             panes.run_list.marks.clear()
-        elif panes.pane == "files" and panes.chosen.files_pane.is_narrowed:
-            panes.chosen.files_pane.show_all()
+        elif panes.pane == "files" and files and files.is_narrowed:
+            files.show_all()
         elif panes.is_zoomed:
             panes.zoom()
         elif panes.filter_input.has_focus:

@@ -26,12 +26,15 @@ class FilesPane(TransparentVertical):
     }
     """
 
-    files = getters.query_one(WorkspaceTree)
     filter_input = getters.query_one(Input)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files = WorkspaceTree()
 
     def compose(self) -> ComposeResult:
         """Compose the parts."""
-        yield WorkspaceTree()
+        yield self.files
         yield TextInput(id="files-filter", placeholder=FILTER_HINT)
 
     @property

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -21,12 +21,15 @@ from tui import commands, formatting
 from tui.terminal.cells import clean
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.own_keys import is_own_key
-from tui.widgets.forms.text_input import TextInput
+from tui.widgets.forms.input_slot import InputSlot
 from tui.widgets.log.event_feed import HistorySource
 from tui.widgets.log.event_log import NOTHING, EventLog
 from tui.widgets.log.log_runs import LogRuns
 from tui.widgets.log.log_search import LogSearch, pattern
 from tui.widgets.status.toast import app_of, focus_now, report
+
+if TYPE_CHECKING:
+    from tui.widgets.forms.text_input import TextInput
 
 NO_EVENTS = "No events of these kinds yet: K changes the kinds."
 MAX_TEXT = 200
@@ -45,7 +48,6 @@ class LogPane(TransparentVertical):
     """
 
     log_view = getters.query_one(EventLog)
-    search_input = getters.query_one("#search", Input)
 
     class KindAsked(Message):
         """The reader asked for a choice of the kinds of events."""
@@ -59,18 +61,16 @@ class LogPane(TransparentVertical):
         self._history, self._runs = history, runs
         self._run: str | None = None
         self._kind = USUAL
+        self.search_input = InputSlot(lambda: self, _search_input)
         self._search: LogSearch | None = None
         self.shows_all_runs = False
 
     def compose(self) -> ComposeResult:
-        """Show the log above the line that searches it."""
+        """Show the log; the line that searches it comes when it is opened."""
         yield EventLog()
-        yield TextInput(id="search", placeholder="Search the whole log", limit=MAX_TEXT)
 
     def on_mount(self) -> None:
-        """Begin with the log alone."""
-        self.search_input.compact = True
-        self.search_input.display = False
+        """Take the names of the runs into the log."""
         self.log_view.lines_look = replace(self.log_view.lines_look, runs=self._runs)
 
     # Contents
@@ -171,13 +171,12 @@ class LogPane(TransparentVertical):
 
     def action_search(self) -> None:
         """Ask the reader for a text to search for."""
-        self.search_input.display = True
-        focus_now(self.search_input)
+        self.search_input.open()
 
     def _drop_search(self) -> None:
         was_there = self._search is not None
-        self.search_input.display = False
-        self.search_input.value = ""
+        self.search_input.close()
+        self.search_input.clear()
         self._search = None
         self._light("")
         self._note("")
@@ -198,13 +197,13 @@ class LogPane(TransparentVertical):
 
     @on(Input.Submitted, "#search")
     def _submitted(self) -> None:
-        text, feed = printable(self.search_input.value, MAX_TEXT), self.log_view.feed
+        text, feed = printable(self.search_input.text, MAX_TEXT), self.log_view.feed
         if not text or feed is None:
             self.action_leave()
             return
         prompt = self._runs.prompt(feed.run) if feed.run and self._kind is USUAL else ""
         self._search = LogSearch(feed.history, text, prompt)
-        self.search_input.display = False
+        self.search_input.close()
         focus_now(self.log_view)
         self.refresh_bindings()
         self._look(-1, self.log_view.here_seq + 1)
@@ -252,3 +251,9 @@ class LogPane(TransparentVertical):
             dot = formatting.sign("·", "-")
             how = f"{search.place}/{search.total}" if search.total else "not there"
             self._note(f"/{clean(search.text, 40)} {dot} {how} {dot} n N esc")
+
+
+def _search_input() -> TextInput:
+    from tui.widgets.forms.text_input import TextInput
+
+    return TextInput(id="search", placeholder="Search the whole log", limit=MAX_TEXT)

@@ -14,8 +14,6 @@ from engine.domain.events import ChangesMeasured, Event, FileChange, FilesChange
 from engine.domain.model import Run, Status
 from tui.widgets.base.containers import TransparentHorizontal, TransparentVertical
 from tui.widgets.base.throttle import Throttle
-from tui.widgets.files.files_pane import FilesPane
-from tui.widgets.files.workspace_tree import WorkspaceTree
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.live_feed import LiveFeed
 from tui.widgets.log.log_pane import LogPane
@@ -26,8 +24,12 @@ from tui.widgets.runs.run_header import RunHeader
 from tui.widgets.runs.run_progress import RunProgress
 
 if TYPE_CHECKING:
+    from textual.widget import AwaitMount
+
     from engine.engine import EventBatch
     from engine.ports.engine import EnginePort
+    from tui.widgets.files.files_pane import FilesPane
+    from tui.widgets.files.workspace_tree import WorkspaceTree
 
 PULSE_EVENTS = 2_000
 """Past events that the line of beats begins with."""
@@ -51,8 +53,6 @@ class ChosenRun(TransparentVertical):
     plan = getters.query_one(PlanView)
     log_pane = getters.query_one(LogPane)
     log_view = getters.query_one(EventLog)
-    files_pane = getters.query_one(FilesPane)
-    files = getters.query_one(WorkspaceTree)
 
     def __init__(
         self,
@@ -63,6 +63,8 @@ class ChosenRun(TransparentVertical):
         super().__init__()
         self._engine, self._clock, self._wait = engine, clock, wait
         self.run_id: str | None = None
+        self.files_pane: FilesPane | None = None
+        """The files of the run, once they were asked for."""
         self._opened: str | None = None
         self._folder: tuple[object, ...] | None = None
         self._is_opening = False
@@ -83,7 +85,22 @@ class ChosenRun(TransparentVertical):
         yield PlanView()
         with TransparentHorizontal():
             yield LogPane(self._engine.history, LogRuns(lambda: self._engine.view.runs))
-            yield FilesPane()
+
+    def mount_files(self) -> AwaitMount:
+        """Mount the pane of the files, at the first use: the start does not wait for it."""
+        beside = self.query_one(TransparentHorizontal)
+        if self.files_pane:
+            return beside.mount()
+        from tui.widgets.files.files_pane import FilesPane
+
+        self.files_pane = FilesPane()
+        self.files_pane.display = False
+        return beside.mount(self.files_pane)
+
+    @property
+    def files(self) -> WorkspaceTree | None:
+        """The tree of the files, once it was asked for."""
+        return self.files_pane.files if self.files_pane else None
 
     @property
     def run(self) -> Run | None:
@@ -99,7 +116,8 @@ class ChosenRun(TransparentVertical):
 
     def show_files(self, is_shown: bool) -> None:
         """Show the files of the run, or hide them: hidden ones are not read."""
-        self.files_pane.display = is_shown
+        if self.files_pane:
+            self.files_pane.display = is_shown
         self._bring_up()
 
     def begin(self) -> None:
@@ -164,12 +182,13 @@ class ChosenRun(TransparentVertical):
         for event in events:
             if isinstance(event.body, FilesChanged):
                 changes += event.body.changes
-        if self._folder != _folder(self.run):
+        files = self.files
+        if files is None or self._folder != _folder(self.run):
             return
         if changes:
-            self.files.files_changed(changes)
+            files.files_changed(changes)
         elif any(isinstance(event.body, ChangesMeasured) for event in events):
-            self.files.ask_again()  # what was seen to change may not be all
+            files.ask_again()  # what was seen to change may not be all
 
     def _bring_up(self) -> None:
         """Open the chosen run, unless that is under way."""
@@ -188,7 +207,7 @@ class ChosenRun(TransparentVertical):
                     self._follow_live(run)
                     await self._begin_pulse(run.id)
                 await self._go_to_wanted()
-                if self._is_behind(run):
+                if self._is_behind(run) and self.files:
                     self._folder = _folder(run)
                     await self.files.open(run.id, self._engine.workspaces)
         finally:
@@ -196,7 +215,8 @@ class ChosenRun(TransparentVertical):
 
     def _is_behind(self, run: Run | None) -> bool:
         """Return whether the files are shown, and are those of another folder."""
-        return self.files_pane.display and self._folder != _folder(run)
+        is_shown = self.files_pane is not None and self.files_pane.display
+        return is_shown and self._folder != _folder(run)
 
     async def _begin_pulse(self, run_id: str) -> None:
         try:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from textual import events, getters
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Static
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
@@ -22,7 +20,7 @@ from tui.models.activity_history import ActivityHistory
 from tui.models.filters import HINT
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.splitters import Split, Splitters
-from tui.widgets.forms.text_input import TextInput
+from tui.widgets.forms.input_slot import InputSlot
 from tui.widgets.runs.chosen_run import ChosenRun
 from tui.widgets.runs.empty_card import EmptyCard
 from tui.widgets.runs.run_activity import QueuePosition
@@ -32,6 +30,7 @@ from tui.widgets.status.toast import app_of, focus_now
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
+    from tui.widgets.forms.text_input import TextInput
 
 PANES = ("runs", "log", "files")
 WIDE = 120
@@ -47,13 +46,12 @@ class Panes(Splitters):
         & > #runs { width: 1fr; height: 1fr; }
         &.-stacked > #runs { height: 50%; }
         RunList { height: 1fr; }
-        #filter-syntax { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
+        & > #runs > Static { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
         #filter { height: 1; border: none; padding: 0 1; background: $panel; }
     }
     """
 
     run_list = getters.query_one(RunList)
-    filter_input = getters.query_one("#filter", Input)
     chosen = getters.query_one(ChosenRun)
     card = getters.query_one(EmptyCard)
 
@@ -66,6 +64,7 @@ class Panes(Splitters):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine)
         self._engine, self._clock = engine, clock
+        self.filter_input = InputSlot(lambda: self.query_one("#runs"), _filter_input, HINT)
         self.pane = PANES[0]
         self.is_zoomed = False
         self.is_fleet = False
@@ -91,8 +90,6 @@ class Panes(Splitters):
                 wait=self.wait,
                 lately=self.pulses.lately,
             )
-            yield TextInput(id="filter", placeholder="Type to filter the runs")
-            yield Static(Content(HINT), id="filter-syntax")
         yield EmptyCard()
         yield ChosenRun(self._engine, self._clock, self.wait)
 
@@ -112,7 +109,6 @@ class Panes(Splitters):
 
     def on_mount(self) -> None:
         """Begin with the list."""
-        self.filter_input.display = self.query_one("#filter-syntax").display = False
         self.run_list.focus()
 
     def show_card(self, is_shown: bool) -> None:
@@ -129,21 +125,28 @@ class Panes(Splitters):
             self.card.show(await self._engine.doctor.examine())
 
     def go(self, pane: str) -> None:
-        """Show a pane and focus it."""
+        """Show a pane that is mounted, and focus it."""
         self.pane = pane
         self.shows_files |= pane == "files"
         self._arrange()
-        focus_now(self._target(pane))
+        if target := self._target(pane):
+            focus_now(target)
+
+    async def open(self, pane: str) -> None:
+        """Show a pane and focus it, whether it was ever shown or not."""
+        if pane == "files":
+            await self.chosen.mount_files()
+        self.go(pane)
 
     def close_files(self) -> None:
         """Hide the files, and focus the list."""
         self.shows_files = False
         self.go("runs")
 
-    def step(self, by: int) -> None:
+    async def step(self, by: int) -> None:
         """Go to the next pane, or to the previous one."""
         panes = PANES if self._is_single or self.shows_files else PANES[:2]
-        self.go(panes[(panes.index(self.pane) + by) % len(panes)])
+        await self.open(panes[(panes.index(self.pane) + by) % len(panes)])
 
     def zoom(self) -> None:
         """Maximize the pane, or restore it."""
@@ -159,16 +162,14 @@ class Panes(Splitters):
     def open_filter(self) -> None:
         """Focus the filter."""
         self.go("runs")
-        self.filter_input.display = self.query_one("#filter-syntax").display = True
-        focus_now(self.filter_input)
+        self.filter_input.open()
 
     def close_filter(self) -> None:
         """Focus the list; the filter stays visible while it hides runs."""
         focus_now(self.run_list)
-        self.query_one("#filter-syntax").display = False
-        self.filter_input.display = bool(self.filter_input.value)
+        self.filter_input.leave()
 
-    def _target(self, pane: str) -> Widget:
+    def _target(self, pane: str) -> Widget | None:
         match pane:
             case "log":
                 return self.chosen.log_view
@@ -210,10 +211,10 @@ class Panes(Splitters):
     def splits(self) -> Sequence[Split]:
         """Return the neighbours: the list above the run, the log beside the files."""
         chosen = self.chosen
-        return (
-            Split("table", self.query_one("#runs"), chosen, is_stacked=True),
-            Split("log", chosen.log_pane, chosen.files_pane),
-        )
+        above = Split("table", self.query_one("#runs"), chosen, is_stacked=True)
+        if chosen.files_pane is None:
+            return (above,)
+        return above, Split("log", chosen.log_pane, chosen.files_pane)
 
     def on_resize(self) -> None:
         """Show as many panes as have room."""
@@ -225,3 +226,9 @@ class Panes(Splitters):
             if event.widget is self._target(pane) and pane != self.pane:
                 self.pane = pane
                 self._arrange()
+
+
+def _filter_input() -> TextInput:
+    from tui.widgets.forms.text_input import TextInput
+
+    return TextInput(id="filter", placeholder="Type to filter the runs")
