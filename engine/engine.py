@@ -18,12 +18,13 @@ from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
-from engine.domain.interaction import DeliveryTime, InputRequest, RequestAnswer
+from engine.domain.interaction import DeliveryTime, InputRequest, ModeChange, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Pause, Run, RunSpec
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
+from engine.domain.run_mode import UNCHANGED
 from engine.execution import task_tree
 from engine.execution.bus import EventBatch, EventBus, EventStream
 from engine.execution.journal import Journal
@@ -425,16 +426,23 @@ class Engine:
         """Cancel those of the runs that can be, in one step; return their new state."""
         return await self._requests.cancel_all(runs, kill=kill)
 
-    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+    async def retry(
+        self,
+        run: str,
+        *,
+        prompt: str | None = None,
+        fresh: bool = False,
+        change: ModeChange = UNCHANGED,
+    ) -> Run:
         """Queue a finished run's next attempt, in its workspace and its thread.
 
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
-        return await self._requests.retry(run, prompt=prompt, fresh=fresh)
+        return await self._requests.retry(run, prompt=prompt, fresh=fresh, change=change)
 
-    async def resume(self, run: str, message: str) -> Run:
+    async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
         """Continue a finished run's thread with a message."""
-        return await self._requests.resume(run, message)
+        return await self._requests.resume(run, message, change)
 
     async def set_slots(self, slots: int) -> None:
         """Allow `slots` runs at a time, from now on and for every process of this home."""

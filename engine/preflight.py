@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 from engine.agents.base import ExtraRequest
 from engine.agents.registry import agent_of
+from engine.config.paths import Paths
 from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
 from engine.domain.errors import user_error
-from engine.domain.model import RunSpec
+from engine.domain.model import LOCAL, Run, RunSpec
 from engine.domain.requests import check_known
 from engine.domain.run_option import problem_of, value_of
-from engine.system.environment import problem_in
+from engine.system.environment import problem_in, requested_environment
 from engine.workspaces.create import create
 
 
-def check_spec(spec: RunSpec, config: Config, home: Path) -> RunSpec:
-    """Check a wish for a run and return it with its base pinned; raises `UserError`.
+def check_spec(spec: RunSpec, config: Config, paths: Paths, run: Run | None = None) -> RunSpec:
+    """Check a request for a run and return it with its base pinned; raises `UserError`.
 
-    It looks at the disk: call it in a thread.
+    `run` is the run, once there is one. It looks at the disk: call it in a thread.
     """
     check_texts(spec)
-    agent_of(spec.agent).check_installed(spec, config)
+    agent = agent_of(spec.agent)
+    agent.check_installed(spec, config)
+    if spec.workspace.host == LOCAL:
+        # Its folder for temporary files is its own, and made later.
+        base = {k: v for k, v in requested_environment().items() if k != "TMPDIR"}
+        agent.check_home(spec, paths, base, run)
     ignore = spec.preparation.ignore
     limit = config.workspace.copy_limit
-    return replace(spec, workspace=create.check(spec.workspace, limit, home, ignore))
+    return replace(spec, workspace=create.check(spec.workspace, limit, paths.home, ignore))
 
 
 def check_texts(spec: RunSpec) -> None:

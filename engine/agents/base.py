@@ -239,6 +239,19 @@ class AgentPort(Protocol):
         """Raise `UserError` for a spec that it refuses; looks at no disk."""
         ...
 
+    def complete(self, spec: RunSpec, config: Config) -> RunSpec:
+        """Return the spec of a new run with its mode, from the settings where it names none."""
+        ...
+
+    def check_home(
+        self, spec: RunSpec, paths: Paths, base: Mapping[str, str], run: Run | None = None
+    ) -> None:
+        """Raise `UserError` where the home of the runs is not safe from the agent of such a run.
+
+        `base` is its environment, `run` the run, once there is one. Blocking.
+        """
+        ...
+
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Raise `UserError` where its program is missing. Blocking."""
         ...

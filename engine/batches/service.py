@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.agents.profiles import profile_of
 from engine.batches.request import BatchRequest
 from engine.config.paths import Paths
 from engine.config.run_options import FOUND_OUT, PROGRAMS
@@ -325,6 +326,7 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.with_setup,
         spec.output_schema,
         *(value_of(spec, option) for option in (*PROGRAMS, *FOUND_OUT)),
+        *(value_of(spec, option) for option in profile_of(spec.agent).options),
     )
 
 
@@ -343,6 +345,8 @@ def _as_checked(each: PlannedRun, done: RunSpec, files: Sequence[Mapping[str, st
         preparation=with_guard(done.preparation, asked, files),
         env={**done.env, **spec.env},
         output_schema=done.output_schema,
+        interactive=done.interactive,
+        approvals=done.approvals,
         lesson=done.lesson,
     )
 

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from engine.domain.annotation import Annotation
-from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
+from engine.domain.interaction import (
+    ApprovalPolicy,
+    InputRequest,
+    MessageChanged,
+    RunMode,
+    TurnInterrupt,
+)
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
 from engine.domain.reasons import Cause, Subject, reason
@@ -19,7 +25,8 @@ class StatusChanged:
     """The run went from one status to another; `exit_code` is the agent's, where it ended.
 
     A queued run does not start before `not_before` (seconds since 1970). `cause` is the reason
-    for programs, `reason` for people.
+    for programs, `reason` for people. `mode` and `approvals` are those from this attempt on,
+    where they change.
     """
 
     type: ClassVar[str] = "status"
@@ -29,6 +36,8 @@ class StatusChanged:
     exit_code: int | None = None
     not_before: float | None = None
     cause: Cause | None = None
+    mode: RunMode | None = None
+    approvals: ApprovalPolicy | None = None
 
 
 @record

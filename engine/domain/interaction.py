@@ -10,6 +10,13 @@ from engine.domain.open_enum import OpenEnum
 from engine.domain.record import record
 
 
+class RunMode(OpenEnum):
+    """Modes of a run's attempts: on its own, or with an agent that asks and can be spoken to."""
+
+    EXEC = "exec"
+    INTERACTIVE = "interactive"
+
+
 class ApprovalPolicy(OpenEnum):
     """Conditions under which an interactive agent asks."""
 
@@ -72,6 +79,14 @@ class InterruptPhase(OpenEnum):
     REQUESTED = "requested"
     DONE = "done"
     REFUSED = "refused"
+
+
+@record
+class ModeChange:
+    """A request to change the mode of a run's attempts, from the next one on; None: as it was."""
+
+    interactive: bool | None = None
+    approvals: ApprovalPolicy | None = None
 
 
 @record

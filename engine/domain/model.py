@@ -10,6 +10,7 @@ from engine.domain.interaction import (
     InputRequest,
     MessageChanged,
     RequestPhase,
+    RunMode,
     TurnInterrupt,
 )
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
@@ -141,10 +142,10 @@ class RunSpec:
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
-    interactive: bool = False
-    """Whether the agent can ask and be spoken to while it works."""
-    approvals: ApprovalPolicy = ApprovalPolicy.ON_REQUEST
-    """When an interactive agent asks."""
+    interactive: bool | None = None
+    """Whether the agent can ask and be spoken to while it works; None: as the settings have it."""
+    approvals: ApprovalPolicy | None = None
+    """When an interactive agent asks; None: as the settings have it."""
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
     output_schema: str | None = None
@@ -188,6 +189,8 @@ class AttemptRequest:
     """Begin with a new workspace."""
     message: str = ""
     """The id of the message to the agent that the prompt is, if it is one."""
+    mode: RunMode | None = None
+    """The mode from this attempt on; None: as it was."""
 
 
 @record
@@ -405,6 +408,22 @@ class Run:
     """Whether the user has put it aside: it no longer needs attention."""
     is_archived: bool = False
     """Whether it is left out of the lists."""
+    mode: RunMode | None = None
+    """The mode of its attempts since it was changed; None: as it was requested."""
+    approvals: ApprovalPolicy | None = None
+    """When its agent asks, since that was changed."""
+
+    @property
+    def is_interactive(self) -> bool:
+        """Return whether the agent of this attempt can ask and be spoken to."""
+        if self.mode is None:
+            return self.spec.interactive is True
+        return self.mode is RunMode.INTERACTIVE
+
+    @property
+    def approval_policy(self) -> ApprovalPolicy:
+        """Return when the agent asks, if it can."""
+        return self.approvals or self.spec.approvals or ApprovalPolicy.ON_REQUEST
 
     @property
     def unanswered(self) -> tuple[InputRequest, ...]:

@@ -125,6 +125,7 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
     run.status, run.reason, run.cause = body.status, body.reason, body.cause
     if body.exit_code is not None:
         run.exit_code = body.exit_code
+    run.mode, run.approvals = body.mode or run.mode, body.approvals or run.approvals
     if body.status is Status.QUEUED:
         _queue(run, body, at)
     if body.status is Status.PREPARING:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import indent
 
+from engine.domain import run_mode
 from engine.domain.answers import check_answer, split_secrets
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, Notice, status_change
+from engine.domain.events import Body, Notice, StatusChanged, status_change
 from engine.domain.interaction import (
     DeliveryTime,
     InputRequest,
     InterruptPhase,
     MessageChanged,
     MessagePhase,
+    ModeChange,
     RequestAnswer,
     RequestPhase,
     TurnInterrupt,
@@ -21,6 +24,7 @@ from engine.domain.interaction import (
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
 from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
+from engine.domain.run_mode import UNCHANGED
 from engine.domain.text import printable, printable_name
 
 GO_ON = (
@@ -62,13 +66,23 @@ def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
     return [status_change(Status.CANCELLING, cause)] if is_harder else []
 
 
-def retry(run: Run, *, fresh: bool = False) -> Sequence[Body]:
+def retry(run: Run, *, fresh: bool = False, change: ModeChange = UNCHANGED) -> Sequence[Body]:
     """Begin the next attempt of a run that has ended; one in the trash can only begin afresh."""
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if not fresh:
         check_not_deleted(run)
-    return [status_change(Status.QUEUED, Cause.RETRY)]
+    return [_queued_again(run, Cause.RETRY, change)]
+
+
+def _queued_again(run: Run, cause: Cause, change: ModeChange) -> StatusChanged:
+    """Return the begin of another attempt, with its mode where that changes."""
+    queued, spec = status_change(Status.QUEUED, cause), run_mode.changed(run, change)
+    if bool(spec.interactive) != run.is_interactive:
+        queued = replace(queued, mode=run_mode.mode_of(spec))
+    if spec.interactive and spec.approvals is not run.approval_policy:
+        queued = replace(queued, approvals=spec.approvals)
+    return queued
 
 
 def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
@@ -84,14 +98,14 @@ def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
     )
 
 
-def resume(run: Run, message: str) -> Sequence[Body]:
+def resume(run: Run, message: str, change: ModeChange = UNCHANGED) -> Sequence[Body]:
     """Continue the thread of a run that has ended, with a message."""
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a thread.")
     check_not_deleted(run)
-    return [status_change(Status.QUEUED, Cause.RESUME), Notice("info", f"you: {message}")]
+    return [_queued_again(run, Cause.RESUME, change), Notice("info", f"you: {message}")]
 
 
 def answer(
@@ -161,9 +175,14 @@ def _queued(message: str, text: str, delivery: DeliveryTime) -> MessageChanged:
 
 
 def _check_interactive(run: Run) -> None:
-    if not run.spec.interactive:
-        message = f"The run {run.id} was started without --interactive."
-        raise user_error("RUN_NOT_INTERACTIVE", message)
+    if run.is_interactive:
+        return
+    has_ended = run.status in FINISHED
+    recovery = f"Resume it with `swarm-tui resume {run.id} --interactive MESSAGE`."
+    if not has_ended:
+        recovery = f"Wait for its end, or cancel it. {recovery.replace('Resume', 'Then resume')}"
+    message = f"The run {run.id} is not interactive."
+    raise user_error("RUN_NOT_INTERACTIVE", message, recovery)
 
 
 def _not_at_work(run: Run) -> UserError:

@@ -62,7 +62,8 @@ def run_json(
         "limits": [
             {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits
         ],
-        "interactive": spec.interactive,
+        "interactive": run.is_interactive,
+        "approvals": run.approval_policy.value if run.is_interactive else None,
         "input_requests": [request_json(run, request, now) for request in run.input_requests],
         "messages": [message_json(message) for message in run.messages],
         "waited_s": round(asked_s(run, now), 3),

@@ -15,6 +15,7 @@ from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.events import Body, CheckpointTaken, Event, Notice, Progressed, StatusChanged
+from engine.domain.interaction import RunMode
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import (
     LOCAL,
@@ -114,7 +115,7 @@ async def _read_output(
     made: RebuiltRun, n: int, executor: Executor, earlier: list[str], *, is_live: bool
 ) -> None:
     """Add the events of an attempt's output, and its end."""
-    run = made.run
+    run = replace(made.run, mode=_mode_of(made, n))
     ask = made.asks.get(n) if n > 1 else None
     cursor = first_cursor(run if n > 1 else replace(run, usage=Usage()), ask, earlier)
     if not is_live or run.status in STARTED:
@@ -136,6 +137,12 @@ async def _read_output(
     if n == run.attempt and run.status in FINISHED:
         end = StatusChanged(run.status, Status.RUNNING, run.reason, run.exit_code, cause=run.cause)
         _add(made, n, [end])
+
+
+def _mode_of(made: RebuiltRun, n: int) -> RunMode | None:
+    """Return the mode of an attempt where it is not the one that was requested for the run."""
+    modes = (made.asks[m].mode for m in range(n, 0, -1) if m in made.asks)
+    return next((mode for mode in modes if mode), None)
 
 
 async def _output(executor: Executor, ref: AttemptRef) -> AsyncIterator[OutputChunk]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from engine.domain.interaction import DeliveryTime
+from engine.domain.interaction import DeliveryTime, ModeChange
 from engine.domain.kinds import USUAL, EventKind
+from engine.domain.run_mode import UNCHANGED
 
 if TYPE_CHECKING:
     from engine.config.paths import Paths
@@ -213,11 +214,18 @@ class RunsPort(Protocol):
         """Cancel those of the runs that can be; return their new state."""
         ...
 
-    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+    async def retry(
+        self,
+        run: str,
+        *,
+        prompt: str | None = None,
+        fresh: bool = False,
+        change: ModeChange = UNCHANGED,
+    ) -> Run:
         """Queue a finished run's next attempt; raises RUN_NOT_RETRYABLE before its end."""
         ...
 
-    async def resume(self, run: str, message: str) -> Run:
+    async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
         """Continue a finished run's thread with a message."""
         ...
 

@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.domain import requests
+from engine.agents.registry import agent_of
+from engine.domain import requests, run_mode
 from engine.domain.answers import split_secrets
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body
-from engine.domain.interaction import DeliveryTime, RequestAnswer
+from engine.domain.hosts import path_here
+from engine.domain.interaction import DeliveryTime, ModeChange, RequestAnswer
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import (
     LOCAL,
@@ -24,6 +26,7 @@ from engine.domain.model import (
     WorkspaceKind,
     WorkspaceSpec,
 )
+from engine.domain.run_mode import UNCHANGED, mode_of
 from engine.domain.text import printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
@@ -78,6 +81,7 @@ class RunRequests:
             named = replace(named, root=str(root) if root else None)
         spec = replace(spec, preparation=named)
         self._check_host(spec)
+        spec = agent_of(spec.agent).complete(spec, self._services.config)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
         spec = replace(spec, workspace=checked.workspace) if pinned else spec
@@ -110,28 +114,37 @@ class RunRequests:
         told = {event.run for event in done.events}
         return [run for run in done.runs.values() if run.id in told]
 
-    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+    async def retry(
+        self,
+        run: str,
+        *,
+        prompt: str | None = None,
+        fresh: bool = False,
+        change: ModeChange = UNCHANGED,
+    ) -> Run:
         """Queue a finished run's next attempt: it goes on in its workspace and its thread.
 
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
         found = await find_run(self._store, run)
-        await self._check_again(found, fresh=fresh)
+        spec = await self._check_again(found, fresh=fresh, change=change)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
         await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
         return await self._journal.change(
-            found.id, lambda current: requests.retry(current, fresh=fresh), ask
+            found.id,
+            lambda current: requests.retry(current, fresh=fresh, change=change),
+            replace(ask, mode=mode_of(spec)),
         )
 
-    async def resume(self, run: str, message: str) -> Run:
+    async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
         """Continue a finished run's thread with a message."""
         found = await find_run(self._store, run)
         if not message.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
-        await self._check_again(found)
-        ask = AttemptRequest(message, resume=True)
+        spec = await self._check_again(found, change=change)
+        ask = AttemptRequest(message, resume=True, mode=mode_of(spec))
         return await self._journal.change(
-            found.id, lambda current: requests.resume(current, message), ask
+            found.id, lambda current: requests.resume(current, message, change), ask
         )
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
@@ -240,18 +253,25 @@ class RunRequests:
         wish = replace(spec.workspace, source=place.path, cwd=cwd, host=place.host)
         return replace(spec, workspace=wish, preparation=made)
 
-    async def _check_again(self, run: Run, *, fresh: bool = False) -> None:
-        """Check what another attempt needs: with a workspace that is there, no source for one."""
+    async def _check_again(
+        self, run: Run, *, fresh: bool = False, change: ModeChange = UNCHANGED
+    ) -> RunSpec:
+        """Check what another attempt needs, and return its spec; raises `UserError`.
+
+        With a workspace that is there it needs no source for one.
+        """
         executors = self._services.executors
         there = run.workspace and await executors.workspaces(run.workspace).exists(run.workspace)
         needs_none = there and not fresh
         if needs_none and (await self._services.workspaces.check(run)).has_unknown_changes:
             raise user_error("CHANGES_UNKNOWN")
-        spec = replace(run.spec, workspace=WorkspaceSpec()) if needs_none else _checkable(run.spec)
-        await self._check_spec(spec)
+        asked = run_mode.changed(run, change)
+        spec = replace(asked, workspace=WorkspaceSpec()) if needs_none else _checkable(asked)
+        await self._check_spec(spec, run if path_here(run) else None)
         if not needs_none:
             await self._check_root(run.spec)
         await self._services.logins.require_again(run)
+        return asked
 
     async def _check_there(self, workspace: Workspace) -> None:
         """Check that a workspace is still on its machine; raises `UserError`."""
@@ -278,12 +298,12 @@ class RunRequests:
                 root.check, Path(spec.preparation.root), spec, self._services.paths.home
             )
 
-    async def _check_spec(self, spec: RunSpec) -> RunSpec:
+    async def _check_spec(self, spec: RunSpec, run: Run | None = None) -> RunSpec:
         from engine.preflight import check_spec
 
         self._services.check_config()
         return await asyncio.to_thread(
-            check_spec, spec, self._services.config, self._services.paths.home
+            check_spec, spec, self._services.config, self._services.paths, run
         )
 
 

@@ -21,6 +21,7 @@ from engine.system.environment import current_folder, problem_in
 S = TypeVar("S", bound=Struct)
 _TYPES: Mapping[Kind, Any] = {
     Kind.FLAG: bool,
+    Kind.YES_NO: bool,
     Kind.COUNT: int,
     Kind.TOKENS: int,
     Kind.DURATION: Duration,

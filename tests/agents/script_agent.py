@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -128,6 +129,14 @@ class ScriptAgent:
     def check(self, spec: RunSpec) -> None:
         if spec.images:
             raise user_error("INPUT_INVALID", "A script sees no images.")
+
+    def complete(self, spec: RunSpec, config: Config) -> RunSpec:
+        return replace(spec, interactive=bool(spec.interactive))
+
+    def check_home(
+        self, spec: RunSpec, paths: Paths, base: Mapping[str, str], run: Run | None = None
+    ) -> None:
+        pass
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         pass

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.agents.base import CommandRequest
 from engine.agents.codex.interactive import safety
 from engine.config.paths import Paths
-from engine.config.settings import Config
 from engine.domain.errors import UserError
 from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind
 
@@ -33,10 +31,8 @@ class Machine:
         )
         workspace = Workspace(str(self.workspace), WorkspaceKind.EMPTY)
         run = Run("run-1", spec, 0.0, attempt=1, workspace=workspace)
-        folder = self.paths.attempt(run.id, 1)
         base = {"HOME": str(self.user), **variables}
-        request = CommandRequest(run, Config(), self.paths, folder, None, base, {}, {})
-        safety.check_home(request, self.codex)
+        safety.check_home(spec, self.paths, base, self.codex, run)
 
     def make_writable(self, folder: Path, root: str) -> None:
         """Make a folder writable in settings of Codex."""

@@ -56,6 +56,21 @@ def test_retry_with_a_prompt_of_its_own(simulated: Swarm, swarm: Swarm, words: l
     assert _texts(done.events) == ["new words"]
 
 
+def test_mode_changes_with_another_attempt(simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say first")
+    refused = swarm("resume", "@last", "sim: say x", "--approvals", "untrusted", "--no-interactive")
+    assert (refused.code, "does not go with --no-interactive" in refused.err) == (3, True)
+    shown = swarm("show", "@last", "--json").json
+    assert (shown["attempt"], shown["interactive"], shown["approvals"]) == (1, False, None)
+    assert "mode       exec" in swarm("show", "@last").out
+    done = swarm("resume", "@last", "sim: say second", "--approvals", "untrusted", "--json")
+    assert (done.code, _texts(done.events)) == (0, ["second"])
+    assert "interactive, asks untrusted" in swarm("show", "@last").out
+    assert swarm("retry", "@last", "--no-interactive", "--prompt", "sim: say third").code == 0
+    shown = swarm("show", "@last", "--json").json
+    assert (shown["attempt"], shown["interactive"], shown["approvals"]) == (3, False, None)
+
+
 def test_resume_continues_the_thread(simulated: Swarm, swarm: Swarm) -> None:
     simulated("sim: say first")
     thread = swarm("show", "@last", "--json").json["thread_id"]

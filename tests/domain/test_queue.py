@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain import requests
+from engine.domain import requests, run_mode
 from engine.domain.errors import UserError
 from engine.domain.events import Notice, StatusChanged
-from engine.domain.interaction import DeliveryTime
+from engine.domain.interaction import ApprovalPolicy, DeliveryTime, ModeChange, RunMode
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.projection import View
@@ -299,6 +299,34 @@ def test_message_to_an_interactive_run_waits_unless_the_run_is_ending() -> None:
 
 
 def test_run_that_is_not_interactive_names_the_flag() -> None:
-    with pytest.raises(UserError, match="The run a was started without --interactive") as refused:
+    with pytest.raises(UserError, match="The run a is not interactive") as refused:
         requests.interrupt(run("a", Status.RUNNING), "interrupt:1")
-    assert "Start a run with --interactive" in refused.value.recovery
+    assert "swarm-tui resume a --interactive MESSAGE" in refused.value.recovery
+
+
+def test_mode_changes_with_the_next_attempt_and_stays() -> None:
+    done = run("a", Status.SUCCEEDED)
+    (queued,) = requests.retry(done, change=ModeChange(interactive=True))
+    _, now = stamp(done, [queued], 5.0)
+    assert (now.is_interactive, now.approval_policy) == (True, ApprovalPolicy.ON_REQUEST)
+    now.status = Status.FAILED
+    (queued,) = requests.retry(now)
+    assert (queued.mode, queued.approvals) == (None, None)
+    (queued, _) = requests.resume(
+        replace(now, thread_id="t"), "x", ModeChange(approvals=ApprovalPolicy.UNTRUSTED)
+    )
+    _, now = stamp(now, [queued], 6.0)
+    assert (now.is_interactive, now.approval_policy) == (True, ApprovalPolicy.UNTRUSTED)
+
+
+def test_approvals_choose_an_interactive_run_and_none_refuses_them() -> None:
+    untrusted = ModeChange(approvals=ApprovalPolicy.UNTRUSTED)
+    assert run_mode.changed(run("a", Status.FAILED), untrusted).interactive
+    with pytest.raises(UserError, match="does not go with"):
+        run_mode.changed(run("a", Status.FAILED), replace(untrusted, interactive=False))
+    spec = run_mode.with_mode(
+        replace(run("a").spec, approvals=ApprovalPolicy.UNTRUSTED),
+        RunMode.EXEC,
+        ApprovalPolicy.ON_REQUEST,
+    )
+    assert (spec.interactive, spec.approvals) == (True, ApprovalPolicy.UNTRUSTED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bridge_run import escalated
-from house import House, NewHouse, ended, happened, task, until
+from house import House, ended, happened, task, until
 from loopback import LoopbackServer, command, message
 
 from engine.domain.activity import activity
@@ -20,7 +20,7 @@ from engine.domain.interaction import (
     RequestAnswer,
     TurnInterrupt,
 )
-from engine.domain.model import Run, RunSpec, Status
+from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.run_json import run_json
 from engine.engine import Engine
 
@@ -188,14 +188,18 @@ async def test_run_of_exec_cannot_be_spoken_to_but_goes_on(
     assert (run.status, run.attempt) == (Status.SUCCEEDED, 2)
 
 
-async def test_home_below_the_workspace_is_refused(
-    new_house: NewHouse, server: LoopbackServer, lab: Path
+async def test_home_that_became_unsafe_is_refused_at_the_start(
+    house: House, server: LoopbackServer
 ) -> None:
-    house = new_house()
     prompt = server.script("a", [message("never")])
     async with house.engine() as engine:
-        spec = interactive(prompt, add_dirs=(str(lab),))
-        run = await ended(engine, await engine.start(spec))
+        await engine.set_pause(Pause("by hand"))
+        run = await engine.start(interactive(prompt))
+        roots = f"[sandbox_workspace_write]\nwritable_roots = ['{house.paths.home}']\n"
+        settings = house.codex_home / "config.toml"
+        settings.write_text(f"{settings.read_text()}\n{roots}")
+        await engine.set_pause(None)
+        run = await ended(engine, run)
     assert run.error
     assert run.error.code == "HOME_UNSAFE"
     assert server.requests == []

@@ -31,13 +31,14 @@ from engine.domain.approval_rules import ApprovalRule
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
-from engine.domain.interaction import DeliveryTime, InputRequest, RequestAnswer
+from engine.domain.interaction import DeliveryTime, InputRequest, ModeChange, RequestAnswer
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.live import LiveReport
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
+from engine.domain.run_mode import UNCHANGED
 from engine.domain.run_names import shortest_ends
 from engine.domain.search import SearchHit, SearchResult, words
 from engine.domain.stamp import stamp
@@ -396,7 +397,7 @@ class FakeEngine:
         return None
 
     def live_output(self, run: Run) -> FakeLive | None:
-        if run.status is not Status.RUNNING or not run.spec.interactive:
+        if run.status is not Status.RUNNING or not run.is_interactive:
             return None
         self.live.watched.append(run.id)
         return self.live
@@ -429,10 +430,19 @@ class FakeEngine:
         can_be = [run for run in runs if self.view.runs[run].status in lifecycle.CANCELLABLE]
         return [await self.cancel(run, kill=kill) for run in can_be]
 
-    async def retry(self, run: str, *, prompt: str | None = None, fresh: bool = False) -> Run:
+    async def retry(
+        self,
+        run: str,
+        *,
+        prompt: str | None = None,
+        fresh: bool = False,
+        change: ModeChange = UNCHANGED,
+    ) -> Run:
         self.asked.append((f"retry{' fresh' if fresh else ''}", run))
         if prompt is not None:
             self.asked[-1] = ("edit", f"{run}: {prompt}")
+        if change.interactive is not None:
+            self.asked.append(("interactive" if change.interactive else "exec", run))
         return self._again(run)
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
@@ -484,8 +494,10 @@ class FakeEngine:
         self.happen(run, *requests.interrupt(self.view.runs[run], "interrupt:1", "message:1", text))
         return self.view.runs[run]
 
-    async def resume(self, run: str, message: str) -> Run:
+    async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
         self.asked.append(("resume", f"{run}: {message}"))
+        if change.interactive is not None:
+            self.asked.append(("interactive" if change.interactive else "exec", run))
         return self._again(run)
 
     def _again(self, run: str) -> Run:

@@ -26,14 +26,19 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
+from engine.agents.codex.settings import CodexSettings
+from engine.config.settings import Config
 from engine.domain.consent import runs
 from engine.domain.errors import user_error
+from engine.domain.interaction import ApprovalPolicy, RunMode
 from engine.domain.model import Agent, RunSpec, Sandbox, WorkspaceKind
 from engine.domain.pattern import Pattern, StoredPattern
 from engine.domain.text import printable_name
 from engine.engine import Consent, SourceInfo
+from engine.templates.template import KEYS
 from tui.app import SwarmApp
 from tui.models.draft import Draft, FormChoices
+from tui.models.fields import usual_words
 from tui.models.run_defaults import default_workspace
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.new_run import NewRun
@@ -416,3 +421,44 @@ def test_a_worktree_is_offered_in_a_repository_only(
             (tmp_path / name).touch()
     (tmp_path / "below").mkdir()
     assert default_workspace(tmp_path / "below").kind is kind
+
+
+async def test_form_starts_an_interactive_run(engine: FakeEngine) -> None:
+    app = form_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Do it", "ctrl+o")
+        await pilot.pause()
+        approvals = app.screen.query_one("#approvals", SegmentedControl)
+        assert approvals.disabled
+        app.screen.query_one("#interactive", SegmentedControl).choose(1)
+        await pilot.pause()
+        assert not approvals.disabled
+        approvals.choose(1)
+        await pilot.pause()
+        assert "--interactive --approvals untrusted" in app.forms.draft.command_line()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "new1" in engine.view.runs)
+    spec = engine.view.runs["new1"].spec
+    assert (spec.interactive, spec.approvals) == (True, ApprovalPolicy.UNTRUSTED)
+
+
+async def test_form_shows_an_unsafe_home_before_the_start(engine: FakeEngine) -> None:
+    engine.refusal = user_error("HOME_UNSAFE")
+    app = form_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n", *"Do it")
+        app.screen.query_one("#interactive", SegmentedControl).choose(1)
+        await until(pilot, lambda: "can write to the home" in shown(app))
+        assert isinstance(app.screen, NewRun)
+
+
+def test_mode_of_settings_and_templates_is_what_the_form_begins_with() -> None:
+    assert usual_words(Config()) == {"interactive": "no", "approvals": "on-request"}
+    interactive = Config(codex=CodexSettings(mode=RunMode.INTERACTIVE))
+    assert usual_words(interactive)["interactive"] == "yes"
+    exec_template = KEYS(interactive=False)
+    assert usual_words(interactive, exec_template)["interactive"] == "no"
+    asking = KEYS(approvals=ApprovalPolicy.UNTRUSTED)
+    assert usual_words(Config(), asking) == {"interactive": "yes", "approvals": "untrusted"}
+    draft = Draft(typed={"interactive": "no"})
+    assert "--no-interactive" in draft.command_line()

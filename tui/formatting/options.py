@@ -31,6 +31,8 @@ def written(option: RunOption, keys: TemplateFile) -> str:
             return tokens(value)
         case Kind.FLAG:
             return "yes" if value else ""
+        case Kind.YES_NO:
+            return "yes" if value else "no"
         case Kind.VARIABLES:
             return " ".join(value)  # their values may be secrets
         case Kind.FILES | Kind.FOLDERS:

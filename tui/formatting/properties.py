@@ -52,6 +52,7 @@ def facts(
         ("given", ", ".join(f"{name}={value}" for name, value in spec.given.items())),
         ("model", spec.model or ""),
         ("sandbox", spec.sandbox.value),
+        ("mode", mode(run)),
         ("workspace", f"{place.path} ({place.kind})" if place else ""),
         ("folder", (place.cwd if place else spec.workspace.cwd) or ""),
         ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
@@ -80,6 +81,11 @@ def put_aside(run: Run) -> str:
     """Return whether the user dismissed or archived the run."""
     words = {"dismissed": run.is_dismissed, "archived": run.is_archived}
     return ", ".join(name for name, is_set in words.items() if is_set)
+
+
+def mode(run: Run) -> str:
+    """Return the mode of the run's attempt, and when its agent asks."""
+    return f"interactive, asks {run.approval_policy}" if run.is_interactive else "exec"
 
 
 def base(wish: WorkspaceSpec) -> str:

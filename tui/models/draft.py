@@ -185,7 +185,8 @@ class Draft:
 
     def spec(self, sandbox: Sandbox, now: float) -> RunSpec:
         """Return the run that is asked for; `sandbox` is the settings'. Raises ValueError."""
-        own = (each for each in FIELDS if not each.sets.startswith(WORKSPACE))
+        applied = filter(self.applies, FIELDS)
+        own = (each for each in applied if not each.sets.startswith(WORKSPACE))
         read: dict[str, Any] = {each.sets: self.read(each, now) for each in own}
         workspace = self.workspace()
         usual: dict[str, Any] = {"title": default_title(self.prompt)}

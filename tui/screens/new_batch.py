@@ -21,6 +21,7 @@ from tui import commands, formatting
 from tui.formatting import draft as show_draft
 from tui.models.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
 from tui.models.draft import AGENTS, KINDS, SOURCE
+from tui.models.fields import usual_words
 from tui.screens.dialog import Dialog
 from tui.screens.trust import question
 from tui.terminal.cells import clean, crop
@@ -110,7 +111,9 @@ class NewBatch(Dialog[str]):
                 source = draft.run.earlier if is_run else draft.run.folder
                 yield from _row("Folder or run", TextInput(source, id=SOURCE))
                 yield Static(id="fold")
-                yield RunOptions(draft.run, OPTIONS, self._engine.config.codex.sandbox)
+                config = self._engine.config
+                usual = usual_words(config)
+                yield RunOptions(draft.run, OPTIONS, config.codex.sandbox, usual)
             yield Static(id="plan")
             yield CommandLine()
             with Horizontal(classes="buttons"):

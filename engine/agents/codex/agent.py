@@ -35,6 +35,7 @@ from engine.domain.finding import Finding
 from engine.domain.hosts import local_path, path_here
 from engine.domain.interaction import InputRequest
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
+from engine.domain.run_mode import with_mode
 from engine.domain.text import printable
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ class CodexAgent:
         exposed_secrets.check(spec.codex_config)
         if spec.interactive:
             safety.check_settings(spec.codex_config)
+
+    def complete(self, spec: RunSpec, config: Config) -> RunSpec:
+        """Return the spec of a new run with its mode, from the settings where it names none."""
+        return with_mode(spec, config.codex.mode, config.codex.approvals)
+
+    def check_home(
+        self, spec: RunSpec, paths: Paths, base: Mapping[str, str], run: Run | None = None
+    ) -> None:
+        """Raise `UserError` where an interactive agent's commands can write to the home."""
+        if spec.interactive:
+            safety.check_home(spec, paths, base, user_home(base), run)
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Raise `UserError` where the Codex CLI is missing. Blocking."""
@@ -120,15 +132,15 @@ class CodexAgent:
             request.run.spec.codex_bin, request.config.codex.bin, request.base
         )
         home = user_home(request.base)
-        if request.run.spec.interactive:
+        if request.run.is_interactive:
             safety.check_settings(request.config.codex.config)
-            safety.check_home(request, home)
+            safety.check_home(request.run.spec, request.paths, request.base, home, request.run)
             return interactive_command(request, [program], home)
         return command.command(request, [program], home)
 
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
         """Return the records for the inbox of the bridge."""
-        return inbox.pending(run) if run.spec.interactive else ()
+        return inbox.pending(run) if run.is_interactive else ()
 
     def secrets_record(self, name: str, request: InputRequest, answers: Values) -> bytes:
         """Return the record with the secret values of an answer."""
@@ -165,12 +177,12 @@ class CodexAgent:
     def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
         """Return a reader of stdout, and of the thread's rollout in `home`."""
         if translation.is_interactive(state):
-            return InteractiveReader(translation.state_from(state), root)
+            return InteractiveReader(translation.state_from(state), root, home)
         return CodexReader(state_from(state), root, home)
 
     def live_reader(self, run: Run) -> LiveReader | None:
         """Return a reader of the bridge's output; that of `codex exec` has nothing of this kind."""
-        return InteractiveLiveReader(run.thread_id) if run.spec.interactive else None
+        return InteractiveLiveReader(run.thread_id) if run.is_interactive else None
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
         """Return Codex's home for a run with this environment."""

@@ -30,8 +30,11 @@ CODEX = AgentProfile(
         RunOption(
             name="interactive",
             sets="interactive",
-            kind=Kind.FLAG,
-            help="Let the agent ask before it leaves its sandbox, and be spoken to while it works.",
+            kind=Kind.YES_NO,
+            help="Let the agent ask before it leaves its sandbox, and be spoken to while it works; "
+            "or let it work on its own.  [default: codex.mode]",
+            label="Interactive",
+            shown="interactive: {}",
             in_files=True,
         ),
         RunOption(
@@ -40,7 +43,8 @@ CODEX = AgentProfile(
             kind=Kind.CHOICE,
             choices=ApprovalPolicy,
             help="Choose when an interactive agent asks: where it has to leave its sandbox, or "
-            "before every command not known to be safe.",
+            "before every command not known to be safe. The run is interactive with it.",
+            label="Approvals",
             in_files=True,
         ),
         RunOption(

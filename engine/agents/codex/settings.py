@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from engine.agents.codex import exposed_secrets
+from engine.domain.interaction import ApprovalPolicy, RunMode
 from engine.domain.model import Sandbox
 from engine.domain.text import printable_name
 
@@ -20,6 +21,14 @@ class CodexSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     model: Annotated[str | None, Meta(description="the model; else Codex's own choice")] = None
     sandbox: Annotated[Sandbox, Meta(description="what commands may do")] = Sandbox.WORKSPACE_WRITE
+    mode: Annotated[
+        RunMode,
+        Meta(description="`exec`, or `interactive`: the agent asks, and can be spoken to"),
+    ] = RunMode.EXEC
+    approvals: Annotated[
+        ApprovalPolicy,
+        Meta(description="when an interactive agent asks: `on-request` or `untrusted`"),
+    ] = ApprovalPolicy.ON_REQUEST
     config: Annotated[
         dict[str, Any],
         Meta(description="Codex settings, as with `codex -c`; secrets by variable only"),

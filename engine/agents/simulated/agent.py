@@ -44,6 +44,7 @@ class SimulatedAgent:
 
     def __init__(self, spoken: CodexAgent) -> None:
         self.check = spoken.check
+        self.complete = spoken.complete
         self.can_continue = spoken.can_continue
         self.first_state = spoken.first_state
         self.reader = spoken.reader
@@ -72,6 +73,11 @@ class SimulatedAgent:
         """Programs of this package that it starts: the simulated agent itself, and the bridge."""
         return (PROGRAM, BRIDGE)
 
+    def check_home(
+        self, spec: RunSpec, paths: Paths, base: Mapping[str, str], run: Run | None = None
+    ) -> None:
+        """Do nothing: it reads no answers from the home."""
+
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Do nothing: it is part of this package."""
 
@@ -98,7 +104,7 @@ class SimulatedAgent:
         own = request.paths.agent_home(self.name)
         program = [sys.executable, "-I", "-S", str(path_of(PROGRAM))]
         # Its commands are not run: a home in which they could write is as safe as another.
-        build = interactive_command if request.run.spec.interactive else command
+        build = interactive_command if request.run.is_interactive else command
         made = build(request, program, own)
         return replace(made, env={**made.env, VARIABLE: str(own)}, folders=(*made.folders, own))
 

@@ -105,6 +105,6 @@ def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -
     thread = thread_to_resume(run, ask)
     states = (bytes(cursor_from(text).agent) for text in earlier)
     state = agent_of(run.spec.agent).first_state(
-        thread, run.usage, states, interactive=run.spec.interactive
+        thread, run.usage, states, interactive=run.is_interactive
     )
     return AttemptCursor(msgspec.Raw(state))

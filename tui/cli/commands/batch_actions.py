@@ -22,6 +22,7 @@ from tui.cli.support.options import (
     full_option,
     json_option,
 )
+from tui.cli.support.run_options import mode_change, mode_options
 
 if TYPE_CHECKING:
     from engine.domain.batch import Batch
@@ -67,6 +68,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
     metavar="TOKENS",
     help="Set a new token limit for all runs.",
 )
+@mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
@@ -90,7 +92,8 @@ async def _retry(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
             swarm = await engine.swarms.find(swarm.id)
         found = await engine.swarms.to_retry(swarm.id)
         since = {run.id: run.seq for run in found}
-        queued = [await engine.retry(run.id, fresh=asked["fresh"]) for run in found]
+        change = mode_change(asked)
+        queued = [await engine.retry(run.id, fresh=asked["fresh"], change=change) for run in found]
         if not queued:
             output.say_aside("nothing to retry")
         elif not there:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,7 @@ from tui.cli.support.options import (
     json_option,
     read_stdin,
 )
+from tui.cli.support.run_options import mode_change, mode_options
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         "resume k3f p9d 'Rebase onto main'",
         "resume k3f --detach - < review.md",
         "resume k3f p9d",
+        "resume k3f --interactive 'Ask me before you use the network'",
     )
 )
 @click.argument(
@@ -53,12 +55,16 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Send this message; all other words are runs.",
 )
+@mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
 @everywhere()
 def resume(
-    words: tuple[str, ...], message: str | None, detach: bool, full: bool, as_json: bool
+    words: tuple[str, ...],
+    message: str | None,
+    as_json: bool,
+    **asked: Any,  # noqa: ANN401  click passes options by name
 ) -> int:
     """Continue the Codex threads of runs that have ended with MESSAGE, and follow them.
 
@@ -74,7 +80,7 @@ def resume(
         message = session.run(_write())
     elif message == "-":
         message = read_stdin()
-    return session.start(_resume(names, message, detach=detach, full=full, as_json=as_json))
+    return session.start(_resume(names, message, asked, as_json=as_json))
 
 
 async def _split(words: tuple[str, ...], message: str | None) -> tuple[list[str], str | None]:
@@ -113,17 +119,18 @@ async def _write() -> str:
 
 
 async def _resume(
-    names: Sequence[str], message: str, *, detach: bool, full: bool, as_json: bool
+    names: Sequence[str], message: str, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     from tui.cli.support import foreground, session
 
+    detach, change = asked["detach"], mode_change(asked)
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         runs = await _resumable(engine, names)
-        queued = [await engine.resume(run.id, message) for run in runs]
+        queued = [await engine.resume(run.id, message, change) for run in runs]
         if not detach:
             since = {run.id: run.seq for run in runs}
             return await foreground.carry_or_leave(
-                engine, queued, since, as_json=as_json, full=full
+                engine, queued, since, as_json=as_json, full=asked["full"]
             )
         await foreground.detach(engine, queued, as_json=as_json)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from tui.cli.support.options import (
     json_option,
     read_stdin,
 )
+from tui.cli.support.run_options import mode_change, mode_options
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Use this prompt instead, in a new thread of the same workspace; - reads stdin.",
 )
+@mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
@@ -55,11 +57,8 @@ def retry(
     runs: tuple[str, ...],
     failed: bool,
     batch: str | None,
-    fresh: bool,
-    prompt: str | None,
-    detach: bool,
-    full: bool,
     as_json: bool,
+    **asked: Any,  # noqa: ANN401  click passes options by name
 ) -> int:
     """Start the next attempt of runs that have ended, and follow it as `run` does.
 
@@ -73,28 +72,23 @@ def retry(
         raise click.UsageError("Name the runs to retry, or use --failed.")
     if batch and not failed:
         raise click.UsageError("--batch goes with --failed.")
-    prompt = read_stdin() if prompt == "-" else prompt
-    work = _retry(runs, batch, fresh, prompt, detach=detach, full=full, as_json=as_json)
-    return session.start(work)
+    if asked["prompt"] == "-":
+        asked["prompt"] = read_stdin()
+    return session.start(_retry(runs, batch, asked, as_json=as_json))
 
 
 async def _retry(
-    names: tuple[str, ...],
-    batch: str | None,
-    fresh: bool,
-    prompt: str | None,
-    *,
-    detach: bool,
-    full: bool,
-    as_json: bool,
+    names: tuple[str, ...], batch: str | None, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     from tui.cli.support import foreground, session
 
+    prompt, detach = asked["prompt"], asked["detach"]
     if prompt is not None and not prompt.strip():
         raise click.UsageError("--prompt is empty.")
+    how: dict[str, Any] = {"prompt": prompt, "fresh": asked["fresh"], "change": mode_change(asked)}
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         found = await _ended(engine, names, batch)
-        queued = [await engine.retry(run.id, prompt=prompt, fresh=fresh) for run in found]
+        queued = [await engine.retry(run.id, **how) for run in found]
         if not queued:
             output.say_aside("nothing to retry")
         elif detach:
@@ -102,7 +96,7 @@ async def _retry(
         else:
             since = {run.id: run.seq for run in found}
             return await foreground.carry_or_leave(
-                engine, queued, since, as_json=as_json, full=full
+                engine, queued, since, as_json=as_json, full=asked["full"]
             )
     return 0
 

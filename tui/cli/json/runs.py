@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from engine.domain.input_fields import FieldKind
 from engine.domain.interaction import (
+    ApprovalPolicy,
     Decision,
     DeliveryTime,
     MessagePhase,
@@ -218,6 +219,7 @@ class RunJson(Shape):
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
     limits: list[LimitWindowJson]
     interactive: Annotated[bool, Meta(description="whether its agent can ask and be spoken to")]
+    approvals: Annotated[ApprovalPolicy | None, Meta(description="when it asks; null: it does not")]
     input_requests: Annotated[
         list[InputRequestJson], Meta(description="open requests of the agent, oldest first")
     ]

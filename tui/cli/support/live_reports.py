@@ -28,7 +28,7 @@ class LiveReports:
         """Return what is new of all runs; raises OSError."""
         found: list[RunReport] = []
         for run in self._follower.runs.values():
-            if run.status is not Status.RUNNING or not run.spec.interactive:
+            if run.status is not Status.RUNNING or not run.is_interactive:
                 continue
             key = (run.id, run.attempt)
             if key not in self._live:

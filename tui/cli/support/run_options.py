@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
 
-from engine.config.run_options import AGENT_OPTIONS, RUN_OPTIONS, TASK_OPTIONS
+from engine.config.run_options import AGENT_OPTIONS, BY_NAME, RUN_OPTIONS, TASK_OPTIONS
+from engine.domain.interaction import ApprovalPolicy, ModeChange
 from engine.domain.run_option import MAX_RETRIES, WORKSPACE, Kind, RunOption, is_given
 from engine.system.environment import problem_of
 from tui.cli.support import argument_completion
@@ -55,6 +57,23 @@ def how_options(function: Function) -> Function:
 def task_options(function: Function) -> Function:
     """Add the flags for project and title."""
     return with_flags(function, TASK_OPTIONS)
+
+
+def mode_options(function: Function) -> Function:
+    """Add the flags that change the mode of a run's next attempts."""
+    for option, words in (
+        ("interactive", "Go on with an agent that asks and can be spoken to, or on its own."),
+        ("approvals", "Choose when the agent asks from now on; the run is interactive with it."),
+    ):
+        help_text = f"{words}  [default: as the run was]"
+        function = _flag(replace(BY_NAME[option], help=help_text))(function)
+    return function
+
+
+def mode_change(asked: Mapping[str, Any]) -> ModeChange:
+    """Return the change of mode that was requested on the command line."""
+    approvals = asked["approvals"]
+    return ModeChange(asked["interactive"], approvals and ApprovalPolicy(approvals))
 
 
 def with_flags(function: Function, options: Sequence[RunOption]) -> Function:

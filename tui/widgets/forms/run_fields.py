@@ -15,7 +15,7 @@ from textual.widgets import Label, OptionList, Static
 from engine.domain.model import Sandbox, WorkspaceKind
 from tui.formatting import draft as show_draft
 from tui.models.draft import AGENTS, COPIES, KINDS, SOURCE, Draft
-from tui.models.fields import FIELDS
+from tui.models.fields import FIELDS, usual_words
 from tui.widgets.forms.ask_line import AskLine
 from tui.widgets.forms.command_line import CommandLine
 from tui.widgets.forms.file_autocomplete import FileAutocomplete
@@ -90,7 +90,8 @@ class RunFields(VerticalScroll, can_focus=False):
         brought = SegmentedControl(words, int(draft.include_uncommitted), id="uncommitted")
         yield from _row("Changes", brought, Static(id="branch", classes="note"))
         yield Static(id="fold")
-        yield RunOptions(draft, FIELDS, self._usual_sandbox)
+        usual = usual_words(self._config)
+        yield RunOptions(draft, FIELDS, self._usual_sandbox, usual)
         yield Static(id="does")
         yield CommandLine()
 
@@ -106,7 +107,8 @@ class RunFields(VerticalScroll, can_focus=False):
         given = draft.given.get(template.name, {}) if template else {}
         await self.parameters.show(template, given)
         self._template = template
-        self.options.usually(self._usual_sandbox)
+        keys = template.keys if template else None
+        self.options.usually(self._usual_sandbox, usual_words(self._config, keys))
         self.set_class(template is not None, "-template")
 
     def unfold(self, *, is_open: bool) -> None:

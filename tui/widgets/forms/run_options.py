@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.widgets import Label
 
 from engine.domain.model import Sandbox
-from engine.domain.run_option import Kind, RunOption
+from engine.domain.run_option import RunOption
 from tui.models.draft import SANDBOXES, Draft
-from tui.models.fields import YES
+from tui.models.fields import YES, segments
 from tui.widgets.forms.segmented_control import SegmentedControl
 from tui.widgets.forms.text_input import TextInput
 
@@ -24,10 +24,16 @@ class RunOptions(Vertical):
     RunOptions { height: auto; display: none; }
     """
 
-    def __init__(self, draft: Draft, fields: Sequence[RunOption], usual: Sandbox) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        fields: Sequence[RunOption],
+        usual: Sandbox,
+        words: Mapping[str, str],
+    ) -> None:
         super().__init__(id="options")
         self._draft, self._fields = draft, fields
-        self._usual = usual
+        self._usual, self._usual_words = usual, words
 
     def compose(self) -> ComposeResult:
         """Compose the options."""
@@ -45,10 +51,13 @@ class RunOptions(Vertical):
         """The choice of a sandbox, the first of the options."""
         return self.query_one("#sandbox", SegmentedControl)
 
-    def usually(self, sandbox: Sandbox) -> None:
-        """Take another sandbox for the one that holds where none is chosen."""
-        self._usual = sandbox
+    def usually(self, sandbox: Sandbox, words: Mapping[str, str]) -> None:
+        """Replace the sandbox and the words that hold where none is chosen."""
+        self._usual, self._usual_words = sandbox, words
         self.sandbox.choose(SANDBOXES.index(self._draft.sandbox or sandbox))
+        for each in self._fields:
+            if segments(each):
+                self._segments(each).choose(self._chosen(each))
 
     def take_in(self) -> None:
         """Write into the draft what stands here."""
@@ -60,18 +69,33 @@ class RunOptions(Vertical):
         """Mark the fields that are wrong, disable those without use, and show what counts else."""
         for each in self._fields:
             field = self.query_one(f"#{each.name}")
-            field.disabled = not self._draft.applies(each)
+            field.disabled = not self._draft.applies(each) or not self._has_use(each)
             if isinstance(field, TextInput):
                 field.set_class(each.name in wrong, "-wrong")
                 field.placeholder = hints.get(each.name, each.hint)
 
+    def _has_use(self, option: RunOption) -> bool:
+        """Return whether an option has an effect beside the others that are chosen."""
+        if option.sets != "approvals":
+            return True
+        return self.query_one("#interactive", SegmentedControl).word == YES
+
     def _field(self, option: RunOption) -> TextInput | SegmentedControl:
-        text = self._draft.text(option)
-        if option.kind is Kind.FLAG:
-            return SegmentedControl(("no", YES), int(text == YES), id=option.name)
-        return TextInput(text, placeholder=option.hint, id=option.name)
+        if words := segments(option):
+            return SegmentedControl(words, self._chosen(option), id=option.name)
+        return TextInput(self._draft.text(option), placeholder=option.hint, id=option.name)
+
+    def _chosen(self, option: RunOption) -> int:
+        """Return the place of the word that is chosen, or holds where none is."""
+        words = segments(option)
+        text = self._draft.text(option) or self._usual_words.get(option.name, "")
+        return words.index(text) if text in words else 0
+
+    def _segments(self, option: RunOption) -> SegmentedControl:
+        return self.query_one(f"#{option.name}", SegmentedControl)
 
     def _typed(self, option: RunOption) -> str:
-        if option.kind is Kind.FLAG:
-            return YES if self.query_one(f"#{option.name}", SegmentedControl).chosen else ""
+        if words := segments(option):
+            word = self._segments(option).word
+            return "" if word == self._usual_words.get(option.name, words[0]) else word
         return self.query_one(f"#{option.name}", TextInput).value

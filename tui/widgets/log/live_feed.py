@@ -38,7 +38,7 @@ class LiveFeed:
 
         For another attempt, or another goal, reading begins again near the end of the output.
         """
-        wanted = (run.id, run.attempt, run.status, run.spec.interactive, goal) if run else None
+        wanted = (run.id, run.attempt, run.status, run.is_interactive, goal) if run else None
         if wanted == self._followed:
             return
         self._followed = wanted

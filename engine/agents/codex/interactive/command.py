@@ -36,7 +36,7 @@ def interactive_command(
 
 def _options(request: CommandRequest) -> Iterator[str]:
     spec, folder = request.run.spec, request.folder
-    yield from ("--sandbox", spec.sandbox.value, "--approvals", spec.approvals.value)
+    yield from ("--sandbox", spec.sandbox.value, "--approvals", request.run.approval_policy.value)
     yield from ("--last-message", str(folder.last_message))
     if request.thread:
         yield from ("--thread", request.thread)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from engine.agents.base import AttemptEnd, AttemptOutcome, OutcomeKind
 from engine.agents.codex.interactive import failures
@@ -12,6 +14,7 @@ from engine.agents.codex.interactive.translation import (
     state_json,
 )
 from engine.agents.codex.reader import refused_by_sandbox
+from engine.agents.codex.rollout import find
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 
@@ -22,8 +25,9 @@ INTERRUPTED = "The user interrupted the agent's turn."
 class InteractiveReader:
     """A reader that goes on from `state`."""
 
-    def __init__(self, state: InteractiveState, root: str) -> None:
+    def __init__(self, state: InteractiveState, root: str, home: Path | None = None) -> None:
         self.moved = False
+        self._home = home
         self._translator = InteractiveTranslator(state, root)
 
     @property
@@ -48,7 +52,17 @@ class InteractiveReader:
         """Withdraw open requests, and close open steps."""
         bodies = self._translator.close()
         self.moved |= bool(bodies)
+        self._skip_rollout()
         return bodies
+
+    def _skip_rollout(self) -> None:
+        """Skip this attempt's part of the rollout: the next one may be an exec attempt."""
+        thread = self._state.thread_id
+        path = find(self._home, thread) if self._home and thread else None
+        with suppress(OSError):  # it may be archived in this moment
+            if path:
+                self._state.rollout_offset = path.stat().st_size
+                self.moved = True
 
     def outcome(self, end: AttemptEnd) -> AttemptOutcome:
         """Return how the attempt ended: well with exit code 0 and a completed turn only."""

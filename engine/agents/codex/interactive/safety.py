@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from engine.agents.base import CommandRequest
+from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
+from engine.domain.model import Run, RunSpec, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.system.files import read_named
 
@@ -44,14 +45,17 @@ def check_settings(settings: Iterable[str]) -> None:
             )
 
 
-def check_home(request: CommandRequest, codex_home: Path) -> None:
+def check_home(
+    spec: RunSpec, paths: Paths, base: Mapping[str, str], codex_home: Path, run: Run | None = None
+) -> None:
     """Raise `UserError` HOME_UNSAFE for a home that commands in the sandbox can write to.
 
-    They could write answers into the inbox, or rules into the settings. Blocking.
+    They could write answers into the inbox, or rules into the settings. `run` is the run, once
+    there is one. Blocking.
     """
-    home, config = map(os.path.realpath, (request.paths.home, request.paths.config))
-    allowed = (request.paths.workspaces, request.paths.temporary(request.run.id))
-    for folder in _writable(request, codex_home):
+    home, config = map(os.path.realpath, (paths.home, paths.config))
+    allowed = [paths.workspaces, *([paths.temporary(run.id)] if run else [])]
+    for folder in _writable(spec, base, codex_home, run):
         real = os.path.realpath(folder)
         is_part = _is_within(real, home) and not any(
             _is_within(real, os.path.realpath(one)) for one in allowed
@@ -65,19 +69,28 @@ def check_home(request: CommandRequest, codex_home: Path) -> None:
             )
 
 
-def _writable(request: CommandRequest, codex_home: Path) -> Iterator[str]:
-    run = request.run
+def _writable(
+    spec: RunSpec, base: Mapping[str, str], codex_home: Path, run: Run | None
+) -> Iterator[str]:
     yield _TEMPORARY
-    if named := request.base.get("TMPDIR"):
+    if named := base.get("TMPDIR"):
         yield named
-    yield from run.spec.add_dirs
+    yield from spec.add_dirs
     layers = [_SYSTEM, codex_home]
-    if run.workspace:
-        place = local_path(run.workspace)
+    if place := _workspace(spec, run):
         yield str(place)
-        layers += [place / ".codex", place / (run.workspace.cwd or "") / ".codex"]
+        cwd = run.workspace.cwd if run and run.workspace else spec.workspace.cwd
+        layers += [place / ".codex", place / (cwd or "") / ".codex"]
     for layer in layers:
-        yield from _roots_of_settings(layer, request.base.get("HOME", ""))
+        yield from _roots_of_settings(layer, base.get("HOME", ""))
+
+
+def _workspace(spec: RunSpec, run: Run | None) -> Path | None:
+    """Return the folder of the run as far as it is known."""
+    if run and run.workspace:
+        return local_path(run.workspace)
+    is_in_place = spec.workspace.kind is WorkspaceKind.IN_PLACE
+    return Path(spec.workspace.source) if is_in_place and spec.workspace.source else None
 
 
 class _Section(Struct):
