@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Run, RunSpec, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.system.files import read_named
+
+if TYPE_CHECKING:
+    from engine.config.paths import Paths
 
 _KEYS = (
     "approval_policy",
