@@ -18,19 +18,22 @@ COLOURS = [{"label": "Red", "description": "warm"}, {"label": "Blue\u200b", "des
 
 
 def question(**fields: object) -> Json:
-    return {"questions": [{**ASKED, **fields}], "isBlocking": True, "autoResolutionMs": 60_000}
+    return of_thread(questions=[{**ASKED, **fields}], isBlocking=True, autoResolutionMs=60_000)
+
+
+def of_thread(**params: object) -> Json:
+    return {"threadId": "t", **params}
 
 
 def form(required: Any = (), **properties: object) -> Json:
     schema = {"type": "object", "properties": properties, "required": list(required)}
-    return {"mode": "form", "message": "m", "serverName": "s", "requestedSchema": schema}
+    return of_thread(mode="form", message="m", serverName="s", requestedSchema=schema)
 
 
 def raised(method: str, params: Json) -> InputRequest:
     """Return the event of a request."""
-    kind = input_requests.kind_of(method, params)
-    assert kind
-    return input_requests.raised("0", kind, method, params, (), "/w", is_of_agent=False)
+    assert input_requests.kind_of(method, params)
+    return input_requests.raised("0", method, params, (), "/w", is_of_agent=False)
 
 
 def result(method: str, params: Json, record: bytes, secrets: object = None) -> Json | None:
@@ -39,14 +42,19 @@ def result(method: str, params: Json, record: bytes, secrets: object = None) -> 
     return protocol.answer(method, params, done["decision"], done.get("values"), secrets)
 
 
+def test_whole_request_is_answerable() -> None:
+    for method, params in ((QUESTION, question()), (ELICITATION, form(a={"type": "string"}))):
+        assert protocol.is_answerable(method, params)
+
+
 @pytest.mark.parametrize(
     ("method", "params"),
     [
-        (QUESTION, {}),
-        (QUESTION, {"questions": None}),
-        (QUESTION, {"questions": []}),
-        (QUESTION, {"questions": ["q"]}),
-        (QUESTION, {"questions": [ASKED, ASKED]}),
+        (QUESTION, of_thread()),
+        (QUESTION, of_thread(questions=None)),
+        (QUESTION, of_thread(questions=[])),
+        (QUESTION, of_thread(questions=["q"])),
+        (QUESTION, of_thread(questions=[ASKED, ASKED])),
         (QUESTION, question(id="")),
         (QUESTION, question(id=3)),
         (QUESTION, question(id="a\u202eb")),
@@ -79,8 +87,8 @@ def result(method: str, params: Json, record: bytes, secrets: object = None) -> 
         (ELICITATION, form(a={"type": "array", "items": {"type": "string"}})),
         (ELICITATION, form(a={"type": "string", "title": 3})),
         (ELICITATION, form(**{f"f{number}": {"type": "string"} for number in range(101)})),
-        (ELICITATION, {"mode": "url", "message": "m", "url": ""}),
-        (ELICITATION, {"mode": "url", "message": "m", "url": 3}),
+        (ELICITATION, of_thread(mode="url", message="m", url="")),
+        (ELICITATION, of_thread(mode="url", message="m", url=3)),
     ],
 )
 def test_malformed_request_is_not_answerable(method: str, params: Json) -> None:
@@ -112,7 +120,7 @@ def test_question_is_whole_and_its_option_is_sent_as_it_was() -> None:
 
 
 def test_secret_values_are_those_of_the_record_that_the_answer_names() -> None:
-    params = {"questions": [ASKED, {**ASKED, "id": "s", "isSecret": True}]}
+    params = of_thread(questions=[ASKED, {**ASKED, "id": "s", "isSecret": True}])
     request = raised(QUESTION, params)
     hidden = json.loads(inbox.secrets("secrets:1", request, {"q": ("x",), "s": ("hush",)}))
     assert hidden == {"id": "secrets:1", "do": "secrets", "values": [[], ["hush"]]}
@@ -175,7 +183,8 @@ def test_request_for_values_cannot_be_approved(method: str, params: Json) -> Non
 
 
 def test_approval_of_a_tool_has_no_values() -> None:
-    params = form(a={"type": "string"}) | {"_meta": {"codex_approval_kind": "mcp_tool_call"}}
+    params: Json = form(a={"type": "string"})
+    params["_meta"] = {"codex_approval_kind": "mcp_tool_call"}
     assert input_requests.kind_of(ELICITATION, params) is RequestKind.TOOL
     assert protocol.answer(ELICITATION, params, "answer", [["x"]]) is None
     assert raised(ELICITATION, params).fields == ()
@@ -184,5 +193,5 @@ def test_approval_of_a_tool_has_no_values() -> None:
 def test_long_question_can_only_be_denied() -> None:
     assert not raised(QUESTION, question(question="x" * 1000)).is_cut
     assert raised(QUESTION, question(question="x" * 300_000)).is_cut
-    url = {"mode": "url", "message": "m", "url": "https://" + "x" * 300_000}
+    url = of_thread(mode="url", message="m", url="https://" + "x" * 300_000)
     assert raised(ELICITATION, url).is_cut

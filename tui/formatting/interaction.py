@@ -66,15 +66,20 @@ def request_lines(request: InputRequest) -> Iterator[str]:
         where = " OUTSIDE THE WORKSPACE" if change.outside else ""
         yield f"{change.change}{where}: {change.path}"
         yield from (f"    {line}" for line in change.diff.splitlines())
-    if request.url is not None:
-        yield f"address to open: {request.url}"
-        yield f"its host: {_host(request.url)}"
-    yield from field_lines(request.fields)
+    yield from value_lines(request)
     if request.details:
         yield f"details: {request.details}"
     if request.is_cut:
         yield "It is too long to be shown whole, and can only be denied."
     yield from _reason(request)
+
+
+def value_lines(request: InputRequest) -> Iterator[str]:
+    """Yield the address to open, and the fields to fill in."""
+    if request.url is not None:
+        yield f"address to open: {request.url}"
+        yield f"its host: {_host(request.url)}"
+    yield from field_lines(request.fields)
 
 
 def _reason(request: InputRequest) -> Iterator[str]:

@@ -17,7 +17,7 @@ from engine.domain.model import Run
 from engine.domain.record import record
 from engine.domain.text import escaped
 from tui.formatting.events import event_line
-from tui.formatting.interaction import visible_line
+from tui.formatting.interaction import value_lines, visible_line
 from tui.formatting.runs import title
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean, wrap
@@ -90,6 +90,8 @@ def essential_rows(request: InputRequest) -> Iterator[TextRow]:
         yield from _command_rows(request.command)
     for change in request.changes:
         yield from _change_rows(change)
+    if request.url is not None or request.fields:
+        yield from (TextRow(visible_line(line), is_exact=True) for line in value_lines(request))
     if request.cwd:
         yield _folder_row(request.cwd)
     if request.details:
@@ -113,7 +115,7 @@ def context_rows(request: InputRequest, around: RequestContext) -> Iterator[Text
     """Yield the agent's own words, the runs that ask, and what the oldest of them did before."""
     if request.reason.strip():
         yield TextRow("")
-        is_tool = request.kind is RequestKind.TOOL
+        is_tool = request.kind in (RequestKind.TOOL, RequestKind.FORM)
         yield TextRow("The server's own words" if is_tool else "The agent's own words", "dim")
         bar = sign("┆ ", ": ")
         for line in request.reason.strip().splitlines():

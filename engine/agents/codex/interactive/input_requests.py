@@ -40,21 +40,17 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 def kind_of(method: str, params: dict[str, Any]) -> RequestKind | None:
     """Return the kind of a request; None for one that the bridge refuses."""
-    if not protocol.is_answerable(method, params):
-        return None
-    if protocol.is_approval_of_tool(method, params):
-        return RequestKind.TOOL
-    return _KINDS[method]
+    return known_kind(method, params) if protocol.is_answerable(method, params) else None
 
 
-def kind_by_method(method: str) -> RequestKind | None:
-    """Return the kind of a request whose parameters could not be read."""
-    return _KINDS.get(method)
+def known_kind(method: str, params: dict[str, Any]) -> RequestKind | None:
+    """Return the kind of a request, also of one whose parameters are malformed."""
+    is_tool = protocol.is_approval_of_tool(method, params)
+    return RequestKind.TOOL if is_tool else _KINDS.get(method)
 
 
 def raised(
     name: str,
-    kind: RequestKind,
     method: str,
     params: dict[str, Any],
     changes: Sequence[ProposedChange],
@@ -66,6 +62,8 @@ def raised(
     `is_of_agent`: a sub-agent asks. The digest is that of all that is asked, the folder relative
     to the workspace: so the same request of runs in different workspaces has the same one.
     """
+    kind = known_kind(method, params)
+    assert kind
     asked = {
         key: value
         for key, value in params.items()

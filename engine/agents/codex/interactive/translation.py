@@ -186,8 +186,8 @@ class InteractiveTranslator:
 
     def _requested(self, line: WireLine, raw: bytes) -> list[Body]:
         params = read_request(raw)
-        known = input_requests
-        kind = known.kind_of(line.method, params) if params else known.kind_by_method(line.method)
+        find_kind = input_requests.kind_of if params else input_requests.known_kind
+        kind = find_kind(line.method, params)
         if kind is None or line.id is None:
             return []  # the bridge refuses it, and reports that
         name, thread = _name(line.id), line.params.thread_id
@@ -195,7 +195,7 @@ class InteractiveTranslator:
         is_of_agent = thread not in (None, self.state.thread_id)
         (self.state.agent_requests if is_of_agent else self.state.requests).append(name)
         request = input_requests.raised(
-            name, kind, line.method, params, changes or (), self._root, is_of_agent
+            name, line.method, params, changes or (), self._root, is_of_agent
         )
         # What cannot be shown can only be denied.
         is_whole = params and (kind is not RequestKind.PATCH or changes)
@@ -204,7 +204,7 @@ class InteractiveTranslator:
     def _unreadable_request(self, raw: bytes) -> list[Body]:
         """Return a request in no known form, which the bridge may have open: to be denied."""
         number, method = read_request_head(raw)
-        kind = input_requests.kind_by_method(method)
+        kind = input_requests.known_kind(method, {})
         if kind is None or number is None:
             return []
         name = _name(number)
