@@ -40,7 +40,8 @@ NAME = 26
 def demo() -> int:
     """Show 20 simulated runs in a temporary git repository, with a hint of what to press next.
 
-    They take about two minutes: most succeed, some fail, two conflict, three compete in a batch.
+    They take about two minutes: most succeed, some fail, two conflict, three compete in a batch,
+    and one asks before it goes on.
     The dashboard stays open until you quit. Without a terminal the runs are printed as lines, and
     faster; the exit code is 0 if all ended as scripted. Your data is not touched and no model is
     used.
@@ -67,7 +68,7 @@ async def _dashboard(home: Path) -> int:
         if not scenes:  # not after a fault of the script: the runs are there already
             await engine.memory.remember("new-run", demo_script.form_choices(engine))
             scenes.update(await demo_script.start(engine, PACE))
-        await demo_script.direct(engine, scenes, cancels=False)
+        await demo_script.direct(engine, scenes, is_alone=False)
 
     async def show(app: SwarmApp) -> None:
         async with asyncio.TaskGroup() as tasks:

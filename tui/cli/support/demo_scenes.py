@@ -33,6 +33,8 @@ class DemoRun:
     attempts: int = 1
     error: str | None = None
     verify: str | None = None
+    asks: bool = False
+    """It is interactive, and asks before it goes on."""
 
 
 def _work(
@@ -187,6 +189,24 @@ sim: usage input=22600 cached=9800 output=2310
 sim: say The guide has three chapters, and every link works.
 """,
     ),
+    DemoRun(
+        "Find dead code",
+        "List functions that nothing calls",
+        """
+sim: think **Choosing a tool** The package vulture finds functions that nothing calls.
+sim: plan Install vulture | Run it | Write the list
+sim: wait 4
+sim: ask "pip install vulture" takes=3 reason="The search needs the package vulture from PyPI."
+sim: done 1
+sim: command "vulture src" takes=4 output="src/greet.py:1: unused function 'greet' (60% confidence)"
+sim: done 2
+sim: write docs/dead-code.md # Dead code\\n\\n- `greet` in src/greet.py\\n
+sim: done 3
+sim: usage input=11300 cached=6200 output=420
+sim: say One function is never called: `greet`.
+""",
+        asks=True,
+    ),
     *(
         DemoRun(
             title,
@@ -260,14 +280,6 @@ sim: say The guide has three chapters, and every link works.
                 r"WATERED = {}\n\n\ndef water(plant, day):\n    WATERED[plant] = day\n",
                 "`water(plant, day)` remembers the day.",
                 24,
-            ),
-            (
-                "Find dead code",
-                "List functions that nothing calls",
-                "docs/dead-code.md",
-                r"# Dead code\n\n- `greet` in src/greet.py\n",
-                "One function is never called: `greet`.",
-                20,
             ),
         )
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.domain.batch import Batch, PlannedRun
 from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import Decision, RequestAnswer
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Agent, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import BatchPlan
@@ -86,17 +87,24 @@ def _spec(scene: DemoRun, source: Path, pace: float) -> RunSpec:
         workspace=WorkspaceSpec(WorkspaceKind.WORKTREE, str(source)),
         env={SCRIPT_VARIABLE: script},
         verify=scene.verify,
+        interactive=scene.asks,
     )
 
 
-async def direct(engine: EnginePort, scenes: dict[str, DemoRun], *, cancels: bool = True) -> None:
-    """Do what a user would: retry the run that crashed, and cancel the one that never ends."""
+async def direct(engine: EnginePort, scenes: dict[str, DemoRun], *, is_alone: bool = True) -> None:
+    """Do what a user would: retry the run that crashed.
+
+    `is_alone`: there is no user. So it also cancels the run that never ends, and approves what
+    the agents ask for.
+    """
     runs = {scene.title: run_id for run_id, scene in scenes.items()}
     acts = {runs[CRASHING]: lambda: engine.retry(runs[CRASHING])}
-    if cancels:
+    if is_alone:
         acts[runs[REFUSED]] = lambda: engine.cancel(runs[ENDLESS])
+    asking = {run_id for run_id, scene in scenes.items() if scene.asks and is_alone}
     batches = engine.batches()
-    while acts:
+    while acts or asking:
+        await _approve(engine, asking)
         for run_id in list(acts):
             status = engine.view.runs[run_id].status
             if status in FINISHED:
@@ -104,8 +112,19 @@ async def direct(engine: EnginePort, scenes: dict[str, DemoRun], *, cancels: boo
                 if status is Status.FAILED:
                     with suppress(UserError):  # done before a fault here
                         await act()
-        if acts:
+        if acts or asking:
             await anext(batches)
+
+
+async def _approve(engine: EnginePort, asking: set[str]) -> None:
+    """Approve what these runs ask for, and remove those that do not ask any more."""
+    for run in [engine.view.runs[run_id] for run_id in asking]:
+        for request in run.unanswered:
+            approved = RequestAnswer(run.attempt, request.request, request.digest, Decision.APPROVE)
+            with suppress(UserError):  # answered before a fault here
+                await engine.answer(run.id, approved)
+        if run.unanswered or run.status in FINISHED:
+            asking.remove(run.id)
 
 
 def faults(runs: dict[str, Run], scenes: dict[str, DemoRun]) -> list[str]:
