@@ -43,9 +43,10 @@ check: $(READY) ## Check format, lint, types, import directions and language
 	@$(BIN)/lint-imports
 	@$(BIN)/python tests/language.py
 
-chaos: $(READY) ## Inject 1,000 faults and kill 200 engines; count what was lost (ARGS="--faults 50")
+chaos: $(READY) ## Inject 1,000 faults and kill 400 processes; count what was lost (ARGS="--faults 50")
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 	@$(BIN)/python tests/chaos/storm.py
+	@$(BIN)/python tests/chaos/request_storm.py
 	@$(BIN)/python tests/chaos/real_storm.py
 	@$(BIN)/python tests/chaos/power.py
 

@@ -57,9 +57,9 @@ would read them. Times are in seconds.
 
 `codex exec` cannot ask: there, each request is refused, and no message ever comes.
 
-Attempts are counted under `$CODEX_HOME/simulated`, by working directory and script. A resumed
-turn whose message has no directives plays the thread's last script again if that one has `attempt`
-lines, so that "hangs first, goes well when resumed" can be scripted. Writing needs a sandbox that
-allows it (`-s workspace-write`); a write that is refused, or that would leave the working directory
-or enter `.git`, is a failed `file_change`.
+Attempts are counted under `$CODEX_HOME/simulated`, by working directory and script. A resumed turn
+whose message has no directives plays the thread's last script with `attempt` lines again, so that
+"hangs first, goes well when resumed" can be scripted. Writing needs a sandbox that allows it (`-s
+workspace-write`); a write that is refused, or that would leave the working directory or enter
+`.git`, is a failed `file_change`.
 """

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 
-from .script import directives
+from .script import directives, has_attempts
 
 CONTEXT_WINDOW = 258400
 USAGE_KEYS = (
@@ -142,7 +142,10 @@ class Thread:
             if client_id := payload.get("client_id"):
                 self.last_messages.append(str(client_id))
             if payload["role"] == "user":
-                self.last_script = directives(text) or self.last_script
+                said = directives(text)
+                # A message in between does not replace a script that goes on in the next attempt.
+                if said and (has_attempts(said) or not has_attempts(self.last_script)):
+                    self.last_script = said
             elif number:
                 self.last_number = int(number[1])
 
