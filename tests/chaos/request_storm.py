@@ -302,7 +302,11 @@ def _judge_messages(found: RequestStorm, run: Run, events: list[Event], sent: li
     )
     heard = Counter(_lines(run, HEARD))
     found.messages += len(sent)
-    found.messages_lost += sum(ids.get(word, "") not in delivered for word in sent)
+    # One that came when its run had just ended is the prompt of the next attempt.
+    unread = [word for word in sent if ids.get(word, "") not in delivered and word not in heard]
+    if unread:
+        print(f"run {run.id}: unread {unread}", flush=True)
+    found.messages_lost += len(unread)
     found.messages_doubled += sum(count - 1 for count in heard.values())
     found.messages_lost += bool(run.messages)
 

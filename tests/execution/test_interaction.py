@@ -52,10 +52,15 @@ async def asks(engine: Engine, run: Run, but: Collection[str] = ()) -> InputRequ
 
 
 async def answer(
-    engine: Engine, run: Run, request: InputRequest, decision: Decision, text: str = ""
+    engine: Engine,
+    run: Run,
+    request: InputRequest,
+    decision: Decision,
+    text: str = "",
+    **answers: tuple[str, ...],
 ) -> None:
     attempt = engine.view.runs[run.id].attempt
-    given = RequestAnswer(attempt, request.request, request.digest, decision, text)
+    given = RequestAnswer(attempt, request.request, request.digest, decision, text, answers)
     await engine.answer(run.id, given)
 
 
@@ -115,6 +120,20 @@ async def test_patch_permissions_and_tool_are_asked_for(paths: Paths) -> None:
     assert kinds == ["patch", "permissions", "tool"]
     assert (Path(ended.workspace.path) / "a.txt").read_text() == "one\n"
     assert texts(events) == ['granted: {"network": {"enabled": true}}']
+
+
+async def test_questions_and_forms_are_answered(paths: Paths) -> None:
+    schema = '{"type": "object", "properties": {"size": {"type": "integer"}}}'
+    async with supervising(paths) as engine:
+        run = await engine.start(spec('question "Which colour?" "red|blue"', f"form {schema}"))
+        request = await asks(engine, run)
+        await answer(engine, run, request, Decision.ANSWER, q1=("blue",))
+        request = await asks(engine, run, but=[request.kind])
+        await answer(engine, run, request, Decision.ANSWER, size=("7",))
+        await settled(engine)
+        ended, events = engine.view.runs[run.id], await engine.events(run.id)
+    assert ended.status is Status.SUCCEEDED
+    assert texts(events) == ['answered: {"q1": {"answers": ["blue"]}}', 'answered: {"size": 7}']
 
 
 async def test_unknown_request_is_refused_at_once_and_reported(paths: Paths) -> None:
