@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
+    from engine.runs.comments import LocatedComment, RunComments
     from engine.supervising_process import supervise
     from engine.supervision import Supervision
     from engine.templates.parameters import Parameter
@@ -111,6 +112,7 @@ __all__ = [
     "FilePreview",
     "Finding",
     "FolderSize",
+    "LocatedComment",
     "LocationKind",
     "LockHolder",
     "Parameter",
@@ -489,6 +491,13 @@ class Engine:
     def annotations(self) -> RunAnnotations:
         """State of runs that the user sets: tags, notes, dismissed and archived."""
         return self._services.annotations
+
+    @property
+    def comments(self) -> RunComments:
+        """Comments of the user on the changes of runs."""
+        from engine.runs.comments import RunComments
+
+        return RunComments(self.find, self._journal, self._requests, self.workspaces)
 
     @property
     def sources(self) -> SourceInspector:

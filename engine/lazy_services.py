@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 WHERE = {
     "engine.disk.cleanup": ("CleanupItemResult", "CleanupReport"),
     "engine.domain.consent": ("Consent",),
+    "engine.runs.comments": ("LocatedComment",),
     "engine.supervising_process": ("supervise",),
     "engine.disk.service": ("DiskUsage",),
     "engine.doctor": ("Finding", "CheckHealth", "DiskSpace"),

@@ -263,6 +263,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Name a folder in SWARM_HOME that is neither below the temporary folder nor in a "
         "workspace, or run without --interactive.",
     ),
+    "COMMENT_NOT_FOUND": CatalogueEntry(
+        "No such comment.", "List them with `swarm-tui comments RUN`."
+    ),
     "RUN_NOT_ENDED": CatalogueEntry(
         "The run has not ended.",
         "Wait for its end with `swarm-tui wait`, or end it with `swarm-tui cancel`.",

@@ -18,6 +18,7 @@ from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
 from engine.domain.reasons import Cause, Subject, reason
 from engine.domain.record import record
+from engine.domain.review_comment import ReviewComment
 
 
 @record
@@ -207,6 +208,7 @@ Body = (
     | MessageChanged
     | TurnInterrupt
     | Annotation
+    | ReviewComment
     | Raw
 )
 
@@ -229,6 +231,7 @@ BODIES: dict[str, type[Body]] = {
         MessageChanged,
         TurnInterrupt,
         Annotation,
+        ReviewComment,
         Raw,
     )
 }
@@ -268,7 +271,7 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_TIMES = {"not_before", "resets_at", "at", "raised_at"}
+_TIMES = {"not_before", "resets_at", "at", "raised_at", "sent_at"}
 
 
 def event_json(event: Event) -> dict[str, Any]:

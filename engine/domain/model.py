@@ -17,6 +17,7 @@ from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bou
 from engine.domain.open_enum import OpenEnum
 from engine.domain.reasons import Cause, Occupation, WaitingFor
 from engine.domain.record import record
+from engine.domain.review_comment import ReviewComment
 
 VERIFY_LIMIT_S = 900.0
 BASELINE = 0
@@ -408,6 +409,10 @@ class Run:
     """Whether the user has put it aside: it no longer needs attention."""
     is_archived: bool = False
     """Whether it is left out of the lists."""
+    comments: tuple[ReviewComment, ...] = ()
+    """The user's comments on its changes."""
+    last_comment: int = 0
+    """The number of the last comment; none is used twice."""
     mode: RunMode | None = None
     """The mode of its attempts since it was changed; None: as it was requested."""
     approvals: ApprovalPolicy | None = None

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 
-from engine.domain import annotation, interaction_fold, lifecycle
+from engine.domain import annotation, comments, interaction_fold, lifecycle
 from engine.domain.activity import THINKING
 from engine.domain.annotation import Annotation
 from engine.domain.changed_lines import ChangedLines
@@ -40,6 +40,7 @@ from engine.domain.model import (
 )
 from engine.domain.radar import OverlapDetector
 from engine.domain.reasons import Cause, Occupation, Subject
+from engine.domain.review_comment import ReviewComment
 from engine.domain.skipped_time import shift_times
 from engine.domain.text import one_line
 
@@ -78,7 +79,7 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
 
 def _is_ours(body: Body) -> bool:
     """Return whether the engine or the user wrote it: that is not a sign of life of the agent."""
-    if isinstance(body, Annotation):
+    if isinstance(body, (Annotation, ReviewComment)):
         return True
     is_notice = isinstance(body, Notice)
     return is_notice and (body.skipped_s is not None or body.subject is Subject.STALLED)
@@ -98,6 +99,8 @@ def _apply(run: Run, body: Body, at: float) -> None:
             interaction_fold.apply(run, body, at)
         case Annotation():
             annotation.apply(run, body)
+        case ReviewComment():
+            comments.apply(run, body, at)
         case _:
             _measure(run, body)
 

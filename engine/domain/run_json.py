@@ -11,6 +11,8 @@ from engine.domain.activity import activity, asked_s, elapsed_s, waiting_for
 from engine.domain.events import iso
 from engine.domain.interaction import InputRequest, MessageChanged
 from engine.domain.model import Pause, Run, Status
+from engine.domain.review_comment import ReviewComment
+from engine.domain.text import printable_name
 
 
 def run_json(
@@ -45,6 +47,7 @@ def run_json(
         "note": run.note,
         "is_dismissed": run.is_dismissed,
         "is_archived": run.is_archived,
+        "comments": [comment_json(one) for one in run.comments],
         "template": spec.template,
         "learn_from": spec.learn_from,
         "lesson": spec.lesson or None,
@@ -102,6 +105,13 @@ def request_json(run: Run, request: InputRequest, now: float) -> dict[str, Any]:
 def message_json(message: MessageChanged) -> dict[str, Any]:
     """Return a message that the agent has not read as a JSON object."""
     return asdict(message)
+
+
+def comment_json(comment: ReviewComment) -> dict[str, Any]:
+    """Return a comment of the user as a JSON object."""
+    fields = asdict(comment)
+    del fields["path_bytes"]
+    return {**fields, "path": printable_name(comment.file), "sent_at": _iso(comment.sent_at)}
 
 
 def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value

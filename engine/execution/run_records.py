@@ -18,6 +18,7 @@ from engine.domain.annotation import Annotation
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, Status
+from engine.domain.review_comment import ReviewComment
 from engine.store import codec, typed
 from engine.store.appending import AppendRequest, Committed
 from engine.store.presence import RECORD, missing
@@ -148,7 +149,7 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _matters(body: Body) -> bool:
     match body:
-        case StatusChanged() | Annotation():
+        case StatusChanged() | Annotation() | ReviewComment():
             return True
         case Progressed():
             return bool(body.details and "path" in body.details)

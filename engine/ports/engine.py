@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
-    from engine.ports.review import AnnotationsPort
+    from engine.ports.review import AnnotationsPort, CommentsPort
     from engine.ports.services import (
         BatchesPort,
         DoctorPort,
@@ -294,6 +294,11 @@ class EnginePort(RunsPort, Protocol):
     @property
     def annotations(self) -> AnnotationsPort:
         """State of runs that the user sets: tags, notes, dismissed and archived."""
+        ...
+
+    @property
+    def comments(self) -> CommentsPort:
+        """Comments of the user on the changes of runs."""
         ...
 
     @property

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from engine.domain.interaction import ModeChange
+from engine.domain.run_mode import UNCHANGED
+
 if TYPE_CHECKING:
     from engine.domain.model import Run
+    from engine.domain.review_comment import ReviewComment
+    from engine.runs.comments import LocatedComment
 
 
 class AnnotationsPort(Protocol):
@@ -28,4 +33,30 @@ class AnnotationsPort(Protocol):
 
     async def note(self, run: str, text: str) -> Run:
         """Replace the note of a run; an empty text removes it."""
+        ...
+
+
+class CommentsPort(Protocol):
+    """Comments on the changes of runs; every method raises `UserError`."""
+
+    async def list(self, run: str) -> list[LocatedComment]:
+        """Return the comments on a run by file and line, and where their lines are now."""
+        ...
+
+    async def add(
+        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+    ) -> ReviewComment:
+        """Write a comment on lines of a file, as it is now or, `is_old`, before the changes."""
+        ...
+
+    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
+        """Replace the text of a comment; one that was sent is to be sent again."""
+        ...
+
+    async def remove(self, run: str, numbers: Iterable[int]) -> Run:
+        """Remove comments: all of these or none."""
+        ...
+
+    async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
+        """Send all open comments as one message, which `before` begins, and mark them as sent."""
         ...

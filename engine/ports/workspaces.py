@@ -82,6 +82,10 @@ class WorkspacesPort(Protocol):
         """Write the unified diff of what a run changed, of all or some files, into an open file."""
         ...
 
+    async def content(self, run: str, path: str, at: int) -> bytes | None:
+        """Return a file as it was at a checkpoint of a run; None where it was not there."""
+        ...
+
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Return a run's checkpoints in order; the first is the workspace as it was made."""
         ...

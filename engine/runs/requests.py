@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from engine.lazy_services import LazyServices
 
 MESSAGE_CHARACTERS = 100_000
+Also = Callable[[Run], Sequence[Body]]
+
+
+def _nothing(_: Run) -> Sequence[Body]:
+    return ()
 
 
 class RunRequests:
@@ -136,15 +141,19 @@ class RunRequests:
             replace(ask, mode=mode_of(spec)),
         )
 
-    async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
-        """Continue a finished run's thread with a message."""
+    async def resume(
+        self, run: str, message: str, change: ModeChange = UNCHANGED, *, also: Also = _nothing
+    ) -> Run:
+        """Continue a finished run's thread with a message; `also` decides on further events."""
         found = await find_run(self._store, run)
         if not message.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
         spec = await self._check_again(found, change=change)
         ask = AttemptRequest(message, resume=True, mode=mode_of(spec))
         return await self._journal.change(
-            found.id, lambda current: requests.resume(current, message, change), ask
+            found.id,
+            lambda current: [*requests.resume(current, message, change), *also(current)],
+            ask,
         )
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
@@ -210,16 +219,28 @@ class RunRequests:
         except UserError as error:
             return error
 
-    async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
-        """Send a message to the agent of a run; one that has ended goes on with it."""
+    async def send(
+        self,
+        run: str,
+        text: str,
+        delivery: DeliveryTime = DeliveryTime.NOW,
+        *,
+        also: Also = _nothing,
+    ) -> Run:
+        """Send a message to the agent of a run; one that has ended goes on with it.
+
+        `also` decides on further events, in the same step.
+        """
         found = await find_run(self._store, run)
         if found.status in FINISHED:
-            return await self.resume(found.id, text)
+            return await self.resume(found.id, text, also=also)
         _check_text(text)
         message = new_message()
-        return await self._journal.change(
-            found.id, lambda current: requests.send(current, message, text, delivery)
-        )
+
+        def decide(current: Run) -> Sequence[Body]:
+            return [*requests.send(current, message, text, delivery), *also(current)]
+
+        return await self._journal.change(found.id, decide)
 
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""

@@ -182,6 +182,11 @@ class Workspaces:
         async with self._noted(run):
             await (await self._open_store(run, until)).write_diff(file, since, until, paths)
 
+    async def content(self, run: str, path: str, at: int) -> bytes | None:
+        """Return a file as it was at a checkpoint of a run; None where it was not there."""
+        async with self._noted(run):
+            return await (await self._open_store(run, at)).content(path, at)
+
     async def checkpoints(self, run: str) -> list[Checkpoint]:
         """Return a run's checkpoints in order; the first is the workspace as it was made."""
         async with self._noted(run):

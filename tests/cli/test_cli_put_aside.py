@@ -28,60 +28,60 @@ def ended(paths: Paths) -> list[str]:
     return asyncio.run(make())
 
 
-def listed(swarm: Swarm, *words: str) -> list[str]:
-    return swarm("ls", "-q", *words).out.split()
+def listed(inside: Swarm, *words: str) -> list[str]:
+    return inside("ls", "-q", *words).out.split()
 
 
-def test_archived_runs_are_listed_on_request_only(swarm: Swarm, ended: list[str]) -> None:
+def test_archived_runs_are_listed_on_request_only(inside: Swarm, ended: list[str]) -> None:
     one, two, three = ended
-    done = swarm("archive", one, three)
+    done = inside("archive", one, three)
     assert (done.code, done.out) == (0, f"{one} archived\n{three} archived\n")
-    assert listed(swarm) == listed(swarm, "-n", "1") == listed(swarm, "!is:archived") == [two]
-    assert listed(swarm, "--archived") == listed(swarm, "is:archived") == [three, one]
-    assert listed(swarm, "is:archived", "one") == listed(swarm, "--archived", "One") == [one]
-    assert swarm("archive", one).code == 0
-    assert swarm("unarchive", one).out == f"{one} no longer archived\n"
-    assert listed(swarm) == [two, one]
-    assert swarm("show", three, "--json").json["is_archived"]
+    assert listed(inside) == listed(inside, "-n", "1") == listed(inside, "!is:archived") == [two]
+    assert listed(inside, "--archived") == listed(inside, "is:archived") == [three, one]
+    assert listed(inside, "is:archived", "one") == listed(inside, "--archived", "One") == [one]
+    assert inside("archive", one).code == 0
+    assert inside("unarchive", one).out == f"{one} no longer archived\n"
+    assert listed(inside) == [two, one]
+    assert inside("show", three, "--json").json["is_archived"]
 
 
-def test_dismissed_runs_stay_in_the_list_and_can_be_found(swarm: Swarm, ended: list[str]) -> None:
+def test_dismissed_runs_stay_in_the_list_and_can_be_found(inside: Swarm, ended: list[str]) -> None:
     one, two, three = ended
-    (shown,) = swarm("dismiss", two, "--json").json
+    (shown,) = inside("dismiss", two, "--json").json
     msgspec.convert(shown, shapes.RunJson)
     assert (shown["id"], shown["is_dismissed"]) == (two, True)
-    assert listed(swarm) == [three, two, one]
-    assert listed(swarm, "is:dismissed") == [two]
-    assert listed(swarm, "!is:dismissed") == [three, one]
-    assert "put aside  dismissed" in swarm("show", two).out
-    assert swarm("undismiss", two).out == f"{two} no longer dismissed\n"
+    assert listed(inside) == [three, two, one]
+    assert listed(inside, "is:dismissed") == [two]
+    assert listed(inside, "!is:dismissed") == [three, one]
+    assert "put aside  dismissed" in inside("show", two).out
+    assert inside("undismiss", two).out == f"{two} no longer dismissed\n"
 
 
-def test_runs_are_found_by_their_tags(swarm: Swarm, ended: list[str]) -> None:
+def test_runs_are_found_by_their_tags(inside: Swarm, ended: list[str]) -> None:
     one, two, _ = ended
-    assert swarm("tag", one, "Bug", "v1").out == f"{one} bug v1\n"
-    assert swarm("tag", two, "bugfix").code == 0
-    assert swarm("tag", one).out == "bug v1\n"
-    assert listed(swarm, "tag:bug") == [one]
-    assert listed(swarm, "tag:v1,bugfix") == [two, one]
-    assert listed(swarm, "tag:bugfix", "!tag:bug") == [two]
-    assert swarm("tag", one, "--remove", "bug", "v1").out == f"{one} has no tags\n"
-    assert swarm("tag", one, "a b").code == 3
-    assert swarm("tag", one, "--remove").code == 2
-    assert swarm("show", two, "--json").json["tags"] == ["bugfix"]
+    assert inside("tag", one, "Bug", "v1").out == f"{one} bug v1\n"
+    assert inside("tag", two, "bugfix").code == 0
+    assert inside("tag", one).out == "bug v1\n"
+    assert listed(inside, "tag:bug") == [one]
+    assert listed(inside, "tag:v1,bugfix") == [two, one]
+    assert listed(inside, "tag:bugfix", "!tag:bug") == [two]
+    assert inside("tag", one, "--remove", "bug", "v1").out == f"{one} has no tags\n"
+    assert inside("tag", one, "a b").code == 3
+    assert inside("tag", one, "--remove").code == 2
+    assert inside("show", two, "--json").json["tags"] == ["bugfix"]
 
 
-def test_a_note_is_set_printed_and_removed(swarm: Swarm, ended: list[str]) -> None:
+def test_a_note_is_set_printed_and_removed(swarm: Swarm, inside: Swarm, ended: list[str]) -> None:
     assert swarm("note", ended[0], "-", stdin=b"first\nsecond\x1b[1m\n").out.endswith("note set\n")
-    assert swarm("note", ended[0]).out == "first\nsecond\n"
-    assert "note     " in swarm("show", ended[0]).out
-    assert "note: first" in swarm("logs", ended[0]).out
-    assert swarm("note", ended[0], "").out == f"{ended[0]} note removed\n"
-    assert swarm("note", ended[0]).out == ""
+    assert inside("note", ended[0]).out == "first\nsecond\n"
+    assert "note     " in inside("show", ended[0]).out
+    assert "note: first" in inside("logs", ended[0]).out
+    assert inside("note", ended[0], "").out == f"{ended[0]} note removed\n"
+    assert inside("note", ended[0]).out == ""
 
 
 def test_a_live_run_is_refused_and_none_of_the_others_is_changed(
-    swarm: Swarm, paths: Paths, ended: list[str]
+    inside: Swarm, paths: Paths, ended: list[str]
 ) -> None:
     async def queue() -> str:
         async with Engine.open(paths, quick()) as engine:
@@ -89,12 +89,12 @@ def test_a_live_run_is_refused_and_none_of_the_others_is_changed(
 
     live = asyncio.run(queue())
     for command in ("dismiss", "archive"):
-        done = swarm(command, ended[0], live)
+        done = inside(command, ended[0], live)
         assert (done.code, done.out) == (3, "")
         assert f"The run {live} is queued." in done.err
         assert "RUN_NOT_ENDED" in done.err
-    assert not listed(swarm, "is:archived") + listed(swarm, "is:dismissed")
-    assert swarm("cancel", live).code == 0
+    assert not listed(inside, "is:archived") + listed(inside, "is:dismissed")
+    assert inside("cancel", live).code == 0
 
 
 def test_two_processes_tag_the_same_run_at_once(paths: Paths, ended: list[str]) -> None:
@@ -118,34 +118,34 @@ def test_two_processes_tag_the_same_run_at_once(paths: Paths, ended: list[str]) 
 
 
 def test_annotations_survive_the_loss_of_the_database(
-    swarm: Swarm, paths: Paths, ended: list[str]
+    inside: Swarm, paths: Paths, ended: list[str]
 ) -> None:
-    swarm("tag", ended[0], "bug")
-    swarm("note", ended[0], "text")
-    swarm("archive", ended[0])
+    inside("tag", ended[0], "bug")
+    inside("note", ended[0], "text")
+    inside("archive", ended[0])
     for path in paths.home.glob(f"{paths.database.name}*"):
         path.unlink()
 
     asyncio.run(recover(paths))
-    (run,) = swarm("ls", "--archived", "--json").json
+    (run,) = inside("ls", "--archived", "--json").json
     assert (run["id"], run["tags"], run["note"]) == (ended[0], ["bug"], "text")
 
 
 def test_a_sweeping_retry_leaves_out_what_is_put_aside(
-    swarm: Swarm, simulated: Swarm, ended: list[str]
+    swarm: Swarm, inside: Swarm, simulated: Swarm, ended: list[str]
 ) -> None:
     failed = [simulated("sim: exit 1", "--json").events[0]["run"] for _ in range(3)]
-    swarm("dismiss", failed[0])
-    swarm("archive", failed[1])
+    inside("dismiss", failed[0])
+    inside("archive", failed[1])
     retried = swarm("retry", "--failed", "--detach").out
     assert [run in retried for run in failed] == [False, False, True]
 
 
-def test_terms_and_tags_are_completed(swarm: Swarm, ended: list[str]) -> None:
+def test_terms_and_tags_are_completed(inside: Swarm, ended: list[str]) -> None:
 
     from tui.cli.support import completion
 
-    swarm("tag", ended[0], "bug", "docs")
+    inside("tag", ended[0], "bug", "docs")
     assert [one.value for one in completion.filter_terms("ta")] == ["tag:"]
     assert [one.value for one in completion.filter_terms("!is:a")] == [
         "!is:archived",

@@ -39,12 +39,14 @@ from engine.domain.interaction import (
     TurnInterrupt,
 )
 from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+from engine.domain.review_comment import CommentPhase, ReviewComment
 
 CHANGE = FileChange("a.py", "added")
 REQUEST = (
     "request phase text reason changes details digest is_cut subject decided_by message "
     "fields secrets"
 )
+COMMENT = "n phase text path path_bytes first last is_old quoted fingerprint"
 STEP = "role kind phase text"
 ENVELOPE = {"run", "seq", "at", "attempt", "type"}
 EXAMPLES: list[tuple[Body, str]] = [
@@ -65,6 +67,11 @@ EXAMPLES: list[tuple[Body, str]] = [
     ),
     (Annotation(tags=("a", "b")), "tags"),
     (Annotation(note="", is_dismissed=True, is_archived=False), "note is_dismissed is_archived"),
+    (
+        ReviewComment(1, CommentPhase.ADDED, "text", "a.py", "", 3, 4, checkpoint=2, sent_at=1.0),
+        f"{COMMENT} checkpoint sent_at",
+    ),
+    (ReviewComment(1, CommentPhase.SENT), COMMENT),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),

@@ -15,6 +15,7 @@ from fake_history import ListHistory
 from fake_services import (
     FakeAnnotations,
     FakeBatches,
+    FakeComments,
     FakeDisk,
     FakePatterns,
     FakeTemplates,
@@ -279,6 +280,10 @@ class FakeEngine:
     def live(self) -> FakeLive:
         """The live reports of all interactive runs at work."""
         return FakeLive()
+
+    @property
+    def comments(self) -> FakeComments:
+        return FakeComments(self)
 
     # What tests say
 

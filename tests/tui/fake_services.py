@@ -15,13 +15,25 @@ from engine.disk.locations import LocationKind
 from engine.disk.service import DiskUsage
 from engine.disk.trash_entry import TrashEntry
 from engine.disk.unsaved import UnsavedWork
-from engine.domain import annotation
+from engine.domain import annotation, comments
 from engine.domain.annotation import Annotation
 from engine.domain.batch import Batch, BatchSummary
 from engine.domain.errors import user_error
+from engine.domain.interaction import ModeChange
 from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
 from engine.domain.pattern import StoredPattern
-from engine.engine import ApplyMode, ApplyResult, Changes, Checkpoint, Consent, Template, TreeEntry
+from engine.domain.review_comment import CommentPhase, ReviewComment
+from engine.domain.run_mode import UNCHANGED
+from engine.engine import (
+    ApplyMode,
+    ApplyResult,
+    Changes,
+    Checkpoint,
+    Consent,
+    LocatedComment,
+    Template,
+    TreeEntry,
+)
 
 if TYPE_CHECKING:
     from fake_engine import FakeEngine
@@ -63,6 +75,45 @@ class FakeAnnotations:
         return [known[run] for run in runs]
 
 
+class FakeComments:
+    """The comments on a fake engine's runs: every file has a hundred lines."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    def _run(self, run: str) -> Run:
+        return self._engine.view.runs[run]
+
+    async def list(self, run: str) -> list[LocatedComment]:
+        return [LocatedComment(one, one.first) for one in self._run(run).comments]
+
+    async def add(
+        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+    ) -> ReviewComment:
+        if last > 100:
+            raise user_error("INPUT_INVALID")
+        made = ReviewComment(0, CommentPhase.ADDED, text, path, "", first, last, is_old, "line")
+        (added,) = comments.add(self._run(run), made)
+        self._engine.happen(run, added)
+        return added
+
+    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
+        self._engine.happen(run, *comments.edit(self._run(run), n, text))
+        return comments.find(self._run(run), n)
+
+    async def remove(self, run: str, numbers: Iterable[int]) -> Run:
+        self._engine.happen(run, *comments.remove(self._run(run), numbers))
+        return self._run(run)
+
+    async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
+        found = comments.open_comments(self._run(run))
+        if not found:
+            raise comments.none_to_send(self._run(run))
+        await self._engine.send(run, comments.message_text(found, before))
+        self._engine.happen(run, *comments.mark_sent(found))
+        return self._run(run)
+
+
 class FakeWorkspaces:
     """The workspaces of a fake engine: what its tests put into it."""
 
@@ -99,6 +150,9 @@ class FakeWorkspaces:
 
     async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
         return self._engine.measured or _missing()
+
+    async def content(self, run: str, path: str, at: int) -> bytes | None:
+        return _missing()
 
     async def compare(self, run: str, since: int = 0, until: int | None = None) -> NoReturn:
         _missing()

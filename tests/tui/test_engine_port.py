@@ -335,3 +335,21 @@ async def test_a_run_without_a_workspace_is_reported_alike(port: EnginePort) -> 
         assert await code_of(call) == "WORKSPACE_MISSING"
     known = await port.find(run)
     assert await workspaces.check(known) == known
+
+
+async def test_runs_are_annotated_alike(port: EnginePort) -> None:
+    first, second = [(await port.start(spec("say x"))).id for _ in range(2)]
+    assert await code_of(lambda: port.annotations.dismiss([first])) == "RUN_NOT_ENDED"
+    await port.cancel_all([first, second])
+    for call in (port.annotations.dismiss, port.annotations.archive):
+        assert len(await call([first, second])) == 2
+    assert (await port.find(first)).is_dismissed
+    assert (await port.annotations.dismiss([first], False))[0].is_dismissed is False
+    (tagged,) = await port.annotations.tag([first], ["B", "a"])
+    assert tagged.tags == ("b", "a")
+    assert (await port.annotations.tag([first], removed=["a"]))[0].tags == ("b",)
+    assert (await port.annotations.note(first, "text")).note == "text"
+    assert await port.comments.list(first) == []
+    assert await code_of(lambda: port.comments.edit(first, 1, "x")) == "COMMENT_NOT_FOUND"
+    assert await code_of(lambda: port.comments.remove(first, [1])) == "COMMENT_NOT_FOUND"
+    assert await code_of(lambda: port.comments.send(first)) == "COMMENT_NOT_FOUND"

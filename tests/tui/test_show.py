@@ -35,6 +35,7 @@ from engine.domain.model import (
     Stage,
     Status,
 )
+from engine.domain.review_comment import CommentPhase, ReviewComment
 from tui import formatting
 from tui.terminal import cells
 
@@ -172,6 +173,8 @@ BODIES: list[Body] = [
     Notice("info", HOSTILE),
     CheckpointTaken(1, HOSTILE, "ref"),
     ArtifactSaved(HOSTILE, 4),
+    ReviewComment(1, CommentPhase.ADDED, HOSTILE, HOSTILE, "", 1, 2, quoted=HOSTILE),
+    ReviewComment(1, CommentPhase.EDITED, HOSTILE),
     Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),

@@ -61,6 +61,10 @@ COMMANDS = {
     "unarchive": LazyCommand("tui.cli.commands.put_aside:unarchive", "List archived runs again"),
     "tag": LazyCommand("tui.cli.commands.tag:tag", "Add tags to a run, or remove them"),
     "note": LazyCommand("tui.cli.commands.tag:note", "Set the note of a run"),
+    "comment": LazyCommand("tui.cli.commands.comments:comment", "Comment on lines of a run's file"),
+    "comments": LazyCommand(
+        "tui.cli.commands.comments:comments", "List, edit and remove comments on a run"
+    ),
     "templates": LazyCommand(
         "tui.cli.commands.templates:templates", "List, show, create and check templates"
     ),

@@ -36,6 +36,7 @@ from engine.domain.interaction import (
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
 from engine.domain.record import record
+from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.domain.text import one_line, size
 from tui.formatting.file_changes import file_lines, folded_files
 from tui.formatting.input_fields import answer_lines
@@ -290,6 +291,15 @@ def _annotation(body: Annotation) -> EventLine:
     return EventLine(sign("✎", "~"), "you", clean(" · ".join(changed), MAX_LINE), "dim")
 
 
+def _comment(body: ReviewComment) -> EventLine:
+    if body.phase is CommentPhase.ADDED:
+        text, tone = f"comment {body.n} on {body.place}", "plain"
+    else:
+        text, tone = f"comment {body.n} {body.phase}", "dim"
+    shown = clean(text, MAX_LINE)
+    return EventLine(sign("✎", "~"), "you", shown, tone, prose(body.text), prose=True)
+
+
 def _raw(body: Raw) -> EventLine:
     try:
         text = json.dumps(body.data, ensure_ascii=False, default=str)
@@ -315,5 +325,6 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     MessageChanged: _user_message,
     TurnInterrupt: _interrupt,
     Annotation: _annotation,
+    ReviewComment: _comment,
     Raw: _raw,
 }

@@ -40,6 +40,7 @@ def facts(
         ("tags", ", ".join(run.tags)),
         ("note", run.note),
         ("put aside", put_aside(run)),
+        ("comments", comments(run)),
         ("progress", f"{run.percent}%"),
         ("elapsed", lasted(run, now)),
         ("attempt", str(run.attempt)),
@@ -86,6 +87,14 @@ def put_aside(run: Run) -> str:
 def mode(run: Run) -> str:
     """Return the mode of the run's attempt, and when its agent asks."""
     return f"interactive, asks {run.approval_policy}" if run.is_interactive else "exec"
+
+
+def comments(run: Run) -> str:
+    """Return the numbers of comments that wait to be sent, and that were sent."""
+    waiting = sum(one.is_open for one in run.comments)
+    sent = len(run.comments) - waiting
+    counts = {f"{waiting} to send": waiting, f"{sent} sent": sent}
+    return ", ".join(words for words, count in counts.items() if count)
 
 
 def base(wish: WorkspaceSpec) -> str:

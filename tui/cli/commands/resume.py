@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from tui.cli.support.options import (
 from tui.cli.support.run_options import mode_change, mode_options
 
 if TYPE_CHECKING:
+    from engine.domain.interaction import ModeChange
     from engine.domain.model import Run
     from engine.ports.engine import EnginePort
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         "resume k3f --detach - < review.md",
         "resume k3f p9d",
         "resume k3f --interactive 'Ask me before you use the network'",
+        "resume k3f --comments",
     )
 )
 @click.argument(
@@ -56,6 +59,12 @@ if TYPE_CHECKING:
     help="Send this message; all other words are runs.",
 )
 @mode_options
+@click.option(
+    "--comments",
+    "sends_comments",
+    is_flag=True,
+    help="Send the comments on each run as one message; MESSAGE begins it.",
+)
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
 @json_option("Print one event object a line, or with --detach the run objects; nothing else.")
@@ -63,6 +72,7 @@ if TYPE_CHECKING:
 def resume(
     words: tuple[str, ...],
     message: str | None,
+    sends_comments: bool,
     as_json: bool,
     **asked: Any,  # noqa: ANN401  click passes options by name
 ) -> int:
@@ -73,14 +83,36 @@ def resume(
     from tui.cli.support import session
 
     names, message = session.run(_split(words, message))
-    if message is None:
+    if message is None and not sends_comments:
         if not output.is_terminal(sys.stdin, sys.stdout):
             raise click.UsageError("Add a MESSAGE, or - to read it from stdin.")
         names = session.run(_check(names))  # before the user writes a message
         message = session.run(_write())
     elif message == "-":
         message = read_stdin()
-    return session.start(_resume(names, message, asked, as_json=as_json))
+    sending = _Message(message or "", sends_comments)
+    return session.start(_resume(names, sending, asked, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message to send; with comments, it begins the one that has all of a run's comments."""
+
+    text: str
+    with_comments: bool
+
+    def check(self, run: Run) -> None:
+        """Raise `UserError` if there is nothing to send to this run."""
+        from engine.domain import comments
+
+        if self.with_comments and not comments.open_comments(run):
+            raise comments.none_to_send(run)
+
+    async def send(self, engine: EnginePort, run: str, change: ModeChange) -> Run:
+        """Continue a run's thread with it."""
+        if self.with_comments:
+            return await engine.comments.send(run, self.text, change)
+        return await engine.resume(run, self.text, change)
 
 
 async def _split(words: tuple[str, ...], message: str | None) -> tuple[list[str], str | None]:
@@ -119,14 +151,16 @@ async def _write() -> str:
 
 
 async def _resume(
-    names: Sequence[str], message: str, asked: dict[str, Any], *, as_json: bool
+    names: Sequence[str], message: _Message, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     from tui.cli.support import foreground, session
 
     detach, change = asked["detach"], mode_change(asked)
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         runs = await _resumable(engine, names)
-        queued = [await engine.resume(run.id, message, change) for run in runs]
+        for run in runs:
+            message.check(run)
+        queued = [await message.send(engine, run.id, change) for run in runs]
         if not detach:
             since = {run.id: run.seq for run in runs}
             return await foreground.carry_or_leave(

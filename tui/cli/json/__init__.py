@@ -16,7 +16,15 @@ from tui.cli.json.home import (
 )
 from tui.cli.json.library import PatternJson, TemplateJson
 from tui.cli.json.receivers import AgainJson, DeliveryJson, ReceiverJson, TestedJson
-from tui.cli.json.runs import FoundJson, InputRequestJson, ListedRunJson, QueueJson, RunJson
+from tui.cli.json.runs import (
+    CommentJson,
+    FoundJson,
+    InputRequestJson,
+    ListedRunJson,
+    LocatedCommentJson,
+    QueueJson,
+    RunJson,
+)
 from tui.cli.json.work import (
     AppliedJson,
     ArtifactJson,
@@ -39,6 +47,7 @@ __all__ = [
     "BroughtBackJson",
     "CheckpointJson",
     "CleanupJson",
+    "CommentJson",
     "ComparisonJson",
     "DeliveryJson",
     "DiagnosisJson",
@@ -52,6 +61,7 @@ __all__ = [
     "InputRequestJson",
     "ListedRunJson",
     "LiveEvent",
+    "LocatedCommentJson",
     "OutputEvent",
     "PatternJson",
     "QueueJson",
@@ -74,6 +84,8 @@ DOCUMENTS: dict[str, Any] = {
     "unarchive": list[RunJson],
     "tag": RunJson,
     "note": RunJson,
+    "comment": CommentJson,
+    "comments": list[LocatedCommentJson],
     "inbox": list[InputRequestJson],
     "approve": list[RunJson],
     "deny": list[RunJson],

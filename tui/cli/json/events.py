@@ -19,6 +19,7 @@ AS_JSON: dict[str, Any] = {
     "windows": list[LimitWindowJson],
     "applied": TakenHomeJson,
     "raised_at": Time,
+    "sent_at": Time,
 }
 """Fields of events that look different in JSON."""
 

@@ -17,7 +17,8 @@ from engine.domain.interaction import (
 )
 from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
 from engine.domain.reasons import Cause, WaitingFor
-from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
+from engine.domain.review_comment import CommentPhase
+from tui.cli.json.base import Count, ErrorInfoJson, Path, Shape, Time
 
 
 class BaseJson(Shape):
@@ -182,6 +183,30 @@ class MessageJson(Shape):
     text: str
 
 
+class CommentJson(Shape):
+    """A comment of the user on lines of a run's file."""
+
+    n: Annotated[int, Meta(ge=1, description="its number within the run")]
+    phase: Annotated[CommentPhase, Meta(description="added and edited ones wait to be sent")]
+    text: str
+    path: Path
+    first: Annotated[int, Meta(ge=1, description="first line")]
+    last: Annotated[int, Meta(ge=1, description="last line")]
+    is_old: Annotated[bool, Meta(description="lines before the run's changes")]
+    quoted: Annotated[str, Meta(description="the lines as they were, at most 20 of them")]
+    checkpoint: Annotated[int | None, Meta(description="the run's last one at that time")]
+    fingerprint: Annotated[str, Meta(description="SHA-256 of the file at that time")]
+    sent_at: Time | None
+
+
+class LocatedCommentJson(CommentJson):
+    """A comment, and where its lines are now."""
+
+    line: Annotated[
+        int | None, Meta(description="where the first line is now; null: no longer there")
+    ]
+
+
 class RunJson(Shape):
     """The current state of a run."""
 
@@ -203,6 +228,7 @@ class RunJson(Shape):
     note: Annotated[str, Meta(description="the user's own text about it")]
     is_dismissed: Annotated[bool, Meta(description="put aside: it needs no attention")]
     is_archived: Annotated[bool, Meta(description="left out of lists")]
+    comments: Annotated[list[CommentJson], Meta(description="comments on its changes")]
     template: str | None
     learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
     lesson: Annotated[str | None, Meta(description="hints of that pattern, before the prompt")]

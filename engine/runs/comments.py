@@ -1,0 +1,184 @@
+"""Comments on the changes of runs: written, listed, edited, removed, and sent to the agent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.domain import comments
+from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import ModeChange
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import LOCAL, Run
+from engine.domain.record import record
+from engine.domain.review_comment import CommentPhase, ReviewComment
+from engine.domain.run_mode import UNCHANGED
+from engine.domain.text import printable, printable_name
+
+if TYPE_CHECKING:
+    from engine.execution.journal import Journal
+    from engine.runs.requests import RunRequests
+    from engine.workspaces.service import Workspaces
+
+
+@record
+class LocatedComment:
+    """A comment, and where the first of its lines is now; None: they are no longer there."""
+
+    comment: ReviewComment
+    line: int | None
+
+
+class CommentsChanged(Exception):
+    """Another process changed the comments while the message was written."""
+
+
+class RunComments:
+    """Comments on the changes of runs; every method raises `UserError`."""
+
+    def __init__(
+        self,
+        find: Callable[[str], Awaitable[Run]],
+        journal: Journal,
+        requests: RunRequests,
+        workspaces: Workspaces,
+    ) -> None:
+        self._find = find
+        self._journal = journal
+        self._requests = requests
+        self._workspaces = workspaces
+
+    async def list(self, run: str) -> list[LocatedComment]:
+        """Return the comments on a run by file and line, and where their lines are now."""
+        known = await self._find(run)
+        ordered = sorted(known.comments, key=lambda one: (one.file, one.first, one.n))
+        texts: dict[tuple[str, bool], list[str]] = {}
+        for one in ordered:
+            if (one.file, one.is_old) not in texts:
+                texts[one.file, one.is_old] = await self._lines_now(known, one)
+        return [
+            LocatedComment(one, comments.find_lines(one, texts[one.file, one.is_old]))
+            for one in ordered
+        ]
+
+    async def add(
+        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+    ) -> ReviewComment:
+        """Write a comment on lines of a file, as it is now or, `is_old`, before the changes.
+
+        `path` is relative to the workspace, as `os.fsdecode` returns it.
+        """
+        known = await self._find(run)
+        data = await self._content(known, path, is_old=is_old)
+        name = printable_name(path)
+        if data is None:
+            hint = "" if is_old else "--old comments on the file before the run's changes."
+            where = "was not there before the run" if is_old else "is not in the workspace"
+            raise user_error("INPUT_INVALID", f"{name} {where}.", hint)
+        if b"\0" in data:
+            raise user_error("INPUT_INVALID", f"{name} is not a text file.", "Comment on another.")
+        lines = _lines(data)
+        if not 1 <= first <= last <= len(lines):
+            count = f"{len(lines)} line{'' if len(lines) == 1 else 's'}"
+            asked = str(first) if first == last else f"{first}-{last}"
+            message = f"{name} has {count}: there is no {asked}."
+            raise user_error("INPUT_INVALID", message, "Name lines that are there, from 1.")
+        wanted = ReviewComment(
+            0,
+            CommentPhase.ADDED,
+            text,
+            *_stored_path(path),
+            first,
+            last,
+            is_old,
+            comments.quote(lines[first - 1 : last]),
+            fingerprint=hashlib.sha256(data).hexdigest(),
+        )
+        return await self._add(known.id, wanted)
+
+    async def _add(self, run: str, wanted: ReviewComment) -> ReviewComment:
+        added: list[ReviewComment] = []
+
+        def decide(known: Run) -> Sequence[ReviewComment]:
+            added[:] = comments.add(known, replace(wanted, checkpoint=known.checkpoint))
+            return added
+
+        await self._journal.change(run, decide)
+        return added[0]
+
+    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
+        """Replace the text of a comment; one that was sent is to be sent again."""
+        known = await self._find(run)
+        done = await self._journal.change(known.id, lambda now: comments.edit(now, n, text))
+        return comments.find(done, n)
+
+    async def remove(self, run: str, numbers: Iterable[int]) -> Run:
+        """Remove comments: all of these or none."""
+        known, wanted = await self._find(run), list(numbers)
+        return await self._journal.change(known.id, lambda now: comments.remove(now, wanted))
+
+    async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
+        """Send all open comments as one message, which `before` begins, and mark them as sent.
+
+        A run that has ended goes on with it, in another mode with `change`; an interactive agent
+        at work reads it.
+        """
+        while True:
+            known = await self._find(run)
+            found = comments.open_comments(known)
+            if not found:
+                raise comments.none_to_send(known)
+            text = comments.message_text(found, before)
+            try:
+                also = partial(_sent, found)
+                if known.status in FINISHED:
+                    return await self._requests.resume(known.id, text, change, also=also)
+                return await self._requests.send(known.id, text, also=also)
+            except CommentsChanged:
+                continue
+
+    async def _lines_now(self, run: Run, comment: ReviewComment) -> list[str]:
+        try:
+            data = await self._content(run, comment.file, is_old=comment.is_old)
+        except UserError:  # of a deleted workspace, for instance, no line is there any more
+            return []
+        return list(map(printable, _lines(data or b"")))
+
+    async def _content(self, run: Run, path: str, *, is_old: bool) -> bytes | None:
+        """Return a file of a run; None where it is not there."""
+        if is_old:
+            return await self._workspaces.content(run.id, path, 0)
+        if run.workspace and run.workspace.host != LOCAL:
+            return await self._workspaces.content(run.id, path, run.checkpoint or 0)
+        await self._workspaces.place(run.id)  # a missing workspace is an error of its own
+        try:
+            return await self._workspaces.read(run.id, path)
+        except UserError as error:
+            if error.code != "WORKSPACE_MISSING":
+                raise
+            return None
+
+
+def _sent(found: tuple[ReviewComment, ...], now: Run) -> Sequence[ReviewComment]:
+    if comments.open_comments(now) != found:
+        raise CommentsChanged
+    return comments.mark_sent(found)
+
+
+def _lines(data: bytes) -> list[str]:
+    """Return the lines of a file as git counts them."""
+    text = data.decode("utf-8", "replace")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _stored_path(path: str) -> tuple[str, str]:
+    """Return a path as text, and its bytes in hexadecimal where the text cannot hold them."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return printable_name(path), os.fsencode(path).hex()
+    return path, ""
