@@ -40,6 +40,7 @@ DEEDS = {
     "leave_program": "quit",
     "ask": "open",
     "search": "search",
+    "select": "mark",
 }
 """The meanings of actions of dialogs, which are not in the table of commands."""
 DIRECTIONS = ("scroll", "move", "step", "aside")

@@ -18,7 +18,7 @@ _KINDS = {
 def field_lines(fields: Iterable[InputField]) -> Iterator[str]:
     """Yield each field with its number, its options and the limits of its values."""
     for number, field in enumerate(fields, 1):
-        yield f"{number}. {field.name} ({'; '.join(_limits(field))})"
+        yield f"{number}. {field.name} ({'; '.join(field_limits(field))})"
         if field.title and field.title != field.name:
             yield f"    {field.title}"
         yield from (f"    {line}" for line in field.text.splitlines())
@@ -30,7 +30,8 @@ def field_lines(fields: Iterable[InputField]) -> Iterator[str]:
             yield "    or another text"
 
 
-def _limits(field: InputField) -> Iterator[str]:
+def field_limits(field: InputField) -> Iterator[str]:
+    """Yield the kind of a field's values, and their limits."""
     if field.options:
         yield "one or more of its options" if field.is_list else "one of its options"
     else:

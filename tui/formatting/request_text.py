@@ -34,6 +34,8 @@ _RIGHTS = {
     RequestKind.PATCH: "An approved patch is written as you would write it.",
     RequestKind.PERMISSIONS: "Approved permissions hold for the rest of the agent's turn.",
     RequestKind.TOOL: "An approved tool runs outside the sandbox: it can do what its server can.",
+    RequestKind.QUESTION: "y opens the questions to answer them.",
+    RequestKind.FORM: "y opens the form; the MCP server gets what you enter.",
 }
 
 
@@ -90,14 +92,13 @@ def essential_rows(request: InputRequest) -> Iterator[TextRow]:
         yield from _command_rows(request.command)
     for change in request.changes:
         yield from _change_rows(change)
-    if request.url is not None or request.fields:
-        yield from (TextRow(visible_line(line), is_exact=True) for line in value_lines(request))
     if request.cwd:
         yield _folder_row(request.cwd)
+    yield from _value_rows(request)
     if request.details:
         yield TextRow(_details_head(request.kind), "dim")
         yield from _details_rows(request.details)
-    if not (request.command or request.changes or request.details):
+    if not (request.command or request.changes or request.details or request.fields):
         yield TextRow(visible_line(request.text), "strong", is_exact=True)
     if request.kind and request.kind in _RIGHTS:
         yield TextRow(_RIGHTS[request.kind], "faint")
@@ -158,6 +159,15 @@ def _change_rows(change: ProposedChange) -> Iterator[TextRow]:
     for line in change.diff.split("\n"):
         tone = _DIFF_TONES.get(line[:1], "plain")
         yield TextRow(visible_line(line), tone, "  ", is_exact=True)
+
+
+def _value_rows(request: InputRequest) -> Iterator[TextRow]:
+    """Yield the questions with their options, and an address to open with its host."""
+    for line in value_lines(request):
+        bare = line.lstrip(" ")
+        is_head = bare == line
+        tone, lead = ("strong", "") if is_head else ("plain", "  ")
+        yield TextRow(visible_line(bare), tone, lead, is_exact=True)
 
 
 def _folder_row(cwd: str) -> TextRow:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.domain.answers import Values
 from engine.domain.errors import UserError, user_error
-from engine.domain.interaction import Decision
+from engine.domain.interaction import INPUT_KINDS, Decision
 from tui.models.open_requests import RequestGroup
 from tui.widgets.status.toast import app_of, attempt, report, tell
 
@@ -29,10 +31,33 @@ class RequestAnswers:
         except UserError as error:
             report(app_of(self._screen), error)
             return
-        if is_shown:
+        if decision is Decision.APPROVE and groups[0].request.kind in INPUT_KINDS:
+            self._ask_values(groups[0])
+        elif is_shown:
             self.send(groups, decision, text)
         else:
             self._confirm(groups, decision, text)
+
+    def _ask_values(self, group: RequestGroup) -> None:
+        """Ask for the values of a question or a form, and answer all that ask for the same."""
+        from tui.screens.answer_form import AnswerForm
+
+        engine, app = self._screen.engine, app_of(self._screen)
+
+        async def send(values: Values) -> None:
+            lost: list[UserError] = []
+            answers = group.answers(Decision.ANSWER)
+            for run, one in answers:
+                try:
+                    await engine.answer(run, replace(one, answers=values))
+                except UserError as error:
+                    if error.code == "INPUT_INVALID":
+                        raise
+                    lost.append(error)
+            if lost:
+                report(app, _lost(lost, len(answers)))
+
+        app.push_screen(AnswerForm(group.request, len(group.open), send))
 
     def deny_with_message(self) -> None:
         """Ask for a message, then deny with it."""
@@ -72,9 +97,15 @@ class RequestAnswers:
         if decision is not Decision.APPROVE:
             return groups
         found = [group for group in groups if not group.request.is_cut]
+        if len(found) > 1:  # each question has an answer of its own
+            approvals = [group for group in found if group.request.kind not in INPUT_KINDS]
+            found = approvals or found[:1]
         if not found:
             message = "The request is too long to be shown whole, and can only be denied."
             raise user_error("INPUT_INVALID", message, "Deny it with a message: N.")
+        if left := len(groups) - len(found):
+            left_out = f"{left} marked requests stay open: too long, or a question of its own."
+            tell(app_of(self._screen), left_out, is_warning=True)
         return found
 
     def _confirm(self, groups: Sequence[RequestGroup], decision: Decision, text: str) -> None:
