@@ -507,3 +507,17 @@ def test_the_question_before_a_bulk_answer(snap_compare: Compare) -> None:
         await told_of(pilot, lambda: "different things" in shown(cast(SwarmApp, pilot.app)))
 
     assert snap_compare(app_on(many_kinds()), terminal_size=WIDE, run_before=prepare)
+
+
+def test_the_inbox_with_neither_colour_nor_unicode(
+    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TERM", "linux"), ("LANG", "C"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    symbols.unicode_ok.cache_clear()
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("7", "space")
+        await told_of(pilot, lambda: "tidying up" in shown(cast(SwarmApp, pilot.app)))
+
+    assert snap_compare(app_on(many_kinds()), terminal_size=NARROW, run_before=prepare)
