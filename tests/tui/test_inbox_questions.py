@@ -114,7 +114,7 @@ async def test_yes_or_no_and_a_form_with_an_address() -> None:
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
-        assert "Its host: evil.example" in plain(app)
+        assert "its host: evil.example" in plain(app)
         assert "┆ Please [u]sign in[/u]" in plain(app)
         await press(pilot, "y")
         assert "○ yes" in plain(app)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.domain.interaction import Decision, InputRequest, RequestKind
 from engine.domain.text import escaped
 from tui.formatting.input_fields import field_lines
-from tui.formatting.symbols import sign
+from tui.formatting.symbols import sign, unicode_ok
 from tui.terminal.cells import clean
 
 _MODIFIERS = re.compile("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
@@ -27,11 +27,18 @@ def visible_command(command: str) -> str:
 
 
 def visible_line(line: str) -> str:
-    """Return a whole line in which each character can be seen: others are escapes, tabs too."""
+    """Return a whole line in which each character can be seen: others are escapes, tabs too.
+
+    A terminal that shows only ASCII gets only ASCII.
+    """
     if line.isascii() and line.isprintable():
         return line
     text = escaped(line).replace("\t", "\\t").replace("\n", "\\n")
-    text = "".join(char if char.isprintable() else _escape(char) for char in text)
+    has_all = unicode_ok()
+    text = "".join(
+        char if char.isascii() or (has_all and char.isprintable()) else _escape(char)
+        for char in text
+    )
     return _MODIFIERS.sub(lambda found: _escape(found[0]), text)
 
 

@@ -26,7 +26,7 @@ OUTSIDE = "OUTSIDE THE WORKSPACE"
 LONG_COMMAND, LONG_GAP = 400, 8
 STEPS = 5
 """Steps of the agent before its request that are shown."""
-_ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_ESCAPE = re.compile(r"\\(?:r|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _DIFF_TONES = {"+": "good", "-": "bad", "@": "dim"}
 _NAMES = {"serverName": "server", "_meta.tool_name": "tool", "_meta.tool_params": "arguments"}
 _RIGHTS = {
@@ -43,13 +43,15 @@ _RIGHTS = {
 class TextRow:
     """A row of text and its tone; `lead` stands before each of its rows where it is wrapped.
 
-    `is_exact`: it is wrapped at any character, and nothing of it is left out.
+    `is_exact`: it is wrapped at any character, and nothing of it is left out. `end` is a sign of
+    one or two cells behind the text, which is not a part of it.
     """
 
     text: str
     tone: str = "plain"
     lead: str = ""
     is_exact: bool = False
+    end: str = ""
 
 
 @record
@@ -147,7 +149,7 @@ def _command_rows(command: str) -> Iterator[TextRow]:
     end = sign("\u23ce", "\\n")
     for number, line in enumerate(lines, 1):
         mark = end if number < len(lines) else ""
-        yield TextRow(f"{visible_line(line)}{mark}", "strong", "  ", is_exact=True)
+        yield TextRow(visible_line(line), "strong", "  ", is_exact=True, end=mark)
 
 
 def _change_rows(change: ProposedChange) -> Iterator[TextRow]:
@@ -239,10 +241,11 @@ def _values(name: str, value: object) -> Iterator[tuple[str, str]]:
 def laid_out(rows: Sequence[TextRow], width: int) -> Iterator[TextRow]:
     """Yield the rows, none wider than `width` cells."""
     for row in rows:
-        room = max(4, width - len(row.lead))
+        room = max(4, width - len(row.lead) - len(row.end))
         wrapped = exact_lines(row.text, room) if row.is_exact else wrap(clean(row.text), room)
-        for text in list(wrapped) or [""]:
-            yield TextRow(text, row.tone, row.lead)
+        *before, last = list(wrapped) or [""]
+        yield from (TextRow(text, row.tone, row.lead) for text in before)
+        yield TextRow(last, row.tone, row.lead, end=row.end)
 
 
 def exact_lines(text: str, width: int) -> Iterator[str]:

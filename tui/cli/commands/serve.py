@@ -65,6 +65,7 @@ async def _serve(port: int) -> int:
         output.say(
             "It opens once, within 5 minutes. Enter: a new address. Ctrl-C ends this; runs go on."
         )
+        output.say("Its page can also answer requests of agents: share the address with no one.")
         with _on_enter(tell):
             await asyncio.Event().wait()
     finally:

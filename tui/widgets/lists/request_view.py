@@ -68,6 +68,7 @@ class TextView(LineView):
             Segment(gutter, self.paint.tone("live")),
             Segment(row.lead, self.paint.tone("faint")),
             Segment(row.text, self._style(row.tone)),
+            Segment(row.end, self.paint.tone("warn")),
         ]
         return self.paint.strip(segments, width, cursor=cursor)
 

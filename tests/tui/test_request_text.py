@@ -1,0 +1,104 @@
+"""A request as rows of text: nothing is hidden, nothing is cut, nothing is interpreted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from asking import request
+
+from engine.domain.interaction import InputRequest, ProposedChange, RequestKind
+from engine.domain.text import escaped
+from tui.formatting import symbols
+from tui.formatting.interaction import visible_line
+from tui.formatting.request_text import TextRow, essential_rows, exact_lines, laid_out, oddities
+from tui.terminal.cells import cells
+
+
+def rows(asked: InputRequest, width: int = 60) -> list[TextRow]:
+    return list(laid_out(list(essential_rows(asked)), width))
+
+
+def command(text: str) -> InputRequest:
+    """Return a request for a command, escaped as the domain does it."""
+    return request(escaped(text))
+
+
+@pytest.mark.parametrize("width", [8, 40, 60, 200])
+def test_a_command_is_whole_at_any_width(width: int) -> None:
+    text = "echo   two  spaces" + " " * 100 + "; rm -rf / # " + "x" * 3000
+    shown = "".join(row.text for row in rows(command(text), width) if row.tone == "strong")
+    assert shown == text
+
+
+@pytest.mark.parametrize(
+    "char", [*"\x00\x07\x1b\r\x7f\x85\u202e\u200b\u2028\ufeff\u00a0\u3000\u00ad"]
+)
+def test_characters_that_are_not_seen_are_escapes(char: str) -> None:
+    asked = command(f"echo {char}x")
+    (shown,) = [row.text for row in rows(asked) if row.tone == "strong"]
+    assert shown.isascii()
+    assert "\\" in shown
+    assert oddities(asked)
+
+
+@pytest.mark.parametrize("text", ["a\u0301\u0301\u0301\u0301", "x\U0001f3ff", "\ufe0f", "\ta"])
+def test_characters_that_change_others_are_seen(text: str) -> None:
+    assert "\\" in visible_line(text)
+
+
+def test_wide_characters_fill_no_more_than_the_row() -> None:
+    lines = list(exact_lines("漢字" * 20 + "x", 7))
+    assert "".join(lines) == "漢字" * 20 + "x"
+    assert max(map(cells, lines)) <= 7
+
+
+def test_a_terminal_of_ascii_gets_only_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    symbols.unicode_ok.cache_clear()
+    try:
+        assert visible_line("rm \u0430") == "rm \\u0430"  # a Cyrillic letter
+    finally:
+        monkeypatch.undo()
+        symbols.unicode_ok.cache_clear()
+
+
+def test_line_ends_are_not_part_of_the_text() -> None:
+    found = [(row.text, row.end) for row in rows(command("one\\n\ntwo")) if row.tone == "strong"]
+    assert found == [("one\\n", "⏎"), ("two", "")]
+
+
+def test_second_looks_are_named() -> None:
+    outside = (ProposedChange("/etc/hosts", "modified", "", outside=True),)
+    assert oddities(command("npm ci")) == []
+    assert oddities(command("a\nb\nc")) == ["3 lines"]
+    assert oddities(command("écho")) == ["characters other than ASCII"]
+    assert oddities(command("a" + " " * 9 + "b")) == ["a long gap"]
+    assert oddities(command("x" * 500)) == ["500 characters"]
+    patch = request("x", kind=RequestKind.PATCH, changes=outside)
+    assert oddities(patch) == ["1 file outside the workspace"]
+
+
+def test_a_tool_is_shown_with_server_name_and_each_argument() -> None:
+    given = {"path": "/srv", "deep": {"list": [1, None, "a\u202eb"]}, "empty": {}}
+    meta = {"tool_name": "write", "tool_params": given, "persist": ["always"]}
+    details = escaped(json.dumps({"serverName": "files", "_meta": meta}))
+    shown = [row.text for row in rows(request("x", kind=RequestKind.TOOL, details=details))]
+    for text in (
+        'server: "files"',
+        'tool: "write"',
+        'arguments.path: "/srv"',
+        "arguments.deep.list[1]: null",
+        'arguments.deep.list[2]: "a\\u202eb"',
+        "arguments.empty: {}",
+        '_meta.persist[0]: "always"',
+    ):
+        assert text in shown
+
+
+@pytest.mark.parametrize("details", ["{cut", "[1]", '"text"', "[" * 5000, "null"])
+def test_other_details_are_shown_as_they_are(details: str) -> None:
+    asked = request("x", kind=RequestKind.PERMISSIONS, details=details)
+    shown = "".join(row.text for row in rows(asked, 200) if row.tone == "strong")
+    assert details.strip("[]") in shown
+    assert shown
