@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.domain.attention import is_asking
 from engine.domain.model import Run
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import Grouping, ListOptions, SortOrder
+from tui.screens.live import InboxRequested
 
 if TYPE_CHECKING:
     from tui.screens.runs import RunsScreen
@@ -60,6 +62,13 @@ class RunBrowser:
     def place(self, run: Run) -> int:
         """Return the line of a run."""
         return self._lines.line_of(run.id) or 0
+
+    def open_run(self) -> None:
+        """Go to the log, or to the inbox where the run's agent waits for an answer."""
+        if self.run and is_asking(self.run):
+            self._screen.post_message(InboxRequested(self.run.id))
+        else:
+            self._panes.go("log")
 
     def unmark(self) -> None:
         """Remove all marks."""

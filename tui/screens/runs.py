@@ -12,7 +12,6 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.widgets import Input
 
-from engine.domain.attention import is_asking
 from engine.domain.errors import UserError, user_error
 from engine.domain.kinds import EventKind
 from engine.domain.model import Run
@@ -22,7 +21,6 @@ from tui.screens.live import (
     BatchRequested,
     CodeRequested,
     EventRequested,
-    InboxRequested,
     LiveScreen,
 )
 from tui.screens.run_actions import RunActions
@@ -326,11 +324,7 @@ class RunsScreen(LiveScreen):
 
     @on(RunOpened)
     def _run_opened(self) -> None:
-        """Go to the log, or to the inbox where the run's agent waits for an answer."""
-        if self.run and is_asking(self.run):
-            self.post_message(InboxRequested(self.run.id))
-        else:
-            self.action_log()
+        self.browser.open_run()
 
     def action_log(self) -> None:
         """Go to the log."""
