@@ -95,6 +95,15 @@ def _approval_problem(rule: ApprovalRule) -> str:
     return ""
 
 
+def match_of(
+    kind: RequestKind, words: Sequence[str], decision: Decision, *, is_prefix: bool
+) -> tuple[str, ...]:
+    """Return the `match` of a rule that is written as text."""
+    if kind is RequestKind.COMMAND and is_prefix and decision is Decision.APPROVE:
+        return simple_command.parse(" ".join(words)) or tuple(words)
+    return tuple(words)
+
+
 # What a rule matches
 
 

@@ -194,3 +194,16 @@ def test_bash_completes(bash: Terminal, home: tuple[Run, Run]) -> None:
     bash.until(f"{queued.id}  (queued · Paint it)", f"{ended.id}  (cancelled · Mend it)")
     bash.type(f"\x15swarm-tui retry {ended.id[:-1]}\t".encode())
     bash.until(f"swarm-tui retry {ended.id}")
+
+
+def test_rules_that_can_be_removed(complete: Complete, swarm: Swarm) -> None:
+    rules = [
+        swarm("rules", "add", text, "--project", "shop", "--yes", "--json").json
+        for text in ("npm ci", "npm test")
+    ]
+    offered = complete("rules remove ")
+    assert list(offered) == [rule["id"] for rule in rules]
+    assert offered[rules[0]["id"]].startswith("Approve each run of exactly `npm ci`")
+    assert list(complete(f"rules remove {rules[0]['id']} ")) == [rules[1]["id"]]
+    assert complete("rules add ") == {}
+    assert list(complete("rules a")) == ["add"]

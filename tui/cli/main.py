@@ -21,9 +21,12 @@ COMMANDS = {
     "watch": LazyCommand("tui.cli.commands.watch:watch", "Follow runs until they have ended"),
     "logs": LazyCommand("tui.cli.commands.logs:logs", "Print the log or output of a run"),
     "inbox": LazyCommand("tui.cli.commands.inbox:inbox", "List what agents ask for"),
-    "approve": LazyCommand("tui.cli.commands.answer:approve", "Approve requests of agents"),
-    "deny": LazyCommand("tui.cli.commands.answer:deny", "Deny a request of an agent"),
+    "approve": LazyCommand("tui.cli.commands.approve:approve", "Approve requests of agents"),
+    "deny": LazyCommand("tui.cli.commands.approve:deny", "Deny requests of agents"),
     "answer": LazyCommand("tui.cli.commands.answer:answer", "Answer the questions of an agent"),
+    "rules": LazyCommand(
+        "tui.cli.commands.rules:rules", "List, add and remove rules that answer requests"
+    ),
     "send": LazyCommand("tui.cli.commands.send:send", "Send a message to an agent at work"),
     "interrupt": LazyCommand("tui.cli.commands.send:interrupt", "End the turn of an agent"),
     "cancel": LazyCommand("tui.cli.commands.cancel:cancel", "Stop runs"),

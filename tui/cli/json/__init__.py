@@ -16,6 +16,7 @@ from tui.cli.json.home import (
 )
 from tui.cli.json.library import PatternJson, TemplateJson
 from tui.cli.json.receivers import AgainJson, DeliveryJson, ReceiverJson, TestedJson
+from tui.cli.json.rules import RuleJson
 from tui.cli.json.runs import (
     CommentJson,
     FoundJson,
@@ -67,6 +68,7 @@ __all__ = [
     "QueueJson",
     "ReceiverJson",
     "RestoredJson",
+    "RuleJson",
     "RunJson",
     "TemplateJson",
     "TestedJson",
@@ -88,8 +90,12 @@ DOCUMENTS: dict[str, Any] = {
     "comments": list[LocatedCommentJson],
     "inbox": list[InputRequestJson],
     "approve": list[RunJson],
+    "approve --always": RuleJson,
     "deny": list[RunJson],
+    "deny --always": RuleJson,
     "answer": list[RunJson],
+    "rules": list[RuleJson],
+    "rules add": RuleJson,
     "send": RunJson,
     "interrupt": RunJson,
     "wait": list[RunJson],

@@ -85,3 +85,13 @@ def receivers(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     if ctx.params.get("what") == "list":
         return []
     return [one for one in completion.receivers(typed) if one.value not in taken]
+
+
+def rules(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
+    """Offer the rules to remove that are not on the line yet."""
+    from tui.cli.support import completion
+
+    if ctx.params.get("action") != "remove":
+        return []
+    on_line: tuple[str, ...] = ctx.params.get("words") or ()
+    return [one for one in completion.rules(typed) if one.value not in on_line]

@@ -259,6 +259,19 @@ def patterns(typed: str) -> list[CompletionItem[str]]:
     ]
 
 
+def rules(typed: str) -> list[CompletionItem[str]]:
+    """Offer the rules that the user can remove, each with its words."""
+
+    async def find(engine: EnginePort) -> list[tuple[str, str]]:
+        return [(rule.id, rule.words) for rule in await engine.rules() if rule.origin == "user"]
+
+    return [
+        CompletionItem(name, help=one_line(text, SHOWN_CHARS))
+        for name, text in _ask(find, [])
+        if name.startswith(typed)
+    ]
+
+
 def bases(folder: str, typed: str) -> list[CompletionItem[str]]:
     """Offer the branches, remote branches and tags of the repository around a folder."""
 
